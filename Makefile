@@ -1,0 +1,18 @@
+# Every entry point of the project. `make help` lists them.
+.PHONY: help setup lint test build
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: ## install what this machine lacks
+	@command -v cargo >/dev/null || { echo "error: no Rust toolchain; install one from https://rustup.rs"; exit 1; }
+
+lint: setup ## formatting and lints, warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+test: setup ## every test
+	cargo test --workspace
+
+build: setup ## target/release/millrace
+	cargo build --release
