@@ -1,0 +1,120 @@
+//! Tables as the source describes them, and where the user wants them.
+
+use crate::types::PgType;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Postgres's oid of a table (`pg_class.oid`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct TableId(pub u32);
+
+impl fmt::Display for TableId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// `schema.table`, unquoted: the name in configuration, status and messages.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct TableName {
+    pub schema: String,
+    pub table: String,
+}
+
+impl TableName {
+    pub fn new(schema: impl Into<String>, table: impl Into<String>) -> TableName {
+        TableName { schema: schema.into(), table: table.into() }
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.table)
+    }
+}
+
+/// Which old columns an UPDATE or DELETE sends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReplicaIdentity {
+    /// The primary key, if there is one.
+    Default,
+    Index,
+    Full,
+    Nothing,
+}
+
+/// A published table. `columns` are the published ones, in the order in which tuples carry them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Table {
+    pub id: TableId,
+    pub name: TableName,
+    pub columns: Vec<Column>,
+    /// Indexes into `columns`: the columns that tell rows apart, in key order. Empty: no key.
+    pub key: Vec<usize>,
+    pub identity: ReplicaIdentity,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Column {
+    pub name: String,
+    /// `pg_attribute.attnum`: survives a rename.
+    pub attnum: i16,
+    pub type_oid: u32,
+    pub typmod: i32,
+    pub pg: PgType,
+    /// Postgres's own spelling of the type, for messages and comments: `numeric(10,2)`.
+    pub type_name: String,
+    pub not_null: bool,
+}
+
+impl Table {
+    pub fn has_key(&self) -> bool {
+        !self.key.is_empty()
+    }
+
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+}
+
+/// How a table is kept in ClickHouse.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Mode {
+    /// Entities: the current row of each key.
+    #[default]
+    Mirror,
+    /// Facts: every row once, never changed.
+    Append,
+}
+
+impl Mode {
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Mirror => "mirror",
+            Mode::Append => "append",
+        }
+    }
+}
+
+/// What `[tables."schema.table"]` says.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TableOptions {
+    pub mode: Mode,
+    /// `database.table`; absent: the source's own names.
+    pub target: Option<TableName>,
+    pub order_by: Vec<String>,
+    pub partition_by: Option<String>,
+    pub ttl: Option<String>,
+    /// ClickHouse columns that the engine fills itself: name to `TYPE DEFAULT expression`.
+    pub extra_columns: BTreeMap<String, String>,
+    pub columns: BTreeMap<String, ColumnOptions>,
+}
+
+/// What `[tables."schema.table".columns] name = { … }` says.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ColumnOptions {
+    pub name: Option<String>,
+    /// A ClickHouse type; the engine converts from the natural one.
+    pub clickhouse_type: Option<String>,
+    pub exclude: bool,
+}
