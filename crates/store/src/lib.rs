@@ -1,0 +1,63 @@
+//! Keeps rows. Upstream of here everything moves; here it rests.
+//!
+//! ```text
+//! Insert ─▶ Store::insert ─▶ Receipt ─▶ flow::checkpoint ─▶ Control::confirm ─▶ source
+//! ```
+//!
+//! # Contract
+//! - **Durability.** `insert` returns only once the rows would survive `kill -9`, and a power cut too
+//!   (`fsync_after_insert`). Only then is there a [`Receipt`], and only receipts move the slot.
+//! - **Duplicates.** A mirror batch may arrive twice: rows carry their version, so a copy replaces
+//!   itself. An append batch carries a token: the second arrival of a token is dropped.
+//! - **Atomicity.** A batch is one block. A crash inside `insert` may leave some of its partitions;
+//!   the same block with the same token then adds exactly the missing ones.
+//! - **Ordering.** The caller sends batches of one append table in log order, one at a time. Mirror
+//!   batches may overtake each other. Different tables may be written at once.
+//! - **Shutdown.** Dropping a store between calls loses nothing that has a receipt.
+//! - **Errors** have a fate: see [`model::Fate`]. A full disk is transient.
+
+mod target;
+
+pub use target::{Target, TargetColumn};
+
+use model::{Block, Result};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Proof that rows are on disk. Only this crate can make one.
+#[must_use = "an unused receipt keeps the slot from advancing"]
+#[derive(Debug)]
+pub struct Receipt {
+    rows: u64,
+}
+
+impl Receipt {
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+}
+
+/// One block for one target.
+pub struct Insert {
+    pub target: Arc<Target>,
+    pub block: Arc<Block>,
+    /// Append tables: what makes a second arrival recognisable.
+    pub token: Option<String>,
+}
+
+/// An answer as text fields; NULL is `None`.
+pub type Rows = Vec<Vec<Option<String>>>;
+
+pub trait Store: Send + Sync + 'static {
+    /// Runs one statement that answers nothing (DDL, `INSERT … SELECT`, `ALTER`).
+    fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>>;
+
+    /// Writes one block durably.
+    fn insert(&self, insert: Insert) -> BoxFuture<'_, Result<Receipt>>;
+
+    /// A small answer (TabSeparated read back, unescaped).
+    fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>>;
+}
