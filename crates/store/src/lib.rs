@@ -58,6 +58,10 @@ pub trait Store: Send + Sync + 'static {
     /// Writes one block durably.
     fn insert(&self, insert: Insert) -> BoxFuture<'_, Result<Receipt>>;
 
+    /// Writes rows of our own `millrace.*` tables durably, as TabSeparated through the insert
+    /// stream; `into` is `millrace.batches (target, seq, …)`, fields are unescaped text.
+    fn record<'a>(&'a self, into: &'a str, rows: Rows) -> BoxFuture<'a, Result<()>>;
+
     /// A small answer (TabSeparated read back, unescaped).
     fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>>;
 }
