@@ -5,7 +5,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: ## install what this machine lacks
-	@command -v cargo >/dev/null || { echo "error: no Rust toolchain; install one from https://rustup.rs"; exit 1; }
+	@scripts/setup.sh
 
 lint: setup ## formatting and lints, warnings are errors
 	cargo fmt --all --check

@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# Installs what this machine lacks to build, test and run Millrace: build tools, a Postgres server,
+# and the embedded ClickHouse engine (libchdb). Every step looks first, so that a machine that has
+# everything answers in a fraction of a second: lint, test and build all call this.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+version=26.7.3-stable.1
+package=@chdb/lib-linux-x64-gnu
+tarball=chdb-lib-linux-x64-gnu-$version.tgz
+library_bytes=566330096
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/millrace
+library=$cache/libchdb-$version.so
+work=
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() {
+    printf 'error: %s\n' "$1" >&2
+    shift
+    for line in "$@"; do printf 'hint: %s\n' "$line" >&2; done
+    exit 1
+}
+has() { command -v "$1" >/dev/null 2>&1; }
+cleanup() {
+    if [ -n "$work" ]; then rm -rf -- "$work"; fi
+}
+trap cleanup EXIT
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif has sudo; then
+        sudo "$@"
+    else
+        fail "cannot install packages: not root, and there is no sudo" "run as root: $*"
+    fi
+}
+
+apt_updated=
+apt_install() {
+    has apt-get || fail "cannot install $*: there is no apt-get on this machine" "install $* by hand, then run make setup again"
+    if [ -z "$apt_updated" ]; then
+        say "apt-get update"
+        as_root apt-get update -qq >&2
+        apt_updated=yes
+    fi
+    say "apt-get install $*"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+need_rust() {
+    if has cargo || [ -x "$HOME/.cargo/bin/cargo" ]; then return; fi
+    fail "no Rust toolchain" "install one from https://rustup.rs"
+}
+
+need_build_tools() {
+    local missing=()
+    has cc || missing+=(gcc libc6-dev)
+    has make || missing+=(make)
+    if [ ${#missing[@]} -gt 0 ]; then apt_install "${missing[@]}"; fi
+}
+
+# The server's programs are enough: tests and the demo start clusters of their own.
+need_postgres() {
+    if has postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then return; fi
+    apt_install postgresql
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null ||
+        fail "the package postgresql brought no server" "install a Postgres server, 14 to 18"
+}
+
+expected() { awk -v name="$1" '$2 == name { print $1 }' "$here/libchdb.sha256"; }
+
+verify() { # FILE NAME: compares with the checksum that the repository holds
+    local got
+    got=$(sha256sum "$1" | cut -d' ' -f1)
+    [ "$got" = "$(expected "$2")" ] ||
+        fail "the checksum of $2 is $got, not the one in scripts/libchdb.sha256" \
+            "a broken or altered download: run make setup again"
+}
+
+fetch_tarball() { # leaves $work/$tarball
+    if [ -n "${MILLRACE_LIBCHDB_TGZ:-}" ]; then
+        say "taking $MILLRACE_LIBCHDB_TGZ"
+        cp -- "$MILLRACE_LIBCHDB_TGZ" "$work/$tarball"
+    elif has npm; then
+        say "downloading $package@$version with npm (about 180 MB)"
+        (cd "$work" && npm pack --silent "$package@$version" >/dev/null) ||
+            fail "could not download $package@$version with npm" "check the network and npm's registry (npm config get registry)"
+    else
+        local registry=${NPM_CONFIG_REGISTRY:-${npm_config_registry:-https://registry.npmjs.org}}
+        has curl || apt_install curl ca-certificates
+        say "downloading $package@$version from $registry (about 180 MB)"
+        curl -fsSL --retry 3 -o "$work/$tarball" "${registry%/}/$package/-/lib-linux-x64-gnu-$version.tgz" ||
+            fail "could not download $package@$version from $registry" "set NPM_CONFIG_REGISTRY when a mirror must be used"
+    fi
+}
+
+# 566 MB are not hashed on every run: the size, and a marker written after the hash was right.
+have_libchdb() {
+    [ -f "$library.ok" ] && [ "$(stat -c %s "$library" 2>/dev/null || echo 0)" = "$library_bytes" ]
+}
+
+need_libchdb() {
+    if [ -n "${MILLRACE_LIBCHDB:-}" ] && [ -f "$MILLRACE_LIBCHDB" ]; then return; fi
+    if have_libchdb; then return; fi
+    [ "$(uname -sm)" = "Linux x86_64" ] ||
+        fail "there is no libchdb $version for $(uname -sm)" "set MILLRACE_LIBCHDB to a library of that version"
+    mkdir -p "$cache"
+    # Beside its destination, so that the last step is a rename.
+    work=$(mktemp -d "$cache/fetch.XXXXXX")
+    fetch_tarball
+    verify "$work/$tarball" "$tarball"
+    say "unpacking libchdb.so (566 MB) to $library"
+    tar -xzf "$work/$tarball" -C "$work" package/libchdb.so
+    verify "$work/package/libchdb.so" libchdb.so
+    rm -f "$library.ok"
+    mv -f "$work/package/libchdb.so" "$library"
+    touch "$library.ok"
+    rm -rf -- "$work"
+    work=
+    say "libchdb $version is in place"
+}
+
+need_rust
+need_build_tools
+need_postgres
+need_libchdb
