@@ -1,0 +1,181 @@
+//! One batch into the store: records first, then every table's rows, then what was set aside.
+//!
+//! A flush may be repeated as a whole: mirrors replace themselves, append blocks carry tokens, and
+//! a record that is written twice is the same record.
+
+use crate::intervals::Record;
+use crate::retry;
+use crate::status::Status;
+use model::{Block, Error, Fate, Reject, Result, TableId, TableName};
+use std::sync::Arc;
+use store::{Insert, Rows, Store, Target};
+use tokio::task::JoinSet;
+
+/// Tables written at the same time: enough to overlap their fsyncs, few enough that two cores keep
+/// up with the readers too.
+const TABLES_AT_ONCE: usize = 4;
+
+/// The rows of one table, in order.
+pub(crate) struct TableWork {
+    pub(crate) id: TableId,
+    pub(crate) target: Arc<Target>,
+    /// Blocks with the token of an append batch.
+    pub(crate) blocks: Vec<(Arc<Block>, Option<String>)>,
+    pub(crate) rejects: Vec<Reject>,
+}
+
+#[derive(Default)]
+pub(crate) struct Work {
+    pub(crate) tables: Vec<TableWork>,
+    /// Fresh records of append tables with the name of their target.
+    pub(crate) records: Vec<(String, Record)>,
+}
+
+/// What a flush came to: rows written by table, and the tables that cannot go on.
+#[derive(Default)]
+pub(crate) struct Flushed {
+    pub(crate) rows: Vec<(TableId, u64)>,
+    pub(crate) failed: Vec<(TableId, Error)>,
+}
+
+/// Writes everything, however long the store needs to come back (a full disk, a restart).
+pub(crate) async fn flush(store: Arc<dyn Store>, work: Work, status: Arc<Status>) -> Result<Flushed> {
+    let mut work = work;
+    if !work.records.is_empty() {
+        let rows = work.records.iter().map(|(target, record)| record_row(target, record)).collect();
+        patiently(&status, || store.record(RECORDS, Rows::clone(&rows))).await?;
+    }
+    let mut flushed = Flushed::default();
+    let rejects = reject_rows(&mut work.tables);
+    if !rejects.is_empty() {
+        patiently(&status, || store.record(QUARANTINE, rejects.clone())).await?;
+    }
+    let mut waiting = work.tables.into_iter();
+    let mut running = JoinSet::new();
+    loop {
+        while running.len() < TABLES_AT_ONCE
+            && let Some(table) = waiting.next()
+        {
+            running.spawn(write_table(store.clone(), table, status.clone()));
+        }
+        match running.join_next().await {
+            None => return Ok(flushed),
+            Some(Ok((id, Ok(rows)))) => flushed.rows.push((id, rows)),
+            Some(Ok((id, Err(error)))) => flushed.failed.push((id, error)),
+            Some(Err(panic)) => return Err(Error::bug("a table's writer ended early").source(panic)),
+        }
+    }
+}
+
+async fn write_table(
+    store: Arc<dyn Store>,
+    work: TableWork,
+    status: Arc<Status>,
+) -> (TableId, Result<u64>) {
+    let mut rows = 0;
+    for (block, token) in work.blocks {
+        let insert = || {
+            let (target, block, token) = (work.target.clone(), block.clone(), token.clone());
+            store.insert(Insert { target, block, token })
+        };
+        match patiently(&status, insert).await {
+            Ok(receipt) => rows += receipt.rows(),
+            Err(error) => return (work.id, Err(error)),
+        }
+    }
+    (work.id, Ok(rows))
+}
+
+/// Tries again while the error is transient, and shows it meanwhile.
+pub(crate) async fn patiently<T, F>(status: &Status, mut attempt: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let mut tries = 0;
+    loop {
+        match attempt().await {
+            Ok(value) => {
+                if tries > 0 {
+                    status.clear_error();
+                }
+                return Ok(value);
+            }
+            Err(error) => {
+                tries += 1;
+                let Some(pause) = retry::pause(error.fate(), tries) else { return Err(error) };
+                if tries == 1 {
+                    tracing::warn!(error = %error.report(), "the store does not take rows; trying on");
+                }
+                status.set_error(&error);
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+}
+
+const RECORDS: &str =
+    "millrace.batches (target, seq, from_version, through_version, row_count, token)";
+
+fn record_row(target: &str, record: &Record) -> Vec<Option<String>> {
+    [
+        target.to_owned(),
+        record.seq.to_string(),
+        record.from.0.to_string(),
+        record.through.0.to_string(),
+        record.rows.to_string(),
+        record.token.clone(),
+    ]
+    .map(Some)
+    .to_vec()
+}
+
+/// The last record of every append target.
+pub(crate) async fn last_records(store: &dyn Store) -> Result<Vec<(String, Record)>> {
+    let rows = store
+        .query(
+            "SELECT target, seq, from_version, through_version, row_count, token \
+             FROM millrace.batches FINAL",
+        )
+        .await?;
+    rows.into_iter().map(|row| read_record(row).ok_or_else(unreadable_record)).collect()
+}
+
+fn unreadable_record() -> Error {
+    Error::bug("a row of millrace.batches does not read back")
+}
+
+fn read_record(row: Vec<Option<String>>) -> Option<(String, Record)> {
+    let mut fields = row.into_iter();
+    let mut next = || fields.next().flatten();
+    let target = next()?;
+    let record = Record {
+        seq: next()?.parse().ok()?,
+        from: model::Version(next()?.parse().ok()?),
+        through: model::Version(next()?.parse().ok()?),
+        rows: next()?.parse().ok()?,
+        token: next()?,
+    };
+    Some((target, record))
+}
+
+const QUARANTINE: &str = "millrace.quarantine (source_table, version, op, column, reason, row)";
+
+fn reject_rows(tables: &mut [TableWork]) -> Rows {
+    let mut rows = Vec::new();
+    for work in tables {
+        let name: &TableName = &work.target.table.name;
+        for reject in work.rejects.drain(..) {
+            let op = format!("{:?}", reject.op).to_lowercase();
+            let version = reject.version.0.to_string();
+            let fields =
+                [name.to_string(), version, op, reject.column, reject.reason, reject.row];
+            rows.push(fields.map(Some).to_vec());
+        }
+    }
+    rows
+}
+
+/// Whether a person has to help before this can go on.
+pub(crate) fn needs_help(error: &Error) -> bool {
+    error.fate() != Fate::Transient
+}

@@ -1,0 +1,292 @@
+//! Append tables have no key to replace on, so each of their batches is a closed interval of the
+//! log: recorded before it is inserted, inserted with a token, and after a crash cut again at
+//! exactly the recorded borders, so that ClickHouse drops what had already arrived.
+//!
+//! ```text
+//! log      ──┬── batch 6 ──┬──── batch 7 ────┬─ …
+//!            from       through           through
+//! restart: rows ≤ 7.from are done │ (7.from, 7.through] go again, same token │ the rest is new
+//! ```
+//!
+//! Only the last record matters: batch 8 is recorded after batch 7 is durable.
+
+use model::{Block, Lsn, Op, Version};
+
+/// A batch as `millrace.batches` keeps it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Record {
+    pub(crate) seq: u64,
+    /// Exclusive.
+    pub(crate) from: Version,
+    /// Inclusive.
+    pub(crate) through: Version,
+    pub(crate) rows: u64,
+    pub(crate) token: String,
+}
+
+/// Rows to insert. A `fresh` record has to be made durable first.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    pub(crate) block: Block,
+    pub(crate) record: Record,
+    pub(crate) fresh: bool,
+}
+
+/// The cutting of one append table.
+#[derive(Debug)]
+pub(crate) struct Intervals {
+    target: String,
+    /// The last batch recorded, in this life or the one before.
+    last: Record,
+    /// The rows of `last` that came again since the restart; `None` once it is settled.
+    again: Option<Option<Block>>,
+    /// The copy holds every row that was committed before this position.
+    copied_before: Lsn,
+    pub(crate) ignored_updates: u64,
+    /// A changed key counts here too, for its old row.
+    pub(crate) ignored_deletes: u64,
+}
+
+impl Intervals {
+    pub(crate) fn new(target: String, recorded: Option<Record>) -> Intervals {
+        let again = recorded.as_ref().map(|_| None);
+        let zero = Version(0);
+        let nothing =
+            Record { seq: 0, from: zero, through: zero, rows: 0, token: String::new() };
+        Intervals {
+            target,
+            last: recorded.unwrap_or(nothing),
+            again,
+            copied_before: Lsn::ZERO,
+            ignored_updates: 0,
+            ignored_deletes: 0,
+        }
+    }
+
+    pub(crate) fn set_copied_before(&mut self, point: Lsn) {
+        self.copied_before = self.copied_before.max(point);
+    }
+
+    /// Whether rows are held back here, so that no position may be confirmed yet.
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(&self.again, Some(Some(_)))
+    }
+
+    /// What to insert now, in order. `through` is the end of the last whole transaction delivered.
+    pub(crate) fn cut(&mut self, block: Option<Block>, through: Lsn) -> Vec<Cut> {
+        let mut cuts = Vec::new();
+        let mut rest = block.map(|block| self.only_new_inserts(block));
+        if let Some(held) = self.again.take() {
+            let border = self.last.through;
+            let inside = rest.as_ref().map_or(0, |b| b.versions.partition_point(|v| *v <= border));
+            let mut held = held;
+            if let Some(block) = rest.take() {
+                merge(&mut held, block.slice(0, inside));
+                rest = Some(block.slice(inside, block.rows()));
+            }
+            let passed = through > border.commit() || rest.as_ref().is_some_and(|b| b.rows() > 0);
+            match (passed, held) {
+                (false, held) => self.again = Some(held),
+                (true, Some(block)) => {
+                    cuts.push(Cut { block, record: self.last.clone(), fresh: false });
+                }
+                (true, None) => {}
+            }
+        }
+        if let Some(block) = rest
+            && block.rows() > 0
+        {
+            let record = self.next_record(&block);
+            self.last = record.clone();
+            cuts.push(Cut { block, record, fresh: true });
+        }
+        cuts
+    }
+
+    fn next_record(&self, block: &Block) -> Record {
+        let seq = self.last.seq + 1;
+        let through = *block.versions.last().expect("only blocks with rows are recorded");
+        let token = format!("{}:{seq}:{:x}", self.target, through.0);
+        Record { seq, from: self.last.through, through, rows: block.rows() as u64, token }
+    }
+
+    /// Drops what an append table does not take: rows of the copy or of earlier batches, and
+    /// changes of old rows, which are counted. Rejects stay with the block.
+    fn only_new_inserts(&mut self, mut block: Block) -> Block {
+        let done = match self.again {
+            Some(_) => self.last.from,
+            None => self.last.through,
+        };
+        let mut keep = Vec::with_capacity(block.rows());
+        for row in 0..block.rows() {
+            let version = block.versions[row];
+            let new = version > done && version.commit() >= self.copied_before;
+            // A changed key travels as a delete and an insert of one version.
+            let of_key_change = row > 0
+                && block.ops[row - 1] == Op::Delete
+                && block.versions[row - 1] == version;
+            let counter = match block.ops[row] {
+                Op::Insert if !of_key_change => {
+                    keep.push(new);
+                    continue;
+                }
+                Op::Insert | Op::Update => &mut self.ignored_updates,
+                Op::Delete => &mut self.ignored_deletes,
+            };
+            *counter += u64::from(new);
+            keep.push(false);
+        }
+        if keep.iter().all(|&keep| keep) {
+            return block;
+        }
+        let mut kept = block.slice(0, 0);
+        kept.rejects = std::mem::take(&mut block.rejects);
+        kept.clamped = block.clamped;
+        for (from, to) in runs(&keep) {
+            kept.append(&block.slice(from, to));
+        }
+        kept
+    }
+}
+
+fn merge(held: &mut Option<Block>, more: Block) {
+    if more.rows() == 0 {
+        return;
+    }
+    match held {
+        Some(block) => block.append(&more),
+        None => *held = Some(more),
+    }
+}
+
+/// The stretches of `true`, as half-open ranges.
+fn runs(keep: &[bool]) -> Vec<(usize, usize)> {
+    let mut runs = Vec::new();
+    let mut start = None;
+    for (row, &keep) in keep.iter().chain(std::iter::once(&false)).enumerate() {
+        match (keep, start) {
+            (true, None) => start = Some(row),
+            (false, Some(from)) => {
+                runs.push((from, row));
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Column, PgType, ReplicaIdentity, Table, TableId, TableName};
+    use std::sync::Arc;
+
+    fn table() -> Arc<Table> {
+        let column = Column {
+            name: "id".into(),
+            attnum: 1,
+            type_oid: 20,
+            typmod: -1,
+            pg: PgType::Int8,
+            type_name: "bigint".into(),
+            not_null: true,
+        };
+        Arc::new(Table {
+            id: TableId(1),
+            name: TableName::new("public", "events"),
+            columns: vec![column],
+            key: vec![0],
+            identity: ReplicaIdentity::Default,
+        })
+    }
+
+    /// Rows `(op, commit, change)`; the value is the change.
+    fn block(rows: &[(Op, u64, u64)]) -> Block {
+        let mut block = Block::new(table());
+        for &(op, commit, change) in rows {
+            block.columns[0].push_fixed((change as i64).to_le_bytes());
+            block.end_row(op, Version::of_change(Lsn(commit), Lsn(change)));
+        }
+        block
+    }
+
+    fn inserts(rows: &[(u64, u64)]) -> Option<Block> {
+        Some(block(&rows.iter().map(|&(c, r)| (Op::Insert, c, r)).collect::<Vec<_>>()))
+    }
+
+    fn values(block: &Block) -> Vec<i64> {
+        (0..block.rows())
+            .map(|row| i64::from_le_bytes(block.columns[0].value(row).try_into().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn each_batch_starts_where_the_last_one_ended() {
+        let mut intervals = Intervals::new("a.e".into(), None);
+        let first = intervals.cut(inserts(&[(10, 1), (10, 2)]), Lsn(11)).remove(0);
+        let second = intervals.cut(inserts(&[(20, 12)]), Lsn(21)).remove(0);
+        assert!(first.fresh && second.fresh);
+        assert_eq!(second.record.from, first.record.through);
+        assert_ne!(first.record.token, second.record.token);
+        assert_eq!(first.record.rows, 2);
+    }
+
+    #[test]
+    fn after_a_restart_the_last_batch_is_cut_again_at_its_borders() {
+        let mut before = Intervals::new("a.e".into(), None);
+        let _ = before.cut(inserts(&[(10, 1), (10, 2)]), Lsn(11));
+        let last = before.cut(inserts(&[(10, 3), (20, 12), (20, 13)]), Lsn(11)).remove(0).record;
+        // The log comes again from the start and is cut elsewhere.
+        let mut after = Intervals::new("a.e".into(), Some(last.clone()));
+        assert!(after.cut(inserts(&[(10, 1), (10, 2), (10, 3), (20, 12)]), Lsn(11)).is_empty());
+        assert!(after.is_waiting());
+        let cuts = after.cut(inserts(&[(20, 13), (20, 14), (30, 22)]), Lsn(31));
+        assert_eq!((values(&cuts[0].block), cuts[0].fresh), (vec![3, 12, 13], false));
+        assert_eq!(cuts[0].record, last);
+        assert_eq!((values(&cuts[1].block), cuts[1].fresh), (vec![14, 22], true));
+        assert_eq!(cuts[1].record.from, last.through);
+        assert!(!after.is_waiting());
+    }
+
+    #[test]
+    fn a_record_that_does_not_come_again_was_done() {
+        let record = Record {
+            seq: 4,
+            from: Version::of_change(Lsn(10), Lsn(1)),
+            through: Version::of_change(Lsn(20), Lsn(12)),
+            rows: 3,
+            token: "t".into(),
+        };
+        let mut intervals = Intervals::new("a.e".into(), Some(record));
+        let cuts = intervals.cut(inserts(&[(30, 25)]), Lsn(31));
+        assert_eq!(cuts.len(), 1);
+        assert_eq!((cuts[0].record.seq, cuts[0].fresh), (5, true));
+        assert!(intervals.cut(None, Lsn(40)).is_empty());
+    }
+
+    #[test]
+    fn the_last_batch_goes_again_when_the_position_has_passed_it() {
+        let mut before = Intervals::new("a.e".into(), None);
+        let last = before.cut(inserts(&[(10, 1)]), Lsn(11)).remove(0).record;
+        let mut after = Intervals::new("a.e".into(), Some(last));
+        assert_eq!(after.cut(inserts(&[(10, 1)]), Lsn(11)).len(), 1);
+    }
+
+    #[test]
+    fn changes_of_old_rows_are_counted_and_rows_of_the_copy_dropped() {
+        let mut intervals = Intervals::new("a.e".into(), None);
+        intervals.set_copied_before(Lsn(15));
+        let rows = block(&[
+            (Op::Insert, 10, 1),
+            (Op::Update, 20, 12),
+            (Op::Delete, 20, 13),
+            (Op::Delete, 20, 14),
+            (Op::Insert, 20, 14),
+            (Op::Insert, 20, 15),
+        ]);
+        let cuts = intervals.cut(Some(rows), Lsn(21));
+        assert_eq!(values(&cuts[0].block), [15]);
+        assert_eq!((intervals.ignored_updates, intervals.ignored_deletes), (2, 2));
+    }
+}

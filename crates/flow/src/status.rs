@@ -1,0 +1,333 @@
+//! What the pipeline shows of itself. Every number here is measured; nothing is derived from hope.
+
+use model::{Error, Fate, Lsn, Mode, TableName};
+use serde::Serialize;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// Freshness is shown over this many of the latest batches.
+const FRESHNESS_SAMPLES: usize = 1024;
+/// Rates are shown over this span.
+const RATE_WINDOW: Duration = Duration::from_secs(10);
+
+/// What a table is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Known, nothing done yet.
+    Waiting,
+    /// Rows of the snapshot arrive; the stream runs beside it. Survives a restart.
+    Copying,
+    /// Everything committed arrives. Survives a restart.
+    Streaming,
+    /// Stopped with a reason until a person helps; the other tables go on. Survives a restart.
+    Failed,
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Waiting => "waiting",
+            State::Copying => "copying",
+            State::Streaming => "streaming",
+            State::Failed => "failed",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<State> {
+        [State::Waiting, State::Copying, State::Streaming, State::Failed]
+            .into_iter()
+            .find(|state| state.name() == name)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct TableStatus {
+    pub(crate) mode: Mode,
+    pub(crate) target: TableName,
+    pub(crate) rows_in: TableName,
+    pub(crate) state: State,
+    pub(crate) copied_rows: u64,
+    pub(crate) pages_done: u64,
+    pub(crate) pages_total: u64,
+    pub(crate) streamed_rows: u64,
+    pub(crate) rejected_rows: u64,
+    pub(crate) clamped_values: u64,
+    pub(crate) ignored_updates: u64,
+    pub(crate) ignored_deletes: u64,
+    pub(crate) last_error: Option<String>,
+    recent: VecDeque<(Instant, u64)>,
+}
+
+impl TableStatus {
+    pub(crate) fn new(mode: Mode, target: TableName, rows_in: TableName) -> TableStatus {
+        TableStatus {
+            mode,
+            target,
+            rows_in,
+            state: State::Waiting,
+            copied_rows: 0,
+            pages_done: 0,
+            pages_total: 0,
+            streamed_rows: 0,
+            rejected_rows: 0,
+            clamped_values: 0,
+            ignored_updates: 0,
+            ignored_deletes: 0,
+            last_error: None,
+            recent: VecDeque::new(),
+        }
+    }
+
+    /// Rows that became visible just now.
+    pub(crate) fn count_rows(&mut self, rows: u64) {
+        self.recent.push_back((Instant::now(), rows));
+        self.forget_old();
+    }
+
+    fn forget_old(&mut self) {
+        while self.recent.front().is_some_and(|(at, _)| at.elapsed() > RATE_WINDOW) {
+            self.recent.pop_front();
+        }
+    }
+
+    fn rows_per_second(&mut self) -> f64 {
+        self.forget_old();
+        let rows: u64 = self.recent.iter().map(|(_, rows)| rows).sum();
+        rows as f64 / RATE_WINDOW.as_secs_f64()
+    }
+
+    fn copied_ratio(&self) -> f64 {
+        match (self.state, self.pages_total) {
+            (State::Streaming, _) => 1.0,
+            (_, 0) => 0.0,
+            (_, total) => (self.pages_done as f64 / total as f64).min(1.0),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Inner {
+    tables: BTreeMap<String, TableStatus>,
+    slot: String,
+    connected: bool,
+    waiting_for: Option<String>,
+    received: Lsn,
+    confirmed: Lsn,
+    applied: Lsn,
+    server_end: Lsn,
+    wal_status: Option<String>,
+    oldest_unapplied_us: i64,
+    freshness_ms: VecDeque<u32>,
+    last_error: Option<(String, Fate)>,
+}
+
+/// Written by the pipeline, read by whoever asks.
+#[derive(Default)]
+pub struct Status {
+    inner: Mutex<Inner>,
+}
+
+/// `millrace status --json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub tables: Vec<TableReport>,
+    pub source: SourceReport,
+    pub freshness_ms: Freshness,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct TableReport {
+    pub name: String,
+    pub mode: &'static str,
+    pub target: String,
+    pub state: State,
+    /// Rows that a reader sees now; filled in by whoever has the store at hand.
+    pub rows: Option<u64>,
+    pub copied_ratio: f64,
+    pub copied_rows: u64,
+    pub streamed_rows: u64,
+    pub rows_per_second: f64,
+    pub rejected_rows: u64,
+    pub clamped_values: u64,
+    pub ignored_updates: u64,
+    pub ignored_deletes: u64,
+    pub last_error: Option<String>,
+    /// The table that holds the rows; not shown.
+    #[serde(skip)]
+    pub rows_in: TableName,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct SourceReport {
+    pub slot: String,
+    pub connected: bool,
+    /// What keeps the copy from starting, when something does.
+    pub waiting_for: Option<String>,
+    pub received_lsn: String,
+    pub applied_lsn: String,
+    pub confirmed_lsn: String,
+    /// Log that the server has written and the store does not hold yet.
+    pub lag_bytes: u64,
+    /// Age of the oldest commit that is on its way; 0 when nothing is.
+    pub lag_seconds: f64,
+    pub wal_status: Option<String>,
+    pub last_error: Option<String>,
+}
+
+/// Commit to visible, over the latest batches. `None` before the first one.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Freshness {
+    pub p50: Option<u32>,
+    pub p99: Option<u32>,
+}
+
+impl Status {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(crate) fn set_slot(&self, slot: &str) {
+        self.lock().slot = slot.to_owned();
+    }
+
+    pub(crate) fn set_connected(&self, connected: bool) {
+        let mut inner = self.lock();
+        inner.connected = connected;
+        if connected {
+            inner.last_error = None;
+        }
+    }
+
+    pub(crate) fn set_waiting_for(&self, what: Option<String>) {
+        self.lock().waiting_for = what;
+    }
+
+    pub(crate) fn set_error(&self, error: &Error) {
+        self.lock().last_error = Some((error.report(), error.fate()));
+    }
+
+    pub(crate) fn clear_error(&self) {
+        self.lock().last_error = None;
+    }
+
+    pub(crate) fn set_table(&self, name: &str, status: TableStatus) {
+        self.lock().tables.insert(name.to_owned(), status);
+    }
+
+    pub(crate) fn with_table(&self, name: &str, change: impl FnOnce(&mut TableStatus)) {
+        if let Some(table) = self.lock().tables.get_mut(name) {
+            change(table);
+        }
+    }
+
+    pub(crate) fn set_positions(&self, received: Lsn, applied: Lsn, confirmed: Lsn, end: Lsn) {
+        let mut inner = self.lock();
+        inner.received = received;
+        inner.applied = inner.applied.max(applied);
+        inner.confirmed = confirmed;
+        inner.server_end = inner.server_end.max(end);
+    }
+
+    pub(crate) fn set_slot_health(&self, server_end: Lsn, wal_status: Option<String>) {
+        let mut inner = self.lock();
+        inner.server_end = inner.server_end.max(server_end);
+        inner.wal_status = wal_status;
+    }
+
+    /// `None`: nothing is on its way.
+    pub(crate) fn set_oldest_unapplied(&self, commit_us: Option<i64>) {
+        self.lock().oldest_unapplied_us = commit_us.unwrap_or(0);
+    }
+
+    pub(crate) fn add_freshness(&self, millis: u32) {
+        let mut inner = self.lock();
+        if inner.freshness_ms.len() == FRESHNESS_SAMPLES {
+            inner.freshness_ms.pop_front();
+        }
+        inner.freshness_ms.push_back(millis);
+    }
+
+    /// Every table streams.
+    pub fn is_ready(&self) -> bool {
+        let inner = self.lock();
+        inner.connected && inner.tables.values().all(|table| table.state == State::Streaming)
+    }
+
+    pub fn report(&self) -> Report {
+        let mut inner = self.lock();
+        let tables = inner.tables.iter_mut().map(|(name, table)| report_table(name, table)).collect();
+        let mut samples: Vec<u32> = inner.freshness_ms.iter().copied().collect();
+        samples.sort_unstable();
+        let lag_us = match inner.oldest_unapplied_us {
+            0 => 0,
+            commit_us => (now_us() - commit_us).max(0),
+        };
+        let source = SourceReport {
+            slot: inner.slot.clone(),
+            connected: inner.connected,
+            waiting_for: inner.waiting_for.clone(),
+            received_lsn: inner.received.to_string(),
+            applied_lsn: inner.applied.to_string(),
+            confirmed_lsn: inner.confirmed.to_string(),
+            lag_bytes: inner.server_end.bytes_since(inner.applied),
+            lag_seconds: lag_us as f64 / 1e6,
+            wal_status: inner.wal_status.clone(),
+            last_error: inner.last_error.as_ref().map(|(text, _)| text.clone()),
+        };
+        let freshness_ms =
+            Freshness { p50: percentile(&samples, 50), p99: percentile(&samples, 99) };
+        Report { tables, source, freshness_ms }
+    }
+}
+
+fn report_table(name: &str, table: &mut TableStatus) -> TableReport {
+    TableReport {
+        name: name.to_owned(),
+        mode: table.mode.name(),
+        target: table.target.to_string(),
+        state: table.state,
+        rows: None,
+        copied_ratio: table.copied_ratio(),
+        copied_rows: table.copied_rows,
+        streamed_rows: table.streamed_rows,
+        rows_per_second: table.rows_per_second(),
+        rejected_rows: table.rejected_rows,
+        clamped_values: table.clamped_values,
+        ignored_updates: table.ignored_updates,
+        ignored_deletes: table.ignored_deletes,
+        last_error: table.last_error.clone(),
+        rows_in: table.rows_in.clone(),
+    }
+}
+
+fn percentile(sorted: &[u32], percent: usize) -> Option<u32> {
+    let last = sorted.len().checked_sub(1)?;
+    Some(sorted[last * percent / 100])
+}
+
+pub(crate) fn now_us() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_micros() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_of_few_samples() {
+        assert_eq!(percentile(&[], 50), None);
+        assert_eq!(percentile(&[7], 99), Some(7));
+        assert_eq!(percentile(&(1..=100).collect::<Vec<_>>(), 50), Some(50));
+        assert_eq!(percentile(&(1..=100).collect::<Vec<_>>(), 99), Some(99));
+    }
+
+    #[test]
+    fn states_have_names_that_come_back() {
+        for state in [State::Waiting, State::Copying, State::Streaming, State::Failed] {
+            assert_eq!(State::from_name(state.name()), Some(state));
+        }
+    }
+}
