@@ -1,0 +1,210 @@
+//! Which tables a publication has, and what their columns are, as pgoutput will send them.
+
+use crate::client::pg_error;
+use model::{Column, Error, PgType, ReplicaIdentity, Result, Table, TableId, TableName};
+use std::collections::HashMap;
+use tokio_postgres::{Client, Row};
+
+/// `server_version_num`: 150018 is 15.18.
+pub async fn server_version(client: &Client) -> Result<u32> {
+    let sql = "select current_setting('server_version_num')::int4";
+    let row = client.query_one(sql, &[]).await.map_err(reading)?;
+    Ok(row.get::<_, i32>(0) as u32)
+}
+
+/// Every table that the publication sends, by name. With `publish_via_partition_root` a partitioned
+/// table is one table; without it each leaf is.
+pub async fn published_tables(client: &Client, publication: &str) -> Result<Vec<Table>> {
+    describe(client, publication, None).await
+}
+
+/// One of them. `None`: no such table, or not published.
+pub async fn table_by_id(
+    client: &Client,
+    publication: &str,
+    id: TableId,
+) -> Result<Option<Table>> {
+    Ok(describe(client, publication, Some(id)).await?.pop())
+}
+
+/// The publication's `WHERE` for the table, for a copy to apply as well (Postgres 15 on).
+pub async fn row_filter(
+    client: &Client,
+    publication: &str,
+    table: &TableName,
+) -> Result<Option<String>> {
+    if server_version(client).await? < 150_000 {
+        return Ok(None);
+    }
+    let sql = "select rowfilter from pg_publication_tables
+               where pubname = $1 and schemaname = $2 and tablename = $3";
+    let row = client.query_opt(sql, &[&publication, &table.schema, &table.table]).await;
+    Ok(row.map_err(reading)?.and_then(|row| row.get(0)))
+}
+
+/// Whether the stream has to be asked for text: `binary` fails on a type that has no binary form,
+/// and we read those that we do not know as text.
+pub fn any_needs_text(tables: &[Table]) -> bool {
+    tables.iter().flat_map(|table| &table.columns).any(|column| !column.pg.has_binary())
+}
+
+fn reading(error: tokio_postgres::Error) -> Error {
+    pg_error("read the source's catalog", error)
+}
+
+/// A row a column, in the order in which tuples carry them: by attnum, whatever a column list says.
+///
+/// From 15 on `attnames` knows column lists and which generated columns are sent (18); 14 has
+/// neither. Since 18 `attnotnull` is also set by a constraint that older rows may still violate.
+/// With replica identity USING INDEX a delete carries that index's columns and no others, so these
+/// are the key even where there is a primary key too.
+const COLUMNS: &str = "
+    select c.oid, n.nspname::text, c.relname::text, c.relreplident::text,
+           a.attnum, a.attname::text, a.atttypid, a.atttypmod, a.attndims::int4,
+           format_type(a.atttypid, a.atttypmod),
+           a.attnotnull and not exists (
+               select from pg_constraint k where k.conrelid = c.oid and k.contype = 'n'
+                  and k.conkey[1] = a.attnum and not k.convalidated),
+           (select array_agg(k.attnum order by k.ord)
+              from pg_index i, unnest(i.indkey::int2[]) with ordinality k(attnum, ord)
+             where i.indrelid = c.oid and k.ord <= i.indnkeyatts
+               and case c.relreplident when 'i' then i.indisreplident else i.indisprimary end)
+      from pg_publication_tables p
+      join pg_namespace n on n.nspname = p.schemaname
+      join pg_class c on c.relnamespace = n.oid and c.relname = p.tablename
+      join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+     where p.pubname = $1 and ($2::oid is null or c.oid = $2) and ";
+
+async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Result<Vec<Table>> {
+    let sent = match server_version(client).await? {
+        150_000.. => "a.attname = any (p.attnames)",
+        _ => "a.attgenerated = ''",
+    };
+    let sql = format!("{COLUMNS}{sent} order by 2, 3, a.attnum");
+    let rows = client.query(&sql, &[&publication, &id.map(|id| id.0)]).await.map_err(reading)?;
+    let types = Types::load(client, &rows).await?;
+    let mut tables: Vec<Table> = Vec::new();
+    // Kept beside, as attnums: the columns that they name may come later.
+    let mut keys: Vec<Vec<i16>> = Vec::new();
+    for row in &rows {
+        let id = TableId(row.get(0));
+        if tables.last().is_none_or(|table| table.id != id) {
+            tables.push(Table {
+                id,
+                name: TableName::new(row.get::<_, String>(1), row.get::<_, String>(2)),
+                columns: Vec::new(),
+                key: Vec::new(),
+                identity: identity(row.get(3)),
+            });
+            keys.push(row.get::<_, Option<Vec<i16>>>(11).unwrap_or_default());
+        }
+        tables.last_mut().expect("pushed above").columns.push(types.column(row));
+    }
+    for (table, key) in tables.iter_mut().zip(keys) {
+        let at = |attnum| table.columns.iter().position(|column| column.attnum == attnum);
+        // A key of which a column is not published tells nothing apart.
+        table.key = key.into_iter().map(at).collect::<Option<_>>().unwrap_or_default();
+    }
+    Ok(tables)
+}
+
+fn identity(letter: &str) -> ReplicaIdentity {
+    match letter {
+        "i" => ReplicaIdentity::Index,
+        "f" => ReplicaIdentity::Full,
+        "n" => ReplicaIdentity::Nothing,
+        _ => ReplicaIdentity::Default,
+    }
+}
+
+/// The types that are not built in: what lies behind a domain, an array or an enum.
+struct Types(HashMap<u32, Entry>);
+
+enum Entry {
+    Domain { base: u32, typmod: i32, dimensions: u8 },
+    Array { element: u32 },
+    Enum,
+    /// An extension's type whose two forms are the text itself.
+    Text,
+    Other,
+}
+
+impl Types {
+    async fn load(client: &Client, columns: &[Row]) -> Result<Types> {
+        let unknown = |oid: &u32| PgType::of_builtin(*oid, -1, 0).is_none();
+        let mut oids: Vec<u32> = columns.iter().map(|row| row.get(6)).filter(unknown).collect();
+        oids.sort_unstable();
+        oids.dedup();
+        if oids.is_empty() {
+            return Ok(Types(HashMap::new()));
+        }
+        let sql = "
+            with recursive used(oid) as (
+                select unnest($1::oid[])
+                union
+                select case t.typtype when 'd' then t.typbasetype else t.typelem end
+                  from used join pg_type t using (oid)
+                 where t.typtype = 'd' or t.typsubscript = 'array_subscript_handler'::regproc)
+            select t.oid, t.typname::text, t.typtype::text, t.typbasetype, t.typtypmod,
+                   t.typndims::int4, t.typelem, t.typsubscript = 'array_subscript_handler'::regproc
+              from used join pg_type t using (oid)";
+        let rows = client.query(sql, &[&oids]).await.map_err(reading)?;
+        Ok(Types(rows.iter().map(|row| (row.get(0), entry(row))).collect()))
+    }
+
+    fn column(&self, row: &Row) -> Column {
+        let (type_oid, typmod): (u32, i32) = (row.get(6), row.get(7));
+        Column {
+            name: row.get(5),
+            attnum: row.get(4),
+            type_oid,
+            typmod,
+            pg: self.resolve(type_oid, typmod, dimensions(row.get(8))),
+            type_name: row.get(9),
+            not_null: row.get(10),
+        }
+    }
+
+    /// The catalog's types cannot refer to themselves, so this ends.
+    fn resolve(&self, oid: u32, typmod: i32, dimensions: u8) -> PgType {
+        if let Some(known) = PgType::of_builtin(oid, typmod, dimensions) {
+            return known;
+        }
+        match self.0.get(&oid) {
+            Some(Entry::Domain { base, typmod, dimensions }) => {
+                self.resolve(*base, *typmod, *dimensions)
+            }
+            Some(Entry::Array { element }) => {
+                // An array of a domain over arrays is an array whose elements are arrays of their
+                // own, not one of more dimensions: only its text form says so.
+                match self.resolve(*element, typmod, 0) {
+                    PgType::Array(..) => PgType::Other,
+                    element => PgType::Array(Box::new(element), dimensions.max(1)),
+                }
+            }
+            Some(Entry::Enum) => PgType::Enum,
+            Some(Entry::Text) => PgType::Text,
+            Some(Entry::Other) | None => PgType::Other,
+        }
+    }
+}
+
+fn entry(row: &Row) -> Entry {
+    let (name, class): (&str, &str) = (row.get(1), row.get(2));
+    match class {
+        "d" => Entry::Domain {
+            base: row.get(3),
+            typmod: row.get(4),
+            dimensions: dimensions(row.get(5)),
+        },
+        "e" => Entry::Enum,
+        // `typsubscript` is null for what cannot be subscripted.
+        _ if row.get::<_, Option<bool>>(7) == Some(true) => Entry::Array { element: row.get(6) },
+        "b" if name == "citext" => Entry::Text,
+        _ => Entry::Other,
+    }
+}
+
+fn dimensions(declared: i32) -> u8 {
+    declared.clamp(0, 6) as u8
+}

@@ -1,0 +1,368 @@
+//! The C ABI of libchdb and nothing else: every `unsafe` of the workspace is in this file.
+//!
+//! Each foreign handle has one owner that frees it, and what must be freed first is owned by the
+//! struct that must be freed later: closing a connection before its stream is cancelled and
+//! destroyed is a segmentation fault in libc. So a stream takes its connection with it.
+//!
+//! The library is never unloaded: its background threads outlive every connection.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::path::Path;
+use std::ptr::NonNull;
+
+type Handle = *mut c_void;
+type Text = *const c_char;
+
+/// Declares the table of functions and how it is filled from the library.
+macro_rules! functions {
+    ($($name:ident: fn($($arg:ty),*) $(-> $ret:ty)?;)*) => {
+        pub(super) struct Abi {
+            $($name: unsafe extern "C" fn($($arg),*) $(-> $ret)?,)*
+        }
+
+        impl Abi {
+            fn bind(library: &'static libloading::Library) -> Result<Abi, libloading::Error> {
+                Ok(Abi {
+                    $($name: {
+                        // SAFETY: the signature is the one in chdb.h of the version that the
+                        // handshake in `load` asks for; the library is never unloaded.
+                        *unsafe { library.get(concat!(stringify!($name), "\0"))? }
+                    },)*
+                })
+            }
+        }
+    };
+}
+
+functions! {
+    chdb_version: fn() -> Text;
+    chdb_set_signal_handlers_enabled: fn(c_int);
+    chdb_connect: fn(c_int, *mut Text) -> *mut Handle;
+    chdb_close_conn: fn(*mut Handle);
+    chdb_query_with_params_n: fn(Handle, Text, usize, Text, usize, *const Text, *const usize, *const Text, *const usize, usize) -> Handle;
+    chdb_stream_query_with_params_n: fn(Handle, Text, usize, Text, usize, *const Text, *const usize, *const Text, *const usize, usize) -> Handle;
+    chdb_stream_fetch_result: fn(Handle, Handle) -> Handle;
+    chdb_stream_cancel_query: fn(Handle, Handle);
+    chdb_result_buffer: fn(Handle) -> *const u8;
+    chdb_result_length: fn(Handle) -> usize;
+    chdb_result_elapsed: fn(Handle) -> f64;
+    chdb_result_rows_read: fn(Handle) -> u64;
+    chdb_result_bytes_read: fn(Handle) -> u64;
+    chdb_result_storage_rows_read: fn(Handle) -> u64;
+    chdb_result_storage_bytes_read: fn(Handle) -> u64;
+    chdb_result_rows_written: fn(Handle) -> u64;
+    chdb_result_bytes_written: fn(Handle) -> u64;
+    chdb_result_error: fn(Handle) -> Text;
+    chdb_destroy_query_result: fn(Handle);
+    chdb_stream_insert_with_params_n: fn(Handle, Text, usize, Text, usize, *const Text, *const usize, *const Text, *const usize, usize) -> Handle;
+    chdb_stream_insert_error: fn(Handle) -> Text;
+    chdb_stream_append: fn(Handle, Text, usize) -> c_int;
+    chdb_stream_done: fn(Handle) -> Handle;
+    chdb_stream_cancel_insert: fn(Handle);
+    chdb_destroy_insert_stream: fn(Handle);
+    chdb_classify_query_n: fn(Handle, Text, usize, Text, usize, *mut Class) -> c_int;
+}
+
+/// What the engine says about a statement before it runs.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Class {
+    struct_size: u32,
+    pub(super) statement_count: u32,
+    pub(super) flags: u32,
+    pub(super) class: u32,
+}
+
+/// Why the library cannot be used.
+pub(super) enum LoadError {
+    Open(libloading::Error),
+    /// A function is missing.
+    Bind(libloading::Error),
+    Version(String),
+}
+
+/// Loads the library for the rest of the process. Signal handlers are off before the first
+/// connection: with the engine's own, a crash hangs the process instead of ending it.
+pub(super) fn load(path: &Path, version: &str) -> Result<&'static Abi, LoadError> {
+    // SAFETY: the library's initialisers are those of the version that `make setup` verified.
+    let library = unsafe { libloading::Library::new(path) }.map_err(LoadError::Open)?;
+    let library: &'static libloading::Library = Box::leak(Box::new(library));
+    let abi = Abi::bind(library).map_err(LoadError::Bind)?;
+    // SAFETY: takes nothing, answers a static string.
+    let found = text(unsafe { (abi.chdb_version)() }).unwrap_or_default();
+    if found != version {
+        return Err(LoadError::Version(found));
+    }
+    // SAFETY: takes a flag; no connection exists yet.
+    unsafe { (abi.chdb_set_signal_handlers_enabled)(0) };
+    Ok(Box::leak(Box::new(abi)))
+}
+
+fn text(pointer: Text) -> Option<String> {
+    if pointer.is_null() {
+        return None;
+    }
+    // SAFETY: the engine's strings end in NUL and live as long as their result; this copies.
+    let text = unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+/// Names and values for `{name:Type}` placeholders, as the four arrays that the calls take.
+struct Params {
+    names: Vec<Text>,
+    name_lens: Vec<usize>,
+    values: Vec<Text>,
+    value_lens: Vec<usize>,
+}
+
+impl Params {
+    fn new(params: &[(String, String)]) -> Params {
+        Params {
+            names: params.iter().map(|(name, _)| name.as_ptr().cast()).collect(),
+            name_lens: params.iter().map(|(name, _)| name.len()).collect(),
+            values: params.iter().map(|(_, value)| value.as_ptr().cast()).collect(),
+            value_lens: params.iter().map(|(_, value)| value.len()).collect(),
+        }
+    }
+}
+
+type Call = unsafe extern "C" fn(
+    Handle,
+    Text,
+    usize,
+    Text,
+    usize,
+    *const Text,
+    *const usize,
+    *const Text,
+    *const usize,
+    usize,
+) -> Handle;
+
+/// One lane of the engine with its own settings, parameters and current database.
+pub(super) struct Connection {
+    abi: &'static Abi,
+    outer: NonNull<Handle>,
+}
+
+// SAFETY: a connection has no thread affinity (measured: 8 threads on one), and `&mut self` on
+// every call keeps two threads from using it at once.
+unsafe impl Send for Connection {}
+
+impl Connection {
+    /// `None`: the engine refused and wrote the reason to stderr.
+    pub(super) fn open(abi: &'static Abi, args: &[CString]) -> Option<Connection> {
+        let mut argv: Vec<Text> = args.iter().map(|arg| arg.as_ptr()).collect();
+        // SAFETY: `argv` holds `argc` strings that end in NUL and outlive the call.
+        let outer = unsafe { (abi.chdb_connect)(argv.len() as c_int, argv.as_mut_ptr()) };
+        let outer = NonNull::new(outer)?;
+        Some(Connection { abi, outer })
+    }
+
+    fn inner(&self) -> Handle {
+        // SAFETY: the outer pointer stays valid until `chdb_close_conn` in `drop`.
+        unsafe { *self.outer.as_ptr() }
+    }
+
+    fn call(&self, call: Call, sql: &str, format: &str, params: &[(String, String)]) -> Handle {
+        let params_c = Params::new(params);
+        // SAFETY: every pointer comes with its length and outlives the call; the arrays are as
+        // long as the count says.
+        unsafe {
+            call(
+                self.inner(),
+                sql.as_ptr().cast(),
+                sql.len(),
+                format.as_ptr().cast(),
+                format.len(),
+                params_c.names.as_ptr(),
+                params_c.name_lens.as_ptr(),
+                params_c.values.as_ptr(),
+                params_c.value_lens.as_ptr(),
+                params.len(),
+            )
+        }
+    }
+
+    pub(super) fn query(&mut self, sql: &str, format: &str, params: &[(String, String)]) -> Output {
+        let handle = self.call(self.abi.chdb_query_with_params_n, sql, format, params);
+        Output { abi: self.abi, handle }
+    }
+
+    pub(super) fn select(self, sql: &str, format: &str, params: &[(String, String)]) -> Select {
+        let handle = self.call(self.abi.chdb_stream_query_with_params_n, sql, format, params);
+        Select { stream: Output { abi: self.abi, handle }, connection: self, open: true }
+    }
+
+    pub(super) fn insert(self, sql: &str, format: &str, params: &[(String, String)]) -> Feed {
+        let stream = self.call(self.abi.chdb_stream_insert_with_params_n, sql, format, params);
+        Feed { stream, connection: self, open: true }
+    }
+
+    pub(super) fn classify(&mut self, sql: &str, database: &str) -> Option<Class> {
+        let mut class = Class { struct_size: size_of::<Class>() as u32, ..Class::default() };
+        // SAFETY: pointers come with their lengths; `class` says its own size.
+        let state = unsafe {
+            (self.abi.chdb_classify_query_n)(
+                self.inner(),
+                sql.as_ptr().cast(),
+                sql.len(),
+                database.as_ptr().cast(),
+                database.len(),
+                &mut class,
+            )
+        };
+        (state == 0).then_some(class)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // SAFETY: opened by `chdb_connect`, closed once; streams own their connection, so none is
+        // left open here.
+        unsafe { (self.abi.chdb_close_conn)(self.outer.as_ptr()) }
+    }
+}
+
+/// An answer or one chunk of it; the bytes stay in the engine's memory.
+pub(super) struct Output {
+    abi: &'static Abi,
+    handle: Handle,
+}
+
+// SAFETY: a result is memory of its own; only its owner touches it.
+unsafe impl Send for Output {}
+
+impl Output {
+    pub(super) fn bytes(&self) -> &[u8] {
+        if self.handle.is_null() {
+            return &[];
+        }
+        // SAFETY: buffer and length belong together and live until `drop`.
+        unsafe {
+            let length = (self.abi.chdb_result_length)(self.handle);
+            let buffer = (self.abi.chdb_result_buffer)(self.handle);
+            if buffer.is_null() || length == 0 {
+                return &[];
+            }
+            std::slice::from_raw_parts(buffer, length)
+        }
+    }
+
+    pub(super) fn error(&self) -> Option<String> {
+        if self.handle.is_null() {
+            return Some("Code: 49. DB::Exception: the engine gave no result".into());
+        }
+        // SAFETY: a live result.
+        text(unsafe { (self.abi.chdb_result_error)(self.handle) })
+    }
+
+    pub(super) fn stats(&self) -> super::Stats {
+        if self.handle.is_null() {
+            return super::Stats::default();
+        }
+        // SAFETY: accessors of a live result.
+        unsafe {
+            super::Stats {
+                result_rows: (self.abi.chdb_result_rows_read)(self.handle),
+                result_bytes: (self.abi.chdb_result_bytes_read)(self.handle),
+                read_rows: (self.abi.chdb_result_storage_rows_read)(self.handle),
+                read_bytes: (self.abi.chdb_result_storage_bytes_read)(self.handle),
+                written_rows: (self.abi.chdb_result_rows_written)(self.handle),
+                written_bytes: (self.abi.chdb_result_bytes_written)(self.handle),
+                elapsed_seconds: (self.abi.chdb_result_elapsed)(self.handle),
+            }
+        }
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if !self.handle.is_null() {
+            // SAFETY: destroyed once, by its owner.
+            unsafe { (self.abi.chdb_destroy_query_result)(self.handle) }
+        }
+    }
+}
+
+/// An open SELECT. Fields drop in order: the stream's handle before its connection.
+pub(super) struct Select {
+    stream: Output,
+    connection: Connection,
+    open: bool,
+}
+
+impl Select {
+    pub(super) fn error(&self) -> Option<String> {
+        self.stream.error()
+    }
+
+    pub(super) fn fetch(&mut self) -> Output {
+        let abi = self.connection.abi;
+        // SAFETY: a live stream of this very connection; `&mut self` serialises the calls.
+        let handle =
+            unsafe { (abi.chdb_stream_fetch_result)(self.connection.inner(), self.stream.handle) };
+        Output { abi, handle }
+    }
+
+    /// The stream has ended by itself; there is nothing left to cancel.
+    pub(super) fn ended(&mut self) {
+        self.open = false;
+    }
+}
+
+impl Drop for Select {
+    fn drop(&mut self) {
+        if self.open && !self.stream.handle.is_null() {
+            let abi = self.connection.abi;
+            // SAFETY: as in `fetch`; afterwards the fields free the stream, then the connection.
+            unsafe { (abi.chdb_stream_cancel_query)(self.connection.inner(), self.stream.handle) }
+        }
+    }
+}
+
+/// An open INSERT. Dropped before [`Feed::finish`], what it was given is not inserted.
+pub(super) struct Feed {
+    stream: Handle,
+    connection: Connection,
+    open: bool,
+}
+
+// SAFETY: as for `Connection`, which it owns.
+unsafe impl Send for Feed {}
+
+impl Feed {
+    pub(super) fn error(&self) -> Option<String> {
+        // SAFETY: the stream is never null and lives until `drop`.
+        text(unsafe { (self.connection.abi.chdb_stream_insert_error)(self.stream) })
+    }
+
+    /// Copies the bytes into the engine's bounded queue; waits while that is full.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> bool {
+        let abi = self.connection.abi;
+        // SAFETY: a live stream; pointer and length belong together.
+        unsafe { (abi.chdb_stream_append)(self.stream, bytes.as_ptr().cast(), bytes.len()) == 0 }
+    }
+
+    pub(super) fn finish(&mut self) -> Output {
+        let abi = self.connection.abi;
+        self.open = false;
+        // SAFETY: a live stream that was neither finished nor cancelled before.
+        Output { abi, handle: unsafe { (abi.chdb_stream_done)(self.stream) } }
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        let abi = self.connection.abi;
+        // SAFETY: cancelled when still open, destroyed once; the connection closes after this.
+        unsafe {
+            if self.open {
+                (abi.chdb_stream_cancel_insert)(self.stream);
+            }
+            (abi.chdb_destroy_insert_stream)(self.stream);
+        }
+    }
+}

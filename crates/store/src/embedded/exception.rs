@@ -1,0 +1,112 @@
+//! What the engine says when it refuses: a number, a name, a text.
+//!
+//! The text may quote values from the data, so it goes to the client who sent the statement and
+//! nowhere else; what ends up in logs and in the state of a table is [`Exception::redacted`].
+
+use model::{Error, Fate};
+use std::fmt;
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Exception {
+    pub code: u32,
+    /// `Code: 62. DB::Exception: Syntax error: … (SYNTAX_ERROR)`
+    pub text: String,
+}
+
+impl Exception {
+    pub(super) fn parse(text: String) -> Exception {
+        let digits = text.split_once("Code: ").map_or("", |(_, rest)| rest);
+        let digits: String = digits.chars().take_while(char::is_ascii_digit).collect();
+        // 1001 STD_EXCEPTION: what ClickHouse calls an error that has no number of its own.
+        Exception { code: digits.parse().unwrap_or(1001), text: text.trim_end().to_owned() }
+    }
+
+    /// An exception of our own in the engine's form.
+    pub fn new(code: u32, name: &str, text: &str) -> Exception {
+        Exception { code, text: format!("Code: {code}. DB::Exception: {text} ({name})") }
+    }
+
+    /// `MEMORY_LIMIT_EXCEEDED`
+    pub fn name(&self) -> &str {
+        self.text
+            .rsplit_once('(')
+            .and_then(|(_, rest)| rest.split_once(')'))
+            .map_or("", |(name, _)| name)
+    }
+
+    pub fn fate(&self) -> Fate {
+        let disk = self.text.contains("No space left on device");
+        match self.code {
+            // memory, space, too many parts, timeouts, cancelled, too many queries, locks
+            _ if disk => Fate::Transient,
+            241 | 243 | 252 | 159 | 160 | 394 | 202 | 473 | 236 => Fate::Transient,
+            _ => Fate::Definite,
+        }
+    }
+
+    /// The text without what stands in quotes where that may be a value.
+    fn redacted(&self) -> String {
+        let text = self.text.strip_prefix("Code: ").unwrap_or(&self.text);
+        let text = text.split_once("DB::Exception: ").map_or(text, |(_, rest)| rest);
+        // Parse and conversion errors quote the value; the others quote names.
+        let quotes_values = matches!(
+            self.code,
+            6 | 7 | 8 | 26 | 27 | 28 | 32 | 33 | 38 | 41 | 53 | 69 | 70 | 72 | 117 | 321 | 407
+                | 440 | 467 | 676
+        );
+        let first_line = text.lines().next().unwrap_or_default();
+        if !quotes_values {
+            return first_line.to_owned();
+        }
+        format!("{} ({})", first_line.split(['\'', '"', '`', ':']).next().unwrap_or_default().trim(), self.name())
+    }
+
+    /// As an error of ours: `doing` is a verb with its object, `write public.orders`.
+    pub fn error(&self, doing: &str) -> Error {
+        let error = match self.fate() {
+            Fate::Transient => Error::transient(format!("could not {doing}")),
+            _ => Error::definite(format!("cannot {doing}")),
+        };
+        let error = error.detail(format!("ClickHouse error {}: {}", self.code, self.redacted()));
+        match self.code {
+            243 => error.hint("free space on the disk of the data directory"),
+            _ if self.text.contains("No space left on device") => {
+                error.hint("free space on the disk of the data directory")
+            }
+            _ => error,
+        }
+    }
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Exception {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_name_and_fate_are_read_from_the_text() {
+        let text = "Code: 241. DB::Exception: Memory limit (total) exceeded: would use 2 GiB. (MEMORY_LIMIT_EXCEEDED)\n";
+        let exception = Exception::parse(text.into());
+        assert_eq!((exception.code, exception.name()), (241, "MEMORY_LIMIT_EXCEEDED"));
+        assert_eq!(exception.fate(), Fate::Transient);
+        let disk = "Code: 1001. DB::Exception: std::exception: write: No space left on device";
+        assert_eq!(Exception::parse(disk.into()).fate(), Fate::Transient);
+        assert_eq!(Exception::parse("what?".into()).code, 1001);
+    }
+
+    #[test]
+    fn values_stay_out_of_our_errors() {
+        let text = "Code: 6. DB::Exception: Cannot parse string 'secret@example.com' as Int64: syntax error at position 0. (CANNOT_PARSE_TEXT)";
+        let report = Exception::parse(text.into()).error("write public.users").report();
+        assert!(!report.contains("secret"), "{report}");
+        assert!(report.contains("cannot write public.users"), "{report}");
+        assert!(report.contains("Cannot parse string (CANNOT_PARSE_TEXT)"), "{report}");
+    }
+}
