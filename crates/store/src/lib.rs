@@ -16,8 +16,13 @@
 //! - **Shutdown.** Dropping a store between calls loses nothing that has a receipt.
 //! - **Errors** have a fate: see [`model::Fate`]. A full disk is transient.
 
+pub mod ddl;
+pub mod embedded;
+mod native;
 mod target;
+mod tsv;
 
+pub use embedded::{Engine, EngineOptions};
 pub use target::{Target, TargetColumn};
 
 use model::{Block, Result};

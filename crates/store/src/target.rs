@@ -1,6 +1,7 @@
 //! Where a table lives in ClickHouse: its names, columns and types there.
 
-use model::{Mode, Table, TableName};
+use crate::ddl;
+use model::{Column, Error, Mode, PgType, Result, Table, TableName, TableOptions};
 use std::sync::Arc;
 
 /// A table of the source as ClickHouse keeps it.
@@ -13,6 +14,7 @@ pub struct Target {
     /// Where rows are written: the same as `name` for append, `<database>_raw.<table>` for a mirror.
     pub rows: TableName,
     pub columns: Vec<TargetColumn>,
+    /// Expressions, quoted where they are names.
     pub order_by: Vec<String>,
     pub partition_by: Option<String>,
     pub ttl: Option<String>,
@@ -29,4 +31,200 @@ pub struct TargetColumn {
     pub clickhouse: String,
     /// Whether the encoder sends a null map.
     pub nullable: bool,
+}
+
+/// Databases that are the engine's or ours.
+const RESERVED: [&str; 4] = ["system", "information_schema", "default", "millrace"];
+/// Columns that we add.
+const OWN_COLUMNS: [&str; 3] = ["_version", "_deleted", "_lsn"];
+
+impl Target {
+    /// Where `options` and `[store] database` (`shop_{schema}`) put the table.
+    pub fn resolve(
+        table: Arc<Table>,
+        options: &TableOptions,
+        database_pattern: Option<&str>,
+    ) -> Result<Target> {
+        let section = format!("[tables.\"{}\"]", table.name);
+        let name = match &options.target {
+            Some(name) => name.clone(),
+            None => {
+                let pattern = database_pattern.unwrap_or("{schema}");
+                TableName::new(pattern.replace("{schema}", &table.name.schema), &table.name.table)
+            }
+        };
+        if RESERVED.iter().any(|reserved| name.schema.eq_ignore_ascii_case(reserved)) {
+            return Err(Error::definite(format!("cannot keep {} in {name}", table.name))
+                .detail(format!("The database {} is the engine's or Millrace's own.", name.schema))
+                .hint(format!("give it another place: target = \"…\" under {section}")));
+        }
+        if let Some(unknown) = options.columns.keys().find(|name| table.column(name).is_none()) {
+            return Err(Error::definite(format!("cannot find column {unknown} of {}", table.name))
+                .hint(format!("correct its name under {section}, or publish the column")));
+        }
+        let rows = match options.mode {
+            Mode::Append => name.clone(),
+            Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
+        };
+        let columns = columns(&table, options)?;
+        let order_by = order_by(&table, options, &columns, &section)?;
+        Ok(Target {
+            mode: options.mode,
+            name,
+            rows,
+            columns,
+            order_by,
+            partition_by: options.partition_by.clone(),
+            ttl: options.ttl.clone(),
+            extra_columns: options.extra_columns.clone().into_iter().collect(),
+            table,
+        })
+    }
+
+    /// The column that carries the source's column `source`.
+    pub fn column_of(&self, source: usize) -> Option<&TargetColumn> {
+        self.columns.iter().find(|column| column.source == source)
+    }
+}
+
+fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
+    let mut columns: Vec<TargetColumn> = Vec::with_capacity(table.columns.len());
+    for (source, column) in table.columns.iter().enumerate() {
+        let chosen = options.columns.get(&column.name).cloned().unwrap_or_default();
+        if chosen.exclude {
+            if options.mode == Mode::Mirror && table.key.contains(&source) {
+                return Err(Error::definite(format!(
+                    "cannot leave out {}.{}: it is part of the key",
+                    table.name, column.name
+                )));
+            }
+            continue;
+        }
+        let kind = column.pg.kind();
+        let nullable = !column.not_null && kind.may_be_nullable();
+        let name = chosen.name.unwrap_or_else(|| column.name.clone());
+        let clickhouse = chosen.clickhouse_type.unwrap_or_else(|| natural(column, nullable));
+        let taken = columns.iter().any(|other| other.name == name)
+            || options.extra_columns.contains_key(&name);
+        if taken || OWN_COLUMNS.contains(&name.as_str()) {
+            return Err(Error::definite(format!("cannot name a column of {} {name}", table.name))
+                .detail("The name is taken.")
+                .hint(format!("{} = {{ name = \"…\" }}", column.name)));
+        }
+        columns.push(TargetColumn { source, name, clickhouse, nullable });
+    }
+    Ok(columns)
+}
+
+fn natural(column: &Column, nullable: bool) -> String {
+    let plain = column.pg.kind().clickhouse(nullable);
+    match column.pg {
+        PgType::Enum => format!("LowCardinality({plain})"),
+        _ => plain,
+    }
+}
+
+fn order_by(
+    table: &Table,
+    options: &TableOptions,
+    columns: &[TargetColumn],
+    section: &str,
+) -> Result<Vec<String>> {
+    let key = || {
+        let names = table.key.iter().filter_map(|&at| columns.iter().find(|c| c.source == at));
+        names.map(|column| ddl::ident(&column.name)).collect::<Vec<String>>()
+    };
+    // Names are quoted; anything else is an expression of the user's.
+    let chosen = || {
+        let quote = |term: &String| match columns.iter().any(|column| column.name == *term) {
+            true => ddl::ident(term),
+            false => term.clone(),
+        };
+        options.order_by.iter().map(quote).collect::<Vec<String>>()
+    };
+    match options.mode {
+        Mode::Append if options.order_by.is_empty() => {
+            // A key that may be NULL cannot order a table.
+            let plain = table.key.iter().all(|&at| table.columns[at].not_null);
+            Ok(if plain { key() } else { Vec::new() })
+        }
+        Mode::Append => Ok(chosen()),
+        Mode::Mirror if !table.has_key() => {
+            Err(Error::definite(format!("cannot mirror {}: it has no key", table.name))
+                .detail("Without a key nothing tells which row an UPDATE or DELETE means.")
+                .hint(format!(
+                    "ALTER TABLE {} ADD PRIMARY KEY (…); or, if its rows never change, mode = \"append\" under {section}",
+                    table.name
+                )))
+        }
+        Mode::Mirror if !options.order_by.is_empty() && chosen() != key() => {
+            Err(Error::definite(format!("cannot order the mirror of {} otherwise", table.name))
+                .detail("A mirror keeps one row a key, and tells keys apart by its order.")
+                .hint(format!("remove order_by under {section}")))
+        }
+        Mode::Mirror => Ok(key()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{ColumnOptions, ReplicaIdentity, TableId};
+
+    fn table(key: Vec<usize>) -> Arc<Table> {
+        let column = |name: &str, pg: PgType, not_null| Column {
+            name: name.into(),
+            attnum: 1,
+            type_oid: 0,
+            typmod: -1,
+            pg,
+            type_name: String::new(),
+            not_null,
+        };
+        Arc::new(Table {
+            id: TableId(1),
+            name: TableName::new("public", "orders"),
+            columns: vec![
+                column("id", PgType::Int8, true),
+                column("status", PgType::Enum, false),
+                column("tags", PgType::Array(Box::new(PgType::Text), 1), false),
+            ],
+            key,
+            identity: ReplicaIdentity::Default,
+        })
+    }
+
+    #[test]
+    fn a_mirror_is_a_raw_table_and_a_view() {
+        let target = Target::resolve(table(vec![0]), &TableOptions::default(), None).unwrap();
+        assert_eq!(
+            (target.name.to_string(), target.rows.to_string()),
+            ("public.orders".into(), "public_raw.orders".into())
+        );
+        let statements = ddl::create(&target);
+        assert_eq!(statements.len(), 4);
+        assert!(
+            statements[2].contains("ReplacingMergeTree(`_version`, `_deleted`)\nORDER BY (`id`)"),
+            "{}",
+            statements[2]
+        );
+        assert!(statements[2].contains("`status` LowCardinality(Nullable(String))"));
+        assert!(statements[2].contains("`tags` Array(Nullable(String))"));
+        let shared =
+            Target::resolve(table(vec![0]), &TableOptions::default(), Some("shop_{schema}"));
+        assert_eq!(shared.unwrap().rows.to_string(), "shop_public_raw.orders");
+    }
+
+    #[test]
+    fn what_cannot_be_says_what_helps() {
+        let error = Target::resolve(table(vec![]), &TableOptions::default(), None).unwrap_err();
+        assert!(error.report().contains("mode = \"append\""), "{}", error.report());
+        let reserved = Some(TableName::new("system", "orders"));
+        let options = TableOptions { target: reserved, ..TableOptions::default() };
+        assert!(Target::resolve(table(vec![0]), &options, None).is_err());
+        let mut options = TableOptions::default();
+        options.columns.insert("statsu".into(), ColumnOptions::default());
+        let error = Target::resolve(table(vec![0]), &options, None).unwrap_err();
+        assert!(error.what().contains("statsu"), "{error}");
+    }
 }

@@ -24,11 +24,22 @@ pub enum Delivery {
     Batch(Batch),
     /// A barrier: nothing after it is read until `reply` is answered. Sent before the first row of a
     /// relation in this session and whenever its description changes. `None`: skip its rows.
-    Relation { relation: Relation, reply: std::sync::mpsc::SyncSender<Option<Arc<Table>>> },
+    Relation {
+        relation: Relation,
+        reply: std::sync::mpsc::SyncSender<Option<Arc<Table>>>,
+    },
     /// A barrier like `Relation`: everything before it was delivered.
-    Truncate { tables: Vec<TableId>, commit: Lsn, done: std::sync::mpsc::SyncSender<()> },
+    Truncate {
+        tables: Vec<TableId>,
+        commit: Lsn,
+        done: std::sync::mpsc::SyncSender<()>,
+    },
     /// `pg_logical_emit_message`, when it was transactional or not.
-    Message { prefix: String, content: Vec<u8>, lsn: Lsn },
+    Message {
+        prefix: String,
+        content: Vec<u8>,
+        lsn: Lsn,
+    },
     /// Every transaction that committed before this position was delivered, and none that committed
     /// at or after it (see [`Control::hold_at`]).
     Held(Lsn),

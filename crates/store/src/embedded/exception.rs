@@ -51,14 +51,35 @@ impl Exception {
         // Parse and conversion errors quote the value; the others quote names.
         let quotes_values = matches!(
             self.code,
-            6 | 7 | 8 | 26 | 27 | 28 | 32 | 33 | 38 | 41 | 53 | 69 | 70 | 72 | 117 | 321 | 407
-                | 440 | 467 | 676
+            6 | 7
+                | 8
+                | 26
+                | 27
+                | 28
+                | 32
+                | 33
+                | 38
+                | 41
+                | 53
+                | 69
+                | 70
+                | 72
+                | 117
+                | 321
+                | 407
+                | 440
+                | 467
+                | 676
         );
         let first_line = text.lines().next().unwrap_or_default();
         if !quotes_values {
             return first_line.to_owned();
         }
-        format!("{} ({})", first_line.split(['\'', '"', '`', ':']).next().unwrap_or_default().trim(), self.name())
+        format!(
+            "{} ({})",
+            first_line.split(['\'', '"', '`', ':']).next().unwrap_or_default().trim(),
+            self.name()
+        )
     }
 
     /// As an error of ours: `doing` is a verb with its object, `write public.orders`.

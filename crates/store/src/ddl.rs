@@ -1,0 +1,153 @@
+//! The statements that make tables: the user's, and our own in `millrace`.
+
+use crate::embedded::HOME_DATABASE;
+use crate::target::Target;
+use model::{Mode, TableName};
+
+/// A confirmed position must survive a power cut.
+const DURABLE: &str = "fsync_after_insert = 1, fsync_part_directory = 1";
+/// Tokens that an append table remembers. One would do: only the last batch is ever repeated; but a
+/// copy that is interrupted repeats its last blocks of every connection.
+const TOKENS_REMEMBERED: u32 = 1000;
+
+/// What makes a target, in order. Running it again changes nothing but the view.
+pub fn create(target: &Target) -> Vec<String> {
+    let mut databases = vec![&target.rows.schema];
+    if target.name.schema != target.rows.schema {
+        databases.push(&target.name.schema);
+    }
+    let mut statements: Vec<String> = databases
+        .iter()
+        .map(|name| format!("CREATE DATABASE IF NOT EXISTS {}", ident(name)))
+        .collect();
+    statements.push(table(target));
+    if target.mode == Mode::Mirror {
+        statements.push(view(target));
+    }
+    statements
+}
+
+fn table(target: &Target) -> String {
+    let mut columns: Vec<String> = target
+        .columns
+        .iter()
+        .map(|column| format!("{} {}", ident(&column.name), column.clickhouse))
+        .collect();
+    for (name, definition) in &target.extra_columns {
+        columns.push(format!("{} {definition}", ident(name)));
+    }
+    let (engine, settings) = match target.mode {
+        Mode::Mirror => {
+            columns.push("`_version` UInt128 CODEC(ZSTD(1))".into());
+            columns.push("`_deleted` UInt8".into());
+            ("ReplacingMergeTree(`_version`, `_deleted`)".to_owned(), DURABLE.to_owned())
+        }
+        Mode::Append => {
+            columns.push("`_lsn` UInt64 MATERIALIZED 0 CODEC(ZSTD(1))".into());
+            let tokens = format!("non_replicated_deduplication_window = {TOKENS_REMEMBERED}");
+            ("MergeTree".to_owned(), format!("{DURABLE}, {tokens}"))
+        }
+    };
+    let mut sql = format!(
+        "CREATE TABLE IF NOT EXISTS {} (\n  {}\n) ENGINE = {engine}",
+        name(&target.rows),
+        columns.join(",\n  ")
+    );
+    if let Some(partition) = &target.partition_by {
+        sql += &format!("\nPARTITION BY {partition}");
+    }
+    match target.order_by.as_slice() {
+        [] => sql += "\nORDER BY tuple()",
+        by => sql += &format!("\nORDER BY ({})", by.join(", ")),
+    }
+    if let Some(ttl) = &target.ttl {
+        sql += &format!("\nTTL {ttl}");
+    }
+    sql + &format!("\nSETTINGS index_granularity = 8192, {settings}")
+}
+
+/// FINAL drops older versions, and with `_deleted` the rows that are gone.
+fn view(target: &Target) -> String {
+    let columns: Vec<String> = target
+        .columns
+        .iter()
+        .map(|column| &column.name)
+        .chain(target.extra_columns.iter().map(|(name, _)| name))
+        .map(|name| ident(name))
+        .collect();
+    format!(
+        "CREATE OR REPLACE VIEW {} AS SELECT {} FROM {} FINAL",
+        name(&target.name),
+        columns.join(", "),
+        name(&target.rows)
+    )
+}
+
+/// Our own tables. Rows replace one another by key, so that writing one twice changes nothing.
+pub(crate) fn system() -> Vec<String> {
+    let table = |name: &str, columns: &str, engine: &str, order: &str| {
+        format!(
+            "CREATE TABLE IF NOT EXISTS millrace.{name} ({columns}) ENGINE = {engine} \
+             ORDER BY {order} SETTINGS {DURABLE}"
+        )
+    };
+    let at = "at DateTime64(3, 'UTC') DEFAULT now64(3)";
+    vec![
+        "CREATE DATABASE IF NOT EXISTS millrace".into(),
+        format!("CREATE DATABASE IF NOT EXISTS {HOME_DATABASE}"),
+        table(
+            "checkpoints",
+            &format!("slot String, confirmed UInt64, {at}"),
+            "ReplacingMergeTree(confirmed)",
+            "slot",
+        ),
+        table(
+            "batches",
+            &format!(
+                "target String, seq UInt64, from_version UInt128, through_version UInt128, \
+                 row_count UInt64, token String, {at}"
+            ),
+            "ReplacingMergeTree(seq)",
+            "target",
+        ),
+        table(
+            "tables",
+            "name String, id UInt32, mode LowCardinality(String), target String, \
+             state LowCardinality(String), detail String, version UInt64",
+            "ReplacingMergeTree(version)",
+            "name",
+        ),
+        table(
+            "copy_ranges",
+            &format!(
+                "target String, relfilenode UInt32, from_page UInt32, to_page UInt32, \
+                 consistent_point UInt64, attempt UInt32, row_count UInt64, {at}"
+            ),
+            "ReplacingMergeTree(attempt)",
+            "(target, relfilenode, from_page)",
+        ),
+        table(
+            "quarantine",
+            &format!(
+                "source_table LowCardinality(String), version UInt128, op LowCardinality(String), \
+                 column String, reason String, row String, {at}"
+            ),
+            "ReplacingMergeTree",
+            "(source_table, version, row)",
+        ),
+    ]
+}
+
+/// A name in backticks.
+pub fn ident(name: &str) -> String {
+    format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
+}
+
+pub fn name(name: &TableName) -> String {
+    format!("{}.{}", ident(&name.schema), ident(&name.table))
+}
+
+/// A text in quotes.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}

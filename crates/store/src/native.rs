@@ -1,0 +1,167 @@
+//! Blocks as ClickHouse's Native format: one block, column after column.
+//!
+//! ```text
+//! columns rows │ name type [null map] values │ name type … │ _version │ _deleted
+//! ```
+//!
+//! Fixed columns are handed over as they lie in memory. We send the natural type of a column; where
+//! the table has another one, the engine converts.
+
+use crate::ddl;
+use crate::target::{Target, TargetColumn};
+use model::{Block, Cells, Error, Mode, Op, Result};
+
+/// Small pieces are gathered up to this before they are handed on.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// The columns that [`encode`] sends, quoted, in its order.
+pub(crate) fn column_names(target: &Target) -> Vec<String> {
+    let own: &[&str] = match target.mode {
+        Mode::Mirror => &["_version", "_deleted"],
+        Mode::Append => &["_lsn"],
+    };
+    let names = target.columns.iter().map(|column| column.name.as_str());
+    names.chain(own.iter().copied()).map(ddl::ident).collect()
+}
+
+/// Hands the encoded block to `sink`, piece by piece.
+pub(crate) fn encode(
+    target: &Target,
+    block: &Block,
+    sink: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let own = match target.mode {
+        Mode::Mirror => 2,
+        Mode::Append => 1,
+    };
+    let mut out = Pieces { buffer: Vec::with_capacity(PIECE_BYTES + 64), sink };
+    out.varint((target.columns.len() + own) as u64);
+    out.varint(block.rows() as u64);
+    for column in &target.columns {
+        let cells = &block.columns[column.source];
+        out.text(&column.name);
+        out.text(&cells.kind().clickhouse(column.nullable));
+        nulls(column, cells, &mut out)?;
+        values(cells, &mut out)?;
+    }
+    match target.mode {
+        Mode::Mirror => {
+            out.text("_version");
+            out.text("UInt128");
+            for version in &block.versions {
+                out.bytes(&version.0.to_le_bytes())?;
+            }
+            out.text("_deleted");
+            out.text("UInt8");
+            for op in &block.ops {
+                out.bytes(&[u8::from(*op == Op::Delete)])?;
+            }
+        }
+        Mode::Append => {
+            out.text("_lsn");
+            out.text("UInt64");
+            for version in &block.versions {
+                out.bytes(&version.commit().0.to_le_bytes())?;
+            }
+        }
+    }
+    out.flush()
+}
+
+fn nulls(column: &TargetColumn, cells: &Cells, out: &mut Pieces<'_>) -> Result<()> {
+    if column.nullable {
+        return null_map(cells, out);
+    }
+    // An array has no NULL in ClickHouse and is empty there; anything else would be bent.
+    if cells.kind().may_be_nullable() && cells.nulls().contains(&1) {
+        return Err(Error::definite(format!("cannot write column {}: a row is NULL", column.name))
+            .detail("The column was NOT NULL when its table was created in the store.")
+            .hint(format!(
+                "set type = \"{}\" for it in millrace.toml and copy the table again",
+                cells.kind().clickhouse(true)
+            )));
+    }
+    Ok(())
+}
+
+fn null_map(cells: &Cells, out: &mut Pieces<'_>) -> Result<()> {
+    if cells.nulls().is_empty() {
+        return out.zeros(cells.rows());
+    }
+    out.bytes(cells.nulls())
+}
+
+fn values(cells: &Cells, out: &mut Pieces<'_>) -> Result<()> {
+    if let Some(items) = cells.items() {
+        for end in cells.ends() {
+            out.bytes(&end.to_le_bytes())?;
+        }
+        if items.kind().may_be_nullable() {
+            null_map(items, out)?;
+        }
+        return values(items, out);
+    }
+    if cells.kind().width().is_some() {
+        return out.bytes(cells.bytes());
+    }
+    let mut start = 0;
+    for &end in cells.ends() {
+        let value = &cells.bytes()[start..end as usize];
+        out.varint(value.len() as u64);
+        out.bytes(value)?;
+        start = end as usize;
+    }
+    Ok(())
+}
+
+struct Pieces<'a> {
+    buffer: Vec<u8>,
+    sink: &'a mut dyn FnMut(&[u8]) -> Result<()>,
+}
+
+impl Pieces<'_> {
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.buffer.len() + bytes.len() > PIECE_BYTES {
+            self.flush()?;
+            if bytes.len() >= PIECE_BYTES {
+                return (self.sink)(bytes);
+            }
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn zeros(&mut self, count: usize) -> Result<()> {
+        const ZEROS: [u8; 4096] = [0; 4096];
+        let mut left = count;
+        while left > 0 {
+            let now = left.min(ZEROS.len());
+            self.bytes(&ZEROS[..now])?;
+            left -= now;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.buffer.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.buffer.push(value as u8);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.varint(text.len() as u64);
+        self.buffer.extend_from_slice(text.as_bytes());
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        if !self.buffer.is_empty() {
+            (self.sink)(&self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+}
