@@ -39,7 +39,11 @@ pub(crate) struct Flushed {
 }
 
 /// Writes everything, however long the store needs to come back (a full disk, a restart).
-pub(crate) async fn flush(store: Arc<dyn Store>, work: Work, status: Arc<Status>) -> Result<Flushed> {
+pub(crate) async fn flush(
+    store: Arc<dyn Store>,
+    work: Work,
+    status: Arc<Status>,
+) -> Result<Flushed> {
     let mut work = work;
     if !work.records.is_empty() {
         let rows = work.records.iter().map(|(target, record)| record_row(target, record)).collect();
@@ -62,7 +66,9 @@ pub(crate) async fn flush(store: Arc<dyn Store>, work: Work, status: Arc<Status>
             None => return Ok(flushed),
             Some(Ok((id, Ok(rows)))) => flushed.rows.push((id, rows)),
             Some(Ok((id, Err(error)))) => flushed.failed.push((id, error)),
-            Some(Err(panic)) => return Err(Error::bug("a table's writer ended early").source(panic)),
+            Some(Err(panic)) => {
+                return Err(Error::bug("a table's writer ended early").source(panic));
+            }
         }
     }
 }
@@ -167,8 +173,7 @@ fn reject_rows(tables: &mut [TableWork]) -> Rows {
         for reject in work.rejects.drain(..) {
             let op = format!("{:?}", reject.op).to_lowercase();
             let version = reject.version.0.to_string();
-            let fields =
-                [name.to_string(), version, op, reject.column, reject.reason, reject.row];
+            let fields = [name.to_string(), version, op, reject.column, reject.reason, reject.row];
             rows.push(fields.map(Some).to_vec());
         }
     }

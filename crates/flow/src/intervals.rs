@@ -51,8 +51,7 @@ impl Intervals {
     pub(crate) fn new(target: String, recorded: Option<Record>) -> Intervals {
         let again = recorded.as_ref().map(|_| None);
         let zero = Version(0);
-        let nothing =
-            Record { seq: 0, from: zero, through: zero, rows: 0, token: String::new() };
+        let nothing = Record { seq: 0, from: zero, through: zero, rows: 0, token: String::new() };
         Intervals {
             target,
             last: recorded.unwrap_or(nothing),
@@ -122,9 +121,8 @@ impl Intervals {
             let version = block.versions[row];
             let new = version > done && version.commit() >= self.copied_before;
             // A changed key travels as a delete and an insert of one version.
-            let of_key_change = row > 0
-                && block.ops[row - 1] == Op::Delete
-                && block.versions[row - 1] == version;
+            let of_key_change =
+                row > 0 && block.ops[row - 1] == Op::Delete && block.versions[row - 1] == version;
             let counter = match block.ops[row] {
                 Op::Insert if !of_key_change => {
                     keep.push(new);

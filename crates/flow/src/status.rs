@@ -257,7 +257,8 @@ impl Status {
 
     pub fn report(&self) -> Report {
         let mut inner = self.lock();
-        let tables = inner.tables.iter_mut().map(|(name, table)| report_table(name, table)).collect();
+        let tables =
+            inner.tables.iter_mut().map(|(name, table)| report_table(name, table)).collect();
         let mut samples: Vec<u32> = inner.freshness_ms.iter().copied().collect();
         samples.sort_unstable();
         let lag_us = match inner.oldest_unapplied_us {

@@ -52,7 +52,8 @@ impl Tables {
             let target = match Target::resolve(Arc::new(table), &options, database_pattern) {
                 Ok(target) => Arc::new(target),
                 Err(error) => {
-                    let mut failed = TableStatus::new(options.mode, source_name.clone(), source_name);
+                    let mut failed =
+                        TableStatus::new(options.mode, source_name.clone(), source_name);
                     failed.state = State::Failed;
                     failed.last_error = Some(error.report());
                     tracing::error!(table = %name, error = %error.report(), "table left out");
@@ -63,11 +64,8 @@ impl Tables {
             for statement in store::ddl::create(&target) {
                 store.execute(&statement).await?;
             }
-            let (state, copy, reason) = known.get(&name).cloned().unwrap_or((
-                State::Waiting,
-                CopyState::default(),
-                None,
-            ));
+            let (state, copy, reason) =
+                known.get(&name).cloned().unwrap_or((State::Waiting, CopyState::default(), None));
             let intervals = (target.mode == Mode::Append).then(|| {
                 let key = target.name.to_string();
                 let mut intervals = Intervals::new(key.clone(), records.remove(&key));
@@ -75,8 +73,7 @@ impl Tables {
                 intervals.set_copied_before(copy.first_point);
                 intervals
             });
-            let mut shown =
-                TableStatus::new(target.mode, target.name.clone(), target.rows.clone());
+            let mut shown = TableStatus::new(target.mode, target.name.clone(), target.rows.clone());
             shown.state = state;
             shown.last_error = reason;
             status.set_table(&name, shown);

@@ -19,11 +19,7 @@ pub async fn published_tables(client: &Client, publication: &str) -> Result<Vec<
 }
 
 /// One of them. `None`: no such table, or not published.
-pub async fn table_by_id(
-    client: &Client,
-    publication: &str,
-    id: TableId,
-) -> Result<Option<Table>> {
+pub async fn table_by_id(client: &Client, publication: &str, id: TableId) -> Result<Option<Table>> {
     Ok(describe(client, publication, Some(id)).await?.pop())
 }
 
@@ -121,8 +117,14 @@ fn identity(letter: &str) -> ReplicaIdentity {
 struct Types(HashMap<u32, Entry>);
 
 enum Entry {
-    Domain { base: u32, typmod: i32, dimensions: u8 },
-    Array { element: u32 },
+    Domain {
+        base: u32,
+        typmod: i32,
+        dimensions: u8,
+    },
+    Array {
+        element: u32,
+    },
     Enum,
     /// An extension's type whose two forms are the text itself.
     Text,

@@ -4,7 +4,19 @@
 //! stream/     one blocking thread a slot: the log, as blocks of columns
 //! copy/       the tables as they stand, by parallel COPY over ctid ranges of one snapshot
 //! catalog     which tables are published, and what their columns are
+//! lookup      rows by key, for values that the stream leaves out
+//! slot        publication, slot, positions
 //! preflight   everything that would go wrong later, found now, with the statement that cures it
 //! ```
 
+pub mod address;
+pub mod catalog;
+pub mod client;
+pub mod copy;
+pub mod decode;
+pub mod lookup;
+pub mod slot;
 pub mod stream;
+mod wire;
+
+pub use address::Address;

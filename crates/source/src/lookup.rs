@@ -6,6 +6,8 @@
 
 mod text;
 
+pub(crate) use text::of as text_of;
+
 use crate::client::{literal, pg_error};
 use crate::copy::binary_form;
 use crate::decode::CopyDecoder;
@@ -135,8 +137,10 @@ fn statement(
         names.push(format!("k{n}"));
         matches.push(format!("t.{} = k.k{n}::{cast}", crate::client::quoted(&column.name)));
     }
-    let wanted: Vec<String> =
-        narrow.columns[1..].iter().map(|column| format!(", {}", binary_form("t.", column))).collect();
+    let wanted: Vec<String> = narrow.columns[1..]
+        .iter()
+        .map(|column| format!(", {}", binary_form("t.", column)))
+        .collect();
     Ok(format!(
         "COPY (SELECT k.n::int4{} FROM unnest({}) WITH ORDINALITY k({}, n) JOIN {name} t ON {}) \
          TO STDOUT (FORMAT binary)",

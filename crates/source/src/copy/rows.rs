@@ -84,8 +84,7 @@ async fn hold(client: &Client, table: TableId) -> Result<String> {
 }
 
 fn statement(table: &Table, from: &str, range: Option<Range>, extra: Option<&str>) -> String {
-    let columns: Vec<String> =
-        table.columns.iter().map(|column| binary_form("", column)).collect();
+    let columns: Vec<String> = table.columns.iter().map(|column| binary_form("", column)).collect();
     let mut sql = format!("COPY (SELECT {} FROM {from}", columns.join(", "));
     let mut glue = " WHERE ";
     let mut and = |condition: std::fmt::Arguments<'_>| {

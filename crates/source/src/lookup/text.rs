@@ -4,7 +4,7 @@ use model::{Cells, Kind, PgType};
 use std::fmt::Write;
 
 /// The text form of a value that is neither NULL nor an array.
-pub(super) fn of(pg: &PgType, cells: &Cells, row: usize) -> String {
+pub(crate) fn of(pg: &PgType, cells: &Cells, row: usize) -> String {
     let value = cells.value(row);
     match cells.kind() {
         Kind::Bool => if value[0] == 0 { "f" } else { "t" }.into(),

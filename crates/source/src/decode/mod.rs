@@ -1,0 +1,42 @@
+//! From Postgres's forms of values to columns. No value object in between: a decoder pushes into
+//! [`model::Cells`] or says why ClickHouse cannot carry the value.
+//!
+//! ```text
+//! binary, text      one value of a type ─▶ Cells
+//! array, numeric, clock   what both forms share
+//! row               a tuple of the stream ─▶ a row of a Block, a tombstone or a Reject
+//! copy              COPY (FORMAT binary) ─▶ Blocks
+//! ```
+
+mod array;
+mod binary;
+mod clock;
+mod copy;
+mod cursor;
+mod numeric;
+mod row;
+mod text;
+
+pub use copy::CopyDecoder;
+pub(crate) use cursor::{Cursor, Malformed};
+pub(crate) use row::{Field, push_delete, push_new, same_key};
+
+/// Why a value cannot be carried exactly. Holds no value itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refusal(pub(crate) String);
+
+impl Refusal {
+    pub(crate) fn new(reason: impl Into<String>) -> Refusal {
+        Refusal(reason.into())
+    }
+}
+
+/// How many values a documented rule altered, beside the push itself.
+pub(crate) type Pushed = Result<u64, Refusal>;
+
+fn bad_form() -> Refusal {
+    Refusal::new("its form is not the one of its type")
+}
+
+#[cfg(test)]
+mod tests;

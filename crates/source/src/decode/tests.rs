@@ -1,0 +1,1 @@
+//! Every type, both forms, with a real Postgres as the oracle.
