@@ -16,4 +16,4 @@ mod session;
 mod transport;
 
 pub(crate) use inbox::Frame;
-pub(crate) use session::Session;
+pub(crate) use session::{Filled, Session};

@@ -1,0 +1,3 @@
+//! The source against a real Postgres.
+
+mod stream;
