@@ -74,3 +74,17 @@ fn one_request_at_a_time_has_a_session() {
         assert_eq!(ask("lock", "", "SELECT 1").text(), "1\n");
     }
 }
+
+#[test]
+fn an_idle_session_ends_after_its_time_out() {
+    assert_eq!(ask("short", "&session_timeout=0", "SET max_threads = 3").status, 200);
+    let reply = ask("short", "&session_check=1", "SELECT 1");
+    assert_eq!((reply.status, reply.header("x-clickhouse-exception-code")), (500, Some("372")));
+    assert_eq!(
+        ask("short", "&session_timeout=4000", "SELECT 1").header("x-clickhouse-exception-code"),
+        Some("374")
+    );
+    ask("used", "", "USE system");
+    assert_eq!(ask("used", "", "SELECT currentDatabase()").text(), "system\n");
+    assert_eq!(ask("used", "&database=default", "SELECT currentDatabase()").text(), "main\n");
+}
