@@ -56,7 +56,7 @@ async fn send(block: Block, out: &Sender<Block>) -> Result<u64> {
 /// Locks the table against a rewrite and makes sure that none came between the snapshot and now: a
 /// rewritten table looks empty to an older snapshot, and its pages are not those that were counted.
 /// Returns it as a FROM clause names it.
-async fn hold(client: &Client, table: TableId) -> Result<String> {
+pub async fn hold(client: &Client, table: TableId) -> Result<String> {
     // `regclass` prints today's name and `pg_relation_filenode` today's file, whereas a query over
     // `pg_class` sees those of the snapshot.
     let sql = "select c.oid::regclass::text, c.relkind::text from pg_class c where c.oid = $1";
