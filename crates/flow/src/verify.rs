@@ -118,7 +118,8 @@ pub(crate) async fn compare(
     for name in &options.tables {
         if !targets.iter().any(|target| target.table.name.to_string() == *name) {
             let reason = "it is not published, or Millrace does not keep it".to_owned();
-            let verdict = TableVerdict { skipped: Some(reason), ..TableVerdict::empty(name.clone()) };
+            let verdict =
+                TableVerdict { skipped: Some(reason), ..TableVerdict::empty(name.clone()) };
             verdicts.push(verdict);
         }
     }

@@ -38,7 +38,8 @@ pub(super) fn pair(
     if depth == 1 {
         return text(format!("coalesce({postgres}, '')"), clickhouse);
     }
-    let lengths: Vec<String> = (1..=depth).map(|at| format!("array_length({from}, {at})")).collect();
+    let lengths: Vec<String> =
+        (1..=depth).map(|at| format!("array_length({from}, {at})")).collect();
     text(
         format!(
             "CASE WHEN cardinality({from}) > 0 THEN concat({}, ' ', {postgres}) ELSE '' END",
@@ -75,7 +76,10 @@ fn tagged(pair: &Pair, texts: Texts) -> String {
     match pair.shape {
         Shape::Word => format!("CASE WHEN e IS NULL THEN 'N' ELSE concat({value}, '|') END"),
         Shape::Text => {
-            format!("CASE WHEN e IS NULL THEN 'N' ELSE concat({}, ':', {value}) END", texts.bytes(value))
+            format!(
+                "CASE WHEN e IS NULL THEN 'N' ELSE concat({}, ':', {value}) END",
+                texts.bytes(value)
+            )
         }
     }
 }

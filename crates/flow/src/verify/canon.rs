@@ -154,13 +154,7 @@ fn printed(from: &str) -> String {
 }
 
 /// `from` is a value in Postgres, `value` one in ClickHouse that is not NULL and of type `base`.
-pub(super) fn pair(
-    pg: &PgType,
-    texts: Texts,
-    base: &str,
-    from: &str,
-    value: &str,
-) -> Option<Pair> {
+pub(super) fn pair(pg: &PgType, texts: Texts, base: &str, from: &str, value: &str) -> Option<Pair> {
     match pg {
         PgType::Bool => match base {
             "Bool" => word(from, format!("if({value}, 't', 'f')")),
@@ -267,9 +261,7 @@ fn numeric(pg: &PgType, base: &str, from: &str, value: &str) -> Option<Pair> {
     match base {
         "String" => text(format!("trim_scale({from})::text"), value),
         // Beyond that the engine's way from Decimal to Float64 may round otherwise than Postgres's.
-        "Float64" if precision <= FLOAT64_DIGITS => {
-            bits(&format!("({from})::float8"), value, 64)
-        }
+        "Float64" if precision <= FLOAT64_DIGITS => bits(&format!("({from})::float8"), value, 64),
         _ if is_integer(base) && scale == 0 => word(format!("trim_scale({from})"), printed),
         _ => {
             let kept = decimal_scale(base)?;

@@ -94,7 +94,9 @@ impl Sides {
         let shown_store: Vec<String> = shown
             .iter()
             .map(|column| match table.columns[column.source].pg {
-                model::PgType::Bytea => format!("concat('\\\\x', lower(hex({})))", ident(&column.name)),
+                model::PgType::Bytea => {
+                    format!("concat('\\\\x', lower(hex({})))", ident(&column.name))
+                }
                 _ => format!("toString({})", ident(&column.name)),
             })
             .map(|text| format!("ifNull({text}, '')"))

@@ -97,7 +97,8 @@ impl Pair {
 }
 
 async fn fill(client: &Client, target: &Arc<Target>, version: Version) {
-    let filter = source::catalog::row_filter(client, PUBLICATION, &target.table.name).await.unwrap();
+    let filter =
+        source::catalog::row_filter(client, PUBLICATION, &target.table.name).await.unwrap();
     let (sender, mut blocks) = tokio::sync::mpsc::channel::<Block>(64);
     let copy = async move {
         let filter = filter.as_deref();

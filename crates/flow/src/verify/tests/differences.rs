@@ -14,7 +14,10 @@ async fn one_bent_row_of_each_kind_is_named() {
     bend(&format!("INSERT INTO v_mirror_raw.t SELECT 30000, 'v', {newer}, 0")).await;
     let verdict = pair.one().await;
     assert_eq!(listed(&verdict), "changed -7, extra 30000, missing 8");
-    assert_eq!((verdict.differing_keys, verdict.source_rows, verdict.store_rows), (3, 20501, 20501));
+    assert_eq!(
+        (verdict.differing_keys, verdict.source_rows, verdict.store_rows),
+        (3, 20501, 20501)
+    );
     // A row at the source that nobody streamed.
     pair.cluster.sql("delete from t where id = 100; insert into t values (200000, null)");
     assert_eq!(
@@ -27,7 +30,8 @@ async fn one_bent_row_of_each_kind_is_named() {
 
 #[tokio::test]
 async fn every_row_of_an_empty_store_is_counted() {
-    let tables = "create table t (id int4 primary key); insert into t select generate_series(1, 9000)";
+    let tables =
+        "create table t (id int4 primary key); insert into t select generate_series(1, 9000)";
     let pair = Pair::start("v_empty", tables).copied().await;
     bend("TRUNCATE TABLE v_empty_raw.t").await;
     let verdict = pair.one().await;
@@ -45,7 +49,13 @@ async fn keys_of_text_and_of_several_columns_are_told_apart() {
             ('übergröße 𝄞', 2, ''), (E'tab\tnew\nline\\', 3, null), (' ', 4, 'f'), ('1:a', 5, 'g')"#;
     let pair = Pair::start("v_keys", tables).copied().await;
     assert_equal(&pair.one().await);
-    for key in ["('', 1", "('it\\'s \"x\"', 1", "('a', 11", "('übergröße 𝄞', 2", "('tab\\tnew\\nline\\\\', 3"] {
+    for key in [
+        "('', 1",
+        "('it\\'s \"x\"', 1",
+        "('a', 11",
+        "('übergröße 𝄞', 2",
+        "('tab\\tnew\\nline\\\\', 3",
+    ] {
         let newer = "(SELECT max(_version) + 1 FROM v_keys_raw.t)";
         let values = key.trim_start_matches('(');
         bend(&format!("INSERT INTO v_keys_raw.t SELECT {values}, 'bent', {newer}, 0")).await;
@@ -53,10 +63,7 @@ async fn keys_of_text_and_of_several_columns_are_told_apart() {
     let verdict = pair.one().await;
     let mut keys: Vec<&str> = verdict.differences.iter().map(|d| d.key.as_str()).collect();
     keys.sort_unstable();
-    assert_eq!(
-        keys,
-        [", 1", "a, 11", "it's \"x\", 1", "tab\tnew\nline\\, 3", "übergröße 𝄞, 2"]
-    );
+    assert_eq!(keys, [", 1", "a, 11", "it's \"x\", 1", "tab\tnew\nline\\, 3", "übergröße 𝄞, 2"]);
     assert!(verdict.differences.iter().all(|d| d.kind == "changed"));
 }
 
@@ -100,7 +107,10 @@ async fn a_table_without_a_key_is_compared_row_by_row() {
     let verdict = pair.one().await;
     assert_eq!(listed(&verdict), "duplicate , 0, duplicate twice, 1, missing , ");
     assert_eq!(verdict.differing_keys, 3);
-    assert!(verdict.notes.iter().any(|n| n.starts_with("1 rows are in the store only")), "{verdict:?}");
+    assert!(
+        verdict.notes.iter().any(|n| n.starts_with("1 rows are in the store only")),
+        "{verdict:?}"
+    );
 }
 
 #[tokio::test]
