@@ -1,9 +1,10 @@
 //! The statements of the two sides, from one description of a table.
 //!
 //! ```text
-//! inner   c0, c1, …  each column's text              (computed once: OFFSET 0 keeps it apart)
-//! middle  h, k       md5 of the row, md5 of the key
-//! outer   range      count, sum of h's first 64 bits  or  k and h themselves
+//! inner   c0, c1, …   each column's text      (OFFSET 0 keeps it apart: computed once)
+//! outer   sums        range of the key; count, and sum of the row's hash: 64 bits of md5
+//!         rows        hash of the key, hash of the row, in some ranges
+//!         keys        hash of the key, the key
 //! ```
 
 use super::canon::{self, Canon, Shape};
@@ -151,46 +152,43 @@ impl Sides {
         };
         let inner = format!("SELECT {} FROM {}{filter} OFFSET 0", inner.join(", "), self.from);
         let all: Vec<usize> = (0..self.columns.len()).collect();
-        let mut middle = vec![format!("{} AS h", self.postgres_md5(&all))];
-        let mut range = "left(h, 3)".to_owned();
-        let mut key = "h";
-        if self.has_key() {
-            key = "k";
-            range = "left(k, 3)".to_owned();
-            if self.by_remainder().is_some() {
-                middle.push(format!("c{} % {RANGES} AS m", self.key[0]));
-                range = "m".to_owned();
-            }
-            if self.by_remainder().is_none() || ask != Ask::Sums {
-                middle.push(format!("{} AS k", self.postgres_md5(&self.key)));
-            }
-        }
-        if matches!(ask, Ask::Keys(_)) {
-            middle.push("d".to_owned());
-        }
-        let middle = format!("SELECT {} FROM ({inner}) i OFFSET 0", middle.join(", "));
+        let row = self.postgres_md5(&all);
+        let key = match self.has_key() {
+            true => self.postgres_md5(&self.key),
+            false => row.clone(),
+        };
+        let range = match self.by_remainder() {
+            Some(_) => format!("(c{} % {RANGES})::text", self.key[0]),
+            None => format!("left({key}, 3)"),
+        };
         let bits = |hash: &str| format!("('x' || left({hash}, 16))::bit(64)::int8");
         match ask {
-            Ask::Sums => format!(
-                "SELECT {range}::text, count(*), sum({})::text FROM ({middle}) m GROUP BY {range}",
+            Ask::Sums if self.has_key() => format!(
+                "SELECT g, count(*), sum({})::text FROM \
+                 (SELECT {range} AS g, {row} AS h FROM ({inner}) i OFFSET 0) m GROUP BY g",
                 bits("h")
             ),
+            // The row's hash is its key's, and dear: once is enough.
+            Ask::Sums => format!(
+                "SELECT left(h, 3), count(*), sum({})::text FROM \
+                 (SELECT {row} AS h FROM ({inner}) i OFFSET 0) m GROUP BY left(h, 3)",
+                bits("h")
+            ),
+            // Only rows of the ranges are hashed whole.
             Ask::Rows(ranges) => {
                 let ranges: Vec<String> = ranges.iter().map(|range| format!("'{range}'")).collect();
                 format!(
-                    "SELECT {}, {} FROM ({middle}) m WHERE {range}::text IN ({})",
-                    bits(key),
-                    bits("h"),
+                    "SELECT {}, {} FROM ({inner}) i WHERE {range} IN ({})",
+                    bits(&key),
+                    bits(&row),
                     ranges.join(", ")
                 )
             }
-            Ask::Keys(hashes) => {
-                format!(
-                    "SELECT k, d FROM (SELECT {} AS k, d FROM ({middle}) m) x WHERE k IN ({})",
-                    bits(key),
-                    numbers(hashes)
-                )
-            }
+            Ask::Keys(hashes) => format!(
+                "SELECT k, d FROM (SELECT {} AS k, d FROM ({inner}) i OFFSET 0) m WHERE k IN ({})",
+                bits(&key),
+                numbers(hashes)
+            ),
         }
     }
 
