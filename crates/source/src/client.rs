@@ -217,7 +217,7 @@ pub(crate) fn place(config: &Config) -> String {
 }
 
 /// `name` as an identifier in SQL.
-pub(crate) fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
