@@ -100,9 +100,6 @@ pub(crate) async fn compare(
     let mut verdicts = Vec::new();
     for target in &targets {
         let name = target.table.name.to_string();
-        if !options.tables.is_empty() && !options.tables.contains(&name) {
-            continue;
-        }
         let mut verdict = TableVerdict {
             mode: target.mode.name().to_owned(),
             ..TableVerdict::empty(name.clone())
@@ -114,14 +111,6 @@ pub(crate) async fn compare(
             Err(error) => return Err(error.context(format!("verify {name}"))),
         }
         verdicts.push(verdict);
-    }
-    for name in &options.tables {
-        if !targets.iter().any(|target| target.table.name.to_string() == *name) {
-            let reason = "it is not published, or Millrace does not keep it".to_owned();
-            let verdict =
-                TableVerdict { skipped: Some(reason), ..TableVerdict::empty(name.clone()) };
-            verdicts.push(verdict);
-        }
     }
     Ok(verdicts)
 }

@@ -69,13 +69,18 @@ impl From<crate::decode::Malformed> for End {
 }
 
 pub(super) fn run(options: &StreamOptions, control: &Control, out: Sender<Delivery>) {
-    let ended = match Reader::connect(options, control, out.clone()) {
-        Ok(mut reader) => reader.stream(),
-        Err(error) => Err(End::Failed(error)),
-    };
-    if let Err(End::Failed(error)) = ended {
-        // The receiver may still be busy with what came before.
-        let _ = out.blocking_send(Delivery::Ended(error));
+    match Reader::connect(options, control, out.clone()) {
+        Ok(mut reader) => {
+            // The reader's is the only one left, so that the channel closes with its farewell.
+            drop(out);
+            if let Err(End::Failed(error)) = reader.stream() {
+                // The receiver may still be busy with what came before.
+                let _ = reader.out.blocking_send(Delivery::Ended(error));
+            }
+        }
+        Err(error) => {
+            let _ = out.blocking_send(Delivery::Ended(error));
+        }
     }
     control.set_closed();
 }
@@ -363,6 +368,10 @@ impl<'a> Reader<'a> {
 
     /// Delivers what was read, waits for it to be confirmed, and says goodbye.
     fn farewell(&mut self) -> Result<(), End> {
+        // Nobody is there to confirm anything: the slot is free at once for whoever comes next.
+        if self.out.is_closed() {
+            return Err(End::Gone);
+        }
         self.cut()?;
         let (closed, _) = tokio::sync::mpsc::channel(1);
         drop(std::mem::replace(&mut self.out, closed));
