@@ -1,5 +1,5 @@
 # Every entry point of the project. `make help` lists them.
-.PHONY: help setup lint test build
+.PHONY: help setup lint test fuzz build
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -13,6 +13,15 @@ lint: setup ## formatting and lints, warnings are errors
 
 test: setup ## every test
 	cargo test --workspace
+
+SECONDS ?= 60
+fuzz: ## every decoder under cargo fuzz, SECONDS=60 each
+	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
+	@# The sanitizer needs unstable flags, which this lets the pinned compiler take.
+	@for target in $$(cargo fuzz list); do \
+	    echo "== $$target"; \
+	    RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$(SECONDS) -max_len=4096 || exit 1; \
+	done
 
 build: setup ## target/release/millrace
 	cargo build --release

@@ -14,6 +14,8 @@ pub mod catalog;
 pub mod client;
 pub mod copy;
 pub mod decode;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod lookup;
 pub mod slot;
 pub mod stream;

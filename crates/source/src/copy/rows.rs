@@ -107,13 +107,17 @@ fn statement(table: &Table, from: &str, range: Option<Range>, extra: Option<&str
 }
 
 /// The column as [`CopyDecoder`] reads it: as text where we do not know the binary form. The text is
-/// that of the output function, which the stream sends too; `::text` differs for some types: it
-/// adds `/32` to an inet.
+/// what the stream sends, which a cast is not always: `inet` gets its netmask there. `IS DISTINCT
+/// FROM NULL`, because a row whose fields are NULL "is null" and yet is none.
 pub(crate) fn binary_form(prefix: &str, column: &Column) -> String {
     let name = format!("{prefix}{}", quoted(&column.name));
     match column.pg.has_binary() {
         true => name,
-        false => format!("CASE WHEN {name} IS NOT NULL THEN format('%s', {name}) END"),
+        false => {
+            format!(
+                "CASE WHEN {name} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {name}) END"
+            )
+        }
     }
 }
 
@@ -142,8 +146,9 @@ mod tests {
         };
         let range = |from_page, to_page| Some(Range { from_page, to_page });
         let sql = |range, extra| statement(&table, "ONLY public.t", range, extra);
-        let other = r#"CASE WHEN "a""b" IS NOT NULL THEN format('%s', "a""b") END"#;
-        let head = format!(r#"COPY (SELECT "id", {other} FROM ONLY public.t"#);
+        let text = "pg_catalog.format('%s', \"a\"\"b\")";
+        let text = format!("CASE WHEN \"a\"\"b\" IS DISTINCT FROM NULL THEN {text} END");
+        let head = format!("COPY (SELECT \"id\", {text} FROM ONLY public.t");
         let tail = ") TO STDOUT (FORMAT binary)";
         assert_eq!(sql(None, None), format!("{head}{tail}"));
         assert_eq!(sql(range(0, None), None), format!("{head}{tail}"));

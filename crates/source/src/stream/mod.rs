@@ -20,6 +20,9 @@ mod open;
 mod pgoutput;
 mod reader;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use open::any_message;
+
 pub use budget::Permit;
 pub use control::{Control, DEFAULT_AGE_US};
 

@@ -1,8 +1,8 @@
 //! The batch that is being filled: a block a table, and when it is time to cut.
 
-use super::pgoutput::{Message, Old};
+use super::pgoutput::Message;
 use super::{Batch, Relation};
-use crate::decode::{Field, push_delete, push_new, same_key};
+use crate::decode::{Field, Old, push_delete, push_new, same_key};
 use model::{Block, Lsn, Op, Result, Table, TableId, Version};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -225,7 +225,6 @@ fn update(
         return Ok(push_new(&mut rest, block, None, Op::Update, version)?);
     };
     let new = Field::tuple(&mut tuple.clone())?;
-    let whole = old.is_whole.then_some(old.fields.as_slice());
     let op = match same_key(&block.table, &old.fields, &new) {
         true => Op::Update,
         false => {
@@ -233,5 +232,21 @@ fn update(
             Op::Insert
         }
     };
-    Ok(push_new(&mut rest, block, whole, op, version)?)
+    Ok(push_new(&mut rest, block, Some(&old), op, version)?)
+}
+
+/// Any bytes as a message, and its row as one of the block: an error, or the block stays whole.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn any_message(bytes: &[u8], block: &mut Block) {
+    let pushed: Result<()> = match Message::read(bytes) {
+        Ok(Message::Insert { mut tuple, .. }) => {
+            push_new(&mut tuple, block, None, Op::Insert, Version(1)).map_err(Into::into)
+        }
+        Ok(Message::Update { old, tuple, .. }) => update(block, old, tuple, Version(1)),
+        Ok(Message::Delete { old, .. }) => {
+            push_delete(&old.fields, block, Version(1)).map_err(Into::into)
+        }
+        _ => Ok(()),
+    };
+    drop(pushed);
 }

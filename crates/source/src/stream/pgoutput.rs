@@ -2,7 +2,7 @@
 //! (<https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html>).
 
 use super::{Relation, RelationColumn};
-use crate::decode::{Cursor, Field, Malformed};
+use crate::decode::{Cursor, Field, Malformed, Old};
 use model::{Lsn, TableId};
 
 /// 1970-01-01 to 2000-01-01, from which Postgres counts.
@@ -43,13 +43,6 @@ pub(super) enum Message<'a> {
     },
     /// Types and origins, which we have from the catalog or do not need.
     Other,
-}
-
-/// The row of before.
-pub(super) struct Old<'a> {
-    /// All columns (replica identity FULL), not the key's alone.
-    pub(super) is_whole: bool,
-    pub(super) fields: Vec<Field<'a>>,
 }
 
 impl<'a> Message<'a> {

@@ -16,4 +16,6 @@ mod session;
 mod transport;
 
 pub(crate) use inbox::Frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use inbox::Inbox;
 pub(crate) use session::{Filled, Session};
