@@ -74,15 +74,10 @@ pub async fn tables(client: &Client) -> Result<Vec<Surveyed>> {
     Ok(tables)
 }
 
-/// The statistics of a partitioned table are those of its leaves together.
+/// The statistics of a partitioned table are those of its leaves together. (`pg_partition_tree` is
+/// empty for a table that is no part of a tree.)
 const TABLES: &str = "
-    select n.nspname::text, c.relname::text,
-           (select coalesce(sum(case when l.reltuples > 0 then l.reltuples else s.n_live_tup end), 0)
-              from pg_partition_tree(c.oid) t join pg_class l on l.oid = t.relid and t.isleaf
-              left join pg_stat_all_tables s on s.relid = l.oid)::int8,
-           (select coalesce(sum(pg_total_relation_size(t.relid)), 0)
-              from pg_partition_tree(c.oid) t where t.isleaf)::int8,
-           u.ins, u.upd, u.del,
+    select n.nspname::text, c.relname::text, u.row_count, u.bytes, u.ins, u.upd, u.del,
            (select array_agg(a.attname::text order by k.ord)
               from pg_index i, unnest(i.indkey::int2[]) with ordinality k(attnum, ord)
               join pg_attribute a on a.attnum = k.attnum
@@ -96,10 +91,14 @@ const TABLES: &str = "
                                           else false end)
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
       cross join lateral (
-           select coalesce(sum(s.n_tup_ins), 0)::int8 ins, coalesce(sum(s.n_tup_upd), 0)::int8 upd,
+           select coalesce(sum(case when l.reltuples > 0 then l.reltuples
+                                    else s.n_live_tup end), 0)::int8 row_count,
+                  coalesce(sum(pg_total_relation_size(l.oid)), 0)::int8 bytes,
+                  coalesce(sum(s.n_tup_ins), 0)::int8 ins, coalesce(sum(s.n_tup_upd), 0)::int8 upd,
                   coalesce(sum(s.n_tup_del), 0)::int8 del
-             from pg_partition_tree(c.oid) t left join pg_stat_all_tables s on s.relid = t.relid
-            where t.isleaf) u
+             from (select t.relid::oid from pg_partition_tree(c.oid) t where t.isleaf
+                    union select c.oid where c.relkind = 'r') leaf(oid)
+             join pg_class l using (oid) left join pg_stat_all_tables s on s.relid = l.oid) u
       cross join lateral (
            select array_agg(a.attname::text order by a.attnum) names,
                   array_agg(format_type(a.atttypid, a.atttypmod) order by a.attnum) types,
