@@ -1,5 +1,5 @@
 # Every entry point of the project. `make help` lists them.
-.PHONY: help setup lint test build
+.PHONY: help setup lint test build demo
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -16,3 +16,6 @@ test: setup ## every test
 
 build: setup ## target/release/millrace
 	cargo build --release
+
+demo: build ## a throwaway Postgres with a lively shop, and the pipeline on it
+	@target/release/millrace demo $(DEMO)

@@ -42,14 +42,15 @@ async fn bind(key: &str, place: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(place).await.map_err(|error| {
         let key = format!("[serve] {}", key.trim_start_matches("serve."));
         match error.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                Error::definite(format!("cannot listen on {place}: port {} is in use", place.port()))
-                    .hint(format!(
-                        "find who has it: ss -ltnp 'sport = :{}'; or set another port: {key} = \"{}:0\"",
-                        place.port(),
-                        place.ip()
-                    ))
-            }
+            std::io::ErrorKind::AddrInUse => Error::definite(format!(
+                "cannot listen on {place}: port {} is in use",
+                place.port()
+            ))
+            .hint(format!(
+                "find who has it: ss -ltnp 'sport = :{}'; or set another port: {key} = \"{}:0\"",
+                place.port(),
+                place.ip()
+            )),
             _ => Error::definite(format!("cannot listen on {place}"))
                 .hint(format!("set another address: {key}"))
                 .source(error),
@@ -81,7 +82,8 @@ impl Mill {
             ui: local(&ports.ui)?,
         };
         let (close, closed) = watch::channel(false);
-        let door = serve::clickhouse::serve(ports.clickhouse, engine.clone(), until(closed.clone()));
+        let door =
+            serve::clickhouse::serve(ports.clickhouse, engine.clone(), until(closed.clone()));
         let door = tokio::spawn(door);
         let pipeline = flow::Pipeline::start(options, Arc::new(engine.clone()));
         let ops =
@@ -124,7 +126,9 @@ impl Mill {
         self.close.send_replace(true);
         for mut server in self.servers {
             match tokio::time::timeout(CLOSE_TIMEOUT, &mut server).await {
-                Ok(Ok(Err(error))) => tracing::warn!(error = %error.report(), "a server ended badly"),
+                Ok(Ok(Err(error))) => {
+                    tracing::warn!(error = %error.report(), "a server ended badly")
+                }
                 Ok(_) => {}
                 // A request that never ends must not keep us.
                 Err(_) => server.abort(),

@@ -35,10 +35,11 @@ impl Running {
     pub(crate) fn leave_note(&self, data_dir: &Path) -> Result<Note> {
         let path = data_dir.join(NOTE);
         let fresh = data_dir.join(format!("{NOTE}.{}", std::process::id()));
-        let text = serde_json::to_vec(self).map_err(|error| Error::bug("cannot write up.json").source(error))?;
-        std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, &path)).map_err(|error| {
-            Error::definite(format!("cannot write {}", path.display())).source(error)
-        })?;
+        let text = serde_json::to_vec(self)
+            .map_err(|error| Error::bug("cannot write up.json").source(error))?;
+        std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, &path)).map_err(
+            |error| Error::definite(format!("cannot write {}", path.display())).source(error),
+        )?;
         Ok(Note(path))
     }
 
@@ -91,9 +92,8 @@ fn answer(response: Result<Response, ureq::Error>, url: &str) -> Result<String> 
     let body = body.map_err(could_not)?;
     match response.status().as_u16() {
         200 => Ok(body),
-        status => Err(told(&body).unwrap_or_else(|| {
-            Error::definite(format!("cannot ask {url}: it answered {status}"))
-        })),
+        status => Err(told(&body)
+            .unwrap_or_else(|| Error::definite(format!("cannot ask {url}: it answered {status}")))),
     }
 }
 

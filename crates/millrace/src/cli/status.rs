@@ -137,7 +137,11 @@ fn table(tables: &[Table]) -> String {
         for (column, cell) in row.iter().enumerate() {
             let width = widths[column];
             // Words to the left, numbers to the right.
-            cells.push(if column < 4 { format!("{cell:<width$}") } else { format!("{cell:>width$}") });
+            cells.push(if column < 4 {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
+            });
         }
         let line = cells.join("  ");
         text += &match at {

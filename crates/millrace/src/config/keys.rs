@@ -43,7 +43,9 @@ impl Kind {
 pub(crate) struct Key {
     pub(crate) path: &'static str,
     pub(crate) kind: Kind,
+    #[cfg_attr(not(test), expect(dead_code))]
     pub(crate) default: &'static str,
+    #[cfg_attr(not(test), expect(dead_code))]
     pub(crate) doc: &'static str,
 }
 
@@ -94,7 +96,12 @@ pub(crate) const KEYS: &[Key] = &[
         "",
         "Every published table is a mirror under its own name unless a section here says otherwise.",
     ),
-    key("tables.*", Kind::Section, "", "One table, by its quoted name: `[tables.\"public.events\"]`."),
+    key(
+        "tables.*",
+        Kind::Section,
+        "",
+        "One table, by its quoted name: `[tables.\"public.events\"]`.",
+    ),
     key(
         "tables.*.mode",
         Kind::Text,
@@ -122,8 +129,18 @@ pub(crate) const KEYS: &[Key] = &[
         "Columns that ClickHouse fills itself: name and `TYPE DEFAULT expression`.",
     ),
     key("tables.*.extra_columns.*", Kind::Text, "", "`ingest_ts = \"DateTime DEFAULT now()\"`."),
-    key("tables.*.columns", Kind::Section, "", "Columns that travel differently, by their name in Postgres."),
-    key("tables.*.columns.*", Kind::Section, "", "`properties = { name = \"properties_json\", type = \"JSON\" }`."),
+    key(
+        "tables.*.columns",
+        Kind::Section,
+        "",
+        "Columns that travel differently, by their name in Postgres.",
+    ),
+    key(
+        "tables.*.columns.*",
+        Kind::Section,
+        "",
+        "`properties = { name = \"properties_json\", type = \"JSON\" }`.",
+    ),
     key("tables.*.columns.*.name", Kind::Text, "its name in Postgres", "Its name in ClickHouse."),
     key(
         "tables.*.columns.*.type",
@@ -131,15 +148,30 @@ pub(crate) const KEYS: &[Key] = &[
         "see docs/types.md",
         "Its type in ClickHouse; the engine converts.",
     ),
-    key("tables.*.columns.*.exclude", Kind::Flag, "false", "Leave it out. Not possible for a mirror's key."),
-    key("serve", Kind::Section, "", "Who may ask. Only loopback addresses until there are users; port 0 takes a free one."),
+    key(
+        "tables.*.columns.*.exclude",
+        Kind::Flag,
+        "false",
+        "Leave it out. Not possible for a mirror's key.",
+    ),
+    key(
+        "serve",
+        Kind::Section,
+        "",
+        "Who may ask. Only loopback addresses until there are users; port 0 takes a free one.",
+    ),
     key(
         "serve.clickhouse",
         Kind::Text,
         DEFAULT_CLICKHOUSE,
         "ClickHouse's HTTP protocol: for curl, dbt, Grafana, clickhouse-connect.",
     ),
-    key("serve.ui", Kind::Text, DEFAULT_UI, "`/healthz`, `/readyz`, `/metrics` and the status API."),
+    key(
+        "serve.ui",
+        Kind::Text,
+        DEFAULT_UI,
+        "`/healthz`, `/readyz`, `/metrics` and the status API.",
+    ),
     key("limits", Kind::Section, "", "How much memory may be used."),
     key(
         "limits.stream_memory_mib",
@@ -249,7 +281,8 @@ pub(crate) fn reference() -> String {
          `${file:/path}` the content of a file without its last line break.\n",
     );
     for key in KEYS {
-        let shown = key.path.replacen("tables.*", "tables.\"schema.table\"", 1).replace(".*", ".NAME");
+        let shown =
+            key.path.replacen("tables.*", "tables.\"schema.table\"", 1).replace(".*", ".NAME");
         if key.kind == Kind::Section {
             text += &format!("\n## `[{shown}]`\n\n{}\n", key.doc);
             continue;

@@ -165,14 +165,18 @@ fn read(path: &Path) -> Result<String> {
         let missing = error.kind() == std::io::ErrorKind::NotFound;
         let made = Error::definite(format!("cannot read {}", path.display())).source(error);
         match missing {
-            true => made.hint("make one with `millrace init postgres://…`, or name it: --config FILE"),
+            true => {
+                made.hint("make one with `millrace init postgres://…`, or name it: --config FILE")
+            }
             false => made,
         }
     };
     let length = std::fs::metadata(path).map_err(cannot)?.len();
     if length > FILE_BYTES_MAX {
         return Err(Error::definite(format!("cannot read {}: it is too large", path.display()))
-            .detail(format!("It has {length} bytes, a configuration has at most {FILE_BYTES_MAX}.")));
+            .detail(format!(
+                "It has {length} bytes, a configuration has at most {FILE_BYTES_MAX}."
+            )));
     }
     std::fs::read_to_string(path).map_err(cannot)
 }
@@ -291,7 +295,8 @@ fn name(key: &str, value: Option<String>, default: &str) -> Result<String> {
 
 fn slot(value: Option<String>) -> Result<String> {
     let slot = name("source.slot", value, DEFAULT_SLOT)?;
-    if !slot.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
+    if !slot.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    {
         return Err(Error::definite(format!("cannot use source.slot: {slot:?}"))
             .detail("A slot's name has lower-case letters, digits and underscores."));
     }
@@ -314,8 +319,13 @@ fn place(key: &str, value: Option<String>, default: &str) -> Result<SocketAddr> 
     })?;
     if !address.ip().is_loopback() {
         return Err(Error::definite(format!("cannot serve {key} on {address}"))
-            .detail("There are no users yet: whoever reaches the port may read and change everything.")
-            .hint(format!("use \"127.0.0.1:{}\" and reach it through an SSH tunnel", address.port())));
+            .detail(
+                "There are no users yet: whoever reaches the port may read and change everything.",
+            )
+            .hint(format!(
+                "use \"127.0.0.1:{}\" and reach it through an SSH tunnel",
+                address.port()
+            )));
     }
     Ok(address)
 }

@@ -15,10 +15,6 @@ pub(crate) struct Raw {
 pub(crate) struct Secret(String);
 
 impl Secret {
-    pub(crate) fn new(text: String) -> Secret {
-        Secret(text)
-    }
-
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
@@ -67,16 +63,17 @@ impl Raw {
     }
 
     /// A URL whose password stands in the file itself.
-    pub(super) fn has_literal_password(&self) -> bool {
+    pub(crate) fn has_literal_password(&self) -> bool {
         let Some((_, rest)) = self.text.split_once("://") else { return false };
         let authority = rest.split(['/', '?']).next().unwrap_or(rest);
         let in_authority = authority
             .rsplit_once('@')
             .and_then(|(login, _)| login.split_once(':'))
             .is_some_and(|(_, password)| is_literal(password));
-        let in_query = rest.split(['?', '&']).skip(1).any(|pair| {
-            pair.strip_prefix("password=").is_some_and(is_literal)
-        });
+        let in_query = rest
+            .split(['?', '&'])
+            .skip(1)
+            .any(|pair| pair.strip_prefix("password=").is_some_and(is_literal));
         in_authority || in_query
     }
 }
@@ -156,7 +153,10 @@ mod tests {
         std::fs::write(&path, "s3cret\n").unwrap();
         let path = path.display();
         let home = std::env::var("PATH").unwrap();
-        assert_eq!(resolved(&format!("a ${{file:{path}}} b ${{PATH}}")).unwrap(), format!("a s3cret b {home}"));
+        assert_eq!(
+            resolved(&format!("a ${{file:{path}}} b ${{PATH}}")).unwrap(),
+            format!("a s3cret b {home}")
+        );
         assert_eq!(resolved("plain $ text").unwrap(), "plain $ text");
     }
 
@@ -169,7 +169,9 @@ mod tests {
         assert!(resolved("${unfinished").is_err());
         assert!(resolved("${a b}").is_err());
         assert!(resolved("${}").is_err());
-        assert!(resolved("${file:/does/not/exist}").unwrap_err().what().contains("/does/not/exist"));
+        assert!(
+            resolved("${file:/does/not/exist}").unwrap_err().what().contains("/does/not/exist")
+        );
     }
 
     #[test]
@@ -177,9 +179,12 @@ mod tests {
         let literal = |text: &str| Raw::new("k", text.into()).unwrap().has_literal_password();
         assert!(literal("postgres://ann:secret@db/shop"));
         assert!(literal("postgres://ann@db/shop?password=x"));
-        for fine in
-            ["postgres://ann@db/shop", "${DATABASE_URL}", "postgres://ann:${PW}@db/shop", "postgres://db:5432/x"]
-        {
+        for fine in [
+            "postgres://ann@db/shop",
+            "${DATABASE_URL}",
+            "postgres://ann:${PW}@db/shop",
+            "postgres://db:5432/x",
+        ] {
             assert!(!literal(fine), "{fine}");
         }
     }

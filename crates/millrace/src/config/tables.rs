@@ -40,7 +40,10 @@ impl TableSection {
         });
         for (field, empty) in [
             ("order_by", self.order_by.iter().any(|term| term.trim().is_empty())),
-            ("partition_by", self.partition_by.as_deref().is_some_and(|text| text.trim().is_empty())),
+            (
+                "partition_by",
+                self.partition_by.as_deref().is_some_and(|text| text.trim().is_empty()),
+            ),
             ("ttl", self.ttl.as_deref().is_some_and(|text| text.trim().is_empty())),
         ] {
             if empty {

@@ -49,7 +49,11 @@ fn unknown_keys_are_named_with_their_path_and_the_nearest_known_one() {
             "cannot use tables.\"public.events\".columns.user_id.typ: there is no such key",
             "did you mean type?",
         ),
-        ("[serve]\nzzzzzzzz = 1", "cannot use serve.zzzzzzzz: there is no such key", "known here: clickhouse, ui"),
+        (
+            "[serve]\nzzzzzzzz = 1",
+            "cannot use serve.zzzzzzzz: there is no such key",
+            "known here: clickhouse, ui",
+        ),
     ];
     for (text, what, hint) in cases {
         let error = parse(text).unwrap_err();
@@ -62,7 +66,10 @@ fn wrong_types_are_named_with_their_path() {
     let error = parse("[source]\nurl = 5").unwrap_err();
     assert_eq!(error.what(), "cannot use source.url: it wants a text, not integer");
     let error = parse(&with_source("[tables.\"public.t\"]\norder_by = \"id\"")).unwrap_err();
-    assert!(error.what().contains("tables.\"public.t\".order_by: it wants a list of texts"), "{error}");
+    assert!(
+        error.what().contains("tables.\"public.t\".order_by: it wants a list of texts"),
+        "{error}"
+    );
     let error = parse(&with_source("[limits]\nstream_memory_mib = -1")).unwrap_err();
     assert!(error.what().contains("limits.stream_memory_mib"), "{error}");
 }
@@ -74,7 +81,10 @@ fn what_is_not_allowed_says_why() {
         ("[source]\nurl = \"${vault:db#url}\"", "vault"),
         (&with_source("slot = \"Bad-Slot\""), "source.slot"),
         (&with_source("[store]\nurl = \"https://ch:8443\""), "a remote store comes later"),
-        (&with_source("[serve]\nclickhouse = \"0.0.0.0:8123\""), "cannot serve serve.clickhouse on 0.0.0.0:8123"),
+        (
+            &with_source("[serve]\nclickhouse = \"0.0.0.0:8123\""),
+            "cannot serve serve.clickhouse on 0.0.0.0:8123",
+        ),
         (&with_source("[serve]\nui = \"nonsense\""), "\"nonsense\" is no address"),
         (&with_source("[tables.events]\nmode = \"append\""), "the schema is missing"),
         (&with_source("[tables.\"a.b\"]\nmode = \"history\""), "comes later"),
@@ -126,7 +136,11 @@ fn the_list_of_keys_and_the_sections_agree() {
             Kind::Section => unreachable!(),
         };
         let names = parts.iter().map(|part| part.replace('*', "\"a.b\""));
-        let text = format!("[{}]\n{} = {value}", names.collect::<Vec<_>>().join("."), last.replace('*', "x"));
+        let text = format!(
+            "[{}]\n{} = {value}",
+            names.collect::<Vec<_>>().join("."),
+            last.replace('*', "x")
+        );
         let table: toml::Table = toml::from_str(&text).unwrap();
         keys::check(&table).unwrap_or_else(|error| panic!("{text}: {error}"));
         let read: std::result::Result<File, _> = table.try_into();

@@ -92,8 +92,7 @@ async fn coverage(
         let exists = !asked.rows(sql, &[&schema, &table]).await?.is_empty();
         let finding = match exists {
             true => {
-                let what =
-                    format!("table {name} is configured, but not in {}", wanted.publication);
+                let what = format!("table {name} is configured, but not in {}", wanted.publication);
                 let name = format!("{}.{}", quoted(schema), quoted(table));
                 Finding::new(Level::Error, "publication_coverage", what)
                     .why("Its changes are not sent.")
@@ -176,10 +175,10 @@ fn text_columns(table: &Table, findings: &mut Vec<Finding>) {
         return;
     }
     let what = format!("{} travels as text because of {}", table.name, columns.join(", "));
-    findings.push(
-        Finding::new(Level::Note, "text_types", what)
-            .why("These columns arrive as Postgres's text form in a String; the stream is slower."),
-    );
+    findings
+        .push(Finding::new(Level::Note, "text_types", what).why(
+            "These columns arrive as Postgres's text form in a String; the stream is slower.",
+        ));
 }
 
 /// Without `publish_via_partition_root` each leaf is a table of its own.

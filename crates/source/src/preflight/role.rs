@@ -63,9 +63,13 @@ async fn select(
             grants.push(format!("GRANT SELECT ON {schema}.{name} TO {};", quoted(role)));
         }
         findings.push(
-            Finding::new(Level::Error, "select", format!("role {role} may not read {}", table.name))
-                .why("The copy and `millrace verify` read the table itself.")
-                .cure(grants.join(" ")),
+            Finding::new(
+                Level::Error,
+                "select",
+                format!("role {role} may not read {}", table.name),
+            )
+            .why("The copy and `millrace verify` read the table itself.")
+            .cure(grants.join(" ")),
         );
     }
     Ok(())

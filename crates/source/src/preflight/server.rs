@@ -113,8 +113,9 @@ fn standby(asked: &Asked<'_>, in_recovery: bool, findings: &mut Vec<Finding>) {
         return;
     }
     let finding = match asked.version >= 160_000 {
-        true => Finding::new(Level::Warning, "standby", "the server is a standby")
-            .why("A slot on a standby waits for the primary's activity, and no heartbeat moves it."),
+        true => Finding::new(Level::Warning, "standby", "the server is a standby").why(
+            "A slot on a standby waits for the primary's activity, and no heartbeat moves it.",
+        ),
         false => Finding::new(Level::Error, "standby", "the server is a standby")
             .why("Before Postgres 16 a standby cannot decode its log."),
     };
@@ -134,7 +135,8 @@ fn tls(asked: &Asked<'_>, encrypted: bool, findings: &mut Vec<Finding>) {
         return;
     }
     let place = asked.address.place();
-    let cure = "add ?sslmode=verify-full (and &sslrootcert=/path/ca.pem for a private CA) to [source] url";
+    let cure =
+        "add ?sslmode=verify-full (and &sslrootcert=/path/ca.pem for a private CA) to [source] url";
     if !encrypted {
         findings.push(
             Finding::new(Level::Warning, "tls", format!("the way to {place} is not encrypted"))
