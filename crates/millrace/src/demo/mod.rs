@@ -238,7 +238,8 @@ async fn live(handle: flow::Handle, engine: store::Engine) {
 fn live_line(report: &flow::status::Report, events: Option<u64>) -> String {
     let streaming =
         report.tables.iter().filter(|table| table.state == flow::status::State::Streaming).count();
-    let rate: f64 = report.tables.iter().map(|table| table.rows_per_second).sum();
+    // An empty sum is -0.
+    let rate = report.tables.iter().fold(0.0, |sum, table| sum + table.rows_per_second);
     let events = events.map_or("-".into(), talk::grouped);
     let freshness = match (report.freshness_ms.p50, report.freshness_ms.p99) {
         (Some(p50), Some(p99)) => format!("visible after {p50} ms (p99 {p99} ms)"),
