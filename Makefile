@@ -1,5 +1,5 @@
 # Every entry point of the project. `make help` lists them.
-.PHONY: help setup lint test fuzz build
+.PHONY: help setup lint test fuzz build demo
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,3 +25,6 @@ fuzz: ## every decoder under cargo fuzz, SECONDS=60 each
 
 build: setup ## target/release/millrace
 	cargo build --release
+
+demo: build ## a throwaway Postgres with a lively shop, and the pipeline on it
+	@target/release/millrace demo $(DEMO)
