@@ -36,6 +36,15 @@ impl Ports {
             ui: bind("serve.ui", config.serve.ui).await?,
         })
     }
+
+    /// Any that are free, for a mill that runs only for a moment.
+    pub(crate) async fn any() -> Result<Ports> {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        Ok(Ports {
+            clickhouse: bind("serve.clickhouse", free).await?,
+            ui: bind("serve.ui", free).await?,
+        })
+    }
 }
 
 async fn bind(key: &str, place: SocketAddr) -> Result<TcpListener> {

@@ -57,7 +57,7 @@ fn alone(config: &Config, options: VerifyOptions) -> Result<Verdict> {
     talk::say("no `millrace up` runs here: starting the pipeline for this comparison");
     runtime()?.block_on(async {
         let stop = stop_signal()?;
-        let mill = Mill::start(config, Ports::bind(config).await?).await?;
+        let mill = Mill::start(config, Ports::any().await?).await?;
         let handle = mill.handle();
         let mut verdict = None;
         let compared = async {

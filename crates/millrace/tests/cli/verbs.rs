@@ -170,3 +170,24 @@ fn compare_with_golden(written: &str, cluster: &Cluster) {
     }
     assert_eq!(plain, std::fs::read_to_string(path).unwrap_or_default());
 }
+
+/// Without an `up`: a pipeline for the moment, on any ports, that copies, compares and stops.
+#[test]
+fn verify_runs_a_pipeline_of_its_own() {
+    let cluster = Cluster::start();
+    cluster.sql("create table t (id int primary key, x text); insert into t select i, 'x' || i from generate_series(1, 500) i");
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &format!("[source]\nurl = \"{}\"\n", cluster.url()));
+    let verify = || millrace(folder.path(), &["verify", "--json"]);
+    let first = verify();
+    assert_eq!(first.status.code(), Some(0), "{}{}", out(&first), err(&first));
+    let verdict: serde_json::Value = serde_json::from_str(&out(&first)).unwrap();
+    assert_eq!(verdict["tables"][0]["store_rows"], 500);
+    assert!(!folder.path().join(".millrace/up.json").exists());
+    // A row that nobody sent: the answer is no, and the key is listed.
+    let forged = "INSERT INTO public_raw.t (id, x, _version, _deleted) VALUES (1, 'forged', 340282366920938463463374607431768211455, 0)";
+    assert_eq!(millrace(folder.path(), &["sql", forged]).status.code(), Some(0));
+    let second = millrace(folder.path(), &["verify", "public.t"]);
+    assert_eq!(second.status.code(), Some(1), "{}{}", out(&second), err(&second));
+    assert!(out(&second).contains("1 keys differ"), "{}", out(&second));
+}

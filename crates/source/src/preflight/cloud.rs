@@ -9,7 +9,7 @@ pub(super) enum Cloud {
     /// A server whose superuser the user may be.
     Own,
     Rds,
-    CloudSql,
+    GoogleSql,
     Azure,
     Supabase,
     Neon,
@@ -28,7 +28,7 @@ impl Cloud {
     fn from_roles(roles: &[&str]) -> Cloud {
         let known = [
             ("rds_superuser", Cloud::Rds),
-            ("cloudsqlsuperuser", Cloud::CloudSql),
+            ("cloudsqlsuperuser", Cloud::GoogleSql),
             ("azure_pg_admin", Cloud::Azure),
             ("supabase_admin", Cloud::Supabase),
             ("neon_superuser", Cloud::Neon),
@@ -46,7 +46,7 @@ impl Cloud {
                  --parameters \"ParameterName=rds.logical_replication,ParameterValue=1,\
                  ApplyMethod=pending-reboot\""
             }
-            Cloud::CloudSql => {
+            Cloud::GoogleSql => {
                 "gcloud sql instances patch INSTANCE \
                  --database-flags=cloudsql.logical_decoding=on  -- restarts it; name your other flags too"
             }
@@ -72,7 +72,7 @@ impl Cloud {
             }
             Cloud::Own => format!("ALTER SYSTEM SET {name} = '{value}'; SELECT pg_reload_conf();"),
             Cloud::Rds => format!("set {name} = {value} in the parameter group, {then}"),
-            Cloud::CloudSql => {
+            Cloud::GoogleSql => {
                 format!("gcloud sql instances patch INSTANCE --database-flags={name}={value}")
             }
             Cloud::Azure => format!(
@@ -94,7 +94,7 @@ impl Cloud {
                 "use a role that was made in Neon's console: those have REPLICATION".to_owned()
             }
             Cloud::Supabase => format!("ALTER ROLE {role} REPLICATION;  -- as postgres"),
-            Cloud::CloudSql => format!("ALTER USER {role} WITH REPLICATION;  -- as postgres"),
+            Cloud::GoogleSql => format!("ALTER USER {role} WITH REPLICATION;  -- as postgres"),
             Cloud::Azure => format!("ALTER ROLE {role} WITH REPLICATION;  -- as the admin user"),
             Cloud::Own => format!("ALTER ROLE {role} REPLICATION;  -- as a superuser"),
         }
@@ -109,7 +109,7 @@ impl Cloud {
             Cloud::Neon => "take `-pooler` out of the host in [source] url",
             Cloud::Azure => "use port 5432 instead of 6432 in [source] url",
             Cloud::Rds => "use the instance's own endpoint, not RDS Proxy's, in [source] url",
-            Cloud::Own | Cloud::CloudSql => {
+            Cloud::Own | Cloud::GoogleSql => {
                 "give [source] url the server's own host and port (usually 5432), not the pooler's"
             }
         }
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_cloud_is_never_told_to_alter_system() {
-        for cloud in [Cloud::Rds, Cloud::CloudSql, Cloud::Azure, Cloud::Supabase, Cloud::Neon] {
+        for cloud in [Cloud::Rds, Cloud::GoogleSql, Cloud::Azure, Cloud::Supabase, Cloud::Neon] {
             let cures = [cloud.cure_wal_level(), cloud.cure_setting("max_wal_senders", "20", true)];
             assert!(cures.iter().all(|cure| !cure.contains("ALTER SYSTEM")), "{cures:?}");
         }
