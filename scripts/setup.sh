@@ -68,6 +68,11 @@ need_postgres() {
         fail "the package postgresql brought no server" "install a Postgres server, 14 to 18"
 }
 
+# Certificates for the tests of TLS.
+need_openssl() {
+    has openssl || apt_install openssl
+}
+
 expected() { awk -v name="$1" '$2 == name { print $1 }' "$here/libchdb.sha256"; }
 
 verify() { # FILE NAME: compares with the checksum that the repository holds
@@ -124,4 +129,5 @@ need_libchdb() {
 need_rust
 need_build_tools
 need_postgres
+need_openssl
 need_libchdb
