@@ -15,10 +15,10 @@ impl Dice {
     pub fn fresh_seed() -> u64 {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let nanos = since.map_or(0, |since| since.as_nanos() as u64);
-        Dice::new(nanos ^ u64::from(std::process::id())).next() >> 32
+        Dice::new(nanos ^ u64::from(std::process::id())).draw() >> 32
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -28,7 +28,7 @@ impl Dice {
 
     /// From `0..below`.
     pub fn below(&mut self, below: u64) -> u64 {
-        self.next() % below.max(1)
+        self.draw() % below.max(1)
     }
 
     /// From `low..=high`.
@@ -57,6 +57,6 @@ mod tests {
             assert_eq!(drawn, two.within(3, 5));
             assert!((3..=5).contains(&drawn));
         }
-        assert_ne!(Dice::new(7).next(), Dice::new(8).next());
+        assert_ne!(Dice::new(7).draw(), Dice::new(8).draw());
     }
 }

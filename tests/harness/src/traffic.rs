@@ -134,7 +134,7 @@ fn write(shared: &Shared, number: usize, mut dice: Dice) {
 /// One transaction; as one simple query, so that it is whole or not at all.
 fn transaction(dice: &mut Dice) -> String {
     let n = dice.within(1, 20);
-    let any = dice.next() >> 16;
+    let any = dice.draw() >> 16;
     let some = "select id from orders order by id limit 3";
     let one = format!("(select id from orders where id >= md5('{any}')::uuid order by id limit 1)");
     match dice.below(100) {
