@@ -1,6 +1,7 @@
 //! What came of the rounds: a line each, a summary, and a page for the documentation.
 
 use crate::fault::Fault;
+use crate::ring::Ended;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -9,8 +10,7 @@ pub(crate) struct Round {
     pub(crate) fault: Fault,
     pub(crate) paused: bool,
     pub(crate) seconds: f64,
-    /// Rows that verify compared, or what went wrong.
-    pub(crate) ended: Result<u64, String>,
+    pub(crate) ended: Ended,
 }
 
 impl Round {
@@ -24,7 +24,14 @@ impl Round {
             self.seconds
         );
         match &self.ended {
-            Ok(rows) => format!("{head}  {rows} rows compared, 0 differences"),
+            Ok(compared) => {
+                let [fault, ready, verify] = compared.seconds;
+                format!(
+                    "{head} ({fault:.1} + ready {ready:.1} + verify {verify:.1})  {} rows compared, \
+                     0 differences",
+                    compared.rows
+                )
+            }
             Err(error) => format!("{head}  FAILED\n{error}"),
         }
     }
@@ -70,7 +77,7 @@ impl Report {
             sum.0 += 1;
             sum.1 += usize::from(round.ended.is_err());
             sum.2 += round.seconds;
-            sum.3 += round.ended.as_ref().copied().unwrap_or(0);
+            sum.3 += round.ended.as_ref().map_or(0, |compared| compared.rows);
         }
         let mut page = format!(
             "# Soak\n\nWritten by `make soak`. Each round does one thing to a pipeline under pgbench and a \

@@ -7,10 +7,11 @@ use harness::{
 };
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_millrace");
 /// History in each large table: a first copy takes long enough to be killed in it.
-const HISTORY_ROWS: u32 = 30_000;
+const HISTORY_ROWS: u32 = 15_000;
 /// Transactions a second of pgbench; the shop's writers add about as many.
 const PGBENCH_RATE: u32 = 100;
 const DISK_MB: u32 = 1024;
@@ -27,7 +28,14 @@ pub(crate) struct Ring {
     committed: u64,
 }
 
-type Ended = Result<u64, String>;
+pub(crate) type Ended = Result<Compared, String>;
+
+/// A round that ended well.
+pub(crate) struct Compared {
+    pub(crate) rows: u64,
+    /// Of the fault, until every table streamed again, and of verify.
+    pub(crate) seconds: [f64; 3],
+}
 
 impl Ring {
     pub(crate) fn start(seed: u64) -> Ring {
@@ -60,8 +68,11 @@ impl Ring {
 
     /// Does it, waits until every table streams again, and compares.
     pub(crate) fn round(&mut self, fault: Fault, paused: bool, dice: &mut Dice) -> Ended {
+        let begun = Instant::now();
         self.inflict(fault, dice)?;
+        let inflicted = begun.elapsed();
         self.running().try_wait_ready()?;
+        let ready = begun.elapsed();
         let committed = self.traffic.committed();
         if committed == self.committed {
             let refusal = self.traffic.last_refusal();
@@ -77,7 +88,11 @@ impl Ring {
             self.project.differences()
         };
         let (differences, rows) = compared?;
-        if differences.is_empty() { Ok(rows) } else { Err(differences.join("\n")) }
+        if !differences.is_empty() {
+            return Err(differences.join("\n"));
+        }
+        let seconds = [inflicted, ready - inflicted, begun.elapsed() - ready];
+        Ok(Compared { rows, seconds: seconds.map(|span| span.as_secs_f64()) })
     }
 
     fn running(&mut self) -> &mut Up {
@@ -230,6 +245,8 @@ impl Ring {
             eprintln!("the last lines of up.log:");
             tail.iter().rev().for_each(|line| eprintln!("  {line}"));
         }
+        // At rest, so that what is copied fits together.
+        drop(self.up);
         let keep = PathBuf::from(format!("{}-kept", self.project.path().display()));
         let copied = Command::new("cp").arg("-a").arg(self.project.path()).arg(&keep).status();
         eprintln!("project directory: {} ({copied:?})", keep.display());
