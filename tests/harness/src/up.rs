@@ -6,9 +6,10 @@ use serde_json::Value;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-/// A TRUNCATE overtakes a snapshot seldom; so often in a row it does not.
-const VERIFY_TRIES_MAX: usize = 5;
+/// Between two tries of a verify that could not run.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// Killed when dropped, so that a failed test leaves nothing behind.
 pub struct Up {
@@ -172,14 +173,14 @@ impl Project {
     /// `verify --json`: what differs, or could not be compared; empty is good. The second number is
     /// the rows that were compared.
     ///
-    /// What verify says that it *could not* do (a TRUNCATE overtook its snapshot) is asked again, as a
+    /// What verify says that it *could not* do (a TRUNCATE overtook its snapshot, the stream has just broken) is asked again, as a
     /// user would; a verdict never is.
     pub fn differences(&self) -> Result<(Vec<String>, u64), String> {
         let mut ran = self.run(&["verify", "--json"]);
-        for _ in 1..VERIFY_TRIES_MAX {
-            if ran.code != Some(2) || !ran.stderr.contains("could not") {
-                break;
-            }
+        let start = Instant::now();
+        while ran.code == Some(2) && ran.stderr.contains("could not") && start.elapsed() < PATIENCE
+        {
+            std::thread::sleep(AGAIN_AFTER);
             ran = self.run(&["verify", "--json"]);
         }
         let verdict: Value = serde_json::from_str(&ran.stdout)
