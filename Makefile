@@ -1,5 +1,5 @@
 # Every entry point of the project. `make help` lists them.
-.PHONY: help setup lint test build soak bench
+.PHONY: help setup lint test fuzz build demo soak bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -14,8 +14,20 @@ lint: setup ## formatting and lints, warnings are errors
 test: setup ## every test
 	cargo test --workspace
 
+SECONDS ?= 60
+fuzz: ## every decoder under cargo fuzz, SECONDS=60 each
+	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
+	@# The sanitizer needs unstable flags, which this lets the pinned compiler take.
+	@for target in $$(cargo fuzz list); do \
+	    echo "== $$target"; \
+	    RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$(SECONDS) -max_len=4096 || exit 1; \
+	done
+
 build: setup ## target/release/millrace
 	cargo build --release -p millrace
+
+demo: build ## a throwaway Postgres with a lively shop, and the pipeline on it
+	@target/release/millrace demo $(DEMO)
 
 soak: setup ## the fault harness, N rounds: make soak N=200 SEED=7
 	MILLRACE_ROUNDS=$(or $(N),200) MILLRACE_SEED=$(SEED) MILLRACE_SOAK_REPORT=$(CURDIR)/docs/soak.md \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what this machine lacks to build, test and run Millrace: build tools, a Postgres server,
-# and the embedded ClickHouse engine (libchdb). Every step looks first, so that a machine that has
+# the embedded ClickHouse engine (libchdb), and the stock clients that tests run. Every step looks first, so that a machine that has
 # everything answers in a fraction of a second: lint, test and build all call this.
 set -euo pipefail
 
@@ -11,6 +11,8 @@ tarball=chdb-lib-linux-x64-gnu-$version.tgz
 library_bytes=566330096
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/millrace
 library=$cache/libchdb-$version.so
+venv=$cache/venv
+python_clients=('clickhouse-connect==1.12.*')
 work=
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -126,8 +128,28 @@ need_libchdb() {
     say "libchdb $version is in place"
 }
 
+# The stock clients that the tests run against the ClickHouse door, in an environment of their own.
+need_python_clients() {
+    if [ "$(cat "$venv/millrace.ok" 2>/dev/null)" = "${python_clients[*]}" ]; then return; fi
+    has python3 || apt_install python3
+    if ! python3 -c 'import ensurepip' 2>/dev/null; then apt_install python3-venv; fi
+    mkdir -p "$cache"
+    say "installing ${python_clients[*]} to $venv"
+    rm -rf -- "$venv"
+    python3 -m venv "$venv" || fail "could not make a Python environment in $venv" "install python3-venv, then run make setup again"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "${python_clients[@]}" >&2 ||
+        fail "could not install ${python_clients[*]} with pip" "check the network and pip's index (pip config list)"
+    printf '%s\n' "${python_clients[*]}" >"$venv/millrace.ok"
+}
+
+need_curl() {
+    has curl || apt_install curl ca-certificates
+}
+
 need_rust
 need_build_tools
 need_postgres
 need_openssl
 need_libchdb
+need_curl
+need_python_clients

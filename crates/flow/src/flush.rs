@@ -6,6 +6,7 @@
 use crate::intervals::Record;
 use crate::retry;
 use crate::status::Status;
+use crate::toast::Filler;
 use model::{Block, Error, Fate, Reject, Result, TableId, TableName};
 use std::sync::Arc;
 use store::{Insert, Rows, Store, Target};
@@ -19,7 +20,7 @@ const TABLES_AT_ONCE: usize = 4;
 pub(crate) struct TableWork {
     pub(crate) id: TableId,
     pub(crate) target: Arc<Target>,
-    /// Blocks with the token of an append batch.
+    /// Blocks with the token of an append batch. All have the target's shape.
     pub(crate) blocks: Vec<(Arc<Block>, Option<String>)>,
     pub(crate) rejects: Vec<Reject>,
 }
@@ -41,6 +42,7 @@ pub(crate) struct Flushed {
 /// Writes everything, however long the store needs to come back (a full disk, a restart).
 pub(crate) async fn flush(
     store: Arc<dyn Store>,
+    filler: Arc<Filler>,
     work: Work,
     status: Arc<Status>,
 ) -> Result<Flushed> {
@@ -50,9 +52,9 @@ pub(crate) async fn flush(
         patiently(&status, || store.record(RECORDS, Rows::clone(&rows))).await?;
     }
     let mut flushed = Flushed::default();
-    let rejects = reject_rows(&mut work.tables);
-    if !rejects.is_empty() {
-        patiently(&status, || store.record(QUARANTINE, rejects.clone())).await?;
+    for table in &mut work.tables {
+        let rejects = std::mem::take(&mut table.rejects);
+        record_rejects(store.as_ref(), &status, &table.target, rejects).await?;
     }
     let mut waiting = work.tables.into_iter();
     let mut running = JoinSet::new();
@@ -60,7 +62,7 @@ pub(crate) async fn flush(
         while running.len() < TABLES_AT_ONCE
             && let Some(table) = waiting.next()
         {
-            running.spawn(write_table(store.clone(), table, status.clone()));
+            running.spawn(write_table(store.clone(), filler.clone(), table, status.clone()));
         }
         match running.join_next().await {
             None => return Ok(flushed),
@@ -75,11 +77,18 @@ pub(crate) async fn flush(
 
 async fn write_table(
     store: Arc<dyn Store>,
+    filler: Arc<Filler>,
     work: TableWork,
     status: Arc<Status>,
 ) -> (TableId, Result<u64>) {
     let mut rows = 0;
-    for (block, token) in work.blocks {
+    for (mut block, token) in work.blocks {
+        if !block.unchanged.is_empty() {
+            match filler.fill(store.as_ref(), &status, &work.target, &block).await {
+                Ok(filled) => block = Arc::new(filled),
+                Err(error) => return (work.id, Err(error)),
+            }
+        }
         let insert = || {
             let (target, block, token) = (work.target.clone(), block.clone(), token.clone());
             store.insert(Insert { target, block, token })
@@ -110,7 +119,7 @@ where
                 tries += 1;
                 let Some(pause) = retry::pause(error.fate(), tries) else { return Err(error) };
                 if tries == 1 {
-                    tracing::warn!(error = %error.report(), "the store does not take rows; trying on");
+                    tracing::warn!(error = %error.report(), "could not go on; trying again");
                 }
                 status.set_error(&error);
                 tokio::time::sleep(pause).await;
@@ -166,18 +175,24 @@ fn read_record(row: Vec<Option<String>>) -> Option<(String, Record)> {
 
 const QUARANTINE: &str = "millrace.quarantine (source_table, version, op, column, reason, row)";
 
-fn reject_rows(tables: &mut [TableWork]) -> Rows {
-    let mut rows = Vec::new();
-    for work in tables {
-        let name: &TableName = &work.target.table.name;
-        for reject in work.rejects.drain(..) {
-            let op = format!("{:?}", reject.op).to_lowercase();
-            let version = reject.version.0.to_string();
-            let fields = [name.to_string(), version, op, reject.column, reject.reason, reject.row];
-            rows.push(fields.map(Some).to_vec());
-        }
+/// Keeps rows that ClickHouse cannot carry, with their reason.
+pub(crate) async fn record_rejects(
+    store: &dyn Store,
+    status: &Status,
+    target: &Target,
+    rejects: Vec<Reject>,
+) -> Result<()> {
+    if rejects.is_empty() {
+        return Ok(());
     }
-    rows
+    let name: &TableName = &target.table.name;
+    let row = |reject: Reject| {
+        let op = format!("{:?}", reject.op).to_lowercase();
+        let version = reject.version.0.to_string();
+        [name.to_string(), version, op, reject.column, reject.reason, reject.row].map(Some).to_vec()
+    };
+    let rows: Rows = rejects.into_iter().map(row).collect();
+    patiently(status, || store.record(QUARANTINE, rows.clone())).await
 }
 
 /// Whether a person has to help before this can go on.

@@ -45,6 +45,8 @@ pub(crate) struct Intervals {
     pub(crate) ignored_updates: u64,
     /// A changed key counts here too, for its old row.
     pub(crate) ignored_deletes: u64,
+    /// The last commit that changed a key.
+    pub(crate) rekeyed_at: Lsn,
 }
 
 impl Intervals {
@@ -59,11 +61,24 @@ impl Intervals {
             copied_before: Lsn::ZERO,
             ignored_updates: 0,
             ignored_deletes: 0,
+            rekeyed_at: Lsn::ZERO,
         }
     }
 
     pub(crate) fn set_copied_before(&mut self, point: Lsn) {
         self.copied_before = self.copied_before.max(point);
+    }
+
+    /// Whether the table takes rows of that version: not held by the copy.
+    pub(crate) fn takes(&self, version: Version) -> bool {
+        version.commit() >= self.copied_before
+    }
+
+    /// The log will be read again: rows held back come again.
+    pub(crate) fn restart(&mut self) {
+        if let Some(held) = &mut self.again {
+            *held = None;
+        }
     }
 
     /// Whether rows are held back here, so that no position may be confirmed yet.
@@ -132,6 +147,9 @@ impl Intervals {
                 Op::Delete => &mut self.ignored_deletes,
             };
             *counter += u64::from(new);
+            if new && of_key_change {
+                self.rekeyed_at = self.rekeyed_at.max(version.commit());
+            }
             keep.push(false);
         }
         if keep.iter().all(|&keep| keep) {
@@ -286,5 +304,18 @@ mod tests {
         let cuts = intervals.cut(Some(rows), Lsn(21));
         assert_eq!(values(&cuts[0].block), [15]);
         assert_eq!((intervals.ignored_updates, intervals.ignored_deletes), (2, 2));
+        assert_eq!(intervals.rekeyed_at, Lsn(20));
+    }
+
+    #[test]
+    fn rows_held_back_are_not_doubled_when_the_stream_starts_anew() {
+        let mut before = Intervals::new("a.e".into(), None);
+        let last = before.cut(inserts(&[(10, 1), (20, 12)]), Lsn(21)).remove(0).record;
+        let mut after = Intervals::new("a.e".into(), Some(last));
+        assert!(after.cut(inserts(&[(10, 1)]), Lsn(11)).is_empty());
+        after.restart();
+        assert!(!after.is_waiting());
+        let cuts = after.cut(inserts(&[(10, 1), (20, 12)]), Lsn(21));
+        assert_eq!((cuts.len(), values(&cuts[0].block)), (1, vec![1, 12]));
     }
 }

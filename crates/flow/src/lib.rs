@@ -1,12 +1,31 @@
 //! From source to store: one loop, batches, checkpoints, the copy beside the stream, verify.
+//!
+//! ```text
+//! pipeline   the handle            run      the loop: decides, never computes
+//! start      bring-up              apply    a batch becomes work     flush   work becomes rows
+//! copier/    the copy              toast    values that the stream leaves out
+//! evolve     schema changes        checkpoint, intervals, pace, retry   pure
+//! ```
 
+mod apply;
+mod checkpoint;
+mod copier;
+mod evolve;
 mod flush;
+mod hold;
 mod intervals;
+mod keys;
 mod pace;
 mod pipeline;
 mod retry;
+mod run;
+mod session;
+mod start;
 pub mod status;
 mod tables;
+mod task;
+mod toast;
 pub mod verify;
+mod watch;
 
 pub use pipeline::{Handle, Options, Pipeline};

@@ -1,12 +1,21 @@
 //! The pipeline: one slot of one source into one store.
 
+use crate::run;
 use crate::status::{Report, Status};
 use crate::verify::{Verdict, VerifyOptions};
 use model::{Error, Result, TableOptions};
 use source::Address;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use store::Store;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// A store or a source that hangs must not keep the process from ending.
+const SHUTDOWN_MOST: Duration = Duration::from_secs(10);
+/// Questions that wait; a second one of a kind is refused anyway.
+const COMMANDS_MOST: usize = 8;
 
 /// What to read, and where to keep it.
 #[derive(Clone, Debug)]
@@ -22,15 +31,28 @@ pub struct Options {
     pub memory_bytes: usize,
 }
 
-/// A running pipeline. Its owner shuts it down; everybody else has a [`Handle`].
+/// A running pipeline. Its owner shuts it down; everybody else has a [`Handle`]. Dropped without a
+/// shutdown it ends where it stands, which loses nothing: the next start goes on from there.
 pub struct Pipeline {
     handle: Handle,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Result<()>>,
+}
+
+/// What a [`Handle`] asks of the loop.
+pub(crate) enum Command {
+    Verify { options: VerifyOptions, reply: oneshot::Sender<Result<Verdict>> },
 }
 
 impl Pipeline {
     /// Starts the loop. What is missing and allowed is created; an unreachable source is tried again.
-    pub fn start(_options: Options, _store: Arc<dyn Store>) -> Pipeline {
-        Pipeline { handle: Handle { status: Arc::default() } }
+    pub fn start(options: Options, store: Arc<dyn Store>) -> Pipeline {
+        let status = Arc::new(Status::default());
+        status.set_slot(&options.slot);
+        let (commands, asked) = mpsc::channel(COMMANDS_MOST);
+        let (stop, stopping) = watch::channel(false);
+        let task = tokio::spawn(run::run(options, store, status.clone(), asked, stopping));
+        Pipeline { handle: Handle { status, commands }, stop, task }
     }
 
     pub fn handle(&self) -> Handle {
@@ -39,12 +61,31 @@ impl Pipeline {
 
     /// Waits for the pipeline to end by itself, which it does only when a person has to help.
     pub async fn ended(&mut self) -> Error {
-        std::future::pending().await
+        match (&mut self.task).await {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) => Error::bug("the pipeline ended without a reason"),
+            Err(panic) => Error::bug("the pipeline broke").source(panic),
+        }
     }
 
     /// Makes durable and confirms what has been read, then stops.
-    pub async fn shutdown(self) -> Result<()> {
-        Ok(())
+    pub async fn shutdown(mut self) -> Result<()> {
+        if self.task.is_finished() {
+            return Ok(());
+        }
+        let _ = self.stop.send(true);
+        match tokio::time::timeout(SHUTDOWN_MOST, &mut self.task).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => Err(Error::bug("the pipeline broke").source(panic)),
+            Err(_) => Err(Error::transient("could not finish in time")
+                .detail("What was not made durable will be read again at the next start.")),
+        }
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
@@ -52,6 +93,7 @@ impl Pipeline {
 #[derive(Clone)]
 pub struct Handle {
     status: Arc<Status>,
+    commands: mpsc::Sender<Command>,
 }
 
 impl Handle {
@@ -65,7 +107,12 @@ impl Handle {
     }
 
     /// Compares source and store at one position.
-    pub async fn verify(&self, _options: VerifyOptions) -> Result<Verdict> {
-        Err(Error::bug("not built yet"))
+    pub async fn verify(&self, options: VerifyOptions) -> Result<Verdict> {
+        let gone = || Error::transient("could not verify: the pipeline does not run");
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Verify { options, reply }).await.map_err(|_| gone())?;
+        let interrupted =
+            || Error::transient("could not verify: the stream was interrupted meanwhile");
+        answer.await.map_err(|_| interrupted())?
     }
 }

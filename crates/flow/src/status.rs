@@ -236,6 +236,11 @@ impl Status {
         inner.wal_status = wal_status;
     }
 
+    pub(crate) fn set_slot_health_end(&self, server_end: Lsn) {
+        let mut inner = self.lock();
+        inner.server_end = inner.server_end.max(server_end);
+    }
+
     /// `None`: nothing is on its way.
     pub(crate) fn set_oldest_unapplied(&self, commit_us: Option<i64>) {
         self.lock().oldest_unapplied_us = commit_us.unwrap_or(0);

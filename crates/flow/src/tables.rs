@@ -1,22 +1,32 @@
 //! The tables of the pipeline: what each is, where it goes, and what survives a restart of it.
 
+use crate::evolve;
 use crate::flush;
-use crate::intervals::Intervals;
+use crate::intervals::{Intervals, Record};
 use crate::status::{State, Status, TableStatus};
-use model::{Error, Lsn, Mode, Result, Table, TableId, TableOptions};
+use model::{Error, Fate, Lsn, Mode, Result, Table, TableId, TableName, TableOptions};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use store::{Rows, Store, Target};
+use tokio_postgres::Client;
 
 /// One table while the pipeline runs.
 pub(crate) struct Entry {
     pub(crate) name: String,
+    /// With every column that we know of.
     pub(crate) target: Arc<Target>,
+    /// The shapes that the stream sent; the last one is today's. See [`crate::evolve`].
+    pub(crate) shapes: Vec<Arc<Target>>,
     pub(crate) state: State,
     /// Append tables only.
     pub(crate) intervals: Option<Intervals>,
     /// Where the copy stands, while there is one.
     pub(crate) copy: CopyState,
+    /// The last commit whose rows were not taken because the copy's position was not known yet.
+    pub(crate) skipped: Option<Lsn>,
+    /// [`CopyState::rekeyed_at`], for a running copy to see.
+    pub(crate) rekeyed_at: Arc<AtomicU64>,
 }
 
 /// The part of a copy's state that survives a restart.
@@ -27,68 +37,236 @@ pub(crate) struct CopyState {
     /// The consistent point of the first snapshot and the oldest transaction it did not see.
     pub(crate) first_point: Lsn,
     pub(crate) first_xmin: u64,
+    /// The last commit that changed the key of a row while an append table was copied. From then on
+    /// keys no longer tell what has been copied: the next attempt starts over.
+    pub(crate) rekeyed_at: Lsn,
 }
 
 pub(crate) struct Tables {
     pub(crate) by_id: HashMap<TableId, Entry>,
+    options: BTreeMap<String, TableOptions>,
+    database_pattern: Option<String>,
+}
+
+/// What a table is brought up with.
+pub(crate) struct Around<'a> {
+    pub(crate) store: &'a dyn Store,
+    pub(crate) status: &'a Status,
+    pub(crate) client: &'a Client,
+}
+
+/// What the store remembers of a table.
+#[derive(Clone)]
+struct Known {
+    id: u32,
+    mode: String,
+    target: String,
+    state: State,
+    copy: CopyState,
+    reason: Option<String>,
 }
 
 impl Tables {
     /// Resolves every published table, creates what is missing in the store, and reads back states.
+    /// A table that cannot be kept is shown as failed and left out; the others go on.
     pub(crate) async fn load(
         published: Vec<Table>,
         options: &BTreeMap<String, TableOptions>,
         database_pattern: Option<&str>,
-        store: &dyn Store,
-        status: &Status,
+        around: &Around<'_>,
     ) -> Result<Tables> {
-        let known = read_states(store).await?;
-        let mut records: HashMap<_, _> = flush::last_records(store).await?.into_iter().collect();
-        let mut by_id = HashMap::new();
+        let known = read_states(around.store).await?;
+        let mut records: HashMap<_, _> =
+            flush::last_records(around.store).await?.into_iter().collect();
+        let mut tables = Tables {
+            by_id: HashMap::new(),
+            options: options.clone(),
+            database_pattern: database_pattern.map(str::to_owned),
+        };
+        let names: Vec<String> = published.iter().map(|table| table.name.to_string()).collect();
         for table in published {
-            let name = table.name.to_string();
-            let options = options.get(&name).cloned().unwrap_or_default();
-            let (id, source_name) = (table.id, table.name.clone());
-            let target = match Target::resolve(Arc::new(table), &options, database_pattern) {
-                Ok(target) => Arc::new(target),
-                Err(error) => {
-                    let mut failed =
-                        TableStatus::new(options.mode, source_name.clone(), source_name);
-                    failed.state = State::Failed;
-                    failed.last_error = Some(error.report());
-                    tracing::error!(table = %name, error = %error.report(), "table left out");
-                    status.set_table(&name, failed);
-                    continue;
-                }
-            };
-            for statement in store::ddl::create(&target) {
-                store.execute(&statement).await?;
-            }
-            let (state, copy, reason) =
-                known.get(&name).cloned().unwrap_or((State::Waiting, CopyState::default(), None));
-            let intervals = (target.mode == Mode::Append).then(|| {
-                let key = target.name.to_string();
-                let mut intervals = Intervals::new(key.clone(), records.remove(&key));
-                // Kept after the copy too: the slot may stand before the copy's position.
-                intervals.set_copied_before(copy.first_point);
-                intervals
-            });
-            let mut shown = TableStatus::new(target.mode, target.name.clone(), target.rows.clone());
-            shown.state = state;
-            shown.last_error = reason;
-            status.set_table(&name, shown);
-            by_id.insert(id, Entry { name, target, state, intervals, copy });
+            let known = known.get(&table.name.to_string()).cloned();
+            tables.admit(table, known, &mut records, around).await?;
         }
-        Ok(Tables { by_id })
+        for name in options.keys().filter(|name| !names.contains(name)) {
+            tables.show_unpublished(name, around.status);
+        }
+        Ok(tables)
     }
 
-    /// Whether some append table holds rows back, so that nothing may be confirmed.
+    /// A table that appeared in the publication while the pipeline runs.
+    pub(crate) async fn add(&mut self, table: Table, around: &Around<'_>) -> Result<()> {
+        let known = read_states(around.store).await?.remove(&table.name.to_string());
+        let mut records = flush::last_records(around.store).await?.into_iter().collect();
+        self.admit(table, known, &mut records, around).await
+    }
+
+    async fn admit(
+        &mut self,
+        table: Table,
+        known: Option<Known>,
+        records: &mut HashMap<String, Record>,
+        around: &Around<'_>,
+    ) -> Result<()> {
+        let (id, place) = (table.id, table.name.clone());
+        let name = place.to_string();
+        let options = self.options.get(&name).cloned().unwrap_or_default();
+        match self.bring_up(table, &options, known, records, around).await {
+            Ok(entry) => {
+                self.by_id.insert(id, entry);
+                Ok(())
+            }
+            Err(error) if error.fate() == Fate::Definite => {
+                tracing::error!(table = %name, error = %error.report(), "table left out");
+                around.status.set_table(&name, failed(options.mode, place, &error));
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn bring_up(
+        &self,
+        table: Table,
+        options: &TableOptions,
+        known: Option<Known>,
+        records: &mut HashMap<String, Record>,
+        around: &Around<'_>,
+    ) -> Result<Entry> {
+        let name = table.name.to_string();
+        let id = table.id;
+        let target = Target::resolve(Arc::new(table), options, self.database_pattern.as_deref())?;
+        let target = Arc::new(target);
+        if let Some(known) = &known {
+            refuse_another_place(known, &target)?;
+        }
+        evolve::create(&target, around).await?;
+        let known = match known {
+            Some(known) if known.id != id.0 => {
+                forget_rows(&target, around.store).await?;
+                None
+            }
+            known => known,
+        };
+        let (state, copy, reason) = known
+            .map_or((State::Waiting, CopyState::default(), None), |known| {
+                (known.state, known.copy, known.reason)
+            });
+        let intervals = (target.mode == Mode::Append).then(|| {
+            let key = target.name.to_string();
+            let mut intervals = Intervals::new(key.clone(), records.remove(&key));
+            // Kept after the copy too: the slot may stand before the copy's position.
+            intervals.set_copied_before(copy.first_point);
+            intervals
+        });
+        let mut shown = TableStatus::new(target.mode, target.name.clone(), target.rows.clone());
+        shown.state = state;
+        shown.last_error = reason;
+        around.status.set_table(&name, shown);
+        let shapes = vec![target.clone()];
+        let rekeyed_at = Arc::new(AtomicU64::new(copy.rekeyed_at.0));
+        Ok(Entry { name, target, shapes, state, intervals, copy, skipped: None, rekeyed_at })
+    }
+
+    fn show_unpublished(&self, name: &str, status: &Status) {
+        let (schema, table) = name.split_once('.').unwrap_or(("public", name));
+        let place = TableName::new(schema, table);
+        let error = Error::definite(format!("cannot stream {name}: the publication lacks it"))
+            .hint(format!("ALTER PUBLICATION … ADD TABLE {name}; or remove it from millrace.toml"));
+        tracing::error!(table = %name, error = %error.report(), "table left out");
+        status.set_table(name, failed(self.options[name].mode, place, &error));
+    }
+
+    /// Where options put a table of another shape.
+    pub(crate) fn resolve(&self, table: Table) -> Result<Target> {
+        let options = self.options.get(&table.name.to_string()).cloned().unwrap_or_default();
+        Target::resolve(Arc::new(table), &options, self.database_pattern.as_deref())
+    }
+
+    /// Whether some append table does not have all its rows up to here in the store, so that
+    /// nothing may be confirmed: rows are held back, or were not taken yet.
     pub(crate) fn any_waiting(&self) -> bool {
-        self.by_id.values().any(|e| e.intervals.as_ref().is_some_and(Intervals::is_waiting))
+        self.by_id.values().any(|entry| {
+            entry.is_skipping() || entry.intervals.as_ref().is_some_and(Intervals::is_waiting)
+        })
     }
 }
 
+fn failed(mode: Mode, place: TableName, error: &Error) -> TableStatus {
+    let mut shown = TableStatus::new(mode, place.clone(), place);
+    shown.state = State::Failed;
+    shown.last_error = Some(error.report());
+    shown
+}
+
+fn refuse_another_place(known: &Known, target: &Target) -> Result<()> {
+    let (mode, place) = (target.mode.name(), target.name.to_string());
+    if known.mode == mode && known.target == place {
+        return Ok(());
+    }
+    let what = format!("cannot keep {} as {mode} in {place}", target.table.name);
+    Err(Error::definite(what)
+        .detail(format!("It was kept as {} in {} so far.", known.mode, known.target))
+        .hint("change it back in millrace.toml, or start with a new data directory"))
+}
+
+/// The table of that name was dropped at the source and made anew: what a mirror holds are rows of
+/// the old one. Facts stay.
+async fn forget_rows(target: &Target, store: &dyn Store) -> Result<()> {
+    if target.mode == Mode::Mirror {
+        store.execute(&format!("TRUNCATE TABLE {}", store::ddl::name(&target.rows))).await?;
+    }
+    crate::copier::forget_ranges(store, target).await
+}
+
 impl Entry {
+    /// An append table whose copy has no position yet: which rows of the stream the copy will
+    /// hold is not known, so none are taken.
+    pub(crate) fn is_unpointed(&self) -> bool {
+        self.intervals.is_some() && self.copy.attempt == 0 && self.state != State::Failed
+    }
+
+    /// Rows of the stream are left for the session that will read them again.
+    pub(crate) fn is_skipping(&self) -> bool {
+        self.is_unpointed() || self.skipped.is_some()
+    }
+
+    pub(crate) fn needs_copy(&self) -> bool {
+        matches!(self.state, State::Waiting | State::Copying)
+    }
+
+    /// The shape in which the stream sends the table now.
+    pub(crate) fn shape(&self) -> &Arc<Target> {
+        self.shapes.last().expect("there is always one")
+    }
+
+    /// The target for blocks of that shape.
+    pub(crate) fn target_for(&self, table: &Arc<Table>) -> Option<&Arc<Target>> {
+        self.shapes.iter().rev().find(|target| {
+            Arc::ptr_eq(&target.table, table) || target.table.columns == table.columns
+        })
+    }
+
+    /// A copy begins or goes on. What the stream saw meanwhile stays.
+    pub(crate) fn set_copy(&mut self, copy: CopyState) {
+        self.copy = CopyState { rekeyed_at: self.copy.rekeyed_at, ..copy };
+        if let Some(intervals) = &mut self.intervals {
+            intervals.set_copied_before(copy.first_point);
+        }
+    }
+
+    /// Whether the stream has just seen the first change of a key, which has to be made durable.
+    pub(crate) fn note_rekeyed(&mut self) -> bool {
+        let Some(intervals) = self.intervals.as_ref().filter(|_| self.state == State::Copying)
+        else {
+            return false;
+        };
+        let known = self.copy.is_rekeyed();
+        self.copy.rekeyed_at = self.copy.rekeyed_at.max(intervals.rekeyed_at);
+        self.rekeyed_at.store(self.copy.rekeyed_at.0, Ordering::Release);
+        !known && self.copy.is_rekeyed()
+    }
+
     /// Makes the state durable, then shows it.
     pub(crate) async fn enter(
         &mut self,
@@ -120,31 +298,45 @@ impl Entry {
 
 const STATES: &str = "millrace.tables (name, id, mode, target, state, detail, version)";
 
-type Known = HashMap<String, (State, CopyState, Option<String>)>;
+/// One of these tables that the store knows already.
+pub(crate) async fn any_known(store: &dyn Store, published: &[Table]) -> Result<Option<String>> {
+    let known = read_states(store).await?;
+    let names = published.iter().map(|table| table.name.to_string());
+    Ok(names.into_iter().find(|name| known.contains_key(name)))
+}
 
-async fn read_states(store: &dyn Store) -> Result<Known> {
-    let rows = store.query("SELECT name, state, detail FROM millrace.tables FINAL").await?;
-    let mut known = Known::new();
-    for row in rows {
-        let [Some(name), Some(state), Some(detail)] = row.as_slice() else {
-            return Err(Error::bug("a row of millrace.tables does not read back"));
-        };
-        let state = State::from_name(state).ok_or_else(|| {
+async fn read_states(store: &dyn Store) -> Result<HashMap<String, Known>> {
+    let sql = "SELECT name, id, mode, target, state, detail FROM millrace.tables FINAL";
+    let unreadable = || Error::bug("a row of millrace.tables does not read back");
+    let mut all = HashMap::new();
+    for row in store.query(sql).await? {
+        let fields: Option<Vec<String>> = row.into_iter().collect();
+        let fields: [String; 6] =
+            fields.and_then(|fields| fields.try_into().ok()).ok_or_else(unreadable)?;
+        let [name, id, mode, target, state, detail] = fields;
+        let state = State::from_name(&state).ok_or_else(|| {
             Error::definite(format!("cannot read the state of {name}: {state:?} is unknown"))
                 .hint("this data directory was written by a newer millrace; update this one")
         })?;
-        let (copy, reason) = CopyState::read(detail)?;
-        known.insert(name.clone(), (state, copy, reason));
+        let id = id.parse().map_err(|_| unreadable())?;
+        let (copy, reason) = CopyState::read(&detail)?;
+        all.insert(name, Known { id, mode, target, state, copy, reason });
     }
-    Ok(known)
+    Ok(all)
 }
 
 impl CopyState {
+    /// Changes before the first point are in its snapshot.
+    pub(crate) fn is_rekeyed(&self) -> bool {
+        !self.rekeyed_at.is_zero() && self.rekeyed_at >= self.first_point
+    }
+
     fn detail(&self, reason: Option<&str>) -> String {
         serde_json::json!({
             "attempt": self.attempt,
             "first_point": self.first_point.to_string(),
             "first_xmin": self.first_xmin,
+            "rekeyed_at": self.rekeyed_at.to_string(),
             "reason": reason,
         })
         .to_string()
@@ -154,11 +346,30 @@ impl CopyState {
         let unreadable = || Error::bug("a detail of millrace.tables does not read back");
         let json: serde_json::Value = serde_json::from_str(detail).map_err(|_| unreadable())?;
         let point = json["first_point"].as_str().and_then(|text| text.parse().ok());
+        let rekeyed = json["rekeyed_at"].as_str().and_then(|text| text.parse().ok());
         let state = CopyState {
             attempt: json["attempt"].as_u64().ok_or_else(unreadable)? as u32,
             first_point: point.ok_or_else(unreadable)?,
             first_xmin: json["first_xmin"].as_u64().ok_or_else(unreadable)?,
+            rekeyed_at: rekeyed.ok_or_else(unreadable)?,
         };
         Ok((state, json["reason"].as_str().map(str::to_owned)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_of_a_copy_reads_back() {
+        let (first_point, rekeyed_at) = (Lsn(77), Lsn(78));
+        let copy = CopyState { attempt: 3, first_point, first_xmin: 1 << 40, rekeyed_at };
+        assert!(copy.is_rekeyed());
+        assert!(!CopyState { first_point: Lsn(79), ..copy }.is_rekeyed());
+        assert_eq!(CopyState::read(&copy.detail(None)).unwrap(), (copy, None));
+        let why = copy.detail(Some("no \"key\""));
+        assert_eq!(CopyState::read(&why).unwrap(), (copy, Some("no \"key\"".into())));
+        assert!(CopyState::read("{}").is_err());
     }
 }

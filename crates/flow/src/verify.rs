@@ -1,6 +1,39 @@
 //! Whether the store holds what the source holds, at one position of the log.
+//!
+//! ```text
+//! Postgres ── SQL ─▶ text of a row ─▶ md5 ─▶ count and sum a range of keys ─┐
+//!                                                                           ├─▶ equal, or the
+//! ClickHouse ─ SQL ─▶ text of a row ─▶ md5 ─▶ count and sum a range of keys ─┘   ranges that differ
+//!                                                                               ─▶ their rows' hashes
+//!                                                                               ─▶ the keys
+//! ```
+//!
+//! The proof shares nothing with what it proves: no value passes through our decoder or encoder, and
+//! rows never leave their database. What travels is a count and a sum for each of some four thousand
+//! ranges of keys; only where these differ, 16 bytes a row; only for keys that are listed, their text.
+//!
+//! - `canon`: the one text that a value has on both sides, and the rules of NULL, clamping, floats
+//! - `sides`: the statements
+//! - `read`: asks both sides at once
+//! - `narrow`: from ranges to keys
+//!
+//! What the sums cannot see: two errors whose hashes cancel each other out, one in 2^64.
 
+mod array;
+mod canon;
+mod narrow;
+mod read;
+mod sides;
+
+use model::{Error, Fate, Result};
+use narrow::{Found, Kind};
+use read::{Both, Reader};
 use serde::{Deserialize, Serialize};
+use sides::Sides;
+use source::copy::{self, Snapshot};
+use std::sync::Arc;
+use store::{Store, Target};
+use tokio_postgres::Client;
 
 /// What to compare; no table: all.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -44,3 +77,176 @@ impl Verdict {
         self.tables.iter().all(|table| table.skipped.is_none() && table.differing_keys == 0)
     }
 }
+
+/// Smaller heaps are not worth a second connection (16 MiB).
+const PAGES_SHARED_MIN: u32 = 2048;
+/// Rows of differing ranges that are fetched at once from each side, 16 bytes a row: 32 MiB. Beyond,
+/// the tables are read once more for each as many.
+const ROWS_AT_ONCE: u64 = 2_000_000;
+/// Keys that one statement looks up.
+const KEYS_AT_ONCE: usize = 2000;
+
+/// Compares `targets` with what the source holds in `snapshot`. The store must hold exactly the
+/// snapshot's position, and nobody may write to it meanwhile.
+///
+/// A table that cannot be compared is skipped with its reason; an error is what may be over next time.
+pub(crate) async fn compare(
+    snapshot: &Snapshot,
+    publication: &str,
+    targets: Vec<Arc<Target>>,
+    store: Arc<dyn Store>,
+    options: &VerifyOptions,
+) -> Result<Vec<TableVerdict>> {
+    let mut verdicts = Vec::new();
+    for target in &targets {
+        let name = target.table.name.to_string();
+        let mut verdict = TableVerdict {
+            mode: target.mode.name().to_owned(),
+            ..TableVerdict::empty(name.clone())
+        };
+        let done = table(snapshot, publication, target, store.as_ref(), options, &mut verdict);
+        match done.await {
+            Ok(()) => {}
+            Err(error) if error.fate() == Fate::Definite => verdict.skipped = Some(error.report()),
+            Err(error) => return Err(error.context(format!("verify {name}"))),
+        }
+        verdicts.push(verdict);
+    }
+    Ok(verdicts)
+}
+
+async fn table(
+    snapshot: &Snapshot,
+    publication: &str,
+    target: &Target,
+    store: &dyn Store,
+    options: &VerifyOptions,
+    verdict: &mut TableVerdict,
+) -> Result<()> {
+    let first = snapshot.client().await?;
+    let from = copy::hold(&first, target.table.id).await?;
+    let filter = source::catalog::row_filter(&first, publication, &target.table.name).await?;
+    let utf8 = keeps_utf8(&first).await?;
+    let readers = readers(snapshot, first, target).await?;
+    let sides = Sides::new(target, from, filter, utf8)?;
+    let both = Both { sides: &sides, readers: &readers, store };
+    let (here, there) = both.sums().await?;
+    verdict.source_rows = here.values().map(|sum| sum.rows).sum();
+    verdict.store_rows = there.values().map(|sum| sum.rows).sum();
+    let mut found = Found::new(options.keys_max, sides.has_key(), sides.is_append);
+    for ranges in narrow::differing(&here, &there, ROWS_AT_ONCE) {
+        let (here, there) = both.rows(&ranges).await?;
+        found.walk(here, there);
+    }
+    verdict.differing_keys = found.keys;
+    verdict.differences = named(&both, &found).await?;
+    verdict.notes = notes(&sides, &found);
+    if found.listed.iter().any(|(kind, _)| *kind == Kind::Missing) {
+        verdict.notes.extend(quarantined(store, &verdict.name).await?);
+    }
+    Ok(())
+}
+
+async fn keeps_utf8(client: &Client) -> Result<bool> {
+    let row = client.query_one("select current_setting('server_encoding') = 'UTF8'", &[]).await;
+    Ok(row.map_err(|error| source::client::pg_error("read the source's encoding", error))?.get(0))
+}
+
+/// Two connections for a large table: hashing keeps a core of the source busy.
+async fn readers(snapshot: &Snapshot, first: Client, target: &Target) -> Result<Vec<Reader>> {
+    let pages = copy::pages(&first, target.table.id).await?.map_or(0, |heap| heap.pages);
+    if pages < PAGES_SHARED_MIN {
+        return Ok(vec![Reader { client: first, pages: None }]);
+    }
+    let half = pages / 2;
+    let second = snapshot.client().await?;
+    copy::hold(&second, target.table.id).await?;
+    Ok(vec![
+        Reader { client: first, pages: Some(format!("ctid < '({half},0)'")) },
+        Reader { client: second, pages: Some(format!("ctid >= '({half},0)'")) },
+    ])
+}
+
+/// What is listed, with its keys as text, in the order of kind and key.
+async fn named(both: &Both<'_>, found: &Found) -> Result<Vec<Difference>> {
+    let mut differences = Vec::with_capacity(found.listed.len());
+    for listed in found.listed.chunks(KEYS_AT_ONCE) {
+        let of = |in_source: bool| -> Vec<i64> {
+            let keys = listed.iter().filter(|(kind, _)| (*kind == Kind::Missing) == in_source);
+            keys.map(|(_, key)| *key).collect()
+        };
+        let (missing, others) = (of(true), of(false));
+        let mut keys = Default::default();
+        if !missing.is_empty() {
+            keys = both.source_keys(&missing).await?;
+        }
+        if !others.is_empty() {
+            keys.extend(both.store_keys(&others).await?);
+        }
+        for (kind, hash) in listed {
+            let key = keys.remove(hash).ok_or_else(|| {
+                Error::transient("could not find a row again")
+                    .detail("The store was written to during the comparison.")
+            })?;
+            differences.push(Difference { kind: kind.name().to_owned(), key });
+        }
+    }
+    differences.sort_by(|a, b| (&a.kind, a.key.len(), &a.key).cmp(&(&b.kind, b.key.len(), &b.key)));
+    Ok(differences)
+}
+
+fn notes(sides: &Sides, found: &Found) -> Vec<String> {
+    let mut notes: Vec<String> = sides
+        .left_out
+        .iter()
+        .map(|column| format!("{column}: not compared; its text is the engine's own"))
+        .collect();
+    if found.kept > 0 {
+        notes.push(format!(
+            "{} rows are in the store only: an append table keeps what is deleted at the source; \
+             a row that was never there would look the same",
+            found.kept
+        ));
+    }
+    if found.updated > 0 {
+        notes.push(format!(
+            "{} rows differ from the source: an append table keeps the first value of a row that \
+             is updated at the source",
+            found.updated
+        ));
+    }
+    if sides.is_append && !sides.has_key() {
+        notes.push("compared by whole rows: the table has no key".to_owned());
+    }
+    notes
+}
+
+/// Rows that were refused are missing, and this is where they are.
+async fn quarantined(store: &dyn Store, name: &str) -> Result<Option<String>> {
+    let sql = format!(
+        "SELECT toString(count()) FROM millrace.quarantine FINAL WHERE source_table = {}",
+        store::ddl::literal(name)
+    );
+    let rows = store.query(&sql).await?;
+    let count = rows.first().and_then(|row| row.first()).cloned().flatten();
+    let count = count.filter(|count| count != "0");
+    Ok(count.map(|count| format!("{count} rows are in quarantine: see millrace.quarantine")))
+}
+
+impl TableVerdict {
+    fn empty(name: String) -> TableVerdict {
+        TableVerdict {
+            name,
+            mode: String::new(),
+            source_rows: 0,
+            store_rows: 0,
+            differing_keys: 0,
+            differences: Vec::new(),
+            notes: Vec::new(),
+            skipped: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

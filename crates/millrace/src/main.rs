@@ -1,2 +1,34 @@
-//! The binary.
-fn main() {}
+//! The binary: a table of contents.
+//!
+//! ```text
+//! cli/         a file a verb: what was typed, what is answered
+//! config/      millrace.toml: what was written, what it means
+//! assemble     configuration ─▶ engine, door, ops, pipeline, and their orderly end
+//! running      the `up` that runs on this machine: where it is, asking it
+//! demo/        a throwaway Postgres with a lively shop in it
+//! ```
+//!
+//! Exit codes: 0 done, 1 the answer is no, 2 could not run. stdout is data, stderr is talk.
+
+mod assemble;
+mod cli;
+mod config;
+mod demo;
+mod running;
+mod talk;
+
+use clap::Parser;
+use cli::{Answer, Cli};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let answer = Cli::parse().run();
+    match answer {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(1),
+        Err(error) => {
+            talk::error(&error);
+            ExitCode::from(2)
+        }
+    }
+}

@@ -272,7 +272,9 @@ impl Block {
         for column in &mut self.columns {
             column.truncate(rows);
         }
-        self.unchanged.retain(|mark| (mark.row as usize) < rows);
+        // Marks lie in the order of their rows.
+        let kept = self.unchanged.partition_point(|mark| (mark.row as usize) < rows);
+        self.unchanged.truncate(kept);
     }
 
     /// The rows `from..to` as a block of their own; rejects and counters stay behind.

@@ -64,6 +64,8 @@ impl PgType {
             1186 => PgType::Interval,
             114 => PgType::Json,
             3802 => PgType::Jsonb,
+            // int2vector, oidvector, box[]: arrays whose text form is not an array's.
+            22 | 30 | 1020 => PgType::Other,
             _ => {
                 let element = PgType::of_builtin(array_element(oid)?, typmod, 0)?;
                 PgType::Array(Box::new(element), dimensions.max(1))

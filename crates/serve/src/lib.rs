@@ -1,1 +1,11 @@
-//! Under construction.
+//! To people and tools: what the store holds, and how the pipeline is.
+//!
+//! ```text
+//! clients, dbt, Grafana ─▶ clickhouse::serve ─▶ store::Engine      ClickHouse's HTTP protocol
+//! probes, status, people ─▶ ops::serve ───────▶ flow::Handle       health, metrics, verify
+//! ```
+
+pub mod clickhouse;
+mod net;
+pub mod ops;
+mod origin;

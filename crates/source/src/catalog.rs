@@ -148,7 +148,8 @@ impl Types {
                   from used join pg_type t using (oid)
                  where t.typtype = 'd' or t.typsubscript = 'array_subscript_handler'::regproc)
             select t.oid, t.typname::text, t.typtype::text, t.typbasetype, t.typtypmod,
-                   t.typndims::int4, t.typelem, t.typsubscript = 'array_subscript_handler'::regproc
+                   t.typndims::int4, t.typelem, t.typsubscript = 'array_subscript_handler'::regproc,
+                   t.typdelim::text
               from used join pg_type t using (oid)";
         let rows = client.query(sql, &[&oids]).await.map_err(reading)?;
         Ok(Types(rows.iter().map(|row| (row.get(0), entry(row))).collect()))
@@ -201,7 +202,10 @@ fn entry(row: &Row) -> Entry {
         },
         "e" => Entry::Enum,
         // `typsubscript` is null for what cannot be subscripted.
-        _ if row.get::<_, Option<bool>>(7) == Some(true) => Entry::Array { element: row.get(6) },
+        // Text forms with a delimiter of their own (`box`) are not read.
+        _ if row.get::<_, Option<bool>>(7) == Some(true) && row.get::<_, &str>(8) == "," => {
+            Entry::Array { element: row.get(6) }
+        }
         "b" if name == "citext" => Entry::Text,
         _ => Entry::Other,
     }

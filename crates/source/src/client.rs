@@ -54,17 +54,26 @@ fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>> + S
 
 /// The error of a statement. `doing` goes on from "could not …": `read the catalog`.
 pub fn pg_error(doing: impl fmt::Display, error: tokio_postgres::Error) -> Error {
-    let Some(server) = error.as_db_error() else {
-        return Error::transient(format!("could not {doing}")).source(error);
-    };
-    let code = server.code().code();
+    match error.as_db_error() {
+        Some(server) => refused(doing, server.code().code(), server.message(), server.hint()),
+        None => Error::transient(format!("could not {doing}")).source(error),
+    }
+}
+
+/// The same from what the server said.
+pub(crate) fn refused(
+    doing: impl fmt::Display,
+    code: &str,
+    message: &str,
+    hint: Option<&str>,
+) -> Error {
     let made = if is_transient(code) {
         Error::transient(format!("could not {doing}"))
     } else {
         Error::definite(format!("cannot {doing}"))
     };
-    let said = Refusal::new(code, server.message());
-    let hint = hint_for(code).or_else(|| server.hint().filter(|_| said.is_shown()));
+    let said = Refusal::new(code, message);
+    let hint = hint_for(code).or_else(|| hint.filter(|_| said.is_shown()));
     let made = match hint {
         Some(hint) => made.hint(hint),
         None => made,
@@ -133,35 +142,36 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+/// The server does not know us, or not by this password.
+pub(crate) fn login_refused(place: &str, user: &str) -> Error {
+    Error::definite(format!("cannot log in to {place} as {user}"))
+        .hint("check the user and the password in [source] url")
+}
+
+/// What a refusal during the login means, if it is about the login.
+pub(crate) fn login_error(place: &str, user: &str, code: &str, message: &str) -> Option<Error> {
+    let error = match code {
+        "28P01" => login_refused(place, user),
+        "28000" => login_refused(place, user)
+            .hint("check that the role exists and that pg_hba.conf lets it in from here"),
+        "3D000" => Error::definite(format!("cannot open the database at {place}"))
+            .hint("correct the database in [source] url"),
+        _ => return None,
+    };
+    Some(error.source(Refusal::new(code, message)))
+}
+
 fn connect_error(config: &Config, error: tokio_postgres::Error) -> Error {
     let place = place(config);
     let user = config.get_user().unwrap_or("(nobody)");
-    let refused = |server: &tokio_postgres::error::DbError| {
-        Refusal::new(server.code().code(), server.message())
-    };
     if let Some(server) = error.as_db_error() {
-        return match server.code().code() {
-            "28P01" => Error::definite(format!("cannot log in to {place} as {user}"))
-                .hint("check the user and the password in [source] url")
-                .source(refused(server)),
-            "28000" => Error::definite(format!("cannot log in to {place} as {user}"))
-                .hint("check that the role exists and that pg_hba.conf lets it in from here")
-                .source(refused(server)),
-            "3D000" => {
-                let database = config.get_dbname().unwrap_or(user);
-                Error::definite(format!("cannot open database {database} at {place}"))
-                    .hint("correct the database in [source] url")
-                    .source(refused(server))
-            }
-            _ => pg_error(format!("connect to {place}"), error),
-        };
+        let login = login_error(&place, user, server.code().code(), server.message());
+        return login.unwrap_or_else(|| pg_error(format!("connect to {place}"), error));
     }
     // The kinds are private; these words are theirs.
     let words = error.to_string();
     if words.starts_with("invalid configuration") || words.starts_with("authentication error") {
-        return Error::definite(format!("cannot log in to {place} as {user}"))
-            .hint("check the user and the password in [source] url")
-            .source(error);
+        return login_refused(&place, user).source(error);
     }
     if words.contains("TLS") && tls_is_refused(&error) {
         return Error::definite(format!("cannot agree with {place} on TLS"))
@@ -208,7 +218,7 @@ pub(crate) fn place(config: &Config) -> String {
 }
 
 /// `name` as an identifier in SQL.
-pub(crate) fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

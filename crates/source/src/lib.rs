@@ -7,6 +7,7 @@
 //! lookup      rows by key, for values that the stream leaves out
 //! slot        publication, slot, positions
 //! preflight   everything that would go wrong later, found now, with the statement that cures it
+//! survey      what a database holds and how it is used, for a first configuration
 //! ```
 
 pub mod address;
@@ -14,9 +15,13 @@ pub mod catalog;
 pub mod client;
 pub mod copy;
 pub mod decode;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod lookup;
+pub mod preflight;
 pub mod slot;
 pub mod stream;
+pub mod survey;
 mod wire;
 
 pub use address::Address;

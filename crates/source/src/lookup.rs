@@ -6,7 +6,9 @@
 
 mod text;
 
+#[cfg(test)]
 pub(crate) use text::of as text_of;
+pub(crate) use text::{bytea as bytea_text, civil};
 
 use crate::client::{literal, pg_error};
 use crate::copy::binary_form;

@@ -123,9 +123,10 @@ pub(crate) fn system() -> Vec<String> {
             "copy_ranges",
             &format!(
                 "target String, relfilenode UInt32, from_page UInt32, to_page UInt32, \
-                 consistent_point UInt64, attempt UInt32, row_count UInt64, {at}"
+                 consistent_point UInt64, attempt UInt32, row_count UInt64, done UInt8, \
+                 version UInt64, {at}"
             ),
-            "ReplacingMergeTree(attempt)",
+            "ReplacingMergeTree(version)",
             "(target, relfilenode, from_page)",
         ),
         table(

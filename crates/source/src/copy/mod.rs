@@ -20,7 +20,7 @@ mod rows;
 mod snapshot;
 
 pub use range::{Heap, PAGES_PER_RANGE, Range, pages, ranges};
-pub use rows::copy_range;
+pub use rows::{copy_range, hold};
 pub use snapshot::Snapshot;
 
 pub(crate) use rows::binary_form;

@@ -56,7 +56,7 @@ async fn send(block: Block, out: &Sender<Block>) -> Result<u64> {
 /// Locks the table against a rewrite and makes sure that none came between the snapshot and now: a
 /// rewritten table looks empty to an older snapshot, and its pages are not those that were counted.
 /// Returns it as a FROM clause names it.
-async fn hold(client: &Client, table: TableId) -> Result<String> {
+pub async fn hold(client: &Client, table: TableId) -> Result<String> {
     // `regclass` prints today's name and `pg_relation_filenode` today's file, whereas a query over
     // `pg_class` sees those of the snapshot.
     let sql = "select c.oid::regclass::text, c.relkind::text from pg_class c where c.oid = $1";
@@ -106,10 +106,19 @@ fn statement(table: &Table, from: &str, range: Option<Range>, extra: Option<&str
     sql
 }
 
-/// The column as [`CopyDecoder`] reads it: as text where we do not know the binary form.
+/// The column as [`CopyDecoder`] reads it: as text where we do not know the binary form. The text is
+/// what the stream sends, which a cast is not always: `inet` gets its netmask there. `IS DISTINCT
+/// FROM NULL`, because a row whose fields are NULL "is null" and yet is none.
 pub(crate) fn binary_form(prefix: &str, column: &Column) -> String {
-    let cast = if column.pg.has_binary() { "" } else { "::text" };
-    format!("{prefix}{}{cast}", quoted(&column.name))
+    let name = format!("{prefix}{}", quoted(&column.name));
+    match column.pg.has_binary() {
+        true => name,
+        false => {
+            format!(
+                "CASE WHEN {name} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {name}) END"
+            )
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +146,9 @@ mod tests {
         };
         let range = |from_page, to_page| Some(Range { from_page, to_page });
         let sql = |range, extra| statement(&table, "ONLY public.t", range, extra);
-        let head = r#"COPY (SELECT "id", "a""b"::text FROM ONLY public.t"#;
+        let text = "pg_catalog.format('%s', \"a\"\"b\")";
+        let text = format!("CASE WHEN \"a\"\"b\" IS DISTINCT FROM NULL THEN {text} END");
+        let head = format!("COPY (SELECT \"id\", {text} FROM ONLY public.t");
         let tail = ") TO STDOUT (FORMAT binary)";
         assert_eq!(sql(None, None), format!("{head}{tail}"));
         assert_eq!(sql(range(0, None), None), format!("{head}{tail}"));

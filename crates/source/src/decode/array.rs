@@ -38,6 +38,11 @@ pub(super) fn push_binary(element: &PgType, value: &[u8], cells: &mut Cells) -> 
         *length = cursor.u32()?;
         let _lower_bound = cursor.u32()?;
     }
+    // An outer length beside an inner one of 0 would only cost memory.
+    if lengths.contains(&0) {
+        cells.end_array();
+        return Ok(0);
+    }
     // Each element takes at least its length field: what cannot be there is not tried.
     let elements = lengths.iter().try_fold(1u64, |all, &length| all.checked_mul(u64::from(length)));
     if elements.is_none_or(|elements| elements > value.len() as u64 / 4) {
@@ -124,6 +129,8 @@ fn push_text_level(element: &PgType, levels: usize, rest: &mut &[u8], cells: &mu
             let (item, quoted) = item(rest)?;
             match item.as_slice() {
                 b"NULL" if !quoted => items.push_null(),
+                // Postgres quotes the empty text.
+                b"" if !quoted => return Err(bad_form()),
                 item => altered += text::push(element, item, items)?,
             }
         }

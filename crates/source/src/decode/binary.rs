@@ -1,7 +1,7 @@
 //! Values in Postgres's binary form (the `*send` functions).
 
 use super::{Pushed, Refusal, array, bad_form, clock, numeric};
-use model::{Cells, Kind, PgType};
+use model::{Cells, PgType};
 
 fn fixed<const N: usize>(value: &[u8]) -> Result<[u8; N], Refusal> {
     value.try_into().map_err(|_| bad_form())
@@ -19,8 +19,8 @@ fn reversed<const N: usize>(value: &[u8], cells: &mut Cells) -> Pushed {
 #[inline]
 pub(super) fn push(pg: &PgType, value: &[u8], cells: &mut Cells) -> Pushed {
     match pg {
-        PgType::Int8 | PgType::Float8 => reversed::<8>(value, cells),
-        PgType::Int4 | PgType::Oid | PgType::Float4 => reversed::<4>(value, cells),
+        PgType::Int8 => reversed::<8>(value, cells),
+        PgType::Int4 | PgType::Oid => reversed::<4>(value, cells),
         PgType::Int2 => reversed::<2>(value, cells),
         PgType::Text | PgType::Enum | PgType::Json | PgType::Bytea | PgType::Other => {
             cells.push_text(value);
@@ -34,6 +34,17 @@ pub(super) fn push(pg: &PgType, value: &[u8], cells: &mut Cells) -> Pushed {
             Ok(0)
         }
         PgType::Numeric(_) => numeric::push_binary(value, cells),
+        // Postgres has one NaN and prints it without its sign and payload; so do we.
+        PgType::Float8 => {
+            let number = f64::from_be_bytes(fixed(value)?);
+            cells.push_fixed(if number.is_nan() { f64::NAN } else { number }.to_le_bytes());
+            Ok(0)
+        }
+        PgType::Float4 => {
+            let number = f32::from_be_bytes(fixed(value)?);
+            cells.push_fixed(if number.is_nan() { f32::NAN } else { number }.to_le_bytes());
+            Ok(0)
+        }
         PgType::Bool => {
             let [byte] = fixed(value)?;
             cells.push_fixed([u8::from(byte != 0)]);
@@ -56,29 +67,18 @@ pub(super) fn push(pg: &PgType, value: &[u8], cells: &mut Cells) -> Pushed {
             cells.push_text(clock::interval_text(fixed(value)?).as_bytes());
             Ok(0)
         }
+        // The copy asks for it as text.
+        PgType::Array(element, _) if !element.has_binary() => {
+            array::push_text(element, value, cells)
+        }
         PgType::Array(element, _) => array::push_binary(element, value, cells),
     }
 }
 
 /// ClickHouse keeps two little-endian halves, the high one first.
+#[inline]
 pub(super) fn push_uuid(mut value: [u8; 16], cells: &mut Cells) {
     value[..8].reverse();
     value[8..].reverse();
     cells.push_fixed(value);
-}
-
-/// The text form of a binary value, for the row that goes to quarantine.
-pub(super) fn to_text(pg: &PgType, value: &[u8]) -> String {
-    if let PgType::Numeric(_) = pg
-        && let Some(text) = numeric::text_of_binary(value)
-    {
-        return text;
-    }
-    let kind = pg.kind();
-    let is_array = matches!(kind, Kind::Array(_));
-    let mut cells = Cells::new(kind);
-    if !is_array && push(pg, value, &mut cells).is_ok() {
-        return crate::lookup::text_of(pg, &cells, 0);
-    }
-    value.iter().fold(String::from("\\x"), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -16,7 +16,7 @@ const LAST_DAY: i64 = 120_529;
 pub(super) fn push_timestamp(us: i64, cells: &mut Cells) -> Pushed {
     let wanted = us.saturating_add(EPOCH_DAYS * DAY_US);
     let (first, last) = (FIRST_DAY * DAY_US, (LAST_DAY + 1) * DAY_US - 1);
-    let carried = if us == i64::MIN { first } else { wanted.clamp(first, last) };
+    let carried = wanted.clamp(first, last);
     cells.push_fixed(carried.to_le_bytes());
     Ok(u64::from(carried != wanted))
 }
@@ -46,7 +46,7 @@ pub(super) fn timetz_text(value: [u8; 12]) -> String {
 }
 
 /// `hh:mm:ss` with the fraction's trailing zeros left out.
-fn clock_text(us: i64) -> String {
+pub(super) fn clock_text(us: i64) -> String {
     let (seconds, us) = (us / 1_000_000, us % 1_000_000);
     let mut text = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
     if us != 0 {
@@ -61,9 +61,12 @@ pub(super) fn interval_text(value: [u8; 16]) -> String {
     let us = i64::from_be_bytes(value[..8].try_into().expect("8 bytes"));
     let days = i64::from(i32::from_be_bytes(value[8..12].try_into().expect("4 bytes")));
     let months = i64::from(i32::from_be_bytes(value[12..].try_into().expect("4 bytes")));
+    // Postgres 17 calls these infinite; before, they were lengths that nobody has.
+    const MIN: i64 = i32::MIN as i64;
+    const MAX: i64 = i32::MAX as i64;
     match (us, days, months) {
-        (i64::MIN, ..) if months == i64::from(i32::MIN) => return "-infinity".into(),
-        (i64::MAX, ..) if months == i64::from(i32::MAX) => return "infinity".into(),
+        (i64::MIN, MIN, MIN) => return "-infinity".into(),
+        (i64::MAX, MAX, MAX) => return "infinity".into(),
         _ => {}
     }
     let mut text = String::new();

@@ -1,7 +1,7 @@
 //! `COPY … TO STDOUT (FORMAT binary)`: a header, tuples of length-prefixed values, a trailer.
 
 use super::row::{Field, reject};
-use super::{Cursor, Malformed, binary};
+use super::{Cursor, Malformed, Refusal, binary};
 use model::{Block, Op, Result, Table, Version};
 use std::sync::Arc;
 
@@ -23,6 +23,7 @@ impl CopyDecoder {
         CopyDecoder { version, block, partial: Vec::new(), in_header: true, ended: false }
     }
 
+    /// After an error the rest of the COPY cannot be read; the rows before it can be taken.
     pub fn push(&mut self, piece: &[u8]) -> Result<()> {
         if self.partial.is_empty() {
             let used = self.whole_tuples(piece)?;
@@ -62,6 +63,9 @@ impl CopyDecoder {
                 self.tuple(&mut cursor)?;
             }
         }
+        if self.ended && !cursor.rest().is_empty() {
+            return Err(Malformed("a COPY goes on after its end"));
+        }
         Ok(bytes.len() - cursor.rest().len())
     }
 
@@ -72,12 +76,12 @@ impl CopyDecoder {
             self.ended = true;
             return Ok(());
         }
-        let table = self.block.table.clone();
+        let Block { table, columns, .. } = &mut self.block;
         if usize::from(count) != table.columns.len() {
             return Err(Malformed("a tuple has not the columns of its table"));
         }
-        for (at, column) in table.columns.iter().enumerate() {
-            let cells = &mut self.block.columns[at];
+        let mut altered = 0;
+        for (at, (column, cells)) in table.columns.iter().zip(columns).enumerate() {
             let pushed = match value(cursor)? {
                 None => {
                     cells.push_null();
@@ -86,22 +90,33 @@ impl CopyDecoder {
                 Some(value) => binary::push(&column.pg, value, cells),
             };
             match pushed {
-                Ok(altered) => self.block.clamped += altered,
+                Ok(more) => altered += more,
                 Err(refusal) => {
                     *cursor = start;
-                    cursor.u16()?;
-                    let mut fields = Vec::with_capacity(table.columns.len());
-                    for _ in 0..count {
-                        fields.push(value(cursor)?.map_or(Field::Null, Field::Binary));
-                    }
-                    self.block.abandon_row();
-                    let rejected = reject(&table, &fields, at, refusal.0, Op::Insert, self.version);
-                    self.block.rejects.push(rejected);
-                    return Ok(());
+                    return self.reject(cursor, at, refusal);
                 }
             }
         }
+        self.block.clamped += altered;
         self.block.end_row(Op::Insert, self.version);
+        Ok(())
+    }
+
+    #[cold]
+    fn reject(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        column: usize,
+        refusal: Refusal,
+    ) -> Result<(), Malformed> {
+        let mut fields = Vec::new();
+        for _ in 0..cursor.u16()? {
+            fields.push(value(cursor)?.map_or(Field::Null, Field::Binary));
+        }
+        self.block.abandon_row();
+        let table = &self.block.table;
+        let rejected = reject(table, &fields, column, refusal.0, Op::Insert, self.version);
+        self.block.rejects.push(rejected);
         Ok(())
     }
 }

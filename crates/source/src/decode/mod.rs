@@ -6,6 +6,7 @@
 //! array, numeric, clock   what both forms share
 //! row               a tuple of the stream ─▶ a row of a Block, a tombstone or a Reject
 //! copy              COPY (FORMAT binary) ─▶ Blocks
+//! print             a binary value as Postgres prints it, for the quarantine
 //! ```
 
 mod array;
@@ -13,13 +14,16 @@ mod binary;
 mod clock;
 mod copy;
 mod cursor;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod invariants;
 mod numeric;
+mod print;
 mod row;
 mod text;
 
 pub use copy::CopyDecoder;
 pub(crate) use cursor::{Cursor, Malformed};
-pub(crate) use row::{Field, push_delete, push_new, same_key};
+pub(crate) use row::{Field, Old, push_delete, push_new, same_key};
 
 /// Why a value cannot be carried exactly. Holds no value itself.
 #[derive(Debug, PartialEq, Eq)]

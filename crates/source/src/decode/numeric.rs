@@ -7,6 +7,12 @@ const POSITIVE: u16 = 0x0000;
 const NEGATIVE: u16 = 0x4000;
 
 pub(super) fn push_binary(value: &[u8], cells: &mut Cells) -> Pushed {
+    // More digits than any Decimal has: as text, NaN and Infinity too.
+    if *cells.kind() == Kind::Text {
+        let text = text_of_binary(value).ok_or_else(bad_form)?;
+        cells.push_text(text.as_bytes());
+        return Ok(0);
+    }
     let Some((header, digits)) = value.split_at_checked(8) else { return Err(bad_form()) };
     let field = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
     let (count, weight, sign) = (usize::from(field(0)), i32::from(field(2) as i16), field(4));
@@ -50,17 +56,25 @@ pub(super) fn push_binary(value: &[u8], cells: &mut Cells) -> Pushed {
             check_below(count, weight, last, scale, digit)?;
             push_wide(number, precision, scale, sign == NEGATIVE, cells)
         }
-        // More digits than any Decimal has: as text.
-        Kind::Text => {
-            let text = text_of_binary(value).ok_or_else(bad_form)?;
-            cells.push_text(text.as_bytes());
-            Ok(0)
-        }
         _ => Err(bad_form()),
     }
 }
 
 const POWERS: [u64; 5] = [1, 10, 100, 1000, 10_000];
+
+/// One more than the largest number of so many digits.
+const LIMITS: [u128; 39] = {
+    let mut limits = [1; 39];
+    let mut digits = 1;
+    while digits < limits.len() {
+        limits[digits] = limits[digits - 1] * 10;
+        digits += 1;
+    }
+    limits
+};
+
+/// Groups whose digits surely fit in 64 bits.
+const SHORT_GROUPS: i32 = 4;
 
 fn too_fine(scale: i32) -> Refusal {
     Refusal::new(format!("more than {scale} digits after the point"))
@@ -94,6 +108,9 @@ fn narrow(
     digit: impl Fn(usize) -> u16,
 ) -> Result<Option<u128>, Refusal> {
     let last = -(scale + 3) / 4;
+    if weight - last < SHORT_GROUPS {
+        return short(count, weight, scale, digit);
+    }
     let mut number: u128 = 0;
     let mut group = weight;
     while group >= last {
@@ -118,12 +135,39 @@ fn narrow(
     Ok(Some(number))
 }
 
+/// The same where nothing can overflow: money, quantities, most of what there is.
+#[inline]
+fn short(
+    count: usize,
+    weight: i32,
+    scale: i32,
+    digit: impl Fn(usize) -> u16,
+) -> Result<Option<u128>, Refusal> {
+    let last = -(scale + 3) / 4;
+    let mut number: u64 = 0;
+    for group in (last..=weight).rev() {
+        let at = (weight - group) as usize;
+        let value = if at < count { u64::from(digit(at)) } else { 0 };
+        if value > 9999 {
+            return Err(bad_form());
+        }
+        number = number * 10_000 + value;
+    }
+    // The last group may have digits that the scale has not.
+    let beyond = POWERS[(-4 * last - scale) as usize];
+    if !number.is_multiple_of(beyond) {
+        return Err(too_fine(scale));
+    }
+    check_below(count, weight, last, scale, digit)?;
+    Ok(Some(u128::from(number / beyond)))
+}
+
 fn push_narrow(number: Option<u128>, precision: u8, negative: bool, cells: &mut Cells) -> Pushed {
     let scale = match cells.kind() {
         Kind::Decimal { scale, .. } => i32::from(*scale),
         _ => 0,
     };
-    let limit = 10u128.pow(u32::from(precision));
+    let limit = LIMITS[usize::from(precision)];
     let number =
         number.filter(|&number| number < limit).ok_or_else(|| too_large(precision, scale))?;
     let signed = if negative { -(number as i128) } else { number as i128 };
@@ -208,7 +252,9 @@ pub(super) fn text_of_binary(value: &[u8]) -> Option<String> {
         0xF000 => return Some("-Infinity".into()),
         _ => return None,
     };
-    if digits.len() != count * 2 {
+    let well_formed =
+        digits.chunks_exact(2).all(|digit| u16::from_be_bytes([digit[0], digit[1]]) < 10_000);
+    if digits.len() != count * 2 || !well_formed {
         return None;
     }
     let group = |group: i32| -> u16 {
@@ -233,8 +279,14 @@ pub(super) fn text_of_binary(value: &[u8]) -> Option<String> {
             let _ = write!(text, "{:04}", group(at));
             at -= 1;
         }
+        if text[end..].bytes().any(|byte| byte != b'0') {
+            return None;
+        }
         text.truncate(end);
     }
+    // Postgres never has digits that it does not show.
+    let last = -(scale.div_ceil(4) as i32);
+    check_below(count, weight, last, 0, |at| group(weight - at as i32)).ok()?;
     Some(text)
 }
 

@@ -1,6 +1,7 @@
 //! A tuple of the stream as a row of a block.
 
-use super::{Cursor, Malformed, Pushed, binary, text};
+use super::binary;
+use super::{Cursor, Malformed, Pushed, Refusal, print, text};
 use model::{Block, Cells, Column, Op, Reject, Table, Unchanged, Version};
 
 /// One column of a tuple, still in Postgres's form.
@@ -35,6 +36,7 @@ impl<'a> Field<'a> {
         (0..count).map(|_| Field::read(cursor)).collect()
     }
 
+    #[inline]
     fn push(self, column: &Column, cells: &mut Cells) -> Pushed {
         match self {
             Field::Binary(value) => binary::push(&column.pg, value, cells),
@@ -56,49 +58,95 @@ impl<'a> Field<'a> {
         match self {
             Field::Null | Field::Unchanged => None,
             Field::Text(value) => Some(String::from_utf8_lossy(value).into_owned()),
-            Field::Binary(value) => Some(binary::to_text(&column.pg, value)),
+            Field::Binary(value) => {
+                let text = print::text(&column.pg, value);
+                Some(text.unwrap_or_else(|| crate::lookup::bytea_text(value)))
+            }
         }
     }
 }
 
-/// Pushes the new row of an INSERT or UPDATE. `old` is the whole old row where the replica identity
-/// is FULL: it has the values that the new one calls unchanged.
+/// The row of before.
+pub(crate) struct Old<'a> {
+    /// All columns (replica identity FULL), not the key's alone.
+    pub(crate) is_whole: bool,
+    pub(crate) fields: Vec<Field<'a>>,
+}
+
+impl<'a> Old<'a> {
+    /// What it says of a column. A key-only one says nothing of the others.
+    fn known(&self, table: &Table, at: usize) -> Option<Field<'a>> {
+        let says = self.is_whole || table.key.contains(&at);
+        self.fields.get(at).copied().filter(|&field| says && field != Field::Unchanged)
+    }
+}
+
+/// Pushes the new row of an INSERT or UPDATE. `old` has values that the new row calls unchanged: a
+/// key may be one of them.
 #[inline]
 pub(crate) fn push_new(
     cursor: &mut Cursor<'_>,
     block: &mut Block,
-    old: Option<&[Field<'_>]>,
+    old: Option<&Old<'_>>,
     op: Op,
     version: Version,
 ) -> Result<(), Malformed> {
     let tuple = *cursor;
-    let table = block.table.clone();
+    let row = block.rows() as u32;
+    let Block { table, columns, unchanged, .. } = &mut *block;
     if usize::from(cursor.u16()?) != table.columns.len() {
         return Err(Malformed("a tuple has not the columns of its table"));
     }
-    let row = block.rows() as u32;
-    for (at, column) in table.columns.iter().enumerate() {
-        let mut field = Field::read(cursor)?;
+    let mut altered = 0;
+    for (at, (column, cells)) in table.columns.iter().zip(columns).enumerate() {
+        let mut field = match Field::read(cursor) {
+            Ok(field) => field,
+            Err(malformed) => {
+                block.abandon_row();
+                return Err(malformed);
+            }
+        };
         if field == Field::Unchanged {
-            match old.and_then(|old| old.get(at)) {
-                Some(&known) if known != Field::Unchanged => field = known,
-                _ => block.unchanged.push(Unchanged { row, column: at as u16 }),
+            match old.and_then(|old| old.known(table, at)) {
+                Some(known) => field = known,
+                None => unchanged.push(Unchanged { row, column: at as u16 }),
             }
         }
-        match field.push(column, &mut block.columns[at]) {
-            Ok(altered) => block.clamped += altered,
+        match field.push(column, cells) {
+            Ok(more) => altered += more,
             Err(refusal) => {
                 *cursor = tuple;
-                let fields = Field::tuple(cursor)?;
-                block.abandon_row();
-                block.rejects.push(reject(&table, &fields, at, refusal.0, op, version));
-                // The row of before must not stay visible as if it were current.
-                push_key(&fields, block, version);
-                return Ok(());
+                return refuse(cursor, block, old, at, refusal, op, version);
             }
         }
     }
+    block.clamped += altered;
     block.end_row(op, version);
+    Ok(())
+}
+
+/// The row goes to quarantine, and the row of before must not stay visible as if it were current.
+#[cold]
+fn refuse(
+    cursor: &mut Cursor<'_>,
+    block: &mut Block,
+    old: Option<&Old<'_>>,
+    column: usize,
+    refusal: Refusal,
+    op: Op,
+    version: Version,
+) -> Result<(), Malformed> {
+    block.abandon_row();
+    let mut fields = Field::tuple(cursor)?;
+    for (at, field) in fields.iter_mut().enumerate() {
+        if let (Field::Unchanged, Some(old)) = (*field, old) {
+            *field = old.known(&block.table, at).unwrap_or(Field::Unchanged);
+        }
+    }
+    block.rejects.push(reject(&block.table, &fields, column, refusal.0, op, version));
+    if block.table.has_key() {
+        push_key(&fields, block, version);
+    }
     Ok(())
 }
 
@@ -117,11 +165,14 @@ pub(crate) fn push_delete(
 
 /// A tombstone. A key that cannot be carried has never been in the store.
 fn push_key(fields: &[Field<'_>], block: &mut Block, version: Version) {
-    let table = block.table.clone();
-    for (at, column) in table.columns.iter().enumerate() {
-        if !table.key.contains(&at) {
-            block.columns[at].push_default();
-        } else if fields[at].push(column, &mut block.columns[at]).is_err() {
+    let row = block.rows() as u32;
+    let Block { table, columns, unchanged, .. } = &mut *block;
+    for (at, (column, cells)) in table.columns.iter().zip(columns).enumerate() {
+        let field = if table.key.contains(&at) { fields[at] } else { Field::Unchanged };
+        if field == Field::Unchanged && table.key.contains(&at) {
+            unchanged.push(Unchanged { row, column: at as u16 });
+        }
+        if field.push(column, cells).is_err() {
             block.abandon_row();
             return;
         }

@@ -65,7 +65,7 @@ fn uuid(value: &[u8]) -> String {
     format!("{high:016x}{:016x}", u64::from_le_bytes(fixed(low)))
 }
 
-fn bytea(value: &[u8]) -> String {
+pub(crate) fn bytea(value: &[u8]) -> String {
     let mut text = String::from("\\x");
     for byte in value {
         let _ = write!(text, "{byte:02x}");
@@ -85,9 +85,14 @@ fn time(us: i64) -> String {
     format!("{:02}:{:02}:{:02}.{us:06}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
+fn date(days: i64) -> String {
+    let (year, month, day) = civil(days);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 /// Days since 1970-01-01 in the Gregorian calendar, by whole eras of 400 years that start in March
 /// (<https://howardhinnant.github.io/date_algorithms.html#civil_from_days>).
-fn date(days: i64) -> String {
+pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
@@ -95,7 +100,7 @@ fn date(days: i64) -> String {
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
     let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    format!("{:04}-{month:02}-{day:02}", year + era * 400 + next)
+    (year + era * 400 + next, month, day)
 }
 
 #[cfg(test)]

@@ -14,10 +14,22 @@
 //! - Two rows with the same version are never separated by a cut.
 //! - After an error the thread ends with [`Delivery::Ended`]; the receiver decides whether to start anew.
 
+mod budget;
+mod control;
+mod open;
+mod pgoutput;
+mod reader;
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use open::any_message;
+
+pub use budget::Permit;
+pub use control::{Control, DEFAULT_AGE_US};
+
 use crate::Address;
 use model::{Block, Error, Lsn, Table, TableId};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::mpsc;
 
 /// Which stream to read.
 #[derive(Clone, Debug)]
@@ -33,16 +45,21 @@ pub struct StreamOptions {
 
 /// Starts the reader's thread. It begins where the slot was last confirmed. After
 /// [`Delivery::Ended`] the channel closes; start anew to go on.
-pub fn start(
-    _options: StreamOptions,
-    _control: Arc<Control>,
-) -> tokio::sync::mpsc::Receiver<Delivery> {
-    tokio::sync::mpsc::channel(1).1
+pub fn start(options: StreamOptions, control: Arc<Control>) -> mpsc::Receiver<Delivery> {
+    let (out, deliveries) = mpsc::channel(DELIVERIES_MAX);
+    let name = format!("slot {}", options.slot);
+    let thread = std::thread::Builder::new().name(name.chars().take(15).collect());
+    let failed = out.clone();
+    let spawned = thread.spawn(move || reader::run(&options, &control, out));
+    if let Err(error) = spawned {
+        let error = Error::transient("could not start the reader's thread").source(error);
+        let _ = failed.try_send(Delivery::Ended(error));
+    }
+    deliveries
 }
 
-/// Bytes of the memory budget; they are free again when this is dropped.
-#[derive(Debug, Default)]
-pub struct Permit {}
+/// Deliveries that wait for the receiver: one being written, one ready. Memory is bounded by bytes.
+const DELIVERIES_MAX: usize = 2;
 
 /// What the reader thread hands over.
 #[derive(Debug)]
@@ -108,75 +125,3 @@ pub struct RelationColumn {
     pub type_oid: u32,
     pub typmod: i32,
 }
-
-/// What others tell the running thread, without locks.
-#[derive(Debug)]
-pub struct Control {
-    /// Postgres may forget the log up to here.
-    confirmed: AtomicU64,
-    /// Stop before the first transaction whose commit is at or after this position.
-    hold_at: AtomicU64,
-    /// Cut the open batch when its oldest row is this old.
-    age_us: AtomicU64,
-    stop: AtomicU64,
-    received: AtomicU64,
-}
-
-impl Control {
-    pub fn new(confirmed: Lsn) -> Control {
-        Control {
-            confirmed: AtomicU64::new(confirmed.0),
-            hold_at: AtomicU64::new(u64::MAX),
-            age_us: AtomicU64::new(DEFAULT_AGE_US),
-            stop: AtomicU64::new(0),
-            received: AtomicU64::new(0),
-        }
-    }
-
-    /// Moves the confirmed position forward; an earlier one changes nothing.
-    pub fn confirm(&self, durable: Lsn) {
-        self.confirmed.fetch_max(durable.0, Ordering::Release);
-    }
-
-    pub fn confirmed(&self) -> Lsn {
-        Lsn(self.confirmed.load(Ordering::Acquire))
-    }
-
-    /// [`Lsn::ZERO`] holds before the next transaction, [`Lsn::MAX`] lets everything through.
-    pub fn set_hold(&self, before: Lsn) {
-        self.hold_at.store(before.0, Ordering::Release);
-    }
-
-    pub fn hold_at(&self) -> Lsn {
-        Lsn(self.hold_at.load(Ordering::Acquire))
-    }
-
-    pub fn set_age_us(&self, age_us: u64) {
-        self.age_us.store(age_us, Ordering::Relaxed);
-    }
-
-    pub fn age_us(&self) -> u64 {
-        self.age_us.load(Ordering::Relaxed)
-    }
-
-    /// Ends the thread after its current read; it tells the server goodbye with a last feedback.
-    pub fn stop(&self) {
-        self.stop.store(1, Ordering::Release);
-    }
-
-    pub fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Acquire) != 0
-    }
-
-    /// The last position that came over the wire.
-    pub fn received(&self) -> Lsn {
-        Lsn(self.received.load(Ordering::Relaxed))
-    }
-
-    pub fn set_received(&self, lsn: Lsn) {
-        self.received.store(lsn.0, Ordering::Relaxed);
-    }
-}
-
-/// Until the flow says otherwise.
-pub const DEFAULT_AGE_US: u64 = 50_000;

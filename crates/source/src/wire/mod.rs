@@ -1,18 +1,21 @@
 //! Sessions of the replication protocol: plain sockets, blocking, ours from startup to CopyData.
+//!
+//! ```text
+//! transport   TCP, TLS over TCP, Unix socket: bytes, and how patiently they are read
+//! inbox       bytes ─▶ whole messages, without a copy
+//! auth        trust, password, md5, SCRAM-SHA-256
+//! session     startup, statements, START_REPLICATION
+//! ```
+//!
+//! `tokio-postgres` does not speak CopyBoth, and an async reader is woken once a row, which slows the
+//! walsender down: how the socket is read decides what the server can send.
 
-use crate::Address;
-use model::Result;
+mod auth;
+mod inbox;
+mod session;
+mod transport;
 
-/// A session with `replication=database`.
-pub(crate) struct Session {}
-
-impl Session {
-    pub(crate) fn connect(_address: &Address) -> Result<Session> {
-        Ok(Session {})
-    }
-
-    /// Runs one statement; the answer's rows as text.
-    pub(crate) fn simple_query(&mut self, _sql: &str) -> Result<Vec<Vec<Option<String>>>> {
-        Ok(Vec::new())
-    }
-}
+pub(crate) use inbox::Frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use inbox::Inbox;
+pub(crate) use session::{Filled, Session};

@@ -196,12 +196,13 @@ impl Connection {
 
     pub(super) fn select(self, sql: &str, format: &str, params: &[(String, String)]) -> Select {
         let handle = self.call(self.abi.chdb_stream_query_with_params_n, sql, format, params);
-        Select { stream: Output { abi: self.abi, handle }, connection: self, open: true }
+        let stream = Output { abi: self.abi, handle };
+        Select { stream: Some(stream), connection: Some(self), open: true }
     }
 
     pub(super) fn insert(self, sql: &str, format: &str, params: &[(String, String)]) -> Feed {
         let stream = self.call(self.abi.chdb_stream_insert_with_params_n, sql, format, params);
-        Feed { stream, connection: self, open: true }
+        Feed { abi: self.abi, stream, connection: Some(self), open: true }
     }
 
     pub(super) fn classify(&mut self, sql: &str, database: &str) -> Option<Class> {
@@ -290,46 +291,66 @@ impl Drop for Output {
     }
 }
 
-/// An open SELECT. Fields drop in order: the stream's handle before its connection.
+/// An open SELECT. The stream's handle goes before its connection.
 pub(super) struct Select {
-    stream: Output,
-    connection: Connection,
+    /// Both are there until [`Select::into_connection`] or `drop`.
+    stream: Option<Output>,
+    connection: Option<Connection>,
     open: bool,
 }
 
 impl Select {
     pub(super) fn error(&self) -> Option<String> {
-        self.stream.error()
+        self.stream.as_ref().and_then(Output::error)
     }
 
     pub(super) fn fetch(&mut self) -> Output {
-        let abi = self.connection.abi;
+        let (stream, connection) = self.parts();
+        let abi = connection.abi;
         // SAFETY: a live stream of this very connection; `&mut self` serialises the calls.
-        let handle =
-            unsafe { (abi.chdb_stream_fetch_result)(self.connection.inner(), self.stream.handle) };
+        let handle = unsafe { (abi.chdb_stream_fetch_result)(connection.inner(), stream.handle) };
         Output { abi, handle }
+    }
+
+    fn parts(&self) -> (&Output, &Connection) {
+        let parts = self.stream.as_ref().zip(self.connection.as_ref());
+        parts.expect("an open SELECT has its stream and its connection")
     }
 
     /// The stream has ended by itself; there is nothing left to cancel.
     pub(super) fn ended(&mut self) {
         self.open = false;
     }
+
+    /// Ends the stream and gives its connection to the next statement.
+    pub(super) fn into_connection(mut self) -> Option<Connection> {
+        self.close();
+        self.connection.take()
+    }
+
+    fn close(&mut self) {
+        let Some(stream) = self.stream.take() else { return };
+        let Some(connection) = &self.connection else { return };
+        if self.open && !stream.handle.is_null() {
+            // SAFETY: as in `fetch`; `stream` is freed at the end of this function, and the
+            // connection outlives it.
+            unsafe { (connection.abi.chdb_stream_cancel_query)(connection.inner(), stream.handle) }
+        }
+    }
 }
 
 impl Drop for Select {
     fn drop(&mut self) {
-        if self.open && !self.stream.handle.is_null() {
-            let abi = self.connection.abi;
-            // SAFETY: as in `fetch`; afterwards the fields free the stream, then the connection.
-            unsafe { (abi.chdb_stream_cancel_query)(self.connection.inner(), self.stream.handle) }
-        }
+        self.close();
     }
 }
 
 /// An open INSERT. Dropped before [`Feed::finish`], what it was given is not inserted.
 pub(super) struct Feed {
+    abi: &'static Abi,
+    /// Null once closed.
     stream: Handle,
-    connection: Connection,
+    connection: Option<Connection>,
     open: bool,
 }
 
@@ -338,34 +359,48 @@ unsafe impl Send for Feed {}
 
 impl Feed {
     pub(super) fn error(&self) -> Option<String> {
-        // SAFETY: the stream is never null and lives until `drop`.
-        text(unsafe { (self.connection.abi.chdb_stream_insert_error)(self.stream) })
+        // SAFETY: the stream is never null and lives until `close`.
+        text(unsafe { (self.abi.chdb_stream_insert_error)(self.stream) })
     }
 
     /// Copies the bytes into the engine's bounded queue; waits while that is full.
     pub(super) fn append(&mut self, bytes: &[u8]) -> bool {
-        let abi = self.connection.abi;
         // SAFETY: a live stream; pointer and length belong together.
-        unsafe { (abi.chdb_stream_append)(self.stream, bytes.as_ptr().cast(), bytes.len()) == 0 }
+        unsafe {
+            (self.abi.chdb_stream_append)(self.stream, bytes.as_ptr().cast(), bytes.len()) == 0
+        }
     }
 
     pub(super) fn finish(&mut self) -> Output {
-        let abi = self.connection.abi;
         self.open = false;
         // SAFETY: a live stream that was neither finished nor cancelled before.
-        Output { abi, handle: unsafe { (abi.chdb_stream_done)(self.stream) } }
+        Output { abi: self.abi, handle: unsafe { (self.abi.chdb_stream_done)(self.stream) } }
+    }
+
+    /// Ends the stream (without [`Feed::finish`]: nothing is inserted) and gives its connection
+    /// to the next statement.
+    pub(super) fn into_connection(mut self) -> Option<Connection> {
+        self.close();
+        self.connection.take()
+    }
+
+    fn close(&mut self) {
+        if self.stream.is_null() {
+            return;
+        }
+        // SAFETY: cancelled when still open, destroyed once; the connection closes after this.
+        unsafe {
+            if self.open {
+                (self.abi.chdb_stream_cancel_insert)(self.stream);
+            }
+            (self.abi.chdb_destroy_insert_stream)(self.stream);
+        }
+        self.stream = std::ptr::null_mut();
     }
 }
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        let abi = self.connection.abi;
-        // SAFETY: cancelled when still open, destroyed once; the connection closes after this.
-        unsafe {
-            if self.open {
-                (abi.chdb_stream_cancel_insert)(self.stream);
-            }
-            (abi.chdb_destroy_insert_stream)(self.stream);
-        }
+        self.close();
     }
 }

@@ -17,8 +17,13 @@ impl Exception {
     pub(super) fn parse(text: String) -> Exception {
         let digits = text.split_once("Code: ").map_or("", |(_, rest)| rest);
         let digits: String = digits.chars().take_while(char::is_ascii_digit).collect();
+        // Only the insert stream adds it.
+        let plain = match text.trim_end().rsplit_once(" (version ") {
+            Some((plain, version)) if version.len() < 40 => plain,
+            _ => text.trim_end(),
+        };
         // 1001 STD_EXCEPTION: what ClickHouse calls an error that has no number of its own.
-        Exception { code: digits.parse().unwrap_or(1001), text: text.trim_end().to_owned() }
+        Exception { code: digits.parse().unwrap_or(1001), text: plain.to_owned() }
     }
 
     /// An exception of our own in the engine's form.
@@ -117,6 +122,8 @@ mod tests {
         let exception = Exception::parse(text.into());
         assert_eq!((exception.code, exception.name()), (241, "MEMORY_LIMIT_EXCEEDED"));
         assert_eq!(exception.fate(), Fate::Transient);
+        let text = "Code: 73. DB::Exception: Unknown format X. (UNKNOWN_FORMAT) (version 26.7.2.1)";
+        assert_eq!(Exception::parse(text.into()).name(), "UNKNOWN_FORMAT");
         let disk = "Code: 1001. DB::Exception: std::exception: write: No space left on device";
         assert_eq!(Exception::parse(disk.into()).fate(), Fate::Transient);
         assert_eq!(Exception::parse("what?".into()).code, 1001);

@@ -279,20 +279,82 @@ impl Session {
         }
     }
 
+    /// The same for a session that goes on after a failure, with its settings and temporary
+    /// tables: the next statement may be given what the failed one had written, so a statement of
+    /// our own goes first until its answer is its own.
+    pub fn query_and_keep(
+        &mut self,
+        sql: &str,
+        format: &str,
+        params: Params,
+    ) -> Result<Answer, Exception> {
+        let mut connection = self.take()?;
+        let output = connection.query(sql, format, params);
+        let Some(text) = output.error() else {
+            self.connection = Some(connection);
+            return Ok(Answer(output));
+        };
+        drop(output);
+        const PROBE: &str = "SELECT 'nothing of the last one'";
+        const PROBES_MAX: usize = 3;
+        for _ in 0..PROBES_MAX {
+            let probe = connection.query(PROBE, "TabSeparated", &[]);
+            if probe.error().is_none() && probe.bytes() == b"nothing of the last one\n" {
+                drop(probe);
+                self.connection = Some(connection);
+                break;
+            }
+        }
+        Err(Exception::parse(text))
+    }
+
+    /// Whether it failed in a way that ended it.
+    pub fn is_open(&self) -> bool {
+        self.connection.is_some()
+    }
+
     /// A SELECT, in chunks as it runs. Anything else is refused.
     pub fn select(mut self, sql: &str, format: &str, params: Params) -> Result<Chunks, Exception> {
+        self.select_and_keep(sql, format, params)
+    }
+
+    /// The same for a session that goes on: it is inside the answer until
+    /// [`Chunks::into_session`], or still here when the statement was refused.
+    pub fn select_and_keep(
+        &mut self,
+        sql: &str,
+        format: &str,
+        params: Params,
+    ) -> Result<Chunks, Exception> {
         let select = self.take()?.select(sql, format, params);
         match select.error() {
-            Some(text) => Err(Exception::parse(text)),
+            Some(text) => {
+                self.connection = select.into_connection();
+                Err(Exception::parse(text))
+            }
             None => Ok(Chunks { select, ended: false }),
         }
     }
 
     /// An INSERT whose data follows; `sql` names no format.
     pub fn insert(mut self, sql: &str, format: &str, params: Params) -> Result<Body, Exception> {
+        self.insert_and_keep(sql, format, params)
+    }
+
+    /// The same for a session that goes on: it is inside the body until [`Body::into_session`],
+    /// or still here when the statement was refused.
+    pub fn insert_and_keep(
+        &mut self,
+        sql: &str,
+        format: &str,
+        params: Params,
+    ) -> Result<Body, Exception> {
         let feed = self.take()?.insert(sql, format, params);
         match feed.error() {
-            Some(text) => Err(Exception::parse(text)),
+            Some(text) => {
+                self.connection = feed.into_connection();
+                Err(Exception::parse(text))
+            }
             None => Ok(Body { feed }),
         }
     }
@@ -353,6 +415,13 @@ impl Chunks {
     }
 }
 
+impl Chunks {
+    /// Ends the SELECT and gives the session back. Errors of a stream leave nothing behind.
+    pub fn into_session(self) -> Session {
+        Session { connection: self.select.into_connection() }
+    }
+}
+
 /// A running INSERT; dropped before `finish`, it inserts nothing of its open block.
 pub struct Body {
     feed: Feed,
@@ -372,6 +441,16 @@ impl Body {
     }
 
     pub fn finish(mut self) -> Result<Stats, Exception> {
+        self.finish_parts()
+    }
+
+    /// Gives the session back. Without [`Body::finish_and_keep`] before it, nothing is inserted.
+    pub fn into_session(self) -> Session {
+        Session { connection: self.feed.into_connection() }
+    }
+
+    /// As [`Body::finish`], for a session that goes on: [`Body::into_session`] comes next.
+    pub fn finish_and_keep(&mut self) -> Result<Stats, Exception> {
         self.finish_parts()
     }
 

@@ -188,6 +188,31 @@ fn a_running_query_is_killed_from_beside() {
 }
 
 #[test]
+fn a_kept_session_goes_on_after_failures_of_every_kind() {
+    let mut session = engine().session().unwrap();
+    session.query("CREATE TEMPORARY TABLE kept (x Int64)", "Null", &[]).unwrap();
+    let sql = "SELECT number, throwIf(number = 3) FROM numbers(10) SETTINGS max_block_size = 1";
+    assert_eq!(session.query_and_keep(sql, "TSV", &[]).err().unwrap().code, 395);
+    assert_eq!(session.query("SELECT 777", "TSV", &[]).unwrap().bytes(), b"777\n");
+    assert!(session.select_and_keep("SHOW TABLES", "TSV", &[]).is_err());
+    let mut chunks = session.select_and_keep(sql, "TSV", &[]).unwrap();
+    while let Ok(Some(_)) = chunks.next() {}
+    session = chunks.into_session();
+    let chunks = session.select_and_keep("SELECT * FROM numbers(9000000)", "TSV", &[]).unwrap();
+    session = chunks.into_session();
+    assert!(session.insert_and_keep("INSERT INTO nope", "TSV", &[]).is_err());
+    let mut body = session.insert_and_keep("INSERT INTO kept", "TSV", &[]).unwrap();
+    body.append(b"1\n").unwrap();
+    session = body.into_session();
+    let mut body = session.insert_and_keep("INSERT INTO kept", "TSV", &[]).unwrap();
+    body.append(b"2\n3\n").unwrap();
+    assert_eq!(body.finish_and_keep().unwrap().written_rows, 2);
+    session = body.into_session();
+    let sum = session.query("SELECT sum(x) FROM kept", "TSV", &[]).unwrap();
+    assert_eq!(sum.bytes(), b"5\n");
+}
+
+#[test]
 fn statements_are_classified() {
     let mut session = engine().session().unwrap();
     let class = |session: &mut Session, sql| session.classify(sql, HOME_DATABASE).unwrap();

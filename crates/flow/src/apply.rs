@@ -1,0 +1,114 @@
+//! A batch of the stream becomes work for the store.
+
+use crate::flush::{TableWork, Work};
+use crate::status::{State, Status};
+use crate::tables::{Entry, Tables};
+use model::{Block, Error, Lsn, Mode, Op, Result, TableId};
+use source::stream::{Batch, Permit};
+use std::sync::Arc;
+
+/// Work and what it is worth once it is durable.
+pub(crate) struct Prepared {
+    pub(crate) work: Work,
+    pub(crate) session: u64,
+    pub(crate) through: Lsn,
+    pub(crate) rows: u64,
+    pub(crate) oldest_commit_us: i64,
+    pub(crate) newest_commit_us: i64,
+    /// Given back when this is dropped.
+    pub(crate) _permit: Permit,
+}
+
+/// Cuts the batch; what append tables hold back from earlier ones may come along.
+pub(crate) fn prepare(
+    batch: Batch,
+    session: u64,
+    tables: &mut Tables,
+    status: &Status,
+) -> Result<Prepared> {
+    let through = batch.through;
+    let mut work = Work::default();
+    for block in batch.blocks {
+        let id = block.table.id;
+        let Some(entry) = tables.by_id.get_mut(&id) else { continue };
+        if entry.state == State::Failed {
+            continue;
+        }
+        take(entry, id, block, through, &mut work, status)?;
+    }
+    // The position alone may settle a batch that was cut before the restart.
+    for (id, entry) in &mut tables.by_id {
+        let not_here = work.tables.iter().all(|table| table.id != *id);
+        if not_here && entry.state != State::Failed && !entry.is_skipping() {
+            settle(entry, *id, through, &mut work)?;
+        }
+    }
+    let rows = work.tables.iter().flat_map(|table| &table.blocks).map(|(b, _)| b.rows() as u64);
+    Ok(Prepared {
+        rows: rows.sum(),
+        work,
+        session,
+        through,
+        oldest_commit_us: batch.oldest_commit_us,
+        newest_commit_us: batch.newest_commit_us,
+        _permit: batch.permit,
+    })
+}
+
+fn take(
+    entry: &mut Entry,
+    id: TableId,
+    mut block: Block,
+    through: Lsn,
+    work: &mut Work,
+    status: &Status,
+) -> Result<()> {
+    if entry.is_skipping() {
+        let last = block.versions.iter().chain(block.rejects.iter().map(|r| &r.version)).max();
+        entry.skipped = entry.skipped.max(last.map(|version| version.commit()));
+        return Ok(());
+    }
+    let mut rejects = std::mem::take(&mut block.rejects);
+    let clamped = block.clamped;
+    let target = target_of(entry, &block)?;
+    let mut blocks = Vec::new();
+    match &mut entry.intervals {
+        None => blocks.push((Arc::new(block), None)),
+        Some(intervals) => {
+            rejects.retain(|reject| reject.op == Op::Insert && intervals.takes(reject.version));
+            let name = target.name.to_string();
+            for cut in intervals.cut(Some(block), through) {
+                if cut.fresh {
+                    work.records.push((name.clone(), cut.record.clone()));
+                }
+                blocks.push((Arc::new(cut.block), Some(cut.record.token)));
+            }
+        }
+    }
+    let ignored = entry.intervals.as_ref().map(|i| (i.ignored_updates, i.ignored_deletes));
+    let rejected = rejects.len() as u64;
+    status.with_table(&entry.name, |table| {
+        table.rejected_rows += rejected;
+        table.clamped_values += clamped;
+        (table.ignored_updates, table.ignored_deletes) = ignored.unwrap_or_default();
+    });
+    work.tables.push(TableWork { id, target, blocks, rejects });
+    Ok(())
+}
+
+fn settle(entry: &mut Entry, id: TableId, through: Lsn, work: &mut Work) -> Result<()> {
+    let Some(intervals) = &mut entry.intervals else { return Ok(()) };
+    // At most one: the batch that was recorded before the restart.
+    if let Some(cut) = intervals.cut(None, through).pop() {
+        let target = target_of(entry, &cut.block)?;
+        let blocks = vec![(Arc::new(cut.block), Some(cut.record.token))];
+        work.tables.push(TableWork { id, target, blocks, rejects: Vec::new() });
+    }
+    Ok(())
+}
+
+fn target_of(entry: &Entry, block: &Block) -> Result<Arc<store::Target>> {
+    debug_assert!(entry.target.mode == Mode::Append || entry.intervals.is_none());
+    let target = entry.target_for(&block.table);
+    target.cloned().ok_or_else(|| Error::bug(format!("rows of {} have no known shape", entry.name)))
+}

@@ -1,0 +1,315 @@
+//! One piece: a range through COPY into the store, and its record.
+
+use super::plan::{Past, Piece, predicate};
+use super::{Context, Job};
+use crate::flush::{patiently, record_rejects};
+use crate::keys::{Staged, key_tuple};
+use crate::tables::CopyState;
+use model::{Block, Error, Lsn, Mode, Result, Version};
+use source::copy::{Range, copy_range};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use store::{Insert, Rows, Store, Target, ddl};
+use tokio::sync::mpsc;
+use tokio_postgres::Client;
+
+/// Rows in a block: large, because each costs an fsync and makes a part.
+const ROWS_MAX: usize = 256 << 10;
+/// Decoded blocks that wait behind the one that is being inserted.
+const BLOCKS_WAITING: usize = 1;
+
+/// A table in this round.
+pub(super) struct Run {
+    pub(super) job: Job,
+    pub(super) xmin: u64,
+    relfilenode: u32,
+    filter: Option<String>,
+    /// Set when an append table started over.
+    first: OnceLock<CopyState>,
+    left: AtomicUsize,
+    tries: AtomicU32,
+    looks_up: bool,
+    /// Nothing more is to be done in this round.
+    over: AtomicBool,
+    /// Done or failed: nothing more is to be done at all.
+    finished: AtomicBool,
+}
+
+impl Run {
+    pub(super) fn new(
+        job: Job,
+        relfilenode: u32,
+        filter: Option<String>,
+        xmin: u64,
+        pieces: &[Piece],
+    ) -> Arc<Run> {
+        Arc::new(Run {
+            job,
+            xmin,
+            relfilenode,
+            filter,
+            first: OnceLock::new(),
+            left: AtomicUsize::new(pieces.len()),
+            tries: AtomicU32::new(0),
+            looks_up: pieces.iter().any(|piece| piece.lookup),
+            over: AtomicBool::new(false),
+            finished: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn looks_up(&self) -> bool {
+        self.looks_up
+    }
+
+    pub(super) fn set_first(&self, copy: CopyState) {
+        let _ = self.first.set(copy);
+    }
+
+    /// The job for the next round.
+    pub(super) fn job_again(&self) -> Job {
+        let copy = self.first.get().copied().unwrap_or(self.job.copy);
+        Job { copy, ..self.job.clone() }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_unfinished(&self) -> bool {
+        !self.finished.load(Ordering::Acquire)
+    }
+
+    pub(super) fn count_try(&self) -> u32 {
+        self.tries.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Goes on in the next round, under a new snapshot.
+    pub(super) fn put_off(&self, why: Error) {
+        if !self.over.swap(true, Ordering::AcqRel) {
+            tracing::info!(table = %self.job.name, why = %why.report(), "the copy needs a new snapshot");
+        }
+    }
+
+    /// Whether this ended it.
+    pub(super) fn finish(&self) -> bool {
+        self.over.store(true, Ordering::Release);
+        !self.finished.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether it was the last one.
+    pub(super) fn piece_done(&self) -> bool {
+        self.left.fetch_sub(1, Ordering::AcqRel) == 1 && self.finish()
+    }
+}
+
+pub(super) struct Failed {
+    pub(super) error: Error,
+    pub(super) inserted: bool,
+}
+
+/// Copies one piece. Rows are inserted while the next ones are decoded.
+pub(super) async fn copy(
+    context: &Context,
+    client: &Client,
+    run: &Run,
+    piece: &Piece,
+    point: Lsn,
+) -> Result<(), Failed> {
+    let inserted = AtomicBool::new(false);
+    let failed = |error| Failed { error, inserted: inserted.load(Ordering::Acquire) };
+    let is_append = run.job.target.mode == Mode::Append;
+    if is_append && !piece.lookup {
+        record(context, run, piece, point, false).await.map_err(failed)?;
+    }
+    let first_xmin = run.job.copy.first_xmin;
+    let condition = predicate(piece.which, first_xmin, run.filter.as_deref());
+    let (blocks, decoded) = mpsc::channel(BLOCKS_WAITING);
+    let table = &run.job.target.table;
+    let version = Version::of_copy(point);
+    let read = async {
+        let read = copy_range(
+            client,
+            table,
+            piece.range,
+            version,
+            condition.as_deref(),
+            ROWS_MAX,
+            &blocks,
+        )
+        .await;
+        drop(blocks);
+        read
+    };
+    let write = insert_all(context, run, piece, point, decoded, &inserted);
+    let (read, written) = tokio::join!(read, write);
+    // When the writer fails the reader cannot hand over, which says less.
+    written.and(read.map(drop)).map_err(failed)?;
+    if !piece.lookup || piece.which == super::plan::Which::All {
+        record(context, run, piece, point, true).await.map_err(failed)?;
+    }
+    if piece.which != super::plan::Which::Young {
+        let pages = pages_of(std::slice::from_ref(piece), u64::MAX);
+        context.status.with_table(&run.job.name, |table| {
+            table.pages_done = table.pages_done.saturating_add(pages).min(table.pages_total);
+        });
+    }
+    Ok(())
+}
+
+async fn insert_all(
+    context: &Context,
+    run: &Run,
+    piece: &Piece,
+    point: Lsn,
+    mut decoded: mpsc::Receiver<Block>,
+    inserted: &AtomicBool,
+) -> Result<()> {
+    let target = &run.job.target;
+    let mut number = 0;
+    while let Some(mut block) = decoded.recv().await {
+        number += 1;
+        let rejects = std::mem::take(&mut block.rejects);
+        let (rejected, clamped) = (rejects.len() as u64, block.clamped);
+        record_rejects(context.store.as_ref(), &context.status, target, rejects).await?;
+        if piece.lookup {
+            let lacking = crate::flush::patiently(&context.status, || {
+                lacking(context.store.as_ref(), target, &block, point)
+            });
+            block = only(&block, &lacking.await?);
+        }
+        let block = Arc::new(block);
+        let token = (target.mode == Mode::Append).then(|| token(run, piece, point, number));
+        // Closing the gate waits for this block.
+        let passing = run.job.gate.0.read().await;
+        if *passing {
+            return Err(Error::transient("could not go on: the copy is not wanted any more"));
+        }
+        inserted.store(true, Ordering::Release);
+        let insert = || {
+            let (target, block, token) = (target.clone(), block.clone(), token.clone());
+            context.store.insert(Insert { target, block, token })
+        };
+        let receipt = patiently(&context.status, insert).await?;
+        drop(passing);
+        context.status.with_table(&run.job.name, |table| {
+            table.copied_rows += receipt.rows();
+            table.rejected_rows += rejected;
+            table.clamped_values += clamped;
+            table.count_rows(receipt.rows());
+        });
+    }
+    Ok(())
+}
+
+/// A block that is tried again within this process is the same block. The position makes it another
+/// one in a later attempt, which reads under another snapshot.
+fn token(run: &Run, piece: &Piece, point: Lsn, number: u32) -> String {
+    let from = piece.range.map_or(0, |range| range.from_page);
+    let (target, file) = (&run.job.target.name, run.relfilenode);
+    let part = format!("{:?}{}", piece.which, if piece.lookup { "?" } else { "" });
+    format!("copy:{target}:{file}:{from}:{:x}:{part}:{number}", point.0)
+}
+
+/// The rows of the block whose keys the store does not hold from before `point`.
+async fn lacking(
+    store: &dyn Store,
+    target: &Target,
+    block: &Block,
+    point: Lsn,
+) -> Result<Vec<usize>> {
+    let all: Vec<usize> = (0..block.rows()).collect();
+    if all.is_empty() {
+        return Ok(all);
+    }
+    let key = key_tuple(target).ok_or_else(|| Error::bug("a lookup needs the key"))?;
+    let staged = Staged::create(store, target, block, &all).await?;
+    let (name, tuple) = (staged.name(), &staged.tuple);
+    let rows = ddl::name(&target.rows);
+    let sql = format!(
+        "SELECT _lsn FROM {name} WHERE {tuple} IN (SELECT {key} FROM {rows} \
+         WHERE _lsn < {} AND {key} IN (SELECT {tuple} FROM {name}))",
+        point.0
+    );
+    let answer = store.query(&sql).await;
+    staged.drop_table(store).await;
+    let mut lacking = vec![true; all.len()];
+    for row in answer? {
+        let at = row.first().and_then(|field| field.as_ref()?.parse::<usize>().ok());
+        let at = at.filter(|&at| at < lacking.len());
+        lacking[at.ok_or_else(|| Error::bug("a lookup does not read back"))?] = false;
+    }
+    Ok(all.into_iter().filter(|&row| lacking[row]).collect())
+}
+
+fn only(block: &Block, rows: &[usize]) -> Block {
+    let mut kept = block.slice(0, 0);
+    kept.clamped = block.clamped;
+    for run in rows.chunk_by(|a, b| a + 1 == *b) {
+        kept.append(&block.slice(run[0], run[run.len() - 1] + 1));
+    }
+    kept
+}
+
+/// Pages that the pieces read for the first time.
+pub(super) fn pages_of(pieces: &[Piece], total: u64) -> u64 {
+    let pages = |range: &Option<Range>| match range {
+        Some(Range { from_page, to_page: Some(to) }) => u64::from(to - from_page),
+        Some(Range { from_page, to_page: None }) => total.saturating_sub(u64::from(*from_page)),
+        None => total,
+    };
+    let read = pieces.iter().filter(|piece| piece.which != super::plan::Which::Young);
+    read.fold(0u64, |sum, piece| sum.saturating_add(pages(&piece.range)))
+}
+
+const RANGES: &str = "millrace.copy_ranges (target, relfilenode, from_page, to_page, \
+    consistent_point, attempt, row_count, done, version)";
+
+async fn record(context: &Context, run: &Run, piece: &Piece, point: Lsn, done: bool) -> Result<()> {
+    let range = piece.range.unwrap_or(Range { from_page: 0, to_page: None });
+    let attempt = run.job.copy.attempt;
+    let fields = [
+        run.job.target.name.to_string(),
+        run.relfilenode.to_string(),
+        range.from_page.to_string(),
+        range.to_page.unwrap_or(u32::MAX).to_string(),
+        point.0.to_string(),
+        attempt.to_string(),
+        "0".to_owned(),
+        u8::from(done).to_string(),
+        (u64::from(attempt) * 2 + u64::from(done)).to_string(),
+    ];
+    let rows: Rows = vec![fields.map(Some).to_vec()];
+    patiently(&context.status, || context.store.record(RANGES, rows.clone())).await
+}
+
+/// What is recorded of the target's ranges.
+pub(super) async fn ranges_of(context: &Context, target: &Target) -> Result<Vec<Past>> {
+    let sql = format!(
+        "SELECT relfilenode, from_page, to_page, done FROM millrace.copy_ranges FINAL \
+         WHERE target = {} ORDER BY from_page",
+        ddl::literal(&target.name.to_string())
+    );
+    let rows = patiently(&context.status, || context.store.query(&sql)).await?;
+    let unreadable = || Error::bug("a row of millrace.copy_ranges does not read back");
+    rows.iter().map(|row| read_range(row).ok_or_else(unreadable)).collect()
+}
+
+fn read_range(row: &[Option<String>]) -> Option<Past> {
+    let [file, from, to, done] = row else { return None };
+    let to: u32 = to.as_ref()?.parse().ok()?;
+    let range = Range {
+        from_page: from.as_ref()?.parse().ok()?,
+        to_page: Some(to).filter(|&to| to != u32::MAX),
+    };
+    let done = done.as_deref()? == "1";
+    Some(Past { relfilenode: file.as_ref()?.parse().ok()?, range, done })
+}
+
+/// The next copy of the target starts from nothing.
+pub(crate) async fn forget_ranges(store: &dyn Store, target: &Target) -> Result<()> {
+    let name = ddl::literal(&target.name.to_string());
+    let sql = format!(
+        "ALTER TABLE millrace.copy_ranges DELETE WHERE target = {name} SETTINGS mutations_sync = 2"
+    );
+    store.execute(&sql).await
+}

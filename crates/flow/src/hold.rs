@@ -1,0 +1,101 @@
+//! The stream held at a snapshot's position, so that source and store can be compared.
+//!
+//! ```text
+//! hold before the next transaction ─▶ Snapshot::open = P ─▶ hold at P ─▶ Held(P), all durable
+//!    ─▶ compare ─▶ let everything through (whatever happened)
+//! ```
+
+use crate::status::State;
+use crate::tables::Tables;
+use crate::verify::{self, TableVerdict, Verdict, VerifyOptions};
+use model::{Error, Lsn, Result};
+use source::Address;
+use source::copy::Snapshot;
+use source::stream::Control;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Store, Target};
+use tokio::sync::oneshot;
+
+/// The stream stands still meanwhile, so somebody's long transaction is not waited for.
+const SNAPSHOT_MOST: Duration = Duration::from_secs(30);
+/// For the rest of the log before the snapshot.
+const HELD_MOST: Duration = Duration::from_secs(120);
+
+/// The tables at the held position: those to compare, and why the others are not.
+pub(crate) struct Held {
+    pub(crate) targets: Vec<Arc<Target>>,
+    pub(crate) skipped: Vec<TableVerdict>,
+}
+
+/// Lets the stream go on when it is dropped.
+struct Release(Arc<Control>);
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        self.0.set_hold(Lsn::MAX);
+    }
+}
+
+pub(crate) async fn verify(
+    control: Arc<Control>,
+    address: Address,
+    publication: String,
+    store: Arc<dyn Store>,
+    options: VerifyOptions,
+    held: oneshot::Receiver<Held>,
+) -> Result<Verdict> {
+    let release = Release(control);
+    release.0.set_hold(Lsn::ZERO);
+    let opened = tokio::time::timeout(SNAPSHOT_MOST, Snapshot::open(&address)).await;
+    let too_long = || {
+        Error::transient("could not verify: the snapshot takes too long")
+            .hint("end long transactions on the source, and try again")
+    };
+    let snapshot = opened.map_err(|_| too_long())??;
+    let position = snapshot.consistent_point;
+    release.0.set_hold(position);
+    let not_there =
+        || Error::transient(format!("could not verify: the store is behind {position}"));
+    let held = tokio::time::timeout(HELD_MOST, held).await.map_err(|_| not_there())?;
+    let held = held.map_err(|_| Error::transient("could not verify: the stream ended"))?;
+    let mut tables =
+        verify::compare(&snapshot, &publication, held.targets, store, &options).await?;
+    tables.extend(held.skipped);
+    tables.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Verdict { position: position.to_string(), tables })
+}
+
+/// Which tables can be compared now.
+pub(crate) fn choose(tables: &Tables, options: &VerifyOptions) -> Held {
+    let mut held = Held { targets: Vec::new(), skipped: Vec::new() };
+    let wanted = |name: &String| options.tables.is_empty() || options.tables.contains(name);
+    for entry in tables.by_id.values().filter(|entry| wanted(&entry.name)) {
+        match entry.state {
+            State::Streaming => held.targets.push(entry.target.clone()),
+            state => {
+                let mode = entry.target.mode.name();
+                held.skipped.push(skipped(&entry.name, mode, state.name()));
+            }
+        }
+    }
+    for name in &options.tables {
+        if !tables.by_id.values().any(|entry| entry.name == *name) {
+            held.skipped.push(skipped(name, "", "not streamed"));
+        }
+    }
+    held
+}
+
+fn skipped(name: &str, mode: &str, why: &str) -> TableVerdict {
+    TableVerdict {
+        name: name.to_owned(),
+        mode: mode.to_owned(),
+        source_rows: 0,
+        store_rows: 0,
+        differing_keys: 0,
+        differences: Vec::new(),
+        notes: Vec::new(),
+        skipped: Some(why.to_owned()),
+    }
+}

@@ -1,0 +1,138 @@
+//! Keys, laid out in the store so that it can be asked about many of them at once.
+//!
+//! A list in a statement is limited by the longest statement that the engine takes; a table of
+//! keys, in memory and gone after the question, is not. `n` says which row was asked about.
+
+use model::{Block, Lsn, Mode, Op, Result, Table, TableName, Version};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use store::{Insert, Store, Target, TargetColumn, ddl};
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// The keys of some rows as a table of the store, until [`Staged::drop_table`].
+pub(crate) struct Staged {
+    /// Quoted.
+    name: String,
+    /// `(k0, k1)`.
+    pub(crate) tuple: String,
+}
+
+impl Staged {
+    /// Lays out the keys of `rows`; the answers name them by their place in `rows`.
+    pub(crate) async fn create(
+        store: &dyn Store,
+        target: &Target,
+        block: &Block,
+        rows: &[usize],
+    ) -> Result<Staged> {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let place = TableName::new("millrace", format!("lookup_{}_{number}", std::process::id()));
+        let staging = Arc::new(staging(target, &place));
+        let mut definitions: Vec<String> =
+            staging.columns.iter().map(|c| format!("{} {}", c.name, c.clickhouse)).collect();
+        definitions.push("_lsn UInt64".into());
+        let name = ddl::name(&place);
+        let columns = definitions.join(", ");
+        let create = format!("CREATE OR REPLACE TABLE {name} ({columns}) ENGINE = Memory");
+        store.execute(&create).await?;
+        let mut keys = Block::new(staging.table.clone());
+        for (n, &row) in rows.iter().enumerate() {
+            for (cells, &at) in keys.columns.iter_mut().zip(&target.table.key) {
+                cells.extend_from(&block.columns[at], row, row + 1);
+            }
+            keys.end_row(Op::Insert, Version::of_change(Lsn(n as u64), Lsn::ZERO));
+        }
+        let names: Vec<&str> = staging.columns.iter().map(|c| c.name.as_str()).collect();
+        let staged = Staged { name, tuple: format!("({})", names.join(", ")) };
+        let insert = Insert { target: staging, block: Arc::new(keys), token: None };
+        match store.insert(insert).await {
+            Ok(_) => Ok(staged),
+            Err(error) => {
+                staged.drop_table(store).await;
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A table that stays behind costs memory until the next start, which clears it.
+    pub(crate) async fn drop_table(self, store: &dyn Store) {
+        let sql = format!("DROP TABLE IF EXISTS {} SYNC", self.name);
+        if let Err(error) = store.execute(&sql).await {
+            tracing::warn!(error = %error.report(), "a table of keys stays behind");
+        }
+    }
+}
+
+/// The target's key columns, quoted, as a tuple. `None`: some are not kept.
+pub(crate) fn key_tuple(target: &Target) -> Option<String> {
+    let names: Option<Vec<String>> = target
+        .table
+        .key
+        .iter()
+        .map(|&at| target.column_of(at).map(|column| ddl::ident(&column.name)))
+        .collect();
+    names.filter(|names| !names.is_empty()).map(|names| format!("({})", names.join(", ")))
+}
+
+/// Whether the store can tell rows apart by the key exactly as the source does.
+pub(crate) fn has_exact_key(target: &Target) -> bool {
+    target.table.has_key()
+        && target.table.key.iter().all(|&at| {
+            let kind = target.table.columns[at].pg.kind();
+            let plain = kind.clickhouse(false);
+            let same = |kept: &str| {
+                [plain.clone(), format!("LowCardinality({plain})")].iter().any(|ty| ty == kept)
+            };
+            kind.may_be_nullable() && target.column_of(at).is_some_and(|c| same(&c.clickhouse))
+        })
+}
+
+fn staging(target: &Target, place: &TableName) -> Target {
+    let source = &target.table;
+    let columns: Vec<_> = source.key.iter().map(|&at| source.columns[at].clone()).collect();
+    let kept = columns.iter().enumerate().map(|(n, column)| TargetColumn {
+        source: n,
+        name: format!("k{n}"),
+        clickhouse: column.pg.kind().clickhouse(false),
+        nullable: false,
+    });
+    let kept = kept.collect();
+    let table = Table {
+        id: source.id,
+        name: source.name.clone(),
+        columns,
+        key: Vec::new(),
+        identity: source.identity,
+    };
+    Target {
+        table: Arc::new(table),
+        mode: Mode::Append,
+        name: place.clone(),
+        rows: place.clone(),
+        columns: kept,
+        order_by: Vec::new(),
+        partition_by: None,
+        ttl: None,
+        extra_columns: Vec::new(),
+    }
+}
+
+/// Clears what an earlier process left behind.
+pub(crate) async fn clear(store: &dyn Store) -> Result<()> {
+    let own = format!("lookup_{}_", std::process::id());
+    let sql = "SELECT name FROM system.tables WHERE database = 'millrace' \
+               AND startsWith(name, 'lookup_')";
+    for row in store.query(sql).await? {
+        let Some(Some(name)) = row.first() else { continue };
+        if !name.starts_with(&own) {
+            let table = ddl::name(&TableName::new("millrace", name));
+            store.execute(&format!("DROP TABLE IF EXISTS {table} SYNC")).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! One life of the stream: its thread, its channel, and the end of both.
+
+use model::Lsn;
+use source::stream::{self, Control, Delivery, StreamOptions};
+use std::sync::Arc;
+use tokio::sync::mpsc::Receiver;
+
+pub(crate) struct Session {
+    /// Counts up; work of an earlier session moves no position.
+    pub(crate) number: u64,
+    pub(crate) binary: bool,
+    pub(crate) control: Arc<Control>,
+    deliveries: Receiver<Delivery>,
+}
+
+impl Session {
+    pub(crate) fn start(options: StreamOptions, number: u64, from: Lsn, age_us: u64) -> Session {
+        let control = Arc::new(Control::new(from));
+        control.set_age_us(age_us);
+        let binary = options.binary;
+        let deliveries = stream::start(options, control.clone());
+        Session { number, binary, control, deliveries }
+    }
+
+    /// `None`: the thread has ended.
+    pub(crate) async fn next(&mut self) -> Option<Delivery> {
+        self.deliveries.recv().await
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Closed first: a thread without a receiver has nothing to wait for.
+        self.deliveries.close();
+        self.control.stop();
+    }
+}

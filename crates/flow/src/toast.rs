@@ -1,0 +1,434 @@
+//! Values that the stream calls "unchanged": large ones that an UPDATE did not touch.
+//!
+//! ```text
+//! row 3  Update key 7  body: unchanged ─┬─ row 1 of the batch, same key, has it
+//!                                       ├─ else the store: the row with that key as it is there
+//!                                       └─ else the source: that row today
+//! ```
+//!
+//! Never NULL, never a default. A row that none of the three has is gone at the source: the change
+//! that made it go is still to come in the stream, so the row is left out until then. The value of
+//! today may be newer than the row; then the change that made it so is still to come, too.
+//!
+//! This runs inside the flush: flushes come one after the other, so the store has every earlier row.
+
+use crate::flush::{patiently, record_rejects};
+use crate::keys::{Staged, key_tuple};
+use crate::status::Status;
+use model::{Block, Cells, Error, Kind, Op, Result};
+use source::Address;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use store::{Store, Target, ddl};
+use tokio::sync::Mutex;
+use tokio_postgres::Client;
+
+/// Rows in one question to the store: their values are in memory twice.
+const ROWS_ASKED_MOST: usize = 2_000;
+
+/// Fills blocks; keeps a connection to the source once it needed one.
+pub(crate) struct Filler {
+    address: Address,
+    client: Mutex<Option<Client>>,
+}
+
+/// Where a marked value comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Origin {
+    /// A row of the same block.
+    Row(usize),
+    /// The store or the source, asked about this row.
+    Asked(usize),
+}
+
+/// (row, column) of the block.
+type Place = (usize, usize);
+
+/// Values found outside the block: where each is.
+#[derive(Default)]
+struct Found {
+    cells: Vec<Cells>,
+    at: HashMap<Place, (usize, usize)>,
+}
+
+impl Filler {
+    pub(crate) fn new(address: Address) -> Filler {
+        Filler { address, client: Mutex::new(None) }
+    }
+
+    /// The block with every value in place, without the rows that are gone.
+    pub(crate) async fn fill(
+        &self,
+        store: &dyn Store,
+        status: &Status,
+        target: &Target,
+        block: &Block,
+    ) -> Result<Block> {
+        let origins = origins(block)?;
+        let mut asked: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (&(_, column), &origin) in &origins {
+            if let Origin::Asked(row) = origin {
+                let columns = asked.entry(row).or_default();
+                if !columns.contains(&column) && target.column_of(column).is_some() {
+                    columns.push(column);
+                }
+            }
+        }
+        let mut found = Found::default();
+        self.ask_store(store, status, target, block, &asked, &mut found).await?;
+        self.ask_source(store, status, target, block, &asked, &mut found).await?;
+        Ok(rebuild(block, &origins, &found, target))
+    }
+
+    /// Text columns that the store keeps as they came; other types do not read back exactly.
+    async fn ask_store(
+        &self,
+        store: &dyn Store,
+        status: &Status,
+        target: &Target,
+        block: &Block,
+        asked: &BTreeMap<usize, Vec<usize>>,
+        found: &mut Found,
+    ) -> Result<()> {
+        let mut columns: Vec<usize> = asked.values().flatten().copied().collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns.retain(|&column| reads_back(target, column));
+        let rows: Vec<usize> = asked.keys().copied().collect();
+        if columns.is_empty() {
+            return Ok(());
+        }
+        for chunk in rows.chunks(ROWS_ASKED_MOST) {
+            // A changed key: the store has the row under the old one, which travels just before.
+            let keys: Vec<usize> = chunk.iter().map(|&row| before_key_change(block, row)).collect();
+            let ask = || ask_chunk(store, target, block, &keys, &columns);
+            for (at, values) in patiently(status, ask).await? {
+                let row = chunk[at];
+                let wanted = &asked[&row];
+                for (&column, value) in columns.iter().zip(values) {
+                    if wanted.contains(&column) {
+                        found.put((row, column), value.as_deref());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask_source(
+        &self,
+        store: &dyn Store,
+        status: &Status,
+        target: &Target,
+        block: &Block,
+        asked: &BTreeMap<usize, Vec<usize>>,
+        found: &mut Found,
+    ) -> Result<()> {
+        let mut missing: Vec<Place> = Vec::new();
+        for (&row, columns) in asked {
+            missing.extend(columns.iter().map(|&column| (row, column)));
+        }
+        missing.retain(|place| !found.at.contains_key(place));
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mut rows: Vec<usize> = missing.iter().map(|place| place.0).collect();
+        rows.dedup();
+        let mut columns: Vec<usize> = missing.iter().map(|place| place.1).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        let ask = || self.look_up(block, &rows, &columns);
+        let answer = patiently(status, ask).await?;
+        record_rejects(store, status, target, answer.rejects).await?;
+        let base = found.cells.len();
+        found.cells.extend(answer.columns);
+        for place in missing {
+            let row = rows.binary_search(&place.0).expect("collected above");
+            let column = columns.binary_search(&place.1).expect("collected above");
+            if let Some(at) = answer.at[row] {
+                found.at.insert(place, (base + column, at));
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_up(
+        &self,
+        block: &Block,
+        rows: &[usize],
+        columns: &[usize],
+    ) -> Result<source::lookup::Found> {
+        let mut kept = self.client.lock().await;
+        let client = match kept.take().filter(|client| !client.is_closed()) {
+            Some(client) => client,
+            None => source::client::connect(&self.address).await?,
+        };
+        let found = source::lookup::rows_by_key(&client, block, rows, columns).await?;
+        *kept = Some(client);
+        Ok(found)
+    }
+}
+
+impl Found {
+    fn put(&mut self, place: Place, value: Option<&[u8]>) {
+        if self.cells.is_empty() {
+            self.cells.push(Cells::new(Kind::Text));
+        }
+        let cells = &mut self.cells[0];
+        match value {
+            Some(bytes) => cells.push_text(bytes),
+            None => cells.push_null(),
+        }
+        self.at.insert(place, (0, cells.rows() - 1));
+    }
+}
+
+fn reads_back(target: &Target, column: usize) -> bool {
+    let kept = target.column_of(column).map(|column| column.clickhouse.as_str());
+    target.table.columns[column].pg.kind() == Kind::Text
+        && matches!(kept, Some("String" | "Nullable(String)"))
+}
+
+type Values = Vec<Option<Vec<u8>>>;
+
+/// The place in `keys` and the values of each row that the store has.
+async fn ask_chunk(
+    store: &dyn Store,
+    target: &Target,
+    block: &Block,
+    keys: &[usize],
+    columns: &[usize],
+) -> Result<Vec<(usize, Values)>> {
+    let key = key_tuple(target).ok_or_else(|| Error::bug("a mirror keeps its key"))?;
+    let staged = Staged::create(store, target, block, keys).await?;
+    let values: Vec<String> = columns
+        .iter()
+        .filter_map(|&column| target.column_of(column))
+        .map(|column| format!("hex(r.{})", ddl::ident(&column.name)))
+        .collect();
+    let (name, tuple) = (staged.name(), &staged.tuple);
+    let pairs = target.table.key.iter().enumerate().filter_map(|(n, &at)| {
+        let column = target.column_of(at)?;
+        Some(format!("r.{} = l.k{n}", ddl::ident(&column.name)))
+    });
+    let sql = format!(
+        "SELECT l._lsn, {} FROM (SELECT * FROM {} FINAL WHERE {key} IN (SELECT {tuple} FROM {name})) AS r \
+         INNER JOIN {name} AS l ON {}",
+        values.join(", "),
+        ddl::name(&target.rows),
+        pairs.collect::<Vec<_>>().join(" AND ")
+    );
+    let answer = store.query(&sql).await;
+    staged.drop_table(store).await;
+    let unreadable = || Error::bug("a lookup does not read back");
+    answer?.iter().map(|row| read_row(row, keys.len()).ok_or_else(unreadable)).collect()
+}
+
+fn read_row(row: &[Option<String>], most: usize) -> Option<(usize, Values)> {
+    let (at, values) = row.split_first()?;
+    let at = at.as_ref()?.parse().ok().filter(|&at: &usize| at < most)?;
+    let values: Option<Values> = values
+        .iter()
+        .map(|value| value.as_ref().map_or(Some(None), |text| unhex(text).map(Some)))
+        .collect();
+    Some((at, values?))
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let pairs = text.as_bytes().chunks(2);
+    pairs.map(|pair| Some((digit(pair[0])? << 4 | digit(*pair.get(1)?)?) as u8)).collect()
+}
+
+/// A changed key travels as a delete of the old one and the new row, of one version.
+fn before_key_change(block: &Block, row: usize) -> usize {
+    let changed = row > 0
+        && block.ops[row - 1] == Op::Delete
+        && block.versions[row - 1] == block.versions[row];
+    if changed { row - 1 } else { row }
+}
+
+/// Where each marked value comes from, by the last earlier row of the same key.
+fn origins(block: &Block) -> Result<HashMap<Place, Origin>> {
+    let key = &block.table.key;
+    if key.iter().any(|&at| matches!(block.columns[at].kind(), Kind::Array(_))) {
+        let name = &block.table.name;
+        return Err(Error::definite(format!("cannot fill unchanged values of {name}"))
+            .detail("Its key holds an array.")
+            .hint(format!("ALTER TABLE {name} REPLICA IDENTITY FULL")));
+    }
+    let mut marked: HashMap<usize, Vec<usize>> = HashMap::new();
+    for mark in &block.unchanged {
+        marked.entry(mark.row as usize).or_default().push(mark.column as usize);
+    }
+    let mut last: HashMap<Vec<u8>, Option<usize>> = HashMap::new();
+    let mut origins: HashMap<Place, Origin> = HashMap::new();
+    let mut deleted_just_now: Option<usize> = None;
+    for row in 0..block.rows() {
+        let own = key_bytes(block, row);
+        let old = before_key_change(block, row);
+        let earlier = match old == row {
+            true => last.get(&own).copied().flatten(),
+            false => deleted_just_now,
+        };
+        for &column in marked.get(&row).into_iter().flatten() {
+            let origin = match earlier {
+                Some(earlier) => *origins.get(&(earlier, column)).unwrap_or(&Origin::Row(earlier)),
+                None => Origin::Asked(row),
+            };
+            origins.insert((row, column), origin);
+        }
+        deleted_just_now = None;
+        match block.ops[row] {
+            Op::Delete => deleted_just_now = last.insert(own, None).flatten(),
+            Op::Insert | Op::Update => {
+                last.insert(own, Some(row));
+            }
+        }
+    }
+    Ok(origins)
+}
+
+fn key_bytes(block: &Block, row: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for &at in &block.table.key {
+        let cells = &block.columns[at];
+        bytes.push(u8::from(cells.is_null(row)));
+        let value = cells.value(row);
+        bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(value);
+    }
+    bytes
+}
+
+fn rebuild(
+    block: &Block,
+    origins: &HashMap<Place, Origin>,
+    found: &Found,
+    target: &Target,
+) -> Block {
+    let gone: HashSet<usize> = origins
+        .iter()
+        .filter(|&(&(_, column), origin)| match origin {
+            Origin::Row(_) => false,
+            Origin::Asked(row) => {
+                target.column_of(column).is_some() && !found.at.contains_key(&(*row, column))
+            }
+        })
+        .map(|(place, _)| place.0)
+        .collect();
+    let mut filled = Block::new(block.table.clone());
+    filled.clamped = block.clamped;
+    for row in (0..block.rows()).filter(|row| !gone.contains(row)) {
+        for (column, cells) in filled.columns.iter_mut().enumerate() {
+            let from = match origins.get(&(row, column)) {
+                Some(Origin::Row(earlier)) => (&block.columns[column], *earlier),
+                Some(Origin::Asked(asked)) => match found.at.get(&(*asked, column)) {
+                    Some(&(at, value)) => (&found.cells[at], value),
+                    // Not kept in the store.
+                    None => (&block.columns[column], row),
+                },
+                None => (&block.columns[column], row),
+            };
+            cells.extend_from(from.0, from.1, from.1 + 1);
+        }
+        filled.end_row(block.ops[row], block.versions[row]);
+    }
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{
+        Column, Lsn, PgType, ReplicaIdentity, Table, TableId, TableName, TableOptions, Unchanged,
+        Version,
+    };
+    use std::sync::Arc;
+
+    fn block(rows: &[(Op, u64, i32, Option<&str>)]) -> Block {
+        let column = |name: &str, oid, pg| Column {
+            name: name.into(),
+            attnum: 1,
+            type_oid: oid,
+            typmod: -1,
+            pg,
+            type_name: String::new(),
+            not_null: true,
+        };
+        let table = Arc::new(Table {
+            id: TableId(1),
+            name: TableName::new("public", "posts"),
+            columns: vec![column("id", 23, PgType::Int4), column("body", 25, PgType::Text)],
+            key: vec![0],
+            identity: ReplicaIdentity::Default,
+        });
+        let mut block = Block::new(table);
+        for (row, &(op, version, id, body)) in rows.iter().enumerate() {
+            block.columns[0].push_fixed(id.to_le_bytes());
+            match body {
+                Some(text) => block.columns[1].push_text(text.as_bytes()),
+                None => block.columns[1].push_default(),
+            }
+            if body.is_none() && op != Op::Delete {
+                block.unchanged.push(Unchanged { row: row as u32, column: 1 });
+            }
+            block.end_row(op, Version::of_change(Lsn(version), Lsn(version)));
+        }
+        block
+    }
+
+    #[test]
+    fn earlier_rows_of_the_block_come_first_and_chains_lead_to_the_value() {
+        let block = block(&[
+            (Op::Insert, 1, 7, Some("text")),
+            (Op::Update, 2, 7, None),
+            (Op::Update, 3, 7, None),
+            (Op::Update, 4, 8, None),
+            (Op::Update, 5, 8, None),
+        ]);
+        let origins = origins(&block).unwrap();
+        assert_eq!(origins[&(1, 1)], Origin::Row(0));
+        assert_eq!(origins[&(2, 1)], Origin::Row(0));
+        assert_eq!(origins[&(3, 1)], Origin::Asked(3));
+        assert_eq!(origins[&(4, 1)], Origin::Asked(3));
+    }
+
+    #[test]
+    fn a_changed_key_keeps_its_values() {
+        let block = block(&[
+            (Op::Insert, 1, 7, Some("text")),
+            (Op::Delete, 2, 7, None),
+            (Op::Insert, 2, 9, None),
+            (Op::Delete, 3, 5, None),
+            (Op::Insert, 3, 6, None),
+        ]);
+        let origins = origins(&block).unwrap();
+        assert_eq!(origins[&(2, 1)], Origin::Row(0));
+        assert_eq!(origins[&(4, 1)], Origin::Asked(4));
+        assert_eq!(before_key_change(&block, 4), 3);
+    }
+
+    #[test]
+    fn rows_that_are_gone_are_left_out_and_the_others_are_whole() {
+        let block = block(&[
+            (Op::Update, 1, 7, None),
+            (Op::Update, 2, 8, None),
+            (Op::Update, 3, 8, None),
+            (Op::Delete, 4, 9, None),
+        ]);
+        let target = Target::resolve(block.table.clone(), &TableOptions::default(), None).unwrap();
+        let mut found = Found::default();
+        found.put((1, 1), Some(b"there"));
+        let filled = rebuild(&block, &origins(&block).unwrap(), &found, &target);
+        assert_eq!(filled.ops, [Op::Update, Op::Update, Op::Delete]);
+        assert_eq!(filled.columns[1].value(0), b"there");
+        assert_eq!(filled.columns[1].value(1), b"there");
+        assert!(filled.unchanged.is_empty());
+    }
+
+    #[test]
+    fn hex_reads_back() {
+        assert_eq!(unhex("00FFa1"), Some(vec![0, 255, 0xA1]));
+        assert_eq!((unhex("0"), unhex("zz")), (None, None));
+    }
+}

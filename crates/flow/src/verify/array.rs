@@ -1,0 +1,85 @@
+//! Arrays: the shape where there is more than one dimension, then the elements one after another.
+
+use super::canon::{self, Chosen, Pair, Shape, Texts, text};
+use model::PgType;
+
+pub(super) fn pair(
+    element: &PgType,
+    depth: u8,
+    texts: Texts,
+    base: &str,
+    from: &str,
+    value: &str,
+) -> Option<Pair> {
+    let mut inner = base.to_owned();
+    for _ in 0..depth {
+        inner = inner.strip_prefix("Array(")?.strip_suffix(')')?.to_owned();
+    }
+    let inner = Chosen::parse(&inner);
+    let item = if inner.nullable { "assumeNotNull(e)" } else { "e" };
+    let pair = canon::pair(element, texts, &inner.base, "e", item)?;
+    let flat = if depth > 1 { format!("arrayFlatten({value})") } else { value.to_owned() };
+    let each = |item: String| match inner.nullable {
+        true => format!("arrayMap(e -> if(isNull(e), 'N', {item}), {flat})"),
+        false => format!("arrayMap(e -> {item}, {flat})"),
+    };
+    // Elements that print as they are compared need no query of their own a row.
+    let (postgres, clickhouse) = match is_printed_whole(element, &pair) {
+        true => (
+            format!("array_to_string({from}, '|', 'N')"),
+            format!("arrayStringConcat({}, '|')", each(pair.clickhouse)),
+        ),
+        false => (
+            format!("(SELECT string_agg({}, '') FROM unnest({from}) u(e))", tagged(&pair, texts)),
+            format!("arrayStringConcat({})", each(canon::delimited(&pair))),
+        ),
+    };
+    // NULL is empty in ClickHouse, by the map's rule.
+    if depth == 1 {
+        return text(format!("coalesce({postgres}, '')"), clickhouse);
+    }
+    let lengths: Vec<String> =
+        (1..=depth).map(|at| format!("array_length({from}, {at})")).collect();
+    text(
+        format!(
+            "CASE WHEN cardinality({from}) > 0 THEN concat({}, ' ', {postgres}) ELSE '' END",
+            lengths.join(", 'x', ")
+        ),
+        format!("if(empty({value}), '', concat({}, ' ', {clickhouse}))", shape(value, depth)),
+    )
+}
+
+/// `2x3`; a `?` where inner arrays differ in length, which Postgres has not.
+fn shape(value: &str, depth: u8) -> String {
+    if depth == 1 {
+        return format!("toString(length({value}))");
+    }
+    let of = format!("a{depth}");
+    let inner = shape(&of, depth - 1);
+    format!(
+        "concat(toString(length({value})), 'x', \
+         if(arrayUniq(arrayMap({of} -> {inner}, {value})) = 1, {}, '?'))",
+        shape(&format!("{value}[1]"), depth - 1)
+    )
+}
+
+fn is_printed_whole(element: &PgType, pair: &Pair) -> bool {
+    let plain = matches!(
+        element,
+        PgType::Bool | PgType::Int2 | PgType::Int4 | PgType::Int8 | PgType::Oid | PgType::Uuid
+    );
+    plain && pair.shape == Shape::Word && pair.postgres == "e"
+}
+
+fn tagged(pair: &Pair, texts: Texts) -> String {
+    let value = &pair.postgres;
+    match pair.shape {
+        Shape::Word => format!("CASE WHEN e IS NULL THEN 'N' ELSE concat({value}, '|') END"),
+        Shape::Text => {
+            format!(
+                "CASE WHEN e IS NULL THEN 'N' ELSE concat({}, ':', {value}) END",
+                texts.bytes(value)
+            )
+        }
+    }
+}

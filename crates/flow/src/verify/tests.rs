@@ -1,0 +1,140 @@
+//! Against a real Postgres and the real engine. The store is filled by the copy, so that both
+//! the comparison and what it compares are the real ones; then the store is bent, and exactly that
+//! must be found.
+
+mod differences;
+mod types;
+
+use super::*;
+use cluster::Cluster;
+use model::{Block, Mode, TableOptions, Version};
+use source::Address;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use store::{Engine, EngineOptions, Insert};
+
+/// One data directory a process: tests keep to databases of their own.
+fn engine() -> Arc<Engine> {
+    static ENGINE: LazyLock<(Arc<Engine>, tempfile::TempDir)> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let options = EngineOptions { data_dir: folder.path().to_owned(), memory_bytes: 2 << 30 };
+        (Arc::new(Engine::open(&options).unwrap()), folder)
+    });
+    ENGINE.0.clone()
+}
+
+/// A source of one database, published whole, and its copy in the store's databases `home` and
+/// `home_raw`.
+struct Pair {
+    cluster: Cluster,
+    home: String,
+    address: Address,
+    options: BTreeMap<String, TableOptions>,
+    targets: Vec<Arc<Target>>,
+}
+
+const PUBLICATION: &str = "everything";
+
+impl Pair {
+    fn start(home: &str, tables: &str) -> Pair {
+        let cluster = Cluster::start();
+        cluster.sql(tables);
+        let address = cluster.url().parse().unwrap();
+        Pair { cluster, home: home.into(), address, options: BTreeMap::new(), targets: Vec::new() }
+    }
+
+    fn with(mut self, table: &str, options: TableOptions) -> Pair {
+        self.options.insert(table.into(), options);
+        self
+    }
+
+    /// Copies every published table.
+    async fn copied(mut self) -> Pair {
+        if self.publications().await == 0 {
+            self.cluster.sql(&format!("create publication {PUBLICATION} for all tables"));
+        }
+        let snapshot = Snapshot::open(&self.address).await.unwrap();
+        let client = snapshot.client().await.unwrap();
+        let tables = source::catalog::published_tables(&client, PUBLICATION).await.unwrap();
+        for table in tables {
+            let options = self.options.get(&table.name.to_string()).cloned().unwrap_or_default();
+            let target = Target::resolve(Arc::new(table), &options, Some(&self.home)).unwrap();
+            let target = Arc::new(target);
+            for statement in store::ddl::create(&target) {
+                engine().execute(&statement).await.unwrap();
+            }
+            let version = Version::of_copy(snapshot.consistent_point);
+            fill(&client, &target, version).await;
+            self.targets.push(target);
+        }
+        self
+    }
+
+    async fn publications(&self) -> i64 {
+        let client = source::client::connect(&self.address).await.unwrap();
+        client.query_one("select count(*) from pg_publication", &[]).await.unwrap().get(0)
+    }
+
+    async fn verify(&self) -> Vec<TableVerdict> {
+        self.verify_with(VerifyOptions { tables: vec![], keys_max: 100 }).await
+    }
+
+    async fn verify_with(&self, options: VerifyOptions) -> Vec<TableVerdict> {
+        let snapshot = Snapshot::open(&self.address).await.unwrap();
+        let targets = self.targets.clone();
+        let work = async move {
+            compare(&snapshot, PUBLICATION, targets, engine(), &options).await.unwrap()
+        };
+        // As its caller does, which needs it to be `Send`.
+        tokio::spawn(work).await.unwrap()
+    }
+
+    async fn one(&self) -> TableVerdict {
+        let mut verdicts = self.verify().await;
+        assert_eq!(verdicts.len(), 1, "{verdicts:#?}");
+        verdicts.remove(0)
+    }
+}
+
+async fn fill(client: &Client, target: &Arc<Target>, version: Version) {
+    let filter =
+        source::catalog::row_filter(client, PUBLICATION, &target.table.name).await.unwrap();
+    let (sender, mut blocks) = tokio::sync::mpsc::channel::<Block>(64);
+    let copy = async move {
+        let filter = filter.as_deref();
+        copy::copy_range(client, &target.table, None, version, filter, 100_000, &sender)
+            .await
+            .unwrap();
+    };
+    let write = async {
+        let mut batch = 0;
+        while let Some(block) = blocks.recv().await {
+            assert!(block.rejects.is_empty(), "{}: {:?}", target.name, block.rejects.len());
+            batch += 1;
+            let token = (target.mode == Mode::Append).then(|| batch.to_string());
+            let insert = Insert { target: target.clone(), block: Arc::new(block), token };
+            let _ = engine().insert(insert).await.unwrap();
+        }
+    };
+    tokio::join!(copy, write);
+}
+
+async fn bend(sql: &str) {
+    engine().execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {}", error.report()));
+}
+
+/// `changed 7, missing a'b`
+fn listed(verdict: &TableVerdict) -> String {
+    let each = verdict.differences.iter().map(|d| format!("{} {}", d.kind, d.key));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn append() -> TableOptions {
+    TableOptions { mode: Mode::Append, ..TableOptions::default() }
+}
+
+#[track_caller]
+fn assert_equal(verdict: &TableVerdict) {
+    let equal = verdict.skipped.is_none() && verdict.differing_keys == 0;
+    assert!(equal && verdict.source_rows == verdict.store_rows, "{verdict:#?}");
+}

@@ -1,0 +1,213 @@
+//! Every type has one text on both sides, and a change of any column is seen.
+
+use super::*;
+use model::ColumnOptions;
+
+const TABLES: &str = r#"
+create type mood as enum ('sad', 'it''s fine', '');
+create domain amount as numeric(12,4);
+create domain note as xml;
+create domain padded as char(6);
+create table kinds (
+    id int8 primary key,
+    b bool, i2 int2, i4 int4, i8 int8, o oid, f4 float4, f8 float8,
+    n numeric(10,2), n0 numeric(20), small numeric(3,5), neg numeric(5,-2), n76 numeric(76,20),
+    nx numeric, n99 numeric(99,3), am amount,
+    t text, v varchar(20), c char(5), p padded, nm name, x xml, nt note, m mood, by bytea, u uuid,
+    ts timestamp, tz timestamptz, d date, ti time, tt timetz, iv interval, j json, jb jsonb,
+    ip inet, ci cidr, mo money, r int4range, pt point, bt bit(3),
+    ab bool[], ai int4[], a8 int8[], au uuid[], af float8[], an numeric(10,2)[], at text[],
+    av varchar(9)[], ac char(4)[], ax xml[], am2 mood[], aby bytea[], ats timestamptz[], ad date[],
+    aj jsonb[], a2 int4[][], t2 text[][], a3 int4[][][]);
+insert into kinds values
+(1, true, -32768, -2147483648, -9223372036854775808, 4294967295, 'NaN', '-Infinity',
+ -99999999.99, 12345678901234567890, 0.00999, -9999900, 1234567890.5, 0.00000000000000000000000000000000000001,
+ 99.990, -1.5, 'a''b"\ü€𝄞', 'x|y:z', 'pad', 'pa', 'name', '<?xml version="1.0"?><a>&amp;</a>', '<b/>', 'it''s fine', '\x00ff0a5c',
+ '61f0c404-5cb3-11e7-907b-a6006ad3dba0', '2026-11-24 12:00:00.5', '1969-12-31 23:59:59.999999+00', '1969-12-31',
+ '24:00:00', '12:30:00.5-03:30', '-1 year 2 mons -3 days 04:05:06.7', '{"b": 1,  "a": [1.0, null]}', '{"b": 1.50, "a": "\u00e9"}',
+ '10.0.0.1', '10.0.0.0/8', 12.34, '[1,5)', '(1.5,-2)', B'101',
+ '{t,NULL,f}', '{-1,NULL,2147483647}', '{1}', '{61f0c404-5cb3-11e7-907b-a6006ad3dba0,NULL}', '{NaN,-0,NULL,1e300}', '{1.50,NULL,-0.01}',
+ '{"",NULL,"NULL","a\"b\\c","{x,y}","ü"}', '{a}', '{ab,NULL}', '{<q/>}', '{sad,NULL,""}', '{"\\x00","\\x",NULL}',
+ '{2026-01-01 00:00:00.25+02,NULL,infinity}', '{1960-02-29,-infinity,NULL}', '{"{\"k\": 1}",null}', '{{1,2,NULL},{4,5,6}}', '{{a,""},{NULL,"x y"}}', '{{{1},{2}},{{3},{4}}}'),
+(2, false, 32767, 2147483647, 9223372036854775807, 0, '-0', '-0',
+ 0.01, 0, -0.00001, 100, -99999999999999999999999999999999999999999999999999999999.00000000000000000001, -99999999999999999999999999999999999999.5,
+ -0.001, 99999999.9999, 'plain', '', '', '', '', '<a/>', '<c>1</c>', 'sad', '\x',
+ '00000000-0000-0000-0000-000000000000', 'infinity', '-infinity', 'infinity', '00:00:00', '00:00:00+14', '0', '[]', '"x"',
+ '::1/64', '::1/128', -0.01, 'empty', '(0,0)', B'000',
+ '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}'),
+(3, null, 0, 0, 0, 1, 3.4028235e38, 5e-324,
+ 0, -1, 0, 0, 0.00000000000000000001, 100, 5, 0, '', E'tab\tline\nend\\N', 'ab', 'full66', 'x', '<d e="f"/>', '<e/>', '', '\x6d',
+ 'ffffffff-ffff-ffff-ffff-ffffffffffff', '0044-03-15 00:00:00 BC', '2300-01-01 00:00:00+00', '1899-12-31', '23:59:59.999999', '12:00:00.000001+00', '1 mon', 'null', 'null',
+ '0.0.0.0/0', '0.0.0.0/0', 0, '(,)', '(1e300,1)', B'111',
+ '{f}', '[0:1]={7,8}', '{0,-1}', '{ffffffff-ffff-ffff-ffff-ffffffffffff}', '{1.5}', '{0}', '{NULL}', '{"",""}', '{a,b}', '{<z/>,NULL}', '{NULL}', '{NULL}',
+ '{1900-01-01 00:00:00+00}', '{2299-12-31}', '{"[]"}', '{{NULL}}', '{{"NULL"}}', '{{{NULL,1}}}'),
+(4, false, 1, 1, 1, 1, 1.17549435e-38, 1.7976931348623157e308,
+ 7, 7, 0.00001, 200, 1, 1.10, 1, 1, 'u', 'v', 'w', 'x', 'y', '<y/>', '<z/>', 'sad', '\x01',
+ '11111111-1111-1111-1111-111111111111', '1900-01-01', '2299-12-31 23:59:59.999999+00', '2299-12-31', '00:00:00.1', '00:00:00-12', '-00:00:01', '1', '1.0',
+ '1.2.3.4/31', '1.2.3.4/32', 1, '[1,2)', '(1,1)', B'001',
+ '{t}', '{5}', '{6}', '{11111111-1111-1111-1111-111111111111}', '{-1.5}', '{7}', '{a,b}', '{z}', '{q}', '{<w/>}', '{sad}', '{"\\x02"}',
+ '{1999-01-01 00:00:00+00}', '{2000-01-01}', '{"1"}', '{{5},{6}}', '{{q}}', '{{{9}}}');
+insert into kinds(id) values (5), (6);
+create temp table twin as select * from kinds where id = 1;
+update twin set id = 1001;
+insert into kinds select * from twin;
+update twin set id = 1002;
+insert into kinds select * from twin;
+"#;
+
+#[tokio::test]
+async fn every_type_is_equal_and_every_change_is_seen() {
+    let pair = Pair::start("v_types", TABLES).copied().await;
+    let verdict = pair.one().await;
+    assert_equal(&verdict);
+    assert_eq!((verdict.source_rows, verdict.notes.len()), (8, 0), "{verdict:#?}");
+    let columns = &pair.targets[0].columns[1..];
+    let mut version = 0;
+    for column in columns {
+        let name = store::ddl::ident(&column.name);
+        let of_row =
+            |row: u32| format!("(SELECT {name} FROM v_types.kinds WHERE id = {row}) AS {name}");
+        version += 1;
+        // Another value in place of a value, NULL in place of a value, a value in place of NULL.
+        replace(1001, &of_row(4), version).await;
+        replace(5, &of_row(4), version).await;
+        let mut expected = "changed 5, changed 1001".to_owned();
+        // A NULL array is an empty one, and Postgres's row 1 has elements.
+        if !column.clickhouse.starts_with("Array") {
+            replace(1002, &of_row(6), version).await;
+            expected += ", changed 1002";
+        }
+        assert_eq!(listed(&pair.one().await), expected, "{name}");
+        version += 1;
+        replace(1001, &of_row(1), version).await;
+        replace(1002, &of_row(1), version).await;
+        replace(5, &of_row(6), version).await;
+    }
+    assert_equal(&pair.one().await);
+}
+
+/// Row `id` again with another value of one column.
+async fn replace(id: u32, value: &str, version: u32) {
+    bend(&format!(
+        "INSERT INTO v_types_raw.kinds SELECT * REPLACE ({value}, _version + {version} AS _version) \
+         FROM (SELECT * FROM v_types_raw.kinds FINAL WHERE id = {id})"
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn configured_types_are_compared_or_named() {
+    let tables = "
+        create table chosen (
+            id int8 primary key, a int8, u uuid, b bool, f float8, f4 float4, n numeric(10,4), nx numeric,
+            ts timestamptz, ts3 timestamptz not null, ts9 timestamptz, dt timestamp, dd timestamp, d date, dm date,
+            ti time, t text, e text, w int4, nf numeric(12,2), n2 numeric(10,4), o oid, g float4,
+            j jsonb, ar text[], gone text);
+        insert into chosen select i, i * -7, md5(i::text)::uuid, i % 2 = 0, i / 7.0, -i / 3.0, i / 16.0, i / 8.0,
+            '2026-01-01'::timestamptz + i * interval '1234567 us',
+            '1960-01-01'::timestamptz + i * interval '98765432.1 s',
+            '2026-01-01'::timestamptz + i * interval '1234567 us',
+            '2001-01-01'::timestamp + i * interval '1234567 us', '1975-01-01'::timestamp + i * interval '1.5 days',
+            '1990-01-01'::date + i, '1960-01-01'::date + i * 50, '00:00:00'::time + i * interval '1234567 us',
+            case i % 3 when 0 then null when 1 then '' else 'text' || i end, 'ab'[i % 2], i, i * 1.25, i / 16.0, i, i / 3.0,
+            jsonb_build_object('k', i), array['a', i::text], 'gone'
+        from generate_series(1, 60) i;";
+    let tables = tables.replace("'ab'[i % 2]", "substr('ab', i % 2 + 1, 1)");
+    let mut options = TableOptions::default();
+    for (name, kind) in [
+        ("a", "Nullable(String)"),
+        ("u", "LowCardinality(Nullable(String))"),
+        ("b", "Nullable(String)"),
+        ("f", "Nullable(String)"),
+        ("f4", "Nullable(Float64)"),
+        ("n", "Nullable(String)"),
+        ("nx", "Nullable(Decimal(30, 10))"),
+        ("ts", "Nullable(String)"),
+        ("ts3", "DateTime64(3, 'UTC')"),
+        ("ts9", "Nullable(DateTime64(9, 'Europe/Berlin'))"),
+        ("dt", "Nullable(DateTime('UTC'))"),
+        ("dd", "Nullable(Date)"),
+        ("d", "Nullable(String)"),
+        ("dm", "Nullable(DateTime64(3, 'UTC'))"),
+        ("ti", "Nullable(String)"),
+        ("t", "LowCardinality(Nullable(String))"),
+        ("e", "Nullable(Enum8('a' = 1, 'b' = 2))"),
+        ("w", "Nullable(Int64)"),
+        ("nf", "Nullable(Float64)"),
+        ("n2", "Nullable(Decimal(10, 2))"),
+        ("o", "Nullable(UInt64)"),
+        ("g", "Nullable(String)"),
+        ("j", "JSON"),
+        ("ar", "Array(LowCardinality(String))"),
+    ] {
+        let chosen = ColumnOptions { clickhouse_type: Some(kind.into()), ..Default::default() };
+        options.columns.insert(name.into(), chosen);
+    }
+    let gone = ColumnOptions { exclude: true, ..ColumnOptions::default() };
+    options.columns.insert("gone".into(), gone);
+    let pair = Pair::start("v_chosen", &tables).with("public.chosen", options).copied().await;
+    let verdict = pair.one().await;
+    assert_equal(&verdict);
+    assert_eq!(verdict.source_rows, 60);
+    assert_eq!(verdict.notes, ["j (JSON): not compared; its text is the engine's own"]);
+    let raw = "v_chosen_raw.chosen";
+    let mut version = 0;
+    for column in pair.targets[0].columns[1..].iter().filter(|column| column.name != "j") {
+        version += 1;
+        let name = store::ddl::ident(&column.name);
+        // A value of the column that differs from row 7's.
+        bend(&format!(
+            "INSERT INTO {raw} SELECT * REPLACE ((SELECT {name} FROM v_chosen.chosen WHERE id = 32) AS {name}, \
+             _version + {version} AS _version) FROM {raw} WHERE id = 7 ORDER BY _version LIMIT 1"
+        ))
+        .await;
+        assert_eq!(listed(&pair.one().await), "changed 7", "{name}");
+        version += 1;
+        pair.cluster.sql("update chosen set gone = 'other' where id = 7");
+        refill(&pair, version).await;
+        assert_equal(&pair.one().await);
+    }
+}
+
+/// The first copy again, with a newer version.
+async fn refill(pair: &Pair, _version: u32) {
+    bend("TRUNCATE TABLE v_chosen_raw.chosen").await;
+    let snapshot = Snapshot::open(&pair.address).await.unwrap();
+    let client = snapshot.client().await.unwrap();
+    fill(&client, &pair.targets[0], Version::of_copy(snapshot.consistent_point)).await;
+}
+
+#[tokio::test]
+async fn a_value_that_a_configured_type_cannot_hold_is_a_difference() {
+    let tables = "create table t (id int4 primary key, at timestamptz not null);
+                  insert into t values (1, '2026-01-01'), (2, '1960-01-01'), (3, '2200-01-01')";
+    let mut options = TableOptions::default();
+    let chosen = ColumnOptions { clickhouse_type: Some("DateTime".into()), ..Default::default() };
+    options.columns.insert("at".into(), chosen);
+    let pair = Pair::start("v_bent", tables).with("public.t", options).copied().await;
+    assert_eq!(listed(&pair.one().await), "changed 2, changed 3");
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_utf8_is_compared_in_utf8() {
+    let mut pair = Pair::start(
+        "v_latin",
+        "create database latin encoding 'LATIN1' locale 'C' template template0",
+    );
+    let url = pair.cluster.url().replace("/postgres", "/latin").replace("postgres:///latin", "");
+    let url = url.replace("postgres://latin", "postgres://postgres");
+    pair.address = url.parse().unwrap();
+    let client = source::client::connect(&pair.address).await.unwrap();
+    client
+        .batch_execute(
+            "create table t (k text primary key, v char(4), a text[]);
+             insert into t values ('ä', 'öö', '{ü,NULL}'), ('', null, null), ('plain', '', '{}');
+             create publication everything for all tables",
+        )
+        .await
+        .unwrap();
+    let pair = pair.copied().await;
+    assert_equal(&pair.one().await);
+    bend("INSERT INTO v_latin_raw.t (k, v, a, _version, _deleted) VALUES ('ä', 'öö', ['ü','x'], 1 + toUInt128(pow(2, 120)), 0)").await;
+    assert_eq!(listed(&pair.one().await), "changed ä");
+}

@@ -1,0 +1,71 @@
+//! What runs beside the loop and only looks: the slot's health, a heartbeat, the store's parts.
+
+use crate::status::Status;
+use model::{Lsn, Result};
+use source::{Address, slot};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use store::Store;
+use tokio_postgres::Client;
+
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+/// The slot of an idle database moves as often as this.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
+const PARTS_EVERY: Duration = Duration::from_secs(2);
+
+/// Never ends by itself. What fails is tried again at the next look; the loop reports outages.
+pub(crate) async fn source(address: Address, slot: String, status: Arc<Status>) {
+    let mut client: Option<Client> = None;
+    let mut last_beat: Option<Instant> = None;
+    loop {
+        let looked = async {
+            let connection = match client.take().filter(|client| !client.is_closed()) {
+                Some(client) => client,
+                None => source::client::connect(&address).await?,
+            };
+            look(&connection, &slot, &status, &mut last_beat).await?;
+            Ok(connection)
+        };
+        let looked: Result<Client> = looked.await;
+        match looked {
+            Ok(connection) => client = Some(connection),
+            Err(error) => tracing::debug!(error = %error.report(), "could not look at the slot"),
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn look(
+    client: &Client,
+    slot: &str,
+    status: &Status,
+    last_beat: &mut Option<Instant>,
+) -> Result<()> {
+    if last_beat.is_none_or(|at| at.elapsed() >= HEARTBEAT_EVERY) {
+        *last_beat = Some(Instant::now());
+        // A standby takes none, and needs none: its primary's log comes by anyway.
+        if let Err(error) = slot::heartbeat(client).await {
+            tracing::debug!(error = %error.report(), "no heartbeat");
+        }
+    }
+    if let Some(info) = slot::slot_info(client, slot).await? {
+        let end = Lsn(info.confirmed_flush.unwrap_or(Lsn::ZERO).0 + info.lag_bytes);
+        status.set_slot_health(end, info.wal_status);
+    }
+    Ok(())
+}
+
+/// The most active parts that any partition of the users' tables has.
+pub(crate) async fn parts(store: Arc<dyn Store>, most: Arc<AtomicU64>) {
+    let sql = "SELECT max(parts) FROM (SELECT count() AS parts FROM system.parts \
+               WHERE active AND database NOT IN ('system', 'millrace') \
+               GROUP BY database, table, partition_id)";
+    loop {
+        tokio::time::sleep(PARTS_EVERY).await;
+        if let Ok(rows) = store.query(sql).await {
+            let field = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());
+            most.store(field.and_then(|text| text.parse().ok()).unwrap_or(0), Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! From configuration to a running mill, and to its orderly end.
+//!
+//! ```text
+//! ports ─▶ engine ─▶ door and ops ─▶ pipeline ─▶ note        the order of starting
+//! pipeline drains ─▶ door and ops close ─▶ engine closes     the order of stopping
+//! ```
+//!
+//! Ports first: a port in use must not cost the time to open an engine. The door before the
+//! pipeline: whatever is in the store can be queried while the source is still being reached.
+
+use crate::config::Config;
+use crate::running::{Note, Running};
+use model::{Error, Result};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Engine;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Requests that still run get this long after the pipeline has drained.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The ports, taken.
+pub(crate) struct Ports {
+    clickhouse: TcpListener,
+    ui: TcpListener,
+}
+
+impl Ports {
+    pub(crate) async fn bind(config: &Config) -> Result<Ports> {
+        Ok(Ports {
+            clickhouse: bind("serve.clickhouse", config.serve.clickhouse).await?,
+            ui: bind("serve.ui", config.serve.ui).await?,
+        })
+    }
+}
+
+async fn bind(key: &str, place: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(place).await.map_err(|error| {
+        let key = format!("[serve] {}", key.trim_start_matches("serve."));
+        match error.kind() {
+            std::io::ErrorKind::AddrInUse => Error::definite(format!(
+                "cannot listen on {place}: port {} is in use",
+                place.port()
+            ))
+            .hint(format!(
+                "find who has it: ss -ltnp 'sport = :{}'; or set another port: {key} = \"{}:0\"",
+                place.port(),
+                place.ip()
+            )),
+            _ => Error::definite(format!("cannot listen on {place}"))
+                .hint(format!("set another address: {key}"))
+                .source(error),
+        }
+    })
+}
+
+/// Everything that runs.
+pub(crate) struct Mill {
+    pipeline: flow::Pipeline,
+    places: Running,
+    close: watch::Sender<bool>,
+    servers: Vec<JoinHandle<Result<()>>>,
+    engine: Engine,
+    note: Note,
+}
+
+impl Mill {
+    pub(crate) async fn start(config: &Config, ports: Ports) -> Result<Mill> {
+        // Before the engine is opened: a missing variable is told at once.
+        let options = config.pipeline()?;
+        let engine = open_engine(config).await?;
+        let local = |listener: &TcpListener| {
+            listener.local_addr().map_err(|error| Error::bug("cannot name a port").source(error))
+        };
+        let places = Running {
+            pid: std::process::id(),
+            clickhouse: local(&ports.clickhouse)?,
+            ui: local(&ports.ui)?,
+        };
+        let (close, closed) = watch::channel(false);
+        let door =
+            serve::clickhouse::serve(ports.clickhouse, engine.clone(), until(closed.clone()));
+        let door = tokio::spawn(door);
+        let pipeline = flow::Pipeline::start(options, Arc::new(engine.clone()));
+        let ops =
+            serve::ops::Ops { handle: pipeline.handle(), engine: engine.clone(), version: VERSION };
+        let ops = tokio::spawn(serve::ops::serve(ports.ui, ops, until(closed)));
+        let note = places.leave_note(engine.data_dir())?;
+        Ok(Mill { pipeline, places, close, servers: vec![door, ops], engine, note })
+    }
+
+    pub(crate) fn places(&self) -> &Running {
+        &self.places
+    }
+
+    pub(crate) fn handle(&self) -> flow::Handle {
+        self.pipeline.handle()
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Waits for `stop`, or for the pipeline to end by itself; then ends everything in order.
+    pub(crate) async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<()> {
+        let ended = tokio::select! {
+            biased;
+            () = stop => None,
+            error = self.pipeline.ended() => Some(error),
+        };
+        let drained = self.end().await;
+        match ended {
+            Some(error) => Err(error),
+            None => drained,
+        }
+    }
+
+    /// Drains, then closes.
+    pub(crate) async fn end(self) -> Result<()> {
+        let drained = self.pipeline.shutdown().await;
+        drop(self.note);
+        self.close.send_replace(true);
+        for mut server in self.servers {
+            match tokio::time::timeout(CLOSE_TIMEOUT, &mut server).await {
+                Ok(Ok(Err(error))) => {
+                    tracing::warn!(error = %error.report(), "a server ended badly")
+                }
+                Ok(_) => {}
+                // A request that never ends must not keep us.
+                Err(_) => server.abort(),
+            }
+        }
+        drop(self.engine);
+        drained
+    }
+}
+
+pub(crate) async fn open_engine(config: &Config) -> Result<Engine> {
+    let options = config.engine();
+    let opened = tokio::task::spawn_blocking(move || Engine::open(&options)).await;
+    opened.map_err(|error| Error::bug("the engine could not be opened").source(error))?
+}
+
+async fn until(mut closed: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is an end too.
+    let _ = closed.wait_for(|closed| *closed).await;
+}
+
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::definite("cannot start the runtime").source(error))
+}
+
+/// Completes at the first SIGINT or SIGTERM; the second ends the process at once.
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| {
+        signal(kind).map_err(|error| Error::definite("cannot listen for signals").source(error))
+    };
+    let (mut interrupt, mut terminate) =
+        (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let (first, heard) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let mut first = Some(first);
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            match first.take() {
+                Some(first) => drop(first.send(())),
+                None => std::process::exit(130),
+            }
+        }
+    });
+    Ok(async move { drop(heard.await) })
+}

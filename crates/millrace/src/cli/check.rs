@@ -1,0 +1,152 @@
+//! `millrace check`: every finding at once, each with its cure.
+
+use super::Answer;
+use crate::assemble::runtime;
+use crate::config::Config;
+use crate::talk::{self, Paint};
+use model::{Error, Result, Table, TableOptions};
+use source::preflight::{self, Finding, Level, Preflight, Wanted};
+use std::sync::Arc;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
+    let address = config.address()?;
+    let preflight = runtime()?.block_on(look(config, &address))?;
+    let text = match args.json {
+        true => json(&preflight)?,
+        false => render(&preflight, &address.place()),
+    };
+    talk::print(&text)?;
+    let failed = preflight.findings.iter().any(|finding| finding.level == Level::Error);
+    Ok(if failed { Answer::No } else { Answer::Yes })
+}
+
+/// The source's findings, and those of where its tables would go.
+pub(super) async fn look(config: &Config, address: &source::Address) -> Result<Preflight> {
+    let wanted = Wanted {
+        publication: &config.source.publication,
+        slot: &config.source.slot,
+        tables: &config.tables,
+    };
+    let mut preflight = preflight::run(address, wanted).await?;
+    let targets = targets(config, &preflight);
+    preflight.findings.extend(targets);
+    preflight.findings.sort_by_key(|finding| finding.level);
+    Ok(preflight)
+}
+
+fn targets(config: &Config, preflight: &Preflight) -> Vec<Finding> {
+    let keyless = |table: &Table| {
+        let words = table.name.to_string();
+        preflight.findings.iter().any(|f| f.code == "no_key" && f.what.starts_with(&words))
+    };
+    let mut findings = Vec::new();
+    let mut places: Vec<(String, String)> = Vec::new();
+    for table in preflight.tables.iter().filter(|table| !keyless(table)) {
+        let name = table.name.to_string();
+        let options = config.tables.get(&name).cloned().unwrap_or_default();
+        match resolve(table, &options, config) {
+            Err(error) => findings.push(from_error("target", &error)),
+            Ok(place) => {
+                if let Some((other, _)) = places.iter().find(|(_, taken)| *taken == place) {
+                    findings.push(
+                        Finding::new(
+                            Level::Error,
+                            "target",
+                            format!("{other} and {name} both go to {place}"),
+                        )
+                        .why("Their rows would replace one another.")
+                        .cure(format!("give one of them a target: [tables.\"{name}\"]")),
+                    );
+                }
+                places.push((name, place));
+            }
+        }
+    }
+    findings
+}
+
+fn resolve(table: &Table, options: &TableOptions, config: &Config) -> Result<String> {
+    let pattern = config.store.database.as_deref();
+    let target = store::Target::resolve(Arc::new(table.clone()), options, pattern)?;
+    Ok(target.name.to_string())
+}
+
+fn from_error(code: &'static str, error: &Error) -> Finding {
+    let report = error.report();
+    let detail = report.lines().find_map(|line| line.strip_prefix("detail: ")).unwrap_or("");
+    let finding = Finding::new(Level::Error, code, error.what()).why(detail);
+    match error.hint_text() {
+        Some(hint) => finding.cure(hint),
+        None => finding,
+    }
+}
+
+pub(super) fn render(preflight: &Preflight, place: &str) -> String {
+    let mut text = String::new();
+    for finding in &preflight.findings {
+        text += &one(finding);
+    }
+    let count =
+        |level: Level| preflight.findings.iter().filter(|finding| finding.level == level).count();
+    let (errors, warnings) = (count(Level::Error), count(Level::Warning));
+    let about = match preflight.server_version.as_str() {
+        "" => place.to_owned(),
+        version => {
+            format!("Postgres {version} at {place}, {} tables published", preflight.tables.len())
+        }
+    };
+    let verdict = match errors {
+        0 => talk::data("ready", Paint::Green),
+        _ => talk::data("not ready", Paint::Red),
+    };
+    text + &format!("{verdict}: {about}; {errors} errors, {warnings} warnings\n")
+}
+
+fn one(finding: &Finding) -> String {
+    let paint = match finding.level {
+        Level::Error => Paint::Red,
+        Level::Warning => Paint::Yellow,
+        Level::Note => Paint::Dim,
+    };
+    let label = talk::data(format!("{}:", finding.level.name()), paint);
+    let mut text = format!("{label} {}\n", finding.what);
+    if !finding.why.is_empty() {
+        text += &format!("  {}\n", finding.why);
+    }
+    if let Some(cure) = &finding.cure {
+        text += &format!("  {} {cure}\n", talk::data("cure:", Paint::Bold));
+    }
+    text + "\n"
+}
+
+fn json(preflight: &Preflight) -> Result<String> {
+    let findings: Vec<_> = preflight
+        .findings
+        .iter()
+        .map(|finding| {
+            serde_json::json!({
+                "level": finding.level.name(),
+                "code": finding.code,
+                "what": finding.what,
+                "why": finding.why,
+                "cure": finding.cure,
+            })
+        })
+        .collect();
+    let tables: Vec<String> = preflight.tables.iter().map(|table| table.name.to_string()).collect();
+    let whole = serde_json::json!({
+        "ready": preflight.findings.iter().all(|finding| finding.level != Level::Error),
+        "server_version": preflight.server_version,
+        "findings": findings,
+        "tables": tables,
+    });
+    let text = serde_json::to_string_pretty(&whole);
+    text.map(|text| text + "\n").map_err(|error| Error::bug("cannot write JSON").source(error))
+}

@@ -1,0 +1,49 @@
+//! `millrace config check`: reads the file without connecting anywhere.
+
+use super::Answer;
+use crate::config::Config;
+use crate::talk;
+use clap::Subcommand;
+use model::Result;
+use std::path::Path;
+
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Read the configuration without connecting anywhere
+    Check,
+}
+
+pub(crate) fn run(verb: Verb, path: &Path) -> Result<Answer> {
+    match verb {
+        Verb::Check => check(path),
+    }
+}
+
+/// A file that is missing could not be checked; one that is wrong was, and the answer is no.
+fn check(path: &Path) -> Result<Answer> {
+    let exists = path.is_file();
+    let config = match Config::load(path) {
+        Ok(config) => config,
+        Err(error) if exists => {
+            talk::error(&error);
+            return Ok(Answer::No);
+        }
+        Err(error) => return Err(error),
+    };
+    for warning in &config.warnings {
+        talk::warning(warning);
+    }
+    // The variable may be set where `up` runs.
+    match config.source_url() {
+        Ok(_) => {
+            if let Err(error) = config.address() {
+                talk::error(&error);
+                return Ok(Answer::No);
+            }
+        }
+        Err(error) => talk::warning(&error.report()),
+    }
+    let tables = config.tables.len();
+    talk::print(&format!("{} is right: {tables} tables configured\n", path.display()))?;
+    Ok(Answer::Yes)
+}

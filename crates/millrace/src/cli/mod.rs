@@ -1,0 +1,85 @@
+//! A file a verb: what was typed, and what is answered.
+
+mod check;
+mod config;
+mod demo;
+mod init;
+mod propose;
+mod sql;
+mod status;
+mod up;
+mod verify;
+
+use crate::config::{Config, DEFAULT_FILE};
+use crate::talk;
+use clap::{Parser, Subcommand};
+use model::Result;
+use std::path::PathBuf;
+
+/// What a verb found; an error means that it could not run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Answer {
+    Yes,
+    No,
+}
+
+/// Real-time product analytics for apps that run on Postgres.
+///
+/// Streams every committed change of a Postgres database into an embedded ClickHouse, where it can be
+/// queried within a second.
+#[derive(Parser)]
+#[command(name = "millrace", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done, 1 the answer is no, 2 could not run.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+
+    /// The project's configuration
+    #[arg(long, short, global = true, value_name = "FILE", default_value = DEFAULT_FILE)]
+    config: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Look at a database and write a project for it
+    Init(init::Args),
+    /// Find everything that would go wrong, with the statement that cures it
+    Check(check::Args),
+    /// Run the pipeline and serve what it keeps
+    Up(up::Args),
+    /// Show what the running pipeline does
+    Status(status::Args),
+    /// Query the store
+    Sql(sql::Args),
+    /// Compare the store with the source, row by row
+    Verify(verify::Args),
+    /// Run a throwaway Postgres with a lively shop, and the pipeline on it
+    Demo(demo::Args),
+    /// Work with the configuration
+    #[command(subcommand)]
+    Config(config::Verb),
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> Result<Answer> {
+        let path = &self.config;
+        match self.verb {
+            Verb::Init(args) => init::run(args),
+            Verb::Check(args) => check::run(args, &load(path)?),
+            Verb::Up(args) => up::run(args, &load(path)?),
+            Verb::Status(args) => status::run(args, &load(path)?),
+            Verb::Sql(args) => sql::run(args, &load(path)?),
+            Verb::Verify(args) => verify::run(args, &load(path)?),
+            Verb::Demo(args) => demo::run(args),
+            Verb::Config(verb) => config::run(verb, path),
+        }
+    }
+}
+
+fn load(path: &std::path::Path) -> Result<Config> {
+    let config = Config::load(path)?;
+    for warning in &config.warnings {
+        talk::warning(warning);
+    }
+    Ok(config)
+}

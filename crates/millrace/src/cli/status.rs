@@ -1,0 +1,215 @@
+//! `millrace status`: what the running pipeline measures of itself.
+
+use super::Answer;
+use crate::config::Config;
+use crate::running::Running;
+use crate::talk::{self, Paint};
+use model::{Error, Result};
+use serde::Deserialize;
+use std::time::Duration;
+
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Print again every second until interrupted
+    #[arg(long)]
+    watch: bool,
+}
+
+#[derive(Deserialize)]
+struct Report {
+    tables: Vec<Table>,
+    source: Source,
+    freshness_ms: Freshness,
+}
+
+#[derive(Deserialize)]
+struct Table {
+    name: String,
+    mode: String,
+    target: String,
+    state: String,
+    rows: Option<u64>,
+    copied_ratio: f64,
+    #[serde(default)]
+    rows_per_second: f64,
+    #[serde(default)]
+    rejected_rows: u64,
+    #[serde(default)]
+    clamped_values: u64,
+    last_error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Source {
+    slot: String,
+    connected: bool,
+    waiting_for: Option<String>,
+    received_lsn: String,
+    confirmed_lsn: String,
+    lag_bytes: u64,
+    lag_seconds: f64,
+    wal_status: Option<String>,
+    last_error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Freshness {
+    p50: Option<u32>,
+    p99: Option<u32>,
+}
+
+pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
+    loop {
+        let running = Running::need(&config.store.data_dir)?;
+        let body = running.get("/api/status")?;
+        let text = match args.json {
+            true => one_line(&body)?,
+            false => render(&read(&body)?),
+        };
+        let clear = args.watch && !args.json && talk::stdout_is_terminal();
+        talk::print(&if clear { format!("\x1b[H\x1b[2J{text}") } else { text })?;
+        if !args.watch {
+            return Ok(Answer::Yes);
+        }
+        std::thread::sleep(WATCH_INTERVAL);
+    }
+}
+
+fn read(body: &str) -> Result<Report> {
+    serde_json::from_str(body).map_err(|error| {
+        Error::definite("cannot read the status of the running pipeline")
+            .hint("it may be of another version: restart `millrace up`")
+            .source(error)
+    })
+}
+
+/// Line by line, so that `--watch` can be read by a program too.
+fn one_line(body: &str) -> Result<String> {
+    let value: serde_json::Value = serde_json::from_str(body)
+        .map_err(|error| Error::bug("the status is no JSON").source(error))?;
+    Ok(format!("{value}\n"))
+}
+
+fn render(report: &Report) -> String {
+    let mut text = table(&report.tables);
+    for table in &report.tables {
+        if let Some(error) = &table.last_error {
+            let label = talk::data(format!("{}:", table.name), Paint::Red);
+            text += &format!("\n{label} {}\n", error.replace('\n', "\n  "));
+        }
+        if table.rejected_rows > 0 || table.clamped_values > 0 {
+            text += &format!(
+                "\n{}: {} rows in quarantine, {} values clamped\n",
+                table.name,
+                talk::grouped(table.rejected_rows),
+                talk::grouped(table.clamped_values)
+            );
+        }
+    }
+    text + "\n" + &source(&report.source) + &freshness(&report.freshness_ms)
+}
+
+fn table(tables: &[Table]) -> String {
+    let head = ["TABLE", "MODE", "TARGET", "STATE", "ROWS", "COPIED", "ROWS/S"];
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(tables.iter().map(|table| {
+        [
+            table.name.clone(),
+            table.mode.clone(),
+            table.target.clone(),
+            table.state.clone(),
+            table.rows.map_or("-".into(), talk::grouped),
+            format!("{:.0} %", table.copied_ratio * 100.0),
+            format!("{:.0}", table.rows_per_second),
+        ]
+    }));
+    let widths: Vec<usize> =
+        (0..head.len()).map(|at| rows.iter().map(|row| row[at].len()).max().unwrap_or(0)).collect();
+    let mut text = String::new();
+    for (at, row) in rows.iter().enumerate() {
+        let mut cells: Vec<String> = Vec::new();
+        for (column, cell) in row.iter().enumerate() {
+            let width = widths[column];
+            // Words to the left, numbers to the right.
+            cells.push(if column < 4 {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
+            });
+        }
+        let line = cells.join("  ");
+        text += &match at {
+            0 => talk::data(line.trim_end(), Paint::Bold),
+            _ => line.trim_end().to_owned(),
+        };
+        text.push('\n');
+    }
+    text
+}
+
+fn source(source: &Source) -> String {
+    let state = match (source.connected, &source.waiting_for) {
+        (true, None) => talk::data("connected", Paint::Green),
+        (true, Some(what)) => format!("connected, waits for {what}"),
+        (false, _) => talk::data("not connected", Paint::Red),
+    };
+    let wal = source.wal_status.as_deref().unwrap_or("unknown");
+    let mut text = format!(
+        "source     {state}; slot {} ({wal}), received {}, confirmed {}\n\
+         lag        {}, {:.1} s\n",
+        source.slot,
+        source.received_lsn,
+        source.confirmed_lsn,
+        talk::bytes(source.lag_bytes),
+        source.lag_seconds
+    );
+    if let Some(error) = &source.last_error {
+        text += &format!("{} {}\n", talk::data("error:", Paint::Red), error.replace('\n', "\n  "));
+    }
+    text
+}
+
+fn freshness(freshness: &Freshness) -> String {
+    match (freshness.p50, freshness.p99) {
+        (Some(p50), Some(p99)) => format!("freshness  p50 {p50} ms, p99 {p99} ms\n"),
+        _ => "freshness  not measured yet\n".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_readable_without_colour() {
+        let body = r#"{"tables":[
+            {"name":"public.events","mode":"append","target":"analytics.events","state":"streaming",
+             "rows":2012345,"copied_ratio":1.0,"rows_per_second":312.4,"rejected_rows":2,"last_error":null},
+            {"name":"public.notes","mode":"mirror","target":"public.notes","state":"failed","rows":null,
+             "copied_ratio":0.25,"last_error":"cannot mirror public.notes\nhint: ALTER TABLE"}],
+            "source":{"slot":"millrace","connected":true,"waiting_for":null,"received_lsn":"0/2","applied_lsn":"0/2",
+             "confirmed_lsn":"0/1","lag_bytes":2048,"lag_seconds":0.25,"wal_status":"reserved","last_error":null},
+            "freshness_ms":{"p50":48,"p99":110}}"#;
+        let expected = "\
+TABLE          MODE    TARGET            STATE           ROWS  COPIED  ROWS/S
+public.events  append  analytics.events  streaming  2,012,345   100 %     312
+public.notes   mirror  public.notes      failed             -    25 %       0
+
+public.events: 2 rows in quarantine, 0 values clamped
+
+public.notes: cannot mirror public.notes
+  hint: ALTER TABLE
+
+source     connected; slot millrace (reserved), received 0/2, confirmed 0/1
+lag        2.0 KiB, 0.2 s
+freshness  p50 48 ms, p99 110 ms
+";
+        assert_eq!(render(&read(body).unwrap()), expected);
+    }
+}

@@ -1,0 +1,166 @@
+//! `millrace verify`: does the store hold what the source holds? Asks the running pipeline, or runs one
+//! for as long as it takes.
+
+use super::Answer;
+use crate::assemble::{Mill, Ports, runtime, stop_signal};
+use crate::config::Config;
+use crate::running::Running;
+use crate::talk::{self, Paint};
+use flow::verify::{TableVerdict, Verdict, VerifyOptions};
+use model::{Error, Result};
+use std::time::Duration;
+
+const DEFAULT_KEYS: usize = 20;
+/// How often a pipeline of our own is asked whether it has caught up.
+const READY_INTERVAL: Duration = Duration::from_millis(100);
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Tables to compare, as schema.table; none: all
+    tables: Vec<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    /// The most differing keys to list of each table
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_KEYS)]
+    keys: usize,
+}
+
+pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
+    let options = VerifyOptions { tables: args.tables, keys_max: args.keys };
+    let verdict = match Running::find(&config.store.data_dir) {
+        Some(running) => ask(&running, &options)?,
+        None => alone(config, options)?,
+    };
+    let text = match args.json {
+        true => serde_json::to_string_pretty(&verdict).map(|text| text + "\n").map_err(json)?,
+        false => render(&verdict),
+    };
+    talk::print(&text)?;
+    Ok(if verdict.is_equal() { Answer::Yes } else { Answer::No })
+}
+
+fn json(error: serde_json::Error) -> Error {
+    Error::bug("cannot write or read the verdict as JSON").source(error)
+}
+
+fn ask(running: &Running, options: &VerifyOptions) -> Result<Verdict> {
+    let body = serde_json::to_string(options).map_err(json)?;
+    serde_json::from_str(&running.post("/api/verify", &body)?).map_err(json)
+}
+
+/// A pipeline of our own: it catches up, compares, and stops.
+fn alone(config: &Config, options: VerifyOptions) -> Result<Verdict> {
+    talk::start_logs(tracing::Level::WARN)?;
+    talk::say("no `millrace up` runs here: starting the pipeline for this comparison");
+    runtime()?.block_on(async {
+        let stop = stop_signal()?;
+        let mill = Mill::start(config, Ports::bind(config).await?).await?;
+        let handle = mill.handle();
+        let mut verdict = None;
+        let compared = async {
+            while !handle.is_ready() {
+                tokio::time::sleep(READY_INTERVAL).await;
+            }
+            verdict = Some(handle.verify(options).await);
+        };
+        let finished = async {
+            tokio::select! {
+                () = compared => {}
+                () = stop => {}
+            }
+        };
+        mill.run_until(finished).await?;
+        verdict.unwrap_or_else(|| Err(Error::definite("cannot answer: interrupted")))
+    })
+}
+
+fn render(verdict: &Verdict) -> String {
+    let mut text = String::new();
+    for table in &verdict.tables {
+        text += &one(table);
+    }
+    let equal = verdict.tables.iter().filter(|table| is_equal(table)).count();
+    let summary = match verdict.is_equal() {
+        true => talk::data("equal", Paint::Green),
+        false => talk::data("not equal", Paint::Red),
+    };
+    let position = &verdict.position;
+    text + &format!("{summary}: {equal} of {} tables at {position}\n", verdict.tables.len())
+}
+
+fn is_equal(table: &TableVerdict) -> bool {
+    table.skipped.is_none() && table.differing_keys == 0
+}
+
+fn one(table: &TableVerdict) -> String {
+    let rows = match table.source_rows == table.store_rows {
+        true => format!("{} rows", talk::grouped(table.source_rows)),
+        false => format!(
+            "{} rows at the source, {} in the store",
+            talk::grouped(table.source_rows),
+            talk::grouped(table.store_rows)
+        ),
+    };
+    let (name, mode) = (&table.name, &table.mode);
+    let mut text = match &table.skipped {
+        Some(why) => {
+            let why = why.replace('\n', "\n  ");
+            format!("{}  {name} ({mode}): {why}\n", talk::data("not compared", Paint::Yellow))
+        }
+        None if table.differing_keys == 0 => {
+            format!("{}  {name} ({mode}): {rows}\n", talk::data("equal", Paint::Green))
+        }
+        None => format!(
+            "{}  {name} ({mode}): {rows}, {} keys differ\n",
+            talk::data("differs", Paint::Red),
+            talk::grouped(table.differing_keys)
+        ),
+    };
+    for difference in &table.differences {
+        text += &format!("  {:<9}  {}\n", difference.kind, difference.key);
+    }
+    let shown = table.differences.len() as u64;
+    if table.differing_keys > shown && shown > 0 {
+        text += &format!("  and {} more\n", talk::grouped(table.differing_keys - shown));
+    }
+    for note in &table.notes {
+        text += &format!("  note: {note}\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flow::verify::Difference;
+
+    #[test]
+    fn differences_are_listed_and_counted() {
+        let table = |differing_keys, skipped| TableVerdict {
+            name: "public.orders".into(),
+            mode: "mirror".into(),
+            source_rows: 1200,
+            store_rows: 1200 - differing_keys,
+            differing_keys,
+            differences: match differing_keys {
+                0 => vec![],
+                _ => vec![Difference { kind: "missing".into(), key: "17".into() }],
+            },
+            notes: vec![],
+            skipped,
+        };
+        let tables = vec![table(0, None), table(3, None), table(0, Some("it is copying".into()))];
+        let verdict = Verdict { position: "0/16".into(), tables };
+        assert_eq!(
+            render(&verdict),
+            "equal  public.orders (mirror): 1,200 rows\n\
+             differs  public.orders (mirror): 1,200 rows at the source, 1,197 in the store, 3 keys differ\n  \
+             missing    17\n  and 2 more\n\
+             not compared  public.orders (mirror): it is copying\n\
+             not equal: 1 of 3 tables at 0/16\n"
+        );
+    }
+}

@@ -1,0 +1,299 @@
+//! Every key that may be written: what checks a file and what the reference is made from.
+
+use super::*;
+use model::{Error, Result};
+use toml::{Table, Value};
+
+/// What a key holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Text,
+    Texts,
+    Number,
+    Flag,
+    /// A section.
+    Section,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Text => "a text",
+            Kind::Texts => "a list of texts",
+            Kind::Number => "a whole number",
+            Kind::Flag => "true or false",
+            Kind::Section => "a section",
+        }
+    }
+
+    fn fits(self, value: &Value) -> bool {
+        match self {
+            Kind::Text => value.is_str(),
+            Kind::Texts => {
+                value.as_array().is_some_and(|list| list.iter().all(|item| item.is_str()))
+            }
+            Kind::Number => value.as_integer().is_some_and(|number| number >= 0),
+            Kind::Flag => value.is_bool(),
+            Kind::Section => value.is_table(),
+        }
+    }
+}
+
+/// One key. `*` in a path is a name of the user's.
+pub(crate) struct Key {
+    pub(crate) path: &'static str,
+    pub(crate) kind: Kind,
+    #[cfg_attr(not(test), expect(dead_code))]
+    pub(crate) default: &'static str,
+    #[cfg_attr(not(test), expect(dead_code))]
+    pub(crate) doc: &'static str,
+}
+
+const fn key(path: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+    Key { path, kind, default, doc }
+}
+
+pub(crate) const KEYS: &[Key] = &[
+    key("source", Kind::Section, "", "The Postgres that is read."),
+    key(
+        "source.url",
+        Kind::Text,
+        "required",
+        "`postgres://user@host:5432/database?sslmode=verify-full`. `sslmode`: `disable`, `prefer` (the default), \
+         `require`, `verify-ca`, `verify-full`; `sslrootcert=/path/ca.pem` for a private CA. A password in plain \
+         text draws a warning.",
+    ),
+    key(
+        "source.publication",
+        Kind::Text,
+        DEFAULT_PUBLICATION,
+        "Which tables are read. Created where the role may, otherwise the statement is printed.",
+    ),
+    key(
+        "source.slot",
+        Kind::Text,
+        DEFAULT_SLOT,
+        "The server's bookmark in its log. One for each pipeline; created when missing.",
+    ),
+    key("store", Kind::Section, "", "Where rows are kept. Absent: the embedded ClickHouse."),
+    key(
+        "store.data_dir",
+        Kind::Text,
+        DEFAULT_DATA_DIR,
+        "The embedded engine's directory, relative to this file. One process at a time.",
+    ),
+    key(
+        "store.database",
+        Kind::Text,
+        "{schema}",
+        "The database of a table without `target`. `{schema}` stands for its schema in Postgres: `shop_{schema}`.",
+    ),
+    key("store.url", Kind::Text, "", "A remote ClickHouse. Comes later; refused now."),
+    key("store.cluster", Kind::Text, "", "A remote cluster's name. Comes later; refused now."),
+    key(
+        "tables",
+        Kind::Section,
+        "",
+        "Every published table is a mirror under its own name unless a section here says otherwise.",
+    ),
+    key(
+        "tables.*",
+        Kind::Section,
+        "",
+        "One table, by its quoted name: `[tables.\"public.events\"]`.",
+    ),
+    key(
+        "tables.*.mode",
+        Kind::Text,
+        "mirror",
+        "`mirror`: the current row of each key (entities). `append`: every row once, never changed (facts).",
+    ),
+    key("tables.*.target", Kind::Text, "", "Its place in ClickHouse: `database.table`."),
+    key(
+        "tables.*.order_by",
+        Kind::Texts,
+        "the key",
+        "Append only: the sorting key. Columns by their name in ClickHouse, or expressions.",
+    ),
+    key(
+        "tables.*.partition_by",
+        Kind::Text,
+        "",
+        "A ClickHouse expression: `toYYYYMM(occurred_at)`.",
+    ),
+    key("tables.*.ttl", Kind::Text, "", "A ClickHouse TTL: `occurred_at + INTERVAL 2 YEAR`."),
+    key(
+        "tables.*.extra_columns",
+        Kind::Section,
+        "",
+        "Columns that ClickHouse fills itself: name and `TYPE DEFAULT expression`.",
+    ),
+    key("tables.*.extra_columns.*", Kind::Text, "", "`ingest_ts = \"DateTime DEFAULT now()\"`."),
+    key(
+        "tables.*.columns",
+        Kind::Section,
+        "",
+        "Columns that travel differently, by their name in Postgres.",
+    ),
+    key(
+        "tables.*.columns.*",
+        Kind::Section,
+        "",
+        "`properties = { name = \"properties_json\", type = \"JSON\" }`.",
+    ),
+    key("tables.*.columns.*.name", Kind::Text, "its name in Postgres", "Its name in ClickHouse."),
+    key(
+        "tables.*.columns.*.type",
+        Kind::Text,
+        "see docs/types.md",
+        "Its type in ClickHouse; the engine converts.",
+    ),
+    key(
+        "tables.*.columns.*.exclude",
+        Kind::Flag,
+        "false",
+        "Leave it out. Not possible for a mirror's key.",
+    ),
+    key(
+        "serve",
+        Kind::Section,
+        "",
+        "Who may ask. Only loopback addresses until there are users; port 0 takes a free one.",
+    ),
+    key(
+        "serve.clickhouse",
+        Kind::Text,
+        DEFAULT_CLICKHOUSE,
+        "ClickHouse's HTTP protocol: for curl, dbt, Grafana, clickhouse-connect.",
+    ),
+    key(
+        "serve.ui",
+        Kind::Text,
+        DEFAULT_UI,
+        "`/healthz`, `/readyz`, `/metrics` and the status API.",
+    ),
+    key("limits", Kind::Section, "", "How much memory may be used."),
+    key(
+        "limits.stream_memory_mib",
+        Kind::Number,
+        "256",
+        "Rows on their way from Postgres to the store, in MiB. A larger transaction is written in pieces.",
+    ),
+    key(
+        "limits.engine_memory_mib",
+        Kind::Number,
+        "half of the machine's, at least 1024",
+        "What the embedded engine may take, in MiB.",
+    ),
+];
+
+/// Whether every key is known and holds what it should. The first that does not is the error.
+pub(super) fn check(table: &Table) -> Result<()> {
+    check_section(table, "", "")
+}
+
+/// `pattern` is the section's path with `*` for names, `shown` the one that the user wrote.
+fn check_section(table: &Table, pattern: &str, shown: &str) -> Result<()> {
+    for (name, value) in table {
+        let shown = join(shown, &quoted(name));
+        let Some(key) = find(pattern, name) else {
+            return Err(unknown(pattern, name, &shown));
+        };
+        if !key.kind.fits(value) {
+            return Err(Error::definite(format!(
+                "cannot use {shown}: it wants {}, not {}",
+                key.kind.name(),
+                value.type_str()
+            )));
+        }
+        if let Value::Table(section) = value {
+            check_section(section, key.path, &shown)?;
+        }
+    }
+    Ok(())
+}
+
+fn find(pattern: &str, name: &str) -> Option<&'static Key> {
+    let (exact, any) = (join(pattern, name), join(pattern, "*"));
+    // A name of the user's may hold dots, and then looks like a path.
+    let by_path = |path: &str| KEYS.iter().find(|key| key.path == path);
+    by_path(&any).or_else(|| if name.contains('.') { None } else { by_path(&exact) })
+}
+
+fn unknown(pattern: &str, name: &str, shown: &str) -> Error {
+    let siblings: Vec<&str> = KEYS
+        .iter()
+        .filter_map(|key| match key.path.rsplit_once('.') {
+            Some((parent, last)) => (parent == pattern).then_some(last),
+            None => pattern.is_empty().then_some(key.path),
+        })
+        .collect();
+    let error = Error::definite(format!("cannot use {shown}: there is no such key"));
+    match nearest(name, &siblings) {
+        Some(near) => error.hint(format!("did you mean {near}?")),
+        None => error.hint(format!("known here: {}", siblings.join(", "))),
+    }
+}
+
+fn join(parent: &str, name: &str) -> String {
+    if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
+}
+
+fn quoted(name: &str) -> String {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    match !name.is_empty() && name.bytes().all(bare) {
+        true => name.to_owned(),
+        false => format!("{name:?}"),
+    }
+}
+
+/// The known name that a slip of the hand would turn into `name`.
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let far = |candidate: &&str| distance(name, candidate);
+    let best = known.iter().min_by_key(|candidate| far(candidate))?;
+    (far(best) <= 1 + best.len() / 3).then_some(best)
+}
+
+/// Levenshtein's, over bytes.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let change = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// `docs/configuration.md`.
+#[cfg(test)]
+pub(crate) fn reference() -> String {
+    let mut text = String::from(
+        "# millrace.toml\n\n\
+         <!-- Made from crates/millrace/src/config/keys.rs: MILLRACE_WRITE_DOCS=1 cargo test -p millrace reference -->\n\n\
+         `millrace init` writes one with reasons in it; `millrace config check` reads it without connecting. \
+         Unknown keys are errors.\n\n\
+         In any text of `[source]`, `[serve]` and in `store.data_dir`, `${NAME}` is an environment variable and \
+         `${file:/path}` the content of a file without its last line break.\n",
+    );
+    for key in KEYS {
+        let shown =
+            key.path.replacen("tables.*", "tables.\"schema.table\"", 1).replace(".*", ".NAME");
+        if key.kind == Kind::Section {
+            text += &format!("\n## `[{shown}]`\n\n{}\n", key.doc);
+            continue;
+        }
+        let default = match key.default {
+            "" => String::new(),
+            "required" => ", required".to_owned(),
+            default if default.contains(' ') => format!(", default: {default}"),
+            default => format!(", default `{default}`"),
+        };
+        text += &format!("\n**`{shown}`** ({}{default})  \n{}\n", key.kind.name(), key.doc);
+    }
+    text
+}

@@ -1,0 +1,334 @@
+//! `millrace.toml`: what was written, and what it means.
+//!
+//! ```text
+//! text ─▶ toml::Table ─▶ keys::check ─▶ sections ─▶ validated Config ─▶ url resolved when needed
+//! ```
+//!
+//! [`keys`] is the one list of what may be written; the reference in `docs/configuration.md` is
+//! made from it. The source's URL holds a secret, so it is resolved last and only by those who
+//! connect: `status` works on a machine without the password.
+
+pub(crate) mod keys;
+mod secret;
+mod tables;
+
+pub(crate) use secret::{Raw, Secret};
+
+use model::{Error, Result, TableOptions};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub(crate) const DEFAULT_FILE: &str = "millrace.toml";
+pub(crate) const DEFAULT_PUBLICATION: &str = "millrace";
+pub(crate) const DEFAULT_SLOT: &str = "millrace";
+pub(crate) const DEFAULT_DATA_DIR: &str = ".millrace";
+pub(crate) const DEFAULT_CLICKHOUSE: &str = "127.0.0.1:8123";
+pub(crate) const DEFAULT_UI: &str = "127.0.0.1:3000";
+/// Rows on their way. Enough for seconds of a fast stream, little beside the engine's own.
+pub(crate) const DEFAULT_STREAM_MEMORY_MIB: u64 = 256;
+/// Below this the engine cannot merge.
+const ENGINE_MEMORY_LEAST_MIB: u64 = 1024;
+/// A file that is larger is no configuration.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What the user wrote, checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) source: Source,
+    pub(crate) store: Store,
+    pub(crate) tables: BTreeMap<String, TableOptions>,
+    pub(crate) serve: Serve,
+    pub(crate) limits: Limits,
+    /// Remarks that stop nothing.
+    pub(crate) warnings: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Source {
+    url: Raw,
+    pub(crate) publication: String,
+    pub(crate) slot: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Store {
+    /// `shop_{schema}`.
+    pub(crate) database: Option<String>,
+    /// Absolute, or relative to where we run.
+    pub(crate) data_dir: PathBuf,
+}
+
+#[derive(Debug)]
+pub(crate) struct Serve {
+    pub(crate) clickhouse: SocketAddr,
+    pub(crate) ui: SocketAddr,
+}
+
+#[derive(Debug)]
+pub(crate) struct Limits {
+    pub(crate) stream_memory_bytes: usize,
+    pub(crate) engine_memory_bytes: u64,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    source: SourceSection,
+    store: StoreSection,
+    tables: BTreeMap<String, tables::TableSection>,
+    serve: ServeSection,
+    limits: LimitsSection,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct SourceSection {
+    url: Option<String>,
+    publication: Option<String>,
+    slot: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct StoreSection {
+    url: Option<String>,
+    cluster: Option<String>,
+    database: Option<String>,
+    data_dir: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct ServeSection {
+    clickhouse: Option<String>,
+    ui: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct LimitsSection {
+    stream_memory_mib: Option<u64>,
+    engine_memory_mib: Option<u64>,
+}
+
+impl Config {
+    /// Reads the file; relative paths in it start at its own folder.
+    pub(crate) fn load(path: &Path) -> Result<Config> {
+        let text = read(path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Config::parse(&text, folder.unwrap_or(Path::new(".")))
+            .map_err(|error| error.context(path.display()))
+    }
+
+    pub(crate) fn parse(text: &str, folder: &Path) -> Result<Config> {
+        let table: toml::Table = toml::from_str(text).map_err(|error| syntax(text, &error))?;
+        keys::check(&table)?;
+        let file: File = table.try_into().map_err(|error: toml::de::Error| {
+            // The keys and their types were right; this is ours.
+            Error::bug(format!("cannot read the configuration: {}", error.message()))
+        })?;
+        file.resolve(folder)
+    }
+
+    /// Where the source is, with its secrets in place.
+    pub(crate) fn source_url(&self) -> Result<Secret> {
+        self.source.url.resolve("source.url")
+    }
+
+    pub(crate) fn address(&self) -> Result<source::Address> {
+        self.source_url()?.expose().parse()
+    }
+
+    pub(crate) fn pipeline(&self) -> Result<flow::Options> {
+        Ok(flow::Options {
+            address: self.address()?,
+            publication: self.source.publication.clone(),
+            slot: self.source.slot.clone(),
+            database_pattern: self.store.database.clone(),
+            tables: self.tables.clone(),
+            memory_bytes: self.limits.stream_memory_bytes,
+        })
+    }
+
+    pub(crate) fn engine(&self) -> store::EngineOptions {
+        store::EngineOptions {
+            data_dir: self.store.data_dir.clone(),
+            memory_bytes: self.limits.engine_memory_bytes,
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    let cannot = |error: std::io::Error| {
+        let missing = error.kind() == std::io::ErrorKind::NotFound;
+        let made = Error::definite(format!("cannot read {}", path.display())).source(error);
+        match missing {
+            true => {
+                made.hint("make one with `millrace init postgres://…`, or name it: --config FILE")
+            }
+            false => made,
+        }
+    };
+    let length = std::fs::metadata(path).map_err(cannot)?.len();
+    if length > FILE_BYTES_MAX {
+        return Err(Error::definite(format!("cannot read {}: it is too large", path.display()))
+            .detail(format!(
+                "It has {length} bytes, a configuration has at most {FILE_BYTES_MAX}."
+            )));
+    }
+    std::fs::read_to_string(path).map_err(cannot)
+}
+
+/// The parser would show the line itself, and that may hold a password.
+fn syntax(text: &str, error: &toml::de::Error) -> Error {
+    let line = error.span().map(|span| {
+        let before = text.get(..span.start).unwrap_or("");
+        format!("line {}: ", before.matches('\n').count() + 1)
+    });
+    Error::definite(format!("{}cannot read it as TOML", line.unwrap_or_default()))
+        .detail(error.message().to_owned())
+}
+
+impl File {
+    fn resolve(self, folder: &Path) -> Result<Config> {
+        let mut warnings = Vec::new();
+        let url = self.source.url.ok_or_else(|| {
+            Error::definite("cannot find source.url").hint("[source] url = \"${DATABASE_URL}\"")
+        })?;
+        let url = Raw::new("source.url", url)?;
+        if url.has_literal_password() {
+            warnings.push(
+                "source.url holds a password in plain text; better: url = \"${DATABASE_URL}\", \
+                 or ${file:/run/secrets/…} in its place"
+                    .to_owned(),
+            );
+        }
+        let source = Source {
+            url,
+            publication: name("source.publication", self.source.publication, DEFAULT_PUBLICATION)?,
+            slot: slot(self.source.slot)?,
+        };
+        let tables = self
+            .tables
+            .into_iter()
+            .map(|(name, section)| Ok((name.clone(), section.resolve(&name)?)))
+            .collect::<Result<_>>()?;
+        Ok(Config {
+            source,
+            store: self.store.resolve(folder)?,
+            tables,
+            serve: Serve {
+                clickhouse: place("serve.clickhouse", self.serve.clickhouse, DEFAULT_CLICKHOUSE)?,
+                ui: place("serve.ui", self.serve.ui, DEFAULT_UI)?,
+            },
+            limits: self.limits.resolve()?,
+            warnings,
+        })
+    }
+}
+
+impl StoreSection {
+    fn resolve(self, folder: &Path) -> Result<Store> {
+        if self.url.is_some() || self.cluster.is_some() {
+            let key = if self.url.is_some() { "store.url" } else { "store.cluster" };
+            return Err(Error::definite(format!("cannot use {key}: a remote store comes later"))
+                .detail("This version keeps rows in the embedded ClickHouse.")
+                .hint("remove the key; rows are then kept under store.data_dir"));
+        }
+        if let Some(pattern) = &self.database
+            && pattern.is_empty()
+        {
+            return Err(Error::definite("cannot use an empty store.database")
+                .hint("database = \"shop_{schema}\""));
+        }
+        let data_dir = match self.data_dir {
+            Some(text) => Raw::new("store.data_dir", text)?.resolve("store.data_dir")?.into_plain(),
+            None => DEFAULT_DATA_DIR.to_owned(),
+        };
+        if data_dir.is_empty() {
+            return Err(Error::definite("cannot use an empty store.data_dir"));
+        }
+        Ok(Store { database: self.database, data_dir: folder.join(data_dir) })
+    }
+}
+
+impl LimitsSection {
+    fn resolve(self) -> Result<Limits> {
+        let stream = self.stream_memory_mib.unwrap_or(DEFAULT_STREAM_MEMORY_MIB);
+        if !(16..=1 << 20).contains(&stream) {
+            return Err(Error::definite("cannot use limits.stream_memory_mib")
+                .detail(format!("{stream} is not between 16 and {}.", 1 << 20)));
+        }
+        let engine = self.engine_memory_mib.unwrap_or_else(half_of_memory_mib);
+        if !(512..=1 << 24).contains(&engine) {
+            return Err(Error::definite("cannot use limits.engine_memory_mib")
+                .detail(format!("{engine} is not between 512 and {}.", 1 << 24)));
+        }
+        Ok(Limits {
+            stream_memory_bytes: (stream << 20) as usize,
+            engine_memory_bytes: engine << 20,
+        })
+    }
+}
+
+/// The machine has other things to do too.
+fn half_of_memory_mib() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = total.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    (kib.unwrap_or(0) / 1024 / 2).max(ENGINE_MEMORY_LEAST_MIB)
+}
+
+fn name(key: &str, value: Option<String>, default: &str) -> Result<String> {
+    let value = match value {
+        Some(text) => Raw::new(key, text)?.resolve(key)?.into_plain(),
+        None => default.to_owned(),
+    };
+    if value.is_empty() || value.len() > 63 {
+        return Err(Error::definite(format!("cannot use {key}: {value:?}"))
+            .detail("A name in Postgres has 1 to 63 bytes."));
+    }
+    Ok(value)
+}
+
+fn slot(value: Option<String>) -> Result<String> {
+    let slot = name("source.slot", value, DEFAULT_SLOT)?;
+    if !slot.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    {
+        return Err(Error::definite(format!("cannot use source.slot: {slot:?}"))
+            .detail("A slot's name has lower-case letters, digits and underscores."));
+    }
+    Ok(slot)
+}
+
+/// Only a loopback address: there are no users yet, so whoever reaches the port has every right.
+fn place(key: &str, value: Option<String>, default: &str) -> Result<SocketAddr> {
+    let text = match value {
+        Some(text) => Raw::new(key, text)?.resolve(key)?.into_plain(),
+        None => default.to_owned(),
+    };
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.clone(),
+    };
+    let address: SocketAddr = numeric.parse().map_err(|_| {
+        Error::definite(format!("cannot use {key}: {text:?} is no address"))
+            .hint(format!("{} = \"{default}\"", key.rsplit('.').next().unwrap_or(key)))
+    })?;
+    if !address.ip().is_loopback() {
+        return Err(Error::definite(format!("cannot serve {key} on {address}"))
+            .detail(
+                "There are no users yet: whoever reaches the port may read and change everything.",
+            )
+            .hint(format!(
+                "use \"127.0.0.1:{}\" and reach it through an SSH tunnel",
+                address.port()
+            )));
+    }
+    Ok(address)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! What may be written, what it means, and what is said when it may not.
+
+use super::*;
+
+const SHOP: &str = include_str!("../../../../examples/shop/millrace.toml");
+
+fn parse(text: &str) -> Result<Config> {
+    Config::parse(text, Path::new("/project"))
+}
+
+fn with_source(rest: &str) -> String {
+    format!("[source]\nurl = \"postgres://ann@127.0.0.1/shop\"\n{rest}")
+}
+
+#[test]
+fn the_shops_file_is_the_designs_example() {
+    let config = parse(SHOP).unwrap();
+    assert_eq!(config.source.publication, "millrace");
+    assert_eq!(config.store.data_dir, Path::new("/project/.millrace"));
+    assert_eq!(config.serve.clickhouse.to_string(), "127.0.0.1:8123");
+    let events = &config.tables["public.events"];
+    assert_eq!(events.mode, model::Mode::Append);
+    assert_eq!(events.target.as_ref().unwrap().to_string(), "analytics.events");
+    assert_eq!(events.order_by, ["event_name", "occurred_at", "user_id"]);
+    assert_eq!(events.partition_by.as_deref(), Some("toYYYYMM(occurred_at)"));
+    assert_eq!(events.extra_columns["ingest_ts"], "DateTime DEFAULT now()");
+    assert_eq!(events.columns["properties"].name.as_deref(), Some("properties_json"));
+    let types: Vec<_> =
+        events.columns.values().map(|column| column.clickhouse_type.as_deref().unwrap()).collect();
+    assert_eq!(types, ["LowCardinality(String)", "DateTime64(3, 'UTC')", "JSON", "String"]);
+}
+
+#[test]
+fn unknown_keys_are_named_with_their_path_and_the_nearest_known_one() {
+    let cases = [
+        ("[sourc]\n", "cannot use sourc: there is no such key", "did you mean source?"),
+        (
+            "[source]\npublicaton = \"x\"",
+            "cannot use source.publicaton: there is no such key",
+            "did you mean publication?",
+        ),
+        (
+            "[tables.\"public.events\"]\npartition = \"x\"",
+            "cannot use tables.\"public.events\".partition: there is no such key",
+            "did you mean partition_by?",
+        ),
+        (
+            "[tables.\"public.events\".columns]\nuser_id = { typ = \"String\" }",
+            "cannot use tables.\"public.events\".columns.user_id.typ: there is no such key",
+            "did you mean type?",
+        ),
+        (
+            "[serve]\nzzzzzzzz = 1",
+            "cannot use serve.zzzzzzzz: there is no such key",
+            "known here: clickhouse, ui",
+        ),
+    ];
+    for (text, what, hint) in cases {
+        let error = parse(text).unwrap_err();
+        assert_eq!((error.what(), error.hint_text()), (what, Some(hint)));
+    }
+}
+
+#[test]
+fn wrong_types_are_named_with_their_path() {
+    let error = parse("[source]\nurl = 5").unwrap_err();
+    assert_eq!(error.what(), "cannot use source.url: it wants a text, not integer");
+    let error = parse(&with_source("[tables.\"public.t\"]\norder_by = \"id\"")).unwrap_err();
+    assert!(
+        error.what().contains("tables.\"public.t\".order_by: it wants a list of texts"),
+        "{error}"
+    );
+    let error = parse(&with_source("[limits]\nstream_memory_mib = -1")).unwrap_err();
+    assert!(error.what().contains("limits.stream_memory_mib"), "{error}");
+}
+
+#[test]
+fn what_is_not_allowed_says_why() {
+    let cases = [
+        ("", "cannot find source.url"),
+        ("[source]\nurl = \"${vault:db#url}\"", "vault"),
+        (&with_source("slot = \"Bad-Slot\""), "source.slot"),
+        (&with_source("[store]\nurl = \"https://ch:8443\""), "a remote store comes later"),
+        (
+            &with_source("[serve]\nclickhouse = \"0.0.0.0:8123\""),
+            "cannot serve serve.clickhouse on 0.0.0.0:8123",
+        ),
+        (&with_source("[serve]\nui = \"nonsense\""), "\"nonsense\" is no address"),
+        (&with_source("[tables.events]\nmode = \"append\""), "the schema is missing"),
+        (&with_source("[tables.\"a.b\"]\nmode = \"history\""), "comes later"),
+        (&with_source("[tables.\"a.b\"]\nmode = \"mirrored\""), "tables.\"a.b\".mode"),
+        (&with_source("[tables.\"a.b\"]\ntarget = \"events\""), "tables.\"a.b\".target"),
+        (&with_source("[limits]\nengine_memory_mib = 1"), "limits.engine_memory_mib"),
+    ];
+    for (text, what) in cases {
+        let error = parse(text).unwrap_err();
+        assert!(error.report().contains(what), "{text}: {}", error.report());
+    }
+}
+
+#[test]
+fn a_syntax_error_names_the_line_and_shows_nothing_of_it() {
+    let error = parse("[source]\nurl = \"postgres://ann:topsecret@db/shop\nslot = 1").unwrap_err();
+    assert!(error.what().contains("line 2"), "{}", error.report());
+    assert!(!error.report().contains("topsecret"), "{}", error.report());
+}
+
+#[test]
+fn a_literal_password_draws_a_warning_and_is_never_printed() {
+    let config = parse("[source]\nurl = \"postgres://ann:topsecret@db/shop\"").unwrap();
+    assert_eq!(config.warnings.len(), 1);
+    assert!(!format!("{config:?}").contains("topsecret"));
+    assert!(parse("[source]\nurl = \"${DATABASE_URL}\"").unwrap().warnings.is_empty());
+}
+
+#[test]
+fn loopback_names_and_port_zero_are_fine() {
+    let config = parse(&with_source("[serve]\nclickhouse = \"localhost:0\"\nui = \"[::1]:0\""));
+    let serve = config.unwrap().serve;
+    assert_eq!(serve.clickhouse.to_string(), "127.0.0.1:0");
+    assert_eq!(serve.ui.to_string(), "[::1]:0");
+}
+
+/// Every key that the list knows is one that the sections read, and the other way round.
+#[test]
+fn the_list_of_keys_and_the_sections_agree() {
+    use keys::{KEYS, Kind};
+    for key in KEYS.iter().filter(|key| key.kind != Kind::Section) {
+        let mut parts: Vec<&str> = key.path.split('.').collect();
+        let last = parts.pop().unwrap();
+        let value = match key.kind {
+            Kind::Text => "\"x\"",
+            Kind::Texts => "[\"x\"]",
+            Kind::Number => "1024",
+            Kind::Flag => "true",
+            Kind::Section => unreachable!(),
+        };
+        let names = parts.iter().map(|part| part.replace('*', "\"a.b\""));
+        let text = format!(
+            "[{}]\n{} = {value}",
+            names.collect::<Vec<_>>().join("."),
+            last.replace('*', "x")
+        );
+        let table: toml::Table = toml::from_str(&text).unwrap();
+        keys::check(&table).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let read: std::result::Result<File, _> = table.try_into();
+        assert!(read.is_ok(), "{text}: {}", read.err().unwrap());
+    }
+}
+
+#[test]
+fn the_reference_is_current() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+    if std::env::var_os("MILLRACE_WRITE_DOCS").is_some() {
+        std::fs::write(path, keys::reference()).unwrap();
+    }
+    let current = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        current == keys::reference(),
+        "docs/configuration.md is not current: MILLRACE_WRITE_DOCS=1 cargo test -p millrace reference"
+    );
+}

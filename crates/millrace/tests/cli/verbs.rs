@@ -1,0 +1,172 @@
+//! Verbs and their exit codes: 0 done, 1 the answer is no, 2 could not run.
+
+use crate::{err, millrace, out};
+use cluster::Cluster;
+use std::net::TcpListener;
+use std::path::Path;
+
+const SHOP: &str = include_str!("../../../../examples/shop/schema.sql");
+
+fn write(folder: &Path, text: &str) {
+    std::fs::write(folder.join("millrace.toml"), text).unwrap();
+}
+
+#[test]
+fn config_check_never_connects() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = || millrace(folder.path(), &["config", "check"]);
+    assert_eq!(check().status.code(), Some(2), "no file");
+    assert!(err(&check()).contains("hint: make one with `millrace init"), "{}", err(&check()));
+    write(folder.path(), "[source]\nurl = \"postgres://ann@192.0.2.1/shop\"\n");
+    assert_eq!(check().status.code(), Some(0), "{}", err(&check()));
+    write(folder.path(), "[source]\nurl = \"${MILLRACE_TEST_UNSET}\"\n");
+    assert_eq!(check().status.code(), Some(0));
+    assert!(err(&check()).contains("MILLRACE_TEST_UNSET is not set"));
+    write(folder.path(), "[source]\nurll = \"x\"\n");
+    assert_eq!(check().status.code(), Some(1));
+    assert_eq!(
+        err(&check()),
+        "error: millrace.toml: cannot use source.urll: there is no such key\nhint: did you mean url?\n"
+    );
+    write(folder.path(), "[source]\nurl = \"postgres://ann:topsecret@h/shop\"\n");
+    assert_eq!(check().status.code(), Some(0));
+    assert!(err(&check()).starts_with("warning: source.url holds a password"));
+    assert!(!err(&check()).contains("topsecret"));
+}
+
+#[test]
+fn verbs_that_need_a_running_mill_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "[source]\nurl = \"${MILLRACE_TEST_UNSET}\"\n");
+    let status = millrace(folder.path(), &["status"]);
+    assert_eq!(status.status.code(), Some(2));
+    assert!(err(&status).contains("hint: millrace up"), "{}", err(&status));
+    let sql = millrace(folder.path(), &["sql", "select 1"]);
+    assert_eq!(sql.status.code(), Some(2));
+    assert!(out(&sql).is_empty());
+}
+
+#[test]
+fn a_port_in_use_is_named_before_anything_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let text = format!(
+        "[source]\nurl = \"postgres://ann@127.0.0.1:1/shop\"\n[serve]\nclickhouse = \"127.0.0.1:{port}\"\nui = \"127.0.0.1:0\"\n"
+    );
+    write(folder.path(), &text);
+    let up = millrace(folder.path(), &["up"]);
+    assert_eq!(up.status.code(), Some(2));
+    assert!(err(&up).contains(&format!("port {port} is in use")), "{}", err(&up));
+    assert!(!folder.path().join(".millrace").exists());
+}
+
+#[test]
+fn sql_without_up_opens_the_store_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "[source]\nurl = \"${MILLRACE_TEST_UNSET}\"\n");
+    std::fs::create_dir(folder.path().join(".millrace")).unwrap();
+    let sql = |query: &str| millrace(folder.path(), &["sql", query]);
+    let made = sql("CREATE TABLE t (x UInt8) ENGINE = MergeTree ORDER BY x");
+    assert_eq!(made.status.code(), Some(0), "{}", err(&made));
+    assert_eq!(sql("INSERT INTO t VALUES (1), (2)").status.code(), Some(0));
+    assert_eq!(out(&sql("SELECT sum(x), 'a;b' FROM t;")), "3\ta;b\n");
+    let csv =
+        millrace(folder.path(), &["sql", "--format", "CSVWithNames", "SELECT x FROM t ORDER BY x"]);
+    assert_eq!(out(&csv), "\"x\"\n1\n2\n");
+    let wrong = sql("SELECT nothing FROM nowhere");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(err(&wrong).starts_with("error: ") && out(&wrong).is_empty(), "{}", err(&wrong));
+    let data = sql("INSERT INTO t FORMAT TSV\n1\n\nDROP TABLE t");
+    assert_eq!(data.status.code(), Some(2));
+    assert_eq!(out(&sql("SELECT count() FROM t")), "2\n");
+}
+
+#[test]
+fn a_missing_library_says_which_command_installs_it() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "[source]\nurl = \"${MILLRACE_TEST_UNSET}\"\n");
+    std::fs::create_dir(folder.path().join(".millrace")).unwrap();
+    let sql = std::process::Command::new(env!("CARGO_BIN_EXE_millrace"))
+        .current_dir(folder.path())
+        .args(["sql", "select 1"])
+        .env("MILLRACE_LIBCHDB", folder.path().join("nothing"))
+        .output()
+        .unwrap();
+    assert_eq!(sql.status.code(), Some(2));
+    assert!(err(&sql).contains("make setup"), "{}", err(&sql));
+}
+
+/// The shop, a few rows in it, and what `init` writes for it.
+#[test]
+fn init_writes_a_project_and_check_finds_it_ready() {
+    let cluster = Cluster::start_with(&["max_slot_wal_keep_size = '1GB'"]);
+    cluster.sql(SHOP);
+    cluster.sql(
+        "insert into events select gen_random_uuid(), i, 'view', now(), '{\"a\": 1}' from generate_series(1, 2000) i;
+         create table keyless (a int);
+         analyze",
+    );
+    // Counters arrive with a delay of the server's own.
+    while cluster.sql("select n_tup_ins from pg_stat_user_tables where relname = 'events'")
+        != "2000"
+    {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let init = millrace(folder.path(), &["init", &cluster.url(), "--dir", "shop"]);
+    assert_eq!(init.status.code(), Some(0), "{}", err(&init));
+    assert_eq!(out(&init), "shop/millrace.toml\n");
+    let shop = folder.path().join("shop");
+    let written = std::fs::read_to_string(shop.join("millrace.toml")).unwrap();
+    compare_with_golden(&written, &cluster);
+    assert_eq!(std::fs::read_to_string(shop.join(".gitignore")).unwrap(), ".millrace/\n");
+    let published = "select count(*) from pg_publication_tables where pubname = 'millrace'";
+    assert_eq!(cluster.sql(published), "7", "all but the one without a key");
+    assert_eq!(
+        cluster.sql("select plugin from pg_replication_slots where slot_name = 'millrace'"),
+        "pgoutput"
+    );
+
+    let check = millrace(&shop, &["check"]);
+    assert_eq!(check.status.code(), Some(0), "{}{}", out(&check), err(&check));
+    assert!(out(&check).contains("7 tables published; 0 errors"), "{}", out(&check));
+    let again = millrace(folder.path(), &["init", &cluster.url(), "--dir", "shop"]);
+    assert_eq!(again.status.code(), Some(2));
+    assert!(err(&again).contains("it exists"));
+
+    // A password never reaches the file.
+    let url = cluster.url().replace("postgres@", "postgres:topsecret@");
+    let init = millrace(folder.path(), &["init", &url, "--dir", "other"]);
+    assert_eq!(init.status.code(), Some(0), "{}", err(&init));
+    let written = std::fs::read_to_string(folder.path().join("other/millrace.toml")).unwrap();
+    assert!(written.contains("url = \"${DATABASE_URL}\"") && !written.contains("topsecret"));
+
+    // The answer is no, for people and for programs.
+    cluster.sql("alter table users replica identity nothing");
+    let check = millrace(&shop, &["check", "--json"]);
+    assert_eq!(check.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_str(&out(&check)).unwrap();
+    assert_eq!(json["ready"], false);
+    assert_eq!(json["findings"][0]["code"], "replica_identity");
+}
+
+/// Ports, versions and sizes on disk differ from machine to machine.
+fn compare_with_golden(written: &str, cluster: &Cluster) {
+    let version = cluster.sql("select current_setting('server_version_num')::int / 10000 || '.' || current_setting('server_version_num')::int % 10000");
+    let text = written
+        .replace(&cluster.port().to_string(), "PORT")
+        .replace(&format!("Postgres {version}."), "Postgres VERSION.");
+    let mut plain = String::new();
+    for line in text.lines() {
+        match line.split_once(" rows, ").filter(|_| line.starts_with('#')) {
+            Some((before, _)) => plain += &format!("{before} rows, SIZE.\n"),
+            None => plain += &format!("{line}\n"),
+        }
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/init.toml");
+    if std::env::var_os("MILLRACE_WRITE_DOCS").is_some() {
+        std::fs::write(path, &plain).unwrap();
+    }
+    assert_eq!(plain, std::fs::read_to_string(path).unwrap_or_default());
+}

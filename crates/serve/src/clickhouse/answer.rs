@@ -1,0 +1,384 @@
+//! An answer on its way out, written by the worker, sent by the connection's task.
+//!
+//! ```text
+//! write ─▶ held (memory, then a file) ─▶ status and headers ─▶ encoder ─▶ pieces ─▶ connection
+//!          until it is clear that the answer begins well
+//! ```
+//!
+//! As long as nothing was sent an error has its true status. Afterwards it is written behind the
+//! rows in ClickHouse's frame, and the connection is broken off so that nobody takes the rows for all.
+
+use super::error::Failure;
+use super::format;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use bytes::Bytes;
+use std::io::{self, Read, Seek, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use store::embedded::Stats;
+use tempfile::SpooledTempFile;
+use tokio::sync::{mpsc, oneshot};
+
+pub(super) const PIECES_MAX: usize = 4;
+const PIECE_BYTES: usize = 256 << 10;
+/// What is held back of an answer so that an early error has its status.
+const HELD_BYTES_DEFAULT: usize = 1 << 20;
+const HELD_TIME_MAX: Duration = Duration::from_millis(500);
+/// With `wait_end_of_query`: beyond this, in a file.
+const HELD_MEMORY_BYTES_MAX: usize = 16 << 20;
+/// A client that takes nothing for so long is given up.
+const SEND_TIMEOUT: Duration = Duration::from_secs(300);
+
+pub(super) struct Head {
+    pub(super) status: StatusCode,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The client took no more.
+#[derive(Debug)]
+pub(super) struct Gone;
+
+/// What every answer tells about itself.
+pub(super) struct Labels {
+    pub(super) query_id: String,
+    pub(super) server_name: String,
+    pub(super) version: String,
+    pub(super) timezone: String,
+    pub(super) tag: String,
+}
+
+pub(super) struct Answer {
+    labels: Labels,
+    format: String,
+    /// Until it is sent.
+    head: Option<oneshot::Sender<Head>>,
+    pieces: mpsc::Sender<io::Result<Bytes>>,
+    encoder: Encoder,
+    held: SpooledTempFile,
+    held_bytes: usize,
+    /// `None`: to the end.
+    hold_bytes: Option<usize>,
+    since: Instant,
+    /// The last piece goes out only after the session is free again.
+    last: Option<Bytes>,
+    runtime: tokio::runtime::Handle,
+    pub(super) stats: Stats,
+}
+
+pub(super) struct Options<'a> {
+    pub(super) wait_end_of_query: bool,
+    pub(super) buffer_bytes: Option<usize>,
+    pub(super) accept_encoding: Option<&'a str>,
+    pub(super) folder: &'a Path,
+}
+
+impl Answer {
+    pub(super) fn new(
+        labels: Labels,
+        head: oneshot::Sender<Head>,
+        pieces: mpsc::Sender<io::Result<Bytes>>,
+        options: Options<'_>,
+    ) -> Answer {
+        let hold = options.buffer_bytes.unwrap_or(HELD_BYTES_DEFAULT).min(HELD_MEMORY_BYTES_MAX);
+        Answer {
+            labels,
+            format: "TabSeparated".into(),
+            head: Some(head),
+            pieces,
+            encoder: Encoder::choose(options.accept_encoding),
+            held: tempfile::spooled_tempfile_in(HELD_MEMORY_BYTES_MAX, options.folder),
+            held_bytes: 0,
+            hold_bytes: (!options.wait_end_of_query).then_some(hold),
+            since: Instant::now(),
+            last: None,
+            runtime: tokio::runtime::Handle::current(),
+            stats: Stats::default(),
+        }
+    }
+
+    pub(super) fn set_format(&mut self, format: &str) {
+        self.format = format.to_owned();
+    }
+
+    pub(super) fn add(&mut self, stats: Stats) {
+        let sum = &mut self.stats;
+        sum.result_rows += stats.result_rows;
+        sum.result_bytes += stats.result_bytes;
+        sum.read_rows += stats.read_rows;
+        sum.read_bytes += stats.read_bytes;
+        sum.written_rows += stats.written_rows;
+        sum.written_bytes += stats.written_bytes;
+        sum.elapsed_seconds += stats.elapsed_seconds;
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        if self.head.is_none() {
+            return Ok(self.send(bytes)?);
+        }
+        self.held.write_all(bytes).map_err(WriteError::Spool)?;
+        self.held_bytes += bytes.len();
+        match self.hold_bytes {
+            Some(most) if self.held_bytes >= most || self.since.elapsed() >= HELD_TIME_MAX => {
+                self.start()
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The answer is whole.
+    pub(super) fn finish(mut self) {
+        let written = match self.head.is_some() {
+            true => self.start(),
+            false => Ok(()),
+        };
+        match written {
+            Ok(()) => {}
+            Err(WriteError::Spool(error)) => return self.fail(spool_failure(&error)),
+            Err(WriteError::Gone) => return,
+        }
+        let rest = self.encoder.finish();
+        let _ = self.pass(rest).and_then(|()| self.end(Ok(Bytes::new())));
+    }
+
+    /// The answer is an error, or ends in one.
+    pub(super) fn fail(mut self, failure: Failure) {
+        let text = failure.text(&self.labels.version);
+        let Some(head) = self.head.take() else {
+            let frame = exception_frame(&self.labels.tag, &text);
+            let sent = self.send(frame.as_bytes()).and_then(|()| {
+                let rest = self.encoder.finish();
+                self.pass(rest)
+            });
+            let broken = io::Error::other("the statement failed under way");
+            let _ = sent.and_then(|()| self.end(Err(broken)));
+            return;
+        };
+        let mut headers = self.headers(None);
+        let code = failure.exception.code.to_string();
+        headers.push(("x-clickhouse-exception-code", code));
+        headers.push(("content-type", "text/plain; charset=UTF-8".to_owned()));
+        if head.send(Head { status: failure.status, headers: pairs(headers) }).is_ok() {
+            let _ = self.pass(text.into_bytes()).and_then(|()| self.end(Ok(Bytes::new())));
+        }
+    }
+
+    /// Sends status and headers, and what was held back.
+    fn start(&mut self) -> Result<(), WriteError> {
+        let Some(head) = self.head.take() else { return Ok(()) };
+        let mut headers = self.headers(Some(&self.stats));
+        headers.push(("x-clickhouse-format", self.format.clone()));
+        headers.push(("content-type", format::content_type(&self.format).to_owned()));
+        if let Some(name) = self.encoder.name() {
+            headers.push(("content-encoding", name.to_owned()));
+        }
+        let head = head.send(Head { status: StatusCode::OK, headers: pairs(headers) });
+        head.map_err(|_| WriteError::Gone)?;
+        self.held.rewind().map_err(WriteError::Spool)?;
+        let mut buffer = vec![0; PIECE_BYTES.min(self.held_bytes)];
+        let mut left = self.held_bytes;
+        while left > 0 {
+            let count = buffer.len().min(left);
+            self.held.read_exact(&mut buffer[..count]).map_err(WriteError::Spool)?;
+            self.send(&buffer[..count])?;
+            left -= count;
+        }
+        self.held = SpooledTempFile::new(0);
+        Ok(())
+    }
+
+    fn headers(&self, stats: Option<&Stats>) -> Vec<(&'static str, String)> {
+        let labels = &self.labels;
+        let summary = summary(stats.unwrap_or(&self.stats));
+        vec![
+            ("x-clickhouse-query-id", labels.query_id.clone()),
+            ("x-clickhouse-server-display-name", labels.server_name.clone()),
+            ("x-clickhouse-timezone", labels.timezone.clone()),
+            ("x-clickhouse-exception-tag", labels.tag.clone()),
+            ("x-clickhouse-summary", summary),
+        ]
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        for piece in bytes.chunks(PIECE_BYTES) {
+            self.encoder.write(piece);
+            let encoded = self.encoder.take();
+            self.pass(encoded)?;
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, bytes: Vec<u8>) -> Result<(), Gone> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        match self.last.replace(bytes.into()) {
+            Some(before) => self.push(Ok(before)),
+            None => Ok(()),
+        }
+    }
+
+    fn end(&mut self, mark: io::Result<Bytes>) -> Result<(), Gone> {
+        if let Some(last) = self.last.take() {
+            self.push(Ok(last))?;
+        }
+        self.push(mark)
+    }
+
+    fn push(&self, piece: io::Result<Bytes>) -> Result<(), Gone> {
+        let send = tokio::time::timeout(SEND_TIMEOUT, self.pieces.send(piece));
+        match self.runtime.block_on(send) {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Gone),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum WriteError {
+    Gone,
+    /// The file that holds the answer back.
+    Spool(io::Error),
+}
+
+impl From<Gone> for WriteError {
+    fn from(_: Gone) -> WriteError {
+        WriteError::Gone
+    }
+}
+
+pub(super) fn spool_failure(error: &io::Error) -> Failure {
+    let text = format!("could not hold the answer back in the data directory: {error}");
+    Failure::new(75, "CANNOT_WRITE_TO_FILE_DESCRIPTOR", text)
+}
+
+fn summary(stats: &Stats) -> String {
+    format!(
+        "{{\"read_rows\":\"{}\",\"read_bytes\":\"{}\",\"written_rows\":\"{}\",\
+         \"written_bytes\":\"{}\",\"total_rows_to_read\":\"0\",\"result_rows\":\"{}\",\
+         \"result_bytes\":\"{}\",\"elapsed_ns\":\"{}\"}}",
+        stats.read_rows,
+        stats.read_bytes,
+        stats.written_rows,
+        stats.written_bytes,
+        stats.result_rows.max(stats.written_rows),
+        stats.result_bytes.max(stats.written_bytes),
+        (stats.elapsed_seconds * 1e9) as u64,
+    )
+}
+
+/// Values that no header can carry are left out.
+fn pairs(headers: Vec<(&'static str, String)>) -> Vec<(HeaderName, HeaderValue)> {
+    let pairs = headers.into_iter().filter_map(|(name, value)| {
+        Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?))
+    });
+    pairs.collect()
+}
+
+const FRAME_TEXT_BYTES_MAX: usize = 16 << 10;
+
+/// ClickHouse's frame for an exception behind rows.
+fn exception_frame(tag: &str, text: &str) -> String {
+    let mut end = text.len().min(FRAME_TEXT_BYTES_MAX - 256);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let text = text[..end].trim_end();
+    let length = text.len() + 1;
+    format!("\r\n__exception__\r\n{tag}\r\n{text}\n{length} {tag}\r\n__exception__\r\n")
+}
+
+enum Encoder {
+    Plain(Vec<u8>),
+    Gzip(flate2::write::GzEncoder<Vec<u8>>),
+    Deflate(flate2::write::ZlibEncoder<Vec<u8>>),
+    Lz4(Box<lz4_flex::frame::FrameEncoder<Vec<u8>>>),
+}
+
+impl Encoder {
+    /// The cheapest that the client takes.
+    fn choose(accept: Option<&str>) -> Encoder {
+        let takes = |name: &str| {
+            accept.unwrap_or_default().split(',').any(|item| {
+                let (found, quality) = item.split_once(';').unwrap_or((item, ""));
+                let zero = quality.trim().strip_prefix("q=").is_some_and(|quality| {
+                    quality.trim().parse::<f32>().is_ok_and(|quality| quality == 0.0)
+                });
+                found.trim().eq_ignore_ascii_case(name) && !zero
+            })
+        };
+        let level = flate2::Compression::fast();
+        if takes("lz4") {
+            Encoder::Lz4(Box::new(lz4_flex::frame::FrameEncoder::new(Vec::new())))
+        } else if takes("gzip") {
+            Encoder::Gzip(flate2::write::GzEncoder::new(Vec::new(), level))
+        } else if takes("deflate") {
+            Encoder::Deflate(flate2::write::ZlibEncoder::new(Vec::new(), level))
+        } else {
+            Encoder::Plain(Vec::new())
+        }
+    }
+
+    fn name(&self) -> Option<&'static str> {
+        match self {
+            Encoder::Plain(_) => None,
+            Encoder::Gzip(_) => Some("gzip"),
+            Encoder::Deflate(_) => Some("deflate"),
+            Encoder::Lz4(_) => Some("lz4"),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let written = match self {
+            Encoder::Plain(out) => out.write_all(bytes),
+            Encoder::Gzip(encoder) => encoder.write_all(bytes),
+            Encoder::Deflate(encoder) => encoder.write_all(bytes),
+            Encoder::Lz4(encoder) => encoder.write_all(bytes),
+        };
+        debug_assert!(written.is_ok(), "writing to memory");
+    }
+
+    /// What is ready.
+    fn take(&mut self) -> Vec<u8> {
+        std::mem::take(match self {
+            Encoder::Plain(out) => out,
+            Encoder::Gzip(encoder) => encoder.get_mut(),
+            Encoder::Deflate(encoder) => encoder.get_mut(),
+            Encoder::Lz4(encoder) => encoder.get_mut(),
+        })
+    }
+
+    fn finish(&mut self) -> Vec<u8> {
+        let finished = match std::mem::replace(self, Encoder::Plain(Vec::new())) {
+            Encoder::Plain(out) => Ok(out),
+            Encoder::Gzip(encoder) => encoder.finish(),
+            Encoder::Deflate(encoder) => encoder.finish(),
+            Encoder::Lz4(encoder) => encoder.finish().map_err(io::Error::other),
+        };
+        debug_assert!(finished.is_ok(), "writing to memory");
+        finished.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_chooses_the_encoding() {
+        let name = |accept: &str| Encoder::choose(Some(accept)).name();
+        assert_eq!(name("lz4,zstd,br,gzip,deflate"), Some("lz4"));
+        assert_eq!(name("gzip;q=1.0, lz4;q=0"), Some("gzip"));
+        assert_eq!(name("br"), None);
+        assert_eq!(Encoder::choose(None).name(), None);
+    }
+
+    #[test]
+    fn the_frame_says_its_length_and_its_tag() {
+        let frame = exception_frame("abcdefghijklmnop", "Code: 395. oh\n");
+        assert_eq!(
+            frame,
+            "\r\n__exception__\r\nabcdefghijklmnop\r\nCode: 395. oh\n14 abcdefghijklmnop\r\n__exception__\r\n"
+        );
+        assert!(exception_frame("t", &"é".repeat(20_000)).len() <= FRAME_TEXT_BYTES_MAX);
+    }
+}

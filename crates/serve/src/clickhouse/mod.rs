@@ -1,0 +1,347 @@
+//! The ClickHouse door: ClickHouse's HTTP protocol in front of the embedded engine, so that its
+//! clients work unchanged. A dialect of its own: errors, headers and statuses are ClickHouse's.
+//!
+//! ```text
+//! connection's task                          a worker's thread (blocking)
+//!   request ─▶ request::Request ─▶ permit ─▶ run: read text, session, settings
+//!   body ─── upload (4 pieces) ────────────▶      decode, split, insert
+//!   status ◀─────────────────────────────────     select, query
+//!   body ◀── answer (4 pieces) ──────────────     encode
+//!   gone? ─▶ KILL by log_comment
+//! ```
+//!
+//! - **A connection of the engine's per request**, or the one of the session that the client names.
+//! - **Nothing is slurped but statements.** Uploads and rows travel in pieces; documents have a limit.
+//! - **An upload that breaks off is not inserted** (of a large one, blocks before the last may be, as
+//!   at ClickHouse).
+//! - **GET changes nothing**; pages of other sites reach nothing ([`crate::origin`]).
+//! - `default` as a database name means `main`: the engine's own `default` is never used.
+//!
+//! One user exists so far: `default` without a password. So the address is loopback.
+
+mod answer;
+mod error;
+mod format;
+mod hello;
+mod request;
+mod run;
+mod sessions;
+mod settings;
+mod sql;
+mod upload;
+
+use crate::{net, origin};
+use answer::{Answer, Head, Labels};
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use error::Failure;
+use hyper::body::{Body as _, Incoming};
+use hyper::{Request as HttpRequest, Response};
+use model::{Error, Result};
+use request::Request;
+use sessions::Sessions;
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use store::Engine;
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use upload::Encoding;
+
+/// Statements at once; each holds a thread.
+const QUERIES_MAX: usize = 100;
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+/// A client that sends nothing for so long in the middle of a body is given up.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// What is read of a refused upload so that the client gets to read why.
+const DISCARD_BYTES_MAX: usize = 64 << 20;
+
+/// Between the text of an error under way and the end of its connection.
+const BREAK_OFF_PAUSE: Duration = Duration::from_millis(500);
+
+/// What all requests share.
+struct Door {
+    engine: Engine,
+    version: String,
+    timezone: String,
+    server_name: String,
+    sessions: Sessions,
+    queries: Arc<Semaphore>,
+    /// Tells statements of one `query_id` apart.
+    count: AtomicU64,
+    /// For answers that wait for their end.
+    folder: PathBuf,
+}
+
+/// Serves until `shutdown`, then lets statements under way end.
+pub async fn serve(
+    listener: TcpListener,
+    engine: Engine,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let opened = tokio::task::spawn_blocking(move || Door::open(engine)).await;
+    let door =
+        Arc::new(opened.map_err(|error| Error::bug("the door did not open").source(error))??);
+    let sweeper = tokio::spawn(sweep(door.sessions.clone()));
+    let service = hyper::service::service_fn(move |request| {
+        let door = door.clone();
+        async move { Ok::<_, Infallible>(door.handle(request).await) }
+    });
+    let served = net::serve(listener, service, shutdown).await;
+    sweeper.abort();
+    served
+}
+
+async fn sweep(sessions: Sessions) {
+    loop {
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+        let ended = sessions.sweep();
+        let _ = tokio::task::spawn_blocking(move || drop(ended)).await;
+    }
+}
+
+impl Door {
+    fn open(engine: Engine) -> Result<Door> {
+        let mut session = engine.session()?;
+        let sql = "SELECT version(), timezone(), displayName()";
+        let answer = session.query(sql, "TSV", &[]).map_err(|e| e.error("ask the engine"))?;
+        let text = String::from_utf8_lossy(answer.bytes()).into_owned();
+        let mut fields = text.trim_end().split('\t').map(str::to_owned);
+        let mut next = || fields.next().unwrap_or_default();
+        let folder = engine.data_dir().join("answers");
+        let made = std::fs::create_dir_all(&folder);
+        made.map_err(|e| Error::definite(format!("cannot make {}", folder.display())).source(e))?;
+        Ok(Door {
+            version: next(),
+            timezone: next(),
+            server_name: next(),
+            engine,
+            sessions: Sessions::default(),
+            queries: Arc::new(Semaphore::new(QUERIES_MAX)),
+            count: AtomicU64::new(0),
+            folder,
+        })
+    }
+
+    async fn handle(self: Arc<Self>, request: HttpRequest<Incoming>) -> Response<Body> {
+        if let Some(why) = origin::refuse(request.headers()) {
+            return (StatusCode::FORBIDDEN, format!("{why}\n")).into_response();
+        }
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        match request.uri().path() {
+            "/ping" | "/replicas_status" if reads => "Ok.\n".into_response(),
+            "/" if reads && request.uri().query().is_none_or(str::is_empty) => {
+                "Ok.\n".into_response()
+            }
+            "/" | "/query" if reads || request.method() == Method::POST => {
+                self.answer(request).await
+            }
+            "/" | "/query" if request.method() == Method::OPTIONS => {
+                StatusCode::NO_CONTENT.into_response()
+            }
+            "/" | "/query" => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+            path => {
+                let text = format!(
+                    "There is no handle {path}\n\nUse / or /ping for health checks.\n\
+                     Or /replicas_status for more sophisticated health checks.\n\n\
+                     Send queries from your program with POST method or GET /?query=...\n"
+                );
+                (StatusCode::NOT_FOUND, text).into_response()
+            }
+        }
+    }
+
+    async fn answer(self: Arc<Self>, request: HttpRequest<Incoming>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let wanted = check(&parts.headers, &parts.method, &body)
+            .and_then(|()| Request::parse(&parts))
+            .and_then(|request| Ok((Encoding::parse(&request.content_encoding)?, request)))
+            .and_then(|(encoding, request)| Ok((encoding, request, self.permit()?)));
+        let (encoding, request, permit) = match wanted {
+            Ok(wanted) => wanted,
+            Err(failure) => return self.refuse(failure, body).await,
+        };
+        let (to_worker, upload) = mpsc::channel(upload::PIECES_MAX);
+        let (send_head, mut head) = oneshot::channel();
+        let (send_pieces, pieces) = mpsc::channel(answer::PIECES_MAX);
+        let guard = self.clone().start(request, (encoding, upload), permit, send_head, send_pieces);
+        let pump = pump(body, to_worker);
+        tokio::pin!(pump);
+        let head = tokio::select! {
+            biased;
+            head = &mut head => {
+                // An early answer is a refusal, as a rule.
+                let _ = tokio::time::timeout(UPLOAD_TIMEOUT, pump).await;
+                head
+            }
+            () = &mut pump => head.await,
+        };
+        match head {
+            Ok(head) => respond(head, pieces, guard),
+            Err(_) => {
+                let text = "the statement's worker ended without an answer";
+                self.refusal(&Failure::new(49, "LOGICAL_ERROR", text))
+            }
+        }
+    }
+
+    /// Sets a worker to work; the guard is what its client's life hangs on.
+    fn start(
+        self: Arc<Self>,
+        request: Request,
+        (encoding, upload): (Encoding, upload::Pieces),
+        permit: OwnedSemaphorePermit,
+        head: oneshot::Sender<Head>,
+        pieces: mpsc::Sender<io::Result<Bytes>>,
+    ) -> Guard {
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let key = format!("{}.{number}", request.query_id);
+        let comment = settings::wanted(&request, &key).remove("log_comment").unwrap_or_default();
+        let gone = Arc::new(AtomicBool::new(false));
+        let done = Arc::new(AtomicBool::new(false));
+        let guard =
+            Guard { engine: self.engine.clone(), comment, gone: gone.clone(), done: done.clone() };
+        let timezone = request.setting("session_timezone").filter(|zone| !zone.is_empty());
+        let labels = Labels {
+            query_id: request.query_id.clone(),
+            server_name: self.server_name.clone(),
+            version: self.version.clone(),
+            timezone: timezone.unwrap_or(&self.timezone).to_owned(),
+            tag: request::random_tag(),
+        };
+        tokio::task::spawn_blocking(move || {
+            let options = answer::Options {
+                wait_end_of_query: request.wait_end_of_query,
+                buffer_bytes: request.buffer_bytes,
+                accept_encoding: request.accept_encoding.as_deref(),
+                folder: &self.folder,
+            };
+            let answer = Answer::new(labels, head, pieces, options);
+            let door = self.clone();
+            let upload = encoding.reader(upload);
+            let work = run::Work { door, request, upload, key, gone, done };
+            run::run(work, answer);
+            drop(permit);
+        });
+        guard
+    }
+
+    fn permit(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        self.queries.clone().try_acquire_owned().map_err(|_| {
+            let text = format!("Too many simultaneous queries. Maximum: {QUERIES_MAX}");
+            Failure::new(202, "TOO_MANY_SIMULTANEOUS_QUERIES", text)
+        })
+    }
+
+    async fn refuse(&self, failure: Failure, body: Incoming) -> Response<Body> {
+        let (nobody, _) = mpsc::channel(1);
+        let _ = tokio::time::timeout(UPLOAD_TIMEOUT, pump(body, nobody)).await;
+        self.refusal(&failure)
+    }
+
+    fn refusal(&self, failure: &Failure) -> Response<Body> {
+        let code = failure.exception.code.to_string();
+        let headers = [
+            ("x-clickhouse-exception-code", code.as_str()),
+            ("x-clickhouse-server-display-name", &self.server_name),
+            ("content-type", "text/plain; charset=UTF-8"),
+        ];
+        (failure.status, headers, failure.text(&self.version)).into_response()
+    }
+}
+
+fn check(headers: &HeaderMap, method: &Method, body: &Incoming) -> Result<(), Failure> {
+    let has_length = headers.contains_key(header::CONTENT_LENGTH) || !body.is_end_stream();
+    if method == Method::POST && !has_length {
+        let text = "The Transfer-Encoding is not chunked and there is no Content-Length header for POST request";
+        return Err(Failure::new(381, "HTTP_LENGTH_REQUIRED", text));
+    }
+    let content_type = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
+    if content_type.is_some_and(|value| value.starts_with(b"multipart/form-data")) {
+        return Err(Failure::not_implemented(
+            "multipart/form-data (external tables, forms) is not supported yet: \
+             send the query as the body or in the URL",
+        ));
+    }
+    Ok(())
+}
+
+/// Carries the body to the worker; an empty piece is its end. What nobody reads is thrown away.
+async fn pump(mut body: Incoming, to: mpsc::Sender<io::Result<Bytes>>) {
+    let mut discarded = 0;
+    loop {
+        let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
+        let piece = match tokio::time::timeout(UPLOAD_TIMEOUT, frame).await {
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+            Ok(None) => Ok(Bytes::new()),
+            Ok(Some(Err(error))) => Err(io::Error::other(error)),
+            Ok(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) if data.is_empty() => continue,
+                Ok(data) => Ok(data),
+                Err(_) => continue,
+            },
+        };
+        let length = piece.as_ref().map_or(0, Bytes::len);
+        let is_last = length == 0;
+        if to.send(piece).await.is_err() {
+            discarded += length;
+        }
+        if is_last || discarded > DISCARD_BYTES_MAX {
+            return;
+        }
+    }
+}
+
+fn respond(head: Head, pieces: mpsc::Receiver<io::Result<Bytes>>, guard: Guard) -> Response<Body> {
+    let state = Some((pieces, guard));
+    // Ends well only with the worker's own mark; everything else breaks the connection off.
+    let stream = futures_util::stream::unfold(state, |state| async move {
+        let (mut pieces, guard) = state?;
+        match pieces.recv().await {
+            Some(Ok(piece)) if piece.is_empty() => None,
+            Some(Ok(piece)) => Some((Ok(piece), Some((pieces, guard)))),
+            Some(Err(error)) => {
+                // An error drops what is still unsent, and that is the exception's text.
+                tokio::time::sleep(BREAK_OFF_PAUSE).await;
+                Some((Err(error), None))
+            }
+            None => Some((Err(io::ErrorKind::UnexpectedEof.into()), None)),
+        }
+    });
+    let mut response = Response::new(Body::from_stream(stream));
+    *response.status_mut() = head.status;
+    response.headers_mut().extend(head.headers);
+    response
+}
+
+/// Dropped before the statement is done, it kills it: the client has gone away.
+struct Guard {
+    engine: Engine,
+    comment: String,
+    gone: Arc<AtomicBool>,
+    done: Arc<AtomicBool>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.gone.store(true, Ordering::SeqCst);
+        if self.done.load(Ordering::SeqCst) {
+            return;
+        }
+        let (engine, comment) = (self.engine.clone(), std::mem::take(&mut self.comment));
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(move || {
+                if let Err(error) = engine.kill(&comment) {
+                    tracing::warn!(error = error.report(), "could not cancel a statement");
+                }
+            });
+        }
+    }
+}

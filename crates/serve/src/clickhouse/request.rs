@@ -1,0 +1,356 @@
+//! What a request asks for, read from its URL and headers. Every parameter that is not the
+//! protocol's own is a setting, as at ClickHouse.
+
+use super::error::Failure;
+use axum::http::{HeaderMap, Method, header, request::Parts};
+use std::time::Duration;
+
+const SESSION_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
+const SESSION_TIMEOUT_MAX_SECONDS: u64 = 3600;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Request {
+    /// The text in the URL; the body is appended to it.
+    pub(super) query: Option<String>,
+    pub(super) query_id: String,
+    pub(super) database: Option<String>,
+    pub(super) default_format: Option<String>,
+    /// `{name:Type}` in the text; values in the form of TabSeparated.
+    pub(super) params: Vec<(String, String)>,
+    pub(super) settings: Vec<(String, String)>,
+    pub(super) session: Option<SessionRequest>,
+    /// The answer starts when it is complete.
+    pub(super) wait_end_of_query: bool,
+    pub(super) buffer_bytes: Option<usize>,
+    /// GET and HEAD change nothing.
+    pub(super) reads_only: bool,
+    /// How the body came, and how the answer may go.
+    pub(super) content_encoding: String,
+    pub(super) accept_encoding: Option<String>,
+    pub(super) client_protocol_version: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct SessionRequest {
+    pub(super) id: String,
+    pub(super) timeout: Duration,
+    pub(super) must_exist: bool,
+    pub(super) close: bool,
+}
+
+impl Request {
+    pub(super) fn parse(parts: &Parts) -> Result<Request, Failure> {
+        let pairs = pairs(parts.uri.query().unwrap_or_default())?;
+        authenticate(&parts.headers, &pairs)?;
+        let mut request = Request {
+            reads_only: parts.method == Method::GET || parts.method == Method::HEAD,
+            content_encoding: text(&parts.headers, "content-encoding")?.unwrap_or_default(),
+            ..Request::default()
+        };
+        let mut compress = true;
+        let mut session = SessionParams::default();
+        for (name, value) in pairs {
+            match name.as_str() {
+                "query" => request.query = Some(value),
+                "query_id" => request.query_id = value,
+                "database" => request.database = Some(value),
+                "default_format" => request.default_format = Some(value),
+                "wait_end_of_query" => request.wait_end_of_query = flag(&value),
+                "buffer_size" => request.buffer_bytes = Some(number(&name, &value)?),
+                "client_protocol_version" => {
+                    request.client_protocol_version = number(&name, &value)?;
+                }
+                "session_id" => session.id = value,
+                "session_timeout" => session.timeout = Some(number(&name, &value)?),
+                "session_check" => session.check = flag(&value),
+                "close_session" => session.close = flag(&value),
+                // Who asks was settled above; quotas and stack traces do not exist here.
+                "" | "user" | "password" | "quota_key" | "stacktrace" => {}
+                "compress" | "decompress" if !flag(&value) => {}
+                "compress" | "decompress" => {
+                    return Err(Failure::not_implemented(format!(
+                        "{name}=1 (blocks with ClickHouse's own checksum) is not supported: \
+                         use HTTP compression, gzip or lz4"
+                    )));
+                }
+                "role" => {
+                    let text = format!("There is no role `{value}` here");
+                    return Err(Failure::new(511, "UNKNOWN_ROLE", text));
+                }
+                "enable_http_compression" => compress = flag(&value),
+                _ => match name.strip_prefix("param_") {
+                    Some(param) => request.params.push((param.to_owned(), value)),
+                    None => request.settings.push((name, value)),
+                },
+            }
+        }
+        request.session = session.read()?;
+        request.read_headers(&parts.headers, compress)?;
+        Ok(request)
+    }
+
+    fn read_headers(&mut self, headers: &HeaderMap, compress: bool) -> Result<(), Failure> {
+        if let Some(database) = text(headers, "x-clickhouse-database")? {
+            self.database = Some(database);
+        }
+        if let Some(format) = text(headers, "x-clickhouse-format")? {
+            self.default_format = Some(format);
+        }
+        if self.query_id.is_empty() {
+            self.query_id = text(headers, "x-clickhouse-query-id")?.unwrap_or_default();
+        }
+        if self.query_id.is_empty() || header::HeaderValue::from_str(&self.query_id).is_err() {
+            self.query_id = random_id();
+        }
+        if compress {
+            self.accept_encoding = text(headers, "accept-encoding")?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn setting(&self, name: &str) -> Option<&str> {
+        let found = self.settings.iter().rev().find(|(found, _)| found == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+#[derive(Default)]
+struct SessionParams {
+    id: String,
+    timeout: Option<u64>,
+    check: bool,
+    close: bool,
+}
+
+impl SessionParams {
+    fn read(self) -> Result<Option<SessionRequest>, Failure> {
+        if self.id.is_empty() {
+            return Ok(None);
+        }
+        let timeout = match self.timeout {
+            None => SESSION_TIMEOUT_DEFAULT,
+            Some(seconds) if seconds <= SESSION_TIMEOUT_MAX_SECONDS => Duration::from_secs(seconds),
+            Some(seconds) => {
+                let text = format!(
+                    "Session timeout '{seconds}' is larger than max_session_timeout: \
+                     {SESSION_TIMEOUT_MAX_SECONDS}. Maximum session timeout could be modified in \
+                     configuration file."
+                );
+                return Err(Failure::new(374, "INVALID_SESSION_TIMEOUT", text));
+            }
+        };
+        let (id, must_exist, close) = (self.id, self.check, self.close);
+        Ok(Some(SessionRequest { id, timeout, must_exist, close }))
+    }
+}
+
+/// One user exists: `default`, without a password. One way of saying so may be used at a time.
+fn authenticate(headers: &HeaderMap, pairs: &[(String, String)]) -> Result<(), Failure> {
+    let pair = |name: &str| pairs.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.clone());
+    let by_header = (text(headers, "x-clickhouse-user")?, text(headers, "x-clickhouse-key")?);
+    let by_params = (pair("user"), pair("password"));
+    let authorization = text(headers, "authorization")?;
+    let ways = [
+        by_header.0.is_some() || by_header.1.is_some(),
+        by_params.0.is_some() || by_params.1.is_some(),
+        authorization.is_some(),
+    ];
+    let failed = |text: &str| Failure::new(516, "AUTHENTICATION_FAILED", text);
+    if ways.iter().filter(|way| **way).count() > 1 {
+        return Err(failed(
+            "Invalid authentication: it is not allowed to use HTTP headers, \
+             parameters and Authorization at the same time",
+        ));
+    }
+    let (user, password) = match authorization {
+        Some(value) => {
+            basic(&value).ok_or_else(|| failed("Invalid authentication: not HTTP Basic"))?
+        }
+        None if ways[0] => (by_header.0.unwrap_or_default(), by_header.1.unwrap_or_default()),
+        None => (by_params.0.unwrap_or_default(), by_params.1.unwrap_or_default()),
+    };
+    if (user.is_empty() || user == "default") && password.is_empty() {
+        return Ok(());
+    }
+    let user = if user.is_empty() { "default" } else { &user };
+    Err(failed(&format!(
+        "{user}: Authentication failed: password is incorrect, or there is no user with such name. \
+         Millrace has one user so far: default, without a password."
+    )))
+}
+
+fn basic(value: &str) -> Option<(String, String)> {
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(base64(encoded.trim())?).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut count) = (0u32, 0);
+    for byte in text.trim_end_matches('=').bytes() {
+        let six = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(six);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+            bits &= (1 << count) - 1;
+        }
+    }
+    Some(bytes)
+}
+
+/// The pairs of a query string, decoded. Later pairs of a name win.
+fn pairs(query: &str) -> Result<Vec<(String, String)>, Failure> {
+    let decode = |text: &str| {
+        percent_decode(text)
+            .ok_or_else(|| Failure::bad_argument("A parameter of the URL is not UTF-8"))
+    };
+    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Ok((decode(name)?, decode(value)?))
+    });
+    pairs.collect()
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        match (first, tail) {
+            (b'+', _) => bytes.push(b' '),
+            (b'%', [high, low, after @ ..]) => {
+                let digit = |byte: &u8| char::from(*byte).to_digit(16);
+                match digit(high).zip(digit(low)) {
+                    Some((high, low)) => {
+                        bytes.push((high << 4 | low) as u8);
+                        rest = after;
+                    }
+                    None => bytes.push(b'%'),
+                }
+            }
+            _ => bytes.push(*first),
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Result<Option<String>, Failure> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    let text = std::str::from_utf8(value.as_bytes());
+    text.map(|text| Some(text.to_owned()))
+        .map_err(|_| Failure::bad_argument(format!("The header {name} is not UTF-8")))
+}
+
+fn flag(value: &str) -> bool {
+    matches!(value, "1" | "true" | "True" | "TRUE")
+}
+
+fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, Failure> {
+    let text = format!("Cannot parse {name} as a number");
+    value.parse().map_err(|_| Failure::new(72, "CANNOT_PARSE_NUMBER", text))
+}
+
+fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}
+
+/// In the form of a UUID.
+pub(super) fn random_id() -> String {
+    let (high, low) = (random(), random());
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xffff,
+        high & 0xfff,
+        low >> 48 & 0x3fff | 0x8000,
+        low & 0xffff_ffff_ffff
+    )
+}
+
+/// What marks the end of an answer that failed under way; sixteen letters.
+pub(super) fn random_tag() -> String {
+    let (mut first, mut second) = (random(), random());
+    let letter = |number: &mut u64| {
+        let letter = char::from(b'a' + (*number % 26) as u8);
+        *number /= 26;
+        letter
+    };
+    (0..16).map(|at| letter(if at < 8 { &mut first } else { &mut second })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(uri: &str, headers: &[(&str, &str)]) -> Result<Request, Failure> {
+        let mut request = axum::http::Request::builder().method("POST").uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Request::parse(&request.body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn parameters_are_the_protocols_or_settings() {
+        let uri = "/?query=SELECT+1%3B&param_x=a%5Ctb&max_threads=2&database=shop&query_id=q1&session_id=s&session_timeout=5";
+        let request = parse(uri, &[("X-ClickHouse-Format", "JSON")]).unwrap();
+        assert_eq!(request.query.as_deref(), Some("SELECT 1;"));
+        assert_eq!(request.params, [("x".to_owned(), "a\\tb".to_owned())]);
+        assert_eq!(request.settings, [("max_threads".to_owned(), "2".to_owned())]);
+        assert_eq!(request.query_id, "q1");
+        assert_eq!(request.default_format.as_deref(), Some("JSON"));
+        assert_eq!(request.session.unwrap().timeout, Duration::from_secs(5));
+        assert_eq!(parse("/?query_id=", &[]).unwrap().query_id.len(), 36);
+        assert_eq!(
+            parse("/?session_id=s&session_timeout=3601", &[]).unwrap_err().exception.code,
+            374
+        );
+        assert_eq!(parse("/?query=%ff", &[]).unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn one_user_in_one_way() {
+        let code = |uri: &str, headers: &[(&str, &str)]| {
+            parse(uri, headers).err().map_or(0, |failure| failure.exception.code)
+        };
+        assert_eq!(code("/", &[]), 0);
+        assert_eq!(code("/?user=default&password=", &[]), 0);
+        assert_eq!(code("/", &[("authorization", "Basic ZGVmYXVsdDo=")]), 0);
+        assert_eq!(code("/", &[("authorization", "Basic ZGVmYXVsdDp4")]), 516);
+        assert_eq!(code("/", &[("authorization", "Bearer abc")]), 516);
+        assert_eq!(code("/", &[("x-clickhouse-user", "ann")]), 516);
+        assert_eq!(code("/", &[("x-clickhouse-key", "secret")]), 516);
+        assert_eq!(code("/?user=default", &[("x-clickhouse-user", "default")]), 516);
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_string_and_header_is_read_without_panic(query in "[ -~]{0,80}", value in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let _ = pairs(&query);
+            let _ = basic(&String::from_utf8_lossy(&value));
+            let mut builder = axum::http::Request::builder().uri("/?query=x");
+            if let Ok(value) = header::HeaderValue::from_bytes(&value) {
+                for name in ["authorization", "x-clickhouse-user", "x-clickhouse-query-id", "accept-encoding"] {
+                    builder = builder.header(name, value.clone());
+                }
+            }
+            let _ = Request::parse(&builder.body(()).unwrap().into_parts().0);
+        }
+    }
+}

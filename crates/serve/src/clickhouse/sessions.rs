@@ -1,0 +1,121 @@
+//! Sessions that clients name: settings, temporary tables and the current database outlive the
+//! request. One request at a time has a session; nobody waits for it. An idle one is closed after
+//! its time-out, and there is a most of them, because each is a connection of the engine's.
+
+use super::error::Failure;
+use super::request::SessionRequest;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+use store::embedded::Session;
+
+const SESSIONS_MAX: usize = 1000;
+
+/// A session with what the door changed in it for the sake of single requests.
+pub(super) struct Kept {
+    pub(super) session: Session,
+    /// Settings from URLs that are in force now: they belong to requests, not to the session.
+    pub(super) applied: BTreeMap<String, String>,
+    /// What these settings were before; `None`: the default.
+    pub(super) before: BTreeMap<String, Option<String>>,
+}
+
+impl Kept {
+    pub(super) fn new(session: Session) -> Kept {
+        Kept { session, applied: BTreeMap::new(), before: BTreeMap::new() }
+    }
+}
+
+enum Entry {
+    Busy,
+    Idle { kept: Box<Kept>, until: Instant },
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Sessions {
+    entries: Arc<Mutex<HashMap<String, Entry>>>,
+}
+
+/// The right to one session, until it is given back or dropped. Dropped, the session ends.
+pub(super) struct Lease {
+    sessions: Sessions,
+    id: String,
+    timeout: Duration,
+    close: bool,
+    held: bool,
+}
+
+impl Sessions {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.entries.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// `None` in place of a session: it is new.
+    pub(super) fn take(&self, request: &SessionRequest) -> Result<(Lease, Option<Kept>), Failure> {
+        let ended = self.sweep();
+        let mut entries = self.lock();
+        let kept = match entries.get(&request.id) {
+            Some(Entry::Busy) => {
+                let text = format!("Session {} is locked by a concurrent client", request.id);
+                return Err(Failure::new(373, "SESSION_IS_LOCKED", text));
+            }
+            Some(Entry::Idle { .. }) => match entries.remove(&request.id) {
+                Some(Entry::Idle { kept, .. }) => Some(*kept),
+                _ => None,
+            },
+            None if request.must_exist => {
+                let text = format!("Session {} not found", request.id);
+                return Err(Failure::new(372, "SESSION_NOT_FOUND", text));
+            }
+            None if entries.len() >= SESSIONS_MAX => {
+                let text = format!("There are {SESSIONS_MAX} sessions already");
+                return Err(Failure::new(202, "TOO_MANY_SIMULTANEOUS_QUERIES", text));
+            }
+            None => None,
+        };
+        entries.insert(request.id.clone(), Entry::Busy);
+        drop(entries);
+        // Closing connections takes its time, so not under the lock.
+        drop(ended);
+        let (id, timeout, close) = (request.id.clone(), request.timeout, request.close);
+        Ok((Lease { sessions: self.clone(), id, timeout, close, held: true }, kept))
+    }
+
+    /// Takes out what has been idle for too long.
+    pub(super) fn sweep(&self) -> Vec<Kept> {
+        let now = Instant::now();
+        let mut entries = self.lock();
+        let is_over = |entry: &Entry| matches!(entry, Entry::Idle { until, .. } if *until <= now);
+        let over: Vec<String> =
+            entries.iter().filter(|(_, entry)| is_over(entry)).map(|(id, _)| id.clone()).collect();
+        let ended = over.iter().filter_map(|id| match entries.remove(id)? {
+            Entry::Idle { kept, .. } => Some(*kept),
+            Entry::Busy => None,
+        });
+        ended.collect()
+    }
+}
+
+impl Lease {
+    pub(super) fn give_back(mut self, kept: Kept) {
+        let mut entries = self.sessions.lock();
+        if self.close || !kept.session.is_open() {
+            entries.remove(&self.id);
+            drop(entries);
+            self.held = false;
+            return;
+        }
+        let until = Instant::now() + self.timeout;
+        entries.insert(self.id.clone(), Entry::Idle { kept: Box::new(kept), until });
+        drop(entries);
+        self.held = false;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.held {
+            self.sessions.lock().remove(&self.id);
+        }
+    }
+}

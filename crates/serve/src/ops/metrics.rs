@@ -1,0 +1,181 @@
+//! `/metrics`: Prometheus text. Every name that Millrace exports is in this file.
+
+use flow::status::Report;
+use std::fmt::Write;
+
+const TABLE: &[(&str, &str, &str)] = &[
+    ("millrace_table_rows", "gauge", "Rows that a reader of the table sees"),
+    ("millrace_table_copied_ratio", "gauge", "How much of the copy is done, 0 to 1"),
+    ("millrace_table_copied_rows_total", "counter", "Rows that the copy has written"),
+    ("millrace_table_streamed_rows_total", "counter", "Changes that the stream has written"),
+    ("millrace_table_rows_per_second", "gauge", "Rows that became visible, over 10 seconds"),
+    ("millrace_table_rejected_rows_total", "counter", "Rows in quarantine"),
+    ("millrace_table_clamped_values_total", "counter", "Values that were bent to their range"),
+    ("millrace_table_ignored_updates_total", "counter", "Updates that an append table left out"),
+    ("millrace_table_ignored_deletes_total", "counter", "Deletes that an append table left out"),
+];
+
+/// The process as the kernel sees it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Process {
+    pub(super) resident_bytes: Option<u64>,
+}
+
+impl Process {
+    /// `None` where there is no /proc.
+    pub(super) fn read() -> Process {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes =
+            line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        Process { resident_bytes: kilobytes.map(|kilobytes| kilobytes * 1024) }
+    }
+}
+
+pub(super) fn text(report: &Report, version: &str, ready: bool, process: Process) -> String {
+    let mut out = String::new();
+    one(&mut out, "millrace_info", "gauge", "Always 1", &[("version", version)], Some(1.0));
+    one(&mut out, "millrace_ready", "gauge", "1: every table streams", &[], Some(flag(ready)));
+    for (index, (name, kind, help)) in TABLE.iter().enumerate() {
+        header(&mut out, name, kind, help);
+        for table in &report.tables {
+            let value = match index {
+                0 => table.rows.map(|rows| rows as f64),
+                1 => Some(table.copied_ratio),
+                2 => Some(table.copied_rows as f64),
+                3 => Some(table.streamed_rows as f64),
+                4 => Some(table.rows_per_second),
+                5 => Some(table.rejected_rows as f64),
+                6 => Some(table.clamped_values as f64),
+                7 => Some(table.ignored_updates as f64),
+                _ => Some(table.ignored_deletes as f64),
+            };
+            sample(&mut out, name, &[("table", &table.name), ("mode", table.mode)], value);
+        }
+    }
+    header(&mut out, "millrace_table_state", "gauge", "1 for the state that the table is in");
+    for table in &report.tables {
+        let labels = [("table", table.name.as_str()), ("state", table.state.name())];
+        sample(&mut out, "millrace_table_state", &labels, Some(1.0));
+    }
+    source(&mut out, report);
+    let resident = process.resident_bytes.map(|bytes| bytes as f64);
+    one(&mut out, "process_resident_memory_bytes", "gauge", "Resident memory", &[], resident);
+    out
+}
+
+fn source(out: &mut String, report: &Report) {
+    let source = &report.source;
+    let slot = [("slot", source.slot.as_str())];
+    let connected = Some(flag(source.connected));
+    one(out, "millrace_source_connected", "gauge", "1: the stream is open", &slot, connected);
+    let bytes = Some(source.lag_bytes as f64);
+    let help = "Log that the server has written and the store does not hold";
+    one(out, "millrace_source_lag_bytes", "gauge", help, &slot, bytes);
+    let seconds = Some(source.lag_seconds);
+    let help = "Age of the oldest commit on its way";
+    one(out, "millrace_source_lag_seconds", "gauge", help, &slot, seconds);
+    let status = source.wal_status.as_deref().unwrap_or_default();
+    let labels = [slot[0], ("wal_status", status)];
+    let known = source.wal_status.is_some().then_some(1.0);
+    let help = "1 for the slot's wal_status";
+    one(out, "millrace_source_slot_wal_status", "gauge", help, &labels, known);
+    let help = "Commit to visible over the latest batches";
+    header(out, "millrace_freshness_milliseconds", "gauge", help);
+    for (quantile, value) in [("0.5", report.freshness_ms.p50), ("0.99", report.freshness_ms.p99)] {
+        let labels = [("quantile", quantile)];
+        sample(out, "millrace_freshness_milliseconds", &labels, value.map(f64::from));
+    }
+}
+
+fn flag(value: bool) -> f64 {
+    f64::from(u8::from(value))
+}
+
+fn one(
+    out: &mut String,
+    name: &str,
+    kind: &str,
+    help: &str,
+    labels: &[(&str, &str)],
+    value: Option<f64>,
+) {
+    header(out, name, kind, help);
+    sample(out, name, labels, value);
+}
+
+fn header(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+}
+
+/// A value that is not known has no sample.
+fn sample(out: &mut String, name: &str, labels: &[(&str, &str)], value: Option<f64>) {
+    let Some(value) = value else { return };
+    let labels: Vec<String> =
+        labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escape(value))).collect();
+    let _ = match labels.is_empty() {
+        true => writeln!(out, "{name} {value}"),
+        false => writeln!(out, "{name}{{{}}} {value}", labels.join(",")),
+    };
+}
+
+fn escape(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flow::status::{Freshness, SourceReport, State, TableReport};
+    use model::TableName;
+
+    #[test]
+    fn every_measure_has_a_help_a_type_and_escaped_labels() {
+        let table = TableReport {
+            name: "public.a\"b".into(),
+            mode: "mirror",
+            target: "public.a".into(),
+            state: State::Copying,
+            rows: Some(12),
+            copied_ratio: 0.25,
+            copied_rows: 3,
+            streamed_rows: 4,
+            rows_per_second: 0.5,
+            rejected_rows: 1,
+            clamped_values: 2,
+            ignored_updates: 0,
+            ignored_deletes: 0,
+            last_error: None,
+            rows_in: TableName::new("public_raw", "a"),
+        };
+        let source = SourceReport {
+            slot: "millrace".into(),
+            connected: true,
+            waiting_for: None,
+            received_lsn: "0/0".into(),
+            applied_lsn: "0/0".into(),
+            confirmed_lsn: "0/0".into(),
+            lag_bytes: 77,
+            lag_seconds: 1.5,
+            wal_status: Some("reserved".into()),
+            last_error: None,
+        };
+        let freshness_ms = Freshness { p50: Some(40), p99: None };
+        let report = Report { tables: vec![table], source, freshness_ms };
+        let text = text(&report, "0.1.0", false, Process { resident_bytes: None });
+        for line in [
+            "millrace_info{version=\"0.1.0\"} 1",
+            "millrace_ready 0",
+            "millrace_table_rows{table=\"public.a\\\"b\",mode=\"mirror\"} 12",
+            "millrace_table_copied_ratio{table=\"public.a\\\"b\",mode=\"mirror\"} 0.25",
+            "millrace_table_state{table=\"public.a\\\"b\",state=\"copying\"} 1",
+            "millrace_source_lag_bytes{slot=\"millrace\"} 77",
+            "millrace_source_slot_wal_status{slot=\"millrace\",wal_status=\"reserved\"} 1",
+            "millrace_freshness_milliseconds{quantile=\"0.5\"} 40",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        assert!(!text.contains("0.99"));
+        assert_eq!(text.matches("# TYPE").count(), text.matches("# HELP").count());
+    }
+}

@@ -1,0 +1,210 @@
+//! For probes, scrapers and the command line: is it alive, is it ready, how far is it, is it right.
+//!
+//! | path | answer |
+//! | --- | --- |
+//! | `GET /healthz` | 200 as long as the process answers |
+//! | `GET /readyz` | 200 once every table streams, else 503 with the tables that do not |
+//! | `GET /metrics` | Prometheus text |
+//! | `GET /api/status` | the pipeline's report with the rows of each table, JSON |
+//! | `POST /api/verify` | `VerifyOptions` in, `Verdict` out, JSON |
+//!
+//! Pages of other sites reach nothing here ([`crate::origin`]).
+
+mod metrics;
+mod rows;
+
+use crate::{net, origin};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use flow::status::{Report, State as TableState};
+use flow::verify::VerifyOptions;
+use hyper_util::service::TowerToHyperService;
+use model::{Error, Fate, Result};
+use rows::Rows;
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+use tokio::net::TcpListener;
+
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+#[derive(Clone)]
+pub struct Ops {
+    pub handle: flow::Handle,
+    pub engine: store::Engine,
+    pub version: &'static str,
+}
+
+#[derive(Clone)]
+struct Shared {
+    ops: Ops,
+    rows: Rows,
+}
+
+/// Serves until `shutdown`, then lets requests under way end.
+pub async fn serve(
+    listener: TcpListener,
+    ops: Ops,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let rows = Rows::new(ops.engine.clone());
+    let router = Router::new()
+        .route("/", get(index))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/api/status", get(status))
+        .route("/api/verify", post(verify))
+        .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(keep_out))
+        .with_state(Shared { ops, rows });
+    let router = router.into_service::<hyper::body::Incoming>();
+    net::serve(listener, TowerToHyperService::new(router), shutdown).await
+}
+
+async fn keep_out(request: Request, next: Next) -> Response {
+    match origin::refuse(request.headers()) {
+        Some(why) => Refusal::new(StatusCode::FORBIDDEN, why).into_response(),
+        None => next.run(request).await,
+    }
+}
+
+async fn index(State(shared): State<Shared>) -> String {
+    format!(
+        "Millrace {}: Postgres into ClickHouse, as it happens.\n\n\
+         GET  /api/status   tables, lag, freshness (JSON)\n\
+         POST /api/verify   compare source and store: {{\"tables\": [], \"keys_max\": 10}}\n\
+         GET  /metrics      Prometheus\n\
+         GET  /readyz       200 once every table streams\n\
+         GET  /healthz      200\n",
+        shared.ops.version
+    )
+}
+
+async fn ready(State(shared): State<Shared>) -> Response {
+    if shared.ops.handle.is_ready() {
+        return "ready\n".into_response();
+    }
+    let report = shared.ops.handle.report();
+    (StatusCode::SERVICE_UNAVAILABLE, not_ready(&report)).into_response()
+}
+
+fn not_ready(report: &Report) -> String {
+    let mut text = "not ready\n".to_owned();
+    if !report.source.connected {
+        text += "source: not connected\n";
+    }
+    if let Some(what) = &report.source.waiting_for {
+        text += &format!("source: waits for {what}\n");
+    }
+    for table in report.tables.iter().filter(|table| table.state != TableState::Streaming) {
+        text += &format!("{}: {}", table.name, table.state.name());
+        if table.state == TableState::Copying {
+            text += &format!(", {:.1} %", table.copied_ratio * 100.0);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+async fn metrics(State(shared): State<Shared>) -> Response {
+    let report = report(&shared).await;
+    let ready = shared.ops.handle.is_ready();
+    let process = metrics::Process::read();
+    let text = metrics::text(&report, shared.ops.version, ready, process);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+async fn status(State(shared): State<Shared>) -> Json<Report> {
+    Json(report(&shared).await)
+}
+
+async fn report(shared: &Shared) -> Report {
+    let mut report = shared.ops.handle.report();
+    shared.rows.fill(&mut report.tables).await;
+    report
+}
+
+async fn verify(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {
+    let asked: Asked = match body.is_empty() {
+        true => Asked::default(),
+        false => serde_json::from_slice(&body).map_err(|error| {
+            let mut refusal = Refusal::new(StatusCode::BAD_REQUEST, "cannot read the options");
+            refusal.detail = Some(error.to_string());
+            refusal.hint = Some("send {\"tables\": [\"public.orders\"], \"keys_max\": 10}".into());
+            refusal
+        })?,
+    };
+    let keys_max = asked.keys_max.unwrap_or(KEYS_DEFAULT);
+    let options = VerifyOptions { tables: asked.tables, keys_max };
+    Ok(Json(shared.ops.handle.verify(options).await?).into_response())
+}
+
+/// `VerifyOptions`, of which each may be missing.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Asked {
+    tables: Vec<String>,
+    keys_max: Option<usize>,
+}
+
+const KEYS_DEFAULT: usize = 10;
+
+/// An error as JSON.
+#[derive(Debug, Serialize)]
+struct Refusal {
+    #[serde(skip)]
+    status: StatusCode,
+    error: String,
+    detail: Option<String>,
+    hint: Option<String>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, error: &str) -> Refusal {
+        Refusal { status, error: error.to_owned(), detail: None, hint: None }
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        let status = match error.fate() {
+            Fate::Transient => StatusCode::SERVICE_UNAVAILABLE,
+            Fate::Definite => StatusCode::CONFLICT,
+            Fate::Bug => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let report = error.report();
+        let detail = report.lines().find_map(|line| line.strip_prefix("detail: "));
+        let first = report.lines().next().unwrap_or_default().to_owned();
+        let hint = error.hint_text().map(str::to_owned);
+        Refusal { status, error: first, detail: detail.map(str::to_owned), hint }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status, Json(self)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_keep_what_why_and_what_helps() {
+        let error = Error::definite("cannot verify").detail("No such table.").hint("name another");
+        let refusal = Refusal::from(error);
+        assert_eq!(refusal.status, StatusCode::CONFLICT);
+        let json = serde_json::to_string(&refusal).unwrap();
+        assert_eq!(
+            json,
+            r#"{"error":"cannot verify","detail":"No such table.","hint":"name another"}"#
+        );
+    }
+}

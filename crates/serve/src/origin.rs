@@ -1,0 +1,72 @@
+//! Keeps web pages out. The ports listen on loopback and trust whoever reaches them; a browser on
+//! the same machine reaches them too, on behalf of any page it shows.
+//!
+//! - A page of another site may *send* requests: those carry `Origin` (or `Sec-Fetch-Site`).
+//! - A page whose name was pointed at 127.0.0.1 (DNS rebinding) may also *read* answers: its
+//!   requests carry the page's own name as `Host`.
+
+use axum::http::{HeaderMap, header};
+
+/// Why a request is refused, if it is.
+pub(crate) fn refuse(headers: &HeaderMap) -> Option<&'static str> {
+    let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str());
+    match text(header::HOST) {
+        Some(Ok(host)) if !is_local(host) => return Some("the Host header names another site"),
+        Some(Err(_)) => return Some("the Host header is not text"),
+        _ => {}
+    }
+    let site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
+    if site == Some(b"cross-site") {
+        return Some("a page of another site sent this request");
+    }
+    match text(header::ORIGIN) {
+        None => None,
+        Some(Ok(origin)) => {
+            let host = origin.split_once("://").map_or("", |(_, host)| host);
+            let trusted = !host.is_empty() && is_local(host);
+            (!trusted).then_some("a page of another site sent this request")
+        }
+        Some(Err(_)) => Some("the Origin header is not text"),
+    }
+}
+
+/// A name that nobody can register: an address, a single label, or a private suffix.
+fn is_local(authority: &str) -> bool {
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if let Some((v6, _)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return v6.parse::<std::net::Ipv6Addr>().is_ok();
+    }
+    let host = host.split_once(':').map_or(host, |(host, _)| host);
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    host.parse::<std::net::Ipv4Addr>().is_ok()
+        || !host.contains('.')
+        || [".localhost", ".internal", ".local", ".lan"].iter().any(|end| host.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(pairs: &[(&'static str, &str)]) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.insert(*name, value.parse().unwrap());
+        }
+        refuse(&headers).is_some()
+    }
+
+    #[test]
+    fn only_local_names_and_local_pages_come_in() {
+        assert!(!refused(&[]));
+        assert!(!refused(&[("host", "127.0.0.1:8123")]));
+        assert!(!refused(&[("host", "[::1]:8123"), ("origin", "http://localhost:3000")]));
+        assert!(!refused(&[("host", "host.docker.internal:8123")]));
+        assert!(!refused(&[("host", "clickhouse")]));
+        assert!(refused(&[("host", "evil.example:8123")]));
+        assert!(refused(&[("host", "127.0.0.1.evil.example")]));
+        assert!(refused(&[("host", "127.0.0.1:8123"), ("origin", "https://evil.example")]));
+        assert!(refused(&[("host", "localhost"), ("origin", "null")]));
+        assert!(refused(&[("host", "localhost"), ("sec-fetch-site", "cross-site")]));
+        assert!(refused(&[("host", "[evil.example]")]));
+    }
+}

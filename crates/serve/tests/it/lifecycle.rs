@@ -1,0 +1,104 @@
+//! Doors of their own beside the shared one: limits, the end, and whose rows they show.
+
+use crate::http::{exchange, get, post};
+use crate::{ports, sql};
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+use store::Store;
+use tokio::sync::oneshot;
+
+struct Door {
+    port: u16,
+    stop: oneshot::Sender<()>,
+    served: std::thread::JoinHandle<()>,
+}
+
+fn open() -> Door {
+    let engine = ports().engine.clone();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (send_port, port) = std::sync::mpsc::channel();
+    let served = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            send_port.send(listener.local_addr().unwrap().port()).unwrap();
+            let shutdown = async { drop(stopped.await) };
+            serve::clickhouse::serve(listener, engine, shutdown).await.unwrap();
+        });
+    });
+    Door { port: port.recv().unwrap(), stop, served }
+}
+
+#[test]
+fn statements_under_way_end_before_the_door_closes() {
+    let door = open();
+    let port = door.port;
+    assert_eq!(get(port, "/ping").status, 200);
+    let slow = std::thread::spawn(move || post(port, "/?log_comment=closing", "SELECT sleep(2)"));
+    let running =
+        "SELECT count() FROM system.processes WHERE Settings['log_comment'] LIKE '%|closing'";
+    while sql(running) == "0\n" {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    door.stop.send(()).unwrap();
+    door.served.join().unwrap();
+    let reply = slow.join().unwrap();
+    assert_eq!((reply.status, reply.text().as_str()), (200, "0\n"));
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+}
+
+#[test]
+fn there_is_a_most_of_statements_at_once() {
+    let door = open();
+    let head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\nSELECT";
+    let mut held = Vec::new();
+    let refused = loop {
+        let mut stream = TcpStream::connect(("127.0.0.1", door.port)).unwrap();
+        stream.write_all(head).unwrap();
+        held.push(stream);
+        let reply = post(door.port, "/", "SELECT 1");
+        if reply.status != 200 || held.len() > 200 {
+            break reply;
+        }
+    };
+    assert_eq!(refused.status, 500);
+    assert_eq!(refused.header("x-clickhouse-exception-code"), Some("202"));
+    assert_eq!(get(door.port, "/ping").status, 200);
+    // Those that come to their end are answered, and make room.
+    held[0].write_all(b" 7").unwrap();
+    drop(held);
+    while post(door.port, "/", "SELECT 1").status != 200 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    door.stop.send(()).unwrap();
+    door.served.join().unwrap();
+}
+
+#[test]
+fn a_connection_serves_one_request_after_another() {
+    let request = |text: &str, more: &str| {
+        format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\n{more}Content-Length: {}\r\n\r\n{text}",
+            text.len()
+        )
+    };
+    let both = request("SELECT 1", "") + &request("SELECT 2", "Connection: close\r\n");
+    let answers = exchange(ports().door, both.as_bytes());
+    let answers = String::from_utf8_lossy(&answers);
+    let (first, second) = answers[1..].split_once("HTTP/1.1 200 OK").unwrap();
+    assert!(first.contains("\r\n1\n\r\n0\r\n\r\n"), "{answers}");
+    assert!(second.ends_with("\r\n2\n\r\n0\r\n\r\n"), "{answers}");
+}
+
+#[test]
+fn what_the_pipeline_writes_is_there_at_once() {
+    let engine = &ports().engine;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for number in 1..=20u64 {
+        let row = vec![vec![Some(format!("door-{number}")), Some(number.to_string())]];
+        runtime.block_on(engine.record("millrace.checkpoints (slot, confirmed)", row)).unwrap();
+        let found = sql("SELECT max(confirmed) FROM millrace.checkpoints WHERE slot LIKE 'door-%'");
+        assert_eq!(found, format!("{number}\n"));
+    }
+}

@@ -1,0 +1,146 @@
+//! What a row leaves behind that ClickHouse cannot carry, and what stands in for absent values.
+
+use super::super::{Cursor, Field, Old, push_delete, push_new, same_key};
+use super::{table, tuple};
+use model::{Block, Lsn, Op, PgType, Table, Unchanged, Version};
+use std::sync::Arc;
+
+const VERSION: Version = Version(9);
+
+fn block() -> Block {
+    let types = [PgType::Text, PgType::Numeric(Some((4, 1))), PgType::Timestamp, PgType::Text];
+    Block::new(Arc::new(table(types)))
+}
+
+fn push(block: &mut Block, old: Option<&Old<'_>>, bytes: &[u8]) {
+    push_new(&mut Cursor::new(bytes), block, old, Op::Update, VERSION).unwrap();
+}
+
+fn texts(fields: [&str; 4]) -> Vec<u8> {
+    tuple(b't', &fields.map(|field| Some(field.as_bytes())))
+}
+
+fn old(is_whole: bool, bytes: &[u8]) -> Old<'_> {
+    Old { is_whole, fields: Field::tuple(&mut Cursor::new(bytes)).unwrap() }
+}
+
+/// pgoutput's mark for a value that the UPDATE did not touch.
+fn unchanged(mut bytes: Vec<u8>, field: &str) -> Vec<u8> {
+    let needle = [&b"t"[..], &(field.len() as i32).to_be_bytes(), field.as_bytes()].concat();
+    let at = bytes.windows(needle.len()).position(|window| window == needle).unwrap();
+    bytes.splice(at..at + needle.len(), [b'u']);
+    bytes
+}
+
+#[test]
+fn a_rejected_row_leaves_a_tombstone_and_its_texts() {
+    let mut block = block();
+    push(&mut block, None, &texts(["k1", "123.4", "2026-01-01 00:00:00", "x"]));
+    push(&mut block, None, &texts(["k2", "NaN", "infinity", "a \"b\"\n"]));
+    assert_eq!(block.ops, [Op::Update, Op::Delete]);
+    assert_eq!(block.columns[0].value(1), b"k2");
+    assert_eq!(block.columns[3].value(1), b"");
+    let [reject] = &block.rejects[..] else { panic!("one reject") };
+    assert_eq!((reject.op, reject.version, reject.column.as_str()), (Op::Update, VERSION, "c1"));
+    assert_eq!(reject.reason, "NaN has no place in a Decimal");
+    assert_eq!(
+        reject.row, r#"{"c0":"k2","c1":"NaN","c2":"infinity","c3":"a \"b\"\n"}"#,
+        "not the clamped timestamp"
+    );
+}
+
+#[test]
+fn what_a_rejected_row_clamped_is_not_counted() {
+    let types = [PgType::Int8, PgType::Date, PgType::Numeric(Some((2, 0)))];
+    let mut block = Block::new(Arc::new(table(types)));
+    let bytes = tuple(b't', &[Some(b"1"), Some(b"infinity"), Some(b"NaN")]);
+    push(&mut block, None, &bytes);
+    assert_eq!((block.clamped, block.rejects.len()), (0, 1));
+    let bytes = tuple(b't', &[Some(b"1"), Some(b"infinity"), Some(b"7")]);
+    push(&mut block, None, &bytes);
+    assert_eq!((block.clamped, block.rejects.len()), (1, 1));
+}
+
+#[test]
+fn without_a_key_a_rejected_row_has_nothing_to_bury() {
+    let keyless = Table { key: vec![], ..table([PgType::Numeric(Some((2, 0)))]) };
+    let mut block = Block::new(Arc::new(keyless));
+    push(&mut block, None, &tuple(b't', &[Some(b"NaN")]));
+    assert_eq!((block.rows(), block.rejects.len()), (0, 1));
+}
+
+#[test]
+fn unchanged_values_come_from_a_whole_old_row() {
+    let mut block = block();
+    let old_bytes = texts(["k", "1.0", "2026-01-01 00:00:00", "large"]);
+    let old = old(true, &old_bytes);
+    let new = unchanged(texts(["k", "2.0", "2026-01-01 00:00:00", "?"]), "?");
+    push(&mut block, Some(&old), &new);
+    assert_eq!(block.columns[3].value(0), b"large");
+    assert!(block.unchanged.is_empty());
+    let refused = unchanged(texts(["k", "NaN", "2026-01-01 00:00:00", "?"]), "?");
+    push(&mut block, Some(&old), &refused);
+    assert!(block.rejects[0].row.ends_with(r#""c3":"large"}"#), "{}", block.rejects[0].row);
+}
+
+#[test]
+fn a_key_only_old_row_gives_the_key_and_nothing_else() {
+    let mut block = block();
+    let old_bytes = tuple(b't', &[Some(b"long key"), None, None, None]);
+    let old = old(false, &old_bytes);
+    let new = unchanged(unchanged(texts(["??", "2.0", "2026-01-01 00:00:00", "?"]), "??"), "?");
+    push(&mut block, Some(&old), &new);
+    assert_eq!(block.columns[0].value(0), b"long key");
+    assert!(!block.columns[3].is_null(0));
+    assert_eq!(block.unchanged, [Unchanged { row: 0, column: 3 }]);
+    let refused = unchanged(texts(["??", "NaN", "2026-01-01 00:00:00", "x"]), "??");
+    push(&mut block, Some(&old), &refused);
+    assert_eq!((block.ops[1], block.columns[0].value(1)), (Op::Delete, &b"long key"[..]));
+}
+
+#[test]
+fn marks_of_a_rejected_row_go_with_it() {
+    let types = [PgType::Int8, PgType::Text, PgType::Numeric(Some((2, 0)))];
+    let mut block = Block::new(Arc::new(table(types)));
+    for last in ["1", "NaN", "2"] {
+        let bytes = tuple(b't', &[Some(b"1"), Some(b"?"), Some(last.as_bytes())]);
+        push(&mut block, None, &unchanged(bytes, "?"));
+    }
+    assert_eq!(block.ops, [Op::Update, Op::Delete, Op::Update]);
+    let marks = [Unchanged { row: 0, column: 1 }, Unchanged { row: 2, column: 1 }];
+    assert_eq!(block.unchanged, marks);
+}
+
+#[test]
+fn a_tuple_cut_short_leaves_the_rows_before_it() {
+    let mut block = block();
+    let bytes = texts(["k", "1.5", "2026-01-01 00:00:00", "x"]);
+    push(&mut block, None, &bytes);
+    for end in 0..bytes.len() {
+        let mut cursor = Cursor::new(&bytes[..end]);
+        push_new(&mut cursor, &mut block, None, Op::Insert, VERSION).unwrap_err();
+        assert!(block.columns.iter().all(|column| column.rows() == 1));
+    }
+    push(&mut block, None, &bytes);
+    assert_eq!(block.rows(), 2);
+}
+
+#[test]
+fn a_delete_carries_its_key_and_defaults() {
+    let mut block = block();
+    let bytes = tuple(b't', &[Some(b"k"), None, None, None]);
+    let old = Field::tuple(&mut Cursor::new(&bytes)).unwrap();
+    push_delete(&old, &mut block, Version::of_change(Lsn(2), Lsn(1))).unwrap();
+    assert_eq!((block.ops[0], block.columns[0].value(0)), (Op::Delete, &b"k"[..]));
+    assert!(block.columns.iter().all(|column| column.rows() == 1 && !column.is_null(0)));
+    push_delete(&old[..3], &mut block, VERSION).unwrap_err();
+}
+
+#[test]
+fn keys_are_compared_by_their_columns() {
+    let table = table([PgType::Text, PgType::Text]);
+    let text = |text: &'static str| Field::Text(text.as_bytes());
+    assert!(same_key(&table, &[text("a"), text("x")], &[text("a"), text("y")]));
+    assert!(same_key(&table, &[text("a"), Field::Null], &[Field::Unchanged, text("y")]));
+    assert!(!same_key(&table, &[text("a"), Field::Null], &[text("b"), Field::Null]));
+}

@@ -1,0 +1,443 @@
+//! Values to try, as Postgres reads them: random ones by a seed, and those on the borders.
+
+/// splitmix64: any seed is a good one.
+pub(super) struct Rng(pub(super) u64);
+
+impl Rng {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    fn between(&mut self, from: i64, to: i64) -> i64 {
+        from + self.below((to - from + 1) as u64) as i64
+    }
+
+    fn of<'a, T>(&mut self, values: &'a [T]) -> &'a T {
+        &values[self.below(values.len() as u64) as usize]
+    }
+
+    /// Of any magnitude, not almost always a huge one.
+    fn integer(&mut self, bits: u32) -> i64 {
+        let drop = self.below(u64::from(bits)) as u32;
+        (self.next() as i64) >> (64 - bits + drop)
+    }
+
+    fn digits(&mut self, count: u64) -> String {
+        (0..count).map(|_| char::from(b'0' + self.below(10) as u8)).collect()
+    }
+
+    fn text(&mut self, most: u64) -> String {
+        const LETTERS: [char; 20] = [
+            'a',
+            'Z',
+            '0',
+            ' ',
+            '"',
+            '\'',
+            '\\',
+            '{',
+            '}',
+            ',',
+            '\n',
+            '\t',
+            '\r',
+            '\u{1}',
+            'é',
+            'ß',
+            '中',
+            '🦀',
+            '\u{feff}',
+            '\u{10ffff}',
+        ];
+        match self.below(8) {
+            0 => {
+                self.of(&["", "NULL", "null", "{}", "\\N", " ", "[1:2]={1,2}", "\\x00"]).to_string()
+            }
+            _ => (0..self.below(most + 1)).map(|_| *self.of(&LETTERS)).collect(),
+        }
+    }
+
+    fn date(&mut self) -> String {
+        // Mostly where ClickHouse can follow, sometimes as far as Postgres goes.
+        let year = match self.below(4) {
+            0 => self.between(-4700, 294_275),
+            _ => self.between(1890, 2310),
+        };
+        let day = format!("{:02}-{:02}", self.between(1, 12), self.between(1, 28));
+        if year > 0 { format!("{year:04}-{day}") } else { format!("{:04}-{day} BC", 1 - year) }
+    }
+
+    fn clock(&mut self) -> String {
+        let (hour, minute, second) = (self.below(24), self.below(60), self.below(60));
+        let fraction = match self.below(3) {
+            0 => String::new(),
+            _ => format!(".{:06}", self.below(1_000_000)),
+        };
+        format!("{hour:02}:{minute:02}:{second:02}{fraction}")
+    }
+
+    /// `YYYY-MM-DD hh:mm:ss`, the era last, as Postgres wants it.
+    fn timestamp(&mut self, zone: &str) -> String {
+        let (date, clock) = (self.date(), self.clock());
+        match date.strip_suffix(" BC") {
+            Some(date) => format!("{date} {clock}{zone} BC"),
+            None => format!("{date} {clock}{zone}"),
+        }
+    }
+
+    fn zone(&mut self) -> String {
+        let sign = self.of(&['+', '-']);
+        let zone =
+            format!("{sign}{:02}:{:02}:{:02}", self.below(15), self.below(60), self.below(60));
+        self.of(&["+00", "-03:30", "+14", zone.as_str()]).to_string()
+    }
+
+    fn interval(&mut self) -> String {
+        let unit = |rng: &mut Rng, most: i64| match rng.below(3) {
+            0 => 0,
+            _ => rng.between(-most, most),
+        };
+        let (years, months) = (unit(self, 100_000_000), unit(self, 30));
+        let (days, us) = (unit(self, i64::from(i32::MAX)), unit(self, 1 << 53));
+        format!("{years} years {months} months {days} days {us} microseconds")
+    }
+
+    fn json(&mut self, depth: u64) -> String {
+        match self.below(if depth == 0 { 4 } else { 6 }) {
+            0 => "null".into(),
+            1 => self.integer(60).to_string(),
+            2 => "\"a \\\"b\\\" \\u00e9 {}\"".into(),
+            3 => "{}".into(),
+            4 => format!("[{}, {}]", self.json(depth - 1), self.json(depth - 1)),
+            _ => format!("{{\"k\":  {}, \"\": 1.50}}", self.json(depth - 1)),
+        }
+    }
+
+    /// `p` digits, the last one standing for 10^-`s`.
+    fn numeric(&mut self, p: u64, s: i64) -> String {
+        let sign = self.of(&["", "-"]).to_string();
+        let count = match self.below(3) {
+            0 => p,
+            _ => 1 + self.below(p),
+        };
+        format!("{sign}{}e{}", self.digits(count), -s)
+    }
+
+    fn value(&mut self, shape: Shape) -> String {
+        match shape {
+            Shape::Bool => self.of(&["t", "f"]).to_string(),
+            Shape::Int(bits) => self.integer(bits).to_string(),
+            Shape::Oid => (self.next() as u32).to_string(),
+            Shape::Float4 => match self.below(2) {
+                0 => (self.integer(30) as f32 / 1000.0).to_string(),
+                _ => float(f64::from(f32::from_bits(self.next() as u32))),
+            },
+            Shape::Float8 => match self.below(2) {
+                0 => (self.integer(50) as f64 / 1000.0).to_string(),
+                _ => float(f64::from_bits(self.next())),
+            },
+            Shape::Numeric(p, s) => self.numeric(p, s),
+            Shape::AnyNumeric => {
+                let (p, s) = (1 + self.below(60), self.between(-20, 45));
+                self.numeric(p, s)
+            }
+            Shape::Text(most) => self.text(most),
+            Shape::Of(values) => self.of(values).to_string(),
+            Shape::Bits(least, most) => {
+                let count = self.between(least, most);
+                (0..count).map(|_| *self.of(&['0', '1'])).collect()
+            }
+            Shape::Uuid => format!("{:016x}{:016x}", self.next(), self.next()),
+            Shape::Timestamp => self.timestamp(""),
+            Shape::Timestamptz => {
+                let zone = self.zone();
+                self.timestamp(&zone)
+            }
+            Shape::Date => self.date(),
+            Shape::Time => self.clock(),
+            Shape::Timetz => self.clock() + &self.zone(),
+            Shape::Interval => self.interval(),
+            Shape::Json => self.json(3),
+            Shape::Bytea => {
+                let count = self.below(40);
+                (0..count)
+                    .fold("\\x".into(), |text, _| text + &format!("{:02x}", self.next() as u8))
+            }
+        }
+    }
+}
+
+fn float(number: f64) -> String {
+    match number.is_finite() {
+        true => format!("{number:e}"),
+        false => "NaN".into(),
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    Bool,
+    Int(u32),
+    Oid,
+    Float4,
+    Float8,
+    Numeric(u64, i64),
+    AnyNumeric,
+    Text(u64),
+    Of(&'static [&'static str]),
+    Bits(i64, i64),
+    Uuid,
+    Timestamp,
+    Timestamptz,
+    Date,
+    Time,
+    Timetz,
+    Interval,
+    Json,
+    Bytea,
+}
+
+/// A type as SQL spells it, its random values and its borders.
+pub(super) type Type = (&'static str, Shape, &'static [&'static str]);
+
+const FLOATS: &[&str] = &[
+    "0",
+    "-0",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "1e-5",
+    "0.0001",
+    "0.00012",
+    "123456",
+    "1234567",
+    "1e6",
+    "1e5",
+    "16777216",
+    "33554432",
+    "1.1754944e-38",
+    "3.4028235e38",
+    "1e-45",
+    "0.1",
+];
+const DOUBLES: &[&str] = &[
+    "0",
+    "-0",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "1e-5",
+    "0.0001",
+    "123456789012345",
+    "1e15",
+    "1e14",
+    "1234567890123456",
+    "2.2250738585072014e-308",
+    "1.7976931348623157e308",
+    "5e-324",
+    "0.3",
+    "9007199254740993",
+    "1e22",
+    "1e23",
+];
+const STAMPS: &[&str] = &[
+    "infinity",
+    "-infinity",
+    "0001-01-01 00:00:00",
+    "4713-01-01 00:00:00 BC",
+    "0001-12-31 23:59:59.999999 BC",
+    "294276-12-31 23:59:59.999999",
+    "1900-01-01 00:00:00",
+    "1899-12-31 23:59:59.999999",
+    "2299-12-31 23:59:59.999999",
+    "2300-01-01 00:00:00",
+    "1970-01-01 00:00:00",
+    "1969-12-31 23:59:59.999999",
+    "2000-02-29 12:00:00.5",
+    "epoch",
+];
+const DATES: &[&str] = &[
+    "infinity",
+    "-infinity",
+    "0001-01-01",
+    "4713-01-01 BC",
+    "0001-12-31 BC",
+    "5874897-12-31",
+    "1900-01-01",
+    "1899-12-31",
+    "2299-12-31",
+    "2300-01-01",
+    "1970-01-01",
+    "2000-02-29",
+];
+const ANY_NUMERIC: &[&str] = &[
+    "0",
+    "-0.00",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "1e38",
+    "-1e38",
+    "1e37",
+    "1e-38",
+    "1e-39",
+    "1e-40",
+    "9999",
+    "10000",
+    "0.0001",
+    "0.00009",
+    "1e1000",
+    "1e-1000",
+    "1e131071",
+    "1e-16383",
+    "99999999999999999999999999999999999999.99999999999999999999999999999999999999",
+    "1.50000",
+    "0.00000000000000000000000000000000000000000000",
+];
+
+pub(super) const TYPES: &[Type] = &[
+    ("bool", Shape::Bool, &[]),
+    ("int2", Shape::Int(16), &["-32768", "32767", "0"]),
+    ("int4", Shape::Int(32), &["-2147483648", "2147483647"]),
+    ("int8", Shape::Int(64), &["-9223372036854775808", "9223372036854775807"]),
+    ("oid", Shape::Oid, &["0", "4294967295"]),
+    ("float4", Shape::Float4, FLOATS),
+    ("float8", Shape::Float8, DOUBLES),
+    ("numeric", Shape::AnyNumeric, ANY_NUMERIC),
+    ("numeric(1,0)", Shape::Numeric(1, 0), &["NaN", "9", "-9", "0"]),
+    ("numeric(9,2)", Shape::Numeric(9, 2), &["9999999.99", "-9999999.99"]),
+    ("numeric(10,2)", Shape::Numeric(10, 2), &["99999999.99", "NaN"]),
+    ("numeric(18,18)", Shape::Numeric(18, 18), &["0.999999999999999999"]),
+    ("numeric(19,4)", Shape::Numeric(19, 4), &["999999999999999.9999", "10000", "0.0001"]),
+    ("numeric(38,10)", Shape::Numeric(38, 10), &["9999999999999999999999999999.9999999999"]),
+    ("numeric(38,38)", Shape::Numeric(38, 38), &["1e-38", "-1e-38"]),
+    ("numeric(39,0)", Shape::Numeric(39, 0), &["999999999999999999999999999999999999999"]),
+    ("numeric(39,3)", Shape::Numeric(39, 3), &["0.001"]),
+    ("numeric(76,38)", Shape::Numeric(76, 38), &["1e-38", "NaN"]),
+    ("numeric(76,75)", Shape::Numeric(76, 75), &["-9.5"]),
+    ("numeric(76,0)", Shape::Numeric(76, 0), &["1e75", "-1e75"]),
+    ("numeric(77,0)", Shape::Numeric(77, 0), &["1e76", "NaN"]),
+    ("numeric(1000,500)", Shape::Numeric(1000, 500), &["1e-500"]),
+    ("numeric(5,-2)", Shape::Numeric(5, -2), &["9999900", "149"]),
+    ("numeric(3,5)", Shape::Numeric(3, 5), &["0.00999", "-0.00001"]),
+    ("numeric(2,-8)", Shape::Numeric(2, -8), &["9900000000"]),
+    ("numeric(70,-10)", Shape::Numeric(70, -10), &[]),
+    ("price", Shape::Numeric(12, 3), &["NaN", "-0.001"]),
+    ("text", Shape::Text(60), &["", "NULL"]),
+    ("varchar", Shape::Text(30), &[]),
+    ("varchar(20)", Shape::Text(20), &[]),
+    ("char(12)", Shape::Text(12), &[""]),
+    ("\"char\"", Shape::Of(&["a", ""]), &[]),
+    ("citext", Shape::Text(20), &["ABC"]),
+    ("name", Shape::Text(12), &[""]),
+    ("xml", Shape::Of(&["<a b=\"c\">d é</a>", "text", "<?xml version=\"1.0\"?><r/>"]), &[]),
+    ("bit(7)", Shape::Bits(7, 7), &[]),
+    ("varbit", Shape::Bits(0, 70), &[]),
+    ("mood", Shape::Of(&["sad", "a \"b\" {,}", "NULL", "glücklich"]), &[]),
+    ("uuid", Shape::Uuid, &["00000000-0000-0000-0000-000000000000"]),
+    ("timestamp", Shape::Timestamp, STAMPS),
+    ("timestamp(3)", Shape::Timestamp, &["infinity"]),
+    ("timestamptz", Shape::Timestamptz, STAMPS),
+    ("date", Shape::Date, DATES),
+    ("time", Shape::Time, &["00:00:00", "24:00:00", "23:59:59.999999"]),
+    ("timetz", Shape::Timetz, &["24:00:00+00", "00:00:00+15:59:59", "00:00:00-15:59:59"]),
+    (
+        "interval",
+        Shape::Interval,
+        &[
+            "0",
+            "178956970 years 7 months",
+            "-178956970 years -8 months",
+            "2147483647 days",
+            "-2147483648 days",
+            "9223372036854775807 microseconds",
+            "-1 month 1 day -1 second",
+            "-9223372036854775807 microseconds",
+            "1 year -1 month",
+            "-1 day 00:00:01",
+            "-00:00:00.5",
+        ],
+    ),
+    ("json", Shape::Json, &["  {\"a\" : 1}  "]),
+    ("jsonb", Shape::Json, &[]),
+    ("bytea", Shape::Bytea, &["\\x", "\\x00"]),
+    ("inet", Shape::Of(&["10.0.0.1/8", "::1"]), &[]),
+    ("cidr", Shape::Of(&["10.0.0.0/8", "::1"]), &[]),
+    ("money", Shape::Of(&["-1.50"]), &[]),
+    ("int4range", Shape::Of(&["[1,4)", "empty", "(,)"]), &[]),
+    ("pair", Shape::Of(&["(,)", "(1,\"a b\")"]), &[]),
+    ("oidvector", Shape::Of(&["1 2 3", ""]), &[]),
+    ("box", Shape::Of(&["(1,2),(0,0)"]), &[]),
+];
+
+pub(super) fn scalar(rng: &mut Rng, shape: Shape) -> Option<String> {
+    (rng.below(12) != 0).then(|| rng.value(shape))
+}
+
+/// An array literal, mostly of `declared` dimensions.
+pub(super) fn array(
+    rng: &mut Rng,
+    shape: Shape,
+    borders: &[&str],
+    declared: u64,
+    delimiter: char,
+) -> Option<String> {
+    match rng.below(12) {
+        0 => return None,
+        1 => return Some("{}".into()),
+        _ => {}
+    }
+    let dimensions = match rng.below(8) {
+        0 => 1 + rng.below(4),
+        _ => declared,
+    };
+    let lengths: Vec<u64> = (0..dimensions).map(|_| 1 + rng.below(4)).collect();
+    let mut text = String::new();
+    if rng.below(4) == 0 {
+        for &length in &lengths {
+            let lower = rng.between(-3, 3);
+            text += &format!("[{lower}:{}]", lower + length as i64 - 1);
+        }
+        text.push('=');
+    }
+    level(rng, shape, borders, &lengths, delimiter, &mut text);
+    Some(text)
+}
+
+fn level(
+    rng: &mut Rng,
+    shape: Shape,
+    borders: &[&str],
+    lengths: &[u64],
+    delimiter: char,
+    text: &mut String,
+) {
+    for at in 0..lengths[0] {
+        text.push(if at == 0 { '{' } else { delimiter });
+        if lengths.len() > 1 {
+            level(rng, shape, borders, &lengths[1..], delimiter, text);
+            continue;
+        }
+        let item = match rng.below(10) {
+            0 => None,
+            1 if !borders.is_empty() => Some(rng.of(borders).to_string()),
+            _ => Some(rng.value(shape)),
+        };
+        match item {
+            None => text.push_str("NULL"),
+            Some(item) => {
+                text.push('"');
+                text.push_str(&item.replace('\\', "\\\\").replace('"', "\\\""));
+                text.push('"');
+            }
+        }
+    }
+    text.push('}');
+}

@@ -1,0 +1,216 @@
+//! What must hold for any bytes. The fuzz targets and the property tests only bring the bytes.
+//!
+//! The first bytes choose among the types and the ways in; the rest is what a server would send.
+
+use crate::decode::{CopyDecoder, Cursor, Field, Old, invariants, push_delete, push_new};
+use model::{Block, Column, Op, PgType, ReplicaIdentity, Table, TableId, TableName, Version};
+use std::sync::Arc;
+
+fn numeric(precision: u16, scale: i16) -> PgType {
+    PgType::Numeric(Some((precision, scale)))
+}
+
+fn types() -> Vec<PgType> {
+    let mut types = vec![
+        PgType::Int8,
+        PgType::Text,
+        PgType::Numeric(None),
+        numeric(9, 2),
+        PgType::Timestamptz,
+        PgType::Uuid,
+        PgType::Bool,
+        PgType::Int2,
+        PgType::Int4,
+        PgType::Oid,
+        PgType::Float4,
+        PgType::Float8,
+        numeric(18, 0),
+        numeric(38, 38),
+        numeric(76, 3),
+        numeric(100, 50),
+        numeric(5, -2),
+        PgType::Enum,
+        PgType::Bytea,
+        PgType::Timestamp,
+        PgType::Date,
+        PgType::Time,
+        PgType::Timetz,
+        PgType::Interval,
+        PgType::Json,
+        PgType::Jsonb,
+        PgType::Other,
+    ];
+    for dimensions in 1..=3 {
+        let arrays = types[..27].iter().map(|pg| PgType::Array(Box::new(pg.clone()), dimensions));
+        let arrays: Vec<PgType> = arrays.collect();
+        types.extend(arrays);
+    }
+    types
+}
+
+/// `width` columns from the `first` type on; the first two are the key.
+fn table(first: u8, width: usize) -> Arc<Table> {
+    let types = types();
+    let chosen = types.iter().cycle().skip(usize::from(first)).take(width);
+    let column = |(at, pg): (usize, &PgType)| Column {
+        name: format!("c{at}"),
+        attnum: at as i16 + 1,
+        type_oid: 0,
+        typmod: -1,
+        pg: pg.clone(),
+        type_name: String::new(),
+        not_null: false,
+    };
+    Arc::new(Table {
+        id: TableId(1),
+        name: TableName::new("public", "t"),
+        columns: chosen.enumerate().map(column).collect(),
+        key: (0..width.min(2)).collect(),
+        identity: ReplicaIdentity::Default,
+    })
+}
+
+/// A numeric of 10 bytes may have 131,072 digits, and Postgres prints them as well.
+const BYTES_OF_A_BYTE: usize = 20_000;
+
+fn check(block: &Block, bytes: usize) {
+    for column in &block.columns {
+        invariants::check(column, block.rows());
+    }
+    assert_eq!(block.versions.len(), block.rows());
+    assert!(block.unchanged.iter().all(|mark| (mark.row as usize) < block.rows()));
+    // What a row holds beside its values.
+    let rows = (block.rows() + 1) * block.columns.len() * 64;
+    assert!(block.size_bytes() <= rows + bytes * BYTES_OF_A_BYTE, "{}", block.size_bytes());
+}
+
+fn same(left: &Block, right: &Block) {
+    assert_eq!(left.ops, right.ops);
+    assert_eq!(left.versions, right.versions);
+    assert!(left.columns == right.columns);
+    assert_eq!(left.unchanged, right.unchanged);
+    assert_eq!(left.rejects, right.rejects);
+    assert_eq!(left.clamped, right.clamped);
+}
+
+fn split(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    bytes.split_first().map(|(&first, rest)| (first, rest))
+}
+
+/// Tuples of the stream, one after the other, as an UPDATE's rows and as a DELETE's.
+pub fn tuple(bytes: &[u8]) {
+    let Some((first, rest)) = split(bytes) else { return };
+    const COLUMNS: usize = 3;
+    let table = table(first, COLUMNS);
+    let mut block = Block::new(table);
+    // The count of columns is put in front, or hardly any input would get past it.
+    let whole = [&(COLUMNS as u16).to_be_bytes(), rest].concat();
+    let mut cursor = Cursor::new(&whole);
+    if let Ok(old) = Field::tuple(&mut cursor) {
+        push_delete(&old, &mut block, Version(1)).unwrap();
+        let old = Old { is_whole: first % 2 == 0, fields: old };
+        check(&block, bytes.len());
+        let _ = push_new(&mut Cursor::new(&whole), &mut block, Some(&old), Op::Update, Version(2));
+        check(&block, 2 * bytes.len());
+        let next = [&whole[..2], cursor.rest()].concat();
+        let _ = push_new(&mut Cursor::new(&next), &mut block, Some(&old), Op::Update, Version(3));
+        check(&block, 3 * bytes.len());
+    }
+    let before = block.rows();
+    let pushed = push_new(&mut Cursor::new(&whole), &mut block, None, Op::Insert, Version(4));
+    check(&block, 4 * bytes.len());
+    assert!(pushed.is_ok() || block.rows() == before);
+    let _ = push_new(&mut Cursor::new(rest), &mut block, None, Op::Insert, Version(5));
+    check(&block, 5 * bytes.len());
+    let _ = Field::tuple(&mut Cursor::new(rest));
+}
+
+/// A COPY in one piece, and cut at places that the bytes choose, gives the same.
+pub fn copy(bytes: &[u8]) {
+    let Some((first, rest)) = split(bytes) else { return };
+    let Some((cuts, rest)) = split(rest) else { return };
+    let table = table(first, 2);
+    let head: &[u8] = if cuts % 4 == 0 { b"" } else { b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0" };
+    let whole = [head, rest].concat();
+    let mut unsplit = CopyDecoder::new(table.clone(), Version(1));
+    let outcome = unsplit.push(&whole).is_ok();
+    let unsplit = unsplit.take();
+    check(&unsplit, whole.len());
+    let mut pieces = CopyDecoder::new(table, Version(1));
+    let (mut left, mut random) = (&whole[..], u32::from(cuts));
+    let mut ok = true;
+    while ok && !left.is_empty() {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let (piece, next) = left.split_at(left.len().min((random >> 24) as usize % 9));
+        ok = pieces.push(piece).is_ok();
+        left = next;
+    }
+    assert_eq!(ok, outcome);
+    same(&unsplit, &pieces.take());
+}
+
+/// A numeric that has a text is read from it as from its binary form.
+pub fn numeric_forms(bytes: &[u8]) {
+    let Some((first, rest)) = split(bytes) else { return };
+    let numerics: Vec<PgType> =
+        types().into_iter().filter(|pg| matches!(pg, PgType::Numeric(_))).collect();
+    invariants::numeric(&numerics[usize::from(first) % numerics.len()], rest);
+}
+
+/// One value of any type in either form, and what is printed of it.
+pub fn value(bytes: &[u8]) {
+    let Some((first, rest)) = split(bytes) else { return };
+    let types = types();
+    invariants::value(&types[usize::from(first) % types.len()], rest);
+}
+
+/// An array that has a text is read from it as from its binary form.
+pub fn array(bytes: &[u8]) {
+    let Some((first, rest)) = split(bytes) else { return };
+    let arrays: Vec<PgType> =
+        types().into_iter().filter(|pg| matches!(pg, PgType::Array(..))).collect();
+    invariants::value(&arrays[usize::from(first) % arrays.len()], rest);
+}
+
+/// A message of pgoutput, and the rows that it brings.
+pub fn message(bytes: &[u8]) {
+    let Some((first, rest)) = split(bytes) else { return };
+    let mut block = Block::new(table(first, 2));
+    crate::stream::any_message(rest, &mut block);
+    check(&block, 2 * bytes.len());
+}
+
+/// The server's bytes, read whole and read in pieces, are the same messages.
+pub fn wire(bytes: &[u8]) {
+    let Some((cut, rest)) = split(bytes) else { return };
+    let whole = frames(rest, rest.len().max(1));
+    // Each read may make room for a megabyte: a few cuts tell as much as many.
+    let pieces = frames(rest, usize::from(cut).max(rest.len() / 8).max(1));
+    assert_eq!(whole, pieces);
+}
+
+/// The messages, and whether an impossible one ended them.
+fn frames(mut bytes: &[u8], piece: usize) -> (Vec<(u8, Vec<u8>)>, bool) {
+    let mut inbox = crate::wire::Inbox::default();
+    let mut frames = Vec::new();
+    while !bytes.is_empty() {
+        let mut limited = std::io::Read::take(&mut bytes, piece as u64);
+        inbox.fill(&mut limited).expect("memory does not fail");
+        loop {
+            match inbox.next() {
+                Ok(Some(frame)) => frames.push((frame.tag, inbox.body(&frame).to_vec())),
+                Ok(None) => break,
+                Err(_) => return (frames, true),
+            }
+        }
+    }
+    (frames, false)
+}
+
+/// Takes one well-formed tuple off `bytes`, as the stream does: for `examples/decode_speed.rs`.
+#[inline]
+pub fn push(bytes: &mut &[u8], block: &mut Block, op: Op, version: Version) {
+    let mut cursor = Cursor::new(bytes);
+    push_new(&mut cursor, block, None, op, version).expect("a well-formed tuple");
+    *bytes = cursor.rest();
+}

@@ -1,0 +1,395 @@
+//! The thread: reads patiently, fills the open batch, cuts and delivers it, and answers the server.
+//!
+//! # Patience
+//! The walsender writes once a row, and a reader that waits on the socket is woken for each of them,
+//! which costs the sender more than the row itself. So after any data the thread sleeps before it
+//! reads again and takes what has gathered; only after a read that found nothing does it wait on
+//! the socket.
+
+use super::budget::{Budget, Permit};
+use super::open::{Open, Step};
+use super::{Batch, Control, Delivery, Relation, StreamOptions};
+use crate::decode::Cursor;
+use crate::wire::{Filled, Frame, Session};
+use bytes::BufMut;
+use model::{Error, Lsn, Result, Table, TableId};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc::{Sender, error::TrySendError};
+
+/// What gathers in the kernel meanwhile fits its buffer: 5 ms are 250 KB at 400,000 rows a second.
+const PAUSE_TCP: Duration = Duration::from_millis(5);
+/// A Unix socket holds only some 250 messages, whatever their size, before the sender waits.
+const PAUSE_UNIX: Duration = Duration::from_micros(200);
+/// Nothing came for this long after a pause: the stream is idle for now.
+const EMPTY_READ: Duration = Duration::from_millis(5);
+/// While idle, how long a change of [`Control`] may go unseen.
+const IDLE_READ: Duration = Duration::from_millis(50);
+/// The server gives up a reader that says nothing for wal_sender_timeout, 60 s by default.
+const FEEDBACK_EVERY: Duration = Duration::from_secs(10);
+/// A confirmed position that moved is told at most this often.
+const CONFIRM_EVERY: Duration = Duration::from_millis(100);
+/// How often a waiting thread looks up.
+const LOOK_UP: Duration = Duration::from_millis(1);
+/// An idle position is delivered at most this often.
+const POSITION_EVERY: Duration = Duration::from_millis(200);
+/// How long a stopped stream waits for what it delivered to be confirmed.
+const FAREWELL: Duration = Duration::from_secs(10);
+/// Messages of ours; nobody else's are of interest.
+const PREFIX: &str = "millrace";
+/// 1970-01-01 to 2000-01-01, from which Postgres counts.
+const EPOCH_US: i64 = 946_684_800_000_000;
+
+/// The receiver is gone: nobody reads on.
+struct Gone;
+
+/// Why the thread ends.
+enum End {
+    Failed(Error),
+    Gone,
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> End {
+        End::Failed(error)
+    }
+}
+
+impl From<Gone> for End {
+    fn from(_: Gone) -> End {
+        End::Gone
+    }
+}
+
+impl From<crate::decode::Malformed> for End {
+    fn from(malformed: crate::decode::Malformed) -> End {
+        End::Failed(malformed.into())
+    }
+}
+
+pub(super) fn run(options: &StreamOptions, control: &Control, out: Sender<Delivery>) {
+    match Reader::connect(options, control, out.clone()) {
+        Ok(mut reader) => {
+            // The reader's is the only one left, so that the channel closes with its farewell.
+            drop(out);
+            if let Err(End::Failed(error)) = reader.stream() {
+                // The receiver may still be busy with what came before.
+                let _ = reader.out.blocking_send(Delivery::Ended(error));
+            }
+        }
+        Err(error) => {
+            let _ = out.blocking_send(Delivery::Ended(error));
+        }
+    }
+    control.set_closed();
+}
+
+struct Reader<'a> {
+    session: Session,
+    control: &'a Control,
+    out: Sender<Delivery>,
+    open: Open,
+    budget: Budget,
+    pause: Duration,
+    /// The server's end of log as it last told.
+    server_end: Lsn,
+    delivered: Lsn,
+    delivered_at: Instant,
+    /// The hold that was reported with [`Delivery::Held`].
+    held: Option<Lsn>,
+    told: Lsn,
+    told_at: Instant,
+}
+
+impl<'a> Reader<'a> {
+    fn connect(
+        options: &StreamOptions,
+        control: &'a Control,
+        out: Sender<Delivery>,
+    ) -> Result<Reader<'a>> {
+        let mut session = Session::connect(&options.address)?;
+        let publication = options.publication.replace('"', "\"\"").replace('\'', "''");
+        let binary = if options.binary { ", binary 'true'" } else { "" };
+        let wanted = format!(
+            "proto_version '1', publication_names '\"{publication}\"', messages 'true'{binary}"
+        );
+        session.start_replication(&options.slot, &wanted)?;
+        let pause = if session.is_unix() { PAUSE_UNIX } else { PAUSE_TCP };
+        let now = Instant::now();
+        Ok(Reader {
+            session,
+            control,
+            out,
+            open: Open::new(),
+            budget: Budget::new(options.memory_bytes),
+            pause,
+            server_end: Lsn::ZERO,
+            delivered: Lsn::ZERO,
+            delivered_at: now,
+            held: None,
+            told: Lsn::ZERO,
+            told_at: now,
+        })
+    }
+
+    fn stream(&mut self) -> Result<(), End> {
+        let mut is_busy = false;
+        while !self.control.stopped() {
+            let filled = self.read(is_busy)?;
+            is_busy = filled;
+            while let Some(frame) = self.session.next_frame()? {
+                self.message(&frame)?;
+            }
+            self.hold_if_idle()?;
+            self.cut_if_due()?;
+            self.tell_if_due()?;
+        }
+        self.farewell()
+    }
+
+    /// Whether anything came.
+    fn read(&mut self, is_busy: bool) -> Result<bool> {
+        let wait = if is_busy {
+            std::thread::sleep(self.pause);
+            EMPTY_READ
+        } else {
+            let due = self.open.remaining(self.age()).filter(|_| self.open.may_cut());
+            due.unwrap_or(IDLE_READ).clamp(LOOK_UP, IDLE_READ)
+        };
+        self.session.set_read_timeout(Some(wait))?;
+        Ok(self.session.fill("read the log")? != Filled::Nothing)
+    }
+
+    fn age(&self) -> Duration {
+        Duration::from_micros(self.control.age_us())
+    }
+
+    fn message(&mut self, frame: &Frame) -> Result<(), End> {
+        match frame.tag {
+            b'd' => {}
+            b'E' => {
+                let body = self.session.body(frame);
+                return Err(self.session.refusal("read the log", body).into());
+            }
+            b'c' => return Err(Error::transient("could not read on: the server ended").into()),
+            _ => return Ok(()),
+        }
+        let mut cursor = Cursor::new(self.session.body(frame));
+        match cursor.u8()? {
+            b'w' => {
+                let (change, _end) = (Lsn(cursor.u64()?), cursor.u64()?);
+                let sent_us = cursor.i64()?.saturating_add(EPOCH_US);
+                let skip = frame_body_len(self.session.body(frame), cursor.rest());
+                self.change(frame, skip, change, sent_us)
+            }
+            b'k' => {
+                let (end, _sent, reply) = (Lsn(cursor.u64()?), cursor.u64()?, cursor.u8()?);
+                self.server_end = self.server_end.max(end);
+                self.control.set_received(end.max(self.control.received()));
+                self.open.pass(end);
+                if reply == 1 {
+                    self.tell(false)?;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives the message to the open batch, as often as the batch asks for something first.
+    fn change(&mut self, frame: &Frame, skip: usize, change: Lsn, sent_us: i64) -> Result<(), End> {
+        if change > self.control.received() {
+            self.control.set_received(change);
+        }
+        loop {
+            let body = &self.session.body(frame)[skip..];
+            match self.open.take(body, change, sent_us)? {
+                Step::Done => return Ok(()),
+                Step::CutFirst => self.cut()?,
+                Step::Begins(commit) => {
+                    self.hold_before(commit)?;
+                    self.open.begin();
+                }
+                Step::Describe(relation) => return self.describe(relation),
+                Step::Truncate(tables) => return self.truncate(tables),
+                Step::Logical { prefix, content, lsn } if prefix == PREFIX => {
+                    self.cut()?;
+                    return self.deliver(Delivery::Message { prefix, content, lsn });
+                }
+                Step::Logical { .. } => return Ok(()),
+            }
+        }
+    }
+
+    fn describe(&mut self, relation: Relation) -> Result<(), End> {
+        self.cut()?;
+        let (reply, answer) = sync_channel(1);
+        self.deliver(Delivery::Relation { relation: relation.clone(), reply })?;
+        let table: Option<Arc<Table>> = self.wait_for(&answer)?;
+        self.open.describe(relation, table);
+        Ok(())
+    }
+
+    fn truncate(&mut self, tables: Vec<TableId>) -> Result<(), End> {
+        self.cut()?;
+        let (done, answer): (SyncSender<()>, _) = sync_channel(1);
+        self.deliver(Delivery::Truncate { tables, commit: self.open.commit(), done })?;
+        self.wait_for(&answer)
+    }
+
+    fn wait_for<T>(&mut self, answer: &Receiver<T>) -> Result<T, End> {
+        loop {
+            match answer.recv_timeout(CONFIRM_EVERY) {
+                Ok(answer) => return Ok(answer),
+                Err(RecvTimeoutError::Timeout) => self.tell_if_due()?,
+                Err(RecvTimeoutError::Disconnected) => return Err(End::Gone),
+            }
+        }
+    }
+
+    /// Waits while the transaction that commits at `commit` is to be held back.
+    fn hold_before(&mut self, commit: Lsn) -> Result<(), End> {
+        while commit >= self.control.hold_at() && !self.control.stopped() {
+            self.report_held(self.control.hold_at())?;
+            std::thread::sleep(LOOK_UP);
+            self.tell_if_due()?;
+        }
+        self.held = None;
+        Ok(())
+    }
+
+    /// The same without a transaction at hand, once the server has passed the position.
+    fn hold_if_idle(&mut self) -> Result<(), End> {
+        let hold = self.control.hold_at();
+        if hold == Lsn::MAX || self.open.in_transaction() || self.held == Some(hold) {
+            return Ok(());
+        }
+        if self.open.through() >= hold {
+            return self.report_held(hold);
+        }
+        // It may stand there already and have no reason to say so.
+        if self.told_at.elapsed() >= CONFIRM_EVERY {
+            self.tell(true)?;
+        }
+        Ok(())
+    }
+
+    fn report_held(&mut self, hold: Lsn) -> Result<(), End> {
+        if self.held != Some(hold) {
+            self.held = Some(hold);
+            self.cut()?;
+            self.deliver(Delivery::Held(hold))?;
+        }
+        Ok(())
+    }
+
+    fn cut_if_due(&mut self) -> Result<(), End> {
+        if !self.open.may_cut() {
+            return Ok(());
+        }
+        let is_due = match self.open.remaining(self.age()) {
+            Some(remaining) => remaining.is_zero(),
+            None => {
+                self.open.through() > self.delivered
+                    && self.delivered_at.elapsed() >= POSITION_EVERY
+            }
+        };
+        if is_due { self.cut() } else { Ok(()) }
+    }
+
+    fn cut(&mut self) -> Result<(), End> {
+        if self.open.rows() == 0 && self.open.through() <= self.delivered {
+            return Ok(());
+        }
+        let mut batch = self.open.cut(self.server_end);
+        batch.permit = self.permit(&batch)?;
+        (self.delivered, self.delivered_at) = (batch.through, Instant::now());
+        self.deliver(Delivery::Batch(batch))
+    }
+
+    fn permit(&mut self, batch: &Batch) -> Result<Permit, End> {
+        let bytes = batch.blocks.iter().map(model::Block::size_bytes).sum();
+        loop {
+            if let Some(permit) = self.budget.take(bytes) {
+                return Ok(permit);
+            }
+            if self.out.is_closed() {
+                return Err(End::Gone);
+            }
+            std::thread::sleep(LOOK_UP);
+            self.tell_if_due()?;
+        }
+    }
+
+    /// Hands over without ever waiting for good: the server must hear from us meanwhile.
+    fn deliver(&mut self, delivery: Delivery) -> Result<(), End> {
+        let mut delivery = delivery;
+        loop {
+            match self.out.try_send(delivery) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Closed(_)) => return Err(End::Gone),
+                Err(TrySendError::Full(back)) => delivery = back,
+            }
+            std::thread::sleep(LOOK_UP);
+            self.tell_if_due()?;
+        }
+    }
+
+    fn tell_if_due(&mut self) -> Result<()> {
+        let since = self.told_at.elapsed();
+        let moved = self.control.confirmed() > self.told;
+        if since >= FEEDBACK_EVERY || (moved && since >= CONFIRM_EVERY) {
+            self.tell(false)?;
+        }
+        Ok(())
+    }
+
+    /// A standby status update; `wants_reply` has the server say where it stands.
+    fn tell(&mut self, wants_reply: bool) -> Result<()> {
+        let confirmed = self.control.confirmed();
+        let received = self.control.received().max(confirmed);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now_us = since.as_micros() as i64 - EPOCH_US;
+        self.session.write(|out| {
+            out.put_u8(b'd');
+            out.put_u32(4 + 1 + 3 * 8 + 8 + 1);
+            out.put_u8(b'r');
+            out.put_u64(received.0);
+            out.put_u64(confirmed.0);
+            out.put_u64(confirmed.0);
+            out.put_i64(now_us);
+            out.put_u8(u8::from(wants_reply));
+            Ok(())
+        })?;
+        (self.told, self.told_at) = (confirmed, Instant::now());
+        Ok(())
+    }
+
+    /// Delivers what was read, waits for it to be confirmed, and says goodbye.
+    fn farewell(&mut self) -> Result<(), End> {
+        // Nobody is there to confirm anything: the slot is free at once for whoever comes next.
+        if self.out.is_closed() {
+            return Err(End::Gone);
+        }
+        self.cut()?;
+        let (closed, _) = tokio::sync::mpsc::channel(1);
+        drop(std::mem::replace(&mut self.out, closed));
+        let begun = Instant::now();
+        while self.control.confirmed() < self.delivered && begun.elapsed() < FAREWELL {
+            std::thread::sleep(LOOK_UP);
+            self.tell_if_due()?;
+        }
+        self.tell(false)?;
+        self.session.write(|out| {
+            postgres_protocol::message::frontend::copy_done(out);
+            postgres_protocol::message::frontend::terminate(out);
+            Ok(())
+        })?;
+        Ok(())
+    }
+}
+
+fn frame_body_len(body: &[u8], rest: &[u8]) -> usize {
+    body.len() - rest.len()
+}

@@ -1,0 +1,219 @@
+//! One session with `replication=database`: startup, statements, and then the log.
+
+use super::auth;
+use super::inbox::{Frame, Inbox};
+use super::transport::Transport;
+use crate::client::{SESSION, login_error, refused};
+use crate::decode::Cursor;
+use crate::{Address, client};
+use bytes::BytesMut;
+use model::{Error, Result};
+use postgres_protocol::message::frontend;
+use std::io::{self, ErrorKind, Write};
+use std::time::Duration;
+
+/// A server that takes no bytes for this long is gone.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(crate) struct Session {
+    transport: Transport,
+    inbox: Inbox,
+    out: BytesMut,
+    place: String,
+    user: String,
+}
+
+/// An answer's rows as text; NULL is `None`.
+pub(crate) type TextRows = Vec<Vec<Option<String>>>;
+
+impl Session {
+    pub(crate) fn connect(address: &Address) -> Result<Session> {
+        let transport = Transport::connect(address)?;
+        let mut session = Session {
+            transport,
+            inbox: Inbox::default(),
+            out: BytesMut::new(),
+            place: address.place(),
+            user: address.user().to_owned(),
+        };
+        let timeout = session.transport.set_write_timeout(WRITE_TIMEOUT);
+        timeout.map_err(|error| session.broken("log in", error))?;
+        let config = address.config();
+        let mut parameters = vec![
+            ("user", address.user()),
+            ("database", address.database()),
+            ("replication", "database"),
+            ("application_name", "millrace"),
+            ("client_encoding", "UTF8"),
+        ];
+        if let Some(options) = config.get_options() {
+            parameters.push(("options", options));
+        }
+        session.write(|out| frontend::startup_message(parameters, out))?;
+        auth::log_in(&mut session, address.user(), config.get_password())?;
+        while session.message("log in")?.0 != b'Z' {}
+        session.simple_query(SESSION)?;
+        Ok(session)
+    }
+
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    pub(crate) fn is_unix(&self) -> bool {
+        self.transport.is_unix()
+    }
+
+    /// Runs one statement and returns its rows.
+    pub(crate) fn simple_query(&mut self, sql: &str) -> Result<TextRows> {
+        const DOING: &str = "run a statement";
+        self.write(|out| frontend::query(sql, out))?;
+        let mut rows = Vec::new();
+        let mut failed = None;
+        loop {
+            match self.any_message(DOING)? {
+                (b'Z', _) => return failed.map_or(Ok(rows), Err),
+                (b'D', body) => rows.push(data_row(&body)?),
+                (b'E', body) => failed = Some(self.refusal(DOING, &body)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Begins to stream the slot's changes; from here on only the stream speaks.
+    pub(crate) fn start_replication(&mut self, slot: &str, options: &str) -> Result<()> {
+        let slot = client::quoted(slot);
+        let sql = format!("START_REPLICATION SLOT {slot} LOGICAL 0/0 ({options})");
+        self.write(|out| frontend::query(&sql, out))?;
+        loop {
+            match self.message(&format!("read from slot {slot}"))? {
+                (b'W', _) => return Ok(()),
+                (b'Z', _) => return Err(Error::bug("cannot read the log: no stream was begun")),
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits for a message. The server's refusals are errors.
+    pub(super) fn message(&mut self, doing: &str) -> Result<(u8, Vec<u8>)> {
+        match self.any_message(doing)? {
+            (b'E', body) => Err(self.refusal(doing, &body)),
+            message => Ok(message),
+        }
+    }
+
+    /// Waits for a message; notices, parameters and notifications are passed over.
+    fn any_message(&mut self, doing: &str) -> Result<(u8, Vec<u8>)> {
+        loop {
+            while let Some(frame) = self.inbox.next()? {
+                if !matches!(frame.tag, b'N' | b'S' | b'A') {
+                    return Ok((frame.tag, self.inbox.body(&frame).to_vec()));
+                }
+            }
+            if self.fill(doing)? == Filled::Nothing {
+                return Err(self.broken(doing, ErrorKind::TimedOut.into()));
+            }
+        }
+    }
+
+    /// Reads once, waiting as long as the timeout says.
+    pub(crate) fn fill(&mut self, doing: &str) -> Result<Filled> {
+        match self.inbox.fill(&mut self.transport) {
+            Ok(0) => Err(self.broken(doing, ErrorKind::UnexpectedEof.into())),
+            Ok(count) => Ok(Filled::Bytes(count)),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {
+                    Ok(Filled::Nothing)
+                }
+                _ => Err(self.broken(doing, error)),
+            },
+        }
+    }
+
+    pub(crate) fn next_frame(&mut self) -> Result<Option<Frame>> {
+        Ok(self.inbox.next()?)
+    }
+
+    /// Valid until the next [`Session::fill`].
+    pub(crate) fn body(&self, frame: &Frame) -> &[u8] {
+        self.inbox.body(frame)
+    }
+
+    /// `None`: as long as it takes.
+    pub(crate) fn set_read_timeout(&self, timeout: Option<Duration>) -> Result<()> {
+        let set = self.transport.set_read_timeout(timeout);
+        set.map_err(|error| self.broken("read the log", error))
+    }
+
+    /// Sends what `fill` puts into the buffer.
+    pub(crate) fn write(
+        &mut self,
+        fill: impl FnOnce(&mut BytesMut) -> io::Result<()>,
+    ) -> Result<()> {
+        self.out.clear();
+        let sent = fill(&mut self.out)
+            .and_then(|()| self.transport.write_all(&self.out))
+            .and_then(|()| self.transport.flush());
+        sent.map_err(|error| self.broken("send to the server", error))
+    }
+
+    /// The server's ErrorResponse as an error of ours.
+    pub(crate) fn refusal(&self, doing: &str, body: &[u8]) -> Error {
+        let fields = Fields::read(body);
+        if let Some(error) = login_error(&self.place, &self.user, &fields.code, &fields.message) {
+            return error;
+        }
+        refused(doing, &fields.code, &fields.message, fields.hint.as_deref())
+    }
+
+    fn broken(&self, doing: &str, error: io::Error) -> Error {
+        Error::transient(format!("could not {doing}"))
+            .detail(format!("The connection to {} broke.", self.place))
+            .source(error)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Filled {
+    Bytes(usize),
+    /// The timeout passed.
+    Nothing,
+}
+
+/// What of an ErrorResponse we show.
+#[derive(Default)]
+struct Fields {
+    code: String,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Fields {
+    fn read(body: &[u8]) -> Fields {
+        let mut fields = Fields::default();
+        let mut cursor = Cursor::new(body);
+        while let Ok(kind) = cursor.u8() {
+            let Ok(text) = cursor.text() else { break };
+            match kind {
+                b'C' => fields.code = text,
+                b'M' => fields.message = text,
+                b'H' => fields.hint = Some(text),
+                _ => {}
+            }
+        }
+        fields
+    }
+}
+
+fn data_row(body: &[u8]) -> Result<Vec<Option<String>>> {
+    let mut cursor = Cursor::new(body);
+    let count = cursor.u16()?;
+    let mut row = Vec::new();
+    for _ in 0..count {
+        row.push(match usize::try_from(cursor.i32()?) {
+            Err(_) => None,
+            Ok(length) => Some(String::from_utf8_lossy(cursor.bytes(length)?).into_owned()),
+        });
+    }
+    Ok(row)
+}

@@ -1,0 +1,185 @@
+//! The socket under a session, and how patiently it is read.
+
+use crate::Address;
+use model::{Error, Result};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_postgres::config::Host;
+
+/// A server that does not answer within this is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A statement of a session may take as long as it needs; only the stream sets shorter ones.
+const DEFAULT_READ_TIMEOUT: Option<Duration> = None;
+/// Room for what arrives during a pause. A size of our own also stops the kernel's auto-tuning, which
+/// starts small and had a paused reader's sender wait.
+const RECEIVE_BUFFER_BYTES: usize = 1 << 20;
+/// A peer that is gone without a word is noticed after about a minute.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_PROBES: u32 = 3;
+
+pub(crate) enum Transport {
+    Tcp(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Unix(UnixStream),
+}
+
+impl Transport {
+    /// Tries the address's hosts in order; TLS as its `sslmode` says.
+    pub(crate) fn connect(address: &Address) -> Result<Transport> {
+        let config = address.config();
+        let ports = config.get_ports();
+        let mut last = None;
+        for (at, host) in config.get_hosts().iter().enumerate() {
+            let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
+            match Transport::open(address, host, port) {
+                Ok(transport) => return Ok(transport),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::definite("cannot find a host in [source] url")))
+    }
+
+    fn open(address: &Address, host: &Host, port: u16) -> Result<Transport> {
+        let unreachable = |error: io::Error| {
+            Error::transient(format!("could not reach {}", address.place()))
+                .hint("check that Postgres listens there and that the network lets us through")
+                .source(error)
+        };
+        match host {
+            Host::Unix(folder) => {
+                let path = folder.join(format!(".s.PGSQL.{port}"));
+                let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(unreachable)?;
+                let place = SockAddr::unix(path).map_err(unreachable)?;
+                socket.connect(&place).map_err(unreachable)?;
+                Ok(Transport::Unix(socket.into()))
+            }
+            Host::Tcp(name) => {
+                let socket = connect_tcp(name, port).map_err(unreachable)?;
+                negotiate_tls(address, name, socket)
+            }
+        }
+    }
+
+    pub(crate) fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self {
+            Transport::Tcp(socket) => socket.set_read_timeout(timeout),
+            Transport::Tls(stream) => stream.sock.set_read_timeout(timeout),
+            Transport::Unix(socket) => socket.set_read_timeout(timeout),
+        }
+    }
+
+    pub(crate) fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
+        match self {
+            Transport::Tcp(socket) => socket.set_write_timeout(Some(timeout)),
+            Transport::Tls(stream) => stream.sock.set_write_timeout(Some(timeout)),
+            Transport::Unix(socket) => socket.set_write_timeout(Some(timeout)),
+        }
+    }
+
+    pub(crate) fn is_unix(&self) -> bool {
+        matches!(self, Transport::Unix(_))
+    }
+}
+
+fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for place in (host, port).to_socket_addrs()? {
+        match open_tcp(place) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn open_tcp(place: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(place), Type::STREAM, None)?;
+    // Before the connection: the window's scale is agreed on with the first packets.
+    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
+    socket.connect_timeout(&place.into(), CONNECT_TIMEOUT)?;
+    let socket: TcpStream = socket.into();
+    socket.set_nodelay(true)?;
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
+    Ok(socket)
+}
+
+fn negotiate_tls(address: &Address, host: &str, mut socket: TcpStream) -> Result<Transport> {
+    let Some(config) = address.tls()? else { return Ok(Transport::Tcp(socket)) };
+    let broken = |error: io::Error| {
+        Error::transient(format!("could not agree with {} on TLS", address.place())).source(error)
+    };
+    socket.set_read_timeout(Some(CONNECT_TIMEOUT)).map_err(broken)?;
+    let mut request = bytes::BytesMut::new();
+    postgres_protocol::message::frontend::ssl_request(&mut request);
+    socket.write_all(&request).map_err(broken)?;
+    let mut answer = [0];
+    socket.read_exact(&mut answer).map_err(broken)?;
+    if answer != *b"S" {
+        if address.tls_mode() == crate::address::Tls::Prefer {
+            return Ok(Transport::Tcp(socket));
+        }
+        return Err(Error::definite(format!("cannot agree with {} on TLS", address.place()))
+            .detail("The server does not speak TLS.")
+            .hint("turn ssl on at the server, or set sslmode=disable in [source] url"));
+    }
+    let refused = |error: rustls::Error| {
+        Error::definite(format!("cannot agree with {} on TLS", address.place()))
+            .hint("check sslmode and sslrootcert in [source] url")
+            .source(error)
+    };
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| {
+        Error::definite(format!("cannot verify {host}: not a host name")).source(error)
+    })?;
+    let connection = ClientConnection::new(Arc::clone(&config), name).map_err(refused)?;
+    let mut stream = StreamOwned::new(connection, socket);
+    while stream.conn.is_handshaking() {
+        if let Err(error) = stream.conn.complete_io(&mut stream.sock) {
+            let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            return Err(match tls {
+                Some(tls) => refused(tls.clone()),
+                None => broken(error),
+            });
+        }
+    }
+    stream.sock.set_read_timeout(DEFAULT_READ_TIMEOUT).map_err(broken)?;
+    Ok(Transport::Tls(Box::new(stream)))
+}
+
+impl Read for Transport {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Transport::Tcp(socket) => socket.read(buffer),
+            Transport::Tls(stream) => stream.read(buffer),
+            Transport::Unix(socket) => socket.read(buffer),
+        }
+    }
+}
+
+impl Write for Transport {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Transport::Tcp(socket) => socket.write(bytes),
+            Transport::Tls(stream) => stream.write(bytes),
+            Transport::Unix(socket) => socket.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Transport::Tcp(socket) => socket.flush(),
+            Transport::Tls(stream) => stream.flush(),
+            Transport::Unix(socket) => socket.flush(),
+        }
+    }
+}

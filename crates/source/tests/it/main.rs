@@ -1,0 +1,4 @@
+//! The source against a real Postgres.
+
+mod preflight;
+mod stream;

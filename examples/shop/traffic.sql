@@ -1,0 +1,94 @@
+-- A moment of the shop's life, some twenty changes. `call shop_traffic()` twenty times a second makes
+-- a lively shop. Each commit is one transaction of the app's.
+
+create or replace function shop_pick(highest bigint) returns bigint language sql volatile
+as $$ select 1 + floor(random() ^ 2 * highest)::bigint $$;
+
+create or replace function shop_event(who bigint, what text, properties jsonb) returns void
+language sql volatile as $$
+    insert into events values (
+        (lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0') || '7'
+            || substr(md5(random()::text || clock_timestamp()), 1, 19))::uuid,
+        who, what, clock_timestamp(), properties)
+$$;
+
+create or replace procedure shop_traffic() language plpgsql as $$
+declare
+    people  bigint := (select max(id) from users);
+    things  bigint := (select max(id) from products);
+    who     bigint;
+    what    bigint;
+    number  bigint;
+    sum_    numeric;
+begin
+    -- Visitors: one event, one transaction.
+    for i in 1 .. 5 + floor(random() * 6)::int loop
+        who := shop_pick(people);
+        perform shop_event(who,
+            (array['session_start','page_view','page_view','product_view','product_view','add_to_cart','session_end'])
+                [1 + floor(random() * 7)::int],
+            jsonb_build_object('product_id', shop_pick(things),
+                'device', (array['mobile','desktop','tablet'])[1 + floor(random() ^ 1.5 * 3)::int]));
+        commit;
+    end loop;
+
+    -- Somebody buys: order, lines, stock and events in one transaction.
+    if random() < 0.5 then
+        who := shop_pick(people);
+        sum_ := 0;
+        insert into orders (user_id, total) values (who, 0) returning id into number;
+        for i in 1 .. 1 + floor(random() * 4)::int loop
+            what := shop_pick(things);
+            insert into order_items
+                select number, i, id, 1 + (random() * 2)::int, price from products where id = what;
+            update products set stock = case when stock < 10 then 500 else stock - 1 end where id = what;
+        end loop;
+        select sum(quantity * unit_price) into sum_ from order_items where order_id = number;
+        update orders set total = sum_ where id = number;
+        perform shop_event(who, 'checkout_start', jsonb_build_object('order_id', number));
+        perform shop_event(who, 'purchase', jsonb_build_object('order_id', number, 'amount', sum_));
+        commit;
+    end if;
+
+    -- Orders move on.
+    update orders set updated_at = clock_timestamp(),
+           status = case status when 'pending' then 'paid' when 'paid' then 'shipped' else 'delivered' end::order_status
+     where id in (select id from orders where status in ('pending', 'paid', 'shipped')
+                   order by updated_at limit 2 for update skip locked);
+    commit;
+
+    -- Somebody changes their mind.
+    if random() < 0.1 then
+        update orders set status = 'cancelled', updated_at = clock_timestamp()
+         where id = (select id from orders where status = 'pending' order by id desc limit 1);
+        commit;
+    end if;
+    if random() < 0.05 then
+        insert into refunds (order_id, amount, reason)
+            select id, total, 'changed mind' from orders where id = shop_pick((select max(id) from orders));
+        commit;
+    end if;
+
+    -- The shop forgets cancelled orders after a while: their lines and refunds go with them.
+    if random() < 0.1 then
+        delete from orders where id = (select id from orders where status = 'cancelled' order by id limit 1);
+        commit;
+    end if;
+
+    -- New customers, and those who edit their profile.
+    if random() < 0.15 then
+        insert into users (email, name, country, channel)
+            values ('user' || gen_random_uuid() || '@example.com', 'New Customer', 'DE', 'organic');
+        commit;
+    end if;
+    update users set updated_at = clock_timestamp(), tags = array_append(tags[1:3], 'seen')
+     where id = shop_pick(people);
+    commit;
+    if random() < 0.05 then
+        update subscriptions set status = 'cancelled', cancelled_at = clock_timestamp()
+         where id = (select id from subscriptions where status = 'active'
+                      order by started_on limit 1);
+        commit;
+    end if;
+end
+$$;
