@@ -1,5 +1,5 @@
 # Every entry point of the project. `make help` lists them.
-.PHONY: help setup lint test fuzz build demo
+.PHONY: help setup lint test fuzz build demo soak bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -24,7 +24,14 @@ fuzz: ## every decoder under cargo fuzz, SECONDS=60 each
 	done
 
 build: setup ## target/release/millrace
-	cargo build --release
+	cargo build --release -p millrace
 
 demo: build ## a throwaway Postgres with a lively shop, and the pipeline on it
 	@target/release/millrace demo $(DEMO)
+
+soak: setup ## the fault harness, N rounds: make soak N=200 SEED=7
+	MILLRACE_ROUNDS=$(or $(N),200) MILLRACE_SEED=$(SEED) MILLRACE_SOAK_REPORT=$(CURDIR)/docs/soak.md \
+		cargo test -p millrace --test soak
+
+bench: build ## every promised number: make bench ONLY=stream_tcp ROUNDS=5 ROWS=2000000
+	cargo run --release -q -p bench -- $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ROWS),--rows $(ROWS))

@@ -70,6 +70,11 @@ need_postgres() {
         fail "the package postgresql brought no server" "install a Postgres server, 14 to 18"
 }
 
+# Certificates for the tests of TLS.
+need_openssl() {
+    has openssl || apt_install openssl
+}
+
 expected() { awk -v name="$1" '$2 == name { print $1 }' "$here/libchdb.sha256"; }
 
 verify() { # FILE NAME: compares with the checksum that the repository holds
@@ -144,6 +149,7 @@ need_curl() {
 need_rust
 need_build_tools
 need_postgres
+need_openssl
 need_libchdb
 need_curl
 need_python_clients

@@ -105,6 +105,7 @@ fn hint_for(code: &str) -> Option<&'static str> {
         "42501" => "run `millrace check`: it prints the GRANT that is missing",
         "53300" => "raise max_connections on the source, or end sessions that idle",
         "53400" => "raise max_replication_slots or max_wal_senders on the source and restart it",
+        "55000" => "run `millrace check`: it prints the setting that is missing",
         "55006" => "another session uses it: is a second Millrace running?",
         _ => return None,
     })

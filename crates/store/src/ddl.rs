@@ -45,7 +45,9 @@ fn table(target: &Target) -> String {
         Mode::Append => {
             columns.push("`_lsn` UInt64 MATERIALIZED 0 CODEC(ZSTD(1))".into());
             let tokens = format!("non_replicated_deduplication_window = {TOKENS_REMEMBERED}");
-            ("MergeTree".to_owned(), format!("{DURABLE}, {tokens}"))
+            // Facts are ordered by what is asked for, and that may be NULL at the source.
+            let nulls = "allow_nullable_key = 1";
+            ("MergeTree".to_owned(), format!("{DURABLE}, {tokens}, {nulls}"))
         }
     };
     let mut sql = format!(

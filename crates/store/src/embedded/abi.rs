@@ -37,7 +37,6 @@ macro_rules! functions {
 }
 
 functions! {
-    chdb_version: fn() -> Text;
     chdb_set_signal_handlers_enabled: fn(c_int);
     chdb_connect: fn(c_int, *mut Text) -> *mut Handle;
     chdb_close_conn: fn(*mut Handle);
@@ -89,12 +88,16 @@ pub(super) fn load(path: &Path, version: &str) -> Result<&'static Abi, LoadError
     // SAFETY: the library's initialisers are those of the version that `make setup` verified.
     let library = unsafe { libloading::Library::new(path) }.map_err(LoadError::Open)?;
     let library: &'static libloading::Library = Box::leak(Box::new(library));
-    let abi = Abi::bind(library).map_err(LoadError::Bind)?;
+    // Before the other functions: another version may lack some, and its number helps more.
+    // SAFETY: the signature has been this one in every version.
+    let ask = unsafe { library.get::<unsafe extern "C" fn() -> Text>(c"chdb_version") };
+    let ask = ask.map_err(LoadError::Bind)?;
     // SAFETY: takes nothing, answers a static string.
-    let found = text(unsafe { (abi.chdb_version)() }).unwrap_or_default();
+    let found = text(unsafe { ask() }).unwrap_or_default();
     if found != version {
         return Err(LoadError::Version(found));
     }
+    let abi = Abi::bind(library).map_err(LoadError::Bind)?;
     // SAFETY: takes a flag; no connection exists yet.
     unsafe { (abi.chdb_set_signal_handlers_enabled)(0) };
     Ok(Box::leak(Box::new(abi)))

@@ -1,0 +1,48 @@
+//! The store's disk is full: nothing is lost, the lag is shown, and it goes on by itself.
+
+use crate::project;
+use cluster::Cluster;
+use harness::{Tmpfs, wait_until};
+
+#[test]
+fn a_full_disk_pauses_the_stream_until_there_is_room() {
+    let cluster = Cluster::start();
+    cluster.sql(
+        "create table orders (id bigint primary key, note text);
+         create table events (id bigint primary key, name text not null);
+         insert into orders select i, md5(i::text) from generate_series(1, 1000) i;
+         insert into events select i, 'old' from generate_series(1, 1000) i",
+    );
+    let project =
+        project(&cluster, "[tables.\"public.events\"]\nmode = \"append\"\norder_by = [\"name\"]");
+    let disk = match Tmpfs::mount(&project.state(), 256) {
+        Ok(disk) => disk,
+        Err(why) => {
+            eprintln!("SKIPPED: the store's disk cannot be made small here: {why}");
+            assert!(std::env::var_os("CI").is_none(), "CI must be able to mount a tmpfs: {why}");
+            return;
+        }
+    };
+    let mut up = project.up();
+    up.wait_ready();
+    disk.fill();
+    cluster.sql(
+        "insert into orders select i, md5(i::text) from generate_series(1001, 60000) i;
+         insert into events select i, 'new' from generate_series(1001, 60000) i;
+         update orders set note = 'changed' where id <= 500",
+    );
+    wait_until("status shows the full disk and the lag", || {
+        let status = project.status();
+        let said = status.to_string().to_lowercase();
+        let full = ["disk", "space", "room"].iter().any(|word| said.contains(word));
+        full && status["source"]["lag_bytes"].as_u64().unwrap() > 0
+    });
+    assert!(up.is_running(), "a full disk must not end it:\n{}", up.log());
+    assert!(!up.is_ready() || project.status()["source"]["lag_bytes"].as_u64() > Some(0));
+    disk.free();
+    up.wait_for("SELECT count() FROM public.orders WHERE note = 'changed'", "500");
+    up.wait_for("SELECT count(), uniqExact(id) FROM public.events", "60000\t60000");
+    project.verify();
+    assert_eq!(up.stop(), Some(0));
+    drop(disk);
+}

@@ -1,0 +1,34 @@
+//! End to end: the real binary against a real Postgres, seen from outside.
+//!
+//! These tests live here and not in a crate of their own because only tests of the package that
+//! owns the binary are told where cargo put it (and have it built first). What they share with the
+//! benches is the crate `harness`.
+
+mod bad_places;
+mod bad_sources;
+mod cdnow;
+mod disk_full;
+mod river;
+mod ways_in;
+mod workspace;
+
+use cluster::Cluster;
+use harness::{Project, Ran, config};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_millrace");
+
+/// A project on that cluster; `tables` is the rest of its `millrace.toml`.
+fn project(cluster: &Cluster, tables: &str) -> Project {
+    Project::new(BINARY, &config(&cluster.url(), tables))
+}
+
+/// It ended with this code, and said all of these words (in any case).
+#[track_caller]
+fn says(ran: &Ran, code: i32, words: &[&str]) {
+    let talk = ran.talk();
+    assert_eq!(ran.code, Some(code), "{talk}");
+    let lower = talk.to_lowercase();
+    for word in words {
+        assert!(lower.contains(&word.to_lowercase()), "it does not say {word:?}:\n{talk}");
+    }
+}

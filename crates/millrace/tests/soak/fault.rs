@@ -1,0 +1,63 @@
+//! The faults, and what each stands for in a life of years.
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Fault {
+    /// The out-of-memory killer, a power cut of ours.
+    Kill,
+    /// The same, again as soon as it is back: while it recovers.
+    KillTwice,
+    /// The first copy of everything, killed on its way, once or more.
+    KillInCopy,
+    /// An orderly restart of ours, under load.
+    Drain,
+    /// Maintenance of the source.
+    RestartPostgres,
+    /// The source's own crash.
+    CrashPostgres,
+    /// Both at once: a machine that goes down.
+    CrashBoth,
+    /// An administrator, a failover proxy or a network that ends the replication session.
+    EndWalsender,
+    /// A second reader on our slot, while we are away.
+    SlotTaken,
+    /// The store's disk is full for a while.
+    DiskFull,
+    /// Killed while the store's disk is full, and there is room only later.
+    KillDiskFull,
+}
+
+impl Fault {
+    pub(crate) const ALL: [Fault; 11] = [
+        Fault::Kill,
+        Fault::KillTwice,
+        Fault::KillInCopy,
+        Fault::Drain,
+        Fault::RestartPostgres,
+        Fault::CrashPostgres,
+        Fault::CrashBoth,
+        Fault::EndWalsender,
+        Fault::SlotTaken,
+        Fault::DiskFull,
+        Fault::KillDiskFull,
+    ];
+
+    pub(crate) fn needs_small_disk(self) -> bool {
+        matches!(self, Fault::DiskFull | Fault::KillDiskFull)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Fault::Kill => "kill -9",
+            Fault::KillTwice => "kill -9 twice",
+            Fault::KillInCopy => "kill -9 in copy",
+            Fault::Drain => "SIGTERM",
+            Fault::RestartPostgres => "postgres restart",
+            Fault::CrashPostgres => "postgres crash",
+            Fault::CrashBoth => "both crash",
+            Fault::EndWalsender => "walsender ended",
+            Fault::SlotTaken => "slot taken",
+            Fault::DiskFull => "disk full",
+            Fault::KillDiskFull => "kill, disk full",
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! One pipeline under load, and what is done to it.
+
+use crate::fault::Fault;
+use cluster::{Cluster, program};
+use harness::{
+    Dice, PATIENCE, Pgbench, Project, Tmpfs, Traffic, Up, config, poll, shop_config, shop_schema,
+};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_millrace");
+/// History in each large table: a first copy takes long enough to be killed in it.
+const HISTORY_ROWS: u32 = 15_000;
+/// Transactions a second of pgbench; the shop's writers add about as many.
+const PGBENCH_RATE: u32 = 100;
+const DISK_MB: u32 = 1024;
+
+pub(crate) struct Ring {
+    // In the order in which they must go: load, pipeline, disk, directory, source.
+    pgbench: Option<Pgbench>,
+    traffic: Traffic,
+    up: Option<Up>,
+    disk: Option<Tmpfs>,
+    project: Project,
+    cluster: Cluster,
+    /// Commits when the last round ended, to see that the load is one.
+    committed: u64,
+}
+
+pub(crate) type Ended = Result<Compared, String>;
+
+/// A round that ended well.
+pub(crate) struct Compared {
+    pub(crate) rows: u64,
+    /// Of the fault, until every table streamed again, and of verify.
+    pub(crate) seconds: [f64; 3],
+}
+
+impl Ring {
+    pub(crate) fn start(seed: u64) -> Ring {
+        let cluster = Cluster::start_with(&["wal_sender_timeout = '10s'"]);
+        Pgbench::init(&cluster, 1);
+        cluster.sql(&shop_schema(HISTORY_ROWS));
+        cluster.sql("create publication millrace for all tables");
+        let more = format!(
+            "{}[tables.\"public.pgbench_history\"]\nmode = \"append\"\norder_by = [\"tid\", \"mtime\"]\n",
+            shop_config()
+        );
+        let project = Project::new(BINARY, &config(&cluster.url(), &more));
+        let disk = match Tmpfs::mount(&project.state(), DISK_MB) {
+            Ok(disk) => Some(disk),
+            Err(why) => {
+                println!("soak: SKIPPED the rounds with a full disk, cannot mount a tmpfs: {why}");
+                None
+            }
+        };
+        let traffic = Traffic::start(&cluster.url(), seed);
+        let pgbench = Some(Pgbench::start(cluster.port(), PGBENCH_RATE));
+        let mut up = project.up();
+        up.wait_ready();
+        Ring { pgbench, traffic, up: Some(up), disk, project, cluster, committed: 0 }
+    }
+
+    pub(crate) fn has_small_disk(&self) -> bool {
+        self.disk.is_some()
+    }
+
+    /// Does it, waits until every table streams again, and compares.
+    pub(crate) fn round(&mut self, fault: Fault, paused: bool, dice: &mut Dice) -> Ended {
+        let begun = Instant::now();
+        self.inflict(fault, dice)?;
+        let inflicted = begun.elapsed();
+        self.running().try_wait_ready()?;
+        let ready = begun.elapsed();
+        let committed = self.traffic.committed();
+        if committed == self.committed {
+            let refusal = self.traffic.last_refusal();
+            return Err(format!("no traffic since the last round: {refusal:?}"));
+        }
+        self.committed = committed;
+        let compared = if paused {
+            self.pgbench = None;
+            let compared = self.traffic.paused(|| self.project.differences());
+            self.pgbench = Some(Pgbench::start(self.cluster.port(), PGBENCH_RATE));
+            compared
+        } else {
+            self.project.differences()
+        };
+        let (differences, rows) = compared?;
+        if !differences.is_empty() {
+            return Err(differences.join("\n"));
+        }
+        let seconds = [inflicted, ready - inflicted, begun.elapsed() - ready];
+        Ok(Compared { rows, seconds: seconds.map(|span| span.as_secs_f64()) })
+    }
+
+    fn running(&mut self) -> &mut Up {
+        self.up.as_mut().expect("every fault leaves a running pipeline")
+    }
+
+    fn begin(&mut self) -> Result<(), String> {
+        let begun = self.project.try_up(&[]);
+        self.up =
+            Some(begun.map_err(|ran| format!("up ended with {:?}: {}", ran.code, ran.talk()))?);
+        Ok(())
+    }
+
+    fn kill(&mut self) {
+        self.up.take().expect("it runs").kill();
+    }
+
+    fn inflict(&mut self, fault: Fault, dice: &mut Dice) -> Result<(), String> {
+        pause(dice, 100, 1500);
+        match fault {
+            Fault::Kill => {
+                self.kill();
+                pause(dice, 0, 500);
+                self.begin()
+            }
+            Fault::KillTwice => {
+                self.kill();
+                self.begin()?;
+                pause(dice, 0, 600);
+                self.kill();
+                self.begin()
+            }
+            Fault::KillInCopy => self.kill_in_copy(dice),
+            Fault::Drain => {
+                let code = self.up.take().expect("it runs").stop();
+                if code != Some(0) {
+                    return Err(format!("SIGTERM ended it with {code:?}"));
+                }
+                pause(dice, 0, 500);
+                self.begin()
+            }
+            Fault::RestartPostgres => {
+                self.cluster.stop("fast");
+                pause(dice, 0, 1000);
+                self.cluster.resume();
+                Ok(())
+            }
+            Fault::CrashPostgres => {
+                self.cluster.stop("immediate");
+                pause(dice, 0, 1000);
+                self.cluster.resume();
+                Ok(())
+            }
+            Fault::CrashBoth => {
+                self.cluster.stop("immediate");
+                self.kill();
+                self.cluster.resume();
+                self.begin()
+            }
+            Fault::EndWalsender => {
+                for _ in 0..dice.within(1, 4) {
+                    self.cluster.sql(
+                        "select pg_terminate_backend(active_pid) from pg_replication_slots
+                          where slot_name = 'millrace' and active_pid is not null",
+                    );
+                    pause(dice, 50, 600);
+                }
+                Ok(())
+            }
+            Fault::SlotTaken => self.take_slot(dice),
+            Fault::DiskFull => {
+                let disk = self.disk.as_ref().expect("such rounds need it");
+                disk.fill();
+                pause(dice, 300, 2000);
+                disk.free();
+                Ok(())
+            }
+            Fault::KillDiskFull => {
+                self.disk.as_ref().expect("such rounds need it").fill();
+                pause(dice, 100, 1000);
+                self.kill();
+                self.disk.as_ref().expect("as above").free();
+                self.begin()
+            }
+        }
+    }
+
+    /// Everything anew, and killed before it is copied.
+    fn kill_in_copy(&mut self, dice: &mut Dice) -> Result<(), String> {
+        self.kill();
+        // Its walsender ends a moment after it.
+        let drop = "select pg_drop_replication_slot(slot_name) from pg_replication_slots
+                     where slot_name = 'millrace' and active_pid is null";
+        let gone = poll(PATIENCE, || {
+            self.cluster.try_sql(drop).ok();
+            let left = self
+                .cluster
+                .sql("select count(*) from pg_replication_slots where slot_name = 'millrace'");
+            (left == "0").then_some(())
+        });
+        gone.ok_or("the slot of a killed process stays in use")?;
+        for entry in std::fs::read_dir(self.project.state()).map_err(|e| e.to_string())?.flatten() {
+            let path = entry.path();
+            let removed = if path.is_dir() {
+                std::fs::remove_dir_all(&path)
+            } else {
+                std::fs::remove_file(&path)
+            };
+            removed.map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+        self.begin()?;
+        for _ in 0..dice.within(1, 3) {
+            pause(dice, 100, 1500);
+            self.kill();
+            self.begin()?;
+        }
+        Ok(())
+    }
+
+    /// While we are away somebody else reads our slot, and confirms nothing.
+    fn take_slot(&mut self, dice: &mut Dice) -> Result<(), String> {
+        self.kill();
+        let free =
+            "select active_pid is null from pg_replication_slots where slot_name = 'millrace'";
+        poll(PATIENCE, || (self.cluster.sql(free) == "t").then_some(()))
+            .ok_or("the slot of a killed process stays in use")?;
+        let mut other = Command::new(program("pg_recvlogical"))
+            .args(["-h", "127.0.0.1", "-p", &self.cluster.port().to_string(), "-U", "postgres"])
+            .args(["-d", "postgres", "--slot", "millrace", "--start", "-f", "/dev/null", "-n"])
+            .args(["-s", "0", "-F", "0"])
+            .args(["-o", "proto_version=1", "-o", "publication_names=millrace"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        pause(dice, 100, 300);
+        let begun = self.begin();
+        pause(dice, 300, 1500);
+        // Killed: at an orderly end it would confirm what it has read.
+        let _ = other.kill();
+        let _ = other.wait();
+        begun
+    }
+
+    /// After a failure: what is needed to find out why.
+    pub(crate) fn leave_in_place(self) {
+        if let Some(up) = &self.up {
+            let log = up.log();
+            let tail: Vec<&str> = log.lines().rev().take(60).collect();
+            eprintln!("the last lines of up.log:");
+            tail.iter().rev().for_each(|line| eprintln!("  {line}"));
+        }
+        // At rest, so that what is copied fits together.
+        drop(self.up);
+        let keep = PathBuf::from(format!("{}-kept", self.project.path().display()));
+        let copied = Command::new("cp").arg("-a").arg(self.project.path()).arg(&keep).status();
+        eprintln!("project directory: {} ({copied:?})", keep.display());
+    }
+}
+
+fn pause(dice: &mut Dice, low_ms: u64, high_ms: u64) {
+    std::thread::sleep(dice.millis(low_ms, high_ms.max(low_ms)));
+}
