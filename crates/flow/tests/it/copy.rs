@@ -1,0 +1,52 @@
+//! The copy beside the stream, undisturbed.
+
+use crate::support::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_under_load_equals_the_source() {
+    let world = World::new(
+        "c_load",
+        "create table m (id int primary key, v int) with (fillfactor = 10);
+         create table e (id int primary key, v int) with (fillfactor = 10);
+         create table parted (id int primary key, v int) partition by range (id);
+         create table parted_1 partition of parted for values from (0) to (5000);
+         create table parted_2 partition of parted for values from (5000) to (1000000);
+         insert into m select n, 0 from generate_series(1, 120000) n;
+         insert into e select n, 0 from generate_series(1, 120000) n;
+         insert into parted select n, 0 from generate_series(1, 10000) n;
+         create publication p for table m, e, parted with (publish_via_partition_root = true)",
+    )
+    .append("e");
+    let pipeline = world.start();
+    for round in 0..30 {
+        let id = 200_000 + round * 100;
+        world.sql(&format!(
+            "update m set v = v + 1 where id % 30 = {round}; delete from m where id % 400 = {round};
+             insert into m select n, 1 from generate_series({id}, {id} + 99) n;
+             insert into e select n, 0 from generate_series({id}, {id} + 99) n;
+             update parted set v = v + 1 where id % 30 = {round};"
+        ));
+    }
+    world.settle(&pipeline).await;
+    world.assert_mirror("m", "id, v", "id").await;
+    world.assert_mirror("e", "id, v", "id").await;
+    world.assert_mirror("parted", "id, v", "id").await;
+    pipeline.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_row_filter_holds_for_the_copy_too() {
+    let world = World::new(
+        "c_filter",
+        "create table m (id int primary key, v int);
+         insert into m select n, n % 3 from generate_series(1, 3000) n;
+         create publication p for table m where (id % 2 = 0)",
+    );
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql("insert into m values (4001, 1), (4002, 2)");
+    world.settle(&pipeline).await;
+    let source = world.sql("select id, v from m where id % 2 = 0 order by id");
+    assert_eq!(world.stored("select id, v from {s}.m order by id").await, source);
+    pipeline.shutdown().await.unwrap();
+}

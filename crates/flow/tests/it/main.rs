@@ -1,0 +1,6 @@
+//! The pipeline between a real Postgres and the real engine.
+
+mod copy;
+mod faults;
+mod stream;
+mod support;

@@ -1,0 +1,184 @@
+//! Changes that arrive with the stream.
+
+use crate::support::{World, assert_same, wait_until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_reach_mirror_and_facts() {
+    let world = World::new(
+        "s_changes",
+        "create table m (id int primary key, v text); create table e (id int primary key, v text);
+         insert into m select n, 'm' || n from generate_series(1, 100) n;
+         insert into e select n, 'e' || n from generate_series(1, 100) n;
+         create publication p for table m, e",
+    )
+    .append("e");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.assert_mirror("m", "id, v", "id").await;
+    world.assert_mirror("e", "id, v", "id").await;
+    world.sql(
+        "insert into m values (101, 'new'); update m set v = 'changed' where id <= 5;
+         update m set id = 1000 where id = 6; delete from m where id between 10 and 20;
+         begin; insert into m values (200, 'a'); update m set v = 'b' where id = 200;
+         delete from m where id = 200; insert into m values (200, 'c'); commit;
+         insert into e values (101, 'new'); update e set v = 'ignored' where id = 1;
+         delete from e where id = 2;",
+    );
+    world.settle(&pipeline).await;
+    world.assert_mirror("m", "id, v", "id").await;
+    let facts = world.stored("select count(), uniqExact(id), min(v = 'ignored') from {s}.e").await;
+    assert_eq!(facts, "101|101|0");
+    let report = pipeline.handle().report();
+    let facts = report.tables.iter().find(|table| table.name == "s_changes.e").unwrap();
+    assert_eq!((facts.ignored_updates, facts.ignored_deletes), (1, 1));
+    assert!(report.freshness_ms.p50.is_some());
+    pipeline.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_confirms_what_it_made_durable_and_a_start_goes_on() {
+    let world = World::new(
+        "s_restart",
+        "create table m (id int primary key, v text); create table e (id int primary key, v text);
+         create publication p for table m, e",
+    )
+    .append("e");
+    for round in 0..3 {
+        let pipeline = world.start();
+        let from = round * 1000;
+        world.sql(&format!(
+            "insert into m select n, 'x' from generate_series({from} + 1, {from} + 1000) n;
+             insert into e select n, 'x' from generate_series({from} + 1, {from} + 1000) n;"
+        ));
+        world.settle(&pipeline).await;
+        let end = world.sql("select pg_current_wal_lsn()");
+        pipeline.shutdown().await.unwrap();
+        let slot = "select confirmed_flush_lsn >= '{end}'::pg_lsn - 65536, active \
+                    from pg_replication_slots";
+        assert_eq!(world.sql(&slot.replace("{end}", &end)), "t|f");
+        // Written while nobody reads.
+        world.sql(&format!("update m set v = 'y{round}'; delete from m where id % 10 = {round}"));
+    }
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.assert_mirror("m", "id, v", "id").await;
+    world.assert_mirror("e", "id, v", "id").await;
+    pipeline.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unchanged_values_are_filled_and_never_lost() {
+    let world = World::new(
+        "s_toast",
+        "create table m (id int primary key, n int, body text, tags text[]);
+         alter table m alter body set storage external, alter tags set storage external;
+         create function big(int) returns text language sql as
+           $$ select string_agg(md5(n::text || $1), '') from generate_series(1, 200) n $$;
+         insert into m select n, 0, big(n), array[big(n), 'a'] from generate_series(1, 20) n;
+         create publication p for table m",
+    );
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    // From the store; from the batch; twice in a row; with another key; then gone.
+    world.sql(
+        "update m set n = 1 where id <= 5; update m set n = 2 where id <= 3;
+         begin; insert into m values (50, 0, big(50), null); update m set n = 9 where id = 50; commit;
+         begin; update m set id = 60 where id = 6; update m set n = 7 where id = 60; commit;
+         begin; update m set n = 3 where id = 7; delete from m where id = 7; commit;",
+    );
+    world.settle(&pipeline).await;
+    let source = world.sql("select id, n, md5(body), md5(tags[1]), tags[2] from m order by id");
+    let stored = "select id, n, lower(hex(MD5(assumeNotNull(body)))), lower(hex(MD5(assumeNotNull(tags[1])))), tags[2]
+                  from {s}.m order by id";
+    let stored = world.stored(stored).await;
+    // NULL arrays are empty in the store.
+    let stored = stored.replace("|d41d8cd98f00b204e9800998ecf8427e|", "||");
+    assert_same("m", &source, &stored);
+    pipeline.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_column_is_followed_and_another_change_stops_the_table_alone() {
+    let world = World::new(
+        "s_evolve",
+        "create table m (id int primary key, v text); create table other (id int primary key);
+         insert into m values (1, 'one'); create publication p for table m, other",
+    );
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql(
+        "alter table m add a int; insert into m values (2, 'two', 22);
+         alter table m add b text default 'it''s'; insert into m values (3, 'three', 33, 'x');",
+    );
+    world.settle(&pipeline).await;
+    world.assert_mirror("m", "id, v, a, b", "id").await;
+    pipeline.shutdown().await.unwrap();
+    // While nobody reads.
+    world.sql("alter table m add c int default 7; insert into m values (4, 'four', 4, 'y', 8);");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.assert_mirror("m", "id, v, a, b, c", "id").await;
+    world.sql(
+        "alter table m alter a type bigint; insert into m values (5, 'five', 5, 'z', 9);
+               insert into other values (1);",
+    );
+    world.settle_to(&pipeline, false).await;
+    let report = pipeline.handle().report();
+    let table = report.tables.iter().find(|table| table.name == "s_evolve.m").unwrap();
+    assert_eq!(table.state, flow::status::State::Failed);
+    assert!(table.last_error.as_ref().unwrap().contains("hint:"));
+    world.assert_mirror("other", "id", "id").await;
+    pipeline.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truncate_empties_the_mirror_and_keeps_the_facts() {
+    let world = World::new(
+        "s_truncate",
+        "create table m (id int primary key); create table e (id int primary key);
+         insert into m select generate_series(1, 500); insert into e select generate_series(1, 500);
+         create publication p for table m, e",
+    )
+    .append("e");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql(
+        "insert into m values (501); truncate m, e; insert into m values (1), (2);
+               insert into e values (1000)",
+    );
+    world.settle(&pipeline).await;
+    world.assert_mirror("m", "id", "id").await;
+    assert_eq!(world.stored("select count() from {s}.e").await, "501");
+    pipeline.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_table_is_copied_and_an_unpublished_one_says_what_helps() {
+    let world = World::new(
+        "s_new",
+        "create table m (id int primary key); create table later (id int primary key, v text);
+         insert into later select n, 'x' from generate_series(1, 100) n;
+         create publication p for table m",
+    )
+    .append("nowhere");
+    let pipeline = world.start();
+    world.settle_to(&pipeline, false).await;
+    let report = pipeline.handle().report();
+    let missing = report.tables.iter().find(|table| table.name == "s_new.nowhere").unwrap();
+    assert!(missing.last_error.as_ref().unwrap().contains("ADD TABLE s_new.nowhere"));
+    assert!(!pipeline.handle().is_ready());
+    world.sql("alter publication p add table later; insert into later values (101, 'y')");
+    let handle = pipeline.handle();
+    wait_until("the new table streams", || {
+        let report = handle.report();
+        let found = report.tables.iter().find(|table| table.name == "s_new.later");
+        match found.map(|table| table.state) {
+            Some(flow::status::State::Streaming) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    world.settle_to(&pipeline, false).await;
+    world.assert_mirror("later", "id, v", "id").await;
+    pipeline.shutdown().await.unwrap();
+}

@@ -1,0 +1,248 @@
+//! One engine for the process, a Postgres a test; each test keeps to a schema of its own.
+
+use cluster::Cluster;
+use flow::{Options, Pipeline};
+use model::{Lsn, Mode, Result, TableOptions};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+use store::{BoxFuture, Engine, EngineOptions, Insert, Receipt, Rows, Store};
+
+/// Only so that a hanging test ends.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(crate) fn engine() -> Engine {
+    static ENGINE: LazyLock<(Engine, tempfile::TempDir)> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let options = EngineOptions { data_dir: folder.path().to_owned(), memory_bytes: 4 << 30 };
+        (Engine::open(&options).unwrap(), folder)
+    });
+    ENGINE.0.clone()
+}
+
+pub(crate) struct World {
+    pub(crate) postgres: Cluster,
+    pub(crate) schema: &'static str,
+    pub(crate) tables: BTreeMap<String, TableOptions>,
+}
+
+impl World {
+    pub(crate) fn new(schema: &'static str, sql: &str) -> World {
+        World::with(schema, sql, &[])
+    }
+
+    /// With lines for postgresql.conf. The SQL runs with the schema in front of the path.
+    pub(crate) fn with(schema: &'static str, sql: &str, settings: &[&str]) -> World {
+        let postgres = Cluster::start_with(settings);
+        postgres.sql(&format!("create schema {schema}; set search_path = {schema}; {sql}"));
+        World { postgres, schema, tables: BTreeMap::new() }
+    }
+
+    pub(crate) fn append(mut self, table: &str) -> World {
+        let options = TableOptions { mode: Mode::Append, ..TableOptions::default() };
+        self.tables.insert(format!("{}.{table}", self.schema), options);
+        self
+    }
+
+    pub(crate) fn sql(&self, sql: &str) -> String {
+        self.postgres.sql(&format!("set search_path = {}; {sql}", self.schema))
+    }
+
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            address: self.postgres.url().parse().unwrap(),
+            publication: "p".into(),
+            slot: format!("slot_{}", self.schema),
+            database_pattern: None,
+            tables: self.tables.clone(),
+            memory_bytes: 64 << 20,
+        }
+    }
+
+    pub(crate) fn start(&self) -> Pipeline {
+        Pipeline::start(self.options(), Arc::new(engine()))
+    }
+
+    /// Rows of the store as psql prints them.
+    pub(crate) async fn stored(&self, sql: &str) -> String {
+        let rows = engine().query(&sql.replace("{s}", self.schema)).await.unwrap();
+        let line = |row: &Vec<Option<String>>| {
+            let fields = row.iter().map(|field| field.clone().unwrap_or_default());
+            fields.collect::<Vec<_>>().join("|")
+        };
+        rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Waits until everything that is committed now is durable, and every table streams.
+    pub(crate) async fn settle(&self, pipeline: &Pipeline) {
+        self.settle_to(pipeline, true).await;
+    }
+
+    pub(crate) async fn settle_to(&self, pipeline: &Pipeline, ready: bool) {
+        let end: Lsn = self.postgres.sql("select pg_current_wal_lsn()").parse().unwrap();
+        let handle = pipeline.handle();
+        wait_until("the pipeline settles", || {
+            let report = handle.report();
+            let applied: Lsn = report.source.applied_lsn.parse().unwrap();
+            let there = applied >= end && (!ready || handle.is_ready());
+            if there { Ok(()) } else { Err(format!("{report:#?} wanted {end}")) }
+        })
+        .await;
+    }
+
+    /// The mirror shows what the source has.
+    pub(crate) async fn assert_mirror(&self, table: &str, columns: &str, key: &str) {
+        let schema = self.schema;
+        let sql = |as_text: &str| format!("select {as_text} from {schema}.{table} order by {key}");
+        let source = self.postgres.sql(&sql(columns));
+        let stored = self.stored(&sql(columns)).await;
+        assert_same(table, &source, &stored);
+    }
+}
+
+pub(crate) fn assert_same(what: &str, source: &str, stored: &str) {
+    if source != stored {
+        let (source, stored): (Vec<_>, Vec<_>) =
+            (source.lines().collect(), stored.lines().collect());
+        let mine: std::collections::HashSet<_> = source.iter().collect();
+        let theirs: std::collections::HashSet<_> = stored.iter().collect();
+        let missing: Vec<_> = source.iter().filter(|row| !theirs.contains(row)).take(10).collect();
+        let extra: Vec<_> = stored.iter().filter(|row| !mine.contains(row)).take(10).collect();
+        panic!(
+            "{what}: {} rows at the source, {} in the store; missing {missing:?}, extra {extra:?}",
+            source.len(),
+            stored.len()
+        );
+    }
+}
+
+pub(crate) async fn wait_until(what: &str, mut check: impl FnMut() -> Result<(), String>) {
+    let begun = Instant::now();
+    loop {
+        match check() {
+            Ok(()) => return,
+            Err(state) if begun.elapsed() > PATIENCE => panic!("{what}: {state}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// A store whose calls finish although nobody waits for them any more, as far as they were begun:
+/// what a process leaves behind that is killed at a call's border.
+pub(crate) struct Mortal {
+    inner: Engine,
+    dead: AtomicBool,
+    running: Arc<AtomicUsize>,
+    /// Each insert takes so much longer, so that a copy has a middle; so does its begin.
+    pause: Duration,
+    /// Copied blocks of the table of that name that are let through; everything else is.
+    limited: Option<(String, AtomicUsize)>,
+}
+
+impl Mortal {
+    pub(crate) fn new(pause: Duration) -> Arc<Mortal> {
+        let (dead, running) = (AtomicBool::new(false), Arc::default());
+        Arc::new(Mortal { inner: engine(), dead, running, pause, limited: None })
+    }
+
+    /// The copy hangs once it has taken so many blocks of the table.
+    pub(crate) fn limited(table: &str, blocks: usize) -> Arc<Mortal> {
+        let mut mortal = Mortal::new(Duration::ZERO);
+        let limited = Some((table.to_owned(), AtomicUsize::new(blocks)));
+        Arc::get_mut(&mut mortal).expect("new").limited = limited;
+        mortal
+    }
+
+    pub(crate) async fn wait_for_limit(&self) {
+        wait_until("the blocks are taken", || {
+            let left = self.limited.as_ref().map_or(0, |limit| limit.1.load(Ordering::SeqCst));
+            let running = self.running.load(Ordering::SeqCst);
+            if left == 0 && running == 0 { Ok(()) } else { Err(format!("{left} left")) }
+        })
+        .await;
+    }
+
+    /// Drops the pipeline in the middle of whatever it does.
+    pub(crate) async fn kill(&self, pipeline: Pipeline) {
+        self.dead.store(true, Ordering::SeqCst);
+        drop(pipeline);
+        wait_until("calls end", || match self.running.load(Ordering::SeqCst) {
+            0 => Ok(()),
+            some => Err(format!("{some} calls run")),
+        })
+        .await;
+    }
+
+    fn run<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(Engine) -> BoxFuture<'static, T> + Send + 'static,
+    ) -> BoxFuture<'_, T> {
+        Box::pin(async move {
+            self.running.fetch_add(1, Ordering::SeqCst);
+            if self.dead.load(Ordering::SeqCst) {
+                self.running.fetch_sub(1, Ordering::SeqCst);
+                return std::future::pending().await;
+            }
+            let (inner, running) = (self.inner.clone(), self.running.clone());
+            let task = tokio::spawn(async move {
+                let answer = call(inner).await;
+                running.fetch_sub(1, Ordering::SeqCst);
+                answer
+            });
+            let answer = task.await.unwrap();
+            if self.dead.load(Ordering::SeqCst) {
+                return std::future::pending().await;
+            }
+            answer
+        })
+    }
+}
+
+/// Copied rows carry the snapshot's position and no change's.
+fn is_copied(insert: &Insert) -> bool {
+    insert.block.versions.first().is_some_and(|version| version.0 as u64 == 0)
+}
+
+impl Store for Mortal {
+    fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
+        let sql = sql.to_owned();
+        self.run(|engine| Box::pin(async move { engine.execute(&sql).await }))
+    }
+
+    fn insert(&self, insert: Insert) -> BoxFuture<'_, Result<Receipt>> {
+        if let Some((table, left)) = &self.limited
+            && insert.target.name.table == *table
+            && is_copied(&insert)
+        {
+            let taken = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+            if taken.is_err() {
+                return Box::pin(std::future::pending());
+            }
+        }
+        let pause = self.pause;
+        self.run(move |engine| {
+            Box::pin(async move {
+                tokio::time::sleep(pause).await;
+                engine.insert(insert).await
+            })
+        })
+    }
+
+    fn record<'a>(&'a self, into: &'a str, rows: Rows) -> BoxFuture<'a, Result<()>> {
+        let into = into.to_owned();
+        self.run(|engine| Box::pin(async move { engine.record(&into, rows).await }))
+    }
+
+    fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
+        let sql = sql.to_owned();
+        // Between a snapshot and the begin of its copies.
+        let pause = if sql.contains("millrace.copy_ranges") { self.pause } else { Duration::ZERO };
+        self.run(move |engine| {
+            Box::pin(async move {
+                tokio::time::sleep(pause).await;
+                engine.query(&sql).await
+            })
+        })
+    }
+}
