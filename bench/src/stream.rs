@@ -173,12 +173,12 @@ fn changes(cluster: &Cluster, rows: u64, kept: u64) {
     let deletes = transactions * ROWS_A_TRANSACTION / 10;
     assert!(deletes < kept / 2, "more deletes than rows");
     cluster.sql(&format!(
-        "do $$ declare gone bigint := 0; fresh bigint := {kept}; begin
+        "do $$ declare gone bigint := 0; fresh bigint := {kept}; victim bigint; begin
            for t in 1..{transactions} loop
              for i in 1..{ROWS_A_TRANSACTION} loop
                if i % 10 < 5 then
-                 update items set quantity = quantity + 1, word = 'u' || i
-                   where id = {kept} / 2 + 1 + (random() * ({kept} / 2 - 2))::bigint;
+                 victim := {kept} / 2 + 1 + (random() * ({kept} / 2 - 2))::bigint;
+                 update items set quantity = quantity + 1, word = 'u' || i where id = victim;
                elsif i % 10 < 9 then
                  fresh := fresh + 1;
                  insert into items values (fresh, i, 'new ' || i, clock_timestamp(), i * 0.5);

@@ -1,3 +1,5 @@
+//! How a request's text is cut into a statement and its data.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! What a client of ClickHouse expects of a request and its answer.
+
 use crate::http::{encode, get, post, post_with};
 use crate::{ports, sql};
 use std::io::{Read, Write};

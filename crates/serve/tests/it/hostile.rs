@@ -1,3 +1,5 @@
+//! Requests that are broken, cut off or meant badly, and clients that leave.
+
 use crate::http::{encode, post, post_with, raw};
 use crate::{ports, sql};
 use proptest::prelude::*;

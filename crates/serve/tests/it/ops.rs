@@ -1,3 +1,5 @@
+//! The ops port: health, status, metrics, verify.
+
 use crate::http::{get, post, post_with};
 use crate::ports;
 use std::sync::{Arc, LazyLock};

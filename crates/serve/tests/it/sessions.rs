@@ -1,3 +1,5 @@
+//! Sessions by `session_id`: what lasts, what is lent, and when they end.
+
 use crate::http::{Reply, post};
 use crate::ports;
 

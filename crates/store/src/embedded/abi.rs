@@ -1,4 +1,5 @@
-//! The C ABI of libchdb and nothing else: every `unsafe` of the workspace is in this file.
+//! The C ABI of libchdb, and the one call of the system's that it makes through us: every `unsafe`
+//! of the workspace is in this file.
 //!
 //! Each foreign handle has one owner that frees it, and what must be freed first is owned by the
 //! struct that must be freed later: closing a connection before its stream is cancelled and
@@ -8,6 +9,7 @@
 
 #![allow(unsafe_code)]
 
+use super::room;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
 use std::ptr::NonNull;
@@ -62,6 +64,53 @@ functions! {
     chdb_stream_cancel_insert: fn(Handle);
     chdb_destroy_insert_stream: fn(Handle);
     chdb_classify_query_n: fn(Handle, Text, usize, Text, usize, *mut Class) -> c_int;
+}
+
+/// A piece of memory as `writev` takes it.
+#[repr(C)]
+struct Piece {
+    start: *const c_void,
+    length: usize,
+}
+
+// Of the system's C library, which every Rust program on Linux is linked with.
+unsafe extern "C" {
+    fn writev(file: c_int, pieces: *const Piece, count: c_int) -> isize;
+    fn __errno_location() -> *mut c_int;
+    fn _exit(code: c_int) -> !;
+}
+
+/// Takes the place of the system's `write` in this process: the engine's calls come here, because
+/// the dynamic linker looks in the program first. [`room`] says why and what for.
+///
+/// # Safety
+/// That of `write`: `start` has `length` readable bytes.
+// SAFETY: the name is the system's own on purpose, with its signature and its meaning.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn write(file: c_int, start: *const c_void, length: usize) -> isize {
+    let piece = Piece { start, length };
+    let mut wait: Option<room::Wait> = None;
+    loop {
+        // SAFETY: one piece, alive for the call; its bytes are the caller's promise.
+        let written = unsafe { writev(file, &piece, 1) };
+        if written >= 0 {
+            return written;
+        }
+        let error = std::io::Error::last_os_error();
+        if !room::is_waited_for(file, &error) {
+            drop(wait);
+            // SAFETY: this thread's own errno; looking at the file may have changed it.
+            unsafe { *__errno_location() = error.raw_os_error().unwrap_or(0) };
+            return -1;
+        }
+        wait.get_or_insert_with(room::Wait::begin).pause();
+    }
+}
+
+/// Ends the process without running anything of the engine's.
+pub(super) fn exit_at_once(code: c_int) -> ! {
+    // SAFETY: takes a number and never returns.
+    unsafe { _exit(code) }
 }
 
 /// What the engine says about a statement before it runs.

@@ -14,6 +14,7 @@
 mod abi;
 mod exception;
 mod library;
+mod room;
 
 pub use exception::Exception;
 pub use library::ENGINE_VERSION;
@@ -89,6 +90,7 @@ impl Engine {
             path("--path=", &data_dir.join("engine")),
             path("--config-file=", &config),
         ];
+        room::watch(&data_dir.join("engine"));
         let keeper = Connection::open(abi, &args).ok_or_else(|| {
             Error::definite(format!("cannot open the engine in {}", data_dir.display()))
                 .detail("The engine wrote its reason on stderr, above.")
@@ -103,6 +105,11 @@ impl Engine {
 
     pub fn data_dir(&self) -> &Path {
         &self.inner.data_dir
+    }
+
+    /// Whether something that the engine does waits for room on its disk.
+    pub fn is_out_of_room(&self) -> bool {
+        room::waiting() > 0
     }
 
     /// A fresh connection: settings, temporary tables and the current database are its own.
@@ -240,6 +247,7 @@ fn lock(data_dir: &Path) -> Result<File> {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        room::close();
         // Before the lock: fields drop only after this.
         self.keeper.lock().unwrap_or_else(|p| p.into_inner()).take();
     }
