@@ -78,6 +78,15 @@ unsafe extern "C" {
     fn writev(file: c_int, pieces: *const Piece, count: c_int) -> isize;
     fn __errno_location() -> *mut c_int;
     fn _exit(code: c_int) -> !;
+    fn atexit(hook: extern "C" fn()) -> c_int;
+}
+
+/// Runs `hook` when the process exits. Hooks run in the reverse order of their registration, so one that
+/// is registered after [`load`] runs before the library's own destructors.
+pub(super) fn at_exit(hook: extern "C" fn()) {
+    // SAFETY: takes a function that lives as long as the program. When there is no room for another
+    // hook, the process ends as it would have without.
+    let _ = unsafe { atexit(hook) };
 }
 
 /// Takes the place of the system's `write` in this process: the engine's calls come here, because

@@ -2,7 +2,7 @@
 
 use super::*;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_bent_row_of_each_kind_is_named() {
     let tables = "create table t (id int8 primary key, v text);
                   insert into t select i, 'v' || i from generate_series(-500, 20000) i";
@@ -28,7 +28,7 @@ async fn one_bent_row_of_each_kind_is_named() {
     assert_eq!((few[0].differences.len(), few[0].differing_keys), (2, 5));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_row_of_an_empty_store_is_counted() {
     let tables =
         "create table t (id int4 primary key); insert into t select generate_series(1, 9000)";
@@ -41,7 +41,7 @@ async fn every_row_of_an_empty_store_is_counted() {
     assert_equal(&pair.one().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_of_text_and_of_several_columns_are_told_apart() {
     let tables = r#"
         create table t ("Shop's" text, n int4, v text, primary key ("Shop's", n));
@@ -67,7 +67,7 @@ async fn keys_of_text_and_of_several_columns_are_told_apart() {
     assert!(verdict.differences.iter().all(|d| d.kind == "changed"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_append_table_keeps_what_the_source_deletes() {
     let tables = "create table t (id uuid primary key, v int4);
                   insert into t select md5(i::text)::uuid, i from generate_series(1, 5000) i";
@@ -93,7 +93,7 @@ async fn an_append_table_keeps_what_the_source_deletes() {
     assert_eq!(found, expected);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_without_a_key_is_compared_row_by_row() {
     let tables = "create table t (name text, v int4);
                   insert into t select 'n' || i % 10, i % 3 from generate_series(1, 300) i;
@@ -113,8 +113,8 @@ async fn a_table_without_a_key_is_compared_row_by_row() {
     );
 }
 
-#[tokio::test]
-async fn filters_partitions_and_chosen_tables_are_respected() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn filters_and_partitions_are_respected() {
     let tables = "create table f (id int4 primary key, ok bool);
                   insert into f select i, i % 2 = 0 from generate_series(1, 1000) i;
                   create table p (id int4 primary key, v text) partition by range (id);
@@ -130,13 +130,9 @@ async fn filters_partitions_and_chosen_tables_are_respected() {
     verdicts.iter().for_each(assert_equal);
     let rows: Vec<u64> = verdicts.iter().map(|verdict| verdict.source_rows).collect();
     assert_eq!(rows, [500, 1000]);
-    let tables = vec!["public.p".to_owned(), "public.nowhere".to_owned()];
-    let chosen = pair.verify_with(VerifyOptions { tables, keys_max: 1 }).await;
-    let names: Vec<_> = chosen.iter().map(|v| (v.name.as_str(), v.skipped.is_some())).collect();
-    assert_eq!(names, [("public.p", false), ("public.nowhere", true)]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_table_is_read_in_two_halves() {
     let tables = "create table t (id uuid primary key, v text);
                   insert into t select md5(i::text)::uuid, repeat(i::text, 40)

@@ -55,7 +55,7 @@ update twin set id = 1002;
 insert into kinds select * from twin;
 "#;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_type_is_equal_and_every_change_is_seen() {
     let pair = Pair::start("v_types", TABLES).copied().await;
     let verdict = pair.one().await;
@@ -95,7 +95,7 @@ async fn replace(id: u32, value: &str, version: u32) {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn configured_types_are_compared_or_named() {
     let tables = "
         create table chosen (
@@ -177,7 +177,7 @@ async fn refill(pair: &Pair, _version: u32) {
     fill(&client, &pair.targets[0], Version::of_copy(snapshot.consistent_point)).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_that_a_configured_type_cannot_hold_is_a_difference() {
     let tables = "create table t (id int4 primary key, at timestamptz not null);
                   insert into t values (1, '2026-01-01'), (2, '1960-01-01'), (3, '2200-01-01')";
@@ -188,7 +188,7 @@ async fn a_value_that_a_configured_type_cannot_hold_is_a_difference() {
     assert_eq!(listed(&pair.one().await), "changed 2, changed 3");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_not_utf8_is_compared_in_utf8() {
     let mut pair = Pair::start(
         "v_latin",
