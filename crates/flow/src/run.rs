@@ -103,6 +103,7 @@ pub(crate) async fn run(
     mut commands: mpsc::Receiver<Command>,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<()> {
+    let _room = Task::spawn(look::room(store.clone(), status.clone()));
     let ready = tokio::select! {
         ready = start::bring_up(&options, store.as_ref(), &status) => ready,
         () = stopped(&mut stopping) => return Ok(()),
