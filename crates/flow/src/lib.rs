@@ -1,7 +1,7 @@
 //! From source to store: one loop, batches, checkpoints, the copy beside the stream, verify.
 //!
 //! ```text
-//! pipeline   the handle            run      the loop: decides, never computes
+//! pipeline   the handle            run/     the loop: decides, never computes
 //! start      bring-up              apply    a batch becomes work     flush   work becomes rows
 //! copier/    the copy              toast    values that the stream leaves out
 //! evolve     schema changes        checkpoint, intervals, pace, retry   pure

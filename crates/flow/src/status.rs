@@ -121,6 +121,7 @@ struct Inner {
     oldest_unapplied_us: i64,
     freshness_ms: VecDeque<u32>,
     last_error: Option<(String, Fate)>,
+    out_of_room: bool,
 }
 
 /// Written by the pipeline, read by whoever asks.
@@ -212,6 +213,11 @@ impl Status {
         self.lock().last_error = None;
     }
 
+    /// Its own mark: it comes and goes without touching the last error.
+    pub(crate) fn set_out_of_room(&self, out_of_room: bool) {
+        self.lock().out_of_room = out_of_room;
+    }
+
     pub(crate) fn set_table(&self, name: &str, status: TableStatus) {
         self.lock().tables.insert(name.to_owned(), status);
     }
@@ -280,12 +286,22 @@ impl Status {
             lag_bytes: inner.server_end.bytes_since(inner.applied),
             lag_seconds: lag_us as f64 / 1e6,
             wal_status: inner.wal_status.clone(),
-            last_error: inner.last_error.as_ref().map(|(text, _)| text.clone()),
+            last_error: match inner.out_of_room {
+                // Whatever else fails now fails because of it.
+                true => Some(out_of_room().report()),
+                false => inner.last_error.as_ref().map(|(text, _)| text.clone()),
+            },
         };
         let freshness_ms =
             Freshness { p50: percentile(&samples, 50), p99: percentile(&samples, 99) };
         Report { tables, source, freshness_ms }
     }
+}
+
+fn out_of_room() -> Error {
+    Error::transient("could not write to the store: its disk is full")
+        .detail("Nothing is lost: writes wait, and go on by themselves once there is room.")
+        .hint("free space on the disk of the data directory")
 }
 
 fn report_table(name: &str, table: &mut TableStatus) -> TableReport {
@@ -328,6 +344,21 @@ mod tests {
         assert_eq!(percentile(&[7], 99), Some(7));
         assert_eq!(percentile(&(1..=100).collect::<Vec<_>>(), 50), Some(50));
         assert_eq!(percentile(&(1..=100).collect::<Vec<_>>(), 99), Some(99));
+    }
+
+    #[test]
+    fn a_full_disk_is_shown_as_long_as_it_is_full() {
+        let status = Status::default();
+        let shown = || status.report().source.last_error;
+        status.set_error(&Error::transient("could not read on"));
+        status.set_out_of_room(true);
+        let full = shown().unwrap();
+        assert!(full.contains("its disk is full"), "{full}");
+        assert!(full.contains("hint: free space on the disk of the data directory"), "{full}");
+        status.set_out_of_room(false);
+        assert_eq!(shown().as_deref(), Some("could not read on"));
+        status.clear_error();
+        assert_eq!(shown(), None);
     }
 
     #[test]

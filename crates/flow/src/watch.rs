@@ -1,4 +1,5 @@
-//! What runs beside the loop and only looks: the slot's health, a heartbeat, the store's parts.
+//! What runs beside the loop and only looks: the slot's health, a heartbeat, the store's parts, and
+//! whether its disk has room.
 
 use crate::status::Status;
 use model::{Lsn, Result};
@@ -13,6 +14,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// The slot of an idle database moves as often as this.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
 const PARTS_EVERY: Duration = Duration::from_secs(2);
+/// Costs the reading of a number.
+const ROOM_EVERY: Duration = Duration::from_millis(500);
 
 /// Never ends by itself. What fails is tried again at the next look; the loop reports outages.
 pub(crate) async fn source(address: Address, slot: String, status: Arc<Status>) {
@@ -67,5 +70,13 @@ pub(crate) async fn parts(store: Arc<dyn Store>, most: Arc<AtomicU64>) {
             let field = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());
             most.store(field.and_then(|text| text.parse().ok()).unwrap_or(0), Ordering::Relaxed);
         }
+    }
+}
+
+/// Shows a full disk while the store waits for room. Apart from `parts`, whose question may wait too.
+pub(crate) async fn room(store: Arc<dyn Store>, status: Arc<Status>) {
+    loop {
+        status.set_out_of_room(store.is_out_of_room());
+        tokio::time::sleep(ROOM_EVERY).await;
     }
 }

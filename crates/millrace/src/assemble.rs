@@ -130,6 +130,7 @@ impl Mill {
 
     /// Drains, then closes.
     pub(crate) async fn end(self) -> Result<()> {
+        self.engine.close_soon();
         let drained = self.pipeline.shutdown().await;
         drop(self.note);
         self.close.send_replace(true);

@@ -69,4 +69,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// A small answer (TabSeparated read back, unescaped).
     fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>>;
+
+    /// Whether writes wait for room on the disk now: they neither fail nor end meanwhile.
+    fn is_out_of_room(&self) -> bool {
+        false
+    }
 }

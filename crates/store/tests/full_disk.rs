@@ -4,7 +4,7 @@
 use harness::Tmpfs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use store::{Engine, EngineOptions};
+use store::{Engine, EngineOptions, Store};
 
 const ROWS: u32 = 100_000;
 /// Without the guard the first or second of them empties the table.

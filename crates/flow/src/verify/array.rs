@@ -30,7 +30,11 @@ pub(super) fn pair(
             format!("arrayStringConcat({}, '|')", each(pair.clickhouse)),
         ),
         false => (
-            format!("(SELECT string_agg({}, '') FROM unnest({from}) u(e))", tagged(&pair, texts)),
+            // Not `FROM unnest(…)`, which makes columns of an element that is a row.
+            format!(
+                "(SELECT string_agg({}, '') FROM (SELECT unnest({from}) AS e) u)",
+                tagged(&pair, texts)
+            ),
             format!("arrayStringConcat({})", each(canon::delimited(&pair))),
         ),
     };
@@ -74,10 +78,12 @@ fn is_printed_whole(element: &PgType, pair: &Pair) -> bool {
 fn tagged(pair: &Pair, texts: Texts) -> String {
     let value = &pair.postgres;
     match pair.shape {
-        Shape::Word => format!("CASE WHEN e IS NULL THEN 'N' ELSE concat({value}, '|') END"),
+        Shape::Word => {
+            format!("CASE WHEN e IS NOT DISTINCT FROM NULL THEN 'N' ELSE concat({value}, '|') END")
+        }
         Shape::Text => {
             format!(
-                "CASE WHEN e IS NULL THEN 'N' ELSE concat({}, ':', {value}) END",
+                "CASE WHEN e IS NOT DISTINCT FROM NULL THEN 'N' ELSE concat({}, ':', {value}) END",
                 texts.bytes(value)
             )
         }

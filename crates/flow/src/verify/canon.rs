@@ -109,7 +109,8 @@ pub(super) fn bytes(from: &str, utf8: bool) -> String {
     match utf8 {
         true => format!("octet_length({from})"),
         false => format!(
-            "CASE WHEN {from} IS NOT NULL THEN octet_length(convert_to(concat({from}), 'UTF8')) END"
+            "CASE WHEN {from} IS DISTINCT FROM NULL \
+             THEN octet_length(convert_to(concat({from}), 'UTF8')) END"
         ),
     }
 }
@@ -148,9 +149,10 @@ fn is_builtin_text(oid: u32) -> bool {
 }
 
 /// What the type's output function prints. Not `::text`, which some types have another idea of:
-/// it strips a `char(n)`, and adds `/32` to an `inet`.
+/// it strips a `char(n)`, and adds `/32` to an `inet`. `IS DISTINCT FROM NULL` here and elsewhere,
+/// because a row whose fields are NULL "is null" and yet is none.
 fn printed(from: &str) -> String {
-    format!("CASE WHEN {from} IS NOT NULL THEN format('%s', {from}) END")
+    format!("CASE WHEN {from} IS DISTINCT FROM NULL THEN format('%s', {from}) END")
 }
 
 /// `from` is a value in Postgres, `value` one in ClickHouse that is not NULL and of type `base`.

@@ -32,17 +32,31 @@ fn a_full_disk_pauses_the_stream_until_there_is_room() {
          update orders set note = 'changed' where id <= 500",
     );
     wait_until("status shows the full disk and the lag", || {
-        let status = project.status();
-        let said = status.to_string().to_lowercase();
-        let full = ["disk", "space", "room"].iter().any(|word| said.contains(word));
-        full && status["source"]["lag_bytes"].as_u64().unwrap() > 0
+        let source = &project.status()["source"];
+        is_full(source) && source["lag_bytes"].as_u64().unwrap() > 0
     });
     assert!(up.is_running(), "a full disk must not end it:\n{}", up.log());
     assert!(!up.is_ready() || project.status()["source"]["lag_bytes"].as_u64() > Some(0));
     disk.free();
     up.wait_for("SELECT count() FROM public.orders WHERE note = 'changed'", "500");
     up.wait_for("SELECT count(), uniqExact(id) FROM public.events", "60000\t60000");
+    wait_until("status shows the full disk no longer", || !is_full(&project.status()["source"]));
+    project.verify();
+    // Asked to end while an insert waits, it does not wait for ever.
+    disk.fill();
+    cluster.sql("insert into events select i, 'last' from generate_series(60001, 120000) i");
+    wait_until("the disk is full again", || is_full(&project.status()["source"]));
+    assert_eq!(up.stop(), Some(2));
+    disk.free();
+    let mut up = project.up();
+    up.wait_ready();
+    up.wait_for("SELECT count(), uniqExact(id) FROM public.events", "120000\t120000");
     project.verify();
     assert_eq!(up.stop(), Some(0));
     drop(disk);
+}
+
+fn is_full(source: &serde_json::Value) -> bool {
+    let error = source["last_error"].as_str().unwrap_or_default();
+    error.contains("disk is full") && error.contains("free space on the disk of the data directory")
 }

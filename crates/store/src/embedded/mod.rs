@@ -108,9 +108,10 @@ impl Engine {
         &self.inner.data_dir
     }
 
-    /// Whether something that the engine does waits for room on its disk.
-    pub fn is_out_of_room(&self) -> bool {
-        room::waiting() > 0
+    /// The process is about to end: from now on nothing waits for room on the disk for long. Without
+    /// it a waiting insert, which has the engine open, would keep the process for ever.
+    pub fn close_soon(&self) {
+        room::close();
     }
 
     /// A fresh connection: settings, temporary tables and the current database are its own.
@@ -508,6 +509,10 @@ impl Store for Engine {
     fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
         let sql = sql.to_owned();
         Box::pin(self.work(move |engine| engine.read(&sql)))
+    }
+
+    fn is_out_of_room(&self) -> bool {
+        room::waiting() > 0
     }
 }
 

@@ -14,13 +14,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// Between two tries. A merge that waits costs nothing meanwhile.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
-/// How long closing waits for room; what is on its way then has no receipt.
+/// How long closing waits for room in all; what is on its way then has no receipt.
 const CLOSE_WAITS: Duration = Duration::from_secs(10);
 /// `could not run`.
 const EXIT_CODE: i32 = 2;
@@ -31,20 +31,24 @@ const EDQUOT: i32 = 122;
 
 /// Where the engine's files are.
 static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-static CLOSING: AtomicBool = AtomicBool::new(false);
+static CLOSING_SINCE: Mutex<Option<Instant>> = Mutex::new(None);
 static WAITING: AtomicU32 = AtomicU32::new(0);
 
 pub(super) fn watch(folder: &Path) {
-    CLOSING.store(false, Ordering::Relaxed);
+    *closing_since() = None;
     let mut folders = FOLDERS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if !folders.iter().any(|known| known == folder) {
         folders.push(folder.to_owned());
     }
 }
 
-/// From now on room is waited for no longer than [`CLOSE_WAITS`].
+fn closing_since() -> MutexGuard<'static, Option<Instant>> {
+    CLOSING_SINCE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// From now on room is waited for no longer than [`CLOSE_WAITS`], by all writes together.
 pub(super) fn close() {
-    CLOSING.store(true, Ordering::Relaxed);
+    closing_since().get_or_insert_with(Instant::now);
 }
 
 /// How many writes wait for room now.
@@ -70,22 +74,19 @@ fn is_full(error: &io::Error) -> bool {
 }
 
 /// One wait; while it lasts others can see it.
-pub(super) struct Wait {
-    closing_since: Option<Instant>,
-}
+pub(super) struct Wait(());
 
 impl Wait {
     pub(super) fn begin() -> Wait {
         if WAITING.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!("the disk of the data directory is full; the engine waits for room");
         }
-        Wait { closing_since: None }
+        Wait(())
     }
 
-    pub(super) fn pause(&mut self) {
-        if CLOSING.load(Ordering::Relaxed)
-            && self.closing_since.get_or_insert_with(Instant::now).elapsed() > CLOSE_WAITS
-        {
+    pub(super) fn pause(&self) {
+        let is_late = closing_since().is_some_and(|since| since.elapsed() > CLOSE_WAITS);
+        if is_late {
             end("could not close the store in order: its disk is full\n\
                  detail: Nothing that was confirmed is lost; the next start goes on from there.\n\
                  hint: free space on the disk of the data directory");

@@ -188,6 +188,32 @@ async fn a_value_that_a_configured_type_cannot_hold_is_a_difference() {
     assert_eq!(listed(&pair.one().await), "changed 2, changed 3");
 }
 
+/// A row with a NULL in it is neither "null" nor "not null" to Postgres.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_with_null_fields_are_values() {
+    let tables = "
+        create type pair as (a int, b text);
+        create table t (id int primary key, p pair, ps pair[]);
+        insert into t values
+            (1, row(1, 'x'), array[row(1, 'x'), row(2, null)]::pair[]),
+            (2, row(1, null), array[row(null, null), null, row(3, null)]::pair[]),
+            (3, row(null, null), '{}'), (4, null, null);";
+    let pair = Pair::start("v_rows", tables).copied().await;
+    assert_equal(&pair.one().await);
+    let bent = |id: u32, value: &str| {
+        format!(
+            "INSERT INTO v_rows_raw.t SELECT * REPLACE ({value}, _version + 1 AS _version) \
+             FROM (SELECT * FROM v_rows_raw.t FINAL WHERE id = {id})"
+        )
+    };
+    // What a field of them is, and whether there is a row at all, is seen.
+    bend(&bent(1, "['(1,y)', '(2,)'] AS ps")).await;
+    bend(&bent(2, "NULL AS p")).await;
+    bend(&bent(3, "NULL AS p")).await;
+    bend(&bent(4, "'(,)' AS p")).await;
+    assert_eq!(listed(&pair.one().await), "changed 1, changed 2, changed 3, changed 4");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_not_utf8_is_compared_in_utf8() {
     let mut pair = Pair::start(
@@ -200,14 +226,16 @@ async fn a_database_that_is_not_utf8_is_compared_in_utf8() {
     let client = source::client::connect(&pair.address).await.unwrap();
     client
         .batch_execute(
-            "create table t (k text primary key, v char(4), a text[]);
-             insert into t values ('ä', 'öö', '{ü,NULL}'), ('', null, null), ('plain', '', '{}');
+            "create type pair as (a int, b text);
+             create table t (k text primary key, v char(4), a text[], p pair);
+             insert into t values ('ä', 'öö', '{ü,NULL}', row(1, 'ü')),
+                 ('', null, null, row(1, null)), ('plain', '', '{}', null);
              create publication everything for all tables",
         )
         .await
         .unwrap();
     let pair = pair.copied().await;
     assert_equal(&pair.one().await);
-    bend("INSERT INTO v_latin_raw.t (k, v, a, _version, _deleted) VALUES ('ä', 'öö', ['ü','x'], 1 + toUInt128(pow(2, 120)), 0)").await;
+    bend("INSERT INTO v_latin_raw.t (k, v, a, p, _version, _deleted) VALUES ('ä', 'öö', ['ü','x'], '(1,ü)', 1 + toUInt128(pow(2, 120)), 0)").await;
     assert_eq!(listed(&pair.one().await), "changed ä");
 }

@@ -1,0 +1,103 @@
+//! Tables and their copies: what a copy tells changes its table, and only here.
+//!
+//! A copy inserts nothing before its begin is durable; a table that cannot go on stops alone.
+
+use super::Loop;
+use super::durable::recorded;
+use crate::copier::{self, Gate, Job, Told};
+use crate::status::State;
+use model::{Error, Result, TableId};
+
+impl Loop {
+    pub(super) fn start_copies(&mut self, ids: &[TableId]) {
+        let mut jobs = Vec::new();
+        for id in ids {
+            let Some(entry) = self.tables.by_id.get(id).filter(|entry| entry.needs_copy()) else {
+                continue;
+            };
+            let gate = Gate::default();
+            self.gates.insert(*id, gate.clone());
+            jobs.push(Job {
+                name: entry.name.clone(),
+                target: entry.target.clone(),
+                copy: entry.copy,
+                rekeyed_at: entry.rekeyed_at.clone(),
+                gate,
+            });
+        }
+        if jobs.is_empty() {
+            return;
+        }
+        let context = copier::Context {
+            address: self.options.address.clone(),
+            publication: self.options.publication.clone(),
+            store: self.store.clone(),
+            status: self.status.clone(),
+            settled: self.settled.subscribe(),
+            told: self.told.clone(),
+        };
+        self.copies.spawn(copier::copy_tables(context, jobs));
+    }
+
+    pub(super) async fn on_told(&mut self, told: Told) -> Result<()> {
+        let (store, status) = (self.store.clone(), self.status.clone());
+        match told {
+            Told::Begin { id, copy, ack } => {
+                let Some(entry) = self.tables.by_id.get_mut(&id) else { return Ok(()) };
+                if !entry.needs_copy() {
+                    return Ok(());
+                }
+                let was_unpointed = entry.is_unpointed();
+                entry.set_copy(copy);
+                entry.enter(State::Copying, None, store.as_ref(), &status).await?;
+                if was_unpointed && entry.skipped < Some(copy.first_point) {
+                    entry.skipped = None;
+                }
+                let _ = ack.send(());
+            }
+            Told::Done { id } => {
+                if let Some(entry) = self.tables.by_id.get_mut(&id).filter(|e| e.needs_copy()) {
+                    entry.enter(State::Streaming, None, store.as_ref(), &status).await?;
+                    tracing::info!(table = %entry.name, "copied; streaming");
+                }
+            }
+            Told::Failed { id, error } => self.fail_table(id, error).await?,
+        }
+        self.rewind_if_wanted().await
+    }
+
+    /// Once every append table knows its copy's position: were rows left that the copy lacks?
+    async fn rewind_if_wanted(&mut self) -> Result<()> {
+        let tables = &mut self.tables.by_id;
+        if tables.values().any(|entry| entry.is_unpointed())
+            || tables.values().all(|entry| entry.skipped.is_none())
+        {
+            return Ok(());
+        }
+        for entry in tables.values_mut() {
+            entry.skipped = None;
+        }
+        if self.recording.is_some() {
+            let recorded = recorded(&mut self.recording).await;
+            self.on_recorded(recorded)?;
+        }
+        self.positions.rewind();
+        tracing::debug!(from = %self.positions.confirmed(), "reading the log again");
+        self.lose_session(Error::transient("could not go on: the log is read again for a copy"))
+    }
+
+    pub(super) async fn fail_table(&mut self, id: TableId, error: Error) -> Result<()> {
+        let Some(entry) = self.tables.by_id.get_mut(&id) else { return Ok(()) };
+        if entry.state == State::Failed {
+            return Ok(());
+        }
+        tracing::error!(table = %entry.name, error = %error.report(), "the table stops");
+        let (store, status) = (self.store.clone(), self.status.clone());
+        entry.enter(State::Failed, Some(&error), store.as_ref(), &status).await?;
+        entry.skipped = None;
+        if let Some(gate) = self.gates.remove(&id) {
+            gate.close().await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! The end in order: what has been read becomes durable, recorded and confirmed, within a time.
+
+use super::Loop;
+use super::durable::recorded;
+use crate::session::Session;
+use model::{Error, Result};
+use source::stream::Delivery;
+use std::time::{Duration, Instant};
+
+/// Draining at the end; the process gives up a little later.
+const DRAIN_MOST: Duration = Duration::from_secs(8);
+/// For the thread to tell the server goodbye.
+const FAREWELL_MOST: Duration = Duration::from_secs(1);
+
+impl Loop {
+    /// Makes durable what has been read, records it, confirms it, and says goodbye.
+    pub(super) async fn finish(&mut self) -> Result<()> {
+        self.verifying = None;
+        self.copies.abort_all();
+        let drained = tokio::time::timeout(DRAIN_MOST, self.finish_reading()).await;
+        let control = self.session.take().map(|session| session.control.clone());
+        if let Some(control) = control {
+            let begun = Instant::now();
+            while !control.is_closed() && begun.elapsed() < FAREWELL_MOST {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+        self.status.set_connected(false);
+        drained.map_err(|_| {
+            Error::transient("could not make everything durable in time")
+                .detail("What is missing will be read again at the next start.")
+        })?
+    }
+
+    async fn finish_reading(&mut self) -> Result<()> {
+        if let Some(session) = &self.session {
+            session.control.stop();
+        }
+        loop {
+            self.drain().await?;
+            match delivered_at_end(&mut self.session).await {
+                Some(Delivery::Batch(batch)) => self.on_batch(batch).await?,
+                // Unanswered barriers end the reader.
+                Some(_) => {}
+                None => break,
+            }
+        }
+        self.drain().await?;
+        if self.recording.is_some() {
+            let recorded = recorded(&mut self.recording).await;
+            self.on_recorded(recorded)?;
+        }
+        if self.positions.applied() > self.positions.recorded() {
+            self.start_record();
+        }
+        if self.recording.is_some() {
+            let recorded = recorded(&mut self.recording).await;
+            self.on_recorded(recorded)?;
+        }
+        Ok(())
+    }
+}
+
+async fn delivered_at_end(session: &mut Option<Session>) -> Option<Delivery> {
+    match session {
+        Some(session) => session.next().await,
+        None => None,
+    }
+}

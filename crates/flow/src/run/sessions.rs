@@ -1,0 +1,67 @@
+//! Lives of the stream: one ends with an error, the next begins after a pause and a look at the slot.
+//!
+//! ```text
+//! start_session ──▶ deliveries … ──▶ lose_session ── pause, look_again ──▶ on_looked ──▶ start_session
+//!                                        └─ a person has to help: the error ends the loop
+//! ```
+
+use super::Loop;
+use crate::session::Session;
+use crate::task::Task;
+use crate::{retry, start};
+use model::{Error, Result};
+use source::stream::StreamOptions;
+
+impl Loop {
+    pub(super) fn start_session(&mut self) {
+        self.sessions += 1;
+        for entry in self.tables.by_id.values_mut() {
+            entry.intervals.iter_mut().for_each(crate::intervals::Intervals::restart);
+        }
+        let tables = self.tables.by_id.values();
+        let binary = tables
+            .flat_map(|entry| &entry.target.table.columns)
+            .all(|column| column.pg.has_binary());
+        let options = StreamOptions {
+            address: self.options.address.clone(),
+            slot: self.options.slot.clone(),
+            publication: self.options.publication.clone(),
+            binary,
+            memory_bytes: self.options.memory_bytes,
+        };
+        let from = self.positions.confirmed();
+        self.session = Some(Session::start(options, self.sessions, from, self.age_us));
+        self.status.set_connected(true);
+    }
+
+    /// The stream ended; it starts anew after a pause, unless a person has to help.
+    pub(super) fn lose_session(&mut self, error: Error) -> Result<()> {
+        self.session = None;
+        // The comparison's hold went with the session.
+        self.verifying = None;
+        self.tries += 1;
+        let Some(pause) = retry::pause(error.fate(), self.tries) else { return Err(error) };
+        if self.tries == 1 {
+            tracing::warn!(error = %error.report(), "the stream ended; starting it anew");
+        }
+        self.status.set_connected(false);
+        self.status.set_error(&error);
+        let (options, recorded) = (self.options.clone(), self.positions.recorded());
+        self.looking = Some(Task::spawn(async move {
+            tokio::time::sleep(pause).await;
+            start::look_again(&options, recorded).await
+        }));
+        Ok(())
+    }
+
+    pub(super) fn on_looked(&mut self, looked: Result<()>) -> Result<()> {
+        self.looking = None;
+        match looked {
+            Ok(()) => {
+                self.start_session();
+                Ok(())
+            }
+            Err(error) => self.lose_session(error),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! A question of somebody's: source and store compared, at a position that the stream is held at.
+//!
+//! The comparison runs beside the loop; what it needs of the loop is that everything up to the
+//! position is durable, and which tables can be compared there.
+
+use super::Loop;
+use crate::apply::{self, Prepared};
+use crate::hold::{self, Held};
+use crate::pipeline::Command;
+use crate::task::Task;
+use crate::verify::VerifyOptions;
+use model::{Error, Lsn, Result};
+use source::stream::Batch;
+use tokio::sync::oneshot;
+
+/// One at a time; dropped, it lets the stream go on.
+pub(super) struct Verifying {
+    options: VerifyOptions,
+    /// Taken once the position is held and durable.
+    held: Option<oneshot::Sender<Held>>,
+    task: Task<()>,
+}
+
+impl Loop {
+    pub(super) fn on_asked(&mut self, command: Command) {
+        let Command::Verify { options, reply } = command;
+        let running = self.verifying.as_ref().is_some_and(|v| !v.task.is_finished());
+        let refused = match &self.session {
+            _ if running => Error::transient("could not verify: a verify runs already"),
+            None => Error::transient("could not verify: the source is not connected"),
+            Some(session) => {
+                let (held, holding) = oneshot::channel();
+                let verify = hold::verify(
+                    session.control.clone(),
+                    self.options.address.clone(),
+                    self.options.publication.clone(),
+                    self.store.clone(),
+                    options.clone(),
+                    holding,
+                );
+                let task = Task::spawn(async move {
+                    let _ = reply.send(verify.await);
+                });
+                self.verifying = Some(Verifying { options, held: Some(held), task });
+                return;
+            }
+        };
+        let _ = reply.send(Err(refused));
+    }
+
+    pub(super) async fn on_held(&mut self, position: Lsn) -> Result<()> {
+        let Some(session) = &self.session else { return Ok(()) };
+        if position.is_zero() || position != session.control.hold_at() {
+            return Ok(());
+        }
+        // Rows held back by append tables are complete now.
+        let batch = Batch { through: position, ..Batch::default() };
+        let through = apply::prepare(batch, session.number, &mut self.tables, &self.status)?;
+        self.drain().await?;
+        self.next = Some(Prepared { through: Lsn::ZERO, ..through });
+        self.drain().await?;
+        if let Some(verifying) = &mut self.verifying
+            && let Some(held) = verifying.held.take()
+        {
+            let _ = held.send(hold::choose(&self.tables, &verifying.options));
+        }
+        Ok(())
+    }
+}
