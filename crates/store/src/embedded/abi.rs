@@ -78,15 +78,15 @@ unsafe extern "C" {
     fn writev(file: c_int, pieces: *const Piece, count: c_int) -> isize;
     fn __errno_location() -> *mut c_int;
     fn _exit(code: c_int) -> !;
-    fn atexit(hook: extern "C" fn()) -> c_int;
+    fn on_exit(hook: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
 }
 
-/// Runs `hook` when the process exits. Hooks run in the reverse order of their registration, so one that
-/// is registered after [`load`] runs before the library's own destructors.
-pub(super) fn at_exit(hook: extern "C" fn()) {
-    // SAFETY: takes a function that lives as long as the program. When there is no room for another
-    // hook, the process ends as it would have without.
-    let _ = unsafe { atexit(hook) };
+/// The library's destructors run while threads of the engine still live, and now and then crash a
+/// process whose work is done. Hooks run in the reverse order of their registration: this one, which
+/// comes after the library's, ends the process before them. What is durable does not need them.
+extern "C" fn leave(code: c_int, _: *mut c_void) {
+    // SAFETY: ends the process with the code that it was about to end with.
+    unsafe { _exit(code) }
 }
 
 /// Takes the place of the system's `write` in this process: the engine's calls come here, because
@@ -156,6 +156,9 @@ pub(super) fn load(path: &Path, version: &str) -> Result<&'static Abi, LoadError
         return Err(LoadError::Version(found));
     }
     let abi = Abi::bind(library).map_err(LoadError::Bind)?;
+    // SAFETY: takes a function that lives as long as the program and an argument that it ignores.
+    // Without room for another hook the process ends as it would have without this one.
+    let _ = unsafe { on_exit(leave, std::ptr::null_mut()) };
     // SAFETY: takes a flag; no connection exists yet.
     unsafe { (abi.chdb_set_signal_handlers_enabled)(0) };
     Ok(Box::leak(Box::new(abi)))

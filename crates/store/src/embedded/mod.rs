@@ -26,7 +26,7 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, Once, Weak};
+use std::sync::{Arc, Mutex};
 
 /// What the engine counted for a statement.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -97,7 +97,6 @@ impl Engine {
         })?;
         let keeper = Mutex::new(Some(keeper));
         let engine = Engine { inner: Arc::new(Inner { abi, args, keeper, data_dir, _lock: lock }) };
-        close_before_exit(&engine.inner);
         for statement in ddl::system() {
             engine.statement(&statement, "set up our own tables")?;
         }
@@ -244,24 +243,6 @@ fn lock(data_dir: &Path) -> Result<File> {
                 .hint("stop that process, or give this one another [store] data_dir"))
         }
         Err(std::fs::TryLockError::Error(error)) => Err(cannot(error)),
-    }
-}
-
-/// The engine that is open, for the end of the process.
-static OPEN: Mutex<Weak<Inner>> = Mutex::new(Weak::new());
-static HOOK: Once = Once::new();
-
-/// An engine that lives in a static is never dropped; the library's destructors would then run under
-/// its threads and now and then crash the process after its work is done.
-fn close_before_exit(inner: &Arc<Inner>) {
-    *OPEN.lock().unwrap_or_else(|p| p.into_inner()) = Arc::downgrade(inner);
-    HOOK.call_once(|| abi::at_exit(close_now));
-}
-
-extern "C" fn close_now() {
-    let open = OPEN.lock().unwrap_or_else(|p| p.into_inner()).upgrade();
-    if let Some(inner) = open {
-        inner.keeper.lock().unwrap_or_else(|p| p.into_inner()).take();
     }
 }
 
