@@ -1,24 +1,21 @@
 //! The stream held at a snapshot's position, so that source and store can be compared.
 //!
 //! ```text
-//! hold before the next transaction ─▶ Snapshot::open = P ─▶ hold at P ─▶ Held(P), all durable
+//! hold before the next transaction ─▶ Locked::open = P ─▶ hold at P ─▶ Held(P), all durable
 //!    ─▶ compare ─▶ let everything through (whatever happened)
 //! ```
 
 use crate::status::State;
 use crate::tables::Tables;
-use crate::verify::{self, TableVerdict, Verdict, VerifyOptions};
-use model::{Error, Lsn, Result};
+use crate::verify::{self, Locked, TableVerdict, Verdict, VerifyOptions};
+use model::{Error, Lsn, Result, TableId};
 use source::Address;
-use source::copy::Snapshot;
 use source::stream::Control;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Store, Target};
 use tokio::sync::oneshot;
 
-/// The stream stands still meanwhile, so somebody's long transaction is not waited for.
-const SNAPSHOT_MOST: Duration = Duration::from_secs(30);
 /// For the rest of the log before the snapshot.
 const HELD_MOST: Duration = Duration::from_secs(120);
 
@@ -42,35 +39,41 @@ pub(crate) async fn verify(
     address: Address,
     publication: String,
     store: Arc<dyn Store>,
+    ids: Vec<TableId>,
     options: VerifyOptions,
     held: oneshot::Receiver<Held>,
 ) -> Result<Verdict> {
     let release = Release(control);
     release.0.set_hold(Lsn::ZERO);
-    let opened = tokio::time::timeout(SNAPSHOT_MOST, Snapshot::open(&address)).await;
-    let too_long = || {
-        Error::transient("could not verify: the snapshot takes too long")
-            .hint("end long transactions on the source, and try again")
-    };
-    let snapshot = opened.map_err(|_| too_long())??;
-    let position = snapshot.consistent_point;
+    let locked = Locked::open(&address, &ids).await?;
+    let position = locked.snapshot.consistent_point;
     release.0.set_hold(position);
     let not_there =
         || Error::transient(format!("could not verify: the store is behind {position}"));
     let held = tokio::time::timeout(HELD_MOST, held).await.map_err(|_| not_there())?;
     let held = held.map_err(|_| Error::transient("could not verify: the stream ended"))?;
-    let mut tables =
-        verify::compare(&snapshot, &publication, held.targets, store, &options).await?;
+    let mut tables = verify::compare(&locked, &publication, held.targets, store, &options).await?;
     tables.extend(held.skipped);
     tables.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Verdict { position: position.to_string(), tables })
 }
 
+/// Which tables are asked for, in one order: those that will not be compared do no harm.
+pub(crate) fn wanted(tables: &Tables, options: &VerifyOptions) -> Vec<TableId> {
+    let wanted = tables.by_id.iter().filter(|(_, entry)| is_wanted(&entry.name, options));
+    let mut ids: Vec<TableId> = wanted.map(|(id, _)| *id).collect();
+    ids.sort_unstable_by_key(|id| id.0);
+    ids
+}
+
+fn is_wanted(name: &String, options: &VerifyOptions) -> bool {
+    options.tables.is_empty() || options.tables.contains(name)
+}
+
 /// Which tables can be compared now.
 pub(crate) fn choose(tables: &Tables, options: &VerifyOptions) -> Held {
     let mut held = Held { targets: Vec::new(), skipped: Vec::new() };
-    let wanted = |name: &String| options.tables.is_empty() || options.tables.contains(name);
-    for entry in tables.by_id.values().filter(|entry| wanted(&entry.name)) {
+    for entry in tables.by_id.values().filter(|entry| is_wanted(&entry.name, options)) {
         match entry.state {
             State::Streaming => held.targets.push(entry.target.clone()),
             state => {

@@ -12,6 +12,7 @@
 //! rows never leave their database. What travels is a count and a sum for each of some four thousand
 //! ranges of keys; only where these differ, 16 bytes a row; only for keys that are listed, their text.
 //!
+//! - `locked`: the snapshot, and its tables as they are until the end
 //! - `canon`: the one text that a value has on both sides, and the rules of NULL, clamping, floats
 //! - `sides`: the statements
 //! - `read`: asks both sides at once
@@ -21,16 +22,19 @@
 
 mod array;
 mod canon;
+mod locked;
 mod narrow;
 mod read;
 mod sides;
+
+pub(crate) use locked::Locked;
 
 use model::{Error, Fate, Result};
 use narrow::{Found, Kind};
 use read::{Both, Reader};
 use serde::{Deserialize, Serialize};
 use sides::Sides;
-use source::copy::{self, Snapshot};
+use source::copy;
 use std::sync::Arc;
 use store::{Store, Target};
 use tokio_postgres::Client;
@@ -86,12 +90,12 @@ const ROWS_AT_ONCE: u64 = 2_000_000;
 /// Keys that one statement looks up.
 const KEYS_AT_ONCE: usize = 2000;
 
-/// Compares `targets` with what the source holds in `snapshot`. The store must hold exactly the
+/// Compares `targets` with what the source holds in the snapshot. The store must hold exactly the
 /// snapshot's position, and nobody may write to it meanwhile.
 ///
 /// A table that cannot be compared is skipped with its reason; an error is what may be over next time.
 pub(crate) async fn compare(
-    snapshot: &Snapshot,
+    locked: &Locked,
     publication: &str,
     targets: Vec<Arc<Target>>,
     store: Arc<dyn Store>,
@@ -104,10 +108,13 @@ pub(crate) async fn compare(
             mode: target.mode.name().to_owned(),
             ..TableVerdict::empty(name.clone())
         };
-        let done = table(snapshot, publication, target, store.as_ref(), options, &mut verdict);
+        let done = table(locked, publication, target, store.as_ref(), options, &mut verdict);
         match done.await {
             Ok(()) => {}
-            Err(error) if error.fate() == Fate::Definite => verdict.skipped = Some(error.report()),
+            Err(error) if error.fate() == Fate::Definite => {
+                verdict.skipped = Some(error.report());
+                locked.reset().await?;
+            }
             Err(error) => return Err(error.context(format!("verify {name}"))),
         }
         verdicts.push(verdict);
@@ -116,18 +123,18 @@ pub(crate) async fn compare(
 }
 
 async fn table(
-    snapshot: &Snapshot,
+    locked: &Locked,
     publication: &str,
     target: &Target,
     store: &dyn Store,
     options: &VerifyOptions,
     verdict: &mut TableVerdict,
 ) -> Result<()> {
-    let first = snapshot.client().await?;
-    let from = copy::hold(&first, target.table.id).await?;
-    let filter = source::catalog::row_filter(&first, publication, &target.table.name).await?;
-    let utf8 = keeps_utf8(&first).await?;
-    let readers = readers(snapshot, first, target).await?;
+    let from = locked.name(target.table.id)?;
+    let [first, second] = &locked.clients;
+    let filter = source::catalog::row_filter(first, publication, &target.table.name).await?;
+    let utf8 = keeps_utf8(first).await?;
+    let readers = readers(first, second, target).await?;
     let sides = Sides::new(target, from, filter, utf8)?;
     let both = Both { sides: &sides, readers: &readers, store };
     let (here, there) = both.sums().await?;
@@ -152,15 +159,17 @@ async fn keeps_utf8(client: &Client) -> Result<bool> {
     Ok(row.map_err(|error| source::client::pg_error("read the source's encoding", error))?.get(0))
 }
 
-/// Two connections for a large table: hashing keeps a core of the source busy.
-async fn readers(snapshot: &Snapshot, first: Client, target: &Target) -> Result<Vec<Reader>> {
-    let pages = copy::pages(&first, target.table.id).await?.map_or(0, |heap| heap.pages);
+/// Both connections for a large table: hashing keeps a core of the source busy.
+async fn readers<'a>(
+    first: &'a Client,
+    second: &'a Client,
+    target: &Target,
+) -> Result<Vec<Reader<'a>>> {
+    let pages = copy::pages(first, target.table.id).await?.map_or(0, |heap| heap.pages);
     if pages < PAGES_SHARED_MIN {
         return Ok(vec![Reader { client: first, pages: None }]);
     }
     let half = pages / 2;
-    let second = snapshot.client().await?;
-    copy::hold(&second, target.table.id).await?;
     Ok(vec![
         Reader { client: first, pages: Some(format!("ctid < '({half},0)'")) },
         Reader { client: second, pages: Some(format!("ctid >= '({half},0)'")) },

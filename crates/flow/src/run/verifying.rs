@@ -35,6 +35,7 @@ impl Loop {
                     self.options.address.clone(),
                     self.options.publication.clone(),
                     self.store.clone(),
+                    hold::wanted(&self.tables, &options),
                     options.clone(),
                     holding,
                 );

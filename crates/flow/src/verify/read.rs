@@ -14,22 +14,23 @@ use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
 
 /// A connection of the snapshot and the pages that it reads.
-pub(super) struct Reader {
-    pub(super) client: Client,
+pub(super) struct Reader<'a> {
+    pub(super) client: &'a Client,
     pub(super) pages: Option<String>,
 }
 
 pub(super) struct Both<'a> {
     pub(super) sides: &'a Sides,
-    pub(super) readers: &'a [Reader],
+    pub(super) readers: &'a [Reader<'a>],
     pub(super) store: &'a dyn Store,
 }
 
 impl Both<'_> {
     /// The statement of each reader, beside the reader.
     fn statements(&self, ask: Ask<'_>) -> impl Iterator<Item = (&Client, String)> {
-        let statement = move |reader: &Reader| self.sides.postgres(ask, reader.pages.as_deref());
-        self.readers.iter().map(move |reader| (&reader.client, statement(reader)))
+        let statement =
+            move |reader: &Reader<'_>| self.sides.postgres(ask, reader.pages.as_deref());
+        self.readers.iter().map(move |reader| (reader.client, statement(reader)))
     }
 
     pub(super) async fn sums(&self) -> Result<(Sums, Sums)> {

@@ -3,12 +3,14 @@
 //! must be found.
 
 mod differences;
+mod locks;
 mod types;
 
 use super::*;
 use cluster::Cluster;
-use model::{Block, Mode, TableOptions, Version};
+use model::{Block, Mode, TableId, TableOptions, Version};
 use source::Address;
+use source::copy::Snapshot;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use store::{Engine, EngineOptions, Insert};
@@ -80,10 +82,22 @@ impl Pair {
     }
 
     async fn verify_with(&self, options: VerifyOptions) -> Vec<TableVerdict> {
-        let snapshot = Snapshot::open(&self.address).await.unwrap();
+        let locked = self.locked().await;
+        self.verify_in(locked, options).await
+    }
+
+    fn ids(&self) -> Vec<TableId> {
+        self.targets.iter().map(|target| target.table.id).collect()
+    }
+
+    async fn locked(&self) -> Locked {
+        Locked::open(&self.address, &self.ids()).await.unwrap()
+    }
+
+    async fn verify_in(&self, locked: Locked, options: VerifyOptions) -> Vec<TableVerdict> {
         let targets = self.targets.clone();
         let work = async move {
-            compare(&snapshot, PUBLICATION, targets, engine(), &options).await.unwrap()
+            compare(&locked, PUBLICATION, targets, engine(), &options).await.unwrap()
         };
         // As its caller does, which needs it to be `Send`.
         tokio::spawn(work).await.unwrap()

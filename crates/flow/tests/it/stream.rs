@@ -97,6 +97,71 @@ async fn unchanged_values_are_filled_and_never_lost() {
     pipeline.shutdown().await.unwrap();
 }
 
+/// Postgres keeps what ClickHouse cannot; the row of before must not pass for the current one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_update_leaves_no_old_row_and_its_row_in_quarantine() {
+    let world = World::new(
+        "s_refused",
+        "create table m (id int primary key, price numeric(10,2), body text);
+         alter table m alter body set storage external;
+         insert into m select n, n, repeat('x', 5000) from generate_series(1, 6) n;
+         create publication p for table m",
+    );
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    // In place; with another key; twice; and one that comes back.
+    world.sql(
+        "update m set price = 'NaN' where id = 1;
+         update m set price = 'NaN', id = 20 where id = 2;
+         update m set price = 'NaN' where id = 3; update m set price = 'NaN' where id = 3;
+         update m set price = 'NaN' where id = 4;
+         update m set price = 4.5, body = repeat('y', 5000) where id = 4;",
+    );
+    world.settle(&pipeline).await;
+    let stored = world.stored("select id, price, length(body) from {s}.m order by id").await;
+    assert_eq!(stored, "4|4.5|5000\n5|5|5000\n6|6|5000");
+    let quarantine = "select op, column, JSONExtractString(row, 'id') as id, \
+                      JSONExtractString(row, 'price') from millrace.quarantine final \
+                      where source_table = '{s}.m' order by toInt32(id), version";
+    let updates = ["1", "3", "3", "4"].map(|id| format!("update|price|{id}|NaN")).join("\n");
+    // Under a new key it is a delete and an insert.
+    let refused = format!("{updates}\ninsert|price|20|NaN");
+    assert_eq!(world.stored(quarantine).await, refused);
+    let report = pipeline.handle().report();
+    assert_eq!(report.tables[0].rejected_rows, 5);
+    assert_eq!(report.tables[0].state, flow::status::State::Streaming);
+    pipeline.shutdown().await.unwrap();
+}
+
+/// Rows that arrive under a new key find their large values under the old one, in the store.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_key_brings_its_unchanged_values_along() {
+    let world = World::new(
+        "s_moved",
+        "create table m (id int, part text, n int, body text, primary key (part, id));
+         alter table m alter body set storage external;
+         create function big(int) returns text language sql as
+           $$ select string_agg(md5(n::text || $1), '') from generate_series(1, 200) n $$;
+         insert into m select n, 'p', 0, big(n) from generate_series(1, 20) n;
+         create publication p for table m",
+    );
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    // Into the place of another that is deleted first; along a chain; half of the key.
+    world.sql(
+        "update m set id = 101, n = 1 where id = 1;
+         begin; delete from m where id = 3; update m set id = 3, n = 2 where id = 2; commit;
+         begin; update m set id = 104 where id = 4; update m set id = 204, n = 3 where id = 104; commit;
+         update m set part = 'q' where id in (5, 6); update m set n = 4 where id = 5;",
+    );
+    world.settle(&pipeline).await;
+    let source = world.sql("select id, part, n, md5(body) from m order by id, part");
+    let stored =
+        "select id, part, n, lower(hex(MD5(assumeNotNull(body)))) from {s}.m order by id, part";
+    assert_same("m", &source, &world.stored(stored).await);
+    pipeline.shutdown().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_column_is_followed_and_another_change_stops_the_table_alone() {
     let world = World::new(
