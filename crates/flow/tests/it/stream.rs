@@ -32,6 +32,13 @@ async fn changes_reach_mirror_and_facts() {
     let facts = report.tables.iter().find(|table| table.name == "s_changes.e").unwrap();
     assert_eq!((facts.ignored_updates, facts.ignored_deletes), (1, 1));
     assert!(report.freshness_ms.p50.is_some());
+    let tables = vec!["s_changes.m".to_owned(), "s_changes.nowhere".to_owned()];
+    let options = flow::verify::VerifyOptions { tables, keys_max: 1 };
+    let verdict = pipeline.handle().verify(options).await.unwrap();
+    let compared = verdict.tables.iter().map(|v| (v.name.as_str(), v.skipped.as_deref()));
+    let compared: Vec<_> = compared.collect();
+    assert_eq!(compared, [("s_changes.m", None), ("s_changes.nowhere", Some("not streamed"))]);
+    assert_eq!(verdict.tables[0].differing_keys, 0);
     pipeline.shutdown().await.unwrap();
 }
 
