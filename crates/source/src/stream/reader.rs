@@ -2,9 +2,9 @@
 //!
 //! # Patience
 //! The walsender writes once a row, and a reader that waits on the socket is woken for each of them,
-//! which costs the sender more than the row itself. So the thread takes what is there until little
-//! comes, then sleeps while rows gather; only after a read that found nothing does it wait on the
-//! socket. Over TCP the receive buffer is small on purpose: see `wire::transport`.
+//! which costs the sender more than the row itself. So after any data the thread sleeps before it
+//! reads again and takes what has gathered; only after a read that found nothing does it wait on
+//! the socket.
 
 use super::budget::{Budget, Permit};
 use super::open::{Open, Step};
@@ -18,12 +18,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
-/// Long enough that rows leave the sender in large segments, short against a batch's age of 50 ms.
+/// What gathers in the kernel meanwhile fits its buffer: 5 ms are 250 KB at 400,000 rows a second.
 const PAUSE_TCP: Duration = Duration::from_millis(5);
 /// A Unix socket holds only some 250 messages, whatever their size, before the sender waits.
 const PAUSE_UNIX: Duration = Duration::from_micros(200);
-/// A read of this much over TCP opened the window again: more follows at once.
-const MORE_FOLLOWS_BYTES: usize = 4 << 10;
 /// Nothing came for this long after a pause: the stream is idle for now.
 const EMPTY_READ: Duration = Duration::from_millis(5);
 /// While idle, how long a change of [`Control`] may go unseen.
@@ -87,24 +85,13 @@ pub(super) fn run(options: &StreamOptions, control: &Control, out: Sender<Delive
     control.set_closed();
 }
 
-/// What comes before the next read.
-#[derive(Clone, Copy)]
-enum Rhythm {
-    /// Nothing came: wait on the socket.
-    Wait,
-    /// Little came: let it gather.
-    Pause,
-    /// Much came: there is more.
-    Again,
-}
-
 struct Reader<'a> {
     session: Session,
     control: &'a Control,
     out: Sender<Delivery>,
     open: Open,
     budget: Budget,
-    rhythm: Rhythm,
+    pause: Duration,
     /// The server's end of log as it last told.
     server_end: Lsn,
     delivered: Lsn,
@@ -128,6 +115,7 @@ impl<'a> Reader<'a> {
             "proto_version '1', publication_names '\"{publication}\"', messages 'true'{binary}"
         );
         session.start_replication(&options.slot, &wanted)?;
+        let pause = if session.is_unix() { PAUSE_UNIX } else { PAUSE_TCP };
         let now = Instant::now();
         Ok(Reader {
             session,
@@ -135,7 +123,7 @@ impl<'a> Reader<'a> {
             out,
             open: Open::new(),
             budget: Budget::new(options.memory_bytes),
-            rhythm: Rhythm::Wait,
+            pause,
             server_end: Lsn::ZERO,
             delivered: Lsn::ZERO,
             delivered_at: now,
@@ -146,8 +134,10 @@ impl<'a> Reader<'a> {
     }
 
     fn stream(&mut self) -> Result<(), End> {
+        let mut is_busy = false;
         while !self.control.stopped() {
-            self.read()?;
+            let filled = self.read(is_busy)?;
+            is_busy = filled;
             while let Some(frame) = self.session.next_frame()? {
                 self.message(&frame)?;
             }
@@ -158,26 +148,17 @@ impl<'a> Reader<'a> {
         self.farewell()
     }
 
-    fn read(&mut self) -> Result<()> {
-        let is_unix = self.session.is_unix();
-        let wait = match self.rhythm {
-            Rhythm::Wait => {
-                let due = self.open.remaining(self.age()).filter(|_| self.open.may_cut());
-                due.unwrap_or(IDLE_READ).clamp(LOOK_UP, IDLE_READ)
-            }
-            Rhythm::Pause => {
-                std::thread::sleep(if is_unix { PAUSE_UNIX } else { PAUSE_TCP });
-                EMPTY_READ
-            }
-            Rhythm::Again => EMPTY_READ,
+    /// Whether anything came.
+    fn read(&mut self, is_busy: bool) -> Result<bool> {
+        let wait = if is_busy {
+            std::thread::sleep(self.pause);
+            EMPTY_READ
+        } else {
+            let due = self.open.remaining(self.age()).filter(|_| self.open.may_cut());
+            due.unwrap_or(IDLE_READ).clamp(LOOK_UP, IDLE_READ)
         };
         self.session.set_read_timeout(Some(wait))?;
-        self.rhythm = match self.session.fill("read the log")? {
-            Filled::Nothing => Rhythm::Wait,
-            Filled::Bytes(count) if count >= MORE_FOLLOWS_BYTES && !is_unix => Rhythm::Again,
-            Filled::Bytes(_) => Rhythm::Pause,
-        };
-        Ok(())
+        Ok(self.session.fill("read the log")? != Filled::Nothing)
     }
 
     fn age(&self) -> Duration {

@@ -9,20 +9,16 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio_postgres::config::Host;
 
 /// A server that does not answer within this is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A statement of a session may take as long as it needs; only the stream sets shorter ones.
 const DEFAULT_READ_TIMEOUT: Option<Duration> = None;
-/// A receive buffer's size: what a link of 100 MB/s has under way in one round trip, and little more.
-/// A small window is what makes the walsender fast: while it is closed, rows gather in the sender's
-/// queue and leave as large segments; while it is open, each leaves as a segment of its own, which costs
-/// the sender twice the CPU (decision 0001).
-const RECEIVE_BYTES_PER_SECOND: f64 = 100e6;
-const RECEIVE_BUFFER_BYTES_MIN: usize = 16 << 10;
-const RECEIVE_BUFFER_BYTES_MAX: usize = 4 << 20;
+/// Room for what arrives during a pause. A size of our own also stops the kernel's auto-tuning, which
+/// starts small and had a paused reader's sender wait.
+const RECEIVE_BUFFER_BYTES: usize = 1 << 20;
 /// A peer that is gone without a word is noticed after about a minute.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -105,11 +101,9 @@ fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
 
 fn open_tcp(place: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(place), Type::STREAM, None)?;
-    let begun = Instant::now();
+    // Before the connection: the window's scale is agreed on with the first packets.
+    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
     socket.connect_timeout(&place.into(), CONNECT_TIMEOUT)?;
-    let under_way = (begun.elapsed().as_secs_f64() * RECEIVE_BYTES_PER_SECOND) as usize;
-    let buffer = under_way.clamp(RECEIVE_BUFFER_BYTES_MIN, RECEIVE_BUFFER_BYTES_MAX);
-    socket.set_recv_buffer_size(buffer)?;
     let socket: TcpStream = socket.into();
     socket.set_nodelay(true)?;
     let keepalive = socket2::TcpKeepalive::new()
