@@ -7,6 +7,10 @@ use super::durable::recorded;
 use crate::copier::{self, Gate, Job, Told};
 use crate::status::State;
 use model::{Error, Result, TableId};
+use std::time::Duration;
+
+/// For the server to let go of the slot, so that the next session finds it free.
+const LET_GO: Duration = Duration::from_millis(100);
 
 impl Loop {
     pub(super) fn start_copies(&mut self, ids: &[TableId]) {
@@ -83,7 +87,8 @@ impl Loop {
         }
         self.positions.rewind();
         tracing::debug!(from = %self.positions.confirmed(), "reading the log again");
-        self.lose_session(Error::transient("could not go on: the log is read again for a copy"))
+        self.start_anew_after(LET_GO);
+        Ok(())
     }
 
     pub(super) async fn fail_table(&mut self, id: TableId, error: Error) -> Result<()> {

@@ -3,6 +3,7 @@
 //! ```text
 //! start_session ──▶ deliveries … ──▶ lose_session ── pause, look_again ──▶ on_looked ──▶ start_session
 //!                                        └─ a person has to help: the error ends the loop
+//! start_anew_after: the same without an error, when a copy needs the log once more
 //! ```
 
 use super::Loop;
@@ -11,6 +12,7 @@ use crate::task::Task;
 use crate::{retry, start};
 use model::{Error, Result};
 use source::stream::StreamOptions;
+use std::time::Duration;
 
 impl Loop {
     pub(super) fn start_session(&mut self) {
@@ -36,9 +38,6 @@ impl Loop {
 
     /// The stream ended; it starts anew after a pause, unless a person has to help.
     pub(super) fn lose_session(&mut self, error: Error) -> Result<()> {
-        self.session = None;
-        // The comparison's hold went with the session.
-        self.verifying = None;
         self.tries += 1;
         let Some(pause) = retry::pause(error.fate(), self.tries) else { return Err(error) };
         if self.tries == 1 {
@@ -46,12 +45,20 @@ impl Loop {
         }
         self.status.set_connected(false);
         self.status.set_error(&error);
+        self.start_anew_after(pause);
+        Ok(())
+    }
+
+    /// Ends the session, and begins another one where the log is confirmed.
+    pub(super) fn start_anew_after(&mut self, pause: Duration) {
+        self.session = None;
+        // The comparison's hold went with the session.
+        self.verifying = None;
         let (options, recorded) = (self.options.clone(), self.positions.recorded());
         self.looking = Some(Task::spawn(async move {
             tokio::time::sleep(pause).await;
             start::look_again(&options, recorded).await
         }));
-        Ok(())
     }
 
     pub(super) fn on_looked(&mut self, looked: Result<()>) -> Result<()> {

@@ -81,9 +81,17 @@ unsafe extern "C" {
     fn on_exit(hook: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
 }
 
-/// The library's destructors run while threads of the engine still live, and now and then crash a
-/// process whose work is done. Hooks run in the reverse order of their registration: this one, which
-/// comes after the library's, ends the process before them. What is durable does not need them.
+/// Lets the process end before the library's destructors: they run while threads of the engine still
+/// live, and now and then crash a process whose work is done. What is durable does not need them.
+///
+/// Hooks run in the reverse order of their registration, and the library registers destructors
+/// whenever it first needs one of its statics: so this is called again as it is used.
+pub(super) fn leave_before_destructors() {
+    // SAFETY: takes a function that lives as long as the program and an argument that it ignores.
+    // Without room for another hook the process ends as it would have without this one.
+    let _ = unsafe { on_exit(leave, std::ptr::null_mut()) };
+}
+
 extern "C" fn leave(code: c_int, _: *mut c_void) {
     // SAFETY: ends the process with the code that it was about to end with.
     unsafe { _exit(code) }
@@ -156,9 +164,6 @@ pub(super) fn load(path: &Path, version: &str) -> Result<&'static Abi, LoadError
         return Err(LoadError::Version(found));
     }
     let abi = Abi::bind(library).map_err(LoadError::Bind)?;
-    // SAFETY: takes a function that lives as long as the program and an argument that it ignores.
-    // Without room for another hook the process ends as it would have without this one.
-    let _ = unsafe { on_exit(leave, std::ptr::null_mut()) };
     // SAFETY: takes a flag; no connection exists yet.
     unsafe { (abi.chdb_set_signal_handlers_enabled)(0) };
     Ok(Box::leak(Box::new(abi)))

@@ -26,6 +26,7 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What the engine counted for a statement.
@@ -63,6 +64,8 @@ struct Inner {
     /// Keeps the engine open while no session is; also where KILL comes from.
     keeper: Mutex<Option<Connection>>,
     data_dir: PathBuf,
+    /// Opened so far.
+    sessions: AtomicU64,
     /// Dropped last: the next process may open the directory.
     _lock: File,
 }
@@ -96,7 +99,10 @@ impl Engine {
                 .detail("The engine wrote its reason on stderr, above.")
         })?;
         let keeper = Mutex::new(Some(keeper));
-        let engine = Engine { inner: Arc::new(Inner { abi, args, keeper, data_dir, _lock: lock }) };
+        let sessions = AtomicU64::new(0);
+        let engine = Engine {
+            inner: Arc::new(Inner { abi, args, keeper, data_dir, sessions, _lock: lock }),
+        };
         for statement in ddl::system() {
             engine.statement(&statement, "set up our own tables")?;
         }
@@ -115,6 +121,11 @@ impl Engine {
 
     /// A fresh connection: settings, temporary tables and the current database are its own.
     pub fn session(&self) -> Result<Session> {
+        // Seldom as the process grows old: by then the library has made its statics.
+        let before = self.inner.sessions.fetch_add(1, Ordering::Relaxed);
+        if before.is_power_of_two() {
+            abi::leave_before_destructors();
+        }
         let open = Connection::open(self.inner.abi, &self.inner.args);
         let connection =
             open.ok_or_else(|| Error::transient("could not open a session of the engine"))?;
