@@ -17,6 +17,7 @@
 mod budget;
 mod control;
 mod open;
+mod patience;
 mod pgoutput;
 mod reader;
 

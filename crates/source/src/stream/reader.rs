@@ -1,13 +1,8 @@
 //! The thread: reads patiently, fills the open batch, cuts and delivers it, and answers the server.
-//!
-//! # Patience
-//! The walsender writes once a row, and a reader that waits on the socket is woken for each of them,
-//! which costs the sender more than the row itself. So after any data the thread sleeps before it
-//! reads again and takes what has gathered; only after a read that found nothing does it wait on
-//! the socket.
 
 use super::budget::{Budget, Permit};
 use super::open::{Open, Step};
+use super::patience::Patience;
 use super::{Batch, Control, Delivery, Relation, StreamOptions};
 use crate::decode::Cursor;
 use crate::wire::{Filled, Frame, Session};
@@ -18,10 +13,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
-/// What gathers in the kernel meanwhile fits its buffer: 5 ms are 250 KB at 400,000 rows a second.
-const PAUSE_TCP: Duration = Duration::from_millis(5);
-/// A Unix socket holds only some 250 messages, whatever their size, before the sender waits.
-const PAUSE_UNIX: Duration = Duration::from_micros(200);
 /// Nothing came for this long after a pause: the stream is idle for now.
 const EMPTY_READ: Duration = Duration::from_millis(5);
 /// While idle, how long a change of [`Control`] may go unseen.
@@ -91,7 +82,7 @@ struct Reader<'a> {
     out: Sender<Delivery>,
     open: Open,
     budget: Budget,
-    pause: Duration,
+    patience: Patience,
     /// The server's end of log as it last told.
     server_end: Lsn,
     delivered: Lsn,
@@ -115,7 +106,7 @@ impl<'a> Reader<'a> {
             "proto_version '1', publication_names '\"{publication}\"', messages 'true'{binary}"
         );
         session.start_replication(&options.slot, &wanted)?;
-        let pause = if session.is_unix() { PAUSE_UNIX } else { PAUSE_TCP };
+        let patience = Patience::new(session.is_unix());
         let now = Instant::now();
         Ok(Reader {
             session,
@@ -123,7 +114,7 @@ impl<'a> Reader<'a> {
             out,
             open: Open::new(),
             budget: Budget::new(options.memory_bytes),
-            pause,
+            patience,
             server_end: Lsn::ZERO,
             delivered: Lsn::ZERO,
             delivered_at: now,
@@ -151,7 +142,7 @@ impl<'a> Reader<'a> {
     /// Whether anything came.
     fn read(&mut self, is_busy: bool) -> Result<bool> {
         let wait = if is_busy {
-            std::thread::sleep(self.pause);
+            self.wait_patiently()?;
             EMPTY_READ
         } else {
             let due = self.open.remaining(self.age()).filter(|_| self.open.may_cut());
@@ -159,6 +150,12 @@ impl<'a> Reader<'a> {
         };
         self.session.set_read_timeout(Some(wait))?;
         Ok(self.session.fill("read the log")? != Filled::Nothing)
+    }
+
+    fn wait_patiently(&mut self) -> Result<()> {
+        let waiting = || self.session.waiting();
+        let waited = self.patience.wait(std::thread::sleep, waiting);
+        waited.map_err(|error| self.session.broken("read the log", error))
     }
 
     fn age(&self) -> Duration {

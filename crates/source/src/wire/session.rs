@@ -130,6 +130,11 @@ impl Session {
         }
     }
 
+    /// How many bytes the kernel holds for us.
+    pub(crate) fn waiting(&self) -> io::Result<usize> {
+        self.transport.waiting()
+    }
+
     pub(crate) fn next_frame(&mut self) -> Result<Option<Frame>> {
         Ok(self.inbox.next()?)
     }
@@ -166,7 +171,7 @@ impl Session {
         refused(doing, &fields.code, &fields.message, fields.hint.as_deref())
     }
 
-    fn broken(&self, doing: &str, error: io::Error) -> Error {
+    pub(crate) fn broken(&self, doing: &str, error: io::Error) -> Error {
         Error::transient(format!("could not {doing}"))
             .detail(format!("The connection to {} broke.", self.place))
             .source(error)

@@ -9,16 +9,20 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::config::Host;
 
 /// A server that does not answer within this is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A statement of a session may take as long as it needs; only the stream sets shorter ones.
 const DEFAULT_READ_TIMEOUT: Option<Duration> = None;
-/// Room for what arrives during a pause. A size of our own also stops the kernel's auto-tuning, which
-/// starts small and had a paused reader's sender wait.
-const RECEIVE_BUFFER_BYTES: usize = 1 << 20;
+/// Small enough that a busy sender is soon held back, so that its rows merge while they wait; see the
+/// stream's patience. Linux grants twice as much, and this much without privileges.
+const RECEIVE_BUFFER_BYTES: usize = 160 << 10;
+/// A server farther than this would be slowed by so small a buffer; there the kernel sizes it.
+const FAR: Duration = Duration::from_millis(5);
+/// What one read takes from the socket under TLS.
+const TLS_READ_BYTES: usize = 512 << 10;
 /// A peer that is gone without a word is noticed after about a minute.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -26,7 +30,7 @@ const KEEPALIVE_PROBES: u32 = 3;
 
 pub(crate) enum Transport {
     Tcp(TcpStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Tls(Box<StreamOwned<ClientConnection, Gathered>>),
     Unix(UnixStream),
 }
 
@@ -70,7 +74,7 @@ impl Transport {
     pub(crate) fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         match self {
             Transport::Tcp(socket) => socket.set_read_timeout(timeout),
-            Transport::Tls(stream) => stream.sock.set_read_timeout(timeout),
+            Transport::Tls(stream) => stream.sock.socket.set_read_timeout(timeout),
             Transport::Unix(socket) => socket.set_read_timeout(timeout),
         }
     }
@@ -78,9 +82,19 @@ impl Transport {
     pub(crate) fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
         match self {
             Transport::Tcp(socket) => socket.set_write_timeout(Some(timeout)),
-            Transport::Tls(stream) => stream.sock.set_write_timeout(Some(timeout)),
+            Transport::Tls(stream) => stream.sock.socket.set_write_timeout(Some(timeout)),
             Transport::Unix(socket) => socket.set_write_timeout(Some(timeout)),
         }
+    }
+
+    /// How many bytes the kernel holds for us.
+    pub(crate) fn waiting(&self) -> io::Result<usize> {
+        let count = match self {
+            Transport::Tcp(socket) => rustix::io::ioctl_fionread(socket),
+            Transport::Tls(stream) => rustix::io::ioctl_fionread(&stream.sock.socket),
+            Transport::Unix(socket) => rustix::io::ioctl_fionread(socket),
+        };
+        Ok(count? as usize)
     }
 
     pub(crate) fn is_unix(&self) -> bool {
@@ -100,17 +114,24 @@ fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
 }
 
 fn open_tcp(place: SocketAddr) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(place), Type::STREAM, None)?;
-    // Before the connection: the window's scale is agreed on with the first packets.
-    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
-    socket.connect_timeout(&place.into(), CONNECT_TIMEOUT)?;
-    let socket: TcpStream = socket.into();
+    let begun = Instant::now();
+    let near = connect_with(place, |socket| socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES))?;
+    // A size once set cannot be given back to the kernel.
+    let is_far = begun.elapsed() > FAR;
+    let socket: TcpStream = if is_far { connect_with(place, |_| Ok(()))? } else { near }.into();
     socket.set_nodelay(true)?;
     let keepalive = socket2::TcpKeepalive::new()
         .with_time(KEEPALIVE_IDLE)
         .with_interval(KEEPALIVE_INTERVAL)
         .with_retries(KEEPALIVE_PROBES);
     SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
+    Ok(socket)
+}
+
+fn connect_with(place: SocketAddr, set: impl Fn(&Socket) -> io::Result<()>) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(place), Type::STREAM, None)?;
+    set(&socket)?;
+    socket.connect_timeout(&place.into(), CONNECT_TIMEOUT)?;
     Ok(socket)
 }
 
@@ -142,7 +163,7 @@ fn negotiate_tls(address: &Address, host: &str, mut socket: TcpStream) -> Result
         Error::definite(format!("cannot verify {host}: not a host name")).source(error)
     })?;
     let connection = ClientConnection::new(Arc::clone(&config), name).map_err(refused)?;
-    let mut stream = StreamOwned::new(connection, socket);
+    let mut stream = StreamOwned::new(connection, Gathered::new(socket));
     while stream.conn.is_handshaking() {
         if let Err(error) = stream.conn.complete_io(&mut stream.sock) {
             let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
@@ -152,7 +173,7 @@ fn negotiate_tls(address: &Address, host: &str, mut socket: TcpStream) -> Result
             });
         }
     }
-    stream.sock.set_read_timeout(DEFAULT_READ_TIMEOUT).map_err(broken)?;
+    stream.sock.socket.set_read_timeout(DEFAULT_READ_TIMEOUT).map_err(broken)?;
     Ok(Transport::Tls(Box::new(stream)))
 }
 
@@ -160,7 +181,7 @@ impl Read for Transport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Transport::Tcp(socket) => socket.read(buffer),
-            Transport::Tls(stream) => stream.read(buffer),
+            Transport::Tls(stream) => read_gathered(stream, buffer),
             Transport::Unix(socket) => socket.read(buffer),
         }
     }
@@ -182,4 +203,64 @@ impl Write for Transport {
             Transport::Unix(socket) => socket.flush(),
         }
     }
+}
+
+/// A socket that is read in large pieces: rustls asks for a few kilobytes at a time.
+pub(crate) struct Gathered {
+    socket: TcpStream,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Whether an empty buffer may wait for the socket.
+    may_wait: bool,
+}
+
+impl Gathered {
+    fn new(socket: TcpStream) -> Gathered {
+        Gathered { socket, buffer: vec![0; TLS_READ_BYTES], start: 0, end: 0, may_wait: true }
+    }
+}
+
+impl Read for Gathered {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.start == self.end {
+            if !self.may_wait {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            (self.start, self.end) = (0, self.socket.read(&mut self.buffer)?);
+        }
+        let count = buffer.len().min(self.end - self.start);
+        buffer[..count].copy_from_slice(&self.buffer[self.start..self.start + count]);
+        self.start += count;
+        Ok(count)
+    }
+}
+
+impl Write for Gathered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}
+
+/// Waits for the first record only, then takes all whose bytes are here.
+fn read_gathered(
+    stream: &mut StreamOwned<ClientConnection, Gathered>,
+    buffer: &mut [u8],
+) -> io::Result<usize> {
+    stream.sock.may_wait = true;
+    let mut taken = stream.read(buffer)?;
+    stream.sock.may_wait = false;
+    while taken > 0 && taken < buffer.len() {
+        match stream.read(&mut buffer[taken..]) {
+            // The end or a fault; the next read tells.
+            Ok(0) | Err(_) => break,
+            Ok(count) => taken += count,
+        }
+    }
+    stream.sock.may_wait = true;
+    Ok(taken)
 }
