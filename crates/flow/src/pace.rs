@@ -1,49 +1,106 @@
 //! How old a batch may grow before it is cut.
 //!
 //! One small insert costs the engine about 10 ms of CPU whatever it holds, so freshness is bought
-//! with the number of tables that are busy at once: one table gets 50 ms, fifty get half a second.
+//! with the number of tables that are busy at once: one table gets 50 ms, fifty get 0.6 s.
+//!
+//! The machine may have other work, the source's among it. On one that has nothing to spare a batch
+//! may grow as old as a promise of freshness within a second allows.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// With one busy table.
 pub(crate) const AGE_LEAST_US: u64 = 50_000;
 /// Freshness stays under a second however many tables are busy.
-pub(crate) const AGE_MOST_US: u64 = 700_000;
-/// What another table's insert costs the engine.
-const PER_TABLE_US: u64 = 9_000;
+pub(crate) const AGE_MOST_US: u64 = 750_000;
+/// What another table's insert may cost in freshness.
+const PER_TABLE_US: u64 = 14_000;
 
 /// So many active parts in a partition are what merges leave in a steady state.
 const PARTS_EASY: u64 = 60;
 /// What each further one adds. The engine slows inserts down at 1000: by then a batch is 9 s old.
 const PER_PART_US: u64 = 10_000;
+/// A machine that is busy for less than this share of its time, in thousandths, has CPU to spare.
+const BUSY_EASY: u64 = 700;
+/// One that is busy for more has none.
+const BUSY_FULL: u64 = 850;
+const AGE_CROWDED_US: u64 = 850_000;
 /// Under part pressure freshness gives way, but not without end.
 const AGE_PRESSED_US: u64 = 10_000_000;
 
-/// The age for the next batch, after one that wrote `tables` tables in `flush_us`, while the fullest
-/// partition has `parts` active parts.
-///
-/// A flush that takes long (a slow disk, many parts to merge) is a reason to flush less often.
-pub(crate) fn age_us(tables: usize, flush_us: u64, parts: u64) -> u64 {
-    let by_tables = AGE_LEAST_US + PER_TABLE_US * tables.saturating_sub(1) as u64;
-    let eased = by_tables.max(flush_us).min(AGE_MOST_US);
-    let pressed = parts.saturating_sub(PARTS_EASY).saturating_mul(PER_PART_US);
-    eased.max(pressed.min(AGE_PRESSED_US))
+/// A batch is at least as old as so many flushes take: half of the time is flushing at most.
+const FLUSHES: u64 = 2;
+
+/// What was last seen of the surroundings.
+#[derive(Default)]
+pub(crate) struct Pressure {
+    /// Active parts of the fullest partition.
+    pub(crate) parts: AtomicU64,
+    /// The machine's busy time in thousandths.
+    pub(crate) busy: AtomicU64,
+}
+
+#[derive(Default)]
+pub(crate) struct Pace {
+    /// How long flushes take, the last ones before all.
+    flush_us: u64,
+}
+
+impl Pace {
+    /// The age for the next batch, after one that wrote `tables` tables in `flush_us`.
+    pub(crate) fn age_us(&mut self, tables: usize, flush_us: u64, pressure: &Pressure) -> u64 {
+        // One slow flush is an accident, several are the machine.
+        self.flush_us = (self.flush_us.saturating_mul(3).saturating_add(flush_us)) / 4;
+        let by_tables = AGE_LEAST_US + PER_TABLE_US * tables.saturating_sub(1) as u64;
+        let by_flushes = self.flush_us.saturating_mul(FLUSHES);
+        let eased = by_tables.max(by_flushes).min(AGE_MOST_US);
+        let busy = pressure.busy.load(Ordering::Relaxed).clamp(BUSY_EASY, BUSY_FULL);
+        let crowded = AGE_CROWDED_US * (busy - BUSY_EASY) / (BUSY_FULL - BUSY_EASY);
+        let parts = pressure.parts.load(Ordering::Relaxed);
+        let pressed = parts.saturating_sub(PARTS_EASY).saturating_mul(PER_PART_US);
+        eased.max(crowded).max(pressed.min(AGE_PRESSED_US))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn pressed(parts: u64, busy: u64) -> Pressure {
+        Pressure { parts: parts.into(), busy: busy.into() }
+    }
+
+    fn steadily(tables: usize, flush_us: u64, parts: u64) -> u64 {
+        let (mut pace, pressure) = (Pace::default(), pressed(parts, 0));
+        (0..50).map(|_| pace.age_us(tables, flush_us, &pressure)).last().unwrap()
+    }
+
     #[test]
     fn age_grows_with_tables_and_with_slow_flushes_up_to_a_limit() {
-        assert_eq!(age_us(0, 0, 0), 50_000);
-        assert_eq!(age_us(1, 12_000, 60), 50_000);
-        assert_eq!(age_us(1, 80_000, 0), 80_000);
-        assert_eq!(age_us(50, 100_000, 0), 491_000);
-        assert_eq!(age_us(500, 0, 0), AGE_MOST_US);
+        assert_eq!(steadily(0, 0, 0), 50_000);
+        assert_eq!(steadily(1, 12_000, 60), 50_000);
+        assert!((150_000..=160_000).contains(&steadily(1, 80_000, 0)));
+        assert_eq!(steadily(50, 100_000, 0), 736_000);
+        assert_eq!(steadily(500, 0, 0), AGE_MOST_US);
+        assert_eq!(steadily(1, u64::MAX, 0), AGE_MOST_US);
+    }
+
+    #[test]
+    fn one_slow_flush_is_forgotten() {
+        let (mut pace, pressure) = (Pace::default(), pressed(0, 0));
+        assert!(pace.age_us(1, 100_000, &pressure) < 60_000);
+        assert_eq!((0..9).map(|_| pace.age_us(1, 12_000, &pressure)).last(), Some(50_000));
+    }
+
+    #[test]
+    fn a_busy_machine_is_left_to_others() {
+        let age = |busy| Pace::default().age_us(1, 12_000, &pressed(0, busy));
+        assert_eq!([age(0), age(700), age(775)], [50_000, 50_000, 425_000]);
+        assert_eq!([age(850), age(1000)], [AGE_CROWDED_US; 2]);
     }
 
     #[test]
     fn many_parts_make_batches_rare() {
-        assert_eq!(age_us(1, 0, 160), 1_000_000);
-        assert_eq!(age_us(1, 0, u64::MAX), AGE_PRESSED_US);
+        assert_eq!(steadily(1, 0, 160), 1_000_000);
+        assert_eq!(steadily(1, 0, u64::MAX), AGE_PRESSED_US);
     }
 }

@@ -29,6 +29,7 @@ use crate::apply::Prepared;
 use crate::checkpoint::Positions;
 use crate::copier::{Gate, Told};
 use crate::flush::Flushed;
+use crate::pace::{Pace, Pressure};
 use crate::pipeline::{Command, Options};
 use crate::session::Session;
 use crate::start::{self, Ready};
@@ -42,7 +43,6 @@ use model::{Error, Lsn, Result, TableId};
 use source::stream::Delivery;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 use store::Store;
 use tokio::sync::{mpsc, watch};
@@ -90,7 +90,8 @@ struct Loop {
     heard: mpsc::Receiver<Told>,
     settled: watch::Sender<Lsn>,
     filler: Arc<Filler>,
-    parts: Arc<AtomicU64>,
+    pressure: Arc<Pressure>,
+    pace: Pace,
     age_us: u64,
     verifying: Option<Verifying>,
 }
@@ -110,11 +111,12 @@ pub(crate) async fn run(
     };
     let outcome = match ready {
         Ok(ready) => {
-            let parts = Arc::<AtomicU64>::default();
+            let pressure = Arc::<Pressure>::default();
             let (address, slot) = (options.address.clone(), options.slot.clone());
             let _source = Task::spawn(look::source(address, slot, status.clone()));
-            let _parts = Task::spawn(look::parts(store.clone(), parts.clone()));
-            let mut the_loop = Loop::new(options, store, status.clone(), ready, parts);
+            let _parts = Task::spawn(look::parts(store.clone(), pressure.clone()));
+            let _busy = Task::spawn(look::busy(pressure.clone()));
+            let mut the_loop = Loop::new(options, store, status.clone(), ready, pressure);
             the_loop.go(&mut commands, &mut stopping).await
         }
         Err(error) => Err(error),
@@ -154,7 +156,7 @@ impl Loop {
         store: Arc<dyn Store>,
         status: Arc<Status>,
         ready: Ready,
-        parts: Arc<AtomicU64>,
+        pressure: Arc<Pressure>,
     ) -> Loop {
         let (told, heard) = mpsc::channel(TOLD_MOST);
         Loop {
@@ -179,7 +181,8 @@ impl Loop {
             told,
             heard,
             settled: watch::Sender::new(Lsn::ZERO),
-            parts,
+            pressure,
+            pace: Pace::default(),
             age_us: source::stream::DEFAULT_AGE_US,
             verifying: None,
         }

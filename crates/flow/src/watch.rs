@@ -1,11 +1,12 @@
-//! What runs beside the loop and only looks: the slot's health, a heartbeat, the store's parts, and
-//! whether its disk has room.
+//! What runs beside the loop and only looks: the slot's health, a heartbeat, the store's parts,
+//! whether its disk has room, and how busy the machine is.
 
+use crate::pace::Pressure;
 use crate::status::Status;
 use model::{Lsn, Result};
 use source::{Address, slot};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use store::Store;
 use tokio_postgres::Client;
@@ -16,6 +17,7 @@ const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
 const PARTS_EVERY: Duration = Duration::from_secs(2);
 /// Costs the reading of a number.
 const ROOM_EVERY: Duration = Duration::from_millis(500);
+const BUSY_EVERY: Duration = Duration::from_millis(500);
 
 /// Never ends by itself. What fails is tried again at the next look; the loop reports outages.
 pub(crate) async fn source(address: Address, slot: String, status: Arc<Status>) {
@@ -60,7 +62,7 @@ async fn look(
 }
 
 /// The most active parts that any partition of the users' tables has.
-pub(crate) async fn parts(store: Arc<dyn Store>, most: Arc<AtomicU64>) {
+pub(crate) async fn parts(store: Arc<dyn Store>, pressure: Arc<Pressure>) {
     let sql = "SELECT max(parts) FROM (SELECT count() AS parts FROM system.parts \
                WHERE active AND database NOT IN ('system', 'millrace') \
                GROUP BY database, table, partition_id)";
@@ -68,7 +70,8 @@ pub(crate) async fn parts(store: Arc<dyn Store>, most: Arc<AtomicU64>) {
         tokio::time::sleep(PARTS_EVERY).await;
         if let Ok(rows) = store.query(sql).await {
             let field = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());
-            most.store(field.and_then(|text| text.parse().ok()).unwrap_or(0), Ordering::Relaxed);
+            let most = field.and_then(|text| text.parse().ok()).unwrap_or(0);
+            pressure.parts.store(most, Ordering::Relaxed);
         }
     }
 }
@@ -78,5 +81,49 @@ pub(crate) async fn room(store: Arc<dyn Store>, status: Arc<Status>) {
     loop {
         status.set_out_of_room(store.is_out_of_room());
         tokio::time::sleep(ROOM_EVERY).await;
+    }
+}
+
+/// The machine's busy time, where the system tells it.
+pub(crate) async fn busy(pressure: Arc<Pressure>) {
+    let mut last = cpu_times();
+    loop {
+        tokio::time::sleep(BUSY_EVERY).await;
+        let now = cpu_times();
+        if let (Some((busy, all)), Some((busy_then, all_then))) = (now, last) {
+            let share = 1000 * busy.saturating_sub(busy_then) / all.saturating_sub(all_then).max(1);
+            // Of the last seconds, not of an instant.
+            let before = pressure.busy.load(Ordering::Relaxed);
+            pressure.busy.store((before * 3 + share) / 4, Ordering::Relaxed);
+        }
+        last = now;
+    }
+}
+
+/// Busy and all ticks of all cores since the start. Waiting for a disk is idle time.
+fn cpu_times() -> Option<(u64, u64)> {
+    read_cpu_times(&std::fs::read_to_string("/proc/stat").ok()?)
+}
+
+fn read_cpu_times(stat: &str) -> Option<(u64, u64)> {
+    let line = stat.lines().next()?.strip_prefix("cpu ")?;
+    // user nice system idle iowait irq softirq steal; what follows is counted in user already.
+    let ticks = line.split_whitespace().take(8).map(|field| field.parse().ok());
+    let ticks: Vec<u64> = ticks.collect::<Option<_>>()?;
+    let all = ticks.iter().sum::<u64>();
+    Some((all - ticks.get(3)? - ticks.get(4)?, all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn busy_is_what_is_neither_idle_nor_waiting() {
+        let stat = "cpu  10 1 20 300 40 2 3 4 99 99\ncpu0 1 2 3\n";
+        assert_eq!(read_cpu_times(stat), Some((40, 380)));
+        assert_eq!(read_cpu_times("intr 1 2 3\n"), None);
+        assert_eq!(read_cpu_times("cpu  1 x\n"), None);
+        assert!(cpu_times().is_some_and(|(busy, all)| busy < all));
     }
 }

@@ -9,11 +9,9 @@ use super::Loop;
 use crate::apply::Prepared;
 use crate::checkpoint;
 use crate::flush::{self, Flushed};
-use crate::pace;
 use crate::status::now_us;
 use crate::task::Task;
 use model::{Lsn, Result};
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// A flush on its way, and what it is worth.
@@ -78,8 +76,7 @@ impl Loop {
             self.rows_since_record = true;
             self.sample_freshness(&prepared);
             let flush_us = flight.begun.elapsed().as_micros() as u64;
-            let parts = self.parts.load(Ordering::Relaxed);
-            self.age_us = pace::age_us(flight.tables, flush_us, parts);
+            self.age_us = self.pace.age_us(flight.tables, flush_us, &self.pressure);
             if let Some(session) = &self.session {
                 session.control.set_age_us(self.age_us);
             }
