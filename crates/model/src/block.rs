@@ -246,6 +246,17 @@ impl Block {
         }
     }
 
+    /// Without its rows; their memory stays for others.
+    pub fn emptied(mut self) -> Block {
+        self.ops.clear();
+        self.versions.clear();
+        self.columns.iter_mut().for_each(|column| column.truncate(0));
+        self.unchanged.clear();
+        self.rejects.clear();
+        self.clamped = 0;
+        self
+    }
+
     pub fn rows(&self) -> usize {
         self.ops.len()
     }

@@ -6,15 +6,14 @@ use crate::flush::{patiently, record_rejects};
 use crate::keys::{Staged, key_tuple};
 use crate::tables::CopyState;
 use model::{Block, Error, Lsn, Mode, Result, Version};
-use source::copy::{Range, copy_range};
+use source::copy::{self, Range, Reader, Spare};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use store::{Insert, Rows, Store, Target, ddl};
 use tokio::sync::mpsc;
-use tokio_postgres::Client;
 
 /// Rows in a block: large, because each costs an fsync and makes a part.
-const ROWS_MAX: usize = 256 << 10;
+const ROWS_MAX: usize = 1 << 20;
 /// Decoded blocks that wait behind the one that is being inserted.
 const BLOCKS_WAITING: usize = 1;
 
@@ -107,14 +106,14 @@ pub(super) struct Failed {
     pub(super) inserted: bool,
 }
 
-/// Copies one piece. Rows are inserted while the next ones are decoded.
+/// Copies one piece. Rows are inserted while the next ones are decoded. The reader comes back.
 pub(super) async fn copy(
     context: &Context,
-    client: &Client,
+    reader: Reader,
     run: &Run,
     piece: &Piece,
     point: Lsn,
-) -> Result<(), Failed> {
+) -> Result<Reader, Failed> {
     let inserted = AtomicBool::new(false);
     let failed = |error| Failed { error, inserted: inserted.load(Ordering::Acquire) };
     let is_append = run.job.target.mode == Mode::Append;
@@ -124,26 +123,19 @@ pub(super) async fn copy(
     let first_xmin = run.job.copy.first_xmin;
     let condition = predicate(piece.which, first_xmin, run.filter.as_deref());
     let (blocks, decoded) = mpsc::channel(BLOCKS_WAITING);
-    let table = &run.job.target.table;
-    let version = Version::of_copy(point);
-    let read = async {
-        let read = copy_range(
-            client,
-            table,
-            piece.range,
-            version,
-            condition.as_deref(),
-            ROWS_MAX,
-            &blocks,
-        )
-        .await;
-        drop(blocks);
-        read
+    let wanted = copy::Piece {
+        table: run.job.target.table.clone(),
+        range: piece.range,
+        version: Version::of_copy(point),
+        predicate: condition,
+        rows_max: ROWS_MAX,
     };
-    let write = insert_all(context, run, piece, point, decoded, &inserted);
+    let spare = reader.spare();
+    let read = reader.read(wanted, blocks);
+    let write = insert_all(context, run, piece, point, decoded, &spare, &inserted);
     let (read, written) = tokio::join!(read, write);
     // When the writer fails the reader cannot hand over, which says less.
-    written.and(read.map(drop)).map_err(failed)?;
+    let (reader, _rows) = written.and(read).map_err(failed)?;
     if !piece.lookup || piece.which == super::plan::Which::All {
         record(context, run, piece, point, true).await.map_err(failed)?;
     }
@@ -153,7 +145,7 @@ pub(super) async fn copy(
             table.pages_done = table.pages_done.saturating_add(pages).min(table.pages_total);
         });
     }
-    Ok(())
+    Ok(reader)
 }
 
 async fn insert_all(
@@ -162,6 +154,7 @@ async fn insert_all(
     piece: &Piece,
     point: Lsn,
     mut decoded: mpsc::Receiver<Block>,
+    spare: &Spare,
     inserted: &AtomicBool,
 ) -> Result<()> {
     let target = &run.job.target;
@@ -191,6 +184,9 @@ async fn insert_all(
         };
         let receipt = patiently(&context.status, insert).await?;
         drop(passing);
+        if let Ok(block) = Arc::try_unwrap(block) {
+            spare.give(block);
+        }
         context.status.with_table(&run.job.name, |table| {
             table.copied_rows += receipt.rows();
             table.rejected_rows += rejected;

@@ -7,7 +7,7 @@ use crate::retry;
 use crate::status::State;
 use crate::tables::CopyState;
 use model::{Error, Fate, Lsn, Mode, Result};
-use source::copy::{Snapshot, pages};
+use source::copy::{Reader, Snapshot, pages};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use store::ddl;
@@ -261,21 +261,21 @@ fn lock(queue: &Mutex<Queue>) -> std::sync::MutexGuard<'_, Queue> {
 const TRIES_MOST: u32 = 3;
 
 async fn worker(context: Context, snapshot: Arc<Snapshot>, queue: Arc<Mutex<Queue>>) -> Result<()> {
-    let mut client: Option<Client> = None;
+    let mut idle: Option<Reader> = None;
     loop {
         let next = lock(&queue).pop_front();
         let Some((run, piece)) = next else { return Ok(()) };
         if run.is_over() || run.job.gate.is_closed().await {
             continue;
         }
-        let connection = match client.take() {
-            Some(client) => client,
-            None => snapshot.client().await?,
+        let reader = match idle.take() {
+            Some(reader) => reader,
+            None => snapshot.reader().await?,
         };
         let point = snapshot.consistent_point;
-        match piece::copy(&context, &connection, &run, &piece, point).await {
-            Ok(()) => {
-                client = Some(connection);
+        match piece::copy(&context, reader, &run, &piece, point).await {
+            Ok(reader) => {
+                idle = Some(reader);
                 if run.piece_done() && !run.job.gate.is_closed().await {
                     tell(&context, Told::Done { id: run.job.id() }).await?;
                 }

@@ -65,8 +65,7 @@ impl Pair {
             for statement in store::ddl::create(&target) {
                 engine().execute(&statement).await.unwrap();
             }
-            let version = Version::of_copy(snapshot.consistent_point);
-            fill(&client, &target, version).await;
+            fill(&snapshot, &target).await;
             self.targets.push(target);
         }
         self
@@ -110,16 +109,15 @@ impl Pair {
     }
 }
 
-async fn fill(client: &Client, target: &Arc<Target>, version: Version) {
-    let filter =
-        source::catalog::row_filter(client, PUBLICATION, &target.table.name).await.unwrap();
+async fn fill(snapshot: &Snapshot, target: &Arc<Target>) {
+    let client = snapshot.client().await.unwrap();
+    let filter = source::catalog::row_filter(&client, PUBLICATION, &target.table.name);
+    let (filter, reader) = (filter.await.unwrap(), snapshot.reader().await.unwrap());
+    let version = Version::of_copy(snapshot.consistent_point);
     let (sender, mut blocks) = tokio::sync::mpsc::channel::<Block>(64);
-    let copy = async move {
-        let filter = filter.as_deref();
-        copy::copy_range(client, &target.table, None, version, filter, 100_000, &sender)
-            .await
-            .unwrap();
-    };
+    let table = target.table.clone();
+    let piece = copy::Piece { table, range: None, version, predicate: filter, rows_max: 100_000 };
+    let copy = async move { reader.read(piece, sender).await.map(drop).unwrap() };
     let write = async {
         let mut batch = 0;
         while let Some(block) = blocks.recv().await {

@@ -6,8 +6,8 @@
 //!      ▼
 //! keeper, an idle transaction ── pg_export_snapshot()
 //!      │ name
-//!      ├──▶ client: COPY (… ctid in [0, 4096)) ──▶ CopyDecoder ──▶ Blocks
-//!      └──▶ client: COPY (… ctid in [4096, ∞)) ──▶ CopyDecoder ──▶ Blocks
+//!      ├──▶ reader: COPY (… ctid in [0, 4096)) ──▶ CopyDecoder ──▶ Blocks
+//!      └──▶ reader: COPY (… ctid in [4096, ∞)) ──▶ CopyDecoder ──▶ Blocks
 //! ```
 //!
 //! # Contract
@@ -18,9 +18,11 @@
 mod range;
 mod rows;
 mod snapshot;
+mod spare;
 
 pub use range::{Heap, PAGES_PER_RANGE, Range, pages, ranges};
-pub use rows::{copy_range, hold};
+pub use rows::{Piece, Reader, hold};
 pub use snapshot::Snapshot;
+pub use spare::Spare;
 
 pub(crate) use rows::binary_form;

@@ -1,86 +1,168 @@
-//! COPY of one range, decoded as it arrives.
+//! COPY of one range, decoded as it arrives, on a thread of its own.
 
 use super::range::Range;
+use super::spare::Spare;
 use crate::client::{pg_error, quoted};
 use crate::decode::CopyDecoder;
-use futures_util::StreamExt;
+use crate::wire::{Filled, Session};
 use model::{Block, Column, Error, Result, Table, TableId, Version};
 use std::fmt::Write;
-use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use tokio_postgres::Client;
 
 /// A block of long values is cut before it has all the rows that it may have.
-const BLOCK_BYTES_MAX: usize = 64 << 20;
+const BLOCK_BYTES_MAX: usize = 32 << 20;
+/// How often a reader that waits for the server looks whether anybody still wants its rows.
+const LOOK_UP: Duration = Duration::from_secs(1);
 
-/// Copies a range of a heap, or with `None` the whole table, into blocks of at most `rows_max` rows.
-/// `client` stands in a snapshot and `version` is that snapshot's. `extra_predicate` is SQL over the
-/// table's columns. Returns the rows sent, rejected ones included.
-pub async fn copy_range(
-    client: &Client,
-    table: &Arc<Table>,
-    range: Option<Range>,
-    version: Version,
-    extra_predicate: Option<&str>,
-    rows_max: usize,
-    out: &Sender<Block>,
-) -> Result<u64> {
-    let doing = format!("copy {}", table.name);
-    let from = hold(client, table.id).await.map_err(|error| error.context(&doing))?;
-    let sql = statement(table, &from, range, extra_predicate);
-    let pieces = client.copy_out(&sql).await.map_err(|error| pg_error(&doing, error))?;
-    let mut pieces = pin!(pieces);
-    let mut decoder = CopyDecoder::new(table.clone(), version);
-    let (mut rows, mut bytes) = (0, 0);
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|error| pg_error(&doing, error))?;
-        bytes += piece.len();
-        decoder.push(&piece)?;
-        if decoder.rows() >= rows_max || bytes >= BLOCK_BYTES_MAX {
-            rows += send(decoder.take(), out).await?;
-            bytes = 0;
-        }
-    }
-    Ok(rows + send(decoder.take(), out).await?)
+/// What to copy.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    pub table: Arc<Table>,
+    /// `None`: the whole table.
+    pub range: Option<Range>,
+    /// The snapshot's.
+    pub version: Version,
+    /// SQL over the table's columns.
+    pub predicate: Option<String>,
+    /// The most rows in a block.
+    pub rows_max: usize,
 }
 
-async fn send(block: Block, out: &Sender<Block>) -> Result<u64> {
+/// A connection inside a snapshot. An error ends it.
+pub struct Reader {
+    session: Session,
+    spare: Spare,
+}
+
+impl Reader {
+    pub(super) fn new(session: Session) -> Reader {
+        Reader { session, spare: Spare::default() }
+    }
+
+    /// Takes back blocks of this reader's.
+    pub fn spare(&self) -> Spare {
+        self.spare.clone()
+    }
+
+    /// Sends the piece's rows as blocks. Returns how many there were, rejected ones included, and
+    /// the reader for the next piece.
+    pub async fn read(self, piece: Piece, out: Sender<Block>) -> Result<(Reader, u64)> {
+        let mut reader = self;
+        let doing = format!("copy {}", piece.table.name);
+        let work = move || reader.copy(&piece, &doing, &out).map(|rows| (reader, rows));
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|error| Error::bug("a copying thread ended early").source(error))?
+    }
+
+    fn copy(&mut self, piece: &Piece, doing: &str, out: &Sender<Block>) -> Result<u64> {
+        let Piece { table, range, version, predicate, rows_max } = piece;
+        let from = self.hold(table.id).map_err(|error| error.context(doing))?;
+        let sql = statement(table, &from, *range, predicate.as_deref());
+        self.session.start_copy(&sql, doing)?;
+        self.session.set_read_timeout(Some(LOOK_UP))?;
+        let mut decoder = CopyDecoder::new(table.clone(), *version);
+        decoder.exchange(self.spare.take(table));
+        let (mut rows, mut bytes) = (0, 0);
+        loop {
+            while let Some(frame) = self.session.next_frame()? {
+                let body = self.session.body(&frame);
+                match frame.tag {
+                    b'd' => {
+                        bytes += body.len();
+                        decoder.push(body)?;
+                    }
+                    b'E' => return Err(self.session.refusal(doing, body)),
+                    b'Z' => {
+                        self.session.set_read_timeout(None)?;
+                        return Ok(rows + send(decoder.take(), out)?);
+                    }
+                    _ => {}
+                }
+                if decoder.rows() >= *rows_max || bytes >= BLOCK_BYTES_MAX {
+                    rows += send(decoder.exchange(self.spare.take(table)), out)?;
+                    bytes = 0;
+                }
+            }
+            if self.session.fill(doing)? == Filled::Nothing && out.is_closed() {
+                return Err(unwanted());
+            }
+        }
+    }
+
+    /// [`hold`] in this session.
+    fn hold(&mut self, table: TableId) -> Result<String> {
+        let found = self.session.simple_query(&find_sql(table))?;
+        let field = |at: usize| found.first()?.get(at)?.as_deref();
+        let from = from_clause(field(0), field(1))?;
+        self.session.simple_query(&lock_sql(&from))?;
+        let same = self.session.simple_query(&is_same_sql(table))?;
+        check_same(same.first().and_then(|row| row.first()?.as_deref()))?;
+        Ok(from)
+    }
+}
+
+fn send(block: Block, out: &Sender<Block>) -> Result<u64> {
     let rows = block.rows() + block.rejects.len();
     if rows > 0 {
-        out.send(block).await.map_err(|_| Error::transient("could not hand over copied rows"))?;
+        out.blocking_send(block).map_err(|_| unwanted())?;
     }
     Ok(rows as u64)
+}
+
+fn unwanted() -> Error {
+    Error::transient("could not hand over copied rows")
 }
 
 /// Locks the table against a rewrite and makes sure that none came between the snapshot and now: a
 /// rewritten table looks empty to an older snapshot, and its pages are not those that were counted.
 /// Returns it as a FROM clause names it.
 pub async fn hold(client: &Client, table: TableId) -> Result<String> {
-    // `regclass` prints today's name and `pg_relation_filenode` today's file, whereas a query over
-    // `pg_class` sees those of the snapshot.
-    let sql = "select c.oid::regclass::text, c.relkind::text from pg_class c where c.oid = $1";
-    let row = client.query_opt(sql, &[&table.0]).await;
-    let row = row.map_err(|error| pg_error("find the table", error))?;
-    let row = row.ok_or_else(|| Error::definite("cannot find the table in the snapshot"))?;
-    let (name, kind): (&str, &str) = (row.get(0), row.get(1));
-    let from = match kind {
-        "r" => format!("ONLY {name}"),
-        _ => name.to_owned(),
-    };
-    let lock = client.batch_execute(&format!("LOCK TABLE {from} IN ACCESS SHARE MODE")).await;
-    lock.map_err(|error| pg_error("lock the table", error))?;
-    let sql = "
-        select exists (
-            select from pg_class c
-             where (c.oid = $1 or c.oid in (select relid from pg_partition_tree($1)))
-               and c.relkind = 'r' and c.relfilenode is distinct from pg_relation_filenode(c.oid))";
-    let row = client.query_one(sql, &[&table.0]).await;
-    if row.map_err(|error| pg_error("look at the table's file", error))?.get(0) {
-        return Err(Error::transient("could not use the snapshot")
-            .detail("The table was rewritten or truncated after the snapshot was taken."));
-    }
+    let failed = |error| pg_error("lock the table", error);
+    let found = client.query_opt(&find_sql(table), &[]).await.map_err(failed)?;
+    let field = |at: usize| found.as_ref().map(|row| row.get(at));
+    let from = from_clause(field(0), field(1))?;
+    client.batch_execute(&lock_sql(&from)).await.map_err(failed)?;
+    let same = client.query_one(&is_same_sql(table), &[]).await.map_err(failed)?;
+    check_same(same.get(0))?;
     Ok(from)
+}
+
+/// `regclass` prints today's name and `pg_relation_filenode` today's file, whereas a query over
+/// `pg_class` sees those of the snapshot.
+fn find_sql(table: TableId) -> String {
+    format!("select oid::regclass::text, relkind::text from pg_class where oid = {}", table.0)
+}
+
+fn from_clause(name: Option<&str>, kind: Option<&str>) -> Result<String> {
+    let gone = || Error::definite("cannot find the table in the snapshot");
+    let name = name.ok_or_else(gone)?;
+    Ok(if kind == Some("r") { format!("ONLY {name}") } else { name.to_owned() })
+}
+
+fn lock_sql(from: &str) -> String {
+    format!("LOCK TABLE {from} IN ACCESS SHARE MODE")
+}
+
+fn is_same_sql(table: TableId) -> String {
+    let id = table.0;
+    format!(
+        "select (not exists (
+            select from pg_class c
+             where (c.oid = {id} or c.oid in (select relid from pg_partition_tree({id})))
+               and c.relkind = 'r'
+               and c.relfilenode is distinct from pg_relation_filenode(c.oid)))::text"
+    )
+}
+
+fn check_same(is_same: Option<&str>) -> Result<()> {
+    match is_same {
+        Some("true") => Ok(()),
+        _ => Err(Error::transient("could not use the snapshot")
+            .detail("The table was rewritten or truncated after the snapshot was taken.")),
+    }
 }
 
 fn statement(table: &Table, from: &str, range: Option<Range>, extra: Option<&str>) -> String {

@@ -1,5 +1,6 @@
 //! One view of the database that many connections share, with its place in the log.
 
+use super::rows::Reader;
 use crate::address::Address;
 use crate::client::{connect, literal, pg_error, quoted};
 use crate::slot::{lsn, tell_while_waiting};
@@ -48,6 +49,18 @@ impl Snapshot {
         join(&self.address, &self.name).await
     }
 
+    /// One for COPY.
+    pub async fn reader(&self) -> Result<Reader> {
+        let (address, begin) = (self.address.clone(), begin(&self.name));
+        let work = move || {
+            let mut session = Session::connect(&address)?;
+            session.simple_query(&begin).map_err(not_joined)?;
+            Ok(Reader::new(session))
+        };
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|error| Error::bug("cannot join a snapshot").source(error))?
+    }
+
     /// Rows whose `xmin` is below this were committed before the snapshot.
     pub async fn xmin(client: &Client) -> Result<u64> {
         let sql = "select pg_snapshot_xmin(pg_current_snapshot())::text";
@@ -61,7 +74,7 @@ impl Snapshot {
 /// The blocking half. The session must stay open until somebody has joined.
 async fn create(address: Address, slot: String) -> Result<(Session, Lsn, String)> {
     let work = move || {
-        let mut session = Session::connect(&address)?;
+        let mut session = Session::connect_replicating(&address)?;
         // As in `slot::create_slot`: nobody waits for us for ever if we go away.
         let _ = session.simple_query("SET client_connection_check_interval = '5s'");
         let rows = session.simple_query(&format!(
@@ -80,19 +93,24 @@ async fn create(address: Address, slot: String) -> Result<(Session, Lsn, String)
 
 /// A transaction that reads and nothing else: it waits for no lock for long, and it leaves the
 /// source's other cores alone.
-async fn join(address: &Address, snapshot: &str) -> Result<Client> {
-    let client = connect(address).await?;
-    let begin = format!(
+fn begin(snapshot: &str) -> String {
+    format!(
         "SET lock_timeout = '10s'; SET jit = off; SET max_parallel_workers_per_gather = 0;
          BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
         literal(snapshot)
-    );
-    // Whatever the server says, a snapshot that cannot be joined is replaced by a new one.
-    client.batch_execute(&begin).await.map_err(|error| {
-        let refused = pg_error("join", error);
-        Error::transient("could not join the snapshot").source(refused)
-    })?;
+    )
+}
+
+async fn join(address: &Address, snapshot: &str) -> Result<Client> {
+    let client = connect(address).await?;
+    let begun = client.batch_execute(&begin(snapshot)).await;
+    begun.map_err(|error| not_joined(pg_error("join", error)))?;
     Ok(client)
+}
+
+/// Whatever the server says, a snapshot that cannot be joined is replaced by a new one.
+fn not_joined(refused: Error) -> Error {
+    Error::transient("could not join the snapshot").source(refused)
 }
 
 fn random() -> u64 {

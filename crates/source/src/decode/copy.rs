@@ -7,12 +7,10 @@ use std::sync::Arc;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
-/// Decodes the pieces of one COPY, wherever they are cut.
+/// Decodes one COPY, message by message: the server never spreads a tuple over two.
 pub struct CopyDecoder {
     version: Version,
     block: Block,
-    /// The begin of a tuple whose end has not come yet.
-    partial: Vec<u8>,
     in_header: bool,
     ended: bool,
 }
@@ -20,21 +18,22 @@ pub struct CopyDecoder {
 impl CopyDecoder {
     pub fn new(table: Arc<Table>, version: Version) -> CopyDecoder {
         let block = Block::new(table);
-        CopyDecoder { version, block, partial: Vec::new(), in_header: true, ended: false }
+        CopyDecoder { version, block, in_header: true, ended: false }
     }
 
     /// After an error the rest of the COPY cannot be read; the rows before it can be taken.
-    pub fn push(&mut self, piece: &[u8]) -> Result<()> {
-        if self.partial.is_empty() {
-            let used = self.whole_tuples(piece)?;
-            self.partial.extend_from_slice(&piece[used..]);
-            return Ok(());
+    pub fn push(&mut self, message: &[u8]) -> Result<()> {
+        let mut cursor = Cursor::new(message);
+        if self.in_header {
+            header(&mut cursor)?;
+            self.in_header = false;
         }
-        let mut bytes = std::mem::take(&mut self.partial);
-        bytes.extend_from_slice(piece);
-        let used = self.whole_tuples(&bytes)?;
-        bytes.drain(..used);
-        self.partial = bytes;
+        while !cursor.rest().is_empty() {
+            if self.ended {
+                return Err(Malformed("a COPY goes on after its end").into());
+            }
+            self.tuple(&mut cursor)?;
+        }
         Ok(())
     }
 
@@ -44,29 +43,12 @@ impl CopyDecoder {
     }
 
     pub fn take(&mut self) -> Block {
-        let next = Block::new(self.block.table.clone());
-        std::mem::replace(&mut self.block, next)
+        self.exchange(Block::new(self.block.table.clone()))
     }
 
-    fn whole_tuples(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
-        let mut cursor = Cursor::new(bytes);
-        while !cursor.rest().is_empty() && !self.ended {
-            let before = cursor;
-            let whole = if self.in_header { header(&mut cursor)? } else { is_whole(cursor)? };
-            if !whole {
-                cursor = before;
-                break;
-            }
-            if self.in_header {
-                self.in_header = false;
-            } else {
-                self.tuple(&mut cursor)?;
-            }
-        }
-        if self.ended && !cursor.rest().is_empty() {
-            return Err(Malformed("a COPY goes on after its end"));
-        }
-        Ok(bytes.len() - cursor.rest().len())
+    /// The same; the next rows go into `next`, an empty block of the table.
+    pub fn exchange(&mut self, next: Block) -> Block {
+        std::mem::replace(&mut self.block, next)
     }
 
     fn tuple(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
@@ -82,7 +64,14 @@ impl CopyDecoder {
         }
         let mut altered = 0;
         for (at, (column, cells)) in table.columns.iter().zip(columns).enumerate() {
-            let pushed = match value(cursor)? {
+            let value = match value(cursor) {
+                Ok(value) => value,
+                Err(malformed) => {
+                    self.block.abandon_row();
+                    return Err(malformed);
+                }
+            };
+            let pushed = match value {
                 None => {
                     cells.push_null();
                     Ok(u64::from(!cells.kind().may_be_nullable()))
@@ -132,33 +121,11 @@ fn value<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Malformed> {
 }
 
 /// Signature, flags, and an extension of a given length.
-fn header(cursor: &mut Cursor<'_>) -> Result<bool, Malformed> {
-    let known = cursor.rest().len().min(SIGNATURE.len());
-    if cursor.rest()[..known] != SIGNATURE[..known] {
+fn header(cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
+    if cursor.bytes(SIGNATURE.len())? != SIGNATURE {
         return Err(Malformed("a COPY does not begin like one"));
     }
-    if cursor.rest().len() < SIGNATURE.len() + 8 {
-        return Ok(false);
-    }
-    cursor.bytes(SIGNATURE.len() + 4)?;
+    let _flags = cursor.u32()?;
     let extension = cursor.u32()? as usize;
-    Ok(cursor.bytes(extension).is_ok())
-}
-
-/// Whether all of a tuple has come.
-fn is_whole(mut cursor: Cursor<'_>) -> Result<bool, Malformed> {
-    let Ok(count) = cursor.u16() else { return Ok(false) };
-    if count == u16::MAX {
-        return Ok(true);
-    }
-    for _ in 0..count {
-        let Ok(length) = cursor.i32() else { return Ok(false) };
-        if length < -1 {
-            return Err(Malformed("a negative length"));
-        }
-        if length > 0 && cursor.bytes(length as usize).is_err() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    cursor.bytes(extension).map(drop)
 }

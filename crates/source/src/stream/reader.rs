@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
         control: &'a Control,
         out: Sender<Delivery>,
     ) -> Result<Reader<'a>> {
-        let mut session = Session::connect(&options.address)?;
+        let mut session = Session::connect_replicating(&options.address)?;
         let publication = options.publication.replace('"', "\"\"").replace('\'', "''");
         let binary = if options.binary { ", binary 'true'" } else { "" };
         let wanted = format!(

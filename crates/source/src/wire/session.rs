@@ -1,4 +1,4 @@
-//! One session with `replication=database`: startup, statements, and then the log.
+//! One session: startup, statements, and then the log or the rows of a COPY.
 
 use super::auth;
 use super::inbox::{Frame, Inbox};
@@ -27,7 +27,17 @@ pub(crate) struct Session {
 pub(crate) type TextRows = Vec<Vec<Option<String>>>;
 
 impl Session {
+    /// For statements and COPY.
     pub(crate) fn connect(address: &Address) -> Result<Session> {
+        Session::start(address, &[])
+    }
+
+    /// For the replication protocol, and statements in the simple form.
+    pub(crate) fn connect_replicating(address: &Address) -> Result<Session> {
+        Session::start(address, &[("replication", "database")])
+    }
+
+    fn start(address: &Address, more: &[(&str, &str)]) -> Result<Session> {
         let transport = Transport::connect(address)?;
         let mut session = Session {
             transport,
@@ -42,10 +52,10 @@ impl Session {
         let mut parameters = vec![
             ("user", address.user()),
             ("database", address.database()),
-            ("replication", "database"),
             ("application_name", "millrace"),
             ("client_encoding", "UTF8"),
         ];
+        parameters.extend_from_slice(more);
         if let Some(options) = config.get_options() {
             parameters.push(("options", options));
         }
@@ -84,11 +94,23 @@ impl Session {
     pub(crate) fn start_replication(&mut self, slot: &str, options: &str) -> Result<()> {
         let slot = client::quoted(slot);
         let sql = format!("START_REPLICATION SLOT {slot} LOGICAL 0/0 ({options})");
-        self.write(|out| frontend::query(&sql, out))?;
+        self.begin(&sql, b'W', &format!("read from slot {slot}"))
+    }
+
+    /// Begins a `COPY … TO STDOUT`; its rows and its end are the next frames.
+    pub(crate) fn start_copy(&mut self, sql: &str, doing: &str) -> Result<()> {
+        self.begin(sql, b'H', doing)
+    }
+
+    /// Runs a statement up to the message that opens its stream.
+    fn begin(&mut self, sql: &str, opens: u8, doing: &str) -> Result<()> {
+        self.write(|out| frontend::query(sql, out))?;
         loop {
-            match self.message(&format!("read from slot {slot}"))? {
-                (b'W', _) => return Ok(()),
-                (b'Z', _) => return Err(Error::bug("cannot read the log: no stream was begun")),
+            match self.message(doing)? {
+                (tag, _) if tag == opens => return Ok(()),
+                (b'Z', _) => {
+                    return Err(Error::bug(format!("cannot {doing}: no stream was begun")));
+                }
                 _ => {}
             }
         }
@@ -147,7 +169,7 @@ impl Session {
     /// `None`: as long as it takes.
     pub(crate) fn set_read_timeout(&self, timeout: Option<Duration>) -> Result<()> {
         let set = self.transport.set_read_timeout(timeout);
-        set.map_err(|error| self.broken("read the log", error))
+        set.map_err(|error| self.broken("set up the socket", error))
     }
 
     /// Sends what `fill` puts into the buffer.

@@ -164,17 +164,16 @@ async fn configured_types_are_compared_or_named() {
         assert_eq!(listed(&pair.one().await), "changed 7", "{name}");
         version += 1;
         pair.cluster.sql("update chosen set gone = 'other' where id = 7");
-        refill(&pair, version).await;
+        refill(&pair).await;
         assert_equal(&pair.one().await);
     }
 }
 
 /// The first copy again, with a newer version.
-async fn refill(pair: &Pair, _version: u32) {
+async fn refill(pair: &Pair) {
     bend("TRUNCATE TABLE v_chosen_raw.chosen").await;
     let snapshot = Snapshot::open(&pair.address).await.unwrap();
-    let client = snapshot.client().await.unwrap();
-    fill(&client, &pair.targets[0], Version::of_copy(snapshot.consistent_point)).await;
+    fill(&snapshot, &pair.targets[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
