@@ -95,6 +95,9 @@ impl Exception {
         };
         let error = error.detail(format!("ClickHouse error {}: {}", self.code, self.redacted()));
         match self.code {
+            241 => error.hint(
+                "raise limits.engine_memory_mib in millrace.toml and start again; nothing is lost",
+            ),
             243 => error.hint("free space on the disk of the data directory"),
             _ if self.text.contains("No space left on device") => {
                 error.hint("free space on the disk of the data directory")
