@@ -1,16 +1,18 @@
-//! Sessions of the replication protocol: plain sockets, blocking, ours from startup to CopyData.
+//! Sessions for the log and for COPY: plain sockets, blocking, ours from startup to CopyData.
 //!
 //! ```text
 //! transport   TCP, TLS over TCP, Unix socket: bytes, and how patiently they are read
+//! gathered    what TLS reads from, in large pieces
 //! inbox       bytes ─▶ whole messages, without a copy
 //! auth        trust, password, md5, SCRAM-SHA-256
-//! session     startup, statements, START_REPLICATION
+//! session     startup, statements, START_REPLICATION, COPY
 //! ```
 //!
 //! `tokio-postgres` does not speak CopyBoth, and an async reader is woken once a row, which slows the
 //! walsender down: how the socket is read decides what the server can send.
 
 mod auth;
+mod gathered;
 mod inbox;
 mod session;
 mod transport;

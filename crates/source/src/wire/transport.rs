@@ -1,5 +1,6 @@
 //! The socket under a session, and how patiently it is read.
 
+use super::gathered::{self, Gathered};
 use crate::Address;
 use model::{Error, Result};
 use rustls::pki_types::ServerName;
@@ -21,8 +22,6 @@ const DEFAULT_READ_TIMEOUT: Option<Duration> = None;
 const RECEIVE_BUFFER_BYTES: usize = 160 << 10;
 /// A server farther than this would be slowed by so small a buffer; there the kernel sizes it.
 const FAR: Duration = Duration::from_millis(5);
-/// What one read takes from the socket under TLS.
-const TLS_READ_BYTES: usize = 512 << 10;
 /// A peer that is gone without a word is noticed after about a minute.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -74,7 +73,7 @@ impl Transport {
     pub(crate) fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         match self {
             Transport::Tcp(socket) => socket.set_read_timeout(timeout),
-            Transport::Tls(stream) => stream.sock.socket.set_read_timeout(timeout),
+            Transport::Tls(stream) => stream.sock.socket().set_read_timeout(timeout),
             Transport::Unix(socket) => socket.set_read_timeout(timeout),
         }
     }
@@ -82,7 +81,7 @@ impl Transport {
     pub(crate) fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
         match self {
             Transport::Tcp(socket) => socket.set_write_timeout(Some(timeout)),
-            Transport::Tls(stream) => stream.sock.socket.set_write_timeout(Some(timeout)),
+            Transport::Tls(stream) => stream.sock.socket().set_write_timeout(Some(timeout)),
             Transport::Unix(socket) => socket.set_write_timeout(Some(timeout)),
         }
     }
@@ -91,7 +90,7 @@ impl Transport {
     pub(crate) fn waiting(&self) -> io::Result<usize> {
         let count = match self {
             Transport::Tcp(socket) => rustix::io::ioctl_fionread(socket),
-            Transport::Tls(stream) => rustix::io::ioctl_fionread(&stream.sock.socket),
+            Transport::Tls(stream) => rustix::io::ioctl_fionread(stream.sock.socket()),
             Transport::Unix(socket) => rustix::io::ioctl_fionread(socket),
         };
         Ok(count? as usize)
@@ -173,7 +172,7 @@ fn negotiate_tls(address: &Address, host: &str, mut socket: TcpStream) -> Result
             });
         }
     }
-    stream.sock.socket.set_read_timeout(DEFAULT_READ_TIMEOUT).map_err(broken)?;
+    stream.sock.socket().set_read_timeout(DEFAULT_READ_TIMEOUT).map_err(broken)?;
     Ok(Transport::Tls(Box::new(stream)))
 }
 
@@ -181,7 +180,7 @@ impl Read for Transport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Transport::Tcp(socket) => socket.read(buffer),
-            Transport::Tls(stream) => read_gathered(stream, buffer),
+            Transport::Tls(stream) => gathered::read(stream, buffer),
             Transport::Unix(socket) => socket.read(buffer),
         }
     }
@@ -203,64 +202,4 @@ impl Write for Transport {
             Transport::Unix(socket) => socket.flush(),
         }
     }
-}
-
-/// A socket that is read in large pieces: rustls asks for a few kilobytes at a time.
-pub(crate) struct Gathered {
-    socket: TcpStream,
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// Whether an empty buffer may wait for the socket.
-    may_wait: bool,
-}
-
-impl Gathered {
-    fn new(socket: TcpStream) -> Gathered {
-        Gathered { socket, buffer: vec![0; TLS_READ_BYTES], start: 0, end: 0, may_wait: true }
-    }
-}
-
-impl Read for Gathered {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.start == self.end {
-            if !self.may_wait {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            (self.start, self.end) = (0, self.socket.read(&mut self.buffer)?);
-        }
-        let count = buffer.len().min(self.end - self.start);
-        buffer[..count].copy_from_slice(&self.buffer[self.start..self.start + count]);
-        self.start += count;
-        Ok(count)
-    }
-}
-
-impl Write for Gathered {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.socket.flush()
-    }
-}
-
-/// Waits for the first record only, then takes all whose bytes are here.
-fn read_gathered(
-    stream: &mut StreamOwned<ClientConnection, Gathered>,
-    buffer: &mut [u8],
-) -> io::Result<usize> {
-    stream.sock.may_wait = true;
-    let mut taken = stream.read(buffer)?;
-    stream.sock.may_wait = false;
-    while taken > 0 && taken < buffer.len() {
-        match stream.read(&mut buffer[taken..]) {
-            // The end or a fault; the next read tells.
-            Ok(0) | Err(_) => break,
-            Ok(count) => taken += count,
-        }
-    }
-    stream.sock.may_wait = true;
-    Ok(taken)
 }

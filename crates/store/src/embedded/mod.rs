@@ -12,34 +12,25 @@
 //! Every call blocks; asynchronous callers go through `spawn_blocking`.
 
 mod abi;
+mod config;
 mod exception;
 mod library;
+mod lock;
 mod room;
+mod session;
 
 pub use exception::Exception;
 pub use library::ENGINE_VERSION;
+pub use session::{Answer, Body, Chunks, Class, Session, Stats};
 
 use crate::{BoxFuture, Insert, Receipt, Rows, Store, ddl, native, tsv};
-use abi::{Abi, Connection, Feed, Output, Select};
+use abi::{Abi, Connection};
 use model::{Error, Mode, Result};
 use std::ffi::CString;
 use std::fs::File;
-use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-
-/// What the engine counted for a statement.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Stats {
-    pub result_rows: u64,
-    pub result_bytes: u64,
-    pub read_rows: u64,
-    pub read_bytes: u64,
-    pub written_rows: u64,
-    pub written_bytes: u64,
-    pub elapsed_seconds: f64,
-}
 
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
@@ -80,10 +71,10 @@ impl Engine {
         };
         std::fs::create_dir_all(data_dir).map_err(cannot)?;
         let data_dir = data_dir.canonicalize().map_err(cannot)?;
-        let lock = lock(&data_dir)?;
+        let lock = lock::take(&data_dir)?;
         let abi = library::get()?;
         let config = data_dir.join("engine.xml");
-        std::fs::write(&config, config_xml(options)).map_err(cannot)?;
+        std::fs::write(&config, config::xml(options)).map_err(cannot)?;
         let path = |flag: &str, path: &Path| {
             CString::new([flag.as_bytes(), path.as_os_str().as_encoded_bytes()].concat())
                 .expect("a path holds no NUL")
@@ -129,7 +120,7 @@ impl Engine {
         let open = Connection::open(self.inner.abi, &self.inner.args);
         let connection =
             open.ok_or_else(|| Error::transient("could not open a session of the engine"))?;
-        Ok(Session { connection: Some(connection) })
+        Ok(Session::new(connection))
     }
 
     /// Ends statements that run under this `log_comment`. Never waits for them: an entry that
@@ -216,287 +207,11 @@ fn insert_statement(insert: &Insert) -> String {
     )
 }
 
-/// Smaller parts keep their columns in one file: an insert of a large block makes and syncs two
-/// files, not two a column.
-const WIDE_PART_BYTES: u64 = 64 << 20;
-/// So many parts of a size are merged at once, twice the engine's default: a stream makes parts all
-/// the time, and half as many merges leave a third more CPU to everything else.
-const MERGE_BASE: u32 = 10;
-/// Merges give way to the stream, to queries and to a Postgres on the same machine.
-const MERGE_NICE: u32 = 10;
-
-fn config_xml(options: &EngineOptions) -> String {
-    let memory = options.memory_bytes;
-    let marks = (memory / 16).min(1 << 30);
-    format!(
-        "<clickhouse>
-  <max_server_memory_usage>{memory}</max_server_memory_usage>
-  <mark_cache_size>{marks}</mark_cache_size>
-  <primary_index_cache_size>{marks}</primary_index_cache_size>
-  <uncompressed_cache_size>0</uncompressed_cache_size>
-  <os_threads_nice_value_merge_mutate>{MERGE_NICE}</os_threads_nice_value_merge_mutate>
-  <merge_tree>
-    <min_bytes_for_wide_part>{WIDE_PART_BYTES}</min_bytes_for_wide_part>
-    <merge_selector_base>{MERGE_BASE}</merge_selector_base>
-  </merge_tree>
-</clickhouse>
-"
-    )
-}
-
-/// Takes the directory for this process. The kernel lets go of it however we end.
-fn lock(data_dir: &Path) -> Result<File> {
-    let path = data_dir.join("lock");
-    let cannot = |error: std::io::Error| {
-        Error::definite(format!("cannot lock {}", path.display())).source(error)
-    };
-    let mut options = File::options();
-    let open = options.read(true).write(true).create(true).truncate(false).open(&path);
-    let mut file = open.map_err(cannot)?;
-    match file.try_lock() {
-        Ok(()) => {
-            file.set_len(0).map_err(cannot)?;
-            file.rewind().map_err(cannot)?;
-            writeln!(file, "{}", std::process::id()).map_err(cannot)?;
-            Ok(file)
-        }
-        Err(std::fs::TryLockError::WouldBlock) => {
-            let mut owner = String::new();
-            let _ = file.read_to_string(&mut owner);
-            let owner = match owner.trim() {
-                "" => "another process".to_owned(),
-                pid => format!("process {pid}"),
-            };
-            Err(Error::definite(format!("cannot open {}: {owner} has it open", data_dir.display()))
-                .hint("stop that process, or give this one another [store] data_dir"))
-        }
-        Err(std::fs::TryLockError::Error(error)) => Err(cannot(error)),
-    }
-}
-
 impl Drop for Inner {
     fn drop(&mut self) {
         room::close();
         // Before the lock: fields drop only after this.
         self.keeper.lock().unwrap_or_else(|p| p.into_inner()).take();
-    }
-}
-
-/// One request's connection.
-pub struct Session {
-    /// `None` after a failure.
-    connection: Option<Connection>,
-}
-
-type Params<'a> = &'a [(String, String)];
-
-impl Session {
-    fn take(&mut self) -> Result<Connection, Exception> {
-        self.connection
-            .take()
-            .ok_or_else(|| Exception::new(1001, "STD_EXCEPTION", "the session has failed before"))
-    }
-
-    /// A setting for the rest of the session; the engine refuses unknown names.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Exception> {
-        let sql = format!("SET {} = {}", ddl::ident(name), ddl::literal(value));
-        self.query(&sql, "Null", &[]).map(drop)
-    }
-
-    /// Any statement, its answer whole in memory.
-    pub fn query(&mut self, sql: &str, format: &str, params: Params) -> Result<Answer, Exception> {
-        let mut connection = self.take()?;
-        let output = connection.query(sql, format, params);
-        match output.error() {
-            Some(text) => Err(Exception::parse(text)),
-            None => {
-                self.connection = Some(connection);
-                Ok(Answer(output))
-            }
-        }
-    }
-
-    /// The same for a session that goes on after a failure, with its settings and temporary
-    /// tables: the next statement may be given what the failed one had written, so a statement of
-    /// our own goes first until its answer is its own.
-    pub fn query_and_keep(
-        &mut self,
-        sql: &str,
-        format: &str,
-        params: Params,
-    ) -> Result<Answer, Exception> {
-        let mut connection = self.take()?;
-        let output = connection.query(sql, format, params);
-        let Some(text) = output.error() else {
-            self.connection = Some(connection);
-            return Ok(Answer(output));
-        };
-        drop(output);
-        const PROBE: &str = "SELECT 'nothing of the last one'";
-        const PROBES_MAX: usize = 3;
-        for _ in 0..PROBES_MAX {
-            let probe = connection.query(PROBE, "TabSeparated", &[]);
-            if probe.error().is_none() && probe.bytes() == b"nothing of the last one\n" {
-                drop(probe);
-                self.connection = Some(connection);
-                break;
-            }
-        }
-        Err(Exception::parse(text))
-    }
-
-    /// Whether it failed in a way that ended it.
-    pub fn is_open(&self) -> bool {
-        self.connection.is_some()
-    }
-
-    /// A SELECT, in chunks as it runs. Anything else is refused.
-    pub fn select(mut self, sql: &str, format: &str, params: Params) -> Result<Chunks, Exception> {
-        self.select_and_keep(sql, format, params)
-    }
-
-    /// The same for a session that goes on: it is inside the answer until
-    /// [`Chunks::into_session`], or still here when the statement was refused.
-    pub fn select_and_keep(
-        &mut self,
-        sql: &str,
-        format: &str,
-        params: Params,
-    ) -> Result<Chunks, Exception> {
-        let select = self.take()?.select(sql, format, params);
-        match select.error() {
-            Some(text) => {
-                self.connection = select.into_connection();
-                Err(Exception::parse(text))
-            }
-            None => Ok(Chunks { select, ended: false }),
-        }
-    }
-
-    /// An INSERT whose data follows; `sql` names no format.
-    pub fn insert(mut self, sql: &str, format: &str, params: Params) -> Result<Body, Exception> {
-        self.insert_and_keep(sql, format, params)
-    }
-
-    /// The same for a session that goes on: it is inside the body until [`Body::into_session`],
-    /// or still here when the statement was refused.
-    pub fn insert_and_keep(
-        &mut self,
-        sql: &str,
-        format: &str,
-        params: Params,
-    ) -> Result<Body, Exception> {
-        let feed = self.take()?.insert(sql, format, params);
-        match feed.error() {
-            Some(text) => {
-                self.connection = feed.into_connection();
-                Err(Exception::parse(text))
-            }
-            None => Ok(Body { feed }),
-        }
-    }
-
-    /// What the engine makes of a text before it runs: statements in it, and what they touch.
-    pub fn classify(&mut self, sql: &str, database: &str) -> Option<Class> {
-        let class = self.connection.as_mut()?.classify(sql, database)?;
-        Some(Class { statements: class.statement_count, reads_only: class.class == 0 })
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Class {
-    pub statements: u32,
-    pub reads_only: bool,
-}
-
-/// Bytes in the engine's memory.
-pub struct Answer(Output);
-
-impl Answer {
-    pub fn bytes(&self) -> &[u8] {
-        self.0.bytes()
-    }
-
-    pub fn stats(&self) -> Stats {
-        self.0.stats()
-    }
-}
-
-/// A running SELECT.
-pub struct Chunks {
-    select: Select,
-    ended: bool,
-}
-
-impl Chunks {
-    /// The next bytes; the last ones may come with no rows (a header, the end of a document).
-    /// (Not an iterator: an error ends it, and callers want `?`.)
-    #[allow(clippy::should_implement_trait)]
-    pub fn next(&mut self) -> Result<Option<Answer>, Exception> {
-        if self.ended {
-            return Ok(None);
-        }
-        let output = self.select.fetch();
-        if let Some(text) = output.error() {
-            self.ended = true;
-            return Err(Exception::parse(text));
-        }
-        if output.stats().result_rows == 0 {
-            self.ended = true;
-            self.select.ended();
-            if output.bytes().is_empty() {
-                return Ok(None);
-            }
-        }
-        Ok(Some(Answer(output)))
-    }
-}
-
-impl Chunks {
-    /// Ends the SELECT and gives the session back. Errors of a stream leave nothing behind.
-    pub fn into_session(self) -> Session {
-        Session { connection: self.select.into_connection() }
-    }
-}
-
-/// A running INSERT; dropped before `finish`, it inserts nothing of its open block.
-pub struct Body {
-    feed: Feed,
-}
-
-impl Body {
-    pub fn append(&mut self, bytes: &[u8]) -> Result<(), Exception> {
-        if bytes.is_empty() || self.feed.append(bytes) {
-            return Ok(());
-        }
-        let text = self.feed.error().unwrap_or_default();
-        match text.is_empty() {
-            // The reason comes with the end.
-            true => Err(self.finish_parts().err().unwrap_or_else(|| Exception::parse(text))),
-            false => Err(Exception::parse(text)),
-        }
-    }
-
-    pub fn finish(mut self) -> Result<Stats, Exception> {
-        self.finish_parts()
-    }
-
-    /// Gives the session back. Without [`Body::finish_and_keep`] before it, nothing is inserted.
-    pub fn into_session(self) -> Session {
-        Session { connection: self.feed.into_connection() }
-    }
-
-    /// As [`Body::finish`], for a session that goes on: [`Body::into_session`] comes next.
-    pub fn finish_and_keep(&mut self) -> Result<Stats, Exception> {
-        self.finish_parts()
-    }
-
-    fn finish_parts(&mut self) -> Result<Stats, Exception> {
-        let output = self.feed.finish();
-        match output.error() {
-            Some(text) => Err(Exception::parse(text)),
-            None => Ok(output.stats()),
-        }
     }
 }
 
