@@ -100,7 +100,8 @@ pub(crate) async fn busy(pressure: Arc<Pressure>) {
     }
 }
 
-/// Busy and all ticks of all cores since the start. Waiting for a disk is idle time.
+/// Busy and all ticks of all cores since the start. Waiting for a disk is idle time, and so is what
+/// runs at a nice value, merges among it: it gives way to everybody.
 fn cpu_times() -> Option<(u64, u64)> {
     read_cpu_times(&std::fs::read_to_string("/proc/stat").ok()?)
 }
@@ -111,7 +112,7 @@ fn read_cpu_times(stat: &str) -> Option<(u64, u64)> {
     let ticks = line.split_whitespace().take(8).map(|field| field.parse().ok());
     let ticks: Vec<u64> = ticks.collect::<Option<_>>()?;
     let all = ticks.iter().sum::<u64>();
-    Some((all - ticks.get(3)? - ticks.get(4)?, all))
+    Some((all - ticks.get(1)? - ticks.get(3)? - ticks.get(4)?, all))
 }
 
 #[cfg(test)]
@@ -119,9 +120,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn busy_is_what_is_neither_idle_nor_waiting() {
+    fn busy_is_what_is_neither_idle_nor_waiting_nor_nice() {
         let stat = "cpu  10 1 20 300 40 2 3 4 99 99\ncpu0 1 2 3\n";
-        assert_eq!(read_cpu_times(stat), Some((40, 380)));
+        assert_eq!(read_cpu_times(stat), Some((39, 380)));
         assert_eq!(read_cpu_times("intr 1 2 3\n"), None);
         assert_eq!(read_cpu_times("cpu  1 x\n"), None);
         assert!(cpu_times().is_some_and(|(busy, all)| busy < all));

@@ -22,6 +22,8 @@ use tokio::task::JoinHandle;
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Requests that still run get this long after the pipeline has drained.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Threads that still wait for the source get this long when all is done.
+const LEAVE_MOST: Duration = Duration::from_secs(1);
 
 /// The ports, taken.
 pub(crate) struct Ports {
@@ -160,11 +162,15 @@ async fn until(mut closed: watch::Receiver<bool>) {
     let _ = closed.wait_for(|closed| *closed).await;
 }
 
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::definite("cannot start the runtime").source(error))
+/// Runs a verb's asynchronous part. What still blocks a thread when it is done (a statement that
+/// waits for other transactions of the source) does not keep the process.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        built.map_err(|error| Error::definite("cannot start the runtime").source(error))?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(LEAVE_MOST);
+    done
 }
 
 /// Completes at the first SIGINT or SIGTERM; the second ends the process at once.

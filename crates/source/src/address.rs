@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 
 /// `sslmode`, with libpq's meaning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -134,6 +134,16 @@ impl FromStr for Address {
             && let Ok(password) = std::env::var("PGPASSWORD")
         {
             config.password(password);
+        }
+        // The stream connects by itself and would not know of these.
+        let is_unknown = !config.get_hostaddrs().is_empty()
+            || config.get_target_session_attrs() != TargetSessionAttrs::Any
+            || config.get_load_balance_hosts() != LoadBalanceHosts::Disable;
+        if is_unknown {
+            return Err(Error::definite(
+                "cannot use hostaddr, target_session_attrs or load_balance_hosts in [source] url",
+            )
+            .hint("name the one server to read from as the host"));
         }
         let root_certificate = options.root_certificate.map(PathBuf::from);
         let tls = match options.mode.as_deref() {
@@ -313,6 +323,11 @@ mod tests {
         assert!(!format!("{address:?}").contains("cret"));
         let error = "postgres://h/db?sslmode=maybe".parse::<Address>().unwrap_err();
         assert!(error.hint_text().unwrap().contains("verify-full"));
+        for option in
+            ["target_session_attrs=read-write", "hostaddr=10.0.0.1", "load_balance_hosts=random"]
+        {
+            assert!(format!("postgres://h/db?{option}").parse::<Address>().is_err(), "{option}");
+        }
         assert!(
             "postgres://%%%".parse::<Address>().is_err() || "nonsense".parse::<Address>().is_err()
         );

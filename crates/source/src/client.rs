@@ -10,6 +10,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// A server that does not answer within this is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Nor is one that accepts and then says nothing: a paused pooler, a stopped process.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What every session of ours runs under. No timeout of the server's defaults may end a long copy;
 /// a row policy must raise an error, not hide rows; and types that travel as text must look the same
@@ -23,6 +25,17 @@ pub const SESSION: &str = "\
 
 /// Opens a session. It ends when the client is dropped.
 pub async fn connect(address: &Address) -> Result<Client> {
+    let opened = tokio::time::timeout(LOGIN_TIMEOUT, open(address)).await;
+    opened.unwrap_or_else(|_| {
+        Err(Error::transient(format!("could not log in to {}", address.place()))
+            .detail(format!("It did not answer within {LOGIN_TIMEOUT:?}."))
+            .hint(
+                "check that a Postgres listens there, and that a pooler in between is not paused",
+            ))
+    })
+}
+
+async fn open(address: &Address) -> Result<Client> {
     let mut config = address.config();
     config.application_name("millrace").connect_timeout(CONNECT_TIMEOUT);
     let refused = |error| connect_error(&config, error);

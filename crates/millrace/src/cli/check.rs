@@ -1,7 +1,7 @@
 //! `millrace check`: every finding at once, each with its cure.
 
 use super::Answer;
-use crate::assemble::runtime;
+use crate::assemble::block_on;
 use crate::config::Config;
 use crate::talk::{self, Paint};
 use model::{Error, Result, Table, TableOptions};
@@ -17,7 +17,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
     let address = config.address()?;
-    let preflight = runtime()?.block_on(look(config, &address))?;
+    let preflight = block_on(look(config, &address))?;
     let text = match args.json {
         true => json(&preflight)?,
         false => render(&preflight, &address.place()),

@@ -1,7 +1,7 @@
 //! `millrace demo`.
 
 use super::Answer;
-use crate::assemble::runtime;
+use crate::assemble::block_on;
 use crate::demo::Demo;
 use crate::talk;
 use model::Result;
@@ -15,6 +15,6 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result<Answer> {
     talk::start_logs(tracing::Level::WARN)?;
-    runtime()?.block_on(Demo::run(args.keep))?;
+    block_on(Demo::run(args.keep))?;
     Ok(Answer::Yes)
 }

@@ -1,7 +1,7 @@
 //! `millrace init`: looks at a database and writes a project for it.
 
 use super::{Answer, check, propose};
-use crate::assemble::runtime;
+use crate::assemble::block_on;
 use crate::config::{Config, DEFAULT_PUBLICATION, DEFAULT_SLOT, Raw};
 use crate::talk::{self, Paint};
 use model::{Error, Result};
@@ -33,7 +33,7 @@ pub(crate) fn run(args: Args) -> Result<Answer> {
     }
     let url = Url::find(args.url)?;
     let address: Address = url.full.parse()?;
-    runtime()?.block_on(project(&url, &address, &args.dir, &path))
+    block_on(project(&url, &address, &args.dir, &path))
 }
 
 async fn project(url: &Url, address: &Address, dir: &Path, path: &Path) -> Result<Answer> {

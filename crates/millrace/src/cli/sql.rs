@@ -1,7 +1,7 @@
 //! `millrace sql`: asks the store, over the door of the running `up`, or in this process when none runs.
 
 use super::Answer;
-use crate::assemble::{open_engine, runtime};
+use crate::assemble::{block_on, open_engine};
 use crate::config::Config;
 use crate::running::{Running, agent};
 use crate::talk::{self, Paint};
@@ -72,7 +72,7 @@ impl Way {
                 .detail(format!("{} does not exist.", config.store.data_dir.display()))
                 .hint("millrace up"));
         }
-        let engine = runtime()?.block_on(open_engine(config))?;
+        let engine = block_on(open_engine(config))?;
         Ok(Way::Engine(Box::new(engine)))
     }
 

@@ -1,7 +1,7 @@
 //! `millrace up`: runs everything until it is told to stop.
 
 use super::Answer;
-use crate::assemble::{Mill, Ports, runtime, stop_signal};
+use crate::assemble::{Mill, Ports, block_on, stop_signal};
 use crate::config::Config;
 use crate::talk::{self, Paint};
 use model::Result;
@@ -11,7 +11,7 @@ pub(crate) struct Args {}
 
 pub(crate) fn run(_args: Args, config: &Config) -> Result<Answer> {
     talk::start_logs(tracing::Level::INFO)?;
-    runtime()?.block_on(async {
+    block_on(async {
         let stop = stop_signal()?;
         let ports = Ports::bind(config).await?;
         let mill = Mill::start(config, ports).await?;

@@ -2,7 +2,7 @@
 //! for as long as it takes.
 
 use super::Answer;
-use crate::assemble::{Mill, Ports, runtime, stop_signal};
+use crate::assemble::{Mill, Ports, block_on, stop_signal};
 use crate::config::Config;
 use crate::running::Running;
 use crate::talk::{self, Paint};
@@ -55,7 +55,7 @@ fn ask(running: &Running, options: &VerifyOptions) -> Result<Verdict> {
 fn alone(config: &Config, options: VerifyOptions) -> Result<Verdict> {
     talk::start_logs(tracing::Level::WARN)?;
     talk::say("no `millrace up` runs here: starting the pipeline for this comparison");
-    runtime()?.block_on(async {
+    block_on(async {
         let stop = stop_signal()?;
         let mill = Mill::start(config, Ports::any().await?).await?;
         let handle = mill.handle();

@@ -10,6 +10,7 @@ mod cdnow;
 mod disk_full;
 mod large_rows;
 mod river;
+mod waiting;
 mod ways_in;
 mod workspace;
 

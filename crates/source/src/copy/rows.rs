@@ -4,7 +4,7 @@ use super::range::Range;
 use super::spare::Spare;
 use crate::client::{pg_error, quoted};
 use crate::decode::CopyDecoder;
-use crate::wire::{Filled, Session};
+use crate::wire::Session;
 use model::{Block, Column, Error, Result, Table, TableId, Version};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -72,21 +72,23 @@ impl Reader {
                 match frame.tag {
                     b'd' => {
                         bytes += body.len();
-                        decoder.push(body)?;
+                        decoder.push(body).map_err(|error| error.context(doing))?;
                     }
                     b'E' => return Err(self.session.refusal(doing, body)),
                     b'Z' => {
                         self.session.set_read_timeout(None)?;
+                        decoder.end().map_err(|error| error.context(doing))?;
                         return Ok(rows + send(decoder.take(), out)?);
                     }
                     _ => {}
                 }
-                if decoder.rows() >= *rows_max || bytes >= BLOCK_BYTES_MAX {
+                if decoder.rows() >= *rows_max || bytes >= BLOCK_BYTES_MAX || decoder.is_large() {
                     rows += send(decoder.exchange(self.spare.take(table)), out)?;
                     bytes = 0;
                 }
             }
-            if self.session.fill(doing)? == Filled::Nothing && out.is_closed() {
+            self.session.fill(doing)?;
+            if out.is_closed() {
                 return Err(unwanted());
             }
         }
@@ -94,11 +96,12 @@ impl Reader {
 
     /// [`hold`] in this session.
     fn hold(&mut self, table: TableId) -> Result<String> {
-        let found = self.session.simple_query(&find_sql(table))?;
+        const DOING: &str = "lock the table";
+        let found = self.session.simple_query(&find_sql(table), DOING)?;
         let field = |at: usize| found.first()?.get(at)?.as_deref();
         let from = from_clause(field(0), field(1))?;
-        self.session.simple_query(&lock_sql(&from))?;
-        let same = self.session.simple_query(&is_same_sql(table))?;
+        self.session.simple_query(&lock_sql(&from), DOING)?;
+        let same = self.session.simple_query(&is_same_sql(table), DOING)?;
         check_same(same.first().and_then(|row| row.first()?.as_deref()))?;
         Ok(from)
     }

@@ -54,7 +54,7 @@ impl Snapshot {
         let (address, begin) = (self.address.clone(), begin(&self.name));
         let work = move || {
             let mut session = Session::connect(&address)?;
-            session.simple_query(&begin).map_err(not_joined)?;
+            session.simple_query(&begin, "join").map_err(not_joined)?;
             Ok(Reader::new(session))
         };
         let done = tokio::task::spawn_blocking(work).await;
@@ -76,11 +76,12 @@ async fn create(address: Address, slot: String) -> Result<(Session, Lsn, String)
     let work = move || {
         let mut session = Session::connect_replicating(&address)?;
         // As in `slot::create_slot`: nobody waits for us for ever if we go away.
-        let _ = session.simple_query("SET client_connection_check_interval = '5s'");
-        let rows = session.simple_query(&format!(
+        let _ = session.simple_query("SET client_connection_check_interval = '5s'", "set up");
+        let sql = format!(
             "CREATE_REPLICATION_SLOT {} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT",
             quoted(&slot)
-        ))?;
+        );
+        let rows = session.simple_query(&sql, "take a snapshot")?;
         let field = |at: usize| rows.first().and_then(|row| row.get(at)).cloned().flatten();
         match (field(1), field(2)) {
             (Some(point), Some(snapshot)) => Ok((session, lsn(&point)?, snapshot)),

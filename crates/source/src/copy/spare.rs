@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// One is filled and one waits while a third is written.
 const KEPT_MOST: usize = 2;
+const KEPT_BYTES_MOST: usize = 128 << 20;
 
 /// Shared by a reader and whoever writes its blocks.
 #[derive(Clone, Default)]
@@ -13,6 +14,10 @@ pub struct Spare(Arc<Mutex<Vec<Block>>>);
 
 impl Spare {
     pub fn give(&self, block: Block) {
+        // One that grew for a huge row goes back to the system.
+        if block.size_bytes() > KEPT_BYTES_MOST {
+            return;
+        }
         let mut blocks = self.lock();
         if blocks.len() < KEPT_MOST {
             blocks.push(block.emptied());

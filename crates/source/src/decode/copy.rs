@@ -5,6 +5,8 @@ use super::{Cursor, Malformed, Refusal, binary};
 use model::{Block, Op, Result, Table, Version};
 use std::sync::Arc;
 
+const LOOK_ROWS: usize = 4096;
+const LARGE_BYTES: usize = 64 << 20;
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
 /// Decodes one COPY, message by message: the server never spreads a tuple over two.
@@ -40,6 +42,12 @@ impl CopyDecoder {
     /// Rows that [`CopyDecoder::take`] would give, rejected ones included.
     pub fn rows(&self) -> usize {
         self.block.rows() + self.block.rejects.len()
+    }
+
+    /// Whether the rows take much memory, seen every few thousand rows: an empty value is small on
+    /// the wire and as large as any other in some columns.
+    pub fn is_large(&self) -> bool {
+        self.rows().is_multiple_of(LOOK_ROWS) && self.block.size_bytes() >= LARGE_BYTES
     }
 
     pub fn take(&mut self) -> Block {
@@ -91,6 +99,14 @@ impl CopyDecoder {
         Ok(())
     }
 
+    /// Whether the COPY came to its end, as all that the server finishes do.
+    pub fn end(&self) -> Result<()> {
+        match self.ended {
+            true => Ok(()),
+            false => Err(Malformed("a COPY was cut short").into()),
+        }
+    }
+
     #[cold]
     fn reject(
         &mut self,
@@ -98,11 +114,11 @@ impl CopyDecoder {
         column: usize,
         refusal: Refusal,
     ) -> Result<(), Malformed> {
+        self.block.abandon_row();
         let mut fields = Vec::new();
         for _ in 0..cursor.u16()? {
             fields.push(value(cursor)?.map_or(Field::Null, Field::Binary));
         }
-        self.block.abandon_row();
         let table = &self.block.table;
         let rejected = reject(table, &fields, column, refusal.0, Op::Insert, self.version);
         self.block.rejects.push(rejected);

@@ -380,7 +380,6 @@ impl<'a> Reader<'a> {
         self.tell(false)?;
         self.session.write(|out| {
             postgres_protocol::message::frontend::copy_done(out);
-            postgres_protocol::message::frontend::terminate(out);
             Ok(())
         })?;
         Ok(())

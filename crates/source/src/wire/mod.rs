@@ -1,7 +1,7 @@
 //! Sessions for the log and for COPY: plain sockets, blocking, ours from startup to CopyData.
 //!
 //! ```text
-//! transport   TCP, TLS over TCP, Unix socket: bytes, and how patiently they are read
+//! transport   TCP, TLS over TCP, Unix socket: bytes
 //! gathered    what TLS reads from, in large pieces
 //! inbox       bytes ─▶ whole messages, without a copy
 //! auth        trust, password, md5, SCRAM-SHA-256

@@ -12,6 +12,10 @@ use postgres_protocol::message::frontend;
 use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
 
+/// A server that does not answer within this does not let us in.
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// A goodbye is not waited for.
+const FAREWELL_TIMEOUT: Duration = Duration::from_millis(50);
 /// A server that takes no bytes for this long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -48,6 +52,7 @@ impl Session {
         };
         let timeout = session.transport.set_write_timeout(WRITE_TIMEOUT);
         timeout.map_err(|error| session.broken("log in", error))?;
+        session.set_read_timeout(Some(LOGIN_TIMEOUT))?;
         let config = address.config();
         let mut parameters = vec![
             ("user", address.user()),
@@ -62,7 +67,9 @@ impl Session {
         session.write(|out| frontend::startup_message(parameters, out))?;
         auth::log_in(&mut session, address.user(), config.get_password())?;
         while session.message("log in")?.0 != b'Z' {}
-        session.simple_query(SESSION)?;
+        session.simple_query(SESSION, "set up a session")?;
+        // From here on a statement may take as long as it needs.
+        session.set_read_timeout(None)?;
         Ok(session)
     }
 
@@ -75,16 +82,15 @@ impl Session {
     }
 
     /// Runs one statement and returns its rows.
-    pub(crate) fn simple_query(&mut self, sql: &str) -> Result<TextRows> {
-        const DOING: &str = "run a statement";
+    pub(crate) fn simple_query(&mut self, sql: &str, doing: &str) -> Result<TextRows> {
         self.write(|out| frontend::query(sql, out))?;
         let mut rows = Vec::new();
         let mut failed = None;
         loop {
-            match self.any_message(DOING)? {
+            match self.any_message(doing)? {
                 (b'Z', _) => return failed.map_or(Ok(rows), Err),
                 (b'D', body) => rows.push(data_row(&body)?),
-                (b'E', body) => failed = Some(self.refusal(DOING, &body)),
+                (b'E', body) => failed = Some(self.refusal(doing, &body)),
                 _ => {}
             }
         }
@@ -197,6 +203,18 @@ impl Session {
         Error::transient(format!("could not {doing}"))
             .detail(format!("The connection to {} broke.", self.place))
             .source(error)
+    }
+}
+
+impl Drop for Session {
+    /// Says goodbye, or the server's log would tell of a client that broke off.
+    fn drop(&mut self) {
+        if self.transport.set_write_timeout(FAREWELL_TIMEOUT).is_ok() {
+            let _ = self.write(|out| {
+                frontend::terminate(out);
+                Ok(())
+            });
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The socket under a session, and how patiently it is read.
+//! The socket under a session.
 
 use super::gathered::{self, Gathered};
 use crate::Address;
@@ -15,8 +15,6 @@ use tokio_postgres::config::Host;
 
 /// A server that does not answer within this is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A statement of a session may take as long as it needs; only the stream sets shorter ones.
-const DEFAULT_READ_TIMEOUT: Option<Duration> = None;
 /// Small enough that a busy sender is soon held back, so that its rows merge while they wait; see the
 /// stream's patience. Linux grants twice as much, and this much without privileges.
 const RECEIVE_BUFFER_BYTES: usize = 160 << 10;
@@ -114,10 +112,14 @@ fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
 
 fn open_tcp(place: SocketAddr) -> io::Result<TcpStream> {
     let begun = Instant::now();
-    let near = connect_with(place, |socket| socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES))?;
-    // A size once set cannot be given back to the kernel.
-    let is_far = begun.elapsed() > FAR;
-    let socket: TcpStream = if is_far { connect_with(place, |_| Ok(()))? } else { near }.into();
+    let mut socket =
+        connect_with(place, |socket| socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES))?;
+    if begun.elapsed() > FAR {
+        // A size once set cannot be given back to the kernel.
+        drop(socket);
+        socket = connect_with(place, |_| Ok(()))?;
+    }
+    let socket: TcpStream = socket.into();
     socket.set_nodelay(true)?;
     let keepalive = socket2::TcpKeepalive::new()
         .with_time(KEEPALIVE_IDLE)
@@ -172,7 +174,6 @@ fn negotiate_tls(address: &Address, host: &str, mut socket: TcpStream) -> Result
             });
         }
     }
-    stream.sock.socket().set_read_timeout(DEFAULT_READ_TIMEOUT).map_err(broken)?;
     Ok(Transport::Tls(Box::new(stream)))
 }
 
