@@ -245,6 +245,7 @@ mod tests {
             columns,
             key: vec![0],
             identity: ReplicaIdentity::Default,
+            objects: Vec::new(),
         }
     }
 

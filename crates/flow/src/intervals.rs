@@ -214,6 +214,7 @@ mod tests {
             columns: vec![column],
             key: vec![0],
             identity: ReplicaIdentity::Default,
+            objects: Vec::new(),
         })
     }
 

@@ -108,6 +108,7 @@ fn staging(target: &Target, place: &TableName) -> Target {
         columns,
         key: Vec::new(),
         identity: source.identity,
+        objects: Vec::new(),
     };
     Target {
         table: Arc::new(table),

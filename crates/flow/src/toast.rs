@@ -361,6 +361,7 @@ mod tests {
             columns: vec![column("id", 23, PgType::Int4), column("body", 25, PgType::Text)],
             key: vec![0],
             identity: ReplicaIdentity::Default,
+            objects: Vec::new(),
         });
         let mut block = Block::new(table);
         for (row, &(op, version, id, body)) in rows.iter().enumerate() {

@@ -52,6 +52,8 @@ pub struct Table {
     /// Indexes into `columns`: the columns that tell rows apart, in key order. Empty: no key.
     pub key: Vec<usize>,
     pub identity: ReplicaIdentity,
+    /// Indexes into `columns`: those that ClickHouse keeps as JSON, which takes nothing but objects.
+    pub objects: Vec<usize>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -37,6 +37,7 @@ fn main() {
         columns: types.into_iter().enumerate().map(column).collect(),
         key: vec![0],
         identity: ReplicaIdentity::Default,
+        objects: Vec::new(),
     });
     let stream = tuples();
     println!("into new memory, as a batch has it:");

@@ -67,6 +67,7 @@ fn table(first: u8, width: usize) -> Arc<Table> {
         columns: chosen.enumerate().map(column).collect(),
         key: (0..width.min(2)).collect(),
         identity: ReplicaIdentity::Default,
+        objects: Vec::new(),
     })
 }
 

@@ -111,6 +111,7 @@ fn narrowed(table: &Table, columns: &[usize]) -> Table {
         columns: [ordinal].into_iter().chain(wanted).collect(),
         key: Vec::new(),
         identity: table.identity,
+        objects: Vec::new(),
     }
 }
 

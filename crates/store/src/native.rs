@@ -41,6 +41,11 @@ pub(crate) fn encode(
         let cells = &block.columns[column.source];
         out.text(&column.name);
         out.text(&cells.kind().clickhouse(column.nullable));
+        if column.is_json() {
+            // What is empty (a deleted row's, one that was NULL) is an object without fields.
+            texts(cells, b"{}", &mut out)?;
+            continue;
+        }
         nulls(column, cells, &mut out)?;
         values(cells, &mut out)?;
     }
@@ -104,9 +109,14 @@ fn values(cells: &Cells, out: &mut Pieces<'_>) -> Result<()> {
     if cells.kind().width().is_some() {
         return out.bytes(cells.bytes());
     }
+    texts(cells, b"", out)
+}
+
+fn texts(cells: &Cells, empty: &[u8], out: &mut Pieces<'_>) -> Result<()> {
     let mut start = 0;
     for &end in cells.ends() {
         let value = &cells.bytes()[start..end as usize];
+        let value = if value.is_empty() { empty } else { value };
         out.varint(value.len() as u64);
         out.bytes(value)?;
         start = end as usize;

@@ -1,7 +1,7 @@
 //! Where a table lives in ClickHouse: its names, columns and types there.
 
 use crate::ddl;
-use model::{Column, Error, Mode, PgType, Result, Table, TableName, TableOptions};
+use model::{Column, Error, Kind, Mode, PgType, Result, Table, TableName, TableOptions};
 use std::sync::Arc;
 
 /// A table of the source as ClickHouse keeps it.
@@ -31,6 +31,13 @@ pub struct TargetColumn {
     pub clickhouse: String,
     /// Whether the encoder sends a null map.
     pub nullable: bool,
+}
+
+impl TargetColumn {
+    /// Whether it is ClickHouse's JSON, which is neither empty nor NULL.
+    pub(crate) fn is_json(&self) -> bool {
+        self.clickhouse == "JSON" || self.clickhouse.starts_with("JSON(")
+    }
 }
 
 /// Databases that are the engine's or ours.
@@ -68,6 +75,12 @@ impl Target {
         };
         let columns = columns(&table, options)?;
         let order_by = order_by(&table, options, &columns, &section)?;
+        let objects = columns.iter().filter(|column| column.is_json()).map(|column| column.source);
+        let objects: Vec<usize> = objects.collect();
+        let table = match table.objects == objects {
+            true => table,
+            false => Arc::new(Table { objects, ..Table::clone(&table) }),
+        };
         Ok(Target {
             mode: options.mode,
             name,
@@ -111,7 +124,17 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
                 .detail("The name is taken.")
                 .hint(format!("{} = {{ name = \"…\" }}", column.name)));
         }
-        columns.push(TargetColumn { source, name, clickhouse, nullable });
+        let mut column = TargetColumn { source, name, clickhouse, nullable };
+        if column.is_json() && kind != Kind::Text {
+            let source = &table.columns[source];
+            return Err(Error::definite(format!(
+                "cannot keep {}.{} as JSON",
+                table.name, source.name
+            ))
+            .detail(format!("Its type is {}.", source.type_name)));
+        }
+        column.nullable &= !column.is_json();
+        columns.push(column);
     }
     Ok(columns)
 }
@@ -191,6 +214,7 @@ mod tests {
             ],
             key,
             identity: ReplicaIdentity::Default,
+            objects: Vec::new(),
         })
     }
 

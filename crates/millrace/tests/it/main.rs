@@ -8,6 +8,7 @@ mod bad_places;
 mod bad_sources;
 mod cdnow;
 mod disk_full;
+mod json;
 mod large_rows;
 mod river;
 mod waiting;

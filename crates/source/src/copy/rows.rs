@@ -228,6 +228,7 @@ mod tests {
             columns: vec![column("id", PgType::Int8), column("a\"b", PgType::Other)],
             key: vec![0],
             identity: ReplicaIdentity::Default,
+            objects: Vec::new(),
         };
         let range = |from_page, to_page| Some(Range { from_page, to_page });
         let sql = |range, extra| statement(&table, "ONLY public.t", range, extra);

@@ -1,7 +1,7 @@
 //! `COPY … TO STDOUT (FORMAT binary)`: a header, tuples of length-prefixed values, a trailer.
 
 use super::row::{Field, reject};
-use super::{Cursor, Malformed, Refusal, binary};
+use super::{Cursor, Malformed, Refusal, binary, check_object, push_no_object};
 use model::{Block, Op, Result, Table, Version};
 use std::sync::Arc;
 
@@ -79,11 +79,15 @@ impl CopyDecoder {
                     return Err(malformed);
                 }
             };
+            let is_object = table.objects.contains(&at);
             let pushed = match value {
+                None if is_object => push_no_object(cells),
                 None => {
                     cells.push_null();
                     Ok(u64::from(!cells.kind().may_be_nullable()))
                 }
+                Some(value) if is_object => check_object(&column.pg, value)
+                    .and_then(|()| binary::push(&column.pg, value, cells)),
                 Some(value) => binary::push(&column.pg, value, cells),
             };
             match pushed {

@@ -29,6 +29,24 @@ pub(crate) use row::{Field, Old, push_delete, push_new, same_key};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refusal(pub(crate) String);
 
+/// A JSON column of ClickHouse's has no NULL: it becomes an object without fields, which is counted.
+pub(crate) fn push_no_object(cells: &mut model::Cells) -> Result<u64, Refusal> {
+    cells.push_text(b"{}");
+    Ok(1)
+}
+
+/// Postgres has seen to it that it is JSON.
+pub(crate) fn check_object(pg: &model::PgType, value: &[u8]) -> Result<(), Refusal> {
+    let value = match pg {
+        model::PgType::Jsonb => value.strip_prefix(&[1]).unwrap_or(value),
+        _ => value,
+    };
+    match value.trim_ascii_start().first() {
+        Some(b'{') => Ok(()),
+        _ => Err(Refusal::new("a JSON column takes objects, and this is none")),
+    }
+}
+
 impl Refusal {
     pub(crate) fn new(reason: impl Into<String>) -> Refusal {
         Refusal(reason.into())

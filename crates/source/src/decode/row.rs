@@ -1,7 +1,7 @@
 //! A tuple of the stream as a row of a block.
 
 use super::binary;
-use super::{Cursor, Malformed, Pushed, Refusal, print, text};
+use super::{Cursor, Malformed, Pushed, Refusal, check_object, print, push_no_object, text};
 use model::{Block, Cells, Column, Op, Reject, Table, Unchanged, Version};
 
 /// One column of a tuple, still in Postgres's form.
@@ -49,6 +49,19 @@ impl<'a> Field<'a> {
             Field::Unchanged => {
                 cells.push_default();
                 Ok(0)
+            }
+        }
+    }
+
+    /// The same where ClickHouse takes nothing but JSON objects.
+    #[inline]
+    fn push_object(self, column: &Column, cells: &mut Cells) -> Pushed {
+        match self {
+            Field::Null => push_no_object(cells),
+            Field::Unchanged => self.push(column, cells),
+            Field::Binary(value) | Field::Text(value) => {
+                check_object(&column.pg, value)?;
+                self.push(column, cells)
             }
         }
     }
@@ -112,7 +125,11 @@ pub(crate) fn push_new(
                 None => unchanged.push(Unchanged { row, column: at as u16 }),
             }
         }
-        match field.push(column, cells) {
+        let pushed = match table.objects.contains(&at) {
+            true => field.push_object(column, cells),
+            false => field.push(column, cells),
+        };
+        match pushed {
             Ok(more) => altered += more,
             Err(refusal) => {
                 *cursor = tuple;

@@ -28,6 +28,7 @@ fn table(types: impl IntoIterator<Item = PgType>) -> Table {
         columns: types.into_iter().enumerate().map(named).collect(),
         key: vec![0],
         identity: ReplicaIdentity::Default,
+        objects: Vec::new(),
     }
 }
 
