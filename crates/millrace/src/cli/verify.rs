@@ -57,6 +57,8 @@ fn alone(config: &Config, options: VerifyOptions) -> Result<Verdict> {
     talk::say("no `millrace up` runs here: starting the pipeline for this comparison");
     block_on(async {
         let stop = stop_signal()?;
+        // A pipeline would wait for a source that is away; whoever asks once wants to know.
+        drop(source::client::connect(&config.address()?).await?);
         let mill = Mill::start(config, Ports::any().await?).await?;
         let handle = mill.handle();
         let mut verdict = None;

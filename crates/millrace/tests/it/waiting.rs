@@ -1,7 +1,7 @@
 //! A source that lets us wait: patience where it is a transaction's turn, an end where nobody
 //! answers, and in either case an orderly stop.
 
-use crate::{BINARY, project};
+use crate::{BINARY, project, says};
 use cluster::Cluster;
 use harness::{Project, Session, config, wait_until};
 use std::net::TcpListener;
@@ -62,4 +62,12 @@ fn a_server_that_accepts_and_says_nothing_is_told() {
         project.status()["source"]["last_error"].to_string().contains("did not answer within")
     });
     up.stop();
+}
+
+#[test]
+fn verify_by_itself_does_not_wait_for_a_source_that_is_away() {
+    let cluster = Cluster::start();
+    let project = project(&cluster, "");
+    cluster.stop("fast");
+    says(&project.run(&["verify"]), 2, &["could not reach", "check that Postgres listens"]);
 }

@@ -11,11 +11,14 @@ const MERGE_BASE: u32 = 10;
 /// Merges give way to the stream, to queries and to a Postgres on the same machine.
 const MERGE_NICE: u32 = 10;
 
+/// On a terminal the engine would print a fatal line for every insert stream that closes (its thread
+/// status is not the current one then, which harms nothing); elsewhere it prints nothing anyway.
 pub(super) fn xml(options: &EngineOptions) -> String {
     let memory = options.memory_bytes;
     let marks = (memory / 16).min(1 << 30);
     format!(
         "<clickhouse>
+  <logger><level>fatal</level><console>false</console></logger>
   <max_server_memory_usage>{memory}</max_server_memory_usage>
   <mark_cache_size>{marks}</mark_cache_size>
   <primary_index_cache_size>{marks}</primary_index_cache_size>
