@@ -1,6 +1,7 @@
 //! A batch of the stream becomes work for the store.
 
-use crate::flush::{TableWork, Work};
+use crate::flush::{Piece, TableWork, Work};
+use crate::intervals::Cut;
 use crate::status::{State, Status};
 use crate::tables::{Entry, Tables};
 use model::{Block, Error, Lsn, Mode, Op, Result, TableId};
@@ -43,7 +44,8 @@ pub(crate) fn prepare(
             settle(entry, *id, through, &mut work)?;
         }
     }
-    let rows = work.tables.iter().flat_map(|table| &table.blocks).map(|(b, _)| b.rows() as u64);
+    let rows =
+        work.tables.iter().flat_map(|table| &table.pieces).map(|piece| piece.block.rows() as u64);
     Ok(Prepared {
         rows: rows.sum(),
         work,
@@ -71,17 +73,21 @@ fn take(
     let mut rejects = std::mem::take(&mut block.rejects);
     let clamped = block.clamped;
     let target = target_of(entry, &block)?;
-    let mut blocks = Vec::new();
+    let mut pieces = Vec::new();
     match &mut entry.intervals {
-        None => blocks.push((Arc::new(block), None)),
+        None => pieces.push(Piece { block: Arc::new(block), token: None, record: None }),
         Some(intervals) => {
             rejects.retain(|reject| reject.op == Op::Insert && intervals.takes(reject.version));
             let name = target.name.to_string();
-            for cut in intervals.cut(Some(block), through) {
-                if cut.fresh {
-                    work.records.push((name.clone(), cut.record.clone()));
+            for Cut { block, record, fresh } in intervals.cut(Some(block), through) {
+                let token = Some(record.token.clone());
+                let mut later = None;
+                match (fresh, pieces.is_empty()) {
+                    (true, true) => work.records.push((name.clone(), record)),
+                    (true, false) => later = Some(record),
+                    (false, _) => {}
                 }
-                blocks.push((Arc::new(cut.block), Some(cut.record.token)));
+                pieces.push(Piece { block: Arc::new(block), token, record: later });
             }
         }
     }
@@ -92,7 +98,7 @@ fn take(
         table.clamped_values += clamped;
         (table.ignored_updates, table.ignored_deletes) = ignored.unwrap_or_default();
     });
-    work.tables.push(TableWork { id, target, blocks, rejects });
+    work.tables.push(TableWork { id, target, pieces, rejects });
     Ok(())
 }
 
@@ -101,8 +107,9 @@ fn settle(entry: &mut Entry, id: TableId, through: Lsn, work: &mut Work) -> Resu
     // At most one: the batch that was recorded before the restart.
     if let Some(cut) = intervals.cut(None, through).pop() {
         let target = target_of(entry, &cut.block)?;
-        let blocks = vec![(Arc::new(cut.block), Some(cut.record.token))];
-        work.tables.push(TableWork { id, target, blocks, rejects: Vec::new() });
+        let token = Some(cut.record.token);
+        let pieces = vec![Piece { block: Arc::new(cut.block), token, record: None }];
+        work.tables.push(TableWork { id, target, pieces, rejects: Vec::new() });
     }
     Ok(())
 }

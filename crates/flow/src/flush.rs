@@ -20,15 +20,23 @@ const TABLES_AT_ONCE: usize = 4;
 pub(crate) struct TableWork {
     pub(crate) id: TableId,
     pub(crate) target: Arc<Target>,
-    /// Blocks with the token of an append batch. All have the target's shape.
-    pub(crate) blocks: Vec<(Arc<Block>, Option<String>)>,
+    /// All have the target's shape.
+    pub(crate) pieces: Vec<Piece>,
     pub(crate) rejects: Vec<Reject>,
+}
+
+pub(crate) struct Piece {
+    pub(crate) block: Arc<Block>,
+    /// Of an append batch.
+    pub(crate) token: Option<String>,
+    /// To be recorded once the pieces before it are durable: it takes the place of their record.
+    pub(crate) record: Option<Record>,
 }
 
 #[derive(Default)]
 pub(crate) struct Work {
     pub(crate) tables: Vec<TableWork>,
-    /// Fresh records of append tables with the name of their target.
+    /// Fresh records of append tables with the name of their target, for first pieces.
     pub(crate) records: Vec<(String, Record)>,
 }
 
@@ -49,7 +57,7 @@ pub(crate) async fn flush(
     let mut work = work;
     if !work.records.is_empty() {
         let rows = work.records.iter().map(|(target, record)| record_row(target, record)).collect();
-        patiently(&status, || store.record(RECORDS, Rows::clone(&rows))).await?;
+        record_batches(store.as_ref(), &status, rows).await?;
     }
     let mut flushed = Flushed::default();
     for table in &mut work.tables {
@@ -82,7 +90,13 @@ async fn write_table(
     status: Arc<Status>,
 ) -> (TableId, Result<u64>) {
     let mut rows = 0;
-    for (mut block, token) in work.blocks {
+    for Piece { mut block, token, record } in work.pieces {
+        if let Some(record) = record {
+            let row = record_row(&work.target.name.to_string(), &record);
+            if let Err(error) = record_batches(store.as_ref(), &status, vec![row]).await {
+                return (work.id, Err(error));
+            }
+        }
         if !block.unchanged.is_empty() {
             match filler.fill(store.as_ref(), &status, &work.target, &block).await {
                 Ok(filled) => block = Arc::new(filled),
@@ -130,6 +144,10 @@ where
 
 const RECORDS: &str =
     "millrace.batches (target, seq, from_version, through_version, row_count, token)";
+
+async fn record_batches(store: &dyn Store, status: &Status, rows: Rows) -> Result<()> {
+    patiently(status, || store.record(RECORDS, rows.clone())).await
+}
 
 fn record_row(target: &str, record: &Record) -> Vec<Option<String>> {
     [

@@ -4,8 +4,8 @@
 pub(crate) enum Fault {
     /// The out-of-memory killer, a power cut of ours.
     Kill,
-    /// The same, again as soon as it is back: while it recovers.
-    KillTwice,
+    /// The same, again and again as soon as it is back: while it recovers.
+    KillOften,
     /// The first copy of everything, killed on its way, once or more.
     KillInCopy,
     /// An orderly restart of ours, under load.
@@ -29,7 +29,7 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) const ALL: [Fault; 11] = [
         Fault::Kill,
-        Fault::KillTwice,
+        Fault::KillOften,
         Fault::KillInCopy,
         Fault::Drain,
         Fault::RestartPostgres,
@@ -48,7 +48,7 @@ impl Fault {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Fault::Kill => "kill -9",
-            Fault::KillTwice => "kill -9 twice",
+            Fault::KillOften => "kill -9 often",
             Fault::KillInCopy => "kill -9 in copy",
             Fault::Drain => "SIGTERM",
             Fault::RestartPostgres => "postgres restart",

@@ -118,10 +118,13 @@ impl Ring {
                 pause(dice, 0, 500);
                 self.begin()
             }
-            Fault::KillTwice => {
-                self.kill();
-                self.begin()?;
-                pause(dice, 0, 600);
+            Fault::KillOften => {
+                for _ in 0..dice.within(1, 4) {
+                    self.kill();
+                    self.begin()?;
+                    // About as long as it needs to write its first batch again.
+                    pause(dice, 0, 700);
+                }
                 self.kill();
                 self.begin()
             }
