@@ -5,6 +5,7 @@
 
 use crate::intervals::Record;
 use crate::retry;
+use crate::sift;
 use crate::status::Status;
 use crate::toast::Filler;
 use model::{Block, Error, Fate, Reject, Result, TableId, TableName};
@@ -103,12 +104,9 @@ async fn write_table(
                 Err(error) => return (work.id, Err(error)),
             }
         }
-        let insert = || {
-            let (target, block, token) = (work.target.clone(), block.clone(), token.clone());
-            store.insert(Insert { target, block, token })
-        };
-        match patiently(&status, insert).await {
-            Ok(receipt) => rows += receipt.rows(),
+        let insert = Insert { target: work.target.clone(), block, token };
+        match sift::write(store.as_ref(), &status, insert).await {
+            Ok(written) => rows += written,
             Err(error) => return (work.id, Err(error)),
         }
     }

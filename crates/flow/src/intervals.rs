@@ -140,7 +140,9 @@ impl Intervals {
                 row > 0 && block.ops[row - 1] == Op::Delete && block.versions[row - 1] == version;
             let counter = match block.ops[row] {
                 Op::Insert if !of_key_change => {
-                    keep.push(new);
+                    if new {
+                        keep.push(row);
+                    }
                     continue;
                 }
                 Op::Insert | Op::Update => &mut self.ignored_updates,
@@ -150,17 +152,13 @@ impl Intervals {
             if new && of_key_change {
                 self.rekeyed_at = self.rekeyed_at.max(version.commit());
             }
-            keep.push(false);
         }
-        if keep.iter().all(|&keep| keep) {
+        if keep.len() == block.rows() {
             return block;
         }
-        let mut kept = block.slice(0, 0);
+        let mut kept = block.only(&keep);
         kept.rejects = std::mem::take(&mut block.rejects);
         kept.clamped = block.clamped;
-        for (from, to) in runs(&keep) {
-            kept.append(&block.slice(from, to));
-        }
         kept
     }
 }
@@ -173,23 +171,6 @@ fn merge(held: &mut Option<Block>, more: Block) {
         Some(block) => block.append(&more),
         None => *held = Some(more),
     }
-}
-
-/// The stretches of `true`, as half-open ranges.
-fn runs(keep: &[bool]) -> Vec<(usize, usize)> {
-    let mut runs = Vec::new();
-    let mut start = None;
-    for (row, &keep) in keep.iter().chain(std::iter::once(&false)).enumerate() {
-        match (keep, start) {
-            (true, None) => start = Some(row),
-            (false, Some(from)) => {
-                runs.push((from, row));
-                start = None;
-            }
-            _ => {}
-        }
-    }
-    runs
 }
 
 #[cfg(test)]

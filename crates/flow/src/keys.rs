@@ -3,17 +3,14 @@
 //! A list in a statement is limited by the longest statement that the engine takes; a table of
 //! keys, in memory and gone after the question, is not. `n` says which row was asked about.
 
+use crate::scratch::{self, Scratch};
 use model::{Block, Lsn, Mode, Op, Result, Table, TableName, Version};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use store::{Insert, Store, Target, TargetColumn, ddl};
-
-static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// The keys of some rows as a table of the store, until [`Staged::drop_table`].
 pub(crate) struct Staged {
-    /// Quoted.
-    name: String,
+    table: Scratch,
     /// `(k0, k1)`.
     pub(crate) tuple: String,
 }
@@ -26,16 +23,13 @@ impl Staged {
         block: &Block,
         rows: &[usize],
     ) -> Result<Staged> {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let place = TableName::new("millrace", format!("lookup_{}_{number}", std::process::id()));
+        let place = scratch::place();
         let staging = Arc::new(staging(target, &place));
         let mut definitions: Vec<String> =
             staging.columns.iter().map(|c| format!("{} {}", c.name, c.clickhouse)).collect();
         definitions.push("_lsn UInt64".into());
-        let name = ddl::name(&place);
         let columns = definitions.join(", ");
-        let create = format!("CREATE OR REPLACE TABLE {name} ({columns}) ENGINE = Memory");
-        store.execute(&create).await?;
+        let table = Scratch::create(store, place, &format!("({columns}) ENGINE = Memory")).await?;
         let mut keys = Block::new(staging.table.clone());
         for (n, &row) in rows.iter().enumerate() {
             for (cells, &at) in keys.columns.iter_mut().zip(&target.table.key) {
@@ -44,7 +38,7 @@ impl Staged {
             keys.end_row(Op::Insert, Version::of_change(Lsn(n as u64), Lsn::ZERO));
         }
         let names: Vec<&str> = staging.columns.iter().map(|c| c.name.as_str()).collect();
-        let staged = Staged { name, tuple: format!("({})", names.join(", ")) };
+        let staged = Staged { table, tuple: format!("({})", names.join(", ")) };
         let insert = Insert { target: staging, block: Arc::new(keys), token: None };
         match store.insert(insert).await {
             Ok(_) => Ok(staged),
@@ -55,16 +49,13 @@ impl Staged {
         }
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
+    /// Quoted.
+    pub(crate) fn name(&self) -> String {
+        self.table.name()
     }
 
-    /// A table that stays behind costs memory until the next start, which clears it.
     pub(crate) async fn drop_table(self, store: &dyn Store) {
-        let sql = format!("DROP TABLE IF EXISTS {} SYNC", self.name);
-        if let Err(error) = store.execute(&sql).await {
-            tracing::warn!(error = %error.report(), "a table of keys stays behind");
-        }
+        self.table.drop_table(store).await;
     }
 }
 
@@ -121,19 +112,4 @@ fn staging(target: &Target, place: &TableName) -> Target {
         ttl: None,
         extra_columns: Vec::new(),
     }
-}
-
-/// Clears what an earlier process left behind.
-pub(crate) async fn clear(store: &dyn Store) -> Result<()> {
-    let own = format!("lookup_{}_", std::process::id());
-    let sql = "SELECT name FROM system.tables WHERE database = 'millrace' \
-               AND startsWith(name, 'lookup_')";
-    for row in store.query(sql).await? {
-        let Some(Some(name)) = row.first() else { continue };
-        if !name.starts_with(&own) {
-            let table = ddl::name(&TableName::new("millrace", name));
-            store.execute(&format!("DROP TABLE IF EXISTS {table} SYNC")).await?;
-        }
-    }
-    Ok(())
 }

@@ -4,6 +4,7 @@
 //! pipeline   the handle            run/     the loop: decides, never computes
 //! start      bring-up              apply    a batch becomes work     flush   work becomes rows
 //! copier/    the copy              toast    values that the stream leaves out
+//! sift       rows that the store refuses, set aside so that the others go on
 //! evolve     schema changes        checkpoint, intervals, pace, retry   pure
 //! ```
 
@@ -19,7 +20,9 @@ mod pace;
 mod pipeline;
 mod retry;
 mod run;
+mod scratch;
 mod session;
+mod sift;
 mod start;
 pub mod status;
 mod tables;

@@ -15,7 +15,7 @@ pub(crate) fn pause(fate: Fate, attempt: u32) -> Option<Duration> {
             let doubled = FIRST_PAUSE_MS.saturating_mul(1 << attempt.saturating_sub(1).min(16));
             Some(Duration::from_millis(doubled.min(LONGEST_PAUSE_MS)))
         }
-        Fate::Definite | Fate::Bug => None,
+        Fate::Definite | Fate::Refused | Fate::Bug => None,
     }
 }
 

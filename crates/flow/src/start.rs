@@ -57,7 +57,7 @@ async fn attempt(options: &Options, store: &dyn Store, status: &Status) -> Resul
     }
     let published = source::catalog::published_tables(&client, &options.publication).await?;
     let position = agreed_position(options, &client, &published, store, status).await?;
-    crate::keys::clear(store).await?;
+    crate::scratch::clear(store).await?;
     let around = Around { store, status, client: &client };
     let pattern = options.database_pattern.as_deref();
     let tables = Tables::load(published, &options.tables, pattern, &around).await?;

@@ -305,6 +305,15 @@ impl Block {
         part
     }
 
+    /// These rows as a block of their own, in this order; rejects and counters stay behind.
+    pub fn only(&self, rows: &[usize]) -> Block {
+        let mut kept = Block::new(self.table.clone());
+        for run in rows.chunk_by(|a, b| a + 1 == *b) {
+            kept.append(&self.slice(run[0], run[run.len() - 1] + 1));
+        }
+        kept
+    }
+
     /// Appends another block of the same table, rejects and counters included.
     pub fn append(&mut self, other: &Block) {
         let base = self.rows() as u32;

@@ -12,6 +12,8 @@ pub enum Fate {
     Transient,
     /// Will not succeed until a person changes something.
     Definite,
+    /// The store does not take the values of some of the rows, whenever they are tried.
+    Refused,
     /// A broken promise inside Millrace.
     Bug,
 }
@@ -43,6 +45,10 @@ impl Error {
 
     pub fn definite(what: impl Into<String>) -> Error {
         Error::new(Fate::Definite, what)
+    }
+
+    pub fn refused(what: impl Into<String>) -> Error {
+        Error::new(Fate::Refused, what)
     }
 
     pub fn bug(what: impl Into<String>) -> Error {
@@ -79,6 +85,10 @@ impl Error {
     /// The first line alone, without detail, hint and causes.
     pub fn what(&self) -> &str {
         &self.inner.what
+    }
+
+    pub fn detail_text(&self) -> Option<&str> {
+        self.inner.detail.as_deref()
     }
 
     pub fn hint_text(&self) -> Option<&str> {

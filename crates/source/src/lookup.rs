@@ -6,9 +6,7 @@
 
 mod text;
 
-#[cfg(test)]
-pub(crate) use text::of as text_of;
-pub(crate) use text::{bytea as bytea_text, civil};
+pub(crate) use text::{bytea as bytea_text, civil, of as text_of};
 
 use crate::client::{literal, pg_error};
 use crate::copy::binary_form;

@@ -14,7 +14,8 @@
 //! - **Ordering.** The caller sends batches of one append table in log order, one at a time. Mirror
 //!   batches may overtake each other. Different tables may be written at once.
 //! - **Shutdown.** Dropping a store between calls loses nothing that has a receipt.
-//! - **Errors** have a fate: see [`model::Fate`]. A full disk is transient.
+//! - **Errors** have a fate: see [`model::Fate`]. A full disk is transient. Values that their column
+//!   cannot hold are refused, and then nothing of the block is there.
 
 pub mod ddl;
 pub mod embedded;
@@ -46,6 +47,7 @@ impl Receipt {
 }
 
 /// One block for one target.
+#[derive(Clone)]
 pub struct Insert {
     pub target: Arc<Target>,
     pub block: Arc<Block>,

@@ -4,6 +4,7 @@ use super::plan::{Past, Piece, predicate};
 use super::{Context, Job};
 use crate::flush::{patiently, record_rejects};
 use crate::keys::{Staged, key_tuple};
+use crate::sift;
 use crate::tables::CopyState;
 use model::{Block, Error, Lsn, Mode, Result, Version};
 use source::copy::{self, Range, Reader, Spare};
@@ -168,7 +169,7 @@ async fn insert_all(
             let lacking = crate::flush::patiently(&context.status, || {
                 lacking(context.store.as_ref(), target, &block, point)
             });
-            block = only(&block, &lacking.await?);
+            block = block.only(&lacking.await?);
         }
         let block = Arc::new(block);
         let token = (target.mode == Mode::Append).then(|| token(run, piece, point, number));
@@ -178,20 +179,17 @@ async fn insert_all(
             return Err(Error::transient("could not go on: the copy is not wanted any more"));
         }
         inserted.store(true, Ordering::Release);
-        let insert = || {
-            let (target, block, token) = (target.clone(), block.clone(), token.clone());
-            context.store.insert(Insert { target, block, token })
-        };
-        let receipt = patiently(&context.status, insert).await?;
+        let insert = Insert { target: target.clone(), block: block.clone(), token };
+        let rows = sift::write(context.store.as_ref(), &context.status, insert).await?;
         drop(passing);
         if let Ok(block) = Arc::try_unwrap(block) {
             spare.give(block);
         }
         context.status.with_table(&run.job.name, |table| {
-            table.copied_rows += receipt.rows();
+            table.copied_rows += rows;
             table.rejected_rows += rejected;
             table.clamped_values += clamped;
-            table.count_rows(receipt.rows());
+            table.count_rows(rows);
         });
     }
     Ok(())
@@ -235,15 +233,6 @@ async fn lacking(
         lacking[at.ok_or_else(|| Error::bug("a lookup does not read back"))?] = false;
     }
     Ok(all.into_iter().filter(|&row| lacking[row]).collect())
-}
-
-fn only(block: &Block, rows: &[usize]) -> Block {
-    let mut kept = block.slice(0, 0);
-    kept.clamped = block.clamped;
-    for run in rows.chunk_by(|a, b| a + 1 == *b) {
-        kept.append(&block.slice(run[0], run[run.len() - 1] + 1));
-    }
-    kept
 }
 
 /// Pages that the pieces read for the first time.

@@ -10,6 +10,7 @@ mod cdnow;
 mod disk_full;
 mod json;
 mod large_rows;
+mod refused;
 mod river;
 mod waiting;
 mod ways_in;

@@ -175,7 +175,7 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
         let status = match error.fate() {
             Fate::Transient => StatusCode::SERVICE_UNAVAILABLE,
-            Fate::Definite => StatusCode::CONFLICT,
+            Fate::Definite | Fate::Refused => StatusCode::CONFLICT,
             Fate::Bug => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let report = error.report();

@@ -1,7 +1,6 @@
 //! `COPY … TO STDOUT (FORMAT binary)`: a header, tuples of length-prefixed values, a trailer.
 
-use super::row::{Field, reject};
-use super::{Cursor, Malformed, Refusal, binary, check_object, push_no_object};
+use super::{Cursor, Field, Malformed, Refusal, binary, check_object, push_no_object, reject};
 use model::{Block, Op, Result, Table, Version};
 use std::sync::Arc;
 
@@ -124,7 +123,8 @@ impl CopyDecoder {
             fields.push(value(cursor)?.map_or(Field::Null, Field::Binary));
         }
         let table = &self.block.table;
-        let rejected = reject(table, &fields, column, refusal.0, Op::Insert, self.version);
+        let rejected =
+            reject::of_fields(table, &fields, column, refusal.0, Op::Insert, self.version);
         self.block.rejects.push(rejected);
         Ok(())
     }

@@ -6,7 +6,7 @@
 //! array, numeric, clock   what both forms share
 //! row               a tuple of the stream ─▶ a row of a Block, a tombstone or a Reject
 //! copy              COPY (FORMAT binary) ─▶ Blocks
-//! print             a binary value as Postgres prints it, for the quarantine
+//! print, reject     what is kept aside, as Postgres prints it
 //! ```
 
 mod array;
@@ -18,6 +18,7 @@ mod cursor;
 pub(crate) mod invariants;
 mod numeric;
 mod print;
+pub mod reject;
 mod row;
 mod text;
 

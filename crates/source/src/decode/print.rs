@@ -160,7 +160,7 @@ fn array_level(
     Some(())
 }
 
-fn array_item(item: &str, text: &mut String) {
+pub(super) fn array_item(item: &str, text: &mut String) {
     let special = |byte: u8| matches!(byte, b'"' | b'\\' | b'{' | b'}' | b',' | b' ' | 9..=13);
     if !item.is_empty() && !item.eq_ignore_ascii_case("null") && !item.bytes().any(special) {
         text.push_str(item);

@@ -1,8 +1,10 @@
 //! A tuple of the stream as a row of a block.
 
 use super::binary;
-use super::{Cursor, Malformed, Pushed, Refusal, check_object, print, push_no_object, text};
-use model::{Block, Cells, Column, Op, Reject, Table, Unchanged, Version};
+use super::{
+    Cursor, Malformed, Pushed, Refusal, check_object, print, push_no_object, reject, text,
+};
+use model::{Block, Cells, Column, Op, Table, Unchanged, Version};
 
 /// One column of a tuple, still in Postgres's form.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,7 +69,7 @@ impl<'a> Field<'a> {
     }
 
     /// For the quarantine.
-    fn text(self, column: &Column) -> Option<String> {
+    pub(super) fn text(self, column: &Column) -> Option<String> {
         match self {
             Field::Null | Field::Unchanged => None,
             Field::Text(value) => Some(String::from_utf8_lossy(value).into_owned()),
@@ -160,7 +162,8 @@ fn refuse(
             *field = old.known(&block.table, at).unwrap_or(Field::Unchanged);
         }
     }
-    block.rejects.push(reject(&block.table, &fields, column, refusal.0, op, version));
+    let reject = reject::of_fields(&block.table, &fields, column, refusal.0, op, version);
+    block.rejects.push(reject);
     if block.table.has_key() {
         push_key(&fields, block, version);
     }
@@ -203,48 +206,4 @@ pub(crate) fn same_key(table: &Table, old: &[Field<'_>], new: &[Field<'_>]) -> b
         (_, Some(Field::Unchanged)) => true,
         (old, new) => old == new,
     })
-}
-
-pub(super) fn reject(
-    table: &Table,
-    fields: &[Field<'_>],
-    column: usize,
-    reason: String,
-    op: Op,
-    version: Version,
-) -> Reject {
-    let mut row = String::from("{");
-    for (column, field) in table.columns.iter().zip(fields) {
-        if *field == Field::Unchanged {
-            continue;
-        }
-        if row.len() > 1 {
-            row.push(',');
-        }
-        json_string(&column.name, &mut row);
-        row.push(':');
-        match field.text(column) {
-            Some(text) => json_string(&text, &mut row),
-            None => row.push_str("null"),
-        }
-    }
-    row.push('}');
-    Reject { version, op, column: table.columns[column].name.clone(), reason, row }
-}
-
-fn json_string(text: &str, out: &mut String) {
-    use std::fmt::Write;
-    out.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            ..' ' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(letter));
-            }
-            _ => out.push(letter),
-        }
-    }
-    out.push('"');
 }

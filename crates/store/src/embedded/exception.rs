@@ -49,35 +49,38 @@ impl Exception {
         }
     }
 
+    /// Parse and conversion errors: about a value, which they quote. The others quote names.
+    fn is_of_values(&self) -> bool {
+        matches!(
+            self.code,
+            6 | 7 | 8 | 25
+                ..=28
+                    | 32
+                    | 33
+                    | 38
+                    | 41
+                    | 53
+                    | 69
+                    | 70
+                    | 72
+                    | 117
+                    | 131
+                    | 321
+                    | 349
+                    | 407
+                    | 440
+                    | 467
+                    | 676
+                    | 691
+        )
+    }
+
     /// The text without what stands in quotes where that may be a value.
     fn redacted(&self) -> String {
         let text = self.text.strip_prefix("Code: ").unwrap_or(&self.text);
         let text = text.split_once("DB::Exception: ").map_or(text, |(_, rest)| rest);
-        // Parse and conversion errors quote the value; the others quote names.
-        let quotes_values = matches!(
-            self.code,
-            6 | 7
-                | 8
-                | 26
-                | 27
-                | 28
-                | 32
-                | 33
-                | 38
-                | 41
-                | 53
-                | 69
-                | 70
-                | 72
-                | 117
-                | 321
-                | 407
-                | 440
-                | 467
-                | 676
-        );
         let first_line = text.lines().next().unwrap_or_default();
-        if !quotes_values {
+        if !self.is_of_values() {
             return first_line.to_owned();
         }
         format!(
@@ -87,13 +90,25 @@ impl Exception {
         )
     }
 
+    /// The same for rows on their way into a table.
+    pub(super) fn error_of_rows(&self, doing: &str) -> Error {
+        if self.is_of_values() {
+            return Error::refused(format!("cannot {doing}")).detail(self.detail());
+        }
+        self.error(doing)
+    }
+
+    fn detail(&self) -> String {
+        format!("ClickHouse error {}: {}", self.code, self.redacted())
+    }
+
     /// As an error of ours: `doing` is a verb with its object, `write public.orders`.
     pub fn error(&self, doing: &str) -> Error {
         let error = match self.fate() {
             Fate::Transient => Error::transient(format!("could not {doing}")),
             _ => Error::definite(format!("cannot {doing}")),
         };
-        let error = error.detail(format!("ClickHouse error {}: {}", self.code, self.redacted()));
+        let error = error.detail(self.detail());
         match self.code {
             241 => error.hint(
                 "raise limits.engine_memory_mib in millrace.toml and start again; nothing is lost",

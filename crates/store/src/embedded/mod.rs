@@ -167,7 +167,8 @@ impl Engine {
             return Ok(Receipt { rows });
         }
         let target = &insert.target;
-        let failed = |error: Exception| error.error(&format!("write {}", target.table.name));
+        let doing = format!("write {}", target.table.name);
+        let failed = |error: Exception| error.error_of_rows(&doing);
         let sql = insert_statement(insert);
         let mut body = self.session()?.insert(&sql, "Native", &[]).map_err(failed)?;
         native::encode(target, &insert.block, &mut |bytes| body.append(bytes).map_err(failed))?;

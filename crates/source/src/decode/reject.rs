@@ -1,0 +1,148 @@
+//! A row that is kept aside: as JSON of texts that Postgres reads.
+
+use super::{Field, print};
+use crate::lookup;
+use model::{Block, Cells, Op, PgType, Reject, Table, Version};
+use std::fmt::Write;
+
+/// A row that the decoder refused, in the forms in which it came.
+pub(super) fn of_fields(
+    table: &Table,
+    fields: &[Field<'_>],
+    column: usize,
+    reason: String,
+    op: Op,
+    version: Version,
+) -> Reject {
+    let sent = table.columns.iter().zip(fields).filter(|(_, field)| **field != Field::Unchanged);
+    let row = json(sent.map(|(column, field)| (column.name.as_str(), field.text(column))));
+    Reject { version, op, column: table.columns[column].name.clone(), reason, row }
+}
+
+/// A row that was decoded and that the store refused. `column` may be empty: not known.
+pub fn of_row(block: &Block, row: usize, column: &str, reason: &str) -> Reject {
+    let cells = block.table.columns.iter().zip(&block.columns);
+    let texts = cells.map(|(column, cells)| {
+        let text = (!cells.is_null(row)).then(|| text(&column.pg, cells, row));
+        (column.name.as_str(), text)
+    });
+    let (column, reason) = (column.to_owned(), reason.to_owned());
+    Reject { version: block.versions[row], op: block.ops[row], column, reason, row: json(texts) }
+}
+
+fn text(pg: &PgType, cells: &Cells, row: usize) -> String {
+    let (PgType::Array(element, _), Some(items)) = (pg, cells.items()) else {
+        return lookup::text_of(pg, cells, row);
+    };
+    let mut out = String::new();
+    array(element, cells, items, row, &mut out);
+    out
+}
+
+fn array(element: &PgType, cells: &Cells, items: &Cells, row: usize, out: &mut String) {
+    let end = |row: usize| cells.ends()[row] as usize;
+    let start = if row == 0 { 0 } else { end(row - 1) };
+    out.push('{');
+    for item in start..end(row) {
+        if item > start {
+            out.push(',');
+        }
+        match items.items() {
+            Some(inner) => array(element, items, inner, item, out),
+            None if items.is_null(item) => out.push_str("NULL"),
+            None => print::array_item(&lookup::text_of(element, items, item), out),
+        }
+    }
+    out.push('}');
+}
+
+fn json<'a>(fields: impl Iterator<Item = (&'a str, Option<String>)>) -> String {
+    let mut row = String::from("{");
+    for (name, text) in fields {
+        if row.len() > 1 {
+            row.push(',');
+        }
+        json_string(name, &mut row);
+        row.push(':');
+        match text {
+            Some(text) => json_string(&text, &mut row),
+            None => row.push_str("null"),
+        }
+    }
+    row.push('}');
+    row
+}
+
+fn json_string(text: &str, out: &mut String) {
+    out.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            ..' ' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(letter));
+            }
+            _ => out.push(letter),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Column, Lsn, ReplicaIdentity, TableId, TableName};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_decoded_row_reads_as_postgres_takes_it() {
+        let column = |name: &str, pg: PgType| Column {
+            name: name.into(),
+            attnum: 1,
+            type_oid: 0,
+            typmod: -1,
+            pg,
+            type_name: String::new(),
+            not_null: false,
+        };
+        let grid = PgType::Array(Box::new(PgType::Text), 2);
+        let table = Arc::new(Table {
+            id: TableId(1),
+            name: TableName::new("public", "t"),
+            columns: vec![
+                column("id", PgType::Int4),
+                column("say \"hi\"", PgType::Text),
+                column("grid", grid),
+                column("none", PgType::Uuid),
+            ],
+            key: vec![0],
+            identity: ReplicaIdentity::Default,
+            objects: Vec::new(),
+        });
+        let mut block = Block::new(table);
+        for id in [7i32, 8] {
+            block.columns[0].push_fixed(id.to_le_bytes());
+            block.columns[1].push_text(b"a\nb");
+            for texts in [[Some("x"), None], [Some("a,b"), Some("null")]] {
+                let inner = block.columns[2].array_items();
+                for text in texts {
+                    match text {
+                        Some(text) => inner.array_items().push_text(text.as_bytes()),
+                        None => inner.array_items().push_null(),
+                    }
+                }
+                inner.end_array();
+            }
+            block.columns[2].end_array();
+            block.columns[3].push_null();
+            block.end_row(Op::Update, Version::of_copy(Lsn(9)));
+        }
+        let reject = of_row(&block, 1, "grid", "why");
+        assert_eq!(
+            reject.row,
+            r#"{"id":"8","say \"hi\"":"a\nb","grid":"{{x,NULL},{\"a,b\",\"null\"}}","none":null}"#
+        );
+        assert_eq!((reject.op, reject.column.as_str()), (Op::Update, "grid"));
+    }
+}
