@@ -9,7 +9,7 @@
 
 #![allow(unsafe_code)]
 
-use super::room;
+use super::{room, tokens};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
 use std::ptr::NonNull;
@@ -76,6 +76,7 @@ struct Piece {
 // Of the system's C library, which every Rust program on Linux is linked with.
 unsafe extern "C" {
     fn writev(file: c_int, pieces: *const Piece, count: c_int) -> isize;
+    fn fdatasync(file: c_int) -> c_int;
     fn __errno_location() -> *mut c_int;
     fn _exit(code: c_int) -> !;
     fn on_exit(hook: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
@@ -98,7 +99,7 @@ extern "C" fn leave(code: c_int, _: *mut c_void) {
 }
 
 /// Takes the place of the system's `write` in this process: the engine's calls come here, because
-/// the dynamic linker looks in the program first. [`room`] says why and what for.
+/// the dynamic linker looks in the program first. [`room`] and [`tokens`] say why and what for.
 ///
 /// # Safety
 /// That of `write`: `start` has `length` readable bytes.
@@ -111,6 +112,15 @@ unsafe extern "C" fn write(file: c_int, start: *const c_void, length: usize) -> 
         // SAFETY: one piece, alive for the call; its bytes are the caller's promise.
         let written = unsafe { writev(file, &piece, 1) };
         if written >= 0 {
+            let bytes: &[u8] = match written {
+                0 => &[],
+                // SAFETY: the caller's bytes, as many as were written.
+                _ => unsafe { std::slice::from_raw_parts(start.cast(), written as usize) },
+            };
+            if tokens::is_log_line(file, bytes) {
+                // SAFETY: takes a file that is open: it has just been written to.
+                let _ = unsafe { fdatasync(file) };
+            }
             return written;
         }
         let error = std::io::Error::last_os_error();

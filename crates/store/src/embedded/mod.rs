@@ -18,6 +18,7 @@ mod library;
 mod lock;
 mod room;
 mod session;
+mod tokens;
 
 pub use exception::Exception;
 pub use library::ENGINE_VERSION;
@@ -84,7 +85,9 @@ impl Engine {
             path("--path=", &data_dir.join("engine")),
             path("--config-file=", &config),
         ];
-        room::watch(&data_dir.join("engine"));
+        let folder = data_dir.join("engine");
+        tokens::forget_lost(&folder).map_err(cannot)?;
+        room::watch(&folder);
         let keeper = Connection::open(abi, &args).ok_or_else(|| {
             Error::definite(format!("cannot open the engine in {}", data_dir.display()))
                 .detail("The engine wrote its reason on stderr, above.")
