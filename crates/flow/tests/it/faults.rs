@@ -342,3 +342,40 @@ async fn facts_that_commit_while_the_snapshot_is_made_are_read_again() {
     world.assert_mirror("e", "id", "id").await;
     pipeline.shutdown().await.unwrap();
 }
+
+/// The COPY's own sessions end in the middle of their rows, again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_breaks_off_goes_on() {
+    let world = World::new(
+        "f_cut",
+        "create table m (id int primary key, pad text); create table e (id int primary key, pad text);
+         insert into m select n, repeat('m', 300) from generate_series(1, 60000) n;
+         insert into e select n, repeat('e', 300) from generate_series(1, 60000) n;
+         create publication p for table m, e",
+    )
+    .append("e");
+    let pipeline = world.start();
+    let mut cut = 0;
+    for _ in 0..400 {
+        let ended = world.sql(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity
+              where query like 'COPY (SELECT%f_cut%' and state = 'active' and pid <> pg_backend_pid()",
+        );
+        cut += ended.parse::<u32>().unwrap();
+        if cut >= 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.settle(&pipeline).await;
+    assert!(cut > 0, "no COPY was ever met, so nothing was tested");
+    for (table, pad) in [("m", "m"), ("e", "e")] {
+        let sql = format!(
+            "select count(), uniqExact(id), uniqExact(pad), any(pad) = repeat('{pad}', 300) \
+             from {{s}}.{table}"
+        );
+        let stored = world.stored(&sql).await;
+        assert_eq!(stored, "60000|60000|1|1");
+    }
+    pipeline.shutdown().await.unwrap();
+}

@@ -55,6 +55,18 @@ fn a_data_directory_in_use_names_the_process() {
 }
 
 #[test]
+fn a_data_directory_that_cannot_be_made_says_why() {
+    let project =
+        Project::new(BINARY, &config(&nowhere(), "[store]\ndata_dir = \"taken/state\"\n"));
+    std::fs::write(project.path().join("taken"), "a file").unwrap();
+    says(
+        &project.up_ends(),
+        2,
+        &["cannot use the data directory", "taken/state", "not a directory"],
+    );
+}
+
+#[test]
 fn a_missing_library_names_the_command_that_installs_it() {
     let project = Project::new(BINARY, &config(&nowhere(), ""));
     let ran = project.try_up(&[("MILLRACE_LIBCHDB", "/nonexistent/libchdb.so")]).err().unwrap();
@@ -70,6 +82,17 @@ fn a_truncated_library_names_the_command_that_installs_it() {
     std::fs::write(&cut, head).unwrap();
     let ran = project.try_up(&[("MILLRACE_LIBCHDB", cut.to_str().unwrap())]).err().unwrap();
     says(&ran, 2, &["cannot load libchdb", "cut short", "make setup"]);
+}
+
+#[test]
+fn a_library_that_is_none_of_clickhouse_says_so() {
+    let project = Project::new(BINARY, &config(&nowhere(), ""));
+    let (code, other) = (project.path().join("other.c"), project.path().join("other.so"));
+    std::fs::write(&code, "int answer(void) { return 42; }\n").unwrap();
+    let cc = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&other).arg(&code).status();
+    assert!(cc.unwrap().success());
+    let ran = project.try_up(&[("MILLRACE_LIBCHDB", other.to_str().unwrap())]).err().unwrap();
+    says(&ran, 2, &["cannot load libchdb", "make setup"]);
 }
 
 #[test]
