@@ -39,6 +39,10 @@ pub(crate) async fn create(target: &Target, around: &Around<'_>) -> Result<()> {
     Ok(())
 }
 
+pub(crate) async fn exists(target: &Target, around: &Around<'_>) -> Result<bool> {
+    Ok(!kept_columns(target, around).await?.is_empty())
+}
+
 async fn execute(around: &Around<'_>, sql: &str) -> Result<()> {
     patiently(around.status, || around.store.execute(sql)).await
 }

@@ -140,9 +140,15 @@ impl Tables {
         if let Some(known) = &known {
             refuse_another_place(known, &target)?;
         }
+        // Somebody dropped it: what it held comes back by a copy, which is also the way back of a
+        // table that failed.
+        let is_gone = known.is_some() && !evolve::exists(&target, around).await?;
+        if is_gone {
+            tracing::warn!(table = %name, "it is not in the store any more: it is copied again");
+        }
         evolve::create(&target, around).await?;
         let known = match known {
-            Some(known) if known.id != id.0 => {
+            Some(known) if known.id != id.0 || is_gone => {
                 forget_rows(&target, around.store).await?;
                 None
             }
@@ -268,6 +274,15 @@ impl Entry {
     }
 
     /// Makes the state durable, then shows it.
+    /// What a person can do about a table that stopped.
+    fn way_back(&self) -> String {
+        let rows = store::ddl::name(&self.target.rows);
+        format!(
+            "way back: once that is mended, millrace sql 'DROP TABLE {rows}' and restart millrace up; \
+             the table is copied again"
+        )
+    }
+
     pub(crate) async fn enter(
         &mut self,
         state: State,
@@ -275,7 +290,7 @@ impl Entry {
         store: &dyn Store,
         status: &Status,
     ) -> Result<()> {
-        let text = reason.map(Error::report);
+        let text = reason.map(|error| format!("{}\n{}", error.report(), self.way_back()));
         let row = [
             self.name.clone(),
             self.target.table.id.to_string(),

@@ -3,6 +3,7 @@
 
 use crate::project;
 use cluster::Cluster;
+use harness::config;
 use std::time::Duration;
 
 const TABLES: &str = r#"
@@ -140,5 +141,50 @@ fn a_type_that_fits_nearly_nothing_stops_its_table_and_says_so() {
     let why = "the store refuses more than 1000 rows of one batch";
     assert!(table["last_error"].to_string().contains(why), "{table}");
     assert!(!table.to_string().contains("secret"), "{table}");
+    let drop = "DROP TABLE `public`.`facts`";
+    assert!(table["last_error"].to_string().contains(drop), "{table}");
+    up.query(drop);
+    assert_eq!(up.stop(), Some(0));
+    project.configure(&config(&cluster.url(), &COUNTED.replace("Int32", "String")));
+    let mut up = project.up();
+    up.wait_ready();
+    assert_eq!(up.query("SELECT count() FROM public.facts"), "5000");
+    assert_eq!(up.stop(), Some(0));
+}
+
+/// A table that somebody dropped in the store comes back whole, and is never an empty one that looks
+/// right.
+#[test]
+fn a_dropped_table_is_copied_again() {
+    let cluster = Cluster::start();
+    cluster.sql(
+        "create table orders (id int primary key); create table facts (id int primary key, amount text);
+         insert into orders select generate_series(1, 1000);
+         insert into facts select n, n from generate_series(1, 1000) n",
+    );
+    let project = project(&cluster, COUNTED);
+    let mut up = project.up();
+    up.wait_ready();
+    cluster.sql("insert into orders values (1001); insert into facts values (1001, 1001)");
+    for table in ["orders", "facts"] {
+        up.wait_for(&format!("SELECT count() FROM public.{table}"), "1001");
+    }
+    for rows in ["public_raw.orders", "public.facts"] {
+        up.query(&format!("DROP TABLE {rows}"));
+    }
+    cluster.sql("insert into orders values (1002); insert into facts values (1002, 1002)");
+    let failed = || {
+        let tables = project.status()["tables"].clone();
+        tables.as_array().unwrap().iter().all(|table| table["state"] == "failed").then_some(())
+    };
+    harness::poll(Duration::from_secs(60), failed).expect("both stop");
+    assert_eq!(up.stop(), Some(0));
+    let mut up = project.up();
+    up.wait_ready();
+    cluster.sql("insert into orders values (1003); insert into facts values (1003, 1003)");
+    for table in ["orders", "facts"] {
+        up.wait_for(&format!("SELECT count() FROM public.{table}"), "1003");
+    }
+    assert!(project.verify() > 0);
     assert_eq!(up.stop(), Some(0));
 }
