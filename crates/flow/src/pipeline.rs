@@ -37,6 +37,8 @@ pub struct Pipeline {
     handle: Handle,
     stop: watch::Sender<bool>,
     task: JoinHandle<Result<()>>,
+    /// `ended` has answered.
+    is_over: bool,
 }
 
 /// What a [`Handle`] asks of the loop.
@@ -52,7 +54,7 @@ impl Pipeline {
         let (commands, asked) = mpsc::channel(COMMANDS_MOST);
         let (stop, stopping) = watch::channel(false);
         let task = tokio::spawn(run::run(options, store, status.clone(), asked, stopping));
-        Pipeline { handle: Handle { status, commands }, stop, task }
+        Pipeline { handle: Handle { status, commands }, stop, task, is_over: false }
     }
 
     pub fn handle(&self) -> Handle {
@@ -61,16 +63,19 @@ impl Pipeline {
 
     /// Waits for the pipeline to end by itself, which it does only when a person has to help.
     pub async fn ended(&mut self) -> Error {
-        match (&mut self.task).await {
+        let ended = (&mut self.task).await;
+        self.is_over = true;
+        match ended {
             Ok(Err(error)) => error,
             Ok(Ok(())) => Error::bug("the pipeline ended without a reason"),
             Err(panic) => Error::bug("the pipeline broke").source(panic),
         }
     }
 
-    /// Makes durable and confirms what has been read, then stops.
+    /// Makes durable and confirms what has been read, then stops. What ended it before, and was not
+    /// asked for yet, is told here.
     pub async fn shutdown(mut self) -> Result<()> {
-        if self.task.is_finished() {
+        if self.is_over {
             return Ok(());
         }
         let _ = self.stop.send(true);

@@ -121,8 +121,8 @@ pub(crate) async fn run(
         }
         Err(error) => Err(error),
     };
+    // Whoever owns the pipeline tells it.
     if let Err(error) = &outcome {
-        tracing::error!(error = %error.report(), "the pipeline ends");
         status.set_connected(false);
         status.set_error(error);
     }

@@ -42,6 +42,7 @@ fn a_wrong_password_is_said_without_saying_it() {
     for ran in [project.run(&["check"]), project.up_ends()] {
         says(&ran, 2, &["password", "app", "hint:"]);
         assert!(!ran.talk().contains("wr0ng-s3cret"), "{}", ran.talk());
+        assert_eq!(ran.talk().matches("cannot log in").count(), 1, "{}", ran.talk());
     }
 }
 
