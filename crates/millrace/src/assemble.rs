@@ -5,7 +5,8 @@
 //! pipeline drains ─▶ door and ops close ─▶ engine closes     the order of stopping
 //! ```
 //!
-//! Ports first: a port in use must not cost the time to open an engine. The door before the
+//! Ports first: a port in use must not cost the time to open an engine; and before them a look at the
+//! lock, or a second `up` of the same project would hear of ports. The door before the
 //! pipeline: whatever is in the store can be queried while the source is still being reached.
 
 use crate::config::Config;
@@ -33,6 +34,7 @@ pub(crate) struct Ports {
 
 impl Ports {
     pub(crate) async fn bind(config: &Config) -> Result<Ports> {
+        Engine::look(&config.store.data_dir)?;
         Ok(Ports {
             clickhouse: bind("serve.clickhouse", config.serve.clickhouse).await?,
             ui: bind("serve.ui", config.serve.ui).await?,

@@ -44,11 +44,16 @@ fn no_configuration_names_the_verb_that_writes_one() {
 fn a_data_directory_in_use_names_the_process() {
     let cluster = Cluster::start();
     cluster.sql("create table t (id int primary key)");
-    let project = project(&cluster, "");
+    // Its own ports are in use too then, which is not what one has to hear.
+    let (mut text, port) = (config(&cluster.url(), ""), free_port().to_string());
+    text = text.replacen("127.0.0.1:0", &format!("127.0.0.1:{port}"), 1);
+    let project = Project::new(BINARY, &text);
     let mut up = project.up();
     up.wait_ready();
     let pid = up.pid().to_string();
-    says(&project.up_ends(), 2, &[".millrace", &format!("process {pid}"), "hint:"]);
+    let ran = project.up_ends();
+    says(&ran, 2, &[".millrace", &format!("process {pid}"), &format!("kill {pid}")]);
+    assert!(!ran.talk().contains(&port), "{}", ran.talk());
     // The first one has not noticed.
     cluster.sql("insert into t values (1)");
     up.wait_for("SELECT count() FROM public.t", "1");

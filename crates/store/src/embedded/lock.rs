@@ -8,29 +8,65 @@ use std::path::Path;
 /// Takes the directory for this process. The kernel lets go of it however we end.
 pub(super) fn take(data_dir: &Path) -> Result<File> {
     let path = data_dir.join("lock");
-    let cannot = |error: std::io::Error| {
-        Error::definite(format!("cannot lock {}", path.display())).source(error)
-    };
     let mut options = File::options();
     let open = options.read(true).write(true).create(true).truncate(false).open(&path);
+    let cannot = |error: std::io::Error| cannot_lock(&path, error);
     let mut file = open.map_err(cannot)?;
+    lock(&mut file, data_dir, &path)?;
+    file.set_len(0).map_err(cannot)?;
+    file.rewind().map_err(cannot)?;
+    writeln!(file, "{}", std::process::id()).map_err(cannot)?;
+    Ok(file)
+}
+
+/// Whether it could be taken now; changes nothing.
+pub(super) fn look(data_dir: &Path) -> Result<()> {
+    let path = data_dir.join("lock");
+    match File::open(&path) {
+        Ok(mut file) => lock(&mut file, data_dir, &path),
+        // Nobody has had it yet. What else is wrong with it is found when it is taken.
+        Err(_) => Ok(()),
+    }
+}
+
+fn lock(file: &mut File, data_dir: &Path, path: &Path) -> Result<()> {
     match file.try_lock() {
-        Ok(()) => {
-            file.set_len(0).map_err(cannot)?;
-            file.rewind().map_err(cannot)?;
-            writeln!(file, "{}", std::process::id()).map_err(cannot)?;
-            Ok(file)
-        }
-        Err(std::fs::TryLockError::WouldBlock) => {
-            let mut owner = String::new();
-            let _ = file.read_to_string(&mut owner);
-            let owner = match owner.trim() {
-                "" => "another process".to_owned(),
-                pid => format!("process {pid}"),
-            };
-            Err(Error::definite(format!("cannot open {}: {owner} has it open", data_dir.display()))
-                .hint("stop that process, or give this one another [store] data_dir"))
-        }
-        Err(std::fs::TryLockError::Error(error)) => Err(cannot(error)),
+        Ok(()) => Ok(()),
+        Err(std::fs::TryLockError::WouldBlock) => Err(in_use(file, data_dir)),
+        Err(std::fs::TryLockError::Error(error)) => Err(cannot_lock(path, error)),
+    }
+}
+
+fn in_use(file: &mut File, data_dir: &Path) -> Error {
+    let mut owner = String::new();
+    let _ = file.read_to_string(&mut owner);
+    let (owner, stop) = match owner.trim() {
+        "" => ("another process".to_owned(), "stop it".to_owned()),
+        pid => (format!("process {pid}"), format!("stop it: kill {pid}")),
+    };
+    Error::definite(format!("cannot open {}: {owner} has it open", data_dir.display()))
+        .detail("One process at a time: this project already runs.")
+        .hint(format!("{stop}; or give this one another [store] data_dir"))
+}
+
+fn cannot_lock(path: &Path, error: std::io::Error) -> Error {
+    Error::definite(format!("cannot lock {}", path.display())).source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_makes_and_takes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        look(folder.path()).unwrap();
+        assert!(!folder.path().join("lock").exists());
+        let taken = take(folder.path()).unwrap();
+        let report = look(folder.path()).unwrap_err().report();
+        assert!(report.contains(&format!("process {}", std::process::id())), "{report}");
+        drop(taken);
+        look(folder.path()).unwrap();
+        take(folder.path()).unwrap();
     }
 }

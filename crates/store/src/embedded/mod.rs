@@ -63,6 +63,12 @@ struct Inner {
 }
 
 impl Engine {
+    /// An error if another process has the data directory open. Opens and creates nothing.
+    pub fn look(data_dir: &Path) -> Result<()> {
+        // One that is not there is nobody's.
+        data_dir.canonicalize().map_or(Ok(()), |data_dir| lock::look(&data_dir))
+    }
+
     /// Opens or creates the data directory, and our own tables in it.
     pub fn open(options: &EngineOptions) -> Result<Engine> {
         let data_dir = &options.data_dir;
