@@ -118,7 +118,7 @@ impl FromStr for Address {
     fn from_str(url: &str) -> Result<Address> {
         let (rest, options) = without_tls_options(url);
         let mut config: Config = rest.parse().map_err(|error: tokio_postgres::Error| {
-            Error::definite("cannot read [source] url")
+            Error::definite("cannot read the address")
                 .hint(
                     "it looks like postgres://user:password@host:5432/database?sslmode=verify-full",
                 )
@@ -141,7 +141,7 @@ impl FromStr for Address {
             || config.get_load_balance_hosts() != LoadBalanceHosts::Disable;
         if is_unknown {
             return Err(Error::definite(
-                "cannot use hostaddr, target_session_attrs or load_balance_hosts in [source] url",
+                "cannot use hostaddr, target_session_attrs or load_balance_hosts in the address",
             )
             .hint("name the one server to read from as the host"));
         }
@@ -156,7 +156,7 @@ impl FromStr for Address {
             Some("verify-full") => Tls::VerifyFull,
             Some(other) => {
                 return Err(Error::definite(format!("cannot use sslmode={other}")).hint(
-                    "one of disable, prefer, require, verify-ca, verify-full in [source] url",
+                    "one of disable, prefer, require, verify-ca, verify-full in the address",
                 ));
             }
         };

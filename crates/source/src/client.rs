@@ -158,7 +158,7 @@ impl std::error::Error for Refusal {}
 /// The server does not know us, or not by this password.
 pub(crate) fn login_refused(place: &str, user: &str) -> Error {
     Error::definite(format!("cannot log in to {place} as {user}"))
-        .hint("check the user and the password in [source] url")
+        .hint("check the user and the password in the address")
 }
 
 /// What a refusal during the login means, if it is about the login.
@@ -168,7 +168,7 @@ pub(crate) fn login_error(place: &str, user: &str, code: &str, message: &str) ->
         "28000" => login_refused(place, user)
             .hint("check that the role exists and that pg_hba.conf lets it in from here"),
         "3D000" => Error::definite(format!("cannot open the database at {place}"))
-            .hint("correct the database in [source] url"),
+            .hint("correct the database in the address"),
         _ => return None,
     };
     Some(error.source(Refusal::new(code, message)))
@@ -188,7 +188,7 @@ fn connect_error(config: &Config, error: tokio_postgres::Error) -> Error {
     }
     if words.contains("TLS") && tls_is_refused(&error) {
         return Error::definite(format!("cannot agree with {place} on TLS"))
-            .hint("check sslmode and sslrootcert in [source] url")
+            .hint("check sslmode and sslrootcert in the address")
             .source(error);
     }
     Error::transient(format!("could not reach {place}"))

@@ -138,7 +138,8 @@ impl Config {
     }
 
     pub(crate) fn address(&self) -> Result<source::Address> {
-        self.source_url()?.expose().parse()
+        let parsed = self.source_url()?.expose().parse();
+        parsed.map_err(|error: Error| error.context("[source] url"))
     }
 
     pub(crate) fn pipeline(&self) -> Result<flow::Options> {

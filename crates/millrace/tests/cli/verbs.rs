@@ -97,6 +97,22 @@ fn a_missing_library_says_which_command_installs_it() {
     assert!(err(&sql).contains("make setup"), "{}", err(&sql));
 }
 
+/// Whoever types an address has no [source] to look into yet.
+#[test]
+fn init_speaks_of_the_address_that_was_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = Cluster::start();
+    for url in ["postgres//ann@h/shop".to_owned(), cluster.url() + "-nowhere"] {
+        let init = millrace(folder.path(), &["init", &url]);
+        assert_eq!(init.status.code(), Some(2));
+        assert!(err(&init).contains("the address"), "{}", err(&init));
+        assert!(!err(&init).contains("[source]"), "{}", err(&init));
+    }
+    write(folder.path(), "[source]\nurl = \"postgres//ann@h/shop\"\n");
+    let check = millrace(folder.path(), &["check"]);
+    assert!(err(&check).contains("[source] url: cannot read the address"), "{}", err(&check));
+}
+
 /// The shop, a few rows in it, and what `init` writes for it.
 #[test]
 fn init_writes_a_project_and_check_finds_it_ready() {

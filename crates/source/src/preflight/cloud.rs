@@ -104,13 +104,13 @@ impl Cloud {
     pub(super) fn cure_pooler(self) -> &'static str {
         match self {
             Cloud::Supabase => {
-                "use the direct connection in [source] url: db.PROJECT.supabase.co:5432"
+                "use the direct connection in the address: db.PROJECT.supabase.co:5432"
             }
-            Cloud::Neon => "take `-pooler` out of the host in [source] url",
-            Cloud::Azure => "use port 5432 instead of 6432 in [source] url",
-            Cloud::Rds => "use the instance's own endpoint, not RDS Proxy's, in [source] url",
+            Cloud::Neon => "take `-pooler` out of the host in the address",
+            Cloud::Azure => "use port 5432 instead of 6432 in the address",
+            Cloud::Rds => "use the instance's own endpoint, not RDS Proxy's, in the address",
             Cloud::Own | Cloud::GoogleSql => {
-                "give [source] url the server's own host and port (usually 5432), not the pooler's"
+                "give the address the server's own host and port (usually 5432), not the pooler's"
             }
         }
     }

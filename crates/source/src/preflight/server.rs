@@ -119,7 +119,7 @@ fn standby(asked: &Asked<'_>, in_recovery: bool, findings: &mut Vec<Finding>) {
         false => Finding::new(Level::Error, "standby", "the server is a standby")
             .why("Before Postgres 16 a standby cannot decode its log."),
     };
-    findings.push(finding.cure("point [source] url at the primary"));
+    findings.push(finding.cure("point the address at the primary"));
 }
 
 fn tls(asked: &Asked<'_>, encrypted: bool, findings: &mut Vec<Finding>) {
@@ -136,7 +136,7 @@ fn tls(asked: &Asked<'_>, encrypted: bool, findings: &mut Vec<Finding>) {
     }
     let place = asked.address.place();
     let cure =
-        "add ?sslmode=verify-full (and &sslrootcert=/path/ca.pem for a private CA) to [source] url";
+        "add ?sslmode=verify-full (and &sslrootcert=/path/ca.pem for a private CA) to the address";
     if !encrypted {
         findings.push(
             Finding::new(Level::Warning, "tls", format!("the way to {place} is not encrypted"))

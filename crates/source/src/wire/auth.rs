@@ -71,6 +71,6 @@ fn question(session: &mut Session) -> Result<(u32, Vec<u8>)> {
         (b'R', Some((kind, rest))) => Ok((u32::from_be_bytes(*kind), rest.to_vec())),
         _ => Err(Error::definite(format!("cannot log in to {}", session.place()))
             .detail("What answers there does not speak Postgres's protocol.")
-            .hint("check host and port in [source] url")),
+            .hint("check host and port in the address")),
     }
 }

@@ -44,7 +44,7 @@ impl Transport {
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| Error::definite("cannot find a host in [source] url")))
+        Err(last.unwrap_or_else(|| Error::definite("cannot find a host in the address")))
     }
 
     fn open(address: &Address, host: &Host, port: u16) -> Result<Transport> {
@@ -153,11 +153,11 @@ fn negotiate_tls(address: &Address, host: &str, mut socket: TcpStream) -> Result
         }
         return Err(Error::definite(format!("cannot agree with {} on TLS", address.place()))
             .detail("The server does not speak TLS.")
-            .hint("turn ssl on at the server, or set sslmode=disable in [source] url"));
+            .hint("turn ssl on at the server, or set sslmode=disable in the address"));
     }
     let refused = |error: rustls::Error| {
         Error::definite(format!("cannot agree with {} on TLS", address.place()))
-            .hint("check sslmode and sslrootcert in [source] url")
+            .hint("check sslmode and sslrootcert in the address")
             .source(error)
     };
     let name = ServerName::try_from(host.to_owned()).map_err(|error| {
