@@ -6,6 +6,7 @@ pub mod error;
 mod lsn;
 pub mod table;
 pub mod types;
+pub mod words;
 
 pub use block::{Block, Cells, Op, Reject, Unchanged};
 pub use error::{Error, Fate, Result};

@@ -7,6 +7,7 @@
 //! lookup      rows by key, for values that the stream leaves out
 //! slot        publication, slot, positions
 //! preflight   everything that would go wrong later, found now, with the statement that cures it
+//! own_tables  which tables are the user's
 //! survey      what a database holds and how it is used, for a first configuration
 //! ```
 
@@ -18,6 +19,7 @@ pub mod decode;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 pub mod lookup;
+mod own_tables;
 pub mod preflight;
 pub mod slot;
 pub mod stream;

@@ -2,6 +2,7 @@
 
 use crate::address::Address;
 use crate::client::{connect, pg_error, quoted};
+use crate::own_tables::{OwnTable, own_tables};
 use model::{Error, Lsn, Result, TableName};
 use std::fmt;
 use std::pin::pin;
@@ -52,26 +53,15 @@ fn publication_statement(name: &str, tables: &[String]) -> String {
     format!("CREATE PUBLICATION {name}{tables} WITH (publish_via_partition_root = true);")
 }
 
-/// The user's own tables: those with a replica identity, quoted, and those without.
+/// Those of the user's own tables that our role may publish: quoted those with a replica identity,
+/// and those without.
 async fn publishable(client: &Client) -> Result<(Vec<String>, Vec<TableName>)> {
-    let sql = "
-        select format('%I.%I', n.nspname, c.relname), n.nspname::text, c.relname::text,
-               c.relreplident = 'f' or exists (
-                   select from pg_index i where i.indrelid = c.oid and i.indisvalid
-                      and case c.relreplident when 'i' then i.indisreplident
-                                              when 'd' then i.indisprimary and i.indimmediate
-                                              else false end)
-          from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where c.relkind in ('r', 'p') and c.relpersistence = 'p' and not c.relispartition
-           and n.nspname !~ '^(pg_|information_schema$)' and pg_has_role(c.relowner, 'USAGE')
-           and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass
-                              and d.objid = c.oid and d.deptype = 'e')
-         order by 2, 3";
-    let rows = client.query(sql, &[]).await;
-    let rows = rows.map_err(|error| pg_error("list the source's tables", error))?;
-    let (fit, unfit): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.get(3));
-    let name = |row: &&Row| TableName::new(row.get::<_, String>(1), row.get::<_, String>(2));
-    Ok((fit.iter().map(|row| row.get(0)).collect(), unfit.iter().map(name).collect()))
+    let ours = own_tables(client).await?.into_iter().filter(|table| table.is_ours);
+    let (fit, unfit): (Vec<OwnTable>, Vec<OwnTable>) = ours.partition(|table| table.has_identity);
+    Ok((
+        fit.into_iter().map(|table| table.quoted).collect(),
+        unfit.into_iter().map(|table| table.name).collect(),
+    ))
 }
 
 /// What `pg_replication_slots` says of a slot.

@@ -1,8 +1,9 @@
 //! The publication: there, whole, and harmless to the app's own writes.
 
-use super::{Asked, Finding, Level, Wanted, mode_of};
+use super::{Asked, Finding, Level, Wanted, mode_of, outside};
 use crate::catalog;
 use crate::client::quoted;
+use model::words::counted;
 use model::{Mode, ReplicaIdentity, Result, Table, TableName};
 
 /// Answers with the published tables.
@@ -29,6 +30,7 @@ pub(super) async fn inspect(
         );
     }
     coverage(asked, wanted, &tables, findings).await?;
+    outside::inspect(asked, wanted, &tables, findings).await?;
     for table in &tables {
         identity(name, table, mode_of(wanted, table), sends[1] || sends[2], row.get(5), findings);
         text_columns(table, findings);
@@ -194,7 +196,8 @@ async fn leaves(
     if count == 0 {
         return Ok(());
     }
-    let what = format!("{count} partitions are published as tables of their own");
+    let partitions = counted(count as u64, "partition");
+    let what = format!("{partitions} published each as a table of its own");
     findings.push(
         Finding::new(Level::Warning, "partitions", what)
             .why("A query would have to name each of them.")

@@ -94,6 +94,36 @@ fn everything_wrong_is_found_at_once_and_the_cures_cure_it() {
 }
 
 #[test]
+fn tables_outside_the_publication_are_told_with_the_statement_that_adds_them() {
+    let cluster = Cluster::start();
+    cluster.sql(
+        "create table t (id int primary key); create publication millrace for table t;
+         create table \"New\" (id int primary key); create table keyless (a int);
+         create unlogged table scratch (id int primary key);
+         create table parted (id int primary key) partition by range (id);
+         create table leaf partition of parted for values from (0) to (9);
+         alter publication millrace add table leaf",
+    );
+    let preflight = look(&cluster.url(), &BTreeMap::new());
+    let outside = find(&preflight, "publication_outside");
+    let whats: Vec<&str> = outside.iter().map(|finding| finding.what.as_str()).collect();
+    assert_eq!(
+        whats,
+        [
+            "1 table outside publication millrace: public.New",
+            "1 table outside publication millrace: public.keyless"
+        ]
+    );
+    assert!(outside.iter().all(|finding| finding.level == Level::Note));
+    let cures: Vec<&str> = outside.iter().filter_map(|finding| finding.cure.as_deref()).collect();
+    cluster.sql(cures[0]);
+    cluster.sql(&cures[1].replace('…', "a"));
+    let preflight = look(&cluster.url(), &BTreeMap::new());
+    assert!(find(&preflight, "publication_outside").is_empty(), "{:?}", preflight.findings);
+    assert!(errors(&preflight).is_empty(), "{:?}", preflight.findings);
+}
+
+#[test]
 fn a_missing_publication_is_an_error_only_where_we_may_not_create_it() {
     let cluster = Cluster::start();
     cluster.sql("create role weak login replication");
