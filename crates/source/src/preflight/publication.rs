@@ -135,7 +135,7 @@ fn identity(
         let leave = match all_tables {
             true => String::new(),
             false => {
-                format!("; or ALTER PUBLICATION {} DROP TABLE {quoted_name};", quoted(publication))
+                format!(" or ALTER PUBLICATION {} DROP TABLE {quoted_name};", quoted(publication))
             }
         };
         let first = match table.has_key() {
