@@ -23,8 +23,7 @@ pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
         false => render(&preflight, &address.place()),
     };
     talk::print(&text)?;
-    let failed = preflight.findings.iter().any(|finding| finding.level == Level::Error);
-    Ok(if failed { Answer::No } else { Answer::Yes })
+    Ok(if preflight.is_ready() { Answer::Yes } else { Answer::No })
 }
 
 /// The source's findings, and those of where its tables would go.
@@ -142,7 +141,7 @@ fn json(preflight: &Preflight) -> Result<String> {
         .collect();
     let tables: Vec<String> = preflight.tables.iter().map(|table| table.name.to_string()).collect();
     let whole = serde_json::json!({
-        "ready": preflight.findings.iter().all(|finding| finding.level != Level::Error),
+        "ready": preflight.is_ready(),
         "server_version": preflight.server_version,
         "findings": findings,
         "tables": tables,

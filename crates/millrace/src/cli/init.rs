@@ -53,10 +53,12 @@ async fn project(url: &Url, address: &Address, dir: &Path, path: &Path) -> Resul
     publication(&client).await?;
     // The file as it was written, but with what the environment may not hold.
     let config = Config::parse(&text, dir)?;
-    let preflight = check::look(&config, address).await?;
-    let ready = slot_when_possible(&client, address, &preflight).await?;
+    let mut preflight = check::look(&config, address).await?;
+    if slot_when_possible(&client, address, &preflight).await? {
+        preflight = check::look(&config, address).await?;
+    }
     talk::say(check::render(&preflight, &address.place()));
-    say_next(url, dir, ready, &tables);
+    say_next(url, dir, &preflight, &tables);
     Ok(Answer::Yes)
 }
 
@@ -124,16 +126,17 @@ async fn publication(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Only where nothing is wrong: a slot that nobody reads keeps log for ever.
+/// Only where nothing is wrong: a slot that nobody reads keeps log for ever. Whether it was created.
 async fn slot_when_possible(
     client: &Client,
     address: &Address,
     preflight: &Preflight,
 ) -> Result<bool> {
     if slot::slot_info(client, DEFAULT_SLOT).await?.is_some() {
-        return Ok(true);
+        talk::say(format!("slot {DEFAULT_SLOT}: is there"));
+        return Ok(false);
     }
-    if preflight.findings.iter().any(|finding| finding.level == Level::Error) {
+    if !preflight.is_ready() {
         talk::say(format!(
             "slot {DEFAULT_SLOT}: not created yet, see below; `millrace up` does it once the errors are cured, \
              or by hand:\n  SELECT pg_create_logical_replication_slot('{DEFAULT_SLOT}', 'pgoutput');"
@@ -160,9 +163,14 @@ async fn slot_when_possible(
     }
 }
 
-fn say_next(url: &Url, dir: &Path, ready: bool, tables: &[Surveyed]) {
+/// What stands in the way comes first, and is looked for again.
+fn say_next(url: &Url, dir: &Path, preflight: &Preflight, tables: &[Surveyed]) {
     if tables.is_empty() {
         talk::warning("the database has no table yet");
+    }
+    for error in preflight.findings.iter().filter(|finding| finding.level == Level::Error) {
+        let cure = error.cure.as_ref().unwrap_or(&error.what);
+        talk::say(format!("{} {cure}", talk::words("first:", Paint::Bold)));
     }
     let mut steps = Vec::new();
     if dir != Path::new(".") {
@@ -171,6 +179,6 @@ fn say_next(url: &Url, dir: &Path, ready: bool, tables: &[Surveyed]) {
     if url.must_export {
         steps.push(format!("export {VARIABLE}='postgres://…'  # with the password"));
     }
-    steps.push(if ready { "millrace up" } else { "millrace check" }.to_owned());
+    steps.push(if preflight.is_ready() { "millrace up" } else { "millrace check" }.to_owned());
     talk::say(format!("{} {}", talk::words("next:", Paint::Bold), steps.join("\n      ")));
 }

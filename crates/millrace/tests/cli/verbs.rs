@@ -133,6 +133,9 @@ fn init_writes_a_project_and_check_finds_it_ready() {
     let init = millrace(folder.path(), &["init", &cluster.url(), "--dir", "shop"]);
     assert_eq!(init.status.code(), Some(0), "{}", err(&init));
     assert_eq!(out(&init), "shop/millrace.toml\n");
+    assert!(err(&init).contains("slot millrace: created"), "{}", err(&init));
+    assert!(!err(&init).contains("does not exist"), "{}", err(&init));
+    assert!(err(&init).ends_with("next: cd shop\n      millrace up\n"), "{}", err(&init));
     let shop = folder.path().join("shop");
     let written = std::fs::read_to_string(shop.join("millrace.toml")).unwrap();
     compare_with_golden(&written, &cluster);
@@ -165,6 +168,32 @@ fn init_writes_a_project_and_check_finds_it_ready() {
     let json: serde_json::Value = serde_json::from_str(&out(&check)).unwrap();
     assert_eq!(json["ready"], false);
     assert_eq!(json["findings"][0]["code"], "replica_identity");
+}
+
+#[test]
+fn init_names_the_cure_before_it_names_up() {
+    let cluster = Cluster::start_with(&["wal_level = replica"]);
+    cluster.sql("create table t (id int primary key)");
+    let folder = tempfile::tempdir().unwrap();
+    let next = |dir: &str| {
+        let init = millrace(folder.path(), &["init", &cluster.url(), "--dir", dir]);
+        assert_eq!(init.status.code(), Some(0), "{}", err(&init));
+        err(&init).split_once("first: ").unwrap().1.to_owned()
+    };
+    let cure = "ALTER SYSTEM SET wal_level = 'logical';  -- then restart Postgres";
+    assert_eq!(next("shop"), format!("{cure}\nnext: cd shop\n      millrace check\n"));
+    // A slot that is there already makes nothing ready.
+    cluster.sql("alter system set wal_level = 'logical'");
+    cluster.stop("fast");
+    cluster.resume();
+    cluster.sql(
+        "select pg_create_logical_replication_slot('millrace', 'pgoutput');
+         alter table t replica identity nothing",
+    );
+    let again = next("again");
+    let (cure, next) = again.split_once('\n').unwrap();
+    assert!(cure.contains("REPLICA IDENTITY DEFAULT; or ALTER PUBLICATION"), "{again}");
+    assert_eq!(next, "next: cd again\n      millrace check\n");
 }
 
 /// Ports, versions and sizes on disk differ from machine to machine.

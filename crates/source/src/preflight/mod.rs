@@ -95,6 +95,13 @@ pub struct Preflight {
     pub server_version: String,
 }
 
+impl Preflight {
+    /// Nothing that was found keeps the pipeline from running.
+    pub fn is_ready(&self) -> bool {
+        self.findings.iter().all(|finding| finding.level != Level::Error)
+    }
+}
+
 /// Looks at everything. An error means that the source could not be asked at all.
 pub async fn run(address: &Address, wanted: Wanted<'_>) -> Result<Preflight> {
     let client = connect(address).await?;
