@@ -98,6 +98,7 @@ fn skipped(name: &str, mode: &str, why: &str) -> TableVerdict {
         store_rows: 0,
         differing_keys: 0,
         differences: Vec::new(),
+        columns_not_compared: Vec::new(),
         notes: Vec::new(),
         skipped: Some(why.to_owned()),
     }

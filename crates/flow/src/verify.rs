@@ -29,6 +29,7 @@ mod sides;
 
 pub(crate) use locked::Locked;
 
+use model::words::counted;
 use model::{Error, Fate, Result};
 use narrow::{Found, Kind};
 use read::{Both, Reader};
@@ -63,7 +64,9 @@ pub struct TableVerdict {
     pub differing_keys: u64,
     /// `missing`, `extra`, `changed` or `duplicate`, with the key as text.
     pub differences: Vec<Difference>,
-    /// Columns that were not compared, and other remarks: `properties_json (JSON)`.
+    /// `properties_json (JSON)`: its text is the engine's own.
+    #[serde(default)]
+    pub columns_not_compared: Vec<String>,
     pub notes: Vec<String>,
     /// Why the table could not be compared.
     pub skipped: Option<String>,
@@ -147,6 +150,7 @@ async fn table(
     }
     verdict.differing_keys = found.keys;
     verdict.differences = named(&both, &found).await?;
+    verdict.columns_not_compared = sides.left_out.clone();
     verdict.notes = notes(&sides, &found);
     if found.listed.iter().any(|(kind, _)| *kind == Kind::Missing) {
         verdict.notes.extend(quarantined(store, &verdict.name).await?);
@@ -205,23 +209,19 @@ async fn named(both: &Both<'_>, found: &Found) -> Result<Vec<Difference>> {
 }
 
 fn notes(sides: &Sides, found: &Found) -> Vec<String> {
-    let mut notes: Vec<String> = sides
-        .left_out
-        .iter()
-        .map(|column| format!("{column}: not compared; its text is the engine's own"))
-        .collect();
+    let mut notes = Vec::new();
     if found.kept > 0 {
         notes.push(format!(
-            "{} rows are in the store only: an append table keeps what is deleted at the source; \
+            "{} only in the store: an append table keeps what is deleted at the source; \
              a row that was never there would look the same",
-            found.kept
+            counted(found.kept, "row")
         ));
     }
     if found.updated > 0 {
         notes.push(format!(
-            "{} rows differ from the source: an append table keeps the first value of a row that \
-             is updated at the source",
-            found.updated
+            "{} other than at the source: an append table keeps the first value of a row that \
+             is updated there",
+            counted(found.updated, "row")
         ));
     }
     if sides.is_append && !sides.has_key() {
@@ -233,13 +233,13 @@ fn notes(sides: &Sides, found: &Found) -> Vec<String> {
 /// Rows that were refused are missing, and this is where they are.
 async fn quarantined(store: &dyn Store, name: &str) -> Result<Option<String>> {
     let sql = format!(
-        "SELECT toString(count()) FROM millrace.quarantine FINAL WHERE source_table = {}",
+        "SELECT count() FROM millrace.quarantine FINAL WHERE source_table = {}",
         store::ddl::literal(name)
     );
     let rows = store.query(&sql).await?;
-    let count = rows.first().and_then(|row| row.first()).cloned().flatten();
-    let count = count.filter(|count| count != "0");
-    Ok(count.map(|count| format!("{count} rows are in quarantine: see millrace.quarantine")))
+    let count = rows.first().and_then(|row| row.first()?.as_ref()?.parse().ok()).unwrap_or(0);
+    let rows = counted(count, "row");
+    Ok((count > 0).then(|| format!("{rows} in quarantine: see millrace.quarantine")))
 }
 
 impl TableVerdict {
@@ -251,6 +251,7 @@ impl TableVerdict {
             store_rows: 0,
             differing_keys: 0,
             differences: Vec::new(),
+            columns_not_compared: Vec::new(),
             notes: Vec::new(),
             skipped: None,
         }

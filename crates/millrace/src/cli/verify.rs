@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::running::Running;
 use crate::talk::{self, Paint};
 use flow::verify::{TableVerdict, Verdict, VerifyOptions};
+use model::words::{counted, grouped};
 use model::{Error, Result};
 use std::time::Duration;
 
@@ -89,8 +90,28 @@ fn render(verdict: &Verdict) -> String {
         true => talk::data("equal", Paint::Green),
         false => talk::data("not equal", Paint::Red),
     };
+    let tables = counted(verdict.tables.len() as u64, "table");
     let position = &verdict.position;
-    text + &format!("{summary}: {equal} of {} tables at {position}\n", verdict.tables.len())
+    text + &format!("{summary}: {equal} of {tables} at {position}{}\n", but_not(verdict))
+}
+
+/// What the word before does not speak of.
+fn but_not(verdict: &Verdict) -> String {
+    let columns: Vec<String> = verdict
+        .tables
+        .iter()
+        .flat_map(|table| {
+            table.columns_not_compared.iter().map(|column| format!("{}.{column}", table.name))
+        })
+        .collect();
+    match columns.len() as u64 {
+        0 => String::new(),
+        count => format!(
+            "; {} not compared, whose text is the engine's own: {}",
+            counted(count, "column"),
+            columns.join(", ")
+        ),
+    }
 }
 
 fn is_equal(table: &TableVerdict) -> bool {
@@ -99,11 +120,11 @@ fn is_equal(table: &TableVerdict) -> bool {
 
 fn one(table: &TableVerdict) -> String {
     let rows = match table.source_rows == table.store_rows {
-        true => format!("{} rows", talk::grouped(table.source_rows)),
+        true => counted(table.source_rows, "row"),
         false => format!(
-            "{} rows at the source, {} in the store",
-            talk::grouped(table.source_rows),
-            talk::grouped(table.store_rows)
+            "{} at the source, {} in the store",
+            counted(table.source_rows, "row"),
+            grouped(table.store_rows)
         ),
     };
     let (name, mode) = (&table.name, &table.mode);
@@ -116,9 +137,9 @@ fn one(table: &TableVerdict) -> String {
             format!("{}  {name} ({mode}): {rows}\n", talk::data("equal", Paint::Green))
         }
         None => format!(
-            "{}  {name} ({mode}): {rows}, {} keys differ\n",
+            "{}  {name} ({mode}): {rows}, {}\n",
             talk::data("differs", Paint::Red),
-            talk::grouped(table.differing_keys)
+            counted(table.differing_keys, "differing key")
         ),
     };
     for difference in &table.differences {
@@ -126,7 +147,10 @@ fn one(table: &TableVerdict) -> String {
     }
     let shown = table.differences.len() as u64;
     if table.differing_keys > shown && shown > 0 {
-        text += &format!("  and {} more\n", talk::grouped(table.differing_keys - shown));
+        text += &format!("  and {} more\n", grouped(table.differing_keys - shown));
+    }
+    for column in &table.columns_not_compared {
+        text += &format!("  note: {column} is not compared\n");
     }
     for note in &table.notes {
         text += &format!("  note: {note}\n");
@@ -151,6 +175,7 @@ mod tests {
                 0 => vec![],
                 _ => vec![Difference { kind: "missing".into(), key: "17".into() }],
             },
+            columns_not_compared: vec![],
             notes: vec![],
             skipped,
         };
@@ -159,10 +184,32 @@ mod tests {
         assert_eq!(
             render(&verdict),
             "equal  public.orders (mirror): 1,200 rows\n\
-             differs  public.orders (mirror): 1,200 rows at the source, 1,197 in the store, 3 keys differ\n  \
+             differs  public.orders (mirror): 1,200 rows at the source, 1,197 in the store, 3 differing keys\n  \
              missing    17\n  and 2 more\n\
              not compared  public.orders (mirror): it is copying\n\
              not equal: 1 of 3 tables at 0/16\n"
+        );
+    }
+
+    #[test]
+    fn equal_does_not_speak_of_columns_that_were_not_compared() {
+        let table = TableVerdict {
+            name: "public.events".into(),
+            mode: "append".into(),
+            source_rows: 1,
+            store_rows: 1,
+            differing_keys: 0,
+            differences: vec![],
+            columns_not_compared: vec!["properties (JSON)".into()],
+            notes: vec![],
+            skipped: None,
+        };
+        let verdict = Verdict { position: "0/16".into(), tables: vec![table] };
+        assert_eq!(
+            render(&verdict),
+            "equal  public.events (append): 1 row\n  note: properties (JSON) is not compared\n\
+             equal: 1 of 1 table at 0/16; 1 column not compared, whose text is the engine's own: \
+             public.events.properties (JSON)\n"
         );
     }
 }

@@ -76,8 +76,12 @@ async fn an_append_table_keeps_what_the_source_deletes() {
     pair.cluster.sql("delete from t where v <= 30; update t set v = -v where v > 4990");
     let verdict = pair.one().await;
     assert_eq!((verdict.differing_keys, verdict.store_rows), (0, 5000));
-    assert!(verdict.notes[0].starts_with("30 rows are in the store only"), "{:?}", verdict.notes);
-    assert!(verdict.notes[1].starts_with("10 rows differ"), "{:?}", verdict.notes);
+    assert!(verdict.notes[0].starts_with("30 rows only in the store"), "{:?}", verdict.notes);
+    assert!(
+        verdict.notes[1].starts_with("10 rows other than at the source"),
+        "{:?}",
+        verdict.notes
+    );
     bend("ALTER TABLE v_append.t DELETE WHERE v = 1000 SETTINGS mutations_sync = 1").await;
     bend("INSERT INTO v_append.t (id, v) SELECT id, v FROM v_append.t WHERE v IN (5, 2000) SETTINGS insert_deduplicate = 0").await;
     let verdict = pair.one().await;
@@ -107,10 +111,7 @@ async fn a_table_without_a_key_is_compared_row_by_row() {
     let verdict = pair.one().await;
     assert_eq!(listed(&verdict), "duplicate , 0, duplicate twice, 1, missing , ");
     assert_eq!(verdict.differing_keys, 3);
-    assert!(
-        verdict.notes.iter().any(|n| n.starts_with("1 rows are in the store only")),
-        "{verdict:?}"
-    );
+    assert!(verdict.notes.iter().any(|n| n.starts_with("1 row only in the store")), "{verdict:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -149,7 +149,7 @@ async fn configured_types_are_compared_or_named() {
     let verdict = pair.one().await;
     assert_equal(&verdict);
     assert_eq!(verdict.source_rows, 60);
-    assert_eq!(verdict.notes, ["j (JSON): not compared; its text is the engine's own"]);
+    assert_eq!(verdict.columns_not_compared, ["j (JSON)"]);
     let raw = "v_chosen_raw.chosen";
     let mut version = 0;
     for column in pair.targets[0].columns[1..].iter().filter(|column| column.name != "j") {
