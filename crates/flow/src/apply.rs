@@ -71,7 +71,7 @@ fn take(
         return Ok(());
     }
     let mut rejects = std::mem::take(&mut block.rejects);
-    let clamped = block.clamped;
+    let (table, clamped) = (block.table.clone(), std::mem::take(&mut block.clamped));
     let target = target_of(entry, &block)?;
     let mut pieces = Vec::new();
     match &mut entry.intervals {
@@ -93,10 +93,10 @@ fn take(
     }
     let ignored = entry.intervals.as_ref().map(|i| (i.ignored_updates, i.ignored_deletes));
     let rejected = rejects.len() as u64;
-    status.with_table(&entry.name, |table| {
-        table.rejected_rows += rejected;
-        table.clamped_values += clamped;
-        (table.ignored_updates, table.ignored_deletes) = ignored.unwrap_or_default();
+    status.with_table(&entry.name, |status| {
+        status.rejected_rows += rejected;
+        status.count_clamped(&table, &clamped);
+        (status.ignored_updates, status.ignored_deletes) = ignored.unwrap_or_default();
     });
     work.tables.push(TableWork { id, target, pieces, rejects });
     Ok(())

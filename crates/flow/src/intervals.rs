@@ -158,7 +158,7 @@ impl Intervals {
         }
         let mut kept = block.only(&keep);
         kept.rejects = std::mem::take(&mut block.rejects);
-        kept.clamped = block.clamped;
+        kept.clamped = std::mem::take(&mut block.clamped);
         kept
     }
 }

@@ -1,6 +1,6 @@
 //! What the pipeline shows of itself. Every number here is measured; nothing is derived from hope.
 
-use model::{Error, Fate, Lsn, Mode, TableName};
+use model::{Error, Fate, Lsn, Mode, Table, TableName};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
@@ -53,7 +53,8 @@ pub(crate) struct TableStatus {
     pub(crate) pages_total: u64,
     pub(crate) streamed_rows: u64,
     pub(crate) rejected_rows: u64,
-    pub(crate) clamped_values: u64,
+    /// By column.
+    pub(crate) clamped: BTreeMap<String, u64>,
     pub(crate) ignored_updates: u64,
     pub(crate) ignored_deletes: u64,
     pub(crate) last_error: Option<String>,
@@ -72,7 +73,7 @@ impl TableStatus {
             pages_total: 0,
             streamed_rows: 0,
             rejected_rows: 0,
-            clamped_values: 0,
+            clamped: BTreeMap::new(),
             ignored_updates: 0,
             ignored_deletes: 0,
             last_error: None,
@@ -84,6 +85,13 @@ impl TableStatus {
     pub(crate) fn count_rows(&mut self, rows: u64) {
         self.recent.push_back((Instant::now(), rows));
         self.forget_old();
+    }
+
+    /// Values of a block that a documented rule altered, by the column's place.
+    pub(crate) fn count_clamped(&mut self, table: &Table, clamped: &BTreeMap<usize, u64>) {
+        for (column, values) in clamped {
+            *self.clamped.entry(table.columns[*column].name.clone()).or_default() += values;
+        }
     }
 
     fn forget_old(&mut self) {
@@ -150,8 +158,10 @@ pub struct TableReport {
     pub copied_rows: u64,
     pub streamed_rows: u64,
     pub rows_per_second: f64,
+    /// This and the counts below: since the start of the process.
     pub rejected_rows: u64,
     pub clamped_values: u64,
+    pub clamped_columns: BTreeMap<String, u64>,
     pub ignored_updates: u64,
     pub ignored_deletes: u64,
     pub last_error: Option<String>,
@@ -316,7 +326,8 @@ fn report_table(name: &str, table: &mut TableStatus) -> TableReport {
         streamed_rows: table.streamed_rows,
         rows_per_second: table.rows_per_second(),
         rejected_rows: table.rejected_rows,
-        clamped_values: table.clamped_values,
+        clamped_values: table.clamped.values().sum(),
+        clamped_columns: table.clamped.clone(),
         ignored_updates: table.ignored_updates,
         ignored_deletes: table.ignored_deletes,
         last_error: table.last_error.clone(),

@@ -317,7 +317,7 @@ fn rebuild(
         .map(|(place, _)| place.0)
         .collect();
     let mut filled = Block::new(block.table.clone());
-    filled.clamped = block.clamped;
+    filled.clamped = block.clamped.clone();
     for row in (0..block.rows()).filter(|row| !gone.contains(row)) {
         for (column, cells) in filled.columns.iter_mut().enumerate() {
             let from = match origins.get(&(row, column)) {

@@ -11,6 +11,7 @@
 use crate::lsn::Version;
 use crate::table::Table;
 use crate::types::Kind;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What happened to the row.
@@ -228,8 +229,9 @@ pub struct Block {
     pub columns: Vec<Cells>,
     pub unchanged: Vec<Unchanged>,
     pub rejects: Vec<Reject>,
-    /// Values that a documented rule altered (timestamps outside ClickHouse's range).
-    pub clamped: u64,
+    /// Values that a documented rule altered (timestamps outside ClickHouse's range), by the
+    /// column's place.
+    pub clamped: BTreeMap<usize, u64>,
 }
 
 impl Block {
@@ -242,7 +244,7 @@ impl Block {
             columns,
             unchanged: Vec::new(),
             rejects: Vec::new(),
-            clamped: 0,
+            clamped: BTreeMap::new(),
         }
     }
 
@@ -253,7 +255,7 @@ impl Block {
         self.columns.iter_mut().for_each(|column| column.truncate(0));
         self.unchanged.clear();
         self.rejects.clear();
-        self.clamped = 0;
+        self.clamped.clear();
         self
     }
 
@@ -275,6 +277,14 @@ impl Block {
         self.ops.push(op);
         self.versions.push(version);
         debug_assert!(self.columns.iter().all(|column| column.rows() == self.ops.len()));
+    }
+
+    /// Most rows have none.
+    #[inline]
+    pub fn count_clamped(&mut self, values: impl IntoIterator<Item = (usize, u64)>) {
+        for (column, values) in values {
+            *self.clamped.entry(column).or_default() += values;
+        }
     }
 
     /// Takes back a row that was begun and not ended.
@@ -325,7 +335,7 @@ impl Block {
         let moved = |mark: &Unchanged| Unchanged { row: mark.row + base, column: mark.column };
         self.unchanged.extend(other.unchanged.iter().map(moved));
         self.rejects.extend(other.rejects.iter().cloned());
-        self.clamped += other.clamped;
+        self.count_clamped(other.clamped.iter().map(|(column, values)| (*column, *values)));
     }
 }
 

@@ -163,7 +163,7 @@ async fn insert_all(
     while let Some(mut block) = decoded.recv().await {
         number += 1;
         let rejects = std::mem::take(&mut block.rejects);
-        let (rejected, clamped) = (rejects.len() as u64, block.clamped);
+        let (rejected, clamped) = (rejects.len() as u64, std::mem::take(&mut block.clamped));
         record_rejects(context.store.as_ref(), &context.status, target, rejects).await?;
         if piece.lookup {
             let lacking = crate::flush::patiently(&context.status, || {
@@ -188,7 +188,7 @@ async fn insert_all(
         context.status.with_table(&run.job.name, |table| {
             table.copied_rows += rows;
             table.rejected_rows += rejected;
-            table.clamped_values += clamped;
+            table.count_clamped(&target.table, &clamped);
             table.count_rows(rows);
         });
     }

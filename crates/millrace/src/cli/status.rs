@@ -4,8 +4,10 @@ use super::Answer;
 use crate::config::Config;
 use crate::running::Running;
 use crate::talk::{self, Paint};
+use model::words::{counted, grouped};
 use model::{Error, Result};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
@@ -41,7 +43,7 @@ struct Table {
     #[serde(default)]
     rejected_rows: u64,
     #[serde(default)]
-    clamped_values: u64,
+    clamped_columns: BTreeMap<String, u64>,
     last_error: Option<String>,
 }
 
@@ -103,16 +105,24 @@ fn render(report: &Report) -> String {
             let label = talk::data(format!("{}:", table.name), Paint::Red);
             text += &format!("\n{label} {}\n", error.replace('\n', "\n  "));
         }
-        if table.rejected_rows > 0 || table.clamped_values > 0 {
-            text += &format!(
-                "\n{}: {} rows in quarantine, {} values clamped\n",
-                table.name,
-                talk::grouped(table.rejected_rows),
-                talk::grouped(table.clamped_values)
-            );
-        }
+        text += &altered(table);
     }
     text + "\n" + &source(&report.source) + &freshness(&report.freshness_ms)
+}
+
+/// What did not arrive as it was.
+fn altered(table: &Table) -> String {
+    let mut parts = Vec::new();
+    if table.rejected_rows > 0 {
+        parts.push(format!("{} put into quarantine", counted(table.rejected_rows, "row")));
+    }
+    for (column, values) in &table.clamped_columns {
+        parts.push(format!("{} of {column} clamped", counted(*values, "value")));
+    }
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!("\n{}: {} since start\n", table.name, parts.join(", ")),
+    }
 }
 
 fn table(tables: &[Table]) -> String {
@@ -124,7 +134,7 @@ fn table(tables: &[Table]) -> String {
             table.mode.clone(),
             table.target.clone(),
             table.state.clone(),
-            table.rows.map_or("-".into(), talk::grouped),
+            table.rows.map_or("-".into(), grouped),
             format!("{:.0} %", table.copied_ratio * 100.0),
             format!("{:.0}", table.rows_per_second),
         ]
@@ -190,7 +200,8 @@ mod tests {
     fn the_table_is_readable_without_colour() {
         let body = r#"{"tables":[
             {"name":"public.events","mode":"append","target":"analytics.events","state":"streaming",
-             "rows":2012345,"copied_ratio":1.0,"rows_per_second":312.4,"rejected_rows":2,"last_error":null},
+             "rows":2012345,"copied_ratio":1.0,"rows_per_second":312.4,"rejected_rows":2,
+             "clamped_values":3,"clamped_columns":{"due":1,"paid":2},"last_error":null},
             {"name":"public.notes","mode":"mirror","target":"public.notes","state":"failed","rows":null,
              "copied_ratio":0.25,"last_error":"cannot mirror public.notes\nhint: ALTER TABLE"}],
             "source":{"slot":"millrace","connected":true,"waiting_for":null,"received_lsn":"0/2","applied_lsn":"0/2",
@@ -201,7 +212,7 @@ TABLE          MODE    TARGET            STATE           ROWS  COPIED  ROWS/S
 public.events  append  analytics.events  streaming  2,012,345   100 %     312
 public.notes   mirror  public.notes      failed             -    25 %       0
 
-public.events: 2 rows in quarantine, 0 values clamped
+public.events: 2 rows put into quarantine, 1 value of due clamped, 2 values of paid clamped since start
 
 public.notes: cannot mirror public.notes
   hint: ALTER TABLE

@@ -143,6 +143,7 @@ mod tests {
             rows_per_second: 0.5,
             rejected_rows: 1,
             clamped_values: 2,
+            clamped_columns: Default::default(),
             ignored_updates: 0,
             ignored_deletes: 0,
             last_error: None,

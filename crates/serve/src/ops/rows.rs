@@ -79,6 +79,7 @@ mod tests {
             rows_per_second: 0.0,
             rejected_rows: 0,
             clamped_values: 0,
+            clamped_columns: Default::default(),
             ignored_updates: 0,
             ignored_deletes: 0,
             last_error: None,

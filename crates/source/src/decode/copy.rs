@@ -69,7 +69,7 @@ impl CopyDecoder {
         if usize::from(count) != table.columns.len() {
             return Err(Malformed("a tuple has not the columns of its table"));
         }
-        let mut altered = 0;
+        let mut altered = Vec::new();
         for (at, (column, cells)) in table.columns.iter().zip(columns).enumerate() {
             let value = match value(cursor) {
                 Ok(value) => value,
@@ -90,14 +90,15 @@ impl CopyDecoder {
                 Some(value) => binary::push(&column.pg, value, cells),
             };
             match pushed {
-                Ok(more) => altered += more,
+                Ok(0) => {}
+                Ok(more) => altered.push((at, more)),
                 Err(refusal) => {
                     *cursor = start;
                     return self.reject(cursor, at, refusal);
                 }
             }
         }
-        self.block.clamped += altered;
+        self.block.count_clamped(altered);
         self.block.end_row(Op::Insert, self.version);
         Ok(())
     }

@@ -112,7 +112,7 @@ pub(crate) fn push_new(
     if usize::from(cursor.u16()?) != table.columns.len() {
         return Err(Malformed("a tuple has not the columns of its table"));
     }
-    let mut altered = 0;
+    let mut altered = Vec::new();
     for (at, (column, cells)) in table.columns.iter().zip(columns).enumerate() {
         let mut field = match Field::read(cursor) {
             Ok(field) => field,
@@ -132,14 +132,15 @@ pub(crate) fn push_new(
             false => field.push(column, cells),
         };
         match pushed {
-            Ok(more) => altered += more,
+            Ok(0) => {}
+            Ok(more) => altered.push((at, more)),
             Err(refusal) => {
                 *cursor = tuple;
                 return refuse(cursor, block, old, at, refusal, op, version);
             }
         }
     }
-    block.clamped += altered;
+    block.count_clamped(altered);
     block.end_row(op, version);
     Ok(())
 }

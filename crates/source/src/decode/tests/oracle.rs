@@ -146,8 +146,9 @@ impl Case {
             if let Some(text) = &row.text {
                 let cells = &block.columns[1];
                 let back = render(&table.columns[1].pg, cells, 0);
-                self.check_text(&table.columns[1].pg, text, &back, block.clamped);
-                if block.clamped == 0 {
+                let clamped = block.clamped.values().sum();
+                self.check_text(&table.columns[1].pg, text, &back, clamped);
+                if clamped == 0 {
                     carried.push((row.id, back));
                 }
             }
