@@ -4,6 +4,7 @@ use super::Answer;
 use crate::assemble::block_on;
 use crate::config::Config;
 use crate::talk::{self, Paint};
+use model::words::counted;
 use model::{Error, Result, Table, TableOptions};
 use source::preflight::{self, Finding, Level, Preflight, Wanted};
 use std::sync::Arc;
@@ -94,18 +95,20 @@ pub(super) fn render(preflight: &Preflight, place: &str) -> String {
     }
     let count =
         |level: Level| preflight.findings.iter().filter(|finding| finding.level == level).count();
-    let (errors, warnings) = (count(Level::Error), count(Level::Warning));
+    let (errors, warnings) = (count(Level::Error) as u64, count(Level::Warning) as u64);
     let about = match preflight.server_version.as_str() {
         "" => place.to_owned(),
         version => {
-            format!("Postgres {version} at {place}, {} tables published", preflight.tables.len())
+            let tables = counted(preflight.tables.len() as u64, "table");
+            format!("Postgres {version} at {place}, {tables} published")
         }
     };
     let verdict = match errors {
         0 => talk::data("ready", Paint::Green),
         _ => talk::data("not ready", Paint::Red),
     };
-    text + &format!("{verdict}: {about}; {errors} errors, {warnings} warnings\n")
+    let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+    text + &format!("{verdict}: {about}; {errors}, {warnings}\n")
 }
 
 fn one(finding: &Finding) -> String {

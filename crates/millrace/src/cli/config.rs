@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::talk;
 use clap::Subcommand;
 use model::Result;
+use model::words::counted;
 use std::path::Path;
 
 #[derive(Subcommand)]
@@ -43,7 +44,7 @@ fn check(path: &Path) -> Result<Answer> {
         }
         Err(error) => talk::warning(&error.report()),
     }
-    let tables = config.tables.len();
-    talk::print(&format!("{} is right: {tables} tables configured\n", path.display()))?;
+    let tables = counted(config.tables.len() as u64, "table");
+    talk::print(&format!("{} is right: {tables} configured\n", path.display()))?;
     Ok(Answer::Yes)
 }

@@ -1,5 +1,6 @@
 //! What `init` writes: a configuration with the evidence for each of its settings.
 
+use model::words::counted;
 use source::survey::{Surveyed, SurveyedColumn};
 use std::fmt::Write;
 
@@ -173,8 +174,8 @@ fn is_object(column: &SurveyedColumn) -> bool {
 
 fn size(table: &Surveyed) -> String {
     format!(
-        "about {} rows, {}",
-        crate::talk::grouped(table.rows.max(0) as u64),
+        "about {}, {}",
+        counted(table.rows.max(0) as u64, "row"),
         crate::talk::bytes(table.bytes.max(0) as u64)
     )
 }

@@ -12,6 +12,7 @@ mod postgres;
 use crate::assemble::{Mill, Ports, stop_signal};
 use crate::config::{Config, DEFAULT_CLICKHOUSE, DEFAULT_UI};
 use crate::talk::{self, Paint};
+use model::words::{counted, grouped};
 use model::{Error, Result};
 use postgres::Postgres;
 use source::Address;
@@ -236,19 +237,33 @@ async fn live(handle: flow::Handle, engine: store::Engine) {
 }
 
 fn live_line(report: &flow::status::Report, events: Option<u64>) -> String {
+    if report.tables.is_empty() {
+        return "starting: the tables are not known yet".to_owned();
+    }
     let streaming =
         report.tables.iter().filter(|table| table.state == flow::status::State::Streaming).count();
     // An empty sum is -0.
     let rate = report.tables.iter().fold(0.0, |sum, table| sum + table.rows_per_second);
-    let events = events.map_or("-".into(), talk::grouped);
+    let events = events.map_or("-".into(), grouped);
     let freshness = match (report.freshness_ms.p50, report.freshness_ms.p99) {
         (Some(p50), Some(p99)) => format!("visible after {p50} ms (p99 {p99} ms)"),
         _ => "not measured yet".to_owned(),
     };
     format!(
-        "{streaming} of {} tables stream | {events} events | {rate:.0} rows/s | {freshness} | lag {}, {:.1} s",
-        report.tables.len(),
+        "{streaming} of {} streaming | {events} events | {rate:.0} rows/s | {freshness} | lag {}, {:.1} s",
+        counted(report.tables.len() as u64, "table"),
         talk::bytes(report.source.lag_bytes),
         report.source.lag_seconds,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_live_line_speaks_of_tables_once_they_are_known() {
+        let nothing = flow::status::Status::default().report();
+        assert_eq!(live_line(&nothing, None), "starting: the tables are not known yet");
+    }
 }
