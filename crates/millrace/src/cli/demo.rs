@@ -8,7 +8,7 @@ use model::Result;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Keep the data when it ends, and say where
+    /// Keep everything when it ends, and print the commands that go on with it
     #[arg(long)]
     keep: bool,
 }

@@ -7,6 +7,7 @@
 //! Everything ends in the opposite order, by drops, so that an error or a panic ends it too. Postgres
 //! asks the kernel to be told when we die, so that not even `kill -9` leaves it behind.
 
+mod kept;
 mod postgres;
 
 use crate::assemble::{Mill, Ports, stop_signal};
@@ -60,9 +61,6 @@ impl Demo {
             .await;
         live.abort();
         postgres.stop();
-        if keep {
-            talk::say(format!("kept: {}", folder.path.display()));
-        }
         stopped
     }
 }
@@ -73,9 +71,15 @@ struct Folder {
     keep: bool,
 }
 
+/// The README's commands name it; a second demo beside the first takes another.
+const FOLDER: &str = "millrace-demo";
+
 impl Folder {
     fn create(keep: bool) -> Result<Folder> {
-        let path = std::env::temp_dir().join(format!("millrace-demo-{}", std::process::id()));
+        let mut path = std::env::temp_dir().join(FOLDER);
+        if path.exists() {
+            path.set_file_name(format!("{FOLDER}-{}", std::process::id()));
+        }
         let cannot = |error: std::io::Error| {
             Error::definite(format!("cannot create {}", path.display())).source(error)
         };
@@ -94,6 +98,8 @@ impl Drop for Folder {
     fn drop(&mut self) {
         if !self.keep {
             let _ = std::fs::remove_dir_all(&self.path);
+        } else if let Ok(text) = kept::text(&self.path) {
+            talk::say(text);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! to run as root; there it runs as `nobody`.
 
 use model::{Error, Result};
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -37,21 +38,9 @@ impl Postgres {
         initdb.arg("-D").arg(&data).args(["-U", "postgres", "--auth=trust", "--no-sync"]);
         initdb.args(["--encoding=UTF8", "--locale=C"]);
         finish("create a Postgres server", initdb)?;
+        configure(&data, &folder)?;
         let mut command = server("postgres", &folder)?;
-        command.arg("-D").arg(&data).arg("-k").arg(&folder);
-        for setting in [
-            "listen_addresses=",
-            "wal_level=logical",
-            "max_wal_senders=20",
-            "max_replication_slots=20",
-            "max_slot_wal_keep_size=8GB",
-            "max_wal_size=4GB",
-            "shared_buffers=256MB",
-            // It does not outlive a crash of the machine, and need not.
-            "fsync=off",
-        ] {
-            command.args(["-c", setting]);
-        }
+        command.arg("-D").arg(&data);
         let log = std::fs::File::create(parent.join("postgres.log"));
         let log =
             log.map_err(|error| Error::definite("cannot write postgres.log").source(error))?;
@@ -85,7 +74,11 @@ impl Postgres {
     }
 
     pub(super) fn url(&self, database: &str) -> String {
-        let folder = self.folder.display().to_string().replace('/', "%2F");
+        Postgres::url_of(&self.folder, database)
+    }
+
+    pub(super) fn url_of(folder: &Path, database: &str) -> String {
+        let folder = folder.display().to_string().replace('/', "%2F");
         format!("postgres://postgres@{folder}/{database}")
     }
 
@@ -111,6 +104,29 @@ impl Drop for Postgres {
     }
 }
 
+const SETTINGS: &str = "
+# The demo's. No port: only who may enter the folder of the socket gets in.
+listen_addresses = ''
+wal_level = logical
+max_wal_senders = 20
+max_replication_slots = 20
+max_slot_wal_keep_size = 8GB
+max_wal_size = 4GB
+shared_buffers = 256MB
+# It does not outlive a crash of the machine, and need not.
+fsync = off
+";
+
+/// In its own file, so that whoever starts it later gets the same server.
+fn configure(data: &Path, folder: &Path) -> Result<()> {
+    let path = data.join("postgresql.conf");
+    let socket = folder.display().to_string().replace('\'', "\'\'");
+    let text = format!("{SETTINGS}unix_socket_directories = '{socket}'\n");
+    let open = std::fs::File::options().append(true).open(&path);
+    open.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| Error::definite(format!("cannot write {}", path.display())).source(error))
+}
+
 fn make_folder(folder: &Path) -> Result<()> {
     let cannot = |error: std::io::Error| {
         Error::definite(format!("cannot create {}", folder.display())).source(error)
@@ -126,6 +142,18 @@ fn make_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The user that it runs as where root is refused.
+const AS_NOBODY: [&str; 3] = ["--reuid=nobody", "--regid=nogroup", "--clear-groups"];
+
+/// A program of the server's, for a person to start.
+pub(super) fn as_typed(name: &str) -> Result<String> {
+    let program = program(name)?.display().to_string();
+    Ok(match is_root() {
+        true => format!("setpriv {} {program}", AS_NOBODY.join(" ")),
+        false => program,
+    })
+}
+
 /// A program of the server's, as a user that Postgres accepts, told by the kernel when we die. (The
 /// kernel goes by the thread that starts it; this is called on the main one.)
 fn server(name: &str, folder: &Path) -> Result<Command> {
@@ -133,7 +161,7 @@ fn server(name: &str, folder: &Path) -> Result<Command> {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "INT"]);
     if is_root() {
-        command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]);
+        command.args(AS_NOBODY);
     }
     command.arg("--").arg(program).current_dir(folder);
     Ok(command)

@@ -7,6 +7,7 @@
 mod bad_places;
 mod bad_sources;
 mod cdnow;
+mod demo;
 mod disk_full;
 mod json;
 mod large_rows;
