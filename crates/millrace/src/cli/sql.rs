@@ -1,13 +1,15 @@
 //! `millrace sql`: asks the store, over the door of the running `up`, or in this process when none runs.
 
+mod split;
+mod typed;
+
 use super::Answer;
 use crate::assemble::{block_on, open_engine};
 use crate::config::Config;
 use crate::running::{Running, agent};
-use crate::talk::{self, Paint};
+use crate::talk;
 use model::{Error, Result};
-use rustyline::DefaultEditor;
-use rustyline::error::ReadlineError;
+use split::statements;
 use std::io::{IsTerminal, Read};
 use store::Engine;
 use ureq::Agent;
@@ -36,7 +38,7 @@ pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
     let way = Way::find(config)?;
     match args.query {
         Some(query) => way.ask(&query, &format)?,
-        None if std::io::stdin().is_terminal() => return interactive(&way, &format, config),
+        None if std::io::stdin().is_terminal() => return typed::run(&way, &format, config),
         None => {
             for statement in statements(&stdin()?) {
                 way.ask(&statement, &format)?;
@@ -123,124 +125,4 @@ fn in_process(engine: &Engine, sql: &str, format: &str) -> Result<()> {
     session.query(&format!("USE {home}"), "Null", &[]).map_err(told)?;
     let answer = session.query(sql, format, &[]).map_err(told)?;
     talk::write_to(&mut std::io::stdout().lock(), answer.bytes())
-}
-
-fn interactive(way: &Way, format: &str, config: &Config) -> Result<Answer> {
-    let broken = |error: ReadlineError| Error::definite("cannot read the terminal").source(error);
-    let mut editor = DefaultEditor::new().map_err(broken)?;
-    let history = config.store.data_dir.join("sql_history");
-    // Without a history one can still ask.
-    let _ = editor.load_history(&history);
-    talk::say("statements end with ;  Ctrl-D leaves");
-    let mut text = String::new();
-    loop {
-        let prompt = if text.is_empty() { "millrace> " } else { "       -> " };
-        match editor.readline(prompt) {
-            Ok(line) => text = text + &line + "\n",
-            // Ctrl-C forgets what was typed.
-            Err(ReadlineError::Interrupted) => text.clear(),
-            Err(ReadlineError::Eof) => break,
-            Err(error) => return Err(broken(error)),
-        }
-        if matches!(text.trim(), "exit" | "quit" | "exit;" | "quit;") {
-            break;
-        }
-        if !text.trim_end().ends_with(';') || open_quote(&text) {
-            continue;
-        }
-        let _ = editor.add_history_entry(text.trim());
-        for statement in statements(&text) {
-            if let Err(error) = way.ask(&statement, format) {
-                talk::say(format!("{} {}", talk::words("error:", Paint::Red), error.report()));
-                break;
-            }
-        }
-        text.clear();
-    }
-    let _ = editor.save_history(&history);
-    Ok(Answer::Yes)
-}
-
-fn open_quote(text: &str) -> bool {
-    Scan::default().feed(text).is_open()
-}
-
-/// Splits at `;` outside of quotes and comments.
-fn statements(text: &str) -> Vec<String> {
-    let mut scan = Scan::default();
-    scan.feed(text);
-    let mut statements = Vec::new();
-    let mut from = 0;
-    for end in scan.ends.iter().copied().chain([text.len()]) {
-        let statement = text[from..end].trim();
-        if !statement.is_empty() {
-            statements.push(statement.to_owned());
-        }
-        from = (end + 1).min(text.len());
-    }
-    statements
-}
-
-/// Where statements end.
-#[derive(Default)]
-struct Scan {
-    ends: Vec<usize>,
-    inside: Option<Inside>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Inside {
-    Quote(u8),
-    Line,
-    Block,
-}
-
-impl Scan {
-    /// A comment that runs to the end of the line may stay open: nothing waits for its end.
-    fn is_open(&self) -> bool {
-        matches!(self.inside, Some(Inside::Quote(_) | Inside::Block))
-    }
-
-    fn feed(&mut self, text: &str) -> &Scan {
-        let bytes = text.as_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            let (this, next) = (bytes[at], bytes.get(at + 1).copied());
-            let mut step = 1;
-            match self.inside {
-                None => match (this, next) {
-                    (b'\'' | b'"' | b'`', _) => self.inside = Some(Inside::Quote(this)),
-                    (b'-', Some(b'-')) => self.inside = Some(Inside::Line),
-                    (b'/', Some(b'*')) => (self.inside, step) = (Some(Inside::Block), 2),
-                    (b';', _) => self.ends.push(at),
-                    _ => {}
-                },
-                Some(Inside::Quote(_)) if this == b'\\' => step = 2,
-                Some(Inside::Quote(quote)) if this == quote => self.inside = None,
-                Some(Inside::Line) if this == b'\n' => self.inside = None,
-                Some(Inside::Block) if (this, next) == (b'*', Some(b'/')) => {
-                    (self.inside, step) = (None, 2);
-                }
-                Some(_) => {}
-            }
-            at += step;
-        }
-        self
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statements_end_outside_of_quotes_and_comments() {
-        let text = "select ';', \"a;b\" -- not; here\n; select /* ; */ 2;\n select 'it\\'s;' ";
-        let split = statements(text);
-        assert_eq!(split.len(), 3, "{split:?}");
-        assert_eq!(split[1], "select /* ; */ 2");
-        assert_eq!(statements(" ;; "), Vec::<String>::new());
-        assert!(open_quote("select 'a;") && !open_quote("select 'a';"));
-        assert!(!open_quote("select 1 -- it's"));
-    }
 }

@@ -1,6 +1,7 @@
 //! The real binary.
 
 mod help;
+mod typed;
 mod verbs;
 
 use std::path::Path;
