@@ -84,7 +84,6 @@ async fn add_column(target: &Target, column: &TargetColumn, around: &Around<'_>)
 fn cannot_follow(table: &Table, column: &str) -> Error {
     Error::definite(format!("cannot follow the new column {column} of {}", table.name))
         .detail("What its old rows hold is not in the log.")
-        .hint("start with a new data directory, so that the table is copied again")
 }
 
 /// What rows from before the column show.
@@ -199,7 +198,6 @@ fn take_shape(
 fn changed(table: &Table) -> Error {
     Error::definite(format!("cannot follow a change of {}", table.name))
         .detail("A column was dropped, renamed, moved or got another type.")
-        .hint("start with a new data directory, so that the table is copied again")
 }
 
 fn is_column(column: &Column, sent: &RelationColumn) -> bool {
@@ -250,6 +248,7 @@ mod tests {
             key: vec![0],
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
+            excluded: Vec::new(),
         }
     }
 

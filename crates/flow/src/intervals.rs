@@ -196,6 +196,7 @@ mod tests {
             key: vec![0],
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
+            excluded: Vec::new(),
         })
     }
 

@@ -100,6 +100,7 @@ fn staging(target: &Target, place: &TableName) -> Target {
         key: Vec::new(),
         identity: source.identity,
         objects: Vec::new(),
+        excluded: Vec::new(),
     };
     Target {
         table: Arc::new(table),

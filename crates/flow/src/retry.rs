@@ -29,6 +29,7 @@ mod tests {
         assert_eq!([millis(0), millis(1), millis(2), millis(5)], [100, 100, 200, 1600]);
         assert_eq!(millis(u32::MAX), 10_000);
         assert_eq!(pause(Fate::Definite, 1), None);
+        assert_eq!(pause(Fate::Refused, 1), None);
         assert_eq!(pause(Fate::Bug, 1), None);
     }
 }

@@ -1,6 +1,7 @@
 //! Tables of ours in the store that live for one question.
 
 use model::{Result, TableName};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use store::{Store, ddl};
 
@@ -16,8 +17,11 @@ pub(crate) fn place() -> TableName {
     TableName::new("millrace", format!("{}{number}", prefix()))
 }
 
-fn prefix() -> String {
-    format!("scratch_{}_", std::process::id())
+/// Of this process: in a container every process has the same number, so its start counts too.
+fn prefix() -> &'static str {
+    static PREFIX: LazyLock<String> =
+        LazyLock::new(|| format!("scratch_{}_{}_", std::process::id(), crate::status::now_us()));
+    &PREFIX
 }
 
 impl Scratch {
@@ -51,7 +55,7 @@ pub(crate) async fn clear(store: &dyn Store) -> Result<()> {
                AND startsWith(name, 'scratch_')";
     for row in store.query(sql).await? {
         let Some(Some(name)) = row.first() else { continue };
-        if !name.starts_with(&own) {
+        if !name.starts_with(own) {
             drop_table(store, &TableName::new("millrace", name)).await?;
         }
     }

@@ -17,7 +17,7 @@ use crate::status::Status;
 use model::{Block, Error, Fate, Mode, Op, Reject, Result};
 use source::decode::reject;
 use std::sync::Arc;
-use store::{Insert, Store, Target, TargetColumn};
+use store::{Insert, Store, Target, TargetColumn, ddl};
 
 /// Refused rows of one block. More are no exception: the column has the wrong type.
 const REFUSED_MAX: usize = 1000;
@@ -39,7 +39,8 @@ async fn sift(store: &dyn Store, status: &Status, insert: Insert, why: Error) ->
     tell(status, &target, &rejects);
     record_rejects(store, status, &target, rejects).await?;
     let mut rows = 0;
-    for (target, block, token) in [(target.clone(), kept, token), (keys_of(&target), gone, None)] {
+    // The keys first: of two rows with one version the later one wins.
+    for (target, block, token) in [(keys_of(&target), gone, None), (target.clone(), kept, token)] {
         let insert = Insert { target, block: Arc::new(block), token };
         rows += patiently(status, || store.insert(insert.clone())).await?.rows();
     }
@@ -69,7 +70,8 @@ struct Sifted {
     rejects: Vec<Reject>,
 }
 
-/// A table with the target's columns that takes rows and keeps none.
+/// A table with the target's columns that takes rows and keeps none. What a DEFAULT or a materialized
+/// column of the target refuses passes here, and then stops the table.
 struct Trial<'a> {
     store: &'a dyn Store,
     status: &'a Status,
@@ -82,9 +84,17 @@ impl Trial<'_> {
         status: &'a Status,
         target: &Target,
     ) -> Result<Trial<'a>> {
-        let what = format!("AS {} ENGINE = Null", store::ddl::name(&target.rows));
-        let table = Scratch::create(store, scratch::place(), &what).await?;
-        Ok(Trial { store, status, table })
+        // Not `AS` the target: an expression of a DEFAULT that throws is no reason to drop a row.
+        let mut columns: Vec<String> = target
+            .columns
+            .iter()
+            .map(|column| format!("{} {}", ddl::ident(&column.name), column.clickhouse))
+            .collect();
+        columns.extend(ddl::own_columns(target.mode).iter().map(|column| (*column).to_owned()));
+        let what = format!("({}) ENGINE = Null", columns.join(", "));
+        let place = scratch::place();
+        let create = || Scratch::create(store, place.clone(), &what);
+        Ok(Trial { store, status, table: patiently(status, create).await? })
     }
 
     async fn sift(&self, target: &Target, block: &Block, why: Error) -> Result<Sifted> {
@@ -171,14 +181,11 @@ impl Trial<'_> {
                     break;
                 }
             }
-            let (column, why) = match &found {
-                Some((source, why)) => {
-                    (block.table.columns[*source].name.as_str(), why.detail_text())
-                }
-                None => ("", None),
+            let Some((source, why)) = found else {
+                return Err(Error::bug("a row is refused, and none of its columns is"));
             };
-            let why = why.unwrap_or("the store refuses the row");
-            rejects.push(reject::of_row(block, row, column, why));
+            let (name, why) = (&block.table.columns[source].name, why.detail_text());
+            rejects.push(reject::of_row(block, row, name, why.unwrap_or_default()));
         }
         Ok(rejects)
     }

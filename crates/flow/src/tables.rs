@@ -140,15 +140,14 @@ impl Tables {
         if let Some(known) = &known {
             refuse_another_place(known, &target)?;
         }
-        // Somebody dropped it: what it held comes back by a copy, which is also the way back of a
-        // table that failed.
         let is_gone = known.is_some() && !evolve::exists(&target, around).await?;
+        let known = known.filter(|_| !is_gone);
         if is_gone {
-            tracing::warn!(table = %name, "it is not in the store any more: it is copied again");
+            start_over(&name, &target, around).await?;
         }
         evolve::create(&target, around).await?;
         let known = match known {
-            Some(known) if known.id != id.0 || is_gone => {
+            Some(known) if known.id != id.0 => {
                 forget_rows(&target, around.store).await?;
                 None
             }
@@ -218,6 +217,16 @@ fn refuse_another_place(known: &Known, target: &Target) -> Result<()> {
 
 /// The table of that name was dropped at the source and made anew: what a mirror holds are rows of
 /// the old one. Facts stay.
+/// Somebody took the table out of the store: what it held comes back by a copy, which is also the way
+/// back of one that stopped. Recorded before it is made anew: an empty one must never look copied.
+async fn start_over(name: &str, target: &Target, around: &Around<'_>) -> Result<()> {
+    tracing::warn!(table = %name, "it is not in the store any more: it is copied again");
+    let (store, status) = (around.store, around.status);
+    flush::patiently(status, || crate::copier::forget_ranges(store, target)).await?;
+    let detail = CopyState::default().detail(None);
+    record_state(name, target, State::Waiting, detail, store, status).await
+}
+
 async fn forget_rows(target: &Target, store: &dyn Store) -> Result<()> {
     if target.mode == Mode::Mirror {
         store.execute(&format!("TRUNCATE TABLE {}", store::ddl::name(&target.rows))).await?;
@@ -273,16 +282,19 @@ impl Entry {
         !known && self.copy.is_rekeyed()
     }
 
-    /// Makes the state durable, then shows it.
     /// What a person can do about a table that stopped.
     fn way_back(&self) -> String {
-        let rows = store::ddl::name(&self.target.rows);
+        let rows = &self.target.rows;
+        let before = TableName::new(&rows.schema, format!("{}_before", rows.table));
         format!(
-            "way back: once that is mended, millrace sql 'DROP TABLE {rows}' and restart millrace up; \
-             the table is copied again"
+            "way back: once that is mended, millrace sql 'RENAME TABLE {} TO {}' and restart \
+             millrace up; it copies the table again, as it is at the source then",
+            store::ddl::name(rows),
+            store::ddl::name(&before)
         )
     }
 
+    /// Makes the state durable, then shows it.
     pub(crate) async fn enter(
         &mut self,
         state: State,
@@ -291,17 +303,8 @@ impl Entry {
         status: &Status,
     ) -> Result<()> {
         let text = reason.map(|error| format!("{}\n{}", error.report(), self.way_back()));
-        let row = [
-            self.name.clone(),
-            self.target.table.id.to_string(),
-            self.target.mode.name().to_owned(),
-            self.target.name.to_string(),
-            state.name().to_owned(),
-            self.copy.detail(text.as_deref()),
-            crate::status::now_us().to_string(),
-        ];
-        let rows: Rows = vec![row.map(Some).to_vec()];
-        flush::patiently(status, || store.record(STATES, rows.clone())).await?;
+        let detail = self.copy.detail(text.as_deref());
+        record_state(&self.name, &self.target, state, detail, store, status).await?;
         self.state = state;
         status.with_table(&self.name, |table| {
             table.state = state;
@@ -309,6 +312,27 @@ impl Entry {
         });
         Ok(())
     }
+}
+
+async fn record_state(
+    name: &str,
+    target: &Target,
+    state: State,
+    detail: String,
+    store: &dyn Store,
+    status: &Status,
+) -> Result<()> {
+    let row = [
+        name.to_owned(),
+        target.table.id.to_string(),
+        target.mode.name().to_owned(),
+        target.name.to_string(),
+        state.name().to_owned(),
+        detail,
+        crate::status::now_us().to_string(),
+    ];
+    let rows: Rows = vec![row.map(Some).to_vec()];
+    flush::patiently(status, || store.record(STATES, rows.clone())).await
 }
 
 const STATES: &str = "millrace.tables (name, id, mode, target, state, detail, version)";

@@ -362,6 +362,7 @@ mod tests {
             key: vec![0],
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
+            excluded: Vec::new(),
         });
         let mut block = Block::new(table);
         for (row, &(op, version, id, body)) in rows.iter().enumerate() {

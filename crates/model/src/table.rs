@@ -54,6 +54,8 @@ pub struct Table {
     pub identity: ReplicaIdentity,
     /// Indexes into `columns`: those that ClickHouse keeps as JSON, which takes nothing but objects.
     pub objects: Vec<usize>,
+    /// Those that are kept nowhere, not in quarantine either.
+    pub excluded: Vec<usize>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -38,6 +38,7 @@ fn main() {
         key: vec![0],
         identity: ReplicaIdentity::Default,
         objects: Vec::new(),
+        excluded: Vec::new(),
     });
     let stream = tuples();
     println!("into new memory, as a batch has it:");

@@ -92,6 +92,7 @@ async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Re
                 key: Vec::new(),
                 identity: identity(row.get(3)),
                 objects: Vec::new(),
+                excluded: Vec::new(),
             });
             keys.push(row.get::<_, Option<Vec<i16>>>(11).unwrap_or_default());
         }

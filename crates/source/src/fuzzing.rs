@@ -68,6 +68,7 @@ fn table(first: u8, width: usize) -> Arc<Table> {
         key: (0..width.min(2)).collect(),
         identity: ReplicaIdentity::Default,
         objects: Vec::new(),
+        excluded: Vec::new(),
     })
 }
 

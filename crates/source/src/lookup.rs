@@ -110,6 +110,7 @@ fn narrowed(table: &Table, columns: &[usize]) -> Table {
         key: Vec::new(),
         identity: table.identity,
         objects: Vec::new(),
+        excluded: Vec::new(),
     }
 }
 

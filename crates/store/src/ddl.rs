@@ -6,9 +6,9 @@ use model::{Mode, TableName};
 
 /// A confirmed position must survive a power cut.
 const DURABLE: &str = "fsync_after_insert = 1, fsync_part_directory = 1";
-/// Tokens that an append table remembers. One would do: only the last batch is ever repeated; but a
-/// copy that is interrupted repeats its last blocks of every connection.
-const TOKENS_REMEMBERED: u32 = 1000;
+/// Tokens that an append table remembers, one for each partition of a block. Only the last batch is
+/// ever repeated, but blocks of a copy may come between.
+const TOKENS_REMEMBERED: u32 = 10_000;
 
 /// What makes a target, in order. Running it again changes nothing but the view.
 pub fn create(target: &Target) -> Vec<String> {
@@ -25,6 +25,14 @@ pub fn create(target: &Target) -> Vec<String> {
         statements.push(view(target));
     }
     statements
+}
+
+/// What is sent beside the columns of the source.
+pub fn own_columns(mode: Mode) -> &'static [&'static str] {
+    match mode {
+        Mode::Mirror => &["`_version` UInt128", "`_deleted` UInt8"],
+        Mode::Append => &["`_lsn` UInt64"],
+    }
 }
 
 fn table(target: &Target) -> String {

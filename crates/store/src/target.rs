@@ -77,9 +77,11 @@ impl Target {
         let order_by = order_by(&table, options, &columns, &section)?;
         let objects = columns.iter().filter(|column| column.is_json()).map(|column| column.source);
         let objects: Vec<usize> = objects.collect();
-        let table = match table.objects == objects {
+        let is_kept = |at: &usize| columns.iter().any(|column| column.source == *at);
+        let excluded: Vec<usize> = (0..table.columns.len()).filter(|at| !is_kept(at)).collect();
+        let table = match table.objects == objects && table.excluded == excluded {
             true => table,
-            false => Arc::new(Table { objects, ..Table::clone(&table) }),
+            false => Arc::new(Table { objects, excluded, ..Table::clone(&table) }),
         };
         Ok(Target {
             mode: options.mode,
@@ -215,6 +217,7 @@ mod tests {
             key,
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
+            excluded: Vec::new(),
         })
     }
 

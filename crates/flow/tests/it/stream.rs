@@ -198,7 +198,7 @@ async fn a_new_column_is_followed_and_another_change_stops_the_table_alone() {
     let report = pipeline.handle().report();
     let table = report.tables.iter().find(|table| table.name == "s_evolve.m").unwrap();
     assert_eq!(table.state, flow::status::State::Failed);
-    assert!(table.last_error.as_ref().unwrap().contains("hint:"));
+    assert!(table.last_error.as_ref().unwrap().contains("way back:"));
     world.assert_mirror("other", "id", "id").await;
     pipeline.shutdown().await.unwrap();
 }

@@ -146,7 +146,7 @@ pub(crate) const KEYS: &[Key] = &[
         "tables.*.columns.*.type",
         Kind::Text,
         "see docs/types.md",
-        "Its type in ClickHouse; the engine converts.",
+        "Its type in ClickHouse; the engine converts. A row whose value it cannot hold goes to quarantine.",
     ),
     key(
         "tables.*.columns.*.exclude",

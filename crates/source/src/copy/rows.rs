@@ -229,6 +229,7 @@ mod tests {
             key: vec![0],
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
+            excluded: Vec::new(),
         };
         let range = |from_page, to_page| Some(Range { from_page, to_page });
         let sql = |range, extra| statement(&table, "ONLY public.t", range, extra);

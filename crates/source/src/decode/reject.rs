@@ -1,4 +1,5 @@
-//! A row that is kept aside: as JSON of texts that Postgres reads.
+//! A row that is kept aside: as JSON of texts that Postgres reads. One that was decoded is as it was
+//! decoded: what a documented rule altered stays so.
 
 use super::{Field, print};
 use crate::lookup;
@@ -14,20 +15,21 @@ pub(super) fn of_fields(
     op: Op,
     version: Version,
 ) -> Reject {
-    let sent = table.columns.iter().zip(fields).filter(|(_, field)| **field != Field::Unchanged);
-    let row = json(sent.map(|(column, field)| (column.name.as_str(), field.text(column))));
+    let row = json(table, |at| match fields[at] {
+        Field::Unchanged => None,
+        field => Some(field.text(&table.columns[at])),
+    });
     Reject { version, op, column: table.columns[column].name.clone(), reason, row }
 }
 
 /// A row that was decoded and that the store refused. `column` may be empty: not known.
 pub fn of_row(block: &Block, row: usize, column: &str, reason: &str) -> Reject {
-    let cells = block.table.columns.iter().zip(&block.columns);
-    let texts = cells.map(|(column, cells)| {
-        let text = (!cells.is_null(row)).then(|| text(&column.pg, cells, row));
-        (column.name.as_str(), text)
+    let row_text = json(&block.table, |at| {
+        let cells = &block.columns[at];
+        Some((!cells.is_null(row)).then(|| text(&block.table.columns[at].pg, cells, row)))
     });
     let (column, reason) = (column.to_owned(), reason.to_owned());
-    Reject { version: block.versions[row], op: block.ops[row], column, reason, row: json(texts) }
+    Reject { version: block.versions[row], op: block.ops[row], column, reason, row: row_text }
 }
 
 fn text(pg: &PgType, cells: &Cells, row: usize) -> String {
@@ -56,13 +58,18 @@ fn array(element: &PgType, cells: &Cells, items: &Cells, row: usize, out: &mut S
     out.push('}');
 }
 
-fn json<'a>(fields: impl Iterator<Item = (&'a str, Option<String>)>) -> String {
+/// `text` of a column's place: `None` leaves it out, as excluded ones are.
+fn json(table: &Table, text: impl Fn(usize) -> Option<Option<String>>) -> String {
     let mut row = String::from("{");
-    for (name, text) in fields {
+    for (at, column) in table.columns.iter().enumerate() {
+        if table.excluded.contains(&at) {
+            continue;
+        }
+        let Some(text) = text(at) else { continue };
         if row.len() > 1 {
             row.push(',');
         }
-        json_string(name, &mut row);
+        json_string(&column.name, &mut row);
         row.push(':');
         match text {
             Some(text) => json_string(&text, &mut row),
@@ -119,6 +126,7 @@ mod tests {
             key: vec![0],
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
+            excluded: Vec::new(),
         });
         let mut block = Block::new(table);
         for id in [7i32, 8] {

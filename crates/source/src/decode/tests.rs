@@ -29,6 +29,7 @@ fn table(types: impl IntoIterator<Item = PgType>) -> Table {
         key: vec![0],
         identity: ReplicaIdentity::Default,
         objects: Vec::new(),
+        excluded: Vec::new(),
     }
 }
 

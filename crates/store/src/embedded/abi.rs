@@ -119,7 +119,9 @@ unsafe extern "C" fn write(file: c_int, start: *const c_void, length: usize) -> 
             };
             if tokens::is_log_line(file, bytes) {
                 // SAFETY: takes a file that is open: it has just been written to.
-                let _ = unsafe { fdatasync(file) };
+                if unsafe { fdatasync(file) } != 0 {
+                    room::end_unsynced(&std::io::Error::last_os_error());
+                }
             }
             return written;
         }

@@ -6,6 +6,12 @@
 use model::{Error, Fate};
 use std::fmt;
 
+/// Numbers of errors about a value: parsing, converting, lengths, ranges, NULL.
+const OF_VALUES: [u32; 28] = [
+    6, 25, 26, 27, 32, 33, 38, 41, 69, 70, 72, 117, 128, 130, 131, 190, 321, 349, 376, 407, 441,
+    467, 563, 632, 645, 675, 676, 691,
+];
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Exception {
     pub code: u32,
@@ -44,50 +50,29 @@ impl Exception {
         match self.code {
             // memory, space, too many parts, timeouts, cancelled, too many queries, locks
             _ if disk => Fate::Transient,
+            _ if self.is_of_too_many_partitions() => Fate::Definite,
             241 | 243 | 252 | 159 | 160 | 394 | 202 | 473 | 236 => Fate::Transient,
             _ => Fate::Definite,
         }
     }
 
-    /// Parse and conversion errors: about a value, which they quote. The others quote names.
+    /// Parse and conversion errors: about a value, which they may quote. The others quote names.
     fn is_of_values(&self) -> bool {
-        matches!(
-            self.code,
-            6 | 7 | 8 | 25
-                ..=28
-                    | 32
-                    | 33
-                    | 38
-                    | 41
-                    | 53
-                    | 69
-                    | 70
-                    | 72
-                    | 117
-                    | 131
-                    | 321
-                    | 349
-                    | 407
-                    | 440
-                    | 467
-                    | 676
-                    | 691
-        )
+        OF_VALUES.contains(&self.code)
     }
 
-    /// The text without what stands in quotes where that may be a value.
-    fn redacted(&self) -> String {
+    fn is_of_too_many_partitions(&self) -> bool {
+        self.code == 252 && self.text.contains("partitions for single INSERT")
+    }
+
+    /// The text, or the name alone where the text may quote a value.
+    fn redacted(&self) -> &str {
+        if self.is_of_values() {
+            return self.name();
+        }
         let text = self.text.strip_prefix("Code: ").unwrap_or(&self.text);
         let text = text.split_once("DB::Exception: ").map_or(text, |(_, rest)| rest);
-        let first_line = text.lines().next().unwrap_or_default();
-        if !self.is_of_values() {
-            return first_line.to_owned();
-        }
-        format!(
-            "{} ({})",
-            first_line.split(['\'', '"', '`', ':']).next().unwrap_or_default().trim(),
-            self.name()
-        )
+        text.lines().next().unwrap_or_default()
     }
 
     /// The same for rows on their way into a table.
@@ -113,6 +98,9 @@ impl Exception {
             241 => error.hint(
                 "raise limits.engine_memory_mib in millrace.toml and start again; nothing is lost",
             ),
+            _ if self.is_of_too_many_partitions() => {
+                error.hint("choose a coarser partition_by for the table, by month for instance")
+            }
             243 => error.hint("free space on the disk of the data directory"),
             _ if self.text.contains("No space left on device") => {
                 error.hint("free space on the disk of the data directory")
@@ -153,6 +141,10 @@ mod tests {
         let report = Exception::parse(text.into()).error("write public.users").report();
         assert!(!report.contains("secret"), "{report}");
         assert!(report.contains("cannot write public.users"), "{report}");
-        assert!(report.contains("Cannot parse string (CANNOT_PARSE_TEXT)"), "{report}");
+        assert!(report.contains("ClickHouse error 6: CANNOT_PARSE_TEXT"), "{report}");
+        let text = "Code: 376. DB::Exception: Cannot parse uuid secret. (CANNOT_PARSE_UUID)";
+        let error = Exception::parse(text.into()).error_of_rows("write public.users");
+        assert!(!error.report().contains("secret"), "{}", error.report());
+        assert_eq!(error.fate(), Fate::Refused);
     }
 }

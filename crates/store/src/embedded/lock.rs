@@ -10,9 +10,15 @@ pub(super) fn take(data_dir: &Path) -> Result<File> {
     let path = data_dir.join("lock");
     let mut options = File::options();
     let open = options.read(true).write(true).create(true).truncate(false).open(&path);
-    let cannot = |error: std::io::Error| cannot_lock(&path, error);
+    let cannot = |error: std::io::Error| {
+        Error::definite(format!("cannot lock {}", path.display())).source(error)
+    };
     let mut file = open.map_err(cannot)?;
-    lock(&mut file, data_dir, &path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => return Err(in_use(&mut file, data_dir)),
+        Err(std::fs::TryLockError::Error(error)) => return Err(cannot(error)),
+    }
     file.set_len(0).map_err(cannot)?;
     file.rewind().map_err(cannot)?;
     writeln!(file, "{}", std::process::id()).map_err(cannot)?;
@@ -23,17 +29,12 @@ pub(super) fn take(data_dir: &Path) -> Result<File> {
 pub(super) fn look(data_dir: &Path) -> Result<()> {
     let path = data_dir.join("lock");
     match File::open(&path) {
-        Ok(mut file) => lock(&mut file, data_dir, &path),
+        Ok(mut file) => match file.try_lock() {
+            Err(std::fs::TryLockError::WouldBlock) => Err(in_use(&mut file, data_dir)),
+            _ => Ok(()),
+        },
         // Nobody has had it yet. What else is wrong with it is found when it is taken.
         Err(_) => Ok(()),
-    }
-}
-
-fn lock(file: &mut File, data_dir: &Path, path: &Path) -> Result<()> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(std::fs::TryLockError::WouldBlock) => Err(in_use(file, data_dir)),
-        Err(std::fs::TryLockError::Error(error)) => Err(cannot_lock(path, error)),
     }
 }
 
@@ -47,10 +48,6 @@ fn in_use(file: &mut File, data_dir: &Path) -> Error {
     Error::definite(format!("cannot open {}: {owner} has it open", data_dir.display()))
         .detail("One process at a time: this project already runs.")
         .hint(format!("{stop}; or give this one another [store] data_dir"))
-}
-
-fn cannot_lock(path: &Path, error: std::io::Error) -> Error {
-    Error::definite(format!("cannot lock {}", path.display())).source(error)
 }
 
 #[cfg(test)]

@@ -196,11 +196,11 @@ impl Engine {
     }
 }
 
-/// One block stays one part a partition, whatever its size, and however many partitions it has: a
-/// copy of some years by day is refused otherwise.
+/// One block stays one part a partition, whatever its size. Of many partitions, such as some years by
+/// day, but not of so many that it takes the place of most tokens that are remembered.
 const ONE_BLOCK: &str = "async_insert = 0, max_insert_block_size = 100000000, \
     min_insert_block_size_rows = 100000000, min_insert_block_size_bytes = 4000000000, \
-    max_partitions_per_insert_block = 0";
+    max_partitions_per_insert_block = 2000";
 
 fn insert_statement(insert: &Insert) -> String {
     let target = &insert.target;

@@ -69,6 +69,11 @@ pub(super) fn is_waited_for(file: i32, error: &io::Error) -> bool {
     true
 }
 
+/// What was not synced may be there or not: the next start finds out.
+pub(super) fn end_unsynced(error: &io::Error) -> ! {
+    end(&format!("could not sync the store: {error}"))
+}
+
 fn is_full(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ENOSPC | EDQUOT))
 }

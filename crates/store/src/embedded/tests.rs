@@ -43,6 +43,7 @@ fn table(name: &str) -> Arc<Table> {
         key: vec![0],
         identity: ReplicaIdentity::Default,
         objects: Vec::new(),
+        excluded: Vec::new(),
     })
 }
 

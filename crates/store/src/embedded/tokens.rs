@@ -10,6 +10,7 @@
 //! doubles it. So what is written to such a log is synced at once ([`is_log_line`], in the `write`
 //! of [`super::abi`]), and before the engine opens, tokens are forgotten whose part is not there.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ fn is_log(path: &Path) -> bool {
 /// Before the engine opens: forgets the tokens whose part never came.
 pub(super) fn forget_lost(engine: &Path) -> io::Result<()> {
     // Not among the logs: the engine reads a number out of every name there.
-    let next = engine.with_file_name("tokens.next");
+    let next = engine.join("tokens.next");
     for group in folders(&engine.join("store"))? {
         for table in folders(&group)? {
             let logs = table.join(FOLDER);
@@ -57,7 +58,7 @@ fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
 fn forget_in(table: &Path, logs: &Path, next: &Path) -> io::Result<()> {
     let names = folders(table)?;
     let names = names.iter().filter_map(|path| path.file_name()?.to_str());
-    let parts: Vec<Part<'_>> = names.filter_map(Part::parse).collect();
+    let parts = by_partition(names.filter_map(Part::parse));
     for log in fs::read_dir(logs)?.collect::<io::Result<Vec<_>>>()? {
         let text = fs::read(log.path())?;
         let kept = kept(&text, &parts);
@@ -71,19 +72,22 @@ fn forget_in(table: &Path, logs: &Path, next: &Path) -> io::Result<()> {
 }
 
 /// The lines of a log that stay. One that does not end was being written, so its part never came.
-fn kept(text: &[u8], parts: &[Part<'_>]) -> Vec<u8> {
+fn kept(text: &[u8], parts: &Parts<'_>) -> Vec<u8> {
     let lines = text.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
     lines.filter(|line| !is_lost(line, parts)).flatten().copied().collect()
 }
 
 /// What does not read as we know it is left to the engine.
-fn is_lost(line: &[u8], parts: &[Part<'_>]) -> bool {
+fn is_lost(line: &[u8], parts: &Parts<'_>) -> bool {
     let Some(line) = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix("1\t"))
     else {
         return false;
     };
     let part = line.split_once('\t').and_then(|(name, _)| Part::parse(name));
-    part.is_some_and(|part| !parts.iter().any(|other| other.covers(&part)))
+    part.is_some_and(|part| {
+        let others = parts.get(part.partition).into_iter().flatten();
+        !others.into_iter().any(|other| other.covers(&part))
+    })
 }
 
 fn replace(path: &Path, text: &[u8], next: &Path) -> io::Result<()> {
@@ -91,6 +95,16 @@ fn replace(path: &Path, text: &[u8], next: &Path) -> io::Result<()> {
     file.write_all(text)?;
     file.sync_all()?;
     fs::rename(next, path)
+}
+
+type Parts<'a> = HashMap<&'a str, Vec<Part<'a>>>;
+
+fn by_partition<'a>(parts: impl Iterator<Item = Part<'a>>) -> Parts<'a> {
+    let mut map = Parts::new();
+    for part in parts {
+        map.entry(part.partition).or_default().push(part);
+    }
+    map
 }
 
 /// `202601_4_9_2`: of a partition, the blocks 4 to 9.
@@ -109,8 +123,9 @@ impl<'a> Part<'a> {
         Some(Part { partition, first, last })
     }
 
+    /// Of the same partition.
     fn covers(&self, other: &Part<'_>) -> bool {
-        self.partition == other.partition && self.first <= other.first && other.last <= self.last
+        self.first <= other.first && other.last <= self.last
     }
 }
 
@@ -121,7 +136,7 @@ mod tests {
     #[test]
     fn a_token_stays_with_its_part_or_a_larger_one() {
         let names = ["all_1_3_1", "all_4_4_0_9", "tmp_insert_all_5_5_0", "detached"];
-        let parts: Vec<Part<'_>> = names.iter().filter_map(|name| Part::parse(name)).collect();
+        let parts = by_partition(names.iter().filter_map(|name| Part::parse(name)));
         let log = b"1\tall_2_2_0\ta\n1\tall_4_4_0\tb\n1\tall_5_5_0\tc\n2\tall_9_9_0\td\n1\tother_1_1_0\te\nnonsense\n1\tall_3_3_0\tx";
         let kept = kept(log, &parts);
         assert_eq!(
