@@ -145,7 +145,10 @@ impl Tables {
         if is_gone {
             start_over(&name, &target, around).await?;
         }
-        evolve::create(&target, around).await?;
+        evolve::create(&target, around).await.map_err(|error| {
+            let helps = known.is_some() && error.fate() == Fate::Definite;
+            if helps && error.hint_text().is_none() { error.hint(way_back(&target)) } else { error }
+        })?;
         let known = match known {
             Some(known) if known.id != id.0 => {
                 forget_rows(&target, around.store).await?;
@@ -282,18 +285,6 @@ impl Entry {
         !known && self.copy.is_rekeyed()
     }
 
-    /// What a person can do about a table that stopped.
-    fn way_back(&self) -> String {
-        let rows = &self.target.rows;
-        let before = TableName::new(&rows.schema, format!("{}_before", rows.table));
-        format!(
-            "way back: once that is mended, millrace sql 'RENAME TABLE {} TO {}' and restart \
-             millrace up; it copies the table again, as it is at the source then",
-            store::ddl::name(rows),
-            store::ddl::name(&before)
-        )
-    }
-
     /// Makes the state durable, then shows it.
     pub(crate) async fn enter(
         &mut self,
@@ -302,7 +293,8 @@ impl Entry {
         store: &dyn Store,
         status: &Status,
     ) -> Result<()> {
-        let text = reason.map(|error| format!("{}\n{}", error.report(), self.way_back()));
+        let text =
+            reason.map(|error| format!("{}\nway back: {}", error.report(), way_back(&self.target)));
         let detail = self.copy.detail(text.as_deref());
         record_state(&self.name, &self.target, state, detail, store, status).await?;
         self.state = state;
@@ -312,6 +304,18 @@ impl Entry {
         });
         Ok(())
     }
+}
+
+/// What a person can do about a table that stopped.
+fn way_back(target: &Target) -> String {
+    let rows = &target.rows;
+    let before = TableName::new(&rows.schema, format!("{}_before", rows.table));
+    format!(
+        "once that is mended, millrace sql 'RENAME TABLE {} TO {}' and restart millrace up; it \
+         copies the table again, as it is at the source then",
+        store::ddl::name(rows),
+        store::ddl::name(&before)
+    )
 }
 
 async fn record_state(
