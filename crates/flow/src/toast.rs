@@ -3,7 +3,7 @@
 //! ```text
 //! row 3  Update key 7  body: unchanged ─┬─ row 1 of the batch, same key, has it
 //!                                       ├─ else the store: the row with that key as it is there
-//!                                       └─ else the source: that row today
+//!                                       └─ else the source: that row today, by its own key
 //! ```
 //!
 //! Never NULL, never a default. A row that none of the three has is gone at the source: the change
@@ -17,7 +17,7 @@ use crate::keys::{Staged, key_tuple};
 use crate::status::Status;
 use model::{Block, Cells, Error, Kind, Op, Result};
 use source::Address;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::{Store, Target, ddl};
 use tokio::sync::Mutex;
 use tokio_postgres::Client;
@@ -36,12 +36,23 @@ pub(crate) struct Filler {
 enum Origin {
     /// A row of the same block.
     Row(usize),
-    /// The store or the source, asked about this row.
-    Asked(usize),
+    /// The store, as it has this row; the source where it has not.
+    Store(usize),
+    /// The source alone: a row before it went to quarantine, so that the store's is an older one.
+    Source,
+}
+
+/// What the block says of a key so far.
+#[derive(Clone, Copy)]
+enum Last {
+    Row(usize),
+    Gone,
 }
 
 /// (row, column) of the block.
 type Place = (usize, usize);
+/// Columns of rows that are asked for.
+type Wanted = BTreeMap<usize, BTreeSet<usize>>;
 
 /// Values found outside the block: where each is.
 #[derive(Default)]
@@ -64,19 +75,29 @@ impl Filler {
         block: &Block,
     ) -> Result<Block> {
         let origins = origins(block)?;
-        let mut asked: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (&(_, column), &origin) in &origins {
-            if let Origin::Asked(row) = origin {
-                let columns = asked.entry(row).or_default();
-                if !columns.contains(&column) && target.column_of(column).is_some() {
-                    columns.push(column);
-                }
+        let outside: BTreeMap<Place, Origin> = origins
+            .iter()
+            .filter(|&(&(_, column), origin)| {
+                !matches!(origin, Origin::Row(_)) && target.column_of(column).is_some()
+            })
+            .map(|(&place, &origin)| (place, origin))
+            .collect();
+        let mut wanted = Wanted::new();
+        for (&(_, column), &origin) in &outside {
+            if let Origin::Store(row) = origin {
+                wanted.entry(row).or_default().insert(column);
             }
         }
-        let mut found = Found::default();
-        self.ask_store(store, status, target, block, &asked, &mut found).await?;
-        self.ask_source(store, status, target, block, &asked, &mut found).await?;
-        Ok(rebuild(block, &origins, &found, target))
+        let stored = self.ask_store(store, status, target, block, &wanted).await?;
+        // Each by its own key: the one of the row that the store was asked about may be gone.
+        let mut missing = Wanted::new();
+        for (&(row, column), &origin) in &outside {
+            if stored.value_of(origin, column).is_none() {
+                missing.entry(row).or_default().insert(column);
+            }
+        }
+        let sourced = self.ask_source(store, status, target, block, &missing).await?;
+        Ok(rebuild(block, &origins, &stored, &sourced, target))
     }
 
     /// Text columns that the store keeps as they came; other types do not read back exactly.
@@ -86,16 +107,16 @@ impl Filler {
         status: &Status,
         target: &Target,
         block: &Block,
-        asked: &BTreeMap<usize, Vec<usize>>,
-        found: &mut Found,
-    ) -> Result<()> {
+        asked: &Wanted,
+    ) -> Result<Found> {
+        let mut found = Found::default();
         let mut columns: Vec<usize> = asked.values().flatten().copied().collect();
         columns.sort_unstable();
         columns.dedup();
         columns.retain(|&column| reads_back(target, column));
         let rows: Vec<usize> = asked.keys().copied().collect();
         if columns.is_empty() {
-            return Ok(());
+            return Ok(found);
         }
         for chunk in rows.chunks(ROWS_ASKED_MOST) {
             // A changed key: the store has the row under the old one, which travels just before.
@@ -111,7 +132,7 @@ impl Filler {
                 }
             }
         }
-        Ok(())
+        Ok(found)
     }
 
     async fn ask_source(
@@ -120,35 +141,24 @@ impl Filler {
         status: &Status,
         target: &Target,
         block: &Block,
-        asked: &BTreeMap<usize, Vec<usize>>,
-        found: &mut Found,
-    ) -> Result<()> {
-        let mut missing: Vec<Place> = Vec::new();
-        for (&row, columns) in asked {
-            missing.extend(columns.iter().map(|&column| (row, column)));
-        }
-        missing.retain(|place| !found.at.contains_key(place));
+        missing: &Wanted,
+    ) -> Result<Found> {
         if missing.is_empty() {
-            return Ok(());
+            return Ok(Found::default());
         }
-        let mut rows: Vec<usize> = missing.iter().map(|place| place.0).collect();
-        rows.dedup();
-        let mut columns: Vec<usize> = missing.iter().map(|place| place.1).collect();
-        columns.sort_unstable();
-        columns.dedup();
+        let rows: Vec<usize> = missing.keys().copied().collect();
+        let columns: BTreeSet<usize> = missing.values().flatten().copied().collect();
+        let columns: Vec<usize> = columns.into_iter().collect();
         let ask = || self.look_up(block, &rows, &columns);
         let answer = patiently(status, ask).await?;
         record_rejects(store, status, target, answer.rejects).await?;
-        let base = found.cells.len();
-        found.cells.extend(answer.columns);
-        for place in missing {
-            let row = rows.binary_search(&place.0).expect("collected above");
-            let column = columns.binary_search(&place.1).expect("collected above");
-            if let Some(at) = answer.at[row] {
-                found.at.insert(place, (base + column, at));
-            }
+        let mut found = Found { cells: answer.columns, ..Found::default() };
+        for (&row, at) in rows.iter().zip(answer.at) {
+            let Some(at) = at else { continue };
+            let places = columns.iter().enumerate().map(|(cells, &column)| (column, cells));
+            found.at.extend(places.map(|(column, cells)| ((row, column), (cells, at))));
         }
-        Ok(())
+        Ok(found)
     }
 
     async fn look_up(
@@ -169,6 +179,18 @@ impl Filler {
 }
 
 impl Found {
+    fn value(&self, place: Place) -> Option<(&Cells, usize)> {
+        self.at.get(&place).map(|&(cells, at)| (&self.cells[cells], at))
+    }
+
+    /// What the store has of it.
+    fn value_of(&self, origin: Origin, column: usize) -> Option<(&Cells, usize)> {
+        match origin {
+            Origin::Store(row) => self.value((row, column)),
+            Origin::Row(_) | Origin::Source => None,
+        }
+    }
+
     fn put(&mut self, place: Place, value: Option<&[u8]>) {
         if self.cells.is_empty() {
             self.cells.push(Cells::new(Kind::Text));
@@ -260,28 +282,31 @@ fn origins(block: &Block) -> Result<HashMap<Place, Origin>> {
     for mark in &block.unchanged {
         marked.entry(mark.row as usize).or_default().push(mark.column as usize);
     }
-    let mut last: HashMap<Vec<u8>, Option<usize>> = HashMap::new();
+    let mut last: HashMap<Vec<u8>, Last> = HashMap::new();
     let mut origins: HashMap<Place, Origin> = HashMap::new();
-    let mut deleted_just_now: Option<usize> = None;
+    let mut deleted_just_now: Option<Last> = None;
     for row in 0..block.rows() {
         let own = key_bytes(block, row);
         let old = before_key_change(block, row);
         let earlier = match old == row {
-            true => last.get(&own).copied().flatten(),
+            true => last.get(&own).copied(),
             false => deleted_just_now,
         };
         for &column in marked.get(&row).into_iter().flatten() {
             let origin = match earlier {
-                Some(earlier) => *origins.get(&(earlier, column)).unwrap_or(&Origin::Row(earlier)),
-                None => Origin::Asked(row),
+                Some(Last::Row(earlier)) => {
+                    *origins.get(&(earlier, column)).unwrap_or(&Origin::Row(earlier))
+                }
+                Some(Last::Gone) => Origin::Source,
+                None => Origin::Store(row),
             };
             origins.insert((row, column), origin);
         }
         deleted_just_now = None;
         match block.ops[row] {
-            Op::Delete => deleted_just_now = last.insert(own, None).flatten(),
+            Op::Delete => deleted_just_now = last.insert(own, Last::Gone),
             Op::Insert | Op::Update => {
-                last.insert(own, Some(row));
+                last.insert(own, Last::Row(row));
             }
         }
     }
@@ -303,33 +328,24 @@ fn key_bytes(block: &Block, row: usize) -> Vec<u8> {
 fn rebuild(
     block: &Block,
     origins: &HashMap<Place, Origin>,
-    found: &Found,
+    stored: &Found,
+    sourced: &Found,
     target: &Target,
 ) -> Block {
-    let gone: HashSet<usize> = origins
-        .iter()
-        .filter(|&(&(_, column), origin)| match origin {
-            Origin::Row(_) => false,
-            Origin::Asked(row) => {
-                target.column_of(column).is_some() && !found.at.contains_key(&(*row, column))
-            }
-        })
-        .map(|(place, _)| place.0)
-        .collect();
+    let value = |(row, column): Place| match origins.get(&(row, column)) {
+        None => Some((&block.columns[column], row)),
+        Some(Origin::Row(earlier)) => Some((&block.columns[column], *earlier)),
+        // Not kept in the store.
+        Some(_) if target.column_of(column).is_none() => Some((&block.columns[column], row)),
+        Some(&origin) => stored.value_of(origin, column).or_else(|| sourced.value((row, column))),
+    };
     let mut filled = Block::new(block.table.clone());
     filled.clamped = block.clamped.clone();
-    for row in (0..block.rows()).filter(|row| !gone.contains(row)) {
-        for (column, cells) in filled.columns.iter_mut().enumerate() {
-            let from = match origins.get(&(row, column)) {
-                Some(Origin::Row(earlier)) => (&block.columns[column], *earlier),
-                Some(Origin::Asked(asked)) => match found.at.get(&(*asked, column)) {
-                    Some(&(at, value)) => (&found.cells[at], value),
-                    // Not kept in the store.
-                    None => (&block.columns[column], row),
-                },
-                None => (&block.columns[column], row),
-            };
-            cells.extend_from(from.0, from.1, from.1 + 1);
+    for row in 0..block.rows() {
+        let values = (0..filled.columns.len()).map(|column| value((row, column)));
+        let Some(values) = values.collect::<Option<Vec<_>>>() else { continue };
+        for (cells, (from, at)) in filled.columns.iter_mut().zip(values) {
+            cells.extend_from(from, at, at + 1);
         }
         filled.end_row(block.ops[row], block.versions[row]);
     }
@@ -391,8 +407,8 @@ mod tests {
         let origins = origins(&block).unwrap();
         assert_eq!(origins[&(1, 1)], Origin::Row(0));
         assert_eq!(origins[&(2, 1)], Origin::Row(0));
-        assert_eq!(origins[&(3, 1)], Origin::Asked(3));
-        assert_eq!(origins[&(4, 1)], Origin::Asked(3));
+        assert_eq!(origins[&(3, 1)], Origin::Store(3));
+        assert_eq!(origins[&(4, 1)], Origin::Store(3));
     }
 
     #[test]
@@ -406,8 +422,25 @@ mod tests {
         ]);
         let origins = origins(&block).unwrap();
         assert_eq!(origins[&(2, 1)], Origin::Row(0));
-        assert_eq!(origins[&(4, 1)], Origin::Asked(4));
+        assert_eq!(origins[&(4, 1)], Origin::Store(4));
         assert_eq!(before_key_change(&block, 4), 3);
+    }
+
+    #[test]
+    fn behind_a_row_in_quarantine_the_store_is_not_asked() {
+        let block = block(&[
+            (Op::Delete, 1, 7, None),
+            (Op::Update, 2, 7, None),
+            (Op::Delete, 3, 7, None),
+            (Op::Insert, 3, 8, None),
+            (Op::Delete, 4, 5, None),
+            (Op::Delete, 5, 5, None),
+            (Op::Insert, 5, 6, None),
+        ]);
+        let origins = origins(&block).unwrap();
+        assert_eq!(origins[&(1, 1)], Origin::Source);
+        assert_eq!(origins[&(3, 1)], Origin::Source);
+        assert_eq!(origins[&(6, 1)], Origin::Source);
     }
 
     #[test]
@@ -421,11 +454,24 @@ mod tests {
         let target = Target::resolve(block.table.clone(), &TableOptions::default(), None).unwrap();
         let mut found = Found::default();
         found.put((1, 1), Some(b"there"));
-        let filled = rebuild(&block, &origins(&block).unwrap(), &found, &target);
+        let none = Found::default();
+        let filled = rebuild(&block, &origins(&block).unwrap(), &found, &none, &target);
         assert_eq!(filled.ops, [Op::Update, Op::Update, Op::Delete]);
         assert_eq!(filled.columns[1].value(0), b"there");
         assert_eq!(filled.columns[1].value(1), b"there");
         assert!(filled.unchanged.is_empty());
+    }
+
+    #[test]
+    fn the_source_is_asked_by_the_key_of_the_row_itself() {
+        let block =
+            block(&[(Op::Update, 1, 7, None), (Op::Delete, 2, 7, None), (Op::Insert, 2, 8, None)]);
+        let target = Target::resolve(block.table.clone(), &TableOptions::default(), None).unwrap();
+        let (none, mut sourced) = (Found::default(), Found::default());
+        sourced.put((2, 1), Some(b"today"));
+        let filled = rebuild(&block, &origins(&block).unwrap(), &none, &sourced, &target);
+        assert_eq!(filled.ops, [Op::Delete, Op::Insert]);
+        assert_eq!(filled.columns[1].value(1), b"today");
     }
 
     #[test]

@@ -169,6 +169,31 @@ async fn a_changed_key_brings_its_unchanged_values_along() {
     pipeline.shutdown().await.unwrap();
 }
 
+/// The store has the value of before the row that went to quarantine.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_untouched_value_behind_a_row_in_quarantine_is_not_an_older_one() {
+    let world = World::new(
+        "s_behind",
+        "create table m (id int primary key, price numeric(9, 2), body text);
+         create function big(int) returns text language sql as
+           $$ select string_agg(md5(n::text || $1), '') from generate_series(1, 200) n $$;
+         insert into m select n, 1, big(n) from generate_series(1, 3) n;
+         create publication p for table m",
+    );
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql(
+        "update m set price = 'NaN', body = big(11) where id = 1; update m set price = 2 where id = 1;
+         update m set price = 'NaN', body = big(12) where id = 2; update m set id = 20, price = 2 where id = 2;
+         update m set price = 3 where id = 3; update m set id = 30 where id = 3;",
+    );
+    world.settle(&pipeline).await;
+    let source = world.sql("select id, md5(body) from m order by id");
+    let stored = "select id, lower(hex(MD5(assumeNotNull(body)))) from {s}.m order by id";
+    assert_same("m", &source, &world.stored(stored).await);
+    pipeline.shutdown().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_column_is_followed_and_another_change_stops_the_table_alone() {
     let world = World::new(
