@@ -1,7 +1,7 @@
 //! A batch of the stream becomes work for the store.
 
 use crate::flush::{Piece, TableWork, Work};
-use crate::intervals::Cut;
+use crate::intervals::{Cut, Intervals};
 use crate::status::{State, Status};
 use crate::tables::{Entry, Tables};
 use model::{Block, Error, Lsn, Mode, Op, Result, TableId};
@@ -12,6 +12,7 @@ use std::sync::Arc;
 pub(crate) struct Prepared {
     pub(crate) work: Work,
     pub(crate) session: u64,
+    /// Zero: it moves nothing.
     pub(crate) through: Lsn,
     pub(crate) rows: u64,
     pub(crate) oldest_commit_us: i64,
@@ -44,13 +45,16 @@ pub(crate) fn prepare(
             settle(entry, *id, through, &mut work)?;
         }
     }
+    // Rows that are held back are not done, whatever comes after them.
+    let waiting = |entry: &Entry| entry.intervals.as_ref().is_some_and(Intervals::is_waiting);
+    let is_waiting = tables.by_id.values().any(waiting);
     let rows =
         work.tables.iter().flat_map(|table| &table.pieces).map(|piece| piece.block.rows() as u64);
     Ok(Prepared {
         rows: rows.sum(),
         work,
         session,
-        through,
+        through: if is_waiting { Lsn::ZERO } else { through },
         oldest_commit_us: batch.oldest_commit_us,
         newest_commit_us: batch.newest_commit_us,
         _permit: batch.permit,
@@ -118,4 +122,62 @@ fn target_of(entry: &Entry, block: &Block) -> Result<Arc<store::Target>> {
     debug_assert!(entry.target.mode == Mode::Append || entry.intervals.is_none());
     let target = entry.target_for(&block.table);
     target.cloned().ok_or_else(|| Error::bug(format!("rows of {} have no known shape", entry.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intervals::Record;
+    use model::{Column, PgType, ReplicaIdentity, Table, TableName, TableOptions, Version};
+    use store::Target;
+
+    fn target() -> Target {
+        let column = Column {
+            name: "id".into(),
+            attnum: 1,
+            type_oid: 20,
+            typmod: -1,
+            pg: PgType::Int8,
+            type_name: "bigint".into(),
+            not_null: true,
+        };
+        let table = Table {
+            id: TableId(1),
+            name: TableName::new("app", "events"),
+            columns: vec![column],
+            key: vec![0],
+            identity: ReplicaIdentity::Default,
+            objects: Vec::new(),
+            excluded: Vec::new(),
+        };
+        let order_by = vec!["id".to_owned()];
+        let options = TableOptions { mode: Mode::Append, order_by, ..TableOptions::default() };
+        Target::resolve(Arc::new(table), &options, None).unwrap()
+    }
+
+    fn batch(target: &Target, changes: &[u64], through: Lsn) -> Batch {
+        let mut block = Block::new(target.table.clone());
+        for &change in changes {
+            block.columns[0].push_fixed((change as i64).to_le_bytes());
+            block.end_row(Op::Insert, Version::of_change(Lsn(change), Lsn(change)));
+        }
+        Batch { blocks: vec![block], through, ..Batch::default() }
+    }
+
+    #[test]
+    fn a_batch_whose_rows_are_held_back_moves_no_position() {
+        let target = target();
+        let version = |at| Version::of_change(Lsn(at), Lsn(at));
+        let token = "t".to_owned();
+        let recorded = Record { seq: 1, from: version(1), through: version(5), rows: 4, token };
+        let mut tables = Tables::of_append(target.clone(), recorded);
+        let mut through = |changes: &[u64], at| {
+            let batch = batch(&target, changes, Lsn(at));
+            prepare(batch, 1, &mut tables, &Status::default()).unwrap()
+        };
+        let held = through(&[2, 3], 3);
+        assert_eq!((held.rows, held.through), (0, Lsn::ZERO));
+        let whole = through(&[4, 5], 6);
+        assert_eq!((whole.rows, whole.through), (4, Lsn(6)));
+    }
 }

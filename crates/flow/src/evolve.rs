@@ -166,6 +166,9 @@ pub(crate) async fn relation(
         Err(error) => return Ok(Answer::Stop(error)),
     };
     let around = Around { store, status, client: &client };
+    if !exists(&entry.target, &around).await? {
+        return Ok(Answer::Stop(missing(&full)));
+    }
     match create(&wide, &around).await {
         Ok(()) => take_shape(tables, relation.id, part, Some(wide)),
         Err(error) if crate::flush::needs_help(&error) => Ok(Answer::Stop(error)),
@@ -193,6 +196,11 @@ fn take_shape(
     }
     entry.shapes.push(shape.clone());
     Ok(Answer::Rows(shape.table.clone()))
+}
+
+fn missing(table: &Table) -> Error {
+    Error::definite(format!("cannot follow a change of {}", table.name))
+        .detail("It is not in the store any more.")
 }
 
 fn changed(table: &Table) -> Error {

@@ -19,6 +19,8 @@ pub(crate) struct Entry {
     /// The shapes that the stream sent; the last one is today's. See [`crate::evolve`].
     pub(crate) shapes: Vec<Arc<Target>>,
     pub(crate) state: State,
+    /// Of what the store remembers of it.
+    version: i64,
     /// Append tables only.
     pub(crate) intervals: Option<Intervals>,
     /// Where the copy stands, while there is one.
@@ -64,6 +66,8 @@ struct Known {
     state: State,
     copy: CopyState,
     reason: Option<String>,
+    /// Microseconds since 1970, later in every record.
+    version: i64,
 }
 
 impl Tables {
@@ -83,6 +87,9 @@ impl Tables {
             options: options.clone(),
             database_pattern: database_pattern.map(str::to_owned),
         };
+        for table in &published {
+            tables.refuse_another_place(table, &known)?;
+        }
         let names: Vec<String> = published.iter().map(|table| table.name.to_string()).collect();
         for table in published {
             let known = known.get(&table.name.to_string()).cloned();
@@ -111,18 +118,31 @@ impl Tables {
         let (id, place) = (table.id, table.name.clone());
         let name = place.to_string();
         let options = self.options.get(&name).cloned().unwrap_or_default();
-        match self.bring_up(table, &options, known, records, around).await {
+        match self.bring_up(table, &options, known.clone(), records, around).await {
             Ok(entry) => {
                 self.by_id.insert(id, entry);
                 Ok(())
             }
             Err(error) if error.fate() == Fate::Definite => {
                 tracing::error!(table = %name, error = %error.report(), "table left out");
-                around.status.set_table(&name, failed(options.mode, place, &error));
+                let error = match known {
+                    Some(known) => known.fail(&name, error, around).await?,
+                    None => error.report(),
+                };
+                around.status.set_table(&name, failed(options.mode, place, error));
                 Ok(())
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Nothing is read with a configuration that moves a table which holds rows already: its stream
+    /// would go on elsewhere, and with what it held left behind.
+    fn refuse_another_place(&self, table: &Table, known: &HashMap<String, Known>) -> Result<()> {
+        let Some(known) = known.get(&table.name.to_string()) else { return Ok(()) };
+        // What cannot be resolved stops its table alone.
+        let Ok(target) = self.resolve(table.clone()) else { return Ok(()) };
+        refuse_another_place(known, &target)
     }
 
     async fn bring_up(
@@ -141,14 +161,12 @@ impl Tables {
             refuse_another_place(known, &target)?;
         }
         let is_gone = known.is_some() && !evolve::exists(&target, around).await?;
+        let mut version = known.as_ref().map_or(0, |known| known.version);
         let known = known.filter(|_| !is_gone);
         if is_gone {
-            start_over(&name, &target, around).await?;
+            version = start_over(&name, &target, version, around).await?;
         }
-        evolve::create(&target, around).await.map_err(|error| {
-            let helps = known.is_some() && error.fate() == Fate::Definite;
-            if helps && error.hint_text().is_none() { error.hint(way_back(&target)) } else { error }
-        })?;
+        evolve::create(&target, around).await?;
         let known = match known {
             Some(known) if known.id != id.0 => {
                 forget_rows(&target, around.store).await?;
@@ -173,7 +191,17 @@ impl Tables {
         around.status.set_table(&name, shown);
         let shapes = vec![target.clone()];
         let rekeyed_at = Arc::new(AtomicU64::new(copy.rekeyed_at.0));
-        Ok(Entry { name, target, shapes, state, intervals, copy, skipped: None, rekeyed_at })
+        Ok(Entry {
+            name,
+            target,
+            shapes,
+            state,
+            version,
+            intervals,
+            copy,
+            skipped: None,
+            rekeyed_at,
+        })
     }
 
     fn show_unpublished(&self, name: &str, status: &Status) {
@@ -182,7 +210,7 @@ impl Tables {
         let error = Error::definite(format!("cannot stream {name}: the publication lacks it"))
             .hint(format!("ALTER PUBLICATION … ADD TABLE {name}; or remove it from millrace.toml"));
         tracing::error!(table = %name, error = %error.report(), "table left out");
-        status.set_table(name, failed(self.options[name].mode, place, &error));
+        status.set_table(name, failed(self.options[name].mode, place, error.report()));
     }
 
     /// Where options put a table of another shape.
@@ -200,10 +228,10 @@ impl Tables {
     }
 }
 
-fn failed(mode: Mode, place: TableName, error: &Error) -> TableStatus {
+fn failed(mode: Mode, place: TableName, error: String) -> TableStatus {
     let mut shown = TableStatus::new(mode, place.clone(), place);
     shown.state = State::Failed;
-    shown.last_error = Some(error.report());
+    shown.last_error = Some(error);
     shown
 }
 
@@ -218,18 +246,18 @@ fn refuse_another_place(known: &Known, target: &Target) -> Result<()> {
         .hint("change it back in millrace.toml, or start with a new data directory"))
 }
 
-/// The table of that name was dropped at the source and made anew: what a mirror holds are rows of
-/// the old one. Facts stay.
 /// Somebody took the table out of the store: what it held comes back by a copy, which is also the way
 /// back of one that stopped. Recorded before it is made anew: an empty one must never look copied.
-async fn start_over(name: &str, target: &Target, around: &Around<'_>) -> Result<()> {
+async fn start_over(name: &str, target: &Target, version: i64, around: &Around<'_>) -> Result<i64> {
     tracing::warn!(table = %name, "it is not in the store any more: it is copied again");
     let (store, status) = (around.store, around.status);
     flush::patiently(status, || crate::copier::forget_ranges(store, target)).await?;
-    let detail = CopyState::default().detail(None);
-    record_state(name, target, State::Waiting, detail, store, status).await
+    let known = Known::of(target, State::Waiting, CopyState::default(), version);
+    known.record(name, store, status).await
 }
 
+/// The table of that name was dropped at the source and made anew: what a mirror holds are rows of
+/// the old one. Facts stay.
 async fn forget_rows(target: &Target, store: &dyn Store) -> Result<()> {
     if target.mode == Mode::Mirror {
         store.execute(&format!("TRUNCATE TABLE {}", store::ddl::name(&target.rows))).await?;
@@ -293,10 +321,10 @@ impl Entry {
         store: &dyn Store,
         status: &Status,
     ) -> Result<()> {
-        let text =
-            reason.map(|error| format!("{}\nway back: {}", error.report(), way_back(&self.target)));
-        let detail = self.copy.detail(text.as_deref());
-        record_state(&self.name, &self.target, state, detail, store, status).await?;
+        let text = reason.map(|error| with_way_back(error, &self.target.rows));
+        let known = Known::of(&self.target, state, self.copy, self.version);
+        let known = Known { reason: text.clone(), ..known };
+        self.version = known.record(&self.name, store, status).await?;
         self.state = state;
         status.with_table(&self.name, |table| {
             table.state = state;
@@ -306,37 +334,67 @@ impl Entry {
     }
 }
 
-/// What a person can do about a table that stopped.
-fn way_back(target: &Target) -> String {
-    let rows = &target.rows;
-    let before = TableName::new(&rows.schema, format!("{}_before", rows.table));
+/// What a person can do about a table that stopped, whether the store still has it or not.
+fn way_back(rows: &TableName) -> String {
+    let seconds = crate::status::now_us() / 1_000_000;
+    let before = TableName::new(&rows.schema, format!("{}_before_{seconds}", rows.table));
     format!(
-        "once that is mended, millrace sql 'RENAME TABLE {} TO {}' and restart millrace up; it \
-         copies the table again, as it is at the source then",
+        "once that is mended, millrace sql 'RENAME TABLE IF EXISTS {} TO {}' and restart millrace \
+         up; it copies the table again, as it is at the source then",
         store::ddl::name(rows),
         store::ddl::name(&before)
     )
 }
 
-async fn record_state(
-    name: &str,
-    target: &Target,
-    state: State,
-    detail: String,
-    store: &dyn Store,
-    status: &Status,
-) -> Result<()> {
-    let row = [
-        name.to_owned(),
-        target.table.id.to_string(),
-        target.mode.name().to_owned(),
-        target.name.to_string(),
-        state.name().to_owned(),
-        detail,
-        crate::status::now_us().to_string(),
-    ];
-    let rows: Rows = vec![row.map(Some).to_vec()];
-    flush::patiently(status, || store.record(STATES, rows.clone())).await
+impl Known {
+    fn of(target: &Target, state: State, copy: CopyState, version: i64) -> Known {
+        Known {
+            id: target.table.id.0,
+            mode: target.mode.name().to_owned(),
+            target: target.name.to_string(),
+            state,
+            copy,
+            reason: None,
+            version,
+        }
+    }
+
+    /// Makes it durable. Returns its version, which is later than the one of before even when the
+    /// clock was set back.
+    async fn record(mut self, name: &str, store: &dyn Store, status: &Status) -> Result<i64> {
+        self.version = crate::status::now_us().max(self.version + 1);
+        let row = [
+            name.to_owned(),
+            self.id.to_string(),
+            self.mode,
+            self.target,
+            self.state.name().to_owned(),
+            self.copy.detail(self.reason.as_deref()),
+            self.version.to_string(),
+        ];
+        let rows: Rows = vec![row.map(Some).to_vec()];
+        flush::patiently(status, || store.record(STATES, rows.clone())).await?;
+        Ok(self.version)
+    }
+
+    /// It goes no further, and that stays so: the rows that come meanwhile do not reach it. Returns
+    /// what is told of it.
+    async fn fail(mut self, name: &str, error: Error, around: &Around<'_>) -> Result<String> {
+        let (schema, table) = self.target.split_once('.').unwrap_or(("", &self.target));
+        let place = TableName::new(schema, table);
+        let rows = match self.mode == Mode::Mirror.name() {
+            true => Target::raw(&place),
+            false => place,
+        };
+        let text = with_way_back(&error, &rows);
+        (self.state, self.reason) = (State::Failed, Some(text.clone()));
+        self.record(name, around.store, around.status).await?;
+        Ok(text)
+    }
+}
+
+fn with_way_back(error: &Error, rows: &TableName) -> String {
+    format!("{}\nway back: {}", error.report(), way_back(rows))
 }
 
 const STATES: &str = "millrace.tables (name, id, mode, target, state, detail, version)";
@@ -349,21 +407,22 @@ pub(crate) async fn any_known(store: &dyn Store, published: &[Table]) -> Result<
 }
 
 async fn read_states(store: &dyn Store) -> Result<HashMap<String, Known>> {
-    let sql = "SELECT name, id, mode, target, state, detail FROM millrace.tables FINAL";
+    let sql = "SELECT name, id, mode, target, state, detail, version FROM millrace.tables FINAL";
     let unreadable = || Error::bug("a row of millrace.tables does not read back");
     let mut all = HashMap::new();
     for row in store.query(sql).await? {
         let fields: Option<Vec<String>> = row.into_iter().collect();
-        let fields: [String; 6] =
+        let fields: [String; 7] =
             fields.and_then(|fields| fields.try_into().ok()).ok_or_else(unreadable)?;
-        let [name, id, mode, target, state, detail] = fields;
+        let [name, id, mode, target, state, detail, version] = fields;
         let state = State::from_name(&state).ok_or_else(|| {
             Error::definite(format!("cannot read the state of {name}: {state:?} is unknown"))
                 .hint("this data directory was written by a newer millrace; update this one")
         })?;
         let id = id.parse().map_err(|_| unreadable())?;
+        let version = version.parse().map_err(|_| unreadable())?;
         let (copy, reason) = CopyState::read(&detail)?;
-        all.insert(name, Known { id, mode, target, state, copy, reason });
+        all.insert(name, Known { id, mode, target, state, copy, reason, version });
     }
     Ok(all)
 }
@@ -397,6 +456,28 @@ impl CopyState {
             rekeyed_at: rekeyed.ok_or_else(unreadable)?,
         };
         Ok((state, json["reason"].as_str().map(str::to_owned)))
+    }
+}
+
+#[cfg(test)]
+impl Tables {
+    /// One append table that streams; its last batch was recorded.
+    pub(crate) fn of_append(target: Target, recorded: Record) -> Tables {
+        let (id, key) = (target.table.id, target.name.to_string());
+        let target = Arc::new(target);
+        let entry = Entry {
+            name: target.table.name.to_string(),
+            shapes: vec![target.clone()],
+            target,
+            state: State::Streaming,
+            version: 0,
+            intervals: Some(Intervals::new(key, Some(recorded))),
+            copy: CopyState { attempt: 1, ..CopyState::default() },
+            skipped: None,
+            rekeyed_at: Arc::default(),
+        };
+        let by_id = HashMap::from([(id, entry)]);
+        Tables { by_id, options: BTreeMap::new(), database_pattern: None }
     }
 }
 

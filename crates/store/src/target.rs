@@ -71,7 +71,7 @@ impl Target {
         }
         let rows = match options.mode {
             Mode::Append => name.clone(),
-            Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
+            Mode::Mirror => Target::raw(&name),
         };
         let columns = columns(&table, options)?;
         let order_by = order_by(&table, options, &columns, &section)?;
@@ -94,6 +94,11 @@ impl Target {
             extra_columns: options.extra_columns.clone().into_iter().collect(),
             table,
         })
+    }
+
+    /// Where the rows of a mirror of that name are.
+    pub fn raw(name: &TableName) -> TableName {
+        TableName::new(format!("{}_raw", name.schema), &name.table)
     }
 
     /// The column that carries the source's column `source`.

@@ -136,7 +136,9 @@ impl Loop {
             model::Version::of_copy(commit).0
         );
         let store = self.store.clone();
-        flush::patiently(&status, || store.execute(&sql)).await?;
+        if let Err(error) = flush::patiently(&status, || store.execute(&sql)).await {
+            return self.fail_table(id, error).await;
+        }
         if was_copying {
             let forget = || copier::forget_ranges(store.as_ref(), &target);
             flush::patiently(&status, forget).await?;

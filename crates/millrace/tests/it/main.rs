@@ -14,6 +14,7 @@ mod large_rows;
 mod refused;
 mod river;
 mod waiting;
+mod way_back;
 mod ways_in;
 mod workspace;
 
@@ -25,6 +26,14 @@ const BINARY: &str = env!("CARGO_BIN_EXE_millrace");
 /// A project on that cluster; `tables` is the rest of its `millrace.toml`.
 fn project(cluster: &Cluster, tables: &str) -> Project {
     Project::new(BINARY, &config(&cluster.url(), tables))
+}
+
+/// The statement that its last error names.
+fn printed_way_back(table: &serde_json::Value) -> String {
+    let error = table["last_error"].as_str().unwrap();
+    let (_, rest) = error.split_once("way back: ").unwrap_or_else(|| panic!("{error}"));
+    let (_, rest) = rest.split_once('\'').unwrap();
+    rest.split_once('\'').unwrap().0.to_owned()
 }
 
 /// It ended with this code, and said all of these words (in any case).

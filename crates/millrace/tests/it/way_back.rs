@@ -1,0 +1,195 @@
+//! Tables that stop, are left out or go missing in the store: none ever looks whole when it is not,
+//! and the printed way back works.
+
+use crate::{printed_way_back, project, says};
+use cluster::Cluster;
+use harness::{Project, config};
+use serde_json::Value;
+use std::time::Duration;
+
+const APPEND: &str = "[tables.\"public.facts\"]\nmode = \"append\"\norder_by = [\"id\"]\n";
+
+/// Waits until the table is shown as failed.
+#[track_caller]
+fn failed(project: &Project, name: &str) -> Value {
+    let failed = || {
+        let tables = project.status()["tables"].clone();
+        let table = tables.as_array()?.iter().find(|table| table["name"] == name)?.clone();
+        (table["state"] == "failed").then_some(table)
+    };
+    harness::poll(Duration::from_secs(60), failed).expect("it stops")
+}
+
+/// A table that somebody dropped in the store comes back whole, and is never an empty one that looks
+/// right.
+#[test]
+fn a_dropped_table_is_copied_again() {
+    let cluster = Cluster::start();
+    cluster.sql(
+        "create table orders (id int primary key); create table facts (id int primary key, amount text);
+         insert into orders select generate_series(1, 1000);
+         insert into facts select n, n from generate_series(1, 1000) n",
+    );
+    let project = project(&cluster, APPEND);
+    let mut up = project.up();
+    up.wait_ready();
+    cluster.sql("insert into orders values (1001); insert into facts values (1001, 1001)");
+    for table in ["orders", "facts"] {
+        up.wait_for(&format!("SELECT count() FROM public.{table}"), "1001");
+    }
+    for rows in ["public_raw.orders", "public.facts"] {
+        up.query(&format!("DROP TABLE {rows}"));
+    }
+    cluster.sql("insert into orders values (1002); insert into facts values (1002, 1002)");
+    failed(&project, "public.orders");
+    let facts = failed(&project, "public.facts");
+    // It is not there; the statement says nothing of that.
+    up.query(&printed_way_back(&facts));
+    assert_eq!(up.stop(), Some(0));
+    let mut up = project.up();
+    up.wait_ready();
+    cluster.sql("insert into orders values (1003); insert into facts values (1003, 1003)");
+    for table in ["orders", "facts"] {
+        up.wait_for(&format!("SELECT count() FROM public.{table}"), "1003");
+    }
+    assert!(project.verify() > 0);
+    assert_eq!(up.stop(), Some(0));
+}
+
+/// What is to be copied again stays so although the copy never began: it waits for a transaction.
+#[test]
+fn a_dropped_table_whose_copy_waits_is_not_taken_for_copied() {
+    let cluster = Cluster::start();
+    cluster.sql(
+        "create table orders (id int primary key); create table held (id int primary key);
+         insert into orders select generate_series(1, 1000)",
+    );
+    let project = project(&cluster, "");
+    let mut up = project.up();
+    up.wait_ready();
+    up.query("DROP TABLE public_raw.orders");
+    assert_eq!(up.stop(), Some(0));
+    let mut holder = std::process::Command::new(cluster::program("psql"))
+        .args(["-qX", "-h", "127.0.0.1", "-p", &cluster.port().to_string(), "-U", "postgres"])
+        .args(["-c", "begin; insert into held values (1); select pg_sleep(600)"])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep(600)%' and wait_event = 'PgSleep'";
+    harness::poll(Duration::from_secs(30), || (cluster.sql(sleeps) == "1").then_some(())).unwrap();
+    let up = project.up();
+    up.wait_for("SELECT count() FROM public.orders", "0");
+    std::thread::sleep(Duration::from_millis(500));
+    up.kill();
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    cluster.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(600)%' and pid <> pg_backend_pid()");
+    let mut up = project.up();
+    up.wait_ready();
+    assert_eq!(up.query("SELECT count() FROM public.orders"), "1000");
+    assert_eq!(up.stop(), Some(0));
+}
+
+/// It may have moved on at the source meanwhile: what was missed is copied, not passed over.
+#[test]
+fn a_table_left_out_at_the_start_stays_out_until_it_is_copied_again() {
+    let cluster = Cluster::start();
+    cluster.sql(
+        "create table orders (id int primary key, note text);
+         create table others (id int primary key);
+         insert into orders select generate_series(1, 100)",
+    );
+    let project = project(&cluster, "");
+    let mut up = project.up();
+    up.wait_ready();
+    assert_eq!(up.stop(), Some(0));
+    let wrong = "[tables.\"public.orders\".columns]\nnotes = { type = \"String\" }\n";
+    project.configure(&config(&cluster.url(), wrong));
+    let up = project.up();
+    let table = failed(&project, "public.orders");
+    assert!(table["last_error"].to_string().contains("cannot find column notes"), "{table}");
+    cluster.sql("insert into orders values (101); insert into others values (1)");
+    up.wait_for("SELECT count() FROM public.others", "1");
+    assert_eq!(up.stop(), Some(0));
+    project.configure(&config(&cluster.url(), ""));
+    for life in 0..2 {
+        let up = project.up();
+        let table = failed(&project, "public.orders");
+        cluster.sql(&format!("insert into orders values ({})", 102 + life));
+        // The second time there is an older one already.
+        up.query(&printed_way_back(&table));
+        assert_eq!(up.stop(), Some(0));
+        let mut up = project.up();
+        up.wait_ready();
+        let rows = (102 + life).to_string();
+        up.wait_for("SELECT count() FROM public.orders", &rows);
+        if life == 0 {
+            cluster.sql(
+                "alter table orders alter note type int using 0; delete from orders where id = 0",
+            );
+            cluster.sql("update orders set note = 1 where id = 1");
+            failed(&project, "public.orders");
+        }
+        assert_eq!(up.stop(), Some(0));
+    }
+    let mut up = project.up();
+    up.wait_ready();
+    assert!(project.verify() > 0);
+    assert_eq!(up.stop(), Some(0));
+}
+
+/// A configuration that moves a table loses nothing: it is not begun with.
+#[test]
+fn a_table_that_the_configuration_moves_keeps_up_from_starting() {
+    let cluster = Cluster::start();
+    cluster.sql("create table facts (id int primary key); insert into facts values (1)");
+    let project = project(&cluster, "");
+    let mut up = project.up();
+    up.wait_ready();
+    assert_eq!(up.stop(), Some(0));
+    project.configure(&config(&cluster.url(), APPEND));
+    says(&project.up_ends(), 2, &["cannot keep public.facts as append", "change it back"]);
+    cluster.sql("insert into facts values (2)");
+    project.configure(&config(&cluster.url(), ""));
+    let mut up = project.up();
+    up.wait_ready();
+    up.wait_for("SELECT count() FROM public.facts", "2");
+    assert_eq!(up.stop(), Some(0));
+}
+
+/// A change of its shape does not make an empty one of it.
+#[test]
+fn a_dropped_table_that_gets_a_column_stops() {
+    let cluster = Cluster::start();
+    cluster.sql("create table orders (id int primary key); insert into orders values (1)");
+    let project = project(&cluster, "");
+    let mut up = project.up();
+    up.wait_ready();
+    up.query("DROP TABLE public_raw.orders");
+    cluster.sql("alter table orders add column more int; insert into orders values (2)");
+    let table = failed(&project, "public.orders");
+    assert!(table["last_error"].to_string().contains("not in the store any more"), "{table}");
+    assert_eq!(up.stop(), Some(0));
+    let mut up = project.up();
+    up.wait_ready();
+    assert_eq!(up.query("SELECT count() FROM public.orders"), "2");
+    assert_eq!(up.stop(), Some(0));
+}
+
+/// The pipeline goes on without it.
+#[test]
+fn a_truncate_of_a_table_that_is_missing_in_the_store_stops_that_table_alone() {
+    let cluster = Cluster::start();
+    cluster
+        .sql("create table orders (id int primary key); create table others (id int primary key)");
+    let project = project(&cluster, "");
+    let mut up = project.up();
+    up.wait_ready();
+    cluster.sql("insert into orders values (1)");
+    up.wait_for("SELECT count() FROM public.orders", "1");
+    up.query("DROP TABLE public_raw.orders");
+    cluster.sql("truncate orders; insert into others values (1)");
+    up.wait_for("SELECT count() FROM public.others", "1");
+    failed(&project, "public.orders");
+    assert_eq!(up.stop(), Some(0));
+}
