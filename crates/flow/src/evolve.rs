@@ -12,49 +12,59 @@
 //! word in the log, so such a column is not followed.
 
 use crate::flush::patiently;
+use crate::shape;
+use crate::status::Status;
 use crate::tables::{Around, Entry, Tables};
-use model::{Column, Error, Kind, Mode, Result, Table, TableId};
+use model::{Column, Error, Kind, Lsn, Mode, Result, Table, TableId};
 use source::client::pg_error;
 use source::stream::{Relation, RelationColumn};
 use std::sync::Arc;
-use store::{Target, TargetColumn, ddl};
+use store::{Store, Target, TargetColumn, ddl};
 use tokio_postgres::Client;
 
 /// Makes the table and what came to it while nobody looked, then the view.
 pub(crate) async fn create(target: &Target, around: &Around<'_>) -> Result<()> {
-    let mut statements = ddl::create(target);
-    let view = (target.mode == Mode::Mirror).then(|| statements.pop()).flatten();
-    for statement in statements {
-        execute(around, &statement).await?;
+    let (store, status) = (around.store, around.status);
+    for statement in ddl::create(target) {
+        patiently(status, || store.execute(&statement)).await?;
     }
-    let kept = kept_columns(target, around).await?;
+    let kept = shape::kept(&target.rows, store, status).await?;
+    if let Some(difference) = shape::difference(&kept, target, store, status).await? {
+        return Err(changed(&target.table, &difference));
+    }
     for column in &target.columns {
-        if !kept.contains(&column.name) {
+        if !kept.has(&column.name) {
             add_column(target, column, around).await?;
         }
     }
-    if let Some(view) = view {
-        execute(around, &view).await?;
+    if target.mode == Mode::Append {
+        return Ok(());
+    }
+    // Rows of before serve readers as long as they are set aside.
+    let aside = shape::aside(target);
+    let served = shape::kept(&aside, store, status).await?;
+    let view = match served.is_missing() {
+        true => ddl::view(target, &target.visible(), &target.rows),
+        false => ddl::view(target, &served.visible(), &aside),
+    };
+    patiently(status, || store.execute(&view)).await
+}
+
+/// A copy is done: what it brought is what readers see.
+pub(crate) async fn finish_copy(target: &Target, store: &dyn Store, status: &Status) -> Result<()> {
+    if target.mode == Mode::Append {
+        return Ok(());
+    }
+    let view = ddl::view(target, &target.visible(), &target.rows);
+    let drop = format!("DROP TABLE IF EXISTS {}", ddl::name(&shape::aside(target)));
+    for statement in [view, drop] {
+        patiently(status, || store.execute(&statement)).await?;
     }
     Ok(())
 }
 
 pub(crate) async fn exists(target: &Target, around: &Around<'_>) -> Result<bool> {
-    Ok(!kept_columns(target, around).await?.is_empty())
-}
-
-async fn execute(around: &Around<'_>, sql: &str) -> Result<()> {
-    patiently(around.status, || around.store.execute(sql)).await
-}
-
-async fn kept_columns(target: &Target, around: &Around<'_>) -> Result<Vec<String>> {
-    let sql = format!(
-        "SELECT name FROM system.columns WHERE database = {} AND table = {}",
-        ddl::literal(&target.rows.schema),
-        ddl::literal(&target.rows.table)
-    );
-    let rows = patiently(around.status, || around.store.query(&sql)).await?;
-    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+    Ok(!shape::kept(&target.rows, around.store, around.status).await?.is_missing())
 }
 
 async fn add_column(target: &Target, column: &TargetColumn, around: &Around<'_>) -> Result<()> {
@@ -78,7 +88,7 @@ async fn add_column(target: &Target, column: &TargetColumn, around: &Around<'_>)
         column.clickhouse
     );
     tracing::info!(table = %target.table.name, column = %source.name, "a column was added");
-    execute(around, &sql).await
+    patiently(around.status, || around.store.execute(&sql)).await
 }
 
 fn cannot_follow(table: &Table, column: &str) -> Error {
@@ -138,10 +148,11 @@ pub(crate) enum Answer {
 pub(crate) async fn relation(
     tables: &mut Tables,
     relation: &Relation,
+    commit: Lsn,
     publication: &str,
     connect: impl AsyncFnOnce() -> Result<Client>,
-    store: &dyn store::Store,
-    status: &crate::status::Status,
+    store: &dyn Store,
+    status: &Status,
 ) -> Result<Answer> {
     let Some(entry) = tables.by_id.get(&relation.id) else { return Ok(Answer::Unknown) };
     if entry.state == crate::status::State::Failed {
@@ -155,11 +166,19 @@ pub(crate) async fn relation(
     if let Some(part) = narrowed(&full, relation) {
         return take_shape(tables, relation.id, part, None);
     }
+    // Its rows are in the copy, which has today's shape.
+    if entry.needs_copy() && entry.copy.attempt == 0 {
+        let what = format!("could not read {} on: its copy has no position yet", full.name);
+        return Err(Error::transient(what));
+    }
+    if commit < entry.copy.first_point {
+        return Ok(Answer::Skip);
+    }
     let client = connect().await?;
     let today = source::catalog::table_by_id(&client, publication, relation.id).await?;
     let Some(today) = today else { return Ok(Answer::Skip) };
     let (Some(part), true) = (narrowed(&today, relation), is_widened(&full, &today)) else {
-        return Ok(Answer::Stop(changed(&full)));
+        return Ok(Answer::Stop(changed(&full, CHANGED)));
     };
     let wide = match tables.resolve(today) {
         Ok(target) => Arc::new(target),
@@ -203,10 +222,11 @@ fn missing(table: &Table) -> Error {
         .detail("It is not in the store any more.")
 }
 
-fn changed(table: &Table) -> Error {
-    Error::definite(format!("cannot follow a change of {}", table.name))
-        .detail("A column was dropped, renamed, moved or got another type.")
+fn changed(table: &Table, how: &str) -> Error {
+    Error::definite(format!("cannot follow a change of {}", table.name)).detail(how)
 }
+
+const CHANGED: &str = "A column was dropped, renamed, moved or got another type.";
 
 fn is_column(column: &Column, sent: &RelationColumn) -> bool {
     column.name == sent.name && column.type_oid == sent.type_oid && column.typmod == sent.typmod

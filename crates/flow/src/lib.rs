@@ -5,7 +5,8 @@
 //! start      bring-up              apply    a batch becomes work     flush   work becomes rows
 //! copier/    the copy              toast    values that the stream leaves out
 //! sift       rows that the store refuses, set aside so that the others go on
-//! evolve     schema changes        checkpoint, intervals, pace, retry   pure
+//! evolve     schema changes        shape    a table as the store has it
+//! checkpoint, intervals, pace, retry   pure
 //! ```
 
 mod apply;
@@ -18,10 +19,12 @@ mod intervals;
 mod keys;
 mod pace;
 mod pipeline;
+pub mod resync;
 mod retry;
 mod run;
 mod scratch;
 mod session;
+mod shape;
 mod sift;
 mod start;
 pub mod status;

@@ -1,5 +1,6 @@
 //! The pipeline: one slot of one source into one store.
 
+use crate::resync::{ResyncOptions, Resynced};
 use crate::run;
 use crate::status::{Report, Status};
 use crate::verify::{Verdict, VerifyOptions};
@@ -44,6 +45,7 @@ pub struct Pipeline {
 /// What a [`Handle`] asks of the loop.
 pub(crate) enum Command {
     Verify { options: VerifyOptions, reply: oneshot::Sender<Result<Verdict>> },
+    Resync { options: ResyncOptions, reply: oneshot::Sender<Result<Vec<Resynced>>> },
 }
 
 impl Pipeline {
@@ -119,5 +121,13 @@ impl Handle {
         let interrupted =
             || Error::transient("could not verify: the stream was interrupted meanwhile");
         answer.await.map_err(|_| interrupted())?
+    }
+
+    /// Begins to copy tables again; answers once they have begun.
+    pub async fn resync(&self, options: ResyncOptions) -> Result<Vec<Resynced>> {
+        let gone = || Error::transient("could not resync: the pipeline does not run");
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Resync { options, reply }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
     }
 }

@@ -16,12 +16,14 @@
 //! - `durable`: flushed, recorded, confirmed
 //! - `copies`: tables and what their copies tell
 //! - `verifying`: the stream held for a comparison
+//! - `resyncing`: tables copied again
 //! - `ending`: the end in order
 
 mod copies;
 mod deliveries;
 mod durable;
 mod ending;
+mod resyncing;
 mod sessions;
 mod verifying;
 
@@ -151,6 +153,16 @@ async fn delivered(session: &mut Option<Session>) -> Option<Delivery> {
 }
 
 impl Loop {
+    async fn on_asked(&mut self, command: Command) -> Result<()> {
+        match command {
+            Command::Verify { options, reply } => {
+                self.on_verify(options, reply);
+                Ok(())
+            }
+            Command::Resync { options, reply } => self.on_resync(options, reply).await,
+        }
+    }
+
     fn new(
         options: Options,
         store: Arc<dyn Store>,
@@ -229,7 +241,7 @@ impl Loop {
                 Event::Tick => self.on_tick(),
                 Event::Copy(told) => self.on_told(told).await?,
                 Event::CopyEnded(ended) => ended?,
-                Event::Asked(command) => self.on_asked(command),
+                Event::Asked(command) => self.on_asked(command).await?,
                 Event::Looked(looked) => self.on_looked(looked)?,
                 Event::Delivered(Some(delivery)) => self.on_delivery(delivery).await?,
                 Event::Delivered(None) => {

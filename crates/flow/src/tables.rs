@@ -42,6 +42,10 @@ pub(crate) struct CopyState {
     /// The last commit that changed the key of a row while an append table was copied. From then on
     /// keys no longer tell what has been copied: the next attempt starts over.
     pub(crate) rekeyed_at: Lsn,
+    /// The store held rows before: those that the copy does not bring go at its end.
+    pub(crate) sweeps: bool,
+    /// 0: as fast as it goes.
+    pub(crate) rows_per_second_max: u64,
 }
 
 pub(crate) struct Tables {
@@ -166,7 +170,10 @@ impl Tables {
         if is_gone {
             version = start_over(&name, &target, version, around).await?;
         }
-        evolve::create(&target, around).await?;
+        let unfit = match evolve::create(&target, around).await {
+            Err(error) if known.is_some() && error.fate() == Fate::Definite => Some(error),
+            created => created.map(|()| None)?,
+        };
         let known = match known {
             Some(known) if known.id != id.0 => {
                 forget_rows(&target, around.store).await?;
@@ -191,7 +198,7 @@ impl Tables {
         around.status.set_table(&name, shown);
         let shapes = vec![target.clone()];
         let rekeyed_at = Arc::new(AtomicU64::new(copy.rekeyed_at.0));
-        Ok(Entry {
+        let mut entry = Entry {
             name,
             target,
             shapes,
@@ -201,7 +208,12 @@ impl Tables {
             copy,
             skipped: None,
             rekeyed_at,
-        })
+        };
+        if let Some(error) = unfit.filter(|_| state != State::Failed) {
+            tracing::error!(table = %entry.name, error = %error.report(), "the table stops");
+            entry.enter(State::Failed, Some(&error), around.store, around.status).await?;
+        }
+        Ok(entry)
     }
 
     fn show_unpublished(&self, name: &str, status: &Status) {
@@ -313,6 +325,13 @@ impl Entry {
         !known && self.copy.is_rekeyed()
     }
 
+    /// What it was is over: it is copied again, in this shape.
+    pub(crate) fn begin_again(&mut self, target: Arc<Target>, copy: CopyState) {
+        self.rekeyed_at = Arc::default();
+        self.shapes = vec![target.clone()];
+        (self.target, self.copy, self.skipped) = (target, copy, None);
+    }
+
     /// Makes the state durable, then shows it.
     pub(crate) async fn enter(
         &mut self,
@@ -321,7 +340,7 @@ impl Entry {
         store: &dyn Store,
         status: &Status,
     ) -> Result<()> {
-        let text = reason.map(|error| with_way_back(error, &self.target.rows));
+        let text = reason.map(|error| with_way_back(error, &self.name));
         let known = Known::of(&self.target, state, self.copy, self.version);
         let known = Known { reason: text.clone(), ..known };
         self.version = known.record(&self.name, store, status).await?;
@@ -334,15 +353,13 @@ impl Entry {
     }
 }
 
-/// What a person can do about a table that stopped, whether the store still has it or not.
-fn way_back(rows: &TableName) -> String {
-    let seconds = crate::status::now_us() / 1_000_000;
-    let before = TableName::new(&rows.schema, format!("{}_before_{seconds}", rows.table));
+/// What a person reads of a table that stopped, with what can be done about it.
+fn with_way_back(error: &Error, name: &str) -> String {
     format!(
-        "once that is mended, millrace sql 'RENAME TABLE IF EXISTS {} TO {}' and restart millrace \
-         up; it copies the table again, as it is at the source then",
-        store::ddl::name(rows),
-        store::ddl::name(&before)
+        "{}\nway back: once that is mended, millrace resync '{}' copies the table again, as it is at \
+         the source then",
+        error.report(),
+        name.replace('\'', "'\\''")
     )
 }
 
@@ -380,21 +397,11 @@ impl Known {
     /// It goes no further, and that stays so: the rows that come meanwhile do not reach it. Returns
     /// what is told of it.
     async fn fail(mut self, name: &str, error: Error, around: &Around<'_>) -> Result<String> {
-        let (schema, table) = self.target.split_once('.').unwrap_or(("", &self.target));
-        let place = TableName::new(schema, table);
-        let rows = match self.mode == Mode::Mirror.name() {
-            true => Target::raw(&place),
-            false => place,
-        };
-        let text = with_way_back(&error, &rows);
+        let text = with_way_back(&error, name);
         (self.state, self.reason) = (State::Failed, Some(text.clone()));
         self.record(name, around.store, around.status).await?;
         Ok(text)
     }
-}
-
-fn with_way_back(error: &Error, rows: &TableName) -> String {
-    format!("{}\nway back: {}", error.report(), way_back(rows))
 }
 
 const STATES: &str = "millrace.tables (name, id, mode, target, state, detail, version)";
@@ -439,6 +446,8 @@ impl CopyState {
             "first_point": self.first_point.to_string(),
             "first_xmin": self.first_xmin,
             "rekeyed_at": self.rekeyed_at.to_string(),
+            "sweeps": self.sweeps,
+            "rows_per_second_max": self.rows_per_second_max,
             "reason": reason,
         })
         .to_string()
@@ -454,6 +463,8 @@ impl CopyState {
             first_point: point.ok_or_else(unreadable)?,
             first_xmin: json["first_xmin"].as_u64().ok_or_else(unreadable)?,
             rekeyed_at: rekeyed.ok_or_else(unreadable)?,
+            sweeps: json["sweeps"].as_bool().unwrap_or_default(),
+            rows_per_second_max: json["rows_per_second_max"].as_u64().unwrap_or_default(),
         };
         Ok((state, json["reason"].as_str().map(str::to_owned)))
     }
@@ -488,7 +499,9 @@ mod tests {
     #[test]
     fn the_state_of_a_copy_reads_back() {
         let (first_point, rekeyed_at) = (Lsn(77), Lsn(78));
-        let copy = CopyState { attempt: 3, first_point, first_xmin: 1 << 40, rekeyed_at };
+        let (attempt, first_xmin, sweeps, rows_per_second_max) = (3, 1 << 40, true, 5000);
+        let copy =
+            CopyState { attempt, first_point, first_xmin, rekeyed_at, sweeps, rows_per_second_max };
         assert!(copy.is_rekeyed());
         assert!(!CopyState { first_point: Lsn(79), ..copy }.is_rekeyed());
         assert_eq!(CopyState::read(&copy.detail(None)).unwrap(), (copy, None));

@@ -2,7 +2,7 @@
 
 use crate::embedded::HOME_DATABASE;
 use crate::target::Target;
-use model::{Mode, TableName};
+use model::{Mode, TableName, Version};
 
 /// A confirmed position must survive a power cut.
 const DURABLE: &str = "fsync_after_insert = 1, fsync_part_directory = 1";
@@ -10,7 +10,7 @@ const DURABLE: &str = "fsync_after_insert = 1, fsync_part_directory = 1";
 /// ever repeated, but blocks of a copy may come between.
 const TOKENS_REMEMBERED: u32 = 10_000;
 
-/// What makes a target, in order. Running it again changes nothing but the view.
+/// What makes a target but for its view, in order. Running it again changes nothing.
 pub fn create(target: &Target) -> Vec<String> {
     let mut databases = vec![&target.rows.schema];
     if target.name.schema != target.rows.schema {
@@ -21,9 +21,6 @@ pub fn create(target: &Target) -> Vec<String> {
         .map(|name| format!("CREATE DATABASE IF NOT EXISTS {}", ident(name)))
         .collect();
     statements.push(table(target));
-    if target.mode == Mode::Mirror {
-        statements.push(view(target));
-    }
     statements
 }
 
@@ -76,20 +73,26 @@ fn table(target: &Target) -> String {
     sql + &format!("\nSETTINGS index_granularity = 8192, {settings}")
 }
 
-/// FINAL drops older versions, and with `_deleted` the rows that are gone.
-fn view(target: &Target) -> String {
-    let columns: Vec<String> = target
-        .columns
-        .iter()
-        .map(|column| &column.name)
-        .chain(target.extra_columns.iter().map(|(name, _)| name))
-        .map(|name| ident(name))
-        .collect();
+/// What readers of a mirror query: these columns of the table that holds its rows. FINAL drops older
+/// versions, and with `_deleted` the rows that are gone.
+pub fn view(target: &Target, columns: &[&str], rows: &TableName) -> String {
+    let columns: Vec<String> = columns.iter().map(|name| ident(name)).collect();
     format!(
         "CREATE OR REPLACE VIEW {} AS SELECT {} FROM {} FINAL",
         name(&target.name),
         columns.join(", "),
-        name(&target.rows)
+        name(rows)
+    )
+}
+
+/// Rows of a mirror that are older than `version`, and that nothing newer replaced, go.
+pub fn sweep(target: &Target, version: Version) -> String {
+    let columns: Vec<String> = target.columns.iter().map(|column| ident(&column.name)).collect();
+    let (rows, columns, version) = (name(&target.rows), columns.join(", "), version.0);
+    format!(
+        "INSERT INTO {rows} ({columns}, `_version`, `_deleted`) \
+         SELECT {columns}, toUInt128('{version}'), 1 FROM {rows} FINAL \
+         WHERE `_version` < toUInt128('{version}')"
     )
 }
 

@@ -71,7 +71,7 @@ impl Target {
         }
         let rows = match options.mode {
             Mode::Append => name.clone(),
-            Mode::Mirror => Target::raw(&name),
+            Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
         };
         let columns = columns(&table, options)?;
         let order_by = order_by(&table, options, &columns, &section)?;
@@ -96,9 +96,10 @@ impl Target {
         })
     }
 
-    /// Where the rows of a mirror of that name are.
-    pub fn raw(name: &TableName) -> TableName {
-        TableName::new(format!("{}_raw", name.schema), &name.table)
+    /// What readers see.
+    pub fn visible(&self) -> Vec<&str> {
+        let own = self.columns.iter().map(|column| column.name.as_str());
+        own.chain(self.extra_columns.iter().map(|(name, _)| name.as_str())).collect()
     }
 
     /// The column that carries the source's column `source`.
@@ -234,7 +235,7 @@ mod tests {
             ("public.orders".into(), "public_raw.orders".into())
         );
         let statements = ddl::create(&target);
-        assert_eq!(statements.len(), 4);
+        assert_eq!(statements.len(), 3);
         assert!(
             statements[2].contains("ReplacingMergeTree(`_version`, `_deleted`)\nORDER BY (`id`)"),
             "{}",

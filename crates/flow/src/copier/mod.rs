@@ -24,6 +24,7 @@
 mod piece;
 mod plan;
 mod round;
+mod throttle;
 
 pub(crate) use piece::forget_ranges;
 pub(crate) use round::copy_tables;

@@ -1,6 +1,7 @@
 //! One piece: a range through COPY into the store, and its record.
 
 use super::plan::{Past, Piece, predicate};
+use super::throttle::Throttle;
 use super::{Context, Job};
 use crate::flush::{patiently, record_rejects};
 use crate::keys::{Staged, key_tuple};
@@ -14,7 +15,7 @@ use store::{Insert, Rows, Store, Target, ddl};
 use tokio::sync::mpsc;
 
 /// Rows in a block: large, because each costs an fsync and makes a part.
-const ROWS_MAX: usize = 1 << 20;
+pub(super) const ROWS_MAX: usize = 1 << 20;
 /// Decoded blocks that wait behind the one that is being inserted.
 const BLOCKS_WAITING: usize = 1;
 
@@ -29,6 +30,7 @@ pub(super) struct Run {
     left: AtomicUsize,
     tries: AtomicU32,
     looks_up: bool,
+    throttle: Option<Throttle>,
     /// Nothing more is to be done in this round.
     over: AtomicBool,
     /// Done or failed: nothing more is to be done at all.
@@ -44,6 +46,7 @@ impl Run {
         pieces: &[Piece],
     ) -> Arc<Run> {
         Arc::new(Run {
+            throttle: Throttle::new(job.copy.rows_per_second_max),
             job,
             xmin,
             relfilenode,
@@ -129,7 +132,7 @@ pub(super) async fn copy(
         range: piece.range,
         version: Version::of_copy(point),
         predicate: condition,
-        rows_max: ROWS_MAX,
+        rows_max: run.throttle.as_ref().map_or(ROWS_MAX, Throttle::block_rows),
     };
     let spare = reader.spare();
     let read = reader.read(wanted, blocks);
@@ -182,6 +185,9 @@ async fn insert_all(
         let insert = Insert { target: target.clone(), block: block.clone(), token };
         let rows = sift::write(context.store.as_ref(), &context.status, insert).await?;
         drop(passing);
+        if let Some(throttle) = &run.throttle {
+            throttle.wait_after(block.rows() as u64).await;
+        }
         if let Ok(block) = Arc::try_unwrap(block) {
             spare.give(block);
         }

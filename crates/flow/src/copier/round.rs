@@ -6,7 +6,7 @@ use super::{Context, Job, Told};
 use crate::retry;
 use crate::status::State;
 use crate::tables::CopyState;
-use model::{Error, Fate, Lsn, Mode, Result};
+use model::{Error, Fate, Lsn, Mode, Result, Version};
 use source::copy::{Reader, Snapshot, pages};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -176,7 +176,7 @@ async fn begin(
     });
     let run = Run::new(job, size.map_or(0, |(file, _)| file), filter, xmin, &pieces);
     if pieces.is_empty() {
-        tell(context, Told::Done { id: run.job.id() }).await?;
+        done(context, &run.job).await?;
         return Ok(None);
     }
     let course = if over { Course::StartOver(pieces) } else { Course::Pieces(pieces) };
@@ -223,6 +223,23 @@ async fn tell_begin(context: &Context, job: &Job) -> Result<()> {
     let (ack, durable) = oneshot::channel();
     tell(context, Told::Begin { id: job.id(), copy: job.copy, ack }).await?;
     durable.await.map_err(|_| Error::transient("could not begin: the copy is not wanted any more"))
+}
+
+/// Every range was copied. What the store held before, and no range brought, is gone at the source.
+async fn done(context: &Context, job: &Job) -> Result<()> {
+    if job.copy.sweeps {
+        let sql = ddl::sweep(&job.target, Version::of_copy(job.copy.first_point));
+        let passing = job.gate.0.read().await;
+        if *passing {
+            return Ok(());
+        }
+        let swept = crate::flush::patiently(&context.status, || context.store.execute(&sql)).await;
+        if let Err(error) = swept {
+            fail(context, job, error).await;
+            return Ok(());
+        }
+    }
+    tell(context, Told::Done { id: job.id() }).await
 }
 
 pub(super) async fn tell(context: &Context, told: Told) -> Result<()> {
@@ -277,7 +294,7 @@ async fn worker(context: Context, snapshot: Arc<Snapshot>, queue: Arc<Mutex<Queu
             Ok(reader) => {
                 idle = Some(reader);
                 if run.piece_done() && !run.job.gate.is_closed().await {
-                    tell(&context, Told::Done { id: run.job.id() }).await?;
+                    done(&context, &run.job).await?;
                 }
             }
             Err(_) if run.job.gate.is_closed().await => {}

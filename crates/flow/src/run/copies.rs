@@ -5,12 +5,13 @@
 use super::Loop;
 use super::durable::recorded;
 use crate::copier::{self, Gate, Job, Told};
+use crate::evolve;
 use crate::status::State;
 use model::{Error, Result, TableId};
 use std::time::Duration;
 
 /// For the server to let go of the slot, so that the next session finds it free.
-const LET_GO: Duration = Duration::from_millis(100);
+pub(super) const LET_GO: Duration = Duration::from_millis(100);
 
 impl Loop {
     pub(super) fn start_copies(&mut self, ids: &[TableId]) {
@@ -61,6 +62,8 @@ impl Loop {
             }
             Told::Done { id } => {
                 if let Some(entry) = self.tables.by_id.get_mut(&id).filter(|e| e.needs_copy()) {
+                    evolve::finish_copy(&entry.target, store.as_ref(), &status).await?;
+                    entry.copy.sweeps = false;
                     entry.enter(State::Streaming, None, store.as_ref(), &status).await?;
                     tracing::info!(table = %entry.name, "copied; streaming");
                 }

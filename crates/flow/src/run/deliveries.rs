@@ -17,8 +17,8 @@ impl Loop {
     pub(super) async fn on_delivery(&mut self, delivery: Delivery) -> Result<()> {
         match delivery {
             Delivery::Batch(batch) => self.on_batch(batch).await,
-            Delivery::Relation { relation, reply } => {
-                match self.on_relation(relation).await {
+            Delivery::Relation { relation, commit, reply } => {
+                match self.on_relation(relation, commit).await {
                     Ok(table) => {
                         let _ = reply.send(table);
                         Ok(())
@@ -63,7 +63,7 @@ impl Loop {
         Ok(())
     }
 
-    async fn on_relation(&mut self, relation: Relation) -> Result<Option<Arc<Table>>> {
+    async fn on_relation(&mut self, relation: Relation, commit: Lsn) -> Result<Option<Arc<Table>>> {
         let address = self.options.address.clone();
         let connect = async || source::client::connect(&address).await;
         let (store, publication) = (self.store.clone(), self.options.publication.clone());
@@ -71,6 +71,7 @@ impl Loop {
         let answer = evolve::relation(
             &mut self.tables,
             &relation,
+            commit,
             &publication,
             connect,
             store.as_ref(),

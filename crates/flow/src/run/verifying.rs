@@ -6,9 +6,8 @@
 use super::Loop;
 use crate::apply::{self, Prepared};
 use crate::hold::{self, Held};
-use crate::pipeline::Command;
 use crate::task::Task;
-use crate::verify::VerifyOptions;
+use crate::verify::{Verdict, VerifyOptions};
 use model::{Error, Lsn, Result};
 use source::stream::Batch;
 use tokio::sync::oneshot;
@@ -22,8 +21,11 @@ pub(super) struct Verifying {
 }
 
 impl Loop {
-    pub(super) fn on_asked(&mut self, command: Command) {
-        let Command::Verify { options, reply } = command;
+    pub(super) fn on_verify(
+        &mut self,
+        options: VerifyOptions,
+        reply: oneshot::Sender<Result<Verdict>>,
+    ) {
         let running = self.verifying.as_ref().is_some_and(|v| !v.task.is_finished());
         let refused = match &self.session {
             _ if running => Error::transient("could not verify: a verify runs already"),

@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod init;
 mod propose;
+mod resync;
 mod sql;
 mod status;
 mod up;
@@ -53,6 +54,8 @@ enum Verb {
     Sql(sql::Args),
     /// Compare the store with the source, row by row
     Verify(verify::Args),
+    /// Copy tables again, while everything goes on
+    Resync(resync::Args),
     /// Run a throwaway Postgres with a lively shop, and the pipeline on it
     Demo(demo::Args),
     /// Work with the configuration
@@ -70,6 +73,7 @@ impl Cli {
             Verb::Status(args) => status::run(args, &load(path)?),
             Verb::Sql(args) => sql::run(args, &load(path)?),
             Verb::Verify(args) => verify::run(args, &load(path)?),
+            Verb::Resync(args) => resync::run(args, &load(path)?),
             Verb::Demo(args) => demo::run(args),
             Verb::Config(verb) => config::run(verb, path),
         }

@@ -12,6 +12,7 @@ mod disk_full;
 mod json;
 mod large_rows;
 mod refused;
+mod resync;
 mod river;
 mod waiting;
 mod way_back;
@@ -28,12 +29,13 @@ fn project(cluster: &Cluster, tables: &str) -> Project {
     Project::new(BINARY, &config(&cluster.url(), tables))
 }
 
-/// The statement that its last error names.
-fn printed_way_back(table: &serde_json::Value) -> String {
+/// Types what its last error says.
+fn take_way_back(project: &Project, table: &serde_json::Value) {
     let error = table["last_error"].as_str().unwrap();
-    let (_, rest) = error.split_once("way back: ").unwrap_or_else(|| panic!("{error}"));
-    let (_, rest) = rest.split_once('\'').unwrap();
-    rest.split_once('\'').unwrap().0.to_owned()
+    let (_, rest) = error.split_once("millrace resync '").unwrap_or_else(|| panic!("{error}"));
+    let name = rest.split_once('\'').unwrap().0;
+    let ran = project.run(&["resync", name]);
+    assert_eq!(ran.code, Some(0), "{}", ran.talk());
 }
 
 /// It ended with this code, and said all of these words (in any case).

@@ -7,6 +7,7 @@
 //! | `GET /metrics` | Prometheus text |
 //! | `GET /api/status` | the pipeline's report with the rows of each table, JSON |
 //! | `POST /api/verify` | `VerifyOptions` in, `Verdict` out, JSON |
+//! | `POST /api/resync` | `ResyncOptions` in, what has begun out, JSON |
 //!
 //! Pages of other sites reach nothing here ([`crate::origin`]).
 
@@ -21,11 +22,13 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
+use flow::resync::ResyncOptions;
 use flow::status::{Report, State as TableState};
 use flow::verify::VerifyOptions;
 use hyper_util::service::TowerToHyperService;
 use model::{Error, Fate, Result};
 use rows::Rows;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use tokio::net::TcpListener;
@@ -59,6 +62,7 @@ pub async fn serve(
         .route("/metrics", get(metrics))
         .route("/api/status", get(status))
         .route("/api/verify", post(verify))
+        .route("/api/resync", post(resync))
         .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(keep_out))
@@ -79,6 +83,7 @@ async fn index(State(shared): State<Shared>) -> String {
         "Millrace {}: Postgres into ClickHouse, as it happens.\n\n\
          GET  /api/status   tables, lag, freshness (JSON)\n\
          POST /api/verify   compare source and store: {{\"tables\": [], \"keys_max\": 10}}\n\
+         POST /api/resync   copy tables again: {{\"tables\": [\"public.orders\"]}}\n\
          GET  /metrics      Prometheus\n\
          GET  /readyz       200 once every table streams\n\
          GET  /healthz      200\n",
@@ -133,16 +138,25 @@ async fn report(shared: &Shared) -> Report {
 async fn verify(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {
     let asked: Asked = match body.is_empty() {
         true => Asked::default(),
-        false => serde_json::from_slice(&body).map_err(|error| {
-            let mut refusal = Refusal::new(StatusCode::BAD_REQUEST, "cannot read the options");
-            refusal.detail = Some(error.to_string());
-            refusal.hint = Some("send {\"tables\": [\"public.orders\"], \"keys_max\": 10}".into());
-            refusal
-        })?,
+        false => options(&body, "{\"tables\": [\"public.orders\"], \"keys_max\": 10}")?,
     };
     let keys_max = asked.keys_max.unwrap_or(KEYS_DEFAULT);
     let options = VerifyOptions { tables: asked.tables, keys_max };
     Ok(Json(shared.ops.handle.verify(options).await?).into_response())
+}
+
+async fn resync(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {
+    let options: ResyncOptions = options(&body, "{\"tables\": [\"public.orders\"]}")?;
+    Ok(Json(shared.ops.handle.resync(options).await?).into_response())
+}
+
+fn options<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| {
+        let mut refusal = Refusal::new(StatusCode::BAD_REQUEST, "cannot read the options");
+        refusal.detail = Some(error.to_string());
+        refusal.hint = Some(format!("send {example}"));
+        refusal
+    })
 }
 
 /// `VerifyOptions`, of which each may be missing.

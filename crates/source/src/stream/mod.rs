@@ -70,6 +70,8 @@ pub enum Delivery {
     /// relation in this session and whenever its description changes. `None`: skip its rows.
     Relation {
         relation: Relation,
+        /// Of the transaction that it stands in.
+        commit: Lsn,
         reply: std::sync::mpsc::SyncSender<Option<Arc<Table>>>,
     },
     /// A barrier like `Relation`: everything before it was delivered.

@@ -222,7 +222,8 @@ impl<'a> Reader<'a> {
     fn describe(&mut self, relation: Relation) -> Result<(), End> {
         self.cut()?;
         let (reply, answer) = sync_channel(1);
-        self.deliver(Delivery::Relation { relation: relation.clone(), reply })?;
+        let commit = self.open.commit();
+        self.deliver(Delivery::Relation { relation: relation.clone(), commit, reply })?;
         let table: Option<Arc<Table>> = self.wait_for(&answer)?;
         self.open.describe(relation, table);
         Ok(())

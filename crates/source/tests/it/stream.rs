@@ -43,7 +43,7 @@ impl Stream {
         let begun = Instant::now();
         loop {
             match self.deliveries.try_recv() {
-                Ok(Delivery::Relation { relation, reply }) => {
+                Ok(Delivery::Relation { relation, reply, .. }) => {
                     reply.send(self.tables.get(&relation.id).cloned()).unwrap();
                 }
                 Ok(delivery) => return delivery,

@@ -61,7 +61,9 @@ fn push(block: &mut Block, op: Op, commit: u64, id: i64, price: Option<i64>, not
 }
 
 fn make(target: &Target) {
-    for statement in ddl::create(target) {
+    let view =
+        (target.mode == Mode::Mirror).then(|| ddl::view(target, &target.visible(), &target.rows));
+    for statement in ddl::create(target).into_iter().chain(view) {
         engine().statement(&statement, "create").unwrap();
     }
 }
