@@ -95,10 +95,14 @@ impl Tables {
             tables.refuse_another_place(table, &known)?;
         }
         let names: Vec<String> = published.iter().map(|table| table.name.to_string()).collect();
+        for (name, known) in known.iter().filter(|(name, _)| !names.contains(name)) {
+            known.clone().fail_unpublished(name, around).await?;
+        }
         for table in published {
             let known = known.get(&table.name.to_string()).cloned();
             tables.admit(table, known, &mut records, around).await?;
         }
+        tables.record_new(around).await?;
         for name in options.keys().filter(|name| !names.contains(name)) {
             tables.show_unpublished(name, around.status);
         }
@@ -109,7 +113,23 @@ impl Tables {
     pub(crate) async fn add(&mut self, table: Table, around: &Around<'_>) -> Result<()> {
         let known = read_states(around.store).await?.remove(&table.name.to_string());
         let mut records = flush::last_records(around.store).await?.into_iter().collect();
-        self.admit(table, known, &mut records, around).await
+        self.admit(table, known, &mut records, around).await?;
+        self.record_new(around).await
+    }
+
+    /// Before a row of theirs is taken: should one be left out at a later start, it is known.
+    async fn record_new(&mut self, around: &Around<'_>) -> Result<()> {
+        let new = || self.by_id.values().filter(|entry| entry.version == 0);
+        let version = crate::status::now_us();
+        let known = |entry: &Entry| Known::of(&entry.target, entry.state, entry.copy, version);
+        let rows: Rows = new().map(|entry| known(entry).row(&entry.name)).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        flush::patiently(around.status, || around.store.record(STATES, rows.clone())).await?;
+        let new = self.by_id.values_mut().filter(|entry| entry.version == 0);
+        new.for_each(|entry| entry.version = version);
+        Ok(())
     }
 
     async fn admit(
@@ -143,7 +163,10 @@ impl Tables {
     /// Nothing is read with a configuration that moves a table which holds rows already: its stream
     /// would go on elsewhere, and with what it held left behind.
     fn refuse_another_place(&self, table: &Table, known: &HashMap<String, Known>) -> Result<()> {
-        let Some(known) = known.get(&table.name.to_string()) else { return Ok(()) };
+        let goes_on = |known: &&Known| known.id == table.id.0 && known.state != State::Failed;
+        let Some(known) = known.get(&table.name.to_string()).filter(goes_on) else {
+            return Ok(());
+        };
         // What cannot be resolved stops its table alone.
         let Ok(target) = self.resolve(table.clone()) else { return Ok(()) };
         refuse_another_place(known, &target)
@@ -380,6 +403,13 @@ impl Known {
     /// clock was set back.
     async fn record(mut self, name: &str, store: &dyn Store, status: &Status) -> Result<i64> {
         self.version = crate::status::now_us().max(self.version + 1);
+        let version = self.version;
+        let rows: Rows = vec![self.row(name)];
+        flush::patiently(status, || store.record(STATES, rows.clone())).await?;
+        Ok(version)
+    }
+
+    fn row(self, name: &str) -> Vec<Option<String>> {
         let row = [
             name.to_owned(),
             self.id.to_string(),
@@ -389,9 +419,17 @@ impl Known {
             self.copy.detail(self.reason.as_deref()),
             self.version.to_string(),
         ];
-        let rows: Rows = vec![row.map(Some).to_vec()];
-        flush::patiently(status, || store.record(STATES, rows.clone())).await?;
-        Ok(self.version)
+        row.map(Some).to_vec()
+    }
+
+    /// What is committed to it now is sent to nobody; were it published again, it had a gap.
+    async fn fail_unpublished(self, name: &str, around: &Around<'_>) -> Result<()> {
+        if self.state == State::Failed {
+            return Ok(());
+        }
+        let error = Error::definite(format!("cannot stream {name}: the publication lacked it"));
+        tracing::warn!(table = %name, "the publication lacks it; what is kept of it stays as it is");
+        self.fail(name, error, around).await.map(drop)
     }
 
     /// It goes no further, and that stays so: the rows that come meanwhile do not reach it. Returns

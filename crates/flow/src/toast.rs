@@ -146,15 +146,24 @@ impl Filler {
         if missing.is_empty() {
             return Ok(Found::default());
         }
-        let rows: Vec<usize> = missing.keys().copied().collect();
+        // A key's value of today is asked for once, however many rows want it.
+        let mut firsts: HashMap<Vec<u8>, usize> = HashMap::new();
+        let mut rows: Vec<usize> = Vec::new();
+        let mut place = |row: usize| {
+            *firsts.entry(key_bytes(block, row)).or_insert_with(|| {
+                rows.push(row);
+                rows.len() - 1
+            })
+        };
+        let places: Vec<(usize, usize)> = missing.keys().map(|&row| (row, place(row))).collect();
         let columns: BTreeSet<usize> = missing.values().flatten().copied().collect();
         let columns: Vec<usize> = columns.into_iter().collect();
         let ask = || self.look_up(block, &rows, &columns);
         let answer = patiently(status, ask).await?;
         record_rejects(store, status, target, answer.rejects).await?;
         let mut found = Found { cells: answer.columns, ..Found::default() };
-        for (&row, at) in rows.iter().zip(answer.at) {
-            let Some(at) = at else { continue };
+        for (row, place) in places {
+            let Some(at) = answer.at[place] else { continue };
             let places = columns.iter().enumerate().map(|(cells, &column)| (column, cells));
             found.at.extend(places.map(|(column, cells)| ((row, column), (cells, at))));
         }

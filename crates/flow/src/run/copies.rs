@@ -103,6 +103,8 @@ impl Loop {
         let (store, status) = (self.store.clone(), self.status.clone());
         entry.enter(State::Failed, Some(&error), store.as_ref(), &status).await?;
         entry.skipped = None;
+        // It waits for nothing any more.
+        entry.intervals.iter_mut().for_each(crate::intervals::Intervals::restart);
         if let Some(gate) = self.gates.remove(&id) {
             gate.close().await;
         }

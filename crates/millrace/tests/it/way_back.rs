@@ -122,6 +122,35 @@ fn a_table_left_out_at_the_start_stays_out_until_it_is_copied_again() {
     assert_eq!(up.stop(), Some(0));
 }
 
+/// What was committed while it was not published is sent to nobody.
+#[test]
+fn a_table_that_was_not_published_for_a_while_is_not_taken_for_whole() {
+    let cluster = Cluster::start();
+    cluster.sql(
+        "create table orders (id int primary key); create table others (id int primary key);
+         insert into orders values (1); create publication millrace for table orders, others",
+    );
+    let project = project(&cluster, "");
+    let mut up = project.up();
+    up.wait_ready();
+    assert_eq!(up.stop(), Some(0));
+    cluster.sql("alter publication millrace drop table orders");
+    let mut up = project.up();
+    up.wait_ready();
+    cluster.sql("insert into orders values (2); insert into others values (1)");
+    up.wait_for("SELECT count() FROM public.others", "1");
+    assert_eq!(up.query("SELECT count() FROM public.orders"), "1");
+    assert_eq!(up.stop(), Some(0));
+    cluster.sql("alter publication millrace add table orders");
+    let mut up = project.up();
+    let table = failed(&project, "public.orders");
+    assert!(table["last_error"].to_string().contains("the publication lacked it"), "{table}");
+    take_way_back(&project, &table);
+    up.wait_ready();
+    assert_eq!(up.query("SELECT count() FROM public.orders"), "2");
+    assert_eq!(up.stop(), Some(0));
+}
+
 /// A configuration that moves a table loses nothing: it is not begun with.
 #[test]
 fn a_table_that_the_configuration_moves_keeps_up_from_starting() {
