@@ -3,13 +3,14 @@
 use crate::flush::patiently;
 use crate::status::Status;
 use model::{Mode, Result, TableName};
+use std::collections::BTreeSet;
 use store::{Store, Target, ddl};
 
-/// Columns with their types, and what it is ordered by.
+/// Columns with their types; the names of those that it is ordered by.
 #[derive(Default)]
 pub(crate) struct Kept {
     columns: Vec<(String, String)>,
-    sorting_key: String,
+    key: BTreeSet<String>,
 }
 
 impl Kept {
@@ -29,19 +30,22 @@ impl Kept {
 }
 
 pub(crate) async fn kept(place: &TableName, store: &dyn Store, status: &Status) -> Result<Kept> {
-    let (database, table) = (ddl::literal(&place.schema), ddl::literal(&place.table));
+    // Not joined with system.tables: that waits for every table that is locked.
     let sql = format!(
-        "SELECT c.name, c.type, t.sorting_key FROM system.columns AS c \
-         INNER JOIN system.tables AS t ON t.database = c.database AND t.name = c.table \
-         WHERE c.database = {database} AND c.table = {table} \
-         AND t.database = {database} AND t.name = {table} ORDER BY c.position"
+        "SELECT name, type, is_in_sorting_key FROM system.columns \
+         WHERE database = {} AND table = {} ORDER BY position",
+        ddl::literal(&place.schema),
+        ddl::literal(&place.table)
     );
     let mut kept = Kept::default();
     for row in patiently(status, || store.query(&sql)).await? {
         let mut fields = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || fields.next().unwrap_or_default();
-        kept.columns.push((next(), next()));
-        kept.sorting_key = next();
+        let (name, ty) = (next(), next());
+        if next() == "1" {
+            kept.key.insert(name.clone());
+        }
+        kept.columns.push((name, ty));
     }
     Ok(kept)
 }
@@ -53,9 +57,12 @@ pub(crate) async fn difference(
     store: &dyn Store,
     status: &Status,
 ) -> Result<Option<String>> {
-    let (key, before) = (bare(&target.order_by.join(", ")), bare(&kept.sorting_key));
-    if target.mode == Mode::Mirror && key != before {
-        return Ok(Some(format!("Its key is ({key}) now, and was ({before}).")));
+    let key = target.table.key.iter().filter_map(|&at| target.column_of(at));
+    let key: BTreeSet<String> = key.map(|column| column.name.clone()).collect();
+    if target.mode == Mode::Mirror && key != kept.key {
+        let names = |key: &BTreeSet<String>| Vec::from_iter(key.iter().cloned()).join(", ");
+        let (now, before) = (names(&key), names(&kept.key));
+        return Ok(Some(format!("Its key is ({now}) now, and was ({before}).")));
     }
     for column in &target.columns {
         let Some((_, ty)) = kept.columns.iter().find(|(name, _)| *name == column.name) else {
@@ -67,11 +74,6 @@ pub(crate) async fn difference(
         }
     }
     Ok(None)
-}
-
-/// Column names alone: the engine prints as many quotes and parentheses as it likes.
-fn bare(key: &str) -> String {
-    key.replace(['`', '(', ')'], "")
 }
 
 /// Whether two spellings name one type.

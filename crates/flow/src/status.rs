@@ -203,6 +203,10 @@ impl Status {
         self.lock().slot = slot.to_owned();
     }
 
+    pub(crate) fn slot(&self) -> String {
+        self.lock().slot.clone()
+    }
+
     pub(crate) fn set_connected(&self, connected: bool) {
         let mut inner = self.lock();
         inner.connected = connected;

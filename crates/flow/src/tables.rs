@@ -70,6 +70,8 @@ struct Known {
     state: State,
     copy: CopyState,
     reason: Option<String>,
+    /// Whose stream brings it.
+    slot: String,
     /// Microseconds since 1970, later in every record.
     version: i64,
 }
@@ -95,7 +97,10 @@ impl Tables {
             tables.refuse_another_place(table, &known)?;
         }
         let names: Vec<String> = published.iter().map(|table| table.name.to_string()).collect();
-        for (name, known) in known.iter().filter(|(name, _)| !names.contains(name)) {
+        // A store may be shared: the tables of other slots are not ours.
+        let slot = around.status.slot();
+        let gone = |(name, known): &(&String, &Known)| known.slot == slot && !names.contains(name);
+        for (name, known) in known.iter().filter(gone) {
             known.clone().fail_unpublished(name, around).await?;
         }
         for table in published {
@@ -122,7 +127,8 @@ impl Tables {
         let new = || self.by_id.values().filter(|entry| entry.version == 0);
         let version = crate::status::now_us();
         let known = |entry: &Entry| Known::of(&entry.target, entry.state, entry.copy, version);
-        let rows: Rows = new().map(|entry| known(entry).row(&entry.name)).collect();
+        let slot = around.status.slot();
+        let rows: Rows = new().map(|entry| known(entry).row(&entry.name, &slot)).collect();
         if rows.is_empty() {
             return Ok(());
         }
@@ -395,6 +401,7 @@ impl Known {
             state,
             copy,
             reason: None,
+            slot: String::new(),
             version,
         }
     }
@@ -404,19 +411,19 @@ impl Known {
     async fn record(mut self, name: &str, store: &dyn Store, status: &Status) -> Result<i64> {
         self.version = crate::status::now_us().max(self.version + 1);
         let version = self.version;
-        let rows: Rows = vec![self.row(name)];
+        let rows: Rows = vec![self.row(name, &status.slot())];
         flush::patiently(status, || store.record(STATES, rows.clone())).await?;
         Ok(version)
     }
 
-    fn row(self, name: &str) -> Vec<Option<String>> {
+    fn row(self, name: &str, slot: &str) -> Vec<Option<String>> {
         let row = [
             name.to_owned(),
             self.id.to_string(),
             self.mode,
             self.target,
             self.state.name().to_owned(),
-            self.copy.detail(self.reason.as_deref()),
+            self.copy.detail(self.reason.as_deref(), slot),
             self.version.to_string(),
         ];
         row.map(Some).to_vec()
@@ -466,8 +473,8 @@ async fn read_states(store: &dyn Store) -> Result<HashMap<String, Known>> {
         })?;
         let id = id.parse().map_err(|_| unreadable())?;
         let version = version.parse().map_err(|_| unreadable())?;
-        let (copy, reason) = CopyState::read(&detail)?;
-        all.insert(name, Known { id, mode, target, state, copy, reason, version });
+        let (copy, reason, slot) = CopyState::read(&detail)?;
+        all.insert(name, Known { id, mode, target, state, copy, reason, slot, version });
     }
     Ok(all)
 }
@@ -478,7 +485,7 @@ impl CopyState {
         !self.rekeyed_at.is_zero() && self.rekeyed_at >= self.first_point
     }
 
-    fn detail(&self, reason: Option<&str>) -> String {
+    fn detail(&self, reason: Option<&str>, slot: &str) -> String {
         serde_json::json!({
             "attempt": self.attempt,
             "first_point": self.first_point.to_string(),
@@ -487,11 +494,12 @@ impl CopyState {
             "sweeps": self.sweeps,
             "rows_per_second_max": self.rows_per_second_max,
             "reason": reason,
+            "slot": slot,
         })
         .to_string()
     }
 
-    fn read(detail: &str) -> Result<(CopyState, Option<String>)> {
+    fn read(detail: &str) -> Result<(CopyState, Option<String>, String)> {
         let unreadable = || Error::bug("a detail of millrace.tables does not read back");
         let json: serde_json::Value = serde_json::from_str(detail).map_err(|_| unreadable())?;
         let point = json["first_point"].as_str().and_then(|text| text.parse().ok());
@@ -504,7 +512,8 @@ impl CopyState {
             sweeps: json["sweeps"].as_bool().unwrap_or_default(),
             rows_per_second_max: json["rows_per_second_max"].as_u64().unwrap_or_default(),
         };
-        Ok((state, json["reason"].as_str().map(str::to_owned)))
+        let slot = json["slot"].as_str().unwrap_or_default().to_owned();
+        Ok((state, json["reason"].as_str().map(str::to_owned), slot))
     }
 }
 
@@ -542,9 +551,12 @@ mod tests {
             CopyState { attempt, first_point, first_xmin, rekeyed_at, sweeps, rows_per_second_max };
         assert!(copy.is_rekeyed());
         assert!(!CopyState { first_point: Lsn(79), ..copy }.is_rekeyed());
-        assert_eq!(CopyState::read(&copy.detail(None)).unwrap(), (copy, None));
-        let why = copy.detail(Some("no \"key\""));
-        assert_eq!(CopyState::read(&why).unwrap(), (copy, Some("no \"key\"".into())));
+        assert_eq!(CopyState::read(&copy.detail(None, "s")).unwrap(), (copy, None, "s".into()));
+        let why = copy.detail(Some("no \"key\""), "");
+        assert_eq!(
+            CopyState::read(&why).unwrap(),
+            (copy, Some("no \"key\"".into()), String::new())
+        );
         assert!(CopyState::read("{}").is_err());
     }
 }

@@ -24,10 +24,14 @@ pub(crate) enum Fault {
     DiskFull,
     /// Killed while the store's disk is full, and there is room only later.
     KillDiskFull,
+    /// Tables copied again beside the stream, killed on the way or not.
+    Resync,
+    /// A column gets another type, and its table is copied again in that shape.
+    Retype,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 11] = [
+    pub(crate) const ALL: [Fault; 13] = [
         Fault::Kill,
         Fault::KillOften,
         Fault::KillInCopy,
@@ -39,6 +43,8 @@ impl Fault {
         Fault::SlotTaken,
         Fault::DiskFull,
         Fault::KillDiskFull,
+        Fault::Resync,
+        Fault::Retype,
     ];
 
     pub(crate) fn needs_small_disk(self) -> bool {
@@ -58,6 +64,8 @@ impl Fault {
             Fault::SlotTaken => "slot taken",
             Fault::DiskFull => "disk full",
             Fault::KillDiskFull => "kill, disk full",
+            Fault::Resync => "resync",
+            Fault::Retype => "retype",
         }
     }
 }

@@ -16,6 +16,23 @@ const HISTORY_ROWS: u32 = 15_000;
 const PGBENCH_RATE: u32 = 100;
 const DISK_MB: u32 = 1024;
 
+/// Mirrors and append tables.
+const TABLES: [&str; 6] = [
+    "public.customers",
+    "public.orders",
+    "public.order_items",
+    "public.documents",
+    "public.events",
+    "public.pgbench_history",
+];
+/// Columns of mirrors, and what they may be.
+const RETYPED: [(&str, &str, [&str; 2]); 4] = [
+    ("order_items", "quantity", ["int", "bigint"]),
+    ("documents", "revision", ["int", "bigint"]),
+    ("scratch", "weight", ["float4", "float8"]),
+    ("customers", "name", ["text", "varchar(200)"]),
+];
+
 pub(crate) struct Ring {
     // In the order in which they must go: load, pipeline, disk, directory, source.
     pgbench: Option<Pgbench>,
@@ -180,6 +197,55 @@ impl Ring {
                 self.disk.as_ref().expect("as above").free();
                 self.begin()
             }
+            Fault::Resync => {
+                let mut tables = vec![*dice.pick(&TABLES), *dice.pick(&TABLES)];
+                tables.dedup();
+                self.resync(&tables, dice)
+            }
+            Fault::Retype => {
+                let (table, column, types) = dice.pick(&RETYPED);
+                let ty = dice.pick(types);
+                self.cluster.sql(&format!("alter table {table} alter {column} type {ty}"));
+                pause(dice, 0, 500);
+                if dice.below(2) == 0 {
+                    self.kill();
+                    self.begin()?;
+                }
+                self.resync(&[&format!("public.{table}")], dice)
+            }
+        }
+    }
+
+    /// Killed while it copies in half of the rounds; slowly, so that it does.
+    fn resync(&mut self, tables: &[&str], dice: &mut Dice) -> Result<(), String> {
+        let rate = dice.pick(&["0", "10000", "50000"]);
+        let args = [&["resync", "--max-rows-per-second", rate], tables].concat();
+        let mut ran = self.project.run(&args);
+        // It may have just begun.
+        let asked = poll(PATIENCE, || {
+            let done = ran.code == Some(0);
+            if !done {
+                ran = self.project.run(&args);
+            }
+            done.then_some(())
+        });
+        asked.ok_or_else(|| ran.talk())?;
+        if dice.below(2) == 0 {
+            pause(dice, 0, 1500);
+            self.kill();
+            self.begin()?;
+        }
+        self.running().try_wait_ready()?;
+        self.forget_facts_of_before();
+        Ok(())
+    }
+
+    /// Resyncs of append tables leave them; the disk is small.
+    fn forget_facts_of_before(&mut self) {
+        let up = self.running();
+        let names = up.query("SELECT name FROM system.tables WHERE name LIKE '%\\_before\\_%'");
+        for name in names.lines() {
+            up.query(&format!("DROP TABLE public.`{name}` SYNC"));
         }
     }
 
