@@ -128,52 +128,26 @@ fn target_of(entry: &Entry, block: &Block) -> Result<Arc<store::Target>> {
 mod tests {
     use super::*;
     use crate::intervals::Record;
-    use model::{Column, PgType, ReplicaIdentity, Table, TableName, TableOptions, Version};
+    use crate::intervals::tests::block;
+    use model::{TableOptions, Version};
     use store::Target;
 
-    fn target() -> Target {
-        let column = Column {
-            name: "id".into(),
-            attnum: 1,
-            type_oid: 20,
-            typmod: -1,
-            pg: PgType::Int8,
-            type_name: "bigint".into(),
-            not_null: true,
-        };
-        let table = Table {
-            id: TableId(1),
-            name: TableName::new("app", "events"),
-            columns: vec![column],
-            key: vec![0],
-            identity: ReplicaIdentity::Default,
-            objects: Vec::new(),
-            excluded: Vec::new(),
-        };
-        let order_by = vec!["id".to_owned()];
-        let options = TableOptions { mode: Mode::Append, order_by, ..TableOptions::default() };
-        Target::resolve(Arc::new(table), &options, None).unwrap()
-    }
-
-    fn batch(target: &Target, changes: &[u64], through: Lsn) -> Batch {
-        let mut block = Block::new(target.table.clone());
-        for &change in changes {
-            block.columns[0].push_fixed((change as i64).to_le_bytes());
-            block.end_row(Op::Insert, Version::of_change(Lsn(change), Lsn(change)));
-        }
-        Batch { blocks: vec![block], through, ..Batch::default() }
+    fn inserts(changes: &[u64], through: u64) -> Batch {
+        let rows: Vec<_> = changes.iter().map(|&change| (Op::Insert, change, change)).collect();
+        Batch { blocks: vec![block(&rows)], through: Lsn(through), ..Batch::default() }
     }
 
     #[test]
     fn a_batch_whose_rows_are_held_back_moves_no_position() {
-        let target = target();
+        let order_by = vec!["id".to_owned()];
+        let options = TableOptions { mode: Mode::Append, order_by, ..TableOptions::default() };
+        let target = Target::resolve(block(&[]).table, &options, None).unwrap();
         let version = |at| Version::of_change(Lsn(at), Lsn(at));
         let token = "t".to_owned();
         let recorded = Record { seq: 1, from: version(1), through: version(5), rows: 4, token };
-        let mut tables = Tables::of_append(target.clone(), recorded);
+        let mut tables = Tables::of_append(target, recorded);
         let mut through = |changes: &[u64], at| {
-            let batch = batch(&target, changes, Lsn(at));
-            prepare(batch, 1, &mut tables, &Status::default()).unwrap()
+            prepare(inserts(changes, at), 1, &mut tables, &Status::default()).unwrap()
         };
         let held = through(&[2, 3], 3);
         assert_eq!((held.rows, held.through), (0, Lsn::ZERO));

@@ -166,17 +166,12 @@ pub(crate) async fn relation(
     if let Some(part) = narrowed(&full, relation) {
         return take_shape(tables, relation.id, part, None);
     }
-    // Its rows are in the copy, which has today's shape.
-    if entry.needs_copy() && entry.copy.attempt == 0 {
-        let what = format!("could not read {} on: its copy has no position yet", full.name);
-        return Err(Error::transient(what));
-    }
-    if commit < entry.copy.first_point {
-        return Ok(Answer::Skip);
-    }
     let client = connect().await?;
     let today = source::catalog::table_by_id(&client, publication, relation.id).await?;
     let Some(today) = today else { return Ok(Answer::Skip) };
+    if narrowed(&today, relation).is_none() && is_widened(&today, &full) {
+        return older(entry, commit);
+    }
     let (Some(part), true) = (narrowed(&today, relation), is_widened(&full, &today)) else {
         return Ok(Answer::Stop(changed(&full, CHANGED)));
     };
@@ -192,6 +187,20 @@ pub(crate) async fn relation(
         Ok(()) => take_shape(tables, relation.id, part, Some(wide)),
         Err(error) if crate::flush::needs_help(&error) => Ok(Answer::Stop(error)),
         Err(error) => Err(error),
+    }
+}
+
+/// Rows of a shape that is past: today's is the one that we have. Before the copy's position they are
+/// in the copy.
+fn older(entry: &Entry, commit: Lsn) -> Result<Answer> {
+    let table = &entry.target.table;
+    if entry.needs_copy() && entry.copy.attempt == 0 {
+        let what = format!("could not read {} on: its copy has no position yet", table.name);
+        return Err(Error::transient(what));
+    }
+    match commit < entry.copy.first_point {
+        true => Ok(Answer::Skip),
+        false => Ok(Answer::Stop(changed(table, CHANGED))),
     }
 }
 

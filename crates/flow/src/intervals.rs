@@ -174,7 +174,7 @@ fn merge(held: &mut Option<Block>, more: Block) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use model::{Column, PgType, ReplicaIdentity, Table, TableId, TableName};
     use std::sync::Arc;
@@ -201,7 +201,7 @@ mod tests {
     }
 
     /// Rows `(op, commit, change)`; the value is the change.
-    fn block(rows: &[(Op, u64, u64)]) -> Block {
+    pub(crate) fn block(rows: &[(Op, u64, u64)]) -> Block {
         let mut block = Block::new(table());
         for &(op, commit, change) in rows {
             block.columns[0].push_fixed((change as i64).to_le_bytes());

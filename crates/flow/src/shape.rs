@@ -68,12 +68,29 @@ pub(crate) async fn difference(
         let Some((_, ty)) = kept.columns.iter().find(|(name, _)| *name == column.name) else {
             continue;
         };
-        if *ty != column.clickhouse && !is_same(ty, &column.clickhouse, store, status).await? {
+        if !holds(ty, &column.clickhouse, store, status).await? {
             let (name, now) = (&column.name, &column.clickhouse);
             return Ok(Some(format!("Column {name} is {now} now, and was {ty}.")));
         }
     }
     Ok(None)
+}
+
+/// Whether a column of type `kept` takes values of type `wanted` as they are: of the same, or of what
+/// has no NULL any more.
+async fn holds(kept: &str, wanted: &str, store: &dyn Store, status: &Status) -> Result<bool> {
+    let without_null = match kept.split_once("Nullable(") {
+        Some((outer @ ("" | "LowCardinality("), inner)) => {
+            inner.strip_suffix(')').map(|inner| format!("{outer}{inner}"))
+        }
+        _ => None,
+    };
+    for kept in [Some(kept), without_null.as_deref()].into_iter().flatten() {
+        if kept == wanted || is_same(kept, wanted, store, status).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether two spellings name one type.

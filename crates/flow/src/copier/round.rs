@@ -149,6 +149,11 @@ async fn begin(
         return Ok(None);
     }
     let table = &job.target.table;
+    let today = source::catalog::table_by_id(client, &context.publication, table.id).await?;
+    if today.is_some_and(|today| today.columns != table.columns) {
+        return Err(Error::definite(format!("cannot copy {}", table.name))
+            .detail("Its columns changed before its snapshot was there."));
+    }
     let heap = pages(client, table.id).await?;
     let filter = source::catalog::row_filter(client, &context.publication, &table.name).await?;
     let past = piece::ranges_of(context, &job.target).await?;
@@ -227,19 +232,22 @@ async fn tell_begin(context: &Context, job: &Job) -> Result<()> {
 
 /// Every range was copied. What the store held before, and no range brought, is gone at the source.
 async fn done(context: &Context, job: &Job) -> Result<()> {
-    if job.copy.sweeps {
-        let sql = ddl::sweep(&job.target, Version::of_copy(job.copy.first_point));
-        let passing = job.gate.0.read().await;
-        if *passing {
-            return Ok(());
-        }
-        let swept = crate::flush::patiently(&context.status, || context.store.execute(&sql)).await;
-        if let Err(error) = swept {
+    match sweep(context, job).await {
+        Ok(()) => tell(context, Told::Done { id: job.id() }).await,
+        Err(error) => {
             fail(context, job, error).await;
-            return Ok(());
+            Ok(())
         }
     }
-    tell(context, Told::Done { id: job.id() }).await
+}
+
+async fn sweep(context: &Context, job: &Job) -> Result<()> {
+    let passing = job.gate.0.read().await;
+    if *passing || !job.copy.sweeps {
+        return Ok(());
+    }
+    let sql = ddl::sweep(&job.target, Version::of_copy(job.copy.first_point));
+    crate::flush::patiently(&context.status, || context.store.execute(&sql)).await
 }
 
 pub(super) async fn tell(context: &Context, told: Told) -> Result<()> {

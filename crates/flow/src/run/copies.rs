@@ -62,7 +62,10 @@ impl Loop {
             }
             Told::Done { id } => {
                 if let Some(entry) = self.tables.by_id.get_mut(&id).filter(|e| e.needs_copy()) {
-                    evolve::finish_copy(&entry.target, store.as_ref(), &status).await?;
+                    let shown = evolve::finish_copy(&entry.target, store.as_ref(), &status).await;
+                    if let Err(error) = shown {
+                        return self.fail_table(id, error).await;
+                    }
                     entry.copy.sweeps = false;
                     entry.enter(State::Streaming, None, store.as_ref(), &status).await?;
                     tracing::info!(table = %entry.name, "copied; streaming");

@@ -15,10 +15,12 @@ use crate::resync::{ResyncOptions, Resynced};
 use crate::shape;
 use crate::status::{State, Status};
 use crate::tables::{Around, CopyState};
-use model::{Error, Mode, Result, TableId, TableName};
+use model::{Error, Mode, Result, TableName};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{Store, Target, ddl};
 use tokio::sync::oneshot;
+use tokio_postgres::Client;
 
 impl Loop {
     pub(super) async fn on_resync(
@@ -26,7 +28,7 @@ impl Loop {
         options: ResyncOptions,
         reply: oneshot::Sender<Result<Vec<Resynced>>>,
     ) -> Result<()> {
-        let wanted = match self.resync_wanted(&options).await {
+        let (client, wanted) = match self.resync_wanted(&options).await {
             Ok(wanted) => wanted,
             Err(error) => {
                 let _ = reply.send(Err(error));
@@ -36,27 +38,30 @@ impl Loop {
         // Rows of the old shape are in their place; the stream comes back with the new one.
         self.drain().await?;
         self.start_anew_after(LET_GO);
-        let mut begun = Vec::new();
-        let outcome = loop {
-            let done = begun.len();
-            let Some(target) = wanted.get(done) else { break Ok(()) };
-            match self.begin_resync(target.clone(), options.rows_per_second_max).await {
-                Ok(resynced) => begun.push(resynced),
-                Err(error) => break Err(error),
+        let (mut begun, mut ids, mut failed) = (Vec::new(), Vec::new(), None);
+        for target in wanted {
+            let id = target.table.id;
+            match self.begin_resync(target, options.rows_per_second_max, &client).await {
+                Ok(resynced) => {
+                    begun.push(resynced);
+                    ids.push(id);
+                }
+                Err(error) => {
+                    failed = failed.or_else(|| Some(Error::definite(error.report())));
+                    self.fail_table(id, error).await?;
+                }
             }
-        };
-        let ids: Vec<TableId> =
-            wanted.iter().take(begun.len()).map(|target| target.table.id).collect();
+        }
         self.start_copies(&ids);
-        let _ = reply.send(outcome.map(|()| begun));
+        let _ = reply.send(failed.map_or(Ok(begun), Err));
         Ok(())
     }
 
     /// Today's shape of each; nothing is begun when one cannot be.
-    async fn resync_wanted(&self, options: &ResyncOptions) -> Result<Vec<Arc<Target>>> {
+    async fn resync_wanted(&self, options: &ResyncOptions) -> Result<(Client, Vec<Arc<Target>>)> {
         let client = source::client::connect(&self.options.address).await?;
         let mut wanted = Vec::new();
-        for name in &options.tables {
+        for name in BTreeSet::from_iter(&options.tables) {
             let entry = self.tables.by_id.values().find(|entry| entry.name == *name);
             let entry = entry.ok_or_else(|| {
                 Error::definite(format!("cannot copy {name} again: it does not stream here"))
@@ -75,21 +80,21 @@ impl Loop {
             }
             wanted.push(Arc::new(self.tables.resolve(today)?));
         }
-        Ok(wanted)
+        Ok((client, wanted))
     }
 
     async fn begin_resync(
         &mut self,
         target: Arc<Target>,
         rows_per_second_max: u64,
+        client: &Client,
     ) -> Result<Resynced> {
         let id = target.table.id;
         if let Some(gate) = self.gates.remove(&id) {
             gate.close().await;
         }
-        let client = source::client::connect(&self.options.address).await?;
         let (store, status) = (self.store.clone(), self.status.clone());
-        let around = Around { store: store.as_ref(), status: &status, client: &client };
+        let around = Around { store: store.as_ref(), status: &status, client };
         let kept = shape::kept(&target.rows, around.store, around.status).await?;
         let is_same = target.mode == Mode::Mirror
             && !kept.is_missing()

@@ -21,6 +21,8 @@ mod workspace;
 
 use cluster::Cluster;
 use harness::{Project, Ran, config};
+use serde_json::Value;
+use std::time::Duration;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_millrace");
 
@@ -29,8 +31,21 @@ fn project(cluster: &Cluster, tables: &str) -> Project {
     Project::new(BINARY, &config(&cluster.url(), tables))
 }
 
+/// Waits until the table is in that state.
+#[track_caller]
+fn wait_for_state(project: &Project, name: &str, state: &str) -> Value {
+    let mut table = Value::Null;
+    let there = harness::poll(Duration::from_secs(60), || {
+        let tables = project.status()["tables"].clone();
+        table = tables.as_array()?.iter().find(|table| table["name"] == name)?.clone();
+        (table["state"] == state).then_some(())
+    });
+    assert!(there.is_some(), "{name} is not {state}: {table}");
+    table
+}
+
 /// Types what its last error says.
-fn take_way_back(project: &Project, table: &serde_json::Value) {
+fn take_way_back(project: &Project, table: &Value) {
     let error = table["last_error"].as_str().unwrap();
     let (_, rest) = error.split_once("millrace resync '").unwrap_or_else(|| panic!("{error}"));
     let name = rest.split_once('\'').unwrap().0;

@@ -1,7 +1,7 @@
 //! Values that a chosen type cannot hold: their rows go to quarantine, in the copy and in the stream,
 //! and everything else goes on.
 
-use crate::{project, take_way_back};
+use crate::{project, take_way_back, wait_for_state};
 use cluster::Cluster;
 use harness::config;
 use std::time::Duration;
@@ -133,11 +133,7 @@ fn a_type_that_fits_nearly_nothing_stops_its_table_and_says_so() {
     );
     let project = project(&cluster, COUNTED);
     let up = project.up();
-    let failed = || {
-        let table = project.status()["tables"][0].clone();
-        (table["state"] == "failed").then_some(table)
-    };
-    let table = harness::poll(Duration::from_secs(60), failed).expect("the table stops");
+    let table = wait_for_state(&project, "public.facts", "failed");
     let why = "the store refuses more than 1000 rows of one batch";
     assert!(table["last_error"].to_string().contains(why), "{table}");
     assert!(!table.to_string().contains("secret"), "{table}");

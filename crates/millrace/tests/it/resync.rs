@@ -1,25 +1,10 @@
 //! Tables copied again beside a stream that goes on.
 
-use crate::{project, says, take_way_back};
+use crate::{project, says, take_way_back, wait_for_state};
 use cluster::Cluster;
-use harness::{Project, Up, poll};
-use serde_json::Value;
-use std::time::Duration;
+use harness::{Project, Up};
 
 const APPEND: &str = "[tables.\"public.facts\"]\nmode = \"append\"\norder_by = [\"id\"]\n";
-
-fn table(project: &Project, name: &str) -> Value {
-    let tables = project.status()["tables"].clone();
-    let found = tables.as_array().unwrap().iter().find(|table| table["name"] == name);
-    found.cloned().unwrap_or_default()
-}
-
-#[track_caller]
-fn wait_for_state(project: &Project, name: &str, state: &str) -> Value {
-    let there = || Some(table(project, name)).filter(|table| table["state"] == state);
-    let there = poll(Duration::from_secs(60), there);
-    there.unwrap_or_else(|| panic!("{name} is not {state}: {}", table(project, name)))
-}
 
 fn resync(project: &Project, args: &[&str]) {
     let ran = project.run(&[&["resync"], args].concat());
@@ -53,7 +38,7 @@ fn a_mirror_is_right_again_and_serves_meanwhile() {
          SETTINGS mutations_sync = 2",
     );
     assert_eq!(project.run(&["verify"]).code, Some(1));
-    resync(&project, &["public.orders", "--max-rows-per-second", "20000"]);
+    resync(&project, &["public.orders", "public.orders", "--max-rows-per-second", "10000"]);
     assert!(up.query("SELECT count() FROM public.orders").parse::<u32>().unwrap() >= 20_000);
     // The stream goes on, the other table's and its own.
     cluster.sql(
@@ -62,7 +47,7 @@ fn a_mirror_is_right_again_and_serves_meanwhile() {
     );
     up.wait_for("SELECT count() FROM public.others", "1");
     up.wait_for("SELECT note FROM public.orders WHERE id = 0", "new");
-    assert_eq!(table(&project, "public.orders")["state"], "copying");
+    wait_for_state(&project, "public.orders", "copying");
     up.wait_ready();
     assert_eq!(up.query("SELECT count() FROM public.orders"), "20000");
     assert!(project.verify() > 0);

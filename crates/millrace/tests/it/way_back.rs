@@ -1,24 +1,12 @@
 //! Tables that stop, are left out or go missing in the store: none ever looks whole when it is not,
 //! and the printed way back works.
 
-use crate::{project, says, take_way_back};
+use crate::{project, says, take_way_back, wait_for_state};
 use cluster::Cluster;
-use harness::{Project, config};
-use serde_json::Value;
+use harness::config;
 use std::time::Duration;
 
 const APPEND: &str = "[tables.\"public.facts\"]\nmode = \"append\"\norder_by = [\"id\"]\n";
-
-/// Waits until the table is shown as failed.
-#[track_caller]
-fn failed(project: &Project, name: &str) -> Value {
-    let failed = || {
-        let tables = project.status()["tables"].clone();
-        let table = tables.as_array()?.iter().find(|table| table["name"] == name)?.clone();
-        (table["state"] == "failed").then_some(table)
-    };
-    harness::poll(Duration::from_secs(60), failed).expect("it stops")
-}
 
 /// A table that somebody dropped in the store comes back whole, and is never an empty one that looks
 /// right.
@@ -41,8 +29,8 @@ fn a_dropped_table_is_copied_again() {
         up.query(&format!("DROP TABLE {rows}"));
     }
     cluster.sql("insert into orders values (1002); insert into facts values (1002, 1002)");
-    failed(&project, "public.orders");
-    failed(&project, "public.facts");
+    wait_for_state(&project, "public.orders", "failed");
+    wait_for_state(&project, "public.facts", "failed");
     assert_eq!(up.stop(), Some(0));
     let mut up = project.up();
     up.wait_ready();
@@ -52,6 +40,33 @@ fn a_dropped_table_is_copied_again() {
     }
     assert!(project.verify() > 0);
     assert_eq!(up.stop(), Some(0));
+}
+
+/// A transaction that writes to `held`, and that a snapshot waits for until this is dropped.
+struct Holder<'a>(std::process::Child, &'a Cluster);
+
+impl Holder<'_> {
+    fn start(cluster: &Cluster) -> Holder<'_> {
+        let child = std::process::Command::new(cluster::program("psql"))
+            .args(["-qX", "-h", "127.0.0.1", "-p", &cluster.port().to_string(), "-U", "postgres"])
+            .args(["-c", "begin; insert into held values (1); select pg_sleep(600)"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep(600)%' and wait_event = 'PgSleep'";
+        let sleeping = || (cluster.sql(sleeps) == "1").then_some(());
+        harness::poll(Duration::from_secs(30), sleeping).unwrap();
+        Holder(child, cluster)
+    }
+}
+
+impl Drop for Holder<'_> {
+    fn drop(&mut self) {
+        self.1.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(600)%' and pid <> pg_backend_pid()");
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// What is to be copied again stays so although the copy never began: it waits for a transaction.
@@ -67,21 +82,12 @@ fn a_dropped_table_whose_copy_waits_is_not_taken_for_copied() {
     up.wait_ready();
     up.query("DROP TABLE public_raw.orders");
     assert_eq!(up.stop(), Some(0));
-    let mut holder = std::process::Command::new(cluster::program("psql"))
-        .args(["-qX", "-h", "127.0.0.1", "-p", &cluster.port().to_string(), "-U", "postgres"])
-        .args(["-c", "begin; insert into held values (1); select pg_sleep(600)"])
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let sleeps = "select count(*) from pg_stat_activity where query like '%pg_sleep(600)%' and wait_event = 'PgSleep'";
-    harness::poll(Duration::from_secs(30), || (cluster.sql(sleeps) == "1").then_some(())).unwrap();
+    let holder = Holder::start(&cluster);
     let up = project.up();
     up.wait_for("SELECT count() FROM public.orders", "0");
     std::thread::sleep(Duration::from_millis(500));
     up.kill();
-    holder.kill().unwrap();
-    holder.wait().unwrap();
-    cluster.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(600)%' and pid <> pg_backend_pid()");
+    drop(holder);
     let mut up = project.up();
     up.wait_ready();
     assert_eq!(up.query("SELECT count() FROM public.orders"), "1000");
@@ -104,14 +110,14 @@ fn a_table_left_out_at_the_start_stays_out_until_it_is_copied_again() {
     let wrong = "[tables.\"public.orders\".columns]\nnotes = { type = \"String\" }\n";
     project.configure(&config(&cluster.url(), wrong));
     let up = project.up();
-    let table = failed(&project, "public.orders");
+    let table = wait_for_state(&project, "public.orders", "failed");
     assert!(table["last_error"].to_string().contains("cannot find column notes"), "{table}");
     cluster.sql("insert into orders values (101); insert into others values (1)");
     up.wait_for("SELECT count() FROM public.others", "1");
     assert_eq!(up.stop(), Some(0));
     project.configure(&config(&cluster.url(), ""));
     let mut up = project.up();
-    let table = failed(&project, "public.orders");
+    let table = wait_for_state(&project, "public.orders", "failed");
     cluster.sql("insert into orders values (102)");
     take_way_back(&project, &table);
     up.wait_ready();
@@ -143,7 +149,7 @@ fn a_table_that_was_not_published_for_a_while_is_not_taken_for_whole() {
     assert_eq!(up.stop(), Some(0));
     cluster.sql("alter publication millrace add table orders");
     let mut up = project.up();
-    let table = failed(&project, "public.orders");
+    let table = wait_for_state(&project, "public.orders", "failed");
     assert!(table["last_error"].to_string().contains("the publication lacked it"), "{table}");
     take_way_back(&project, &table);
     up.wait_ready();
@@ -180,7 +186,7 @@ fn a_dropped_table_that_gets_a_column_stops() {
     up.wait_ready();
     up.query("DROP TABLE public_raw.orders");
     cluster.sql("alter table orders add column more int; insert into orders values (2)");
-    let table = failed(&project, "public.orders");
+    let table = wait_for_state(&project, "public.orders", "failed");
     assert!(table["last_error"].to_string().contains("not in the store any more"), "{table}");
     assert_eq!(up.stop(), Some(0));
     let mut up = project.up();
@@ -203,6 +209,53 @@ fn a_truncate_of_a_table_that_is_missing_in_the_store_stops_that_table_alone() {
     up.query("DROP TABLE public_raw.orders");
     cluster.sql("truncate orders; insert into others values (1)");
     up.wait_for("SELECT count() FROM public.others", "1");
-    failed(&project, "public.orders");
+    wait_for_state(&project, "public.orders", "failed");
+    assert_eq!(up.stop(), Some(0));
+}
+
+/// What is committed in the new shape before the copy's snapshot must not be passed over behind it.
+#[test]
+fn a_table_whose_columns_change_while_its_copy_waits_stops_and_is_whole_after_its_way_back() {
+    let cluster = Cluster::start();
+    cluster.sql(
+        "create table orders (id int primary key); create table held (id int primary key);
+         insert into orders select generate_series(1, 1000)",
+    );
+    let project = project(&cluster, "");
+    let mut up = project.up();
+    up.wait_ready();
+    let holder = Holder::start(&cluster);
+    assert_eq!(project.run(&["resync", "public.orders"]).code, Some(0));
+    wait_for_state(&project, "public.orders", "waiting");
+    cluster.sql("alter table orders add column more int; update orders set more = 1 where id = 1");
+    up.wait_for("SELECT count() FROM public.orders WHERE id = 1 AND more = 1", "1");
+    drop(holder);
+    let table = wait_for_state(&project, "public.orders", "failed");
+    assert!(table["last_error"].to_string().contains("Its columns changed"), "{table}");
+    take_way_back(&project, &table);
+    up.wait_ready();
+    cluster.sql("insert into orders values (1001, 2)");
+    up.wait_for("SELECT count() FROM public.orders", "1001");
+    assert!(project.verify() > 0);
+    assert_eq!(up.stop(), Some(0));
+}
+
+/// Its column holds NULLs here, and need not any more.
+#[test]
+fn a_column_that_became_not_null_stops_nothing() {
+    let cluster = Cluster::start();
+    cluster.sql(
+        "create type mood as enum ('glad'); create table orders (id int primary key, n int, m mood);
+         insert into orders values (1, 1, 'glad')",
+    );
+    let project = project(&cluster, "");
+    let mut up = project.up();
+    up.wait_ready();
+    assert_eq!(up.stop(), Some(0));
+    cluster.sql("alter table orders alter n set not null, alter m set not null");
+    let mut up = project.up();
+    up.wait_ready();
+    cluster.sql("insert into orders values (2, 2, 'glad')");
+    up.wait_for("SELECT sum(n) FROM public.orders", "3");
     assert_eq!(up.stop(), Some(0));
 }
