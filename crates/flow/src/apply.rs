@@ -102,7 +102,8 @@ fn take(
         status.count_clamped(&table, &clamped);
         (status.ignored_updates, status.ignored_deletes) = ignored.unwrap_or_default();
     });
-    work.tables.push(TableWork { id, target, pieces, rejects });
+    let trusts_store = !entry.copy.sweeps;
+    work.tables.push(TableWork { id, target, pieces, rejects, trusts_store });
     Ok(())
 }
 
@@ -113,7 +114,8 @@ fn settle(entry: &mut Entry, id: TableId, through: Lsn, work: &mut Work) -> Resu
         let target = target_of(entry, &cut.block)?;
         let token = Some(cut.record.token);
         let pieces = vec![Piece { block: Arc::new(cut.block), token, record: None }];
-        work.tables.push(TableWork { id, target, pieces, rejects: Vec::new() });
+        let rejects = Vec::new();
+        work.tables.push(TableWork { id, target, pieces, rejects, trusts_store: true });
     }
     Ok(())
 }

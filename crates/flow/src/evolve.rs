@@ -235,19 +235,38 @@ fn changed(table: &Table, how: &str) -> Error {
     Error::definite(format!("cannot follow a change of {}", table.name)).detail(how)
 }
 
-const CHANGED: &str = "A column was dropped, renamed, moved or got another type.";
+const CHANGED: &str =
+    "A column was dropped, renamed, moved or got another type, or the key is another.";
 
 fn is_column(column: &Column, sent: &RelationColumn) -> bool {
     column.name == sent.name && column.type_oid == sent.type_oid && column.typmod == sent.typmod
 }
 
+/// Whether the identity that it sends is the table's key, as far as it says.
+fn has_same_key(table: &Table, relation: &Relation) -> bool {
+    let mut sent: Vec<&str> = relation
+        .columns
+        .iter()
+        .filter(|sent| sent.in_identity)
+        .map(|sent| sent.name.as_str())
+        .collect();
+    let mut key: Vec<&str> = table.key.iter().map(|&at| table.columns[at].name.as_str()).collect();
+    sent.sort_unstable();
+    key.sort_unstable();
+    relation.replica_identity != b'd' || sent.is_empty() || sent == key
+}
+
 fn is_same(table: &Table, relation: &Relation) -> bool {
-    table.columns.len() == relation.columns.len()
+    has_same_key(table, relation)
+        && table.columns.len() == relation.columns.len()
         && table.columns.iter().zip(&relation.columns).all(|(c, sent)| is_column(c, sent))
 }
 
 /// The table with only the relation's columns. `None`: it lacks one of them, or part of the key.
 fn narrowed(table: &Table, relation: &Relation) -> Option<Table> {
+    if !has_same_key(table, relation) {
+        return None;
+    }
     let find = |sent| table.columns.iter().position(|column| is_column(column, sent));
     let places: Vec<usize> = relation.columns.iter().map(find).collect::<Option<_>>()?;
     let key = table.key.iter().map(|at| places.iter().position(|place| place == at));
@@ -316,5 +335,8 @@ mod tests {
         assert_eq!((part.columns.len(), part.key), (2, vec![0]));
         assert!(narrowed(&today, &relation(&[("a", 25)])).is_none());
         assert!(narrowed(&before, &relation(&[("id", 20), ("c", 25)])).is_none());
+        let mut rekeyed = relation(&[("id", 20), ("a", 25)]);
+        rekeyed.columns[1].in_identity = true;
+        assert!(!is_same(&before, &rekeyed) && narrowed(&before, &rekeyed).is_none());
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct TableWork {
     /// All have the target's shape.
     pub(crate) pieces: Vec<Piece>,
     pub(crate) rejects: Vec<Reject>,
+    /// Not while a resync runs over rows that missed changes.
+    pub(crate) trusts_store: bool,
 }
 
 pub(crate) struct Piece {
@@ -99,7 +101,10 @@ async fn write_table(
             }
         }
         if !block.unchanged.is_empty() {
-            match filler.fill(store.as_ref(), &status, &work.target, &block).await {
+            match filler
+                .fill(store.as_ref(), &status, &work.target, &block, work.trusts_store)
+                .await
+            {
                 Ok(filled) => block = Arc::new(filled),
                 Err(error) => return (work.id, Err(error)),
             }

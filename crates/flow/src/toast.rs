@@ -66,13 +66,15 @@ impl Filler {
         Filler { address, client: Mutex::new(None) }
     }
 
-    /// The block with every value in place, without the rows that are gone.
+    /// The block with every value in place, without the rows that are gone. Not `trusts_store`: the
+    /// store's rows may be older than the ones before the block's.
     pub(crate) async fn fill(
         &self,
         store: &dyn Store,
         status: &Status,
         target: &Target,
         block: &Block,
+        trusts_store: bool,
     ) -> Result<Block> {
         let origins = origins(block)?;
         let outside: BTreeMap<Place, Origin> = origins
@@ -84,7 +86,9 @@ impl Filler {
             .collect();
         let mut wanted = Wanted::new();
         for (&(_, column), &origin) in &outside {
-            if let Origin::Store(row) = origin {
+            if let Origin::Store(row) = origin
+                && trusts_store
+            {
                 wanted.entry(row).or_default().insert(column);
             }
         }

@@ -10,7 +10,7 @@
 //! - **Mirrors** need nothing: copied rows carry the snapshot's position as their version, and every
 //!   change committed after it wins, whichever arrives first.
 //! - **Append tables** drop the stream's rows that committed before the first snapshot's position
-//!   P1, and P1 is durable before a row of either kind is inserted ([`Told::Begin`]). Until P1 is
+//!   P1, and P1 is durable before a row of either kind is inserted ([`What::Begin`]). Until P1 is
 //!   known the loop takes no row of the stream for that table and confirms nothing; then it reads
 //!   the log again from the last confirmed position, if a row at or after P1 came by.
 //! - **A later snapshot** S2 of an append table also sees rows that the stream has delivered, and
@@ -31,12 +31,12 @@ pub(crate) use round::copy_tables;
 
 use crate::status::Status;
 use crate::tables::CopyState;
-use model::{Error, Lsn, TableId};
+use model::{Error, Lsn, Result, TableId};
 use source::Address;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use store::{Store, Target};
-use tokio::sync::{RwLock, mpsc, oneshot, watch};
+use tokio::sync::{RwLock, RwLockReadGuard, mpsc, oneshot, watch};
 
 /// One table to copy.
 #[derive(Clone)]
@@ -69,26 +69,41 @@ impl Gate {
         *self.0.write().await = true;
     }
 
+    /// Whether it is the gate of the same copy.
+    pub(crate) fn is(&self, other: &Gate) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     async fn is_closed(&self) -> bool {
         *self.0.read().await
     }
+
+    /// Closing it waits until what is returned is dropped. Whoever holds it must not wait for the
+    /// loop, which closes it.
+    async fn pass(&self) -> Result<RwLockReadGuard<'_, bool>> {
+        let passing = self.0.read().await;
+        match *passing {
+            false => Ok(passing),
+            true => Err(Error::transient("could not go on: the copy is not wanted any more")),
+        }
+    }
 }
 
-/// What the copier tells the loop.
-pub(crate) enum Told {
+/// What a copy tells the loop. By its gate the loop knows the copy that is still wanted.
+pub(crate) struct Told {
+    pub(crate) id: TableId,
+    pub(crate) gate: Gate,
+    pub(crate) what: What,
+}
+
+pub(crate) enum What {
     /// To be made durable before the first row is inserted; then answer.
     Begin {
-        id: TableId,
         copy: CopyState,
         ack: oneshot::Sender<()>,
     },
-    Done {
-        id: TableId,
-    },
-    Failed {
-        id: TableId,
-        error: Error,
-    },
+    Done,
+    Failed(Error),
 }
 
 #[derive(Clone)]

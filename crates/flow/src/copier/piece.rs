@@ -177,10 +177,7 @@ async fn insert_all(
         let block = Arc::new(block);
         let token = (target.mode == Mode::Append).then(|| token(run, piece, point, number));
         // Closing the gate waits for this block.
-        let passing = run.job.gate.0.read().await;
-        if *passing {
-            return Err(Error::transient("could not go on: the copy is not wanted any more"));
-        }
+        let passing = run.job.gate.pass().await?;
         inserted.store(true, Ordering::Release);
         let insert = Insert { target: target.clone(), block: block.clone(), token };
         let rows = sift::write(context.store.as_ref(), &context.status, insert).await?;
@@ -270,6 +267,8 @@ async fn record(context: &Context, run: &Run, piece: &Piece, point: Lsn, done: b
         (u64::from(attempt) * 2 + u64::from(done)).to_string(),
     ];
     let rows: Rows = vec![fields.map(Some).to_vec()];
+    // Not behind a copy's end: its ranges are forgotten then.
+    let _passing = run.job.gate.pass().await?;
     patiently(&context.status, || context.store.record(RANGES, rows.clone())).await
 }
 

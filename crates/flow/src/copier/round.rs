@@ -2,11 +2,11 @@
 
 use super::piece::{self, Run};
 use super::plan::{self, Piece};
-use super::{Context, Job, Told};
+use super::{Context, Job, Told, What};
 use crate::retry;
 use crate::status::State;
 use crate::tables::CopyState;
-use model::{Error, Fate, Lsn, Mode, Result, Version};
+use model::{Error, Fate, Lsn, Mode, Result, Table, Version};
 use source::copy::{Reader, Snapshot, pages};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -150,9 +150,10 @@ async fn begin(
     }
     let table = &job.target.table;
     let today = source::catalog::table_by_id(client, &context.publication, table.id).await?;
-    if today.is_some_and(|today| today.columns != table.columns) {
+    let is_same = |today: &Table| today.columns == table.columns && today.key == table.key;
+    if today.is_some_and(|today| !is_same(&today)) {
         return Err(Error::definite(format!("cannot copy {}", table.name))
-            .detail("Its columns changed before its snapshot was there."));
+            .detail("Its columns or its key changed before its snapshot was there."));
     }
     let heap = pages(client, table.id).await?;
     let filter = source::catalog::row_filter(client, &context.publication, &table.name).await?;
@@ -196,13 +197,16 @@ async fn begin_anew(context: &Context, run: &Arc<Run>, snapshot: &Snapshot) -> R
     let rows = ddl::name(&run.job.target.rows);
     let sql =
         format!("ALTER TABLE {rows} DELETE WHERE _lsn < {} SETTINGS mutations_sync = 2", point.0);
+    let passing = run.job.gate.pass().await?;
     let deleted = crate::flush::patiently(&context.status, || context.store.execute(&sql)).await;
     if let Err(error) = deleted {
+        drop(passing);
         run.finish();
         fail(context, &run.job, error).await;
         return Ok(false);
     }
     forget(context, run).await?;
+    drop(passing);
     let copy = CopyState { first_point: point, first_xmin: run.xmin, ..run.job.copy };
     run.set_first(copy);
     tell_begin(context, &Job { copy, ..run.job.clone() }).await?;
@@ -226,14 +230,14 @@ async fn settle(context: &Context, point: Lsn) -> Result<()> {
 
 async fn tell_begin(context: &Context, job: &Job) -> Result<()> {
     let (ack, durable) = oneshot::channel();
-    tell(context, Told::Begin { id: job.id(), copy: job.copy, ack }).await?;
+    tell(context, job, What::Begin { copy: job.copy, ack }).await?;
     durable.await.map_err(|_| Error::transient("could not begin: the copy is not wanted any more"))
 }
 
 /// Every range was copied. What the store held before, and no range brought, is gone at the source.
 async fn done(context: &Context, job: &Job) -> Result<()> {
     match sweep(context, job).await {
-        Ok(()) => tell(context, Told::Done { id: job.id() }).await,
+        Ok(()) => tell(context, job, What::Done).await,
         Err(error) => {
             fail(context, job, error).await;
             Ok(())
@@ -242,21 +246,21 @@ async fn done(context: &Context, job: &Job) -> Result<()> {
 }
 
 async fn sweep(context: &Context, job: &Job) -> Result<()> {
-    let passing = job.gate.0.read().await;
-    if *passing || !job.copy.sweeps {
+    if !job.copy.sweeps {
         return Ok(());
     }
+    let _passing = job.gate.pass().await?;
     let sql = ddl::sweep(&job.target, Version::of_copy(job.copy.first_point));
     crate::flush::patiently(&context.status, || context.store.execute(&sql)).await
 }
 
-pub(super) async fn tell(context: &Context, told: Told) -> Result<()> {
-    let sent = context.told.send(told).await;
+async fn tell(context: &Context, job: &Job, what: What) -> Result<()> {
+    let sent = context.told.send(Told { id: job.id(), gate: job.gate.clone(), what }).await;
     sent.map_err(|_| Error::transient("could not go on: the pipeline ends"))
 }
 
 pub(super) async fn fail(context: &Context, job: &Job, error: Error) {
-    let _ = tell(context, Told::Failed { id: job.id(), error }).await;
+    let _ = tell(context, job, What::Failed(error)).await;
 }
 
 type Queue = VecDeque<(Arc<Run>, Piece)>;

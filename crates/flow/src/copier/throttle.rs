@@ -1,5 +1,6 @@
 //! Rows a second that a copy may take of the source: the reader waits with its writer.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -11,15 +12,18 @@ const BLOCK_ROWS_LEAST: u64 = 500;
 /// One table in one round, whatever connections copy it.
 pub(super) struct Throttle {
     rows_per_second: u64,
-    begun: Instant,
+    begun: OnceLock<Instant>,
     rows: AtomicU64,
 }
 
 impl Throttle {
     /// 0: none.
     pub(super) fn new(rows_per_second: u64) -> Option<Throttle> {
-        let begun = Instant::now();
-        (rows_per_second > 0).then(|| Throttle { rows_per_second, begun, rows: AtomicU64::new(0) })
+        (rows_per_second > 0).then(|| Throttle {
+            rows_per_second,
+            begun: OnceLock::new(),
+            rows: AtomicU64::new(0),
+        })
     }
 
     pub(super) fn block_rows(&self) -> usize {
@@ -30,7 +34,9 @@ impl Throttle {
     /// Returns when so many more are due.
     pub(super) async fn wait_after(&self, rows: u64) {
         let taken = self.rows.fetch_add(rows, Ordering::AcqRel) + rows;
-        tokio::time::sleep_until(self.begun + self.due(taken)).await;
+        // From its first block on: it may have waited for other tables.
+        let begun = *self.begun.get_or_init(Instant::now);
+        tokio::time::sleep_until(begun + self.due(taken)).await;
     }
 
     fn due(&self, rows: u64) -> Duration {

@@ -4,7 +4,7 @@
 
 use super::Loop;
 use super::durable::recorded;
-use crate::copier::{self, Gate, Job, Told};
+use crate::copier::{self, Gate, Job, Told, What};
 use crate::evolve;
 use crate::status::State;
 use model::{Error, Result, TableId};
@@ -46,8 +46,13 @@ impl Loop {
 
     pub(super) async fn on_told(&mut self, told: Told) -> Result<()> {
         let (store, status) = (self.store.clone(), self.status.clone());
-        match told {
-            Told::Begin { id, copy, ack } => {
+        let Told { id, gate, what } = told;
+        // Of a copy that another one replaced, or that was ended.
+        if !self.gates.get(&id).is_some_and(|current| current.is(&gate)) {
+            return Ok(());
+        }
+        match what {
+            What::Begin { copy, ack } => {
                 let Some(entry) = self.tables.by_id.get_mut(&id) else { return Ok(()) };
                 if !entry.needs_copy() {
                     return Ok(());
@@ -60,7 +65,7 @@ impl Loop {
                 }
                 let _ = ack.send(());
             }
-            Told::Done { id } => {
+            What::Done => {
                 if let Some(entry) = self.tables.by_id.get_mut(&id).filter(|e| e.needs_copy()) {
                     let shown = evolve::finish_copy(&entry.target, store.as_ref(), &status).await;
                     if let Err(error) = shown {
@@ -71,7 +76,7 @@ impl Loop {
                     tracing::info!(table = %entry.name, "copied; streaming");
                 }
             }
-            Told::Failed { id, error } => self.fail_table(id, error).await?,
+            What::Failed(error) => self.fail_table(id, error).await?,
         }
         self.rewind_if_wanted().await
     }

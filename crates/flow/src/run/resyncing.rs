@@ -97,7 +97,7 @@ impl Loop {
         let around = Around { store: store.as_ref(), status: &status, client };
         let kept = shape::kept(&target.rows, around.store, around.status).await?;
         let is_same = target.mode == Mode::Mirror
-            && !kept.is_missing()
+            && target.visible().iter().all(|column| kept.has(column))
             && shape::difference(&kept, &target, around.store, around.status).await?.is_none();
         let kept_as = match (is_same, target.mode) {
             (true, _) => None,
