@@ -4,6 +4,7 @@
 //! Relation ─▶ as known?        ─▶ go on
 //!             fewer columns?   ─▶ an older shape (a replay): written without them
 //!             added columns?   ─▶ ALTER TABLE … ADD COLUMN, the view anew
+//!             one that is past, from before the copy's position?  ─▶ its rows are in the copy
 //!             anything else    ─▶ this table fails with its reason; the others go on
 //! ```
 //!
