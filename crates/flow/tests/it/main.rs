@@ -2,5 +2,6 @@
 
 mod copy;
 mod faults;
+mod schema;
 mod stream;
 mod support;
