@@ -39,6 +39,8 @@ pub(crate) async fn begin(
         (false, Mode::Append) => Some(keep(&target, store, status).await?),
     };
     patiently(status, || crate::copier::forget_ranges(store, &target)).await?;
+    // What was kept of columns that are no more went with the table.
+    let past = if in_place { past } else { Past::of(&target) };
     let copy = CopyState { sweeps: in_place, rows_per_second_max, ..CopyState::default() };
     entry.begin_again(target.clone(), past, copy);
     entry.enter(State::Waiting, None, store, status).await?;
@@ -52,18 +54,31 @@ pub(crate) async fn begin(
 /// it copied since is not.
 async fn set_aside(target: &Target, store: &dyn Store, status: &Status) -> Result<()> {
     let (rows, aside) = (ddl::name(&target.rows), shape::aside(target));
-    let statement = match shape::kept(&aside, store, status).await?.is_missing() {
-        true => format!("RENAME TABLE IF EXISTS {rows} TO {}", ddl::name(&aside)),
-        false => format!("DROP TABLE IF EXISTS {rows}"),
-    };
-    patiently(status, || store.execute(&statement)).await
+    let run = async |sql: String| patiently(status, || store.execute(&sql)).await;
+    if !shape::kept(&aside, store, status).await?.is_missing() {
+        return run(format!("DROP TABLE IF EXISTS {rows}")).await;
+    }
+    let kept = shape::kept(&target.rows, store, status).await?;
+    if kept.is_missing() {
+        return Ok(());
+    }
+    // Between these two a reader is told that there is no such table.
+    let view = ddl::view(target, &kept.visible(), &aside);
+    run(format!("RENAME TABLE {rows} TO {}", ddl::name(&aside))).await?;
+    run(view).await
 }
 
 /// Facts may be gone at the source, so they are never dropped.
 async fn keep(target: &Target, store: &dyn Store, status: &Status) -> Result<TableName> {
-    let seconds = crate::status::now_us() / 1_000_000;
     let TableName { schema, table } = &target.rows;
-    let place = TableName::new(schema, format!("{table}_before_{seconds}"));
+    let mut seconds = crate::status::now_us() / 1_000_000;
+    let place = loop {
+        let place = TableName::new(schema, format!("{table}_before_{seconds}"));
+        if shape::kept(&place, store, status).await?.is_missing() {
+            break place;
+        }
+        seconds += 1;
+    };
     let (rows, to) = (ddl::name(&target.rows), ddl::name(&place));
     let statement = format!("RENAME TABLE IF EXISTS {rows} TO {to}");
     patiently(status, || store.execute(&statement)).await?;

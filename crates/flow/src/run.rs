@@ -166,6 +166,7 @@ impl Loop {
     async fn on_asked(&mut self, command: Command) -> Result<()> {
         match command {
             Command::Verify { options, reply } => {
+                self.survey_now().await?;
                 self.on_verify(options, reply);
                 Ok(())
             }

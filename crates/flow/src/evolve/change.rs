@@ -2,14 +2,14 @@
 
 use super::{Need, Past};
 use crate::flush::patiently;
-use crate::status::Status;
-use model::{Column, Lsn, Result, Table};
+use crate::status::{SchemaChange, Status};
+use model::{Column, Error, Lsn, Result, Table};
 use store::{Rows, Store};
 
 /// One change of a table at the source.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Change {
-    pub(crate) kind: &'static str,
+pub(crate) struct Change<'a> {
+    pub(crate) kind: &'a str,
     /// Empty: of the table.
     pub(crate) column: String,
     /// Of the source.
@@ -17,8 +17,8 @@ pub(crate) struct Change {
     pub(crate) now: String,
 }
 
-impl Change {
-    pub(crate) fn of_table(kind: &'static str, before: &str, now: &str) -> Change {
+impl Change<'_> {
+    fn of_table(kind: &'static str, before: &str, now: &str) -> Change<'static> {
         let (column, before, now) = (String::new(), before.to_owned(), now.to_owned());
         Change { kind, column, before, now }
     }
@@ -40,7 +40,7 @@ impl Change {
 
 impl Past {
     /// What makes the table of today of that of before.
-    pub(crate) fn changes(&self, today: &Table) -> Vec<Change> {
+    pub(crate) fn changes(&self, today: &Table) -> Vec<Change<'static>> {
         let mut changes = Vec::new();
         if self.is_empty() {
             return changes;
@@ -93,7 +93,7 @@ const CHANGES: &str = "millrace.schema_changes \
 pub(crate) async fn record(
     name: &str,
     lsn: Lsn,
-    changes: &[Change],
+    changes: &[Change<'_>],
     followed_by: &str,
     store: &dyn Store,
     status: &Status,
@@ -101,7 +101,7 @@ pub(crate) async fn record(
     if changes.is_empty() {
         return Ok(());
     }
-    let row = |change: &Change| {
+    let row = |change: &Change<'_>| {
         let Change { kind, column, before, now } = change;
         let row = [name, &lsn.0.to_string(), kind, column, before, now, followed_by];
         row.iter().map(|field| Some((*field).to_owned())).collect()
@@ -112,6 +112,24 @@ pub(crate) async fn record(
     let shown = shown.join("; ");
     tracing::info!(table = %name, change = %shown, how = %followed_by, "the table changed at the source");
     status.set_schema_change(name, &shown, followed_by);
+    Ok(())
+}
+
+/// The last change of each table, from before this process.
+pub(crate) async fn last(store: &dyn Store, status: &Status) -> Result<()> {
+    let sql = "SELECT source_table, toInt64(toUnixTimestamp(at)), change, column, before, now, followed_by \
+               FROM millrace.schema_changes FINAL ORDER BY at DESC LIMIT 1 BY source_table";
+    for row in store.query(sql).await? {
+        let fields: Option<Vec<String>> = row.into_iter().collect();
+        let fields: Option<[String; 7]> = fields.and_then(|fields| fields.try_into().ok());
+        let unreadable = || Error::bug("a row of millrace.schema_changes does not read back");
+        let [table, at, kind, column, before, now, followed_by] = fields.ok_or_else(unreadable)?;
+        let shown = Change { kind: kind.as_str(), column, before, now }.shown();
+        let at = at.parse().map_err(|_| unreadable())?;
+        status.with_table(&table, |table| {
+            table.schema_change = Some(SchemaChange { at, change: shown, followed_by });
+        });
+    }
     Ok(())
 }
 

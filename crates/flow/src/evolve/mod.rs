@@ -20,7 +20,7 @@ mod missing;
 mod past;
 mod widen;
 
-pub(crate) use change::{Change, record};
+pub(crate) use change::{Change, last, record};
 pub(crate) use past::Past;
 
 use crate::flush::patiently;

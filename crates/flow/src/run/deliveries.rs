@@ -8,7 +8,7 @@ use crate::apply;
 use crate::copier;
 use crate::flush;
 use crate::status::State;
-use model::{Lsn, Mode, Result, TableId};
+use model::{Mode, Result, TableId, Version};
 use source::stream::{Batch, Delivery};
 
 impl Loop {
@@ -26,10 +26,10 @@ impl Loop {
                     Err(error) => self.lose_session(error),
                 }
             }
-            Delivery::Truncate { tables, commit, done } => {
+            Delivery::Truncate { tables, version, done } => {
                 self.drain().await?;
                 for id in tables {
-                    self.truncate(id, commit).await?;
+                    self.truncate(id, version).await?;
                 }
                 let _ = done.send(());
                 Ok(())
@@ -63,7 +63,7 @@ impl Loop {
     }
 
     /// Rows from before the TRUNCATE go, those of a copy that still runs too. Facts stay.
-    async fn truncate(&mut self, id: TableId, commit: Lsn) -> Result<()> {
+    async fn truncate(&mut self, id: TableId, version: Version) -> Result<()> {
         let Some(entry) = self.tables.by_id.get(&id) else { return Ok(()) };
         if entry.target.mode == Mode::Append || entry.is_stopped() {
             return Ok(());
@@ -77,7 +77,7 @@ impl Loop {
         let sql = format!(
             "ALTER TABLE {} DELETE WHERE _version < toUInt128('{}') SETTINGS mutations_sync = 2",
             store::ddl::name(&target.rows),
-            model::Version::of_copy(commit).0
+            version.0
         );
         let store = self.store.clone();
         if let Err(error) = flush::patiently(&status, || store.execute(&sql)).await {

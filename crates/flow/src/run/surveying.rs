@@ -46,10 +46,22 @@ impl Loop {
         if self.surveying.running.is_some() || self.surveying.last.elapsed() < SURVEY_EVERY {
             return;
         }
+        let survey = self.survey();
+        self.surveying.running = Some(Task::spawn(survey));
+    }
+
+    /// Before somebody relies on every table's being what it is at the source.
+    pub(super) async fn survey_now(&mut self) -> Result<()> {
+        self.surveying.running = None;
+        let survey = self.survey().await;
+        self.on_surveyed(survey).await
+    }
+
+    fn survey(&mut self) -> impl Future<Output = Result<Survey>> + Send + 'static {
         let address = self.options.address.clone();
         let publication = self.options.publication.clone();
         let client = self.catalog.take().filter(|client| !client.is_closed());
-        self.surveying.running = Some(Task::spawn(async move {
+        async move {
             let client = match client {
                 Some(client) => client,
                 None => source::client::connect(&address).await?,
@@ -57,7 +69,7 @@ impl Loop {
             let at = source::catalog::end_of_log(&client).await?;
             let tables = source::catalog::published_tables(&client, &publication).await?;
             Ok(Survey { at, tables, client })
-        }));
+        }
     }
 
     pub(super) async fn on_surveyed(&mut self, surveyed: Result<Survey>) -> Result<()> {

@@ -6,11 +6,18 @@ use flow::verify::VerifyOptions;
 use flow::{Handle, Pipeline};
 use std::time::Duration;
 
+/// A change that no row tells of is seen by verify's own look at the catalog, and may begin a copy.
 async fn assert_equal(world: &World, pipeline: &Pipeline, what: &str) {
-    world.settle(pipeline).await;
-    let options = VerifyOptions { tables: Vec::new(), keys_max: 5 };
-    let verdict = pipeline.handle().verify(options).await.unwrap();
-    assert!(verdict.is_equal(), "{what}: {verdict:#?}");
+    for _ in 0..10 {
+        world.settle(pipeline).await;
+        let options = VerifyOptions { tables: Vec::new(), keys_max: 5 };
+        match pipeline.handle().verify(options).await {
+            Ok(verdict) if verdict.tables.iter().any(|table| table.skipped.is_some()) => {}
+            Ok(verdict) => return assert!(verdict.is_equal(), "{what}: {verdict:#?}"),
+            Err(error) => assert_eq!(error.fate(), model::Fate::Transient, "{error:?}"),
+        }
+    }
+    panic!("{what}: it cannot be compared");
 }
 
 /// How each of the table's changes was followed.
@@ -248,28 +255,19 @@ async fn any_changes_in_any_order_are_followed() {
     let budget = Duration::from_secs(from_env("MILLRACE_SCHEMA_SECONDS").unwrap_or(15));
     println!("MILLRACE_SEED={seed}");
     let mut dice = Dice(seed | 1);
-    let world = World::new("s_any", "create publication p for all tables");
-    let mut tables = [Shape::create(&world, "one"), Shape::create(&world, "two")];
+    let world = World::new("s_any", "create publication p for all tables").append("facts");
+    let mut tables = ["one", "two", "facts"].map(|name| Shape::create(&world, name));
     let mut pipeline = world.start();
     let begun = std::time::Instant::now();
     let mut log = Vec::new();
     while begun.elapsed() < budget {
         for _ in 0..dice.below(12) + 1 {
-            let table = &mut tables[dice.below(2)];
-            let mut sql = String::new();
-            for _ in 0..dice.below(3) + 1 {
-                sql += &table.write(&mut dice);
-                sql += &table.change(&mut dice);
-                sql += &table.write(&mut dice);
-            }
-            log.push(sql.clone());
-            world.sql(&sql);
+            let table = &mut tables[dice.below(3)];
+            table.transaction(&world, &mut dice, &mut log);
             if dice.below(6) == 0 {
                 log.push("restart".into());
                 pipeline.shutdown().await.unwrap();
-                let sql = format!("{}{}", table.change(&mut dice), table.write(&mut dice));
-                log.push(sql.clone());
-                world.sql(&sql);
+                table.transaction(&world, &mut dice, &mut log);
                 pipeline = world.start();
             }
             if dice.below(3) == 0 {
@@ -295,6 +293,7 @@ impl Dice {
 }
 
 /// A table as the source has it now: its columns behind `id` and a key.
+#[derive(Clone)]
 struct Shape {
     name: &'static str,
     key: &'static str,
@@ -315,6 +314,27 @@ impl Shape {
         Shape { name, key: "id", columns, rows: 30, named: 0 }
     }
 
+    /// Kept as facts: rows come, and their columns change in ways that leave old values what they are.
+    fn is_facts(&self) -> bool {
+        self.name == "facts"
+    }
+
+    /// Some changes between rows, all or nothing. What Postgres refuses has not been.
+    fn transaction(&mut self, world: &World, dice: &mut Dice, log: &mut Vec<String>) {
+        let before = self.clone();
+        let mut sql = "begin; ".to_owned();
+        for _ in 0..dice.below(3) + 1 {
+            sql += &self.write(dice);
+            sql += &self.change(dice);
+            sql += &self.write(dice);
+        }
+        sql += " commit;";
+        match world.postgres.try_sql(&format!("set search_path = {}; {sql}", world.schema)) {
+            Ok(_) => log.push(sql),
+            Err(_) => *self = before,
+        }
+    }
+
     fn value(ty: &str, dice: &mut Dice) -> String {
         let n = dice.below(1000);
         match (dice.below(5), ty) {
@@ -328,7 +348,7 @@ impl Shape {
     fn write(&mut self, dice: &mut Dice) -> String {
         let name = self.name;
         let id = dice.below(self.rows as usize) + 1;
-        match dice.below(4) {
+        match if self.is_facts() { 3 } else { dice.below(4) } {
             0 => format!("delete from {name} where id = {id};"),
             1 if !self.columns.is_empty() => {
                 let (column, ty) = &self.columns[dice.below(self.columns.len())];
@@ -361,7 +381,8 @@ impl Shape {
         let name = self.name;
         let alter = format!("alter table {name}");
         let some = dice.below(self.columns.len().max(1));
-        let kind = if self.columns.len() < 2 { 0 } else { dice.below(14) };
+        let kinds = if self.is_facts() { 7 } else { 14 };
+        let kind = if self.columns.len() < 2 { 0 } else { dice.below(kinds) };
         match kind {
             0 | 1 => {
                 self.named += 1;
@@ -401,6 +422,11 @@ impl Shape {
                 }
                 let from = std::mem::replace(&mut self.columns[some].0, to.clone());
                 format!("{alter} rename {from} to {to};")
+            }
+            6 if self.is_facts() => {
+                let (column, ty) = &mut self.columns[some];
+                *ty = if *ty == "int" { "bigint" } else { "text" };
+                format!("{alter} alter {column} drop default, alter {column} type {ty};")
             }
             6 | 7 => {
                 let (column, ty) = &mut self.columns[some];

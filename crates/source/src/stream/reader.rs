@@ -7,7 +7,7 @@ use super::{Batch, Control, Delivery, Relation, StreamOptions};
 use crate::decode::Cursor;
 use crate::wire::{Filled, Frame, Session};
 use bytes::BufMut;
-use model::{Error, Lsn, Result, Table, TableId};
+use model::{Error, Lsn, Result, Table, TableId, Version};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -209,7 +209,7 @@ impl<'a> Reader<'a> {
                     self.open.begin();
                 }
                 Step::Describe(relation) => return self.describe(relation),
-                Step::Truncate(tables) => return self.truncate(tables),
+                Step::Truncate(tables) => return self.truncate(tables, change),
                 Step::Logical { prefix, content, lsn } if prefix == PREFIX => {
                     self.cut()?;
                     return self.deliver(Delivery::Message { prefix, content, lsn });
@@ -229,10 +229,11 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn truncate(&mut self, tables: Vec<TableId>) -> Result<(), End> {
+    fn truncate(&mut self, tables: Vec<TableId>, change: Lsn) -> Result<(), End> {
         self.cut()?;
         let (done, answer): (SyncSender<()>, _) = sync_channel(1);
-        self.deliver(Delivery::Truncate { tables, commit: self.open.commit(), done })?;
+        let version = Version::of_change(self.open.commit(), change);
+        self.deliver(Delivery::Truncate { tables, version, done })?;
         self.wait_for(&answer)
     }
 

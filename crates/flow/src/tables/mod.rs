@@ -1,10 +1,15 @@
 //! The tables of the pipeline: what each is, where it goes, and what survives a restart of it.
 
+mod known;
+
+pub(crate) use known::{CopyState, any_known};
+
 use crate::again;
 use crate::evolve::{self, Change, Need, Past};
 use crate::flush;
 use crate::intervals::{Intervals, Record};
 use crate::status::{State, Status, TableStatus};
+use known::{Known, STATES, read_states, with_way_back};
 use model::{Error, Fate, Lsn, Mode, Result, Table, TableId, TableName, TableOptions};
 use source::stream::Relation;
 use std::collections::{BTreeMap, HashMap};
@@ -36,23 +41,6 @@ pub(crate) struct Entry {
     pub(crate) begun_again: u32,
 }
 
-/// The part of a copy's state that survives a restart.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct CopyState {
-    /// How many snapshots it took so far; 0: not begun.
-    pub(crate) attempt: u32,
-    /// The consistent point of the first snapshot and the oldest transaction it did not see.
-    pub(crate) first_point: Lsn,
-    pub(crate) first_xmin: u64,
-    /// The last commit that changed the key of a row while an append table was copied. From then on
-    /// keys no longer tell what has been copied: the next attempt starts over.
-    pub(crate) rekeyed_at: Lsn,
-    /// The store held rows before: those that the copy does not bring go at its end.
-    pub(crate) sweeps: bool,
-    /// 0: as fast as it goes.
-    pub(crate) rows_per_second_max: u64,
-}
-
 pub(crate) struct Tables {
     pub(crate) by_id: HashMap<TableId, Entry>,
     options: BTreeMap<String, TableOptions>,
@@ -64,23 +52,6 @@ pub(crate) struct Around<'a> {
     pub(crate) store: &'a dyn Store,
     pub(crate) status: &'a Status,
     pub(crate) client: &'a Client,
-}
-
-/// What the store remembers of a table.
-#[derive(Clone)]
-struct Known {
-    id: u32,
-    mode: String,
-    target: String,
-    state: State,
-    copy: CopyState,
-    /// Empty: not written down.
-    past: Past,
-    reason: Option<String>,
-    /// Whose stream brings it.
-    slot: String,
-    /// Microseconds since 1970, later in every record.
-    version: i64,
 }
 
 impl Tables {
@@ -115,6 +86,7 @@ impl Tables {
             tables.admit(table, known, &mut records, around).await?;
         }
         tables.record_new(around).await?;
+        evolve::last(around.store, around.status).await?;
         for name in options.keys().filter(|name| !names.contains(name)) {
             tables.show_unpublished(name, around.status);
         }
@@ -323,7 +295,7 @@ impl Entry {
         &mut self,
         target: Arc<Target>,
         need: Need,
-        changes: &[Change],
+        changes: &[Change<'_>],
         around: &Around<'_>,
     ) -> Result<()> {
         if self.state == State::Failed {
@@ -350,7 +322,7 @@ impl Entry {
             }
             Need::Anew(why) => {
                 tracing::warn!(table = %self.name, %why, "it is copied again in another shape");
-                let (past, rate) = (Past::of(&target), self.copy.rows_per_second_max);
+                let (past, rate) = (Past::default(), self.copy.rows_per_second_max);
                 again::begin(self, target, past, rate, around).await.map(drop)
             }
         }
@@ -458,147 +430,6 @@ impl Entry {
     }
 }
 
-/// What a person reads of a table that stopped, with what can be done about it.
-fn with_way_back(error: &Error, name: &str) -> String {
-    format!(
-        "{}\nway back: once that is mended, millrace resync '{}' copies the table again, as it is at \
-         the source then",
-        error.report(),
-        name.replace('\'', "'\\''")
-    )
-}
-
-impl Known {
-    fn of(target: &Target, state: State, copy: CopyState, version: i64) -> Known {
-        Known {
-            past: Past::of(target),
-            id: target.table.id.0,
-            mode: target.mode.name().to_owned(),
-            target: target.name.to_string(),
-            state,
-            copy,
-            reason: None,
-            slot: String::new(),
-            version,
-        }
-    }
-
-    /// Makes it durable. Returns its version, which is later than the one of before even when the
-    /// clock was set back.
-    async fn record(mut self, name: &str, store: &dyn Store, status: &Status) -> Result<i64> {
-        self.version = crate::status::now_us().max(self.version + 1);
-        let version = self.version;
-        let rows: Rows = vec![self.row(name, &status.slot())];
-        flush::patiently(status, || store.record(STATES, rows.clone())).await?;
-        Ok(version)
-    }
-
-    fn row(self, name: &str, slot: &str) -> Vec<Option<String>> {
-        let row = [
-            name.to_owned(),
-            self.id.to_string(),
-            self.mode,
-            self.target,
-            self.state.name().to_owned(),
-            self.copy.detail(&self.past, self.reason.as_deref(), slot),
-            self.version.to_string(),
-        ];
-        row.map(Some).to_vec()
-    }
-
-    /// What is committed to it now is sent to nobody: published again, it is copied again.
-    async fn note_unpublished(mut self, name: &str, around: &Around<'_>) -> Result<()> {
-        if matches!(self.state, State::Failed | State::Removed) {
-            return Ok(());
-        }
-        tracing::warn!(table = %name, "the publication lacks it; what is kept of it stays as it is");
-        self.state = State::Removed;
-        self.record(name, around.store, around.status).await.map(drop)
-    }
-
-    /// It goes no further, and that stays so: the rows that come meanwhile do not reach it. Returns
-    /// what is told of it.
-    async fn fail(mut self, name: &str, error: Error, around: &Around<'_>) -> Result<String> {
-        let text = with_way_back(&error, name);
-        (self.state, self.reason) = (State::Failed, Some(text.clone()));
-        self.record(name, around.store, around.status).await?;
-        Ok(text)
-    }
-}
-
-const STATES: &str = "millrace.tables (name, id, mode, target, state, detail, version)";
-
-/// One of these tables that the store knows already.
-pub(crate) async fn any_known(store: &dyn Store, published: &[Table]) -> Result<Option<String>> {
-    let known = read_states(store).await?;
-    let names = published.iter().map(|table| table.name.to_string());
-    Ok(names.into_iter().find(|name| known.contains_key(name)))
-}
-
-async fn read_states(store: &dyn Store) -> Result<HashMap<String, Known>> {
-    let sql = "SELECT name, id, mode, target, state, detail, version FROM millrace.tables FINAL";
-    let unreadable = || Error::bug("a row of millrace.tables does not read back");
-    let mut all = HashMap::new();
-    for row in store.query(sql).await? {
-        let fields: Option<Vec<String>> = row.into_iter().collect();
-        let fields: [String; 7] =
-            fields.and_then(|fields| fields.try_into().ok()).ok_or_else(unreadable)?;
-        let [name, id, mode, target, state, detail, version] = fields;
-        let state = State::from_name(&state).ok_or_else(|| {
-            Error::definite(format!("cannot read the state of {name}: {state:?} is unknown"))
-                .hint("this data directory was written by a newer millrace; update this one")
-        })?;
-        let id = id.parse().map_err(|_| unreadable())?;
-        let version = version.parse().map_err(|_| unreadable())?;
-        let (copy, past, reason, slot) = CopyState::read(&detail)?;
-        all.insert(name, Known { id, mode, target, state, copy, past, reason, slot, version });
-    }
-    Ok(all)
-}
-
-impl CopyState {
-    /// Changes before the first point are in its snapshot.
-    pub(crate) fn is_rekeyed(&self) -> bool {
-        !self.rekeyed_at.is_zero() && self.rekeyed_at >= self.first_point
-    }
-
-    fn detail(&self, past: &Past, reason: Option<&str>, slot: &str) -> String {
-        serde_json::json!({
-            "attempt": self.attempt,
-            "first_point": self.first_point.to_string(),
-            "first_xmin": self.first_xmin,
-            "rekeyed_at": self.rekeyed_at.to_string(),
-            "sweeps": self.sweeps,
-            "rows_per_second_max": self.rows_per_second_max,
-            "past": past.to_json(),
-            "reason": reason,
-            "slot": slot,
-        })
-        .to_string()
-    }
-
-    fn read(detail: &str) -> Result<(CopyState, Past, Option<String>, String)> {
-        let unreadable = || Error::bug("a detail of millrace.tables does not read back");
-        let json: serde_json::Value = serde_json::from_str(detail).map_err(|_| unreadable())?;
-        let point = json["first_point"].as_str().and_then(|text| text.parse().ok());
-        let rekeyed = json["rekeyed_at"].as_str().and_then(|text| text.parse().ok());
-        let state = CopyState {
-            attempt: json["attempt"].as_u64().ok_or_else(unreadable)? as u32,
-            first_point: point.ok_or_else(unreadable)?,
-            first_xmin: json["first_xmin"].as_u64().ok_or_else(unreadable)?,
-            rekeyed_at: rekeyed.ok_or_else(unreadable)?,
-            sweeps: json["sweeps"].as_bool().unwrap_or_default(),
-            rows_per_second_max: json["rows_per_second_max"].as_u64().unwrap_or_default(),
-        };
-        let slot = json["slot"].as_str().unwrap_or_default().to_owned();
-        let past = match &json["past"] {
-            serde_json::Value::Null => Past::default(),
-            past => Past::from_json(past).ok_or_else(unreadable)?,
-        };
-        Ok((state, past, json["reason"].as_str().map(str::to_owned), slot))
-    }
-}
-
 #[cfg(test)]
 impl Tables {
     /// One append table that streams; its last batch was recorded.
@@ -620,31 +451,5 @@ impl Tables {
         };
         let by_id = HashMap::from([(id, entry)]);
         Tables { by_id, options: BTreeMap::new(), database_pattern: None }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_state_of_a_copy_reads_back() {
-        let (first_point, rekeyed_at) = (Lsn(77), Lsn(78));
-        let (attempt, first_xmin, sweeps, rows_per_second_max) = (3, 1 << 40, true, 5000);
-        let copy =
-            CopyState { attempt, first_point, first_xmin, rekeyed_at, sweeps, rows_per_second_max };
-        assert!(copy.is_rekeyed());
-        assert!(!CopyState { first_point: Lsn(79), ..copy }.is_rekeyed());
-        let past = Past::default();
-        assert_eq!(
-            CopyState::read(&copy.detail(&past, None, "s")).unwrap(),
-            (copy, past.clone(), None, "s".into())
-        );
-        let why = copy.detail(&past, Some("no \"key\""), "");
-        assert_eq!(
-            CopyState::read(&why).unwrap(),
-            (copy, past, Some("no \"key\"".into()), String::new())
-        );
-        assert!(CopyState::read("{}").is_err());
     }
 }
