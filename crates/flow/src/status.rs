@@ -254,11 +254,10 @@ impl Status {
         self.lock().tables.insert(name.to_owned(), status);
     }
 
-    pub(crate) fn set_schema_change(&self, name: &str, change: &str, followed_by: &str) {
-        let at = now_us() / 1_000_000;
-        let (change, followed_by) = (change.to_owned(), followed_by.to_owned());
-        let shown = SchemaChange { at, change, followed_by };
-        self.with_table(name, |table| table.schema_change = Some(shown));
+    pub(crate) fn set_schema_change(&self, name: &str, shown: Option<SchemaChange>) {
+        if let Some(shown) = shown {
+            self.with_table(name, |table| table.schema_change = Some(shown));
+        }
     }
 
     pub(crate) fn with_table(&self, name: &str, change: impl FnOnce(&mut TableStatus)) {

@@ -2,7 +2,7 @@
 
 use super::{Need, Past};
 use crate::flush::patiently;
-use crate::status::{SchemaChange, Status};
+use crate::status::{SchemaChange, Status, now_us};
 use model::{Column, Error, Lsn, Result, Table};
 use store::{Rows, Store};
 
@@ -89,7 +89,7 @@ impl Past {
 const CHANGES: &str = "millrace.schema_changes \
                        (source_table, lsn, change, column, before, now, followed_by)";
 
-/// Writes down what happened to the table and how it was followed, and shows the last of it.
+/// Writes down what happened to the table and how it is followed. What is to be shown once it is.
 pub(crate) async fn record(
     name: &str,
     lsn: Lsn,
@@ -97,9 +97,9 @@ pub(crate) async fn record(
     followed_by: &str,
     store: &dyn Store,
     status: &Status,
-) -> Result<()> {
+) -> Result<Option<SchemaChange>> {
     if changes.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let row = |change: &Change<'_>| {
         let Change { kind, column, before, now } = change;
@@ -109,10 +109,9 @@ pub(crate) async fn record(
     let rows: Rows = changes.iter().map(row).collect();
     patiently(status, || store.record(CHANGES, rows.clone())).await?;
     let shown: Vec<String> = changes.iter().map(Change::shown).collect();
-    let shown = shown.join("; ");
-    tracing::info!(table = %name, change = %shown, how = %followed_by, "the table changed at the source");
-    status.set_schema_change(name, &shown, followed_by);
-    Ok(())
+    let (change, followed_by) = (shown.join("; "), followed_by.to_owned());
+    tracing::info!(table = %name, %change, %followed_by, "the table changed at the source");
+    Ok(Some(SchemaChange { at: now_us() / 1_000_000, change, followed_by }))
 }
 
 /// The last change of each table, from before this process.

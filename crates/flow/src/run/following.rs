@@ -202,7 +202,18 @@ impl Loop {
         let brought = self.bring(today, client).await;
         let (store, status) = (self.store.clone(), self.status.clone());
         let how = brought.as_ref().map_or("stop", |(_, need)| need.followed_by());
-        evolve::record(&name, at, &changes, how, store.as_ref(), &status).await?;
+        let shown = evolve::record(&name, at, &changes, how, store.as_ref(), &status).await?;
+        let followed = self.follow_with(id, brought, client).await;
+        status.set_schema_change(&name, shown);
+        followed
+    }
+
+    async fn follow_with(
+        &mut self,
+        id: TableId,
+        brought: Result<(Arc<store::Target>, Need)>,
+        client: &Client,
+    ) -> Result<Followed> {
         match brought {
             Ok((target, Need::Nothing)) => self.follow_in_place(target).await,
             Ok((target, need)) => {

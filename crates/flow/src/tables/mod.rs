@@ -302,7 +302,9 @@ impl Entry {
             return Ok(());
         }
         let (store, status) = (around.store, around.status);
-        evolve::record(&self.name, Lsn::ZERO, changes, need.followed_by(), store, status).await?;
+        let (name, how) = (self.name.clone(), need.followed_by());
+        let shown = evolve::record(&name, Lsn::ZERO, changes, how, store, status).await?;
+        status.set_schema_change(&name, shown);
         match need {
             Need::Nothing if self.past.is_today(&target.table) => Ok(()),
             Need::Nothing => {
