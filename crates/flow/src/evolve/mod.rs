@@ -27,6 +27,7 @@ use crate::flush::patiently;
 use crate::shape::{self, Kept};
 use crate::status::Status;
 use crate::tables::Around;
+use crate::task::in_time;
 use missing::Missing;
 use model::{Fate, Mode, Result};
 use store::{Store, Target, TargetColumn, ddl};
@@ -170,7 +171,7 @@ async fn bring_column(
     let missing = match is_new {
         true => {
             let is_rewritten = past.is_rewritten(&target.table);
-            missing::look_up(around.client, target.table.id, source, is_rewritten).await?
+            in_time(missing::look_up(around.client, target.table.id, source, is_rewritten)).await?
         }
         // Left out so far, or dropped in the store.
         false => Missing::Unknown,

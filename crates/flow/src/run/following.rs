@@ -15,6 +15,7 @@ use crate::evolve::{self, Need, Past};
 use crate::flush;
 use crate::status::State;
 use crate::tables::{Around, Entry};
+use crate::task::in_time;
 use model::{Error, Lsn, Result, Table, TableId};
 use source::stream::Relation;
 use std::sync::Arc;
@@ -63,7 +64,8 @@ impl Loop {
             Ok(client) => client,
             Err(error) => return self.try_copy_later(id, error),
         };
-        let today = source::catalog::table_by_id(&client, &self.options.publication, id).await;
+        let today = source::catalog::table_by_id(&client, &self.options.publication, id);
+        let today = in_time(today).await;
         let followed = match today {
             Ok(Some(today)) => self.follow(today, self.positions.received(), &client).await,
             // Whoever looks at the catalog notices.
@@ -102,7 +104,8 @@ impl Loop {
             _ => {}
         }
         let publication = &self.options.publication;
-        let Some(today) = source::catalog::table_by_id(client, publication, id).await? else {
+        let Some(today) = in_time(source::catalog::table_by_id(client, publication, id)).await?
+        else {
             // Dropped since; what it got before is wanted as long as we know how to read it.
             let entry = self.tables.by_id.get_mut(&id);
             let shape = entry.and_then(|entry| entry.shape_of(relation));

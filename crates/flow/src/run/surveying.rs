@@ -5,7 +5,7 @@ use super::Loop;
 use super::following::Followed;
 use crate::evolve::Need;
 use crate::status::State;
-use crate::task::Task;
+use crate::task::{Task, in_time};
 use model::{Error, Lsn, Result, Table, TableId};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ impl Loop {
         let address = self.options.address.clone();
         let publication = self.options.publication.clone();
         let client = self.catalog.take().filter(|client| !client.is_closed());
-        async move {
+        in_time(async move {
             let client = match client {
                 Some(client) => client,
                 None => source::client::connect(&address).await?,
@@ -69,7 +69,7 @@ impl Loop {
             let at = source::catalog::end_of_log(&client).await?;
             let tables = source::catalog::published_tables(&client, &publication).await?;
             Ok(Survey { at, tables, client })
-        }
+        })
     }
 
     pub(super) async fn on_surveyed(&mut self, surveyed: Result<Survey>) -> Result<()> {
