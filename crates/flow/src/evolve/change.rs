@@ -135,7 +135,7 @@ pub(crate) async fn last(store: &dyn Store, status: &Status) -> Result<()> {
 impl Need {
     pub(crate) fn followed_by(&self) -> &'static str {
         match self {
-            Need::Nothing => "in place",
+            Need::Nothing | Need::Repair => "in place",
             Need::Copy(_) => "copy in place",
             Need::Anew(_) => "copy in another shape",
         }

@@ -36,6 +36,8 @@ use store::{Store, Target, TargetColumn, ddl};
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Need {
     Nothing,
+    /// A copy of the facts that are missing.
+    Repair,
     /// A copy over the rows that are there, with the reason.
     Copy(String),
     /// A copy into a table of another shape.

@@ -284,7 +284,7 @@ impl Loop {
         entry.begun_again += 1;
         let why = match need {
             Need::Copy(why) | Need::Anew(why) => why,
-            Need::Nothing => String::new(),
+            Need::Nothing | Need::Repair => String::new(),
         };
         if entry.begun_again > BEGUN_AGAIN_MOST {
             let what = format!("cannot follow the changes of {}", entry.name);

@@ -2,6 +2,7 @@
 
 mod copy;
 mod faults;
+mod gaps;
 mod schema;
 mod stream;
 mod support;
