@@ -7,7 +7,6 @@
 //! | a mirror, of another shape | the rows of before, set aside in `millrace` | the view moves, they go |
 //! | append | what was copied so far | the rows of before stay, under another name |
 
-use crate::agree::Missed;
 use crate::evolve::{self, Past};
 use crate::flush::patiently;
 use crate::keys;
@@ -57,15 +56,15 @@ pub(crate) async fn begin(
     Ok(kept_as)
 }
 
-/// Whether a stretch of the log that is missing can be made up for by the facts that the store lacks.
+/// Whether what is missing can be made up for by the facts whose keys the store lacks.
 pub(crate) async fn is_repairable(
     target: &Target,
     copy: CopyState,
-    missed: &Missed,
+    is_other_history: bool,
     around: &Around<'_>,
 ) -> Result<bool> {
     let by_key = target.mode == Mode::Append && keys::has_exact_key(target) && !copy.is_rekeyed();
-    Ok(by_key && !missed.is_other_history && is_older_than_the_log(target, around).await?)
+    Ok(by_key && !is_other_history && is_older_than_the_log(target, around).await?)
 }
 
 /// A copy is newer than what is there, unless the server was set back.

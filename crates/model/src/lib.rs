@@ -12,6 +12,7 @@ pub use block::{Block, Cells, Op, Reject, Unchanged};
 pub use error::{Error, Fate, Result};
 pub use lsn::{Lsn, ParseLsnError, Version};
 pub use table::{
-    Column, ColumnOptions, Mode, ReplicaIdentity, Table, TableId, TableName, TableOptions, Written,
+    Column, ColumnOptions, Leaf, Mode, ReplicaIdentity, Table, TableId, TableName, TableOptions,
+    Written,
 };
 pub use types::{Kind, PgType};

@@ -207,10 +207,14 @@ impl Tables {
         let has_rows = !is_new && (target.mode == Mode::Mirror || copy.attempt > 0);
         let missed = self.missed.as_ref().filter(|_| !is_another && has_rows);
         if let Some(missed) = missed.filter(|_| need == Need::Nothing) {
-            need = match again::is_repairable(&target, copy, missed, around).await? {
+            let is_other = missed.is_other_history;
+            need = match again::is_repairable(&target, copy, is_other, around).await? {
                 true => Need::Repair,
                 false => Need::Copy(missed.why.clone()),
             };
+        }
+        if need == Need::Repair && !again::is_repairable(&target, copy, false, around).await? {
+            need = Need::Copy("Facts that it lacks cannot be told by a key.".into());
         }
         let changes = past.changes(&target.table);
         if is_another {

@@ -107,7 +107,10 @@ impl World {
 
 /// A change that no row tells of is seen by verify's own look at the catalog, and may begin a copy.
 pub(crate) async fn assert_equal(world: &World, pipeline: &Pipeline, what: &str) {
-    for _ in 0..10 {
+    for attempt in 0..60 {
+        if attempt > 0 {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
         world.settle(pipeline).await;
         let options = VerifyOptions { tables: Vec::new(), keys_max: 5 };
         match pipeline.handle().verify(options).await {
