@@ -12,7 +12,7 @@ if [ -z "$folders" ]; then
 fi
 suites=("$@")
 if [ ${#suites[@]} -eq 0 ]; then
-    suites=(-p cluster -p source -p flow -p serve -p millrace)
+    suites=(-p cluster -p source -p flow -p serve -p lint -p millrace)
 fi
 
 results=()
