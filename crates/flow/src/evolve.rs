@@ -16,7 +16,7 @@ use crate::flush::patiently;
 use crate::shape;
 use crate::status::Status;
 use crate::tables::{Around, Entry, Tables};
-use model::{Column, Error, Kind, Lsn, Mode, Result, Table, TableId};
+use model::{Column, Error, Kind, Lsn, Mode, PgType, Result, Table, TableId};
 use source::client::pg_error;
 use source::stream::{Relation, RelationColumn};
 use std::sync::Arc;
@@ -71,6 +71,8 @@ pub(crate) async fn exists(target: &Target, around: &Around<'_>) -> Result<bool>
 async fn add_column(target: &Target, column: &TargetColumn, around: &Around<'_>) -> Result<()> {
     let source = &target.table.columns[column.source];
     let default = match missing_value(around.client, target.table.id, source).await? {
+        // Not where the axes cross, which is a place.
+        Missing::Null if source.pg == PgType::Point => " DEFAULT (nan, nan)".to_owned(),
         Missing::Null => String::new(),
         Missing::Value(text) => {
             let text = match source.pg.kind() {
@@ -113,18 +115,20 @@ async fn missing_value(client: &Client, table: TableId, column: &Column) -> Resu
     let Some(row) = row else { return Ok(Missing::Null) };
     let (has_value, value, has_more): (bool, Option<String>, bool) =
         (row.get(0), row.get(1), row.get(2));
-    let text_is_the_same = matches!(
-        column.pg.kind(),
-        Kind::Bool
-            | Kind::Int16
-            | Kind::Int32
-            | Kind::Int64
-            | Kind::UInt32
-            | Kind::Decimal { .. }
-            | Kind::Text
-            | Kind::Uuid
-            | Kind::Date
-    ) && column.pg != model::PgType::Bytea;
+    let text_is_the_same =
+        matches!(
+            column.pg.kind(),
+            Kind::Bool
+                | Kind::Int16
+                | Kind::Int32
+                | Kind::Int64
+                | Kind::UInt32
+                | Kind::UInt64
+                | Kind::Decimal { .. }
+                | Kind::Text
+                | Kind::Uuid
+                | Kind::Date
+        ) && !matches!(column.pg, PgType::Bytea | PgType::Money(_) | PgType::Composite(_));
     Ok(match (has_value, value) {
         (true, Some(text)) if text_is_the_same => Missing::Value(text),
         (true, _) => Missing::Unknown,

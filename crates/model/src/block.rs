@@ -28,23 +28,21 @@ pub enum Op {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cells {
     kind: Kind,
-    /// Fixed kinds: the values. Text: the bytes of all values. Arrays: nothing.
+    /// Fixed kinds: the values. Text: the bytes of all values.
     bytes: Vec<u8>,
-    /// Text: where each value ends in `bytes`. Arrays: where each ends in `items`.
+    /// Text: where each value ends in `bytes`. Runs (arrays, maps, …): where each ends in the parts.
     ends: Vec<u64>,
     /// 1 where NULL. Empty until the first NULL comes.
     nulls: Vec<u8>,
-    items: Option<Box<Cells>>,
+    /// An array's elements, a map's keys and values, a range's bounds.
+    parts: Vec<Cells>,
     rows: usize,
 }
 
 impl Cells {
     pub fn new(kind: Kind) -> Cells {
-        let items = match &kind {
-            Kind::Array(element) => Some(Box::new(Cells::new((**element).clone()))),
-            _ => None,
-        };
-        Cells { kind, bytes: Vec::new(), ends: Vec::new(), nulls: Vec::new(), items, rows: 0 }
+        let parts = kind.parts().into_iter().map(Cells::new).collect();
+        Cells { kind, bytes: Vec::new(), ends: Vec::new(), nulls: Vec::new(), parts, rows: 0 }
     }
 
     pub fn kind(&self) -> &Kind {
@@ -63,8 +61,14 @@ impl Cells {
         &self.ends
     }
 
-    pub fn items(&self) -> Option<&Cells> {
-        self.items.as_deref()
+    pub fn parts(&self) -> &[Cells] {
+        &self.parts
+    }
+
+    /// The rows of the parts that a run (array, map, ring, vector) has at `row`.
+    pub fn run(&self, row: usize) -> std::ops::Range<usize> {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
+        start..self.ends[row] as usize
     }
 
     /// One byte a row, or empty when no row is NULL.
@@ -80,10 +84,7 @@ impl Cells {
     pub fn value(&self, row: usize) -> &[u8] {
         match self.kind.width() {
             Some(width) => &self.bytes[row * width..(row + 1) * width],
-            None => {
-                let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
-                &self.bytes[start..self.ends[row] as usize]
-            }
+            None => &self.bytes[self.run(row)],
         }
     }
 
@@ -111,15 +112,37 @@ impl Cells {
         self.count_row();
     }
 
-    /// Opens an array value: push its elements into the returned cells, then [`Cells::end_array`].
-    pub fn array_items(&mut self) -> &mut Cells {
-        self.items.as_deref_mut().expect("only arrays have items")
+    /// A text that is written where it will lie; what was written before an error goes again.
+    pub fn write_text<E>(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        debug_assert_eq!(self.kind, Kind::Text);
+        let start = self.bytes.len();
+        if let Err(error) = write(&mut self.bytes) {
+            self.bytes.truncate(start);
+            return Err(error);
+        }
+        self.ends.push(self.bytes.len() as u64);
+        self.count_row();
+        Ok(())
     }
 
-    pub fn end_array(&mut self) {
-        let end = self.items.as_deref().expect("only arrays have items").rows as u64;
-        self.ends.push(end);
+    /// Opens a value that has parts: push as many rows as it has into each of them (one into those of
+    /// a tuple), then [`Cells::end_parts`].
+    pub fn parts_mut(&mut self) -> &mut [Cells] {
+        &mut self.parts
+    }
+
+    pub fn end_parts(&mut self) {
+        if !self.kind.is_tuple() {
+            self.ends.push(self.parts[0].rows as u64);
+        }
         self.count_row();
+        debug_assert!(
+            self.parts.iter().all(|part| part.rows == self.parts[0].rows)
+                && (!self.kind.is_tuple() || self.parts[0].rows == self.rows)
+        );
     }
 
     /// The kind's zero: 0, empty text, empty array.
@@ -136,9 +159,18 @@ impl Cells {
     }
 
     fn extend_with_zero(&mut self) {
-        match self.kind.width() {
-            Some(width) => self.bytes.resize(self.bytes.len() + width, 0),
-            None => self.ends.push(self.ends.last().copied().unwrap_or(0)),
+        match (&self.kind, self.kind.width()) {
+            (_, Some(width)) => self.bytes.resize(self.bytes.len() + width, 0),
+            (Kind::Range(_), _) => {
+                self.parts[0].push_null();
+                self.parts[1].push_null();
+                self.parts[2].push_text(b"");
+            }
+            // Not where the axes cross, which is a place.
+            (Kind::Point, _) => {
+                self.parts.iter_mut().for_each(|part| part.push_fixed(f64::NAN.to_le_bytes()));
+            }
+            _ => self.ends.push(self.ends.last().copied().unwrap_or(0)),
         }
     }
 
@@ -146,13 +178,14 @@ impl Cells {
     pub fn truncate(&mut self, rows: usize) {
         match self.kind.width() {
             Some(width) => self.bytes.truncate(rows * width),
+            None if self.kind.is_tuple() => {
+                self.parts.iter_mut().for_each(|part| part.truncate(rows));
+            }
             None => {
                 self.ends.truncate(rows);
                 let end = self.ends.last().copied().unwrap_or(0) as usize;
-                match &mut self.items {
-                    Some(items) => items.truncate(end),
-                    None => self.bytes.truncate(end),
-                }
+                self.bytes.truncate(if self.kind == Kind::Text { end } else { 0 });
+                self.parts.iter_mut().for_each(|part| part.truncate(end));
             }
         }
         self.nulls.truncate(rows);
@@ -170,19 +203,22 @@ impl Cells {
                 self.nulls.extend_from_slice(&other.nulls[from..to]);
             }
         }
+        let parts = self.parts.iter_mut().zip(&other.parts);
         match self.kind.width() {
             Some(width) => self.bytes.extend_from_slice(&other.bytes[from * width..to * width]),
+            None if self.kind.is_tuple() => {
+                parts.for_each(|(mine, theirs)| mine.extend_from(theirs, from, to));
+            }
             None => {
                 let start = if from == 0 { 0 } else { other.ends[from - 1] };
                 let end = if to == 0 { 0 } else { other.ends[to - 1] };
                 let base = self.ends.last().copied().unwrap_or(0);
                 self.ends.extend(other.ends[from..to].iter().map(|&e| e - start + base));
-                match (&mut self.items, &other.items) {
-                    (Some(mine), Some(theirs)) => {
-                        mine.extend_from(theirs, start as usize, end as usize);
-                    }
-                    _ => self.bytes.extend_from_slice(&other.bytes[start as usize..end as usize]),
+                let (start, end) = (start as usize, end as usize);
+                if self.kind == Kind::Text {
+                    self.bytes.extend_from_slice(&other.bytes[start..end]);
                 }
+                parts.for_each(|(mine, theirs)| mine.extend_from(theirs, start, end));
             }
         }
         self.rows += to - from;
@@ -193,7 +229,7 @@ impl Cells {
         self.bytes.len()
             + self.ends.len() * 8
             + self.nulls.len()
-            + self.items.as_ref().map_or(0, |items| items.size_bytes())
+            + self.parts.iter().map(Cells::size_bytes).sum::<usize>()
     }
 
     pub fn clear(&mut self) {
@@ -371,15 +407,37 @@ mod tests {
     fn truncate_takes_back_a_half_pushed_array() {
         let kind = PgType::Array(Box::new(PgType::Int4), 1).kind();
         let mut cells = Cells::new(kind);
-        cells.array_items().push_fixed(7i32.to_le_bytes());
-        cells.end_array();
+        cells.parts_mut()[0].push_fixed(7i32.to_le_bytes());
+        cells.end_parts();
         let whole = cells.clone();
-        cells.array_items().push_fixed(8i32.to_le_bytes());
-        cells.array_items().push_null();
+        cells.parts_mut()[0].push_fixed(8i32.to_le_bytes());
+        cells.parts_mut()[0].push_null();
         cells.truncate(1);
-        assert_eq!(cells.items().unwrap().bytes(), whole.items().unwrap().bytes());
-        assert_eq!(cells.items().unwrap().rows(), 1);
+        assert_eq!(cells.parts()[0].bytes(), whole.parts()[0].bytes());
+        assert_eq!(cells.parts()[0].rows(), 1);
         assert_eq!(cells.ends(), [1]);
+    }
+
+    #[test]
+    fn what_stands_for_null_is_no_value_of_a_range() {
+        let kind = PgType::Multirange(Box::new(PgType::Int4)).kind();
+        let mut cells = Cells::new(kind);
+        let ranges = &mut cells.parts_mut()[0];
+        ranges.push_null();
+        let [lower, upper, bounds] = ranges.parts_mut() else { panic!("three parts") };
+        lower.push_fixed(1i32.to_le_bytes());
+        upper.push_null();
+        bounds.push_text(b"[)");
+        ranges.end_parts();
+        cells.end_parts();
+        let bounds = &cells.parts()[0].parts()[2];
+        assert_eq!((bounds.value(0), bounds.value(1)), (&b""[..], &b"[)"[..]));
+        let mut twice = cells.clone();
+        twice.extend_from(&cells, 0, 1);
+        assert_eq!((twice.ends(), twice.parts()[0].rows()), (&[2u64, 4][..], 4));
+        cells.parts_mut()[0].parts_mut()[0].push_null();
+        cells.truncate(1);
+        assert_eq!(cells.parts()[0].parts()[0].rows(), 2);
     }
 
     #[test]

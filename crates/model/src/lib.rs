@@ -14,4 +14,4 @@ pub use lsn::{Lsn, ParseLsnError, Version};
 pub use table::{
     Column, ColumnOptions, Mode, ReplicaIdentity, Table, TableId, TableName, TableOptions,
 };
-pub use types::{Kind, PgType};
+pub use types::{Composite, CompositeField, Kind, PgType, Printed};

@@ -73,6 +73,7 @@ impl Target {
             Mode::Append => name.clone(),
             Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
         };
+        let table = with_texts(table, options);
         let columns = columns(&table, options)?;
         let order_by = order_by(&table, options, &columns, &section)?;
         let objects = columns.iter().filter(|column| column.is_json()).map(|column| column.source);
@@ -106,6 +107,28 @@ impl Target {
     pub fn column_of(&self, source: usize) -> Option<&TargetColumn> {
         self.columns.iter().find(|column| column.source == source)
     }
+}
+
+/// What has no NULL in ClickHouse and is wanted as text comes as Postgres prints it.
+fn with_texts(table: Arc<Table>, options: &TableOptions) -> Arc<Table> {
+    let is_text = |column: &Column| {
+        let chosen = options.columns.get(&column.name)?.clickhouse_type.as_deref()?;
+        let plain: String = chosen.chars().filter(|letter| !letter.is_whitespace()).collect();
+        let wrapped = ["LowCardinality(", "Nullable("];
+        let inner = wrapped.iter().fold(plain.as_str(), |ty, outer| {
+            ty.strip_prefix(outer).and_then(|ty| ty.strip_suffix(')')).unwrap_or(ty)
+        });
+        (inner == "String" && !column.pg.kind().may_be_nullable()).then_some(())
+    };
+    let texts: Vec<bool> = table.columns.iter().map(|column| is_text(column).is_some()).collect();
+    if !texts.contains(&true) {
+        return table;
+    }
+    let mut table = Table::clone(&table);
+    for (column, _) in table.columns.iter_mut().zip(texts).filter(|(_, is_text)| *is_text) {
+        column.pg = PgType::AsText(Box::new(column.pg.clone()));
+    }
+    Arc::new(table)
 }
 
 fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {

@@ -2,6 +2,8 @@
 //!
 //! Postgres refuses to run as root; there it runs as `nobody` through `setpriv`.
 
+pub mod values;
+
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

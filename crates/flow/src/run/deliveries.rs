@@ -91,7 +91,7 @@ impl Loop {
 
     /// Refuses a table that this session cannot read: the next one asks for text.
     fn in_form(&self, table: Arc<Table>) -> Result<Arc<Table>> {
-        let needs_text = table.columns.iter().any(|column| !column.pg.has_binary());
+        let needs_text = table.columns.iter().any(|column| column.pg.needs_text());
         if needs_text && self.session.as_ref().is_some_and(|session| session.binary) {
             return Err(Error::transient("could not read a type in its binary form"));
         }

@@ -13,7 +13,7 @@
 //! - **NULL** is the empty text, and no value is: numbers have a digit, texts a length before them.
 //!   A NULL array equals an empty one, by the map's rule.
 
-use super::array;
+use super::{array, parts};
 use model::{Column, Kind, PgType};
 use store::TargetColumn;
 use store::ddl::ident;
@@ -99,6 +99,11 @@ pub(super) struct Texts {
 }
 
 impl Texts {
+    /// The same where only what Postgres prints is at hand.
+    pub(super) fn of_printed(self) -> Texts {
+        Texts { direct: false, ..self }
+    }
+
     pub(super) fn bytes(self, from: &str) -> String {
         bytes(from, self.utf8)
     }
@@ -187,7 +192,18 @@ pub(super) fn pair(pg: &PgType, texts: Texts, base: &str, from: &str, value: &st
         PgType::Enum | PgType::Json | PgType::Jsonb | PgType::Timetz | PgType::Interval => {
             string(format!("({from})::text"), base, value)
         }
-        PgType::Other => string(printed(from), base, value),
+        PgType::Xid8 if base == "String" || is_integer(base) => {
+            text(format!("({from})::text"), format!("toString({value})"))
+        }
+        PgType::Xid8 => None,
+        PgType::Money(scale) => money(*scale, base, from, value),
+        PgType::Printed(_) | PgType::AsText(_) | PgType::Other | PgType::Unread => {
+            string(printed(from), base, value)
+        }
+        PgType::Composite(_) if parts::is_json_known(pg) => {
+            string(format!("to_json({from})::text"), base, value)
+        }
+        PgType::Composite(_) => None,
         PgType::Bytea if base == "String" => {
             word(format!("md5({from})"), format!("lower(hex(MD5({value})))"))
         }
@@ -210,6 +226,13 @@ pub(super) fn pair(pg: &PgType, texts: Texts, base: &str, from: &str, value: &st
             _ => None,
         },
         PgType::Array(element, depth) => array::pair(element, *depth, texts, base, from, value),
+        PgType::Range(_)
+        | PgType::Multirange(_)
+        | PgType::Hstore
+        | PgType::Point
+        | PgType::Polygon
+        | PgType::Vector
+        | PgType::Halfvec => parts::pair(pg, texts, base, from, value),
     }
 }
 
@@ -228,14 +251,15 @@ pub(super) fn is_integer(base: &str) -> bool {
 
 /// The bits of a float, as hex; NaN by name.
 fn bits(from: &str, value: &str, width: usize) -> Option<Pair> {
-    let send = if width == 32 { "float4send" } else { "float8send" };
-    word(
-        format!("CASE WHEN {from} = 'NaN' THEN 'NaN' ELSE encode({send}({from}), 'hex') END"),
-        hex(value, width),
-    )
+    word(bits_of_float(from, width), hex_of_float(value, width))
 }
 
-fn hex(value: &str, width: usize) -> String {
+pub(super) fn bits_of_float(from: &str, width: usize) -> String {
+    let send = if width == 32 { "float4send" } else { "float8send" };
+    format!("CASE WHEN {from} = 'NaN' THEN 'NaN' ELSE encode({send}({from}), 'hex') END")
+}
+
+pub(super) fn hex_of_float(value: &str, width: usize) -> String {
     let digits = width / 4;
     format!(
         "if(isNaN({value}), 'NaN', \
@@ -273,6 +297,14 @@ fn numeric(pg: &PgType, base: &str, from: &str, value: &str) -> Option<Pair> {
             }
         }
     }
+}
+
+/// Our sessions count in hundredths, the column in what the database's own `lc_monetary` says.
+fn money(scale: u8, base: &str, from: &str, value: &str) -> Option<Pair> {
+    decimal_scale(base).filter(|&kept| kept >= scale)?;
+    let hundredths = format!("({from})::numeric * 100");
+    let amount = format!("({hundredths}) * 1e-{scale}");
+    word(format!("trim_scale({amount})"), format!("toString({value})"))
 }
 
 /// `Decimal(10,2)`, `Decimal(10)`, `Decimal64(2)`.
