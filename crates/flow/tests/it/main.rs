@@ -2,5 +2,6 @@
 
 mod copy;
 mod faults;
+mod oracle;
 mod stream;
 mod support;

@@ -311,3 +311,41 @@ fn level(
     }
     text.push('}');
 }
+
+/// A condition for values of the type `sql` that the type map has no place for.
+pub fn outside(sql: &str, value: &str) -> String {
+    if let Some(element) = sql.strip_suffix("[]") {
+        let declared = sql.matches("[]").count();
+        let element = element.trim_end_matches("[]");
+        return format!(
+            "(array_ndims({value}) <> {declared} \
+              or exists (select from (select unnest({value}) as x) u where {}))",
+            outside(element, "x")
+        );
+    }
+    let number = |value: &str| {
+        format!(
+            "({value} in ('NaN', 'Infinity', '-Infinity') or abs({value}) >= 1e38 \
+              or {value} <> trunc({value}, 38))"
+        )
+    };
+    let bounds = |range: &str| {
+        format!(
+            "({} or {})",
+            number(&format!("lower({range})")),
+            number(&format!("upper({range})"))
+        )
+    };
+    match sql {
+        "numeric" => number(value),
+        // Kept as text: more digits than a Decimal has.
+        "numeric(77,0)" | "numeric(1000,500)" | "numeric(70,-10)" => "false".into(),
+        "price" => format!("{value} = 'NaN'"),
+        _ if sql.starts_with("numeric") => format!("{value} = 'NaN'"),
+        "numrange" => bounds(value),
+        "nummultirange" => {
+            format!("exists (select from (select unnest({value}) as r) r where {})", bounds("r"))
+        }
+        _ => "false".into(),
+    }
+}
