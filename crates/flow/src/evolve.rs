@@ -216,7 +216,7 @@ fn take_shape(
     wide: Option<Arc<Target>>,
 ) -> Result<Answer> {
     let shape = match &wide {
-        Some(wide) if wide.table.columns == part.columns => wide.clone(),
+        Some(wide) if wide.table.has_columns_of(&part) => wide.clone(),
         _ => match tables.resolve(part) {
             Ok(target) => Arc::new(target),
             Err(error) => return Ok(Answer::Stop(error)),
@@ -287,7 +287,8 @@ fn is_widened(before: &Table, today: &Table) -> bool {
     let key = |table: &Table| -> Vec<i16> {
         table.key.iter().map(|&at| table.columns[at].attnum).collect()
     };
-    before.columns.iter().all(|column| today.columns.contains(column)) && key(before) == key(today)
+    let is_there = |column: &Column| today.columns.iter().any(|other| other.is_same(column));
+    before.columns.iter().all(is_there) && key(before) == key(today)
 }
 
 #[cfg(test)]

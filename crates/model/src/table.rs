@@ -71,7 +71,24 @@ pub struct Column {
     pub not_null: bool,
 }
 
+impl Column {
+    /// Whether it is the same at the source, however either is kept.
+    pub fn is_same(&self, other: &Column) -> bool {
+        let as_at_source = |column: &Column| match &column.pg {
+            PgType::AsText(pg) => Column { pg: (**pg).clone(), ..column.clone() },
+            _ => column.clone(),
+        };
+        self == other || as_at_source(self) == as_at_source(other)
+    }
+}
+
 impl Table {
+    /// Whether both have the same columns at the source, in the same order.
+    pub fn has_columns_of(&self, other: &Table) -> bool {
+        self.columns.len() == other.columns.len()
+            && self.columns.iter().zip(&other.columns).all(|(mine, theirs)| mine.is_same(theirs))
+    }
+
     pub fn has_key(&self) -> bool {
         !self.key.is_empty()
     }

@@ -150,7 +150,7 @@ async fn begin(
     }
     let table = &job.target.table;
     let today = source::catalog::table_by_id(client, &context.publication, table.id).await?;
-    let is_same = |today: &Table| today.columns == table.columns && today.key == table.key;
+    let is_same = |today: &Table| today.has_columns_of(table) && today.key == table.key;
     if today.is_some_and(|today| !is_same(&today)) {
         return Err(Error::definite(format!("cannot copy {}", table.name))
             .detail("Its columns or its key changed before its snapshot was there."));

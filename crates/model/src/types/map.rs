@@ -185,6 +185,8 @@ A type that you chose may hold less: a row whose value it refuses is quarantined
 *Quarantined*: the row is kept with its reason and its text in `millrace.quarantine`, and counted in `millrace status`. A mirror then shows no row with that key, rather than an
 older one as if it were current. *Counted*: `clamped_columns` in `millrace status --json`, since start.
 
+Generated columns are sent by a publication of Postgres 18 with `publish_generated_columns = stored`; before 18 the log does not have them, and they are left out.
+
 Where ClickHouse has no NULL (Array, Map, Tuple, Point) and every NULL must stay one, `type = \"Nullable(String)\"` keeps the value as Postgres prints it.
 ";
 

@@ -51,8 +51,8 @@ fn reading(error: tokio_postgres::Error) -> Error {
 
 /// A row a column, in the order in which tuples carry them: by attnum, whatever a column list says.
 ///
-/// From 15 on `attnames` knows column lists and which generated columns are sent (18); 14 has
-/// neither. Since 18 `attnotnull` is also set by a constraint that older rows may still violate.
+/// From 15 on `attnames` knows column lists, and since 18 which generated columns are sent; before,
+/// it names them all, and none is sent. Since 18 `attnotnull` is also set by a constraint that older rows may still violate.
 /// With replica identity USING INDEX a delete carries that index's columns and no others, so these
 /// are the key even where there is a primary key too.
 const COLUMNS: &str = "
@@ -74,7 +74,8 @@ const COLUMNS: &str = "
 
 async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Result<Vec<Table>> {
     let sent = match server_version(client).await? {
-        150_000.. => "a.attname = any (p.attnames)",
+        180_000.. => "a.attname = any (p.attnames)",
+        150_000.. => "a.attname = any (p.attnames) and a.attgenerated = ''",
         _ => "a.attgenerated = ''",
     };
     let sql = format!("{COLUMNS}{sent} order by 2, 3, a.attnum");
