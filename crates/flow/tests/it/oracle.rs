@@ -104,7 +104,7 @@ fn fill(world: &World, rng: &mut Rng, first: bool) {
                     (0, Some(border)) if first => Some(border.to_string()),
                     (0, _) => values::scalar(rng, shape),
                     (declared, _) => {
-                        let delimiter = if ty == "box" { ';' } else { ',' };
+                        let delimiter = values::delimiter(ty);
                         values::array(rng, shape, borders, declared as u64, delimiter)
                     }
                 };

@@ -188,6 +188,7 @@ older one as if it were current. *Counted*: `clamped_columns` in `millrace statu
 Generated columns are sent by a publication of Postgres 18 with `publish_generated_columns = stored`; before 18 the log does not have them, and they are left out.
 
 Where ClickHouse has no NULL (Array, Map, Tuple, Point) and every NULL must stay one, `type = \"Nullable(String)\"` keeps the value as Postgres prints it.
+So is a part of a mirror's key kept that is of such a type, or a row: as `String`.
 ";
 
 /// `docs/types.md`.

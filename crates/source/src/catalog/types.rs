@@ -1,6 +1,7 @@
 //! What lies behind an oid: domains, arrays, enums, ranges, row types, and the types of extensions.
 
 use super::{dimensions, reading};
+use crate::decode::array_delimiter;
 use model::{Composite, CompositeField, PgType, Printed, Result};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ enum Entry {
     },
     Array {
         element: u32,
+        delimiter: u8,
     },
     Range {
         bound: u32,
@@ -114,9 +116,13 @@ impl Types {
             Some(Entry::Domain { base, typmod, dimensions }) => {
                 self.resolve_within(*base, *typmod, *dimensions, depth)
             }
-            Some(Entry::Array { element }) => {
+            Some(Entry::Array { element, delimiter }) => {
                 let element = self.resolve_within(*element, typmod, 0, depth);
-                PgType::Array(Box::new(element), dimensions.max(1))
+                // Text forms with a delimiter of their own are not read, but for those we know.
+                match array_delimiter(&element) == *delimiter {
+                    true => PgType::Array(Box::new(element), dimensions.max(1)),
+                    false => PgType::Unread,
+                }
             }
             Some(Entry::Range { bound }) => range(inner(*bound), PgType::Range),
             Some(Entry::Multirange { bound }) => range(inner(*bound), PgType::Multirange),
@@ -155,9 +161,9 @@ fn entry(row: &Row) -> Entry {
         "r" => Entry::Range { bound: bound() },
         "m" => Entry::Multirange { bound: bound() },
         "c" => Entry::Composite(fields(row)),
-        // Text forms with a delimiter of their own are not read; `box` is built in.
-        _ if row.get::<_, bool>(7) && row.get::<_, &str>(8) == "," => {
-            Entry::Array { element: row.get(6) }
+        _ if row.get::<_, bool>(7) => {
+            let delimiter = row.get::<_, &str>(8).as_bytes().first().copied().unwrap_or(b',');
+            Entry::Array { element: row.get(6), delimiter }
         }
         _ => Entry::Known(of_extension(name, row.get(9), row.get(10))),
     }

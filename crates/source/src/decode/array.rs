@@ -104,7 +104,11 @@ pub(super) fn without_bounds(value: &[u8]) -> Result<&[u8], Refusal> {
 
 /// Between elements.
 pub(crate) fn delimiter(element: &PgType) -> u8 {
-    if *element == PgType::Printed(Printed::Box) { b';' } else { b',' }
+    match element {
+        PgType::Printed(Printed::Box) => b';',
+        PgType::Printed(Printed::Ewkb) => b':',
+        _ => b',',
+    }
 }
 
 /// `{1,NULL,"a \"b\""}`, `{{1},{2}}`, `[0:1]={1,2}`

@@ -5,7 +5,7 @@
 mod shapes;
 mod types;
 
-pub use types::{SETUP, TYPES, Type};
+pub use types::{EXTENSIONS, SETUP, TYPES, Type};
 
 /// splitmix64: any seed is a good one.
 pub struct Rng(pub u64);
@@ -228,6 +228,7 @@ pub enum Shape {
     Ltree,
     Cube,
     Oids(&'static str),
+    Vector,
     Range(Bound),
     Multirange(Bound),
     Pair,
@@ -310,6 +311,15 @@ fn level(
         }
     }
     text.push('}');
+}
+
+/// What stands between elements of an array of the type `sql`.
+pub fn delimiter(sql: &str) -> char {
+    match sql.trim_end_matches("[]") {
+        "box" => ';',
+        "geometry" | "geography" => ':',
+        _ => ',',
+    }
 }
 
 /// A condition for values of the type `sql` that the type map has no place for.

@@ -62,6 +62,12 @@ impl Rng {
                     _ => format!("{},{}", corner(self), corner(self)),
                 }
             }
+            Shape::Vector => {
+                let number = |rng: &mut Rng| rng.integer(40) as f32 / 4096.0;
+                let numbers: Vec<_> =
+                    (0..1 + self.below(9)).map(|_| number(self).to_string()).collect();
+                format!("[{}]", numbers.join(","))
+            }
             Shape::Oids(of) => {
                 let most = if of == "oid" { 1 << 32 } else { 1 << 15 };
                 let items: Vec<_> =

@@ -245,3 +245,23 @@ pub const TYPES: &[Type] = &[
     ("pair", Shape::Pair, &["(,)", "(1,\"a b\")", "(,\"\")"]),
     ("wide", Shape::Wide, &["(,,,,,,,,,,,,,,,,,,,,,,,)"]),
 ];
+
+/// Types of extensions that a server may lack.
+pub const EXTENSIONS: &[(&str, &[Type])] = &[
+    (
+        "vector",
+        &[
+            ("vector", Shape::Vector, &["[0,-0,1e-45,3.4028235e38]"]),
+            ("vector(3)", Shape::Of(&["[1,2,3]", "[0.1,-1e10,5e-20]"]), &[]),
+            ("halfvec", Shape::Of(&["[1,-2.5,65504]", "[6.1e-05,0.1]"]), &["[6e-08,-0]"]),
+            ("sparsevec", Shape::Of(&["{1:0.5,3:2}/5", "{}/3"]), &["{2:3.4028235e38}/16000"]),
+        ],
+    ),
+    (
+        "postgis",
+        &[
+            ("geometry", Shape::Of(&["POINT(1 2)", "LINESTRING(0 0,1 1.5)"]), &["POINT EMPTY"]),
+            ("geography", Shape::Of(&["SRID=4326;POINT(-110 30)"]), &[]),
+        ],
+    ),
+];
