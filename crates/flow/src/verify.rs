@@ -13,7 +13,7 @@
 //! ranges of keys; only where these differ, 16 bytes a row; only for keys that are listed, their text.
 //!
 //! - `locked`: the snapshot, and its tables as they are until the end
-//! - `canon`, `array`, `parts`: the one text that a value has on both sides, and the rules of NULL,
+//! - `canon`, `array`, `decimal`, `parts`: the one text that a value has on both sides, and the rules of NULL,
 //!   clamping, floats
 //! - `sides`: the statements
 //! - `read`: asks both sides at once
@@ -23,6 +23,7 @@
 
 mod array;
 mod canon;
+mod decimal;
 mod locked;
 mod narrow;
 mod parts;
