@@ -101,6 +101,7 @@ fn staging(target: &Target, place: &TableName) -> Target {
         identity: source.identity,
         objects: Vec::new(),
         excluded: Vec::new(),
+        written: model::Written::default(),
     };
     Target {
         table: Arc::new(table),

@@ -15,6 +15,8 @@
 //! - `deliveries`: batches and barriers that it brings
 //! - `durable`: flushed, recorded, confirmed
 //! - `copies`: tables and what their copies tell
+//! - `following`: tables that change at the source
+//! - `surveying`: what the publication has, as far as no row tells of it
 //! - `verifying`: the stream held for a comparison
 //! - `resyncing`: tables copied again
 //! - `ending`: the end in order
@@ -23,8 +25,10 @@ mod copies;
 mod deliveries;
 mod durable;
 mod ending;
+mod following;
 mod resyncing;
 mod sessions;
+mod surveying;
 mod verifying;
 
 use crate::apply::Prepared;
@@ -47,7 +51,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::Store;
+use surveying::{Survey, Surveying, surveyed};
 use tokio::sync::{mpsc, watch};
+use tokio_postgres::Client;
 use verifying::Verifying;
 
 /// Clock of the loop: checkpoints and positions shown are this old at most.
@@ -65,6 +71,7 @@ enum Event {
     Asked(Command),
     Tick,
     Looked(Result<()>),
+    Surveyed(Result<Survey>),
     Delivered(Option<Delivery>),
 }
 
@@ -75,6 +82,8 @@ struct Loop {
     tables: Tables,
     /// Tables that could not be kept: their rows are skipped without asking again.
     left_out: HashSet<TableId>,
+    /// A connection for looks at the source's catalog.
+    catalog: Option<Client>,
     positions: Positions,
     session: Option<Session>,
     sessions: u64,
@@ -96,6 +105,7 @@ struct Loop {
     pace: Pace,
     age_us: u64,
     verifying: Option<Verifying>,
+    surveying: Surveying,
 }
 
 /// Runs until it is stopped or a person has to help.
@@ -156,6 +166,7 @@ impl Loop {
     async fn on_asked(&mut self, command: Command) -> Result<()> {
         match command {
             Command::Verify { options, reply } => {
+                self.survey_now().await?;
                 self.on_verify(options, reply);
                 Ok(())
             }
@@ -178,6 +189,7 @@ impl Loop {
             status,
             tables: ready.tables,
             left_out: HashSet::new(),
+            catalog: None,
             positions: ready.positions,
             session: None,
             sessions: 0,
@@ -197,6 +209,7 @@ impl Loop {
             pace: Pace::default(),
             age_us: source::stream::DEFAULT_AGE_US,
             verifying: None,
+            surveying: Surveying::new(),
         }
     }
 
@@ -229,6 +242,7 @@ impl Loop {
                 }
                 Some(command) = commands.recv() => Event::Asked(command),
                 looked = looked(&mut self.looking) => Event::Looked(looked),
+                survey = surveyed(&mut self.surveying) => Event::Surveyed(survey),
                 // 5. The river, as long as there is room.
                 delivery = delivered(&mut self.session), if may_receive => {
                     Event::Delivered(delivery)
@@ -238,11 +252,12 @@ impl Loop {
                 Event::Stop => return self.finish().await,
                 Event::Flushed(flushed) => self.on_flushed(flushed).await?,
                 Event::Recorded(recorded) => self.on_recorded(recorded)?,
-                Event::Tick => self.on_tick(),
+                Event::Tick => self.on_tick().await?,
                 Event::Copy(told) => self.on_told(told).await?,
                 Event::CopyEnded(ended) => ended?,
                 Event::Asked(command) => self.on_asked(command).await?,
                 Event::Looked(looked) => self.on_looked(looked)?,
+                Event::Surveyed(survey) => self.on_surveyed(survey).await?,
                 Event::Delivered(Some(delivery)) => self.on_delivery(delivery).await?,
                 Event::Delivered(None) => {
                     self.lose_session(Error::transient("could not read on: the stream ended"))?;

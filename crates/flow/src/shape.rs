@@ -4,7 +4,7 @@ use crate::flush::patiently;
 use crate::status::Status;
 use model::{Mode, Result, TableName};
 use std::collections::BTreeSet;
-use store::{Store, Target, ddl};
+use store::{Store, Target, TargetColumn, ddl};
 
 /// Columns with their types; the names of those that it is ordered by.
 #[derive(Default)]
@@ -20,6 +20,10 @@ impl Kept {
 
     pub(crate) fn has(&self, column: &str) -> bool {
         self.columns.iter().any(|(name, _)| name == column)
+    }
+
+    pub(crate) fn is_key(&self, column: &str) -> bool {
+        self.key.contains(column)
     }
 
     /// Without what we add.
@@ -50,30 +54,48 @@ pub(crate) async fn kept(place: &TableName, store: &dyn Store, status: &Status) 
     Ok(kept)
 }
 
-/// What keeps the target's rows out of it, in words. Columns that it lacks can be added.
-pub(crate) async fn difference(
+/// Whether the target's rows fit into it as it is.
+pub(crate) async fn fits(
     kept: &Kept,
     target: &Target,
     store: &dyn Store,
     status: &Status,
-) -> Result<Option<String>> {
-    let key = target.table.key.iter().filter_map(|&at| target.column_of(at));
-    let key: BTreeSet<String> = key.map(|column| column.name.clone()).collect();
-    if target.mode == Mode::Mirror && key != kept.key {
-        let names = |key: &BTreeSet<String>| Vec::from_iter(key.iter().cloned()).join(", ");
-        let (now, before) = (names(&key), names(&kept.key));
-        return Ok(Some(format!("Its key is ({now}) now, and was ({before}).")));
+) -> Result<bool> {
+    let is_whole = target.visible().iter().all(|column| kept.has(column));
+    if !is_whole || key_difference(kept, target).is_some() {
+        return Ok(false);
     }
     for column in &target.columns {
-        let Some((_, ty)) = kept.columns.iter().find(|(name, _)| *name == column.name) else {
-            continue;
-        };
-        if !holds(ty, &column.clickhouse, store, status).await? {
-            let (name, now) = (&column.name, &column.clickhouse);
-            return Ok(Some(format!("Column {name} is {now} now, and was {ty}.")));
+        if misfit(kept, column, store, status).await?.is_some() {
+            return Ok(false);
         }
     }
-    Ok(None)
+    Ok(true)
+}
+
+/// What differs in the key of a mirror, in words.
+pub(crate) fn key_difference(kept: &Kept, target: &Target) -> Option<String> {
+    let key = target.table.key.iter().filter_map(|&at| target.column_of(at));
+    let key: BTreeSet<String> = key.map(|column| column.name.clone()).collect();
+    if target.mode != Mode::Mirror || key == kept.key {
+        return None;
+    }
+    let names = |key: &BTreeSet<String>| Vec::from_iter(key.iter().cloned()).join(", ");
+    Some(format!("Its key is ({}) now, and was ({}).", names(&key), names(&kept.key)))
+}
+
+/// The type that the column has there, if it does not take the column's values as they are.
+pub(crate) async fn misfit(
+    kept: &Kept,
+    column: &TargetColumn,
+    store: &dyn Store,
+    status: &Status,
+) -> Result<Option<String>> {
+    let Some((_, ty)) = kept.columns.iter().find(|(name, _)| *name == column.name) else {
+        return Ok(None);
+    };
+    let holds = holds(ty, &column.clickhouse, store, status).await?;
+    Ok((!holds).then(|| ty.clone()))
 }
 
 /// Whether a column of type `kept` takes values of type `wanted` as they are: of the same, or of what

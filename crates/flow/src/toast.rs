@@ -392,6 +392,7 @@ mod tests {
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
             excluded: Vec::new(),
+            written: model::Written::default(),
         });
         let mut block = Block::new(table);
         for (row, &(op, version, id, body)) in rows.iter().enumerate() {

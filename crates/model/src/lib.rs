@@ -14,6 +14,6 @@ pub use cells::Cells;
 pub use error::{Error, Fate, Result};
 pub use lsn::{Lsn, ParseLsnError, Version};
 pub use table::{
-    Column, ColumnOptions, Mode, ReplicaIdentity, Table, TableId, TableName, TableOptions,
+    Column, ColumnOptions, Mode, ReplicaIdentity, Table, TableId, TableName, TableOptions, Written,
 };
 pub use types::{Composite, CompositeField, Kind, PgType, Printed};

@@ -56,6 +56,24 @@ pub struct Table {
     pub objects: Vec<usize>,
     /// Those that are kept nowhere, not in quarantine either.
     pub excluded: Vec<usize>,
+    pub written: Written,
+}
+
+/// When the rows of a table were last written all together, as far as the catalog tells. VACUUM FULL
+/// and CLUSTER leave another file and the columns' descriptions as they were. What gives rows other
+/// values without a word in the log (a type USING an expression, a default that is computed) leaves
+/// both changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Written {
+    pub file: u64,
+    pub columns: u64,
+}
+
+impl Written {
+    /// Whether rows may have got other values since.
+    pub fn may_differ_from(self, before: Written) -> bool {
+        self.file != before.file && self.columns != before.columns
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -79,6 +97,18 @@ impl Column {
             _ => column.clone(),
         };
         self == other || as_at_source(self) == as_at_source(other)
+    }
+
+    /// The declared dimensions of an array.
+    pub fn dimensions(&self) -> u8 {
+        match &self.pg {
+            PgType::Array(_, dimensions) => *dimensions,
+            PgType::AsText(pg) => match **pg {
+                PgType::Array(_, dimensions) => dimensions,
+                _ => 0,
+            },
+            _ => 0,
+        }
     }
 }
 

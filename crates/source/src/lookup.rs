@@ -111,6 +111,7 @@ fn narrowed(table: &Table, columns: &[usize]) -> Table {
         identity: table.identity,
         objects: Vec::new(),
         excluded: Vec::new(),
+        written: model::Written::default(),
     }
 }
 

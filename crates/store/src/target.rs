@@ -76,14 +76,6 @@ impl Target {
         let table = with_texts(table, options);
         let columns = columns(&table, options)?;
         let order_by = order_by(&table, options, &columns, &section)?;
-        let objects = columns.iter().filter(|column| column.is_json()).map(|column| column.source);
-        let objects: Vec<usize> = objects.collect();
-        let is_kept = |at: &usize| columns.iter().any(|column| column.source == *at);
-        let excluded: Vec<usize> = (0..table.columns.len()).filter(|at| !is_kept(at)).collect();
-        let table = match table.objects == objects && table.excluded == excluded {
-            true => table,
-            false => Arc::new(Table { objects, excluded, ..Table::clone(&table) }),
-        };
         Ok(Target {
             mode: options.mode,
             name,
@@ -94,7 +86,21 @@ impl Target {
             ttl: options.ttl.clone(),
             extra_columns: options.extra_columns.clone().into_iter().collect(),
             table,
-        })
+        }
+        .settled())
+    }
+
+    /// With the marks that its columns leave on the table's.
+    pub fn settled(mut self) -> Target {
+        self.columns.iter_mut().for_each(|column| column.nullable &= !column.is_json());
+        let objects = self.columns.iter().filter(|column| column.is_json());
+        let objects: Vec<usize> = objects.map(|column| column.source).collect();
+        let is_left_out = |at: &usize| self.column_of(*at).is_none();
+        let excluded: Vec<usize> = (0..self.table.columns.len()).filter(is_left_out).collect();
+        if self.table.objects != objects || self.table.excluded != excluded {
+            self.table = Arc::new(Table { objects, excluded, ..Table::clone(&self.table) });
+        }
+        self
     }
 
     /// What readers see.
@@ -170,7 +176,7 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
                 .detail("The name is taken.")
                 .hint(format!("{} = {{ name = \"…\" }}", column.name)));
         }
-        let mut column = TargetColumn { source, name, clickhouse, nullable };
+        let column = TargetColumn { source, name, clickhouse, nullable };
         if column.is_json() && kind != Kind::Text {
             let source = &table.columns[source];
             return Err(Error::definite(format!(
@@ -179,7 +185,6 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
             ))
             .detail(format!("Its type is {}.", source.type_name)));
         }
-        column.nullable &= !column.is_json();
         columns.push(column);
     }
     Ok(columns)
@@ -262,6 +267,7 @@ mod tests {
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
             excluded: Vec::new(),
+            written: model::Written::default(),
         })
     }
 

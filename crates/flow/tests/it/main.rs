@@ -3,6 +3,7 @@
 mod copy;
 mod faults;
 mod oracle;
+mod schema;
 mod stream;
 mod support;
 mod types;

@@ -84,9 +84,8 @@ const USED: &str = "
              and a.attnum > 0 and not a.attisdropped) f on true";
 
 impl Types {
-    pub(super) async fn load(client: &Client, oids: impl Iterator<Item = u32>) -> Result<Types> {
-        let mut oids: Vec<u32> =
-            oids.filter(|&oid| PgType::of_builtin(oid, -1, 0).is_none()).collect();
+    pub(super) async fn load(client: &Client, mut oids: Vec<u32>) -> Result<Types> {
+        oids.retain(|&oid| PgType::of_builtin(oid, -1, 0).is_none());
         oids.sort_unstable();
         oids.dedup();
         let mut types = Types { entries: HashMap::new(), money: 2 };

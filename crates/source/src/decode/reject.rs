@@ -103,6 +103,7 @@ mod tests {
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
             excluded: Vec::new(),
+            written: model::Written::default(),
         });
         let mut block = Block::new(table);
         for id in [7i32, 8] {

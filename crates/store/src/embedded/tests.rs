@@ -44,6 +44,7 @@ fn table(name: &str) -> Arc<Table> {
         identity: ReplicaIdentity::Default,
         objects: Vec::new(),
         excluded: Vec::new(),
+        written: model::Written::default(),
     })
 }
 
