@@ -7,8 +7,7 @@ use model::{ColumnOptions, TableOptions};
 /// Where ClickHouse has no NULL, a text has one; keys can be such texts as well.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_no_null_can_be_kept_as_text() {
-    let columns =
-        "id int4range primary key, tags text[], h hstore, r tstzrange, at point, big text";
+    let columns = "id int4range primary key, tags text[], h hstore, r tstzrange, at point, big text, note int";
     let mut world = World::new(
         "t_texts",
         &format!(
@@ -43,6 +42,23 @@ async fn what_has_no_null_can_be_kept_as_text() {
         &world.stored(&format!("select {list} from {{s}}.m order by id")).await,
     );
     assert_eq!(world.stored("select count() from {s}.m where tags is null").await, "2");
+    verify(&pipeline).await;
+    // They are so in every shape that the log has, whoever remembers them.
+    pipeline.shutdown().await.unwrap();
+    world.sql(
+        "insert into m (id, tags) values ('[20,21)', '{{x},{y}}'); alter table m add more point;
+         insert into m (id, tags, more) values ('[22,23)', '[2:2]={z}', '(1,2)');
+         alter table m drop note; insert into m (id, r) values ('[24,25)', 'empty')",
+    );
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    let list = "id, tags, h, r, at";
+    let source =
+        world.sql(&format!("set timezone = 'UTC'; select {list} from m order by id::text"));
+    let stored = format!("select {list} from {{s}}.m order by id");
+    assert_same("m", &source, &world.stored(&stored).await);
+    let places = "select countIf(isNaN(more.1)), countIf(more.1 = 1) from {s}.m";
+    assert_eq!(world.stored(places).await, "5|1");
     verify(&pipeline).await;
     pipeline.shutdown().await.unwrap();
 }
