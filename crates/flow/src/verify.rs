@@ -13,7 +13,8 @@
 //! ranges of keys; only where these differ, 16 bytes a row; only for keys that are listed, their text.
 //!
 //! - `locked`: the snapshot, and its tables as they are until the end
-//! - `canon`: the one text that a value has on both sides, and the rules of NULL, clamping, floats
+//! - `canon`, `array`, `decimal`, `parts`: the one text that a value has on both sides, and the rules of NULL,
+//!   clamping, floats
 //! - `sides`: the statements
 //! - `read`: asks both sides at once
 //! - `narrow`: from ranges to keys
@@ -22,8 +23,10 @@
 
 mod array;
 mod canon;
+mod decimal;
 mod locked;
 mod narrow;
+mod parts;
 mod read;
 mod sides;
 

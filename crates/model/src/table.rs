@@ -116,16 +116,35 @@ pub struct Column {
 }
 
 impl Column {
+    /// Whether it is the same at the source, however either is kept.
+    pub fn is_same(&self, other: &Column) -> bool {
+        let as_at_source = |column: &Column| match &column.pg {
+            PgType::AsText(pg) => Column { pg: (**pg).clone(), ..column.clone() },
+            _ => column.clone(),
+        };
+        self == other || as_at_source(self) == as_at_source(other)
+    }
+
     /// The declared dimensions of an array.
     pub fn dimensions(&self) -> u8 {
-        match self.pg {
-            PgType::Array(_, dimensions) => dimensions,
+        match &self.pg {
+            PgType::Array(_, dimensions) => *dimensions,
+            PgType::AsText(pg) => match **pg {
+                PgType::Array(_, dimensions) => dimensions,
+                _ => 0,
+            },
             _ => 0,
         }
     }
 }
 
 impl Table {
+    /// Whether both have the same columns at the source, in the same order.
+    pub fn has_columns_of(&self, other: &Table) -> bool {
+        self.columns.len() == other.columns.len()
+            && self.columns.iter().zip(&other.columns).all(|(mine, theirs)| mine.is_same(theirs))
+    }
+
     pub fn has_key(&self) -> bool {
         !self.key.is_empty()
     }

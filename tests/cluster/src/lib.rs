@@ -5,6 +5,8 @@
 //! Which Postgres: `MILLRACE_TEST_PG=/folder/of/its/programs`, else the newest one installed.
 //! `make matrix` runs the tests once for each of several folders.
 
+pub mod values;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::net::TcpListener;

@@ -29,7 +29,7 @@ use crate::status::Status;
 use crate::tables::Around;
 use crate::task::in_time;
 use missing::Missing;
-use model::{Fate, Mode, Result};
+use model::{Fate, Mode, PgType, Result};
 use store::{Store, Target, TargetColumn, ddl};
 
 /// What it takes until the store's table is whole in today's shape.
@@ -193,6 +193,8 @@ async fn bring_column(
         false => Missing::Unknown,
     };
     let (default, why) = match missing {
+        // Not where the axes cross, which is a place.
+        Missing::Nothing if source.pg == PgType::Point => (" DEFAULT (nan, nan)".to_owned(), None),
         Missing::Nothing => (String::new(), None),
         Missing::Value(text) => match default_of(&text, &column.clickhouse, around).await? {
             Some(default) => (default, None),

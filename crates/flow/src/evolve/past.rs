@@ -133,6 +133,7 @@ impl Past {
 
     /// The same shape once the store's columns are those of `today`.
     pub(crate) fn stored(&self, table: Arc<Table>, today: &Target) -> Target {
+        let table = with_texts(table, &today.table);
         let mut columns = Vec::with_capacity(table.columns.len());
         for (source, column) in table.columns.iter().enumerate() {
             let Some((name, clickhouse)) = self.stored_in(column.attnum).cloned() else { continue };
@@ -264,6 +265,23 @@ impl Past {
         }
         Ok(())
     }
+}
+
+/// What is kept as Postgres prints it today comes so in every shape.
+fn with_texts(table: Arc<Table>, today: &Table) -> Arc<Table> {
+    let is_text = |column: &Column| {
+        let same = today.columns.iter().find(|other| other.attnum == column.attnum);
+        same.is_some_and(|other| matches!(other.pg, PgType::AsText(_)))
+            && !matches!(column.pg, PgType::AsText(_))
+    };
+    if !table.columns.iter().any(is_text) {
+        return table;
+    }
+    let mut table = Table::clone(&table);
+    for column in table.columns.iter_mut().filter(|column| is_text(column)) {
+        column.pg = PgType::AsText(Box::new(column.pg.clone()));
+    }
+    Arc::new(table)
 }
 
 fn attnums(table: &Table) -> Vec<i16> {

@@ -143,7 +143,7 @@ impl Loop {
 
     /// Refuses a table that this session cannot read: the next one asks for text.
     fn in_form(&self, table: Option<Arc<Table>>) -> Result<Answer> {
-        let needs_text = |table: &Arc<Table>| table.columns.iter().any(|c| !c.pg.has_binary());
+        let needs_text = |table: &Arc<Table>| table.columns.iter().any(|c| c.pg.needs_text());
         if table.as_ref().is_some_and(needs_text)
             && self.session.as_ref().is_some_and(|session| session.binary)
         {

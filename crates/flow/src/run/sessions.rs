@@ -24,7 +24,7 @@ impl Loop {
         let tables = self.tables.by_id.values();
         let binary = tables
             .flat_map(|entry| &entry.target.table.columns)
-            .all(|column| column.pg.has_binary());
+            .all(|column| !column.pg.needs_text());
         let options = StreamOptions {
             address: self.options.address.clone(),
             slot: self.options.slot.clone(),

@@ -4,6 +4,8 @@ mod changes;
 mod copy;
 mod faults;
 mod gaps;
+mod oracle;
 mod schema;
 mod stream;
 mod support;
+mod types;

@@ -1,6 +1,8 @@
 //! `COPY … TO STDOUT (FORMAT binary)`: a header, tuples of length-prefixed values, a trailer.
 
-use super::{Cursor, Field, Malformed, Refusal, binary, check_object, push_no_object, reject};
+use super::{
+    Cursor, Field, Malformed, Refusal, binary, check_object, push_no_object, push_null, reject,
+};
 use model::{Block, Op, Result, Table, Version};
 use std::sync::Arc;
 
@@ -71,7 +73,7 @@ impl CopyDecoder {
         }
         let mut altered = Vec::new();
         for (at, (column, cells)) in table.columns.iter().zip(columns).enumerate() {
-            let value = match value(cursor) {
+            let value = match cursor.value() {
                 Ok(value) => value,
                 Err(malformed) => {
                     self.block.abandon_row();
@@ -81,10 +83,7 @@ impl CopyDecoder {
             let is_object = table.objects.contains(&at);
             let pushed = match value {
                 None if is_object => push_no_object(cells),
-                None => {
-                    cells.push_null();
-                    Ok(u64::from(!cells.kind().may_be_nullable()))
-                }
+                None => Ok(push_null(cells)),
                 Some(value) if is_object => check_object(&column.pg, value)
                     .and_then(|()| binary::push(&column.pg, value, cells)),
                 Some(value) => binary::push(&column.pg, value, cells),
@@ -121,23 +120,13 @@ impl CopyDecoder {
         self.block.abandon_row();
         let mut fields = Vec::new();
         for _ in 0..cursor.u16()? {
-            fields.push(value(cursor)?.map_or(Field::Null, Field::Binary));
+            fields.push(cursor.value()?.map_or(Field::Null, Field::Binary));
         }
         let table = &self.block.table;
         let rejected =
             reject::of_fields(table, &fields, column, refusal.0, Op::Insert, self.version);
         self.block.rejects.push(rejected);
         Ok(())
-    }
-}
-
-fn value<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Malformed> {
-    match cursor.i32()? {
-        -1 => Ok(None),
-        length => {
-            let length = usize::try_from(length).map_err(|_| Malformed("a negative length"))?;
-            cursor.bytes(length).map(Some)
-        }
     }
 }
 

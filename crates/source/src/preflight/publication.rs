@@ -173,17 +173,17 @@ fn text_columns(table: &Table, findings: &mut Vec<Finding>) {
     let columns: Vec<String> = table
         .columns
         .iter()
-        .filter(|column| !column.pg.has_binary())
+        .filter(|column| column.pg.needs_text())
         .map(|column| format!("{} {}", column.name, column.type_name))
         .collect();
     if columns.is_empty() {
         return;
     }
     let what = format!("{} travels as text because of {}", table.name, columns.join(", "));
-    findings
-        .push(Finding::new(Level::Note, "text_types", what).why(
-            "These columns arrive as Postgres's text form in a String; the stream is slower.",
-        ));
+    findings.push(Finding::new(Level::Note, "text_types", what).why(
+        "Their binary form is not read, or says less than their text: the whole stream is asked \
+             for text, which is slower.",
+    ));
 }
 
 /// Without `publish_via_partition_root` each leaf is a table of its own.

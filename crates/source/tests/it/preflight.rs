@@ -42,7 +42,7 @@ fn a_server_that_is_ready_has_no_errors() {
 fn everything_wrong_is_found_at_once_and_the_cures_cure_it() {
     let cluster = Cluster::start_with(&["wal_level = replica"]);
     cluster.sql(
-        "create table keyless (a int, p point);
+        "create table keyless (a int, p regclass);
          create table secret (id int primary key);
          create table policed (id int primary key);
          create table forgotten (id int primary key);

@@ -1,11 +1,13 @@
 //! Which tables a publication has, and what their columns are, as pgoutput will send them.
 
+mod types;
+
 use crate::client::pg_error;
 use model::{
     Column, Error, Leaf, Lsn, PgType, ReplicaIdentity, Result, Table, TableId, TableName, Written,
 };
-use std::collections::HashMap;
 use tokio_postgres::{Client, Row};
+use types::Types;
 
 /// `server_version_num`: 150018 is 15.18.
 pub async fn server_version(client: &Client) -> Result<u32> {
@@ -49,10 +51,9 @@ pub async fn row_filter(
     Ok(row.map_err(reading)?.and_then(|row| row.get(0)))
 }
 
-/// Whether the stream has to be asked for text: `binary` fails on a type that has no binary form,
-/// and we read those that we do not know as text.
+/// Whether the stream has to be asked for text: of some types we do not know the binary form.
 pub fn any_needs_text(tables: &[Table]) -> bool {
-    tables.iter().flat_map(|table| &table.columns).any(|column| !column.pg.has_binary())
+    tables.iter().flat_map(|table| &table.columns).any(|column| column.pg.needs_text())
 }
 
 fn reading(error: tokio_postgres::Error) -> Error {
@@ -120,7 +121,7 @@ async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Re
             }
         }
         let table = tables.last_mut().expect("pushed above");
-        table.columns.push(types.column(row));
+        table.columns.push(column(&types, row));
         let (attnum, described): (i16, i64) = (row.get(4), row.get(12));
         table.written.columns = mixed(table.written.columns, attnum as u64, described as u64);
     }
@@ -132,6 +133,19 @@ async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Re
     Ok(tables)
 }
 
+fn column(types: &Types, row: &Row) -> Column {
+    let (type_oid, typmod): (u32, i32) = (row.get(6), row.get(7));
+    Column {
+        name: row.get(5),
+        attnum: row.get(4),
+        type_oid,
+        typmod,
+        pg: types.resolve(type_oid, typmod, dimensions(row.get(8))),
+        type_name: row.get(9),
+        not_null: row.get(10),
+    }
+}
+
 /// Of what was mixed so far and one more column's description: other inputs, another number.
 fn mixed(so_far: u64, attnum: u64, described: u64) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -141,7 +155,7 @@ fn mixed(so_far: u64, attnum: u64, described: u64) -> u64 {
 }
 
 /// The types of columns of before, by oid, modifier and declared dimensions. One that is gone is
-/// [`PgType::Other`].
+/// [`PgType::Unread`].
 pub async fn types_of(client: &Client, columns: &[(u32, i32, u8)]) -> Result<Vec<PgType>> {
     let types = Types::load(client, columns.iter().map(|column| column.0).collect()).await?;
     let resolve =
@@ -164,103 +178,6 @@ fn identity(letter: &str) -> ReplicaIdentity {
         "f" => ReplicaIdentity::Full,
         "n" => ReplicaIdentity::Nothing,
         _ => ReplicaIdentity::Default,
-    }
-}
-
-/// The types that are not built in: what lies behind a domain, an array or an enum.
-struct Types(HashMap<u32, Entry>);
-
-enum Entry {
-    Domain {
-        base: u32,
-        typmod: i32,
-        dimensions: u8,
-    },
-    Array {
-        element: u32,
-    },
-    Enum,
-    /// An extension's type whose two forms are the text itself.
-    Text,
-    Other,
-}
-
-impl Types {
-    async fn load(client: &Client, mut oids: Vec<u32>) -> Result<Types> {
-        oids.retain(|oid| PgType::of_builtin(*oid, -1, 0).is_none());
-        oids.sort_unstable();
-        oids.dedup();
-        if oids.is_empty() {
-            return Ok(Types(HashMap::new()));
-        }
-        let sql = "
-            with recursive used(oid) as (
-                select unnest($1::oid[])
-                union
-                select case t.typtype when 'd' then t.typbasetype else t.typelem end
-                  from used join pg_type t using (oid)
-                 where t.typtype = 'd' or t.typsubscript = 'array_subscript_handler'::regproc)
-            select t.oid, t.typname::text, t.typtype::text, t.typbasetype, t.typtypmod,
-                   t.typndims::int4, t.typelem, t.typsubscript = 'array_subscript_handler'::regproc,
-                   t.typdelim::text
-              from used join pg_type t using (oid)";
-        let rows = client.query(sql, &[&oids]).await.map_err(reading)?;
-        Ok(Types(rows.iter().map(|row| (row.get(0), entry(row))).collect()))
-    }
-
-    fn column(&self, row: &Row) -> Column {
-        let (type_oid, typmod): (u32, i32) = (row.get(6), row.get(7));
-        Column {
-            name: row.get(5),
-            attnum: row.get(4),
-            type_oid,
-            typmod,
-            pg: self.resolve(type_oid, typmod, dimensions(row.get(8))),
-            type_name: row.get(9),
-            not_null: row.get(10),
-        }
-    }
-
-    /// The catalog's types cannot refer to themselves, so this ends.
-    fn resolve(&self, oid: u32, typmod: i32, dimensions: u8) -> PgType {
-        if let Some(known) = PgType::of_builtin(oid, typmod, dimensions) {
-            return known;
-        }
-        match self.0.get(&oid) {
-            Some(Entry::Domain { base, typmod, dimensions }) => {
-                self.resolve(*base, *typmod, *dimensions)
-            }
-            Some(Entry::Array { element }) => {
-                // An array of a domain over arrays is an array whose elements are arrays of their
-                // own, not one of more dimensions: only its text form says so.
-                match self.resolve(*element, typmod, 0) {
-                    PgType::Array(..) => PgType::Other,
-                    element => PgType::Array(Box::new(element), dimensions.max(1)),
-                }
-            }
-            Some(Entry::Enum) => PgType::Enum,
-            Some(Entry::Text) => PgType::Text,
-            Some(Entry::Other) | None => PgType::Other,
-        }
-    }
-}
-
-fn entry(row: &Row) -> Entry {
-    let (name, class): (&str, &str) = (row.get(1), row.get(2));
-    match class {
-        "d" => Entry::Domain {
-            base: row.get(3),
-            typmod: row.get(4),
-            dimensions: dimensions(row.get(5)),
-        },
-        "e" => Entry::Enum,
-        // `typsubscript` is null for what cannot be subscripted.
-        // Text forms with a delimiter of their own (`box`) are not read.
-        _ if row.get::<_, Option<bool>>(7) == Some(true) && row.get::<_, &str>(8) == "," => {
-            Entry::Array { element: row.get(6) }
-        }
-        "b" if name == "citext" => Entry::Text,
-        _ => Entry::Other,
     }
 }
 
