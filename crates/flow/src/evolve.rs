@@ -71,7 +71,11 @@ pub(crate) async fn exists(target: &Target, around: &Around<'_>) -> Result<bool>
 async fn add_column(target: &Target, column: &TargetColumn, around: &Around<'_>) -> Result<()> {
     let source = &target.table.columns[column.source];
     let default = match missing_value(around.client, target.table.id, source).await? {
-        Missing::Null => String::new(),
+        Missing::Null => ddl::default(column),
+        // One default for the rows of before, and another for NULL.
+        Missing::Value(_) if column.default.is_some() => {
+            return Err(cannot_follow(&target.table, &source.name));
+        }
         Missing::Value(text) => {
             let text = match source.pg.kind() {
                 Kind::Bool => if text == "t" { "true" } else { "false" }.to_owned(),
@@ -306,6 +310,7 @@ mod tests {
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
             excluded: Vec::new(),
+            rules: Default::default(),
         }
     }
 

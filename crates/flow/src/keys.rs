@@ -91,6 +91,7 @@ fn staging(target: &Target, place: &TableName) -> Target {
         name: format!("k{n}"),
         clickhouse: column.pg.kind().clickhouse(false),
         nullable: false,
+        default: None,
     });
     let kept = kept.collect();
     let table = Table {
@@ -101,6 +102,7 @@ fn staging(target: &Target, place: &TableName) -> Target {
         identity: source.identity,
         objects: Vec::new(),
         excluded: Vec::new(),
+        rules: Default::default(),
     };
     Target {
         table: Arc::new(table),

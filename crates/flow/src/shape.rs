@@ -3,13 +3,15 @@
 use crate::flush::patiently;
 use crate::status::Status;
 use model::{Mode, Result, TableName};
-use std::collections::BTreeSet;
-use store::{Store, Target, ddl};
+use std::collections::{BTreeMap, BTreeSet};
+use store::{Store, Target, TargetColumn, ddl};
 
 /// Columns with their types; the names of those that it is ordered by.
 #[derive(Default)]
 pub(crate) struct Kept {
     columns: Vec<(String, String)>,
+    /// What a column is when nothing is given.
+    defaults: BTreeMap<String, String>,
     key: BTreeSet<String>,
 }
 
@@ -32,7 +34,7 @@ impl Kept {
 pub(crate) async fn kept(place: &TableName, store: &dyn Store, status: &Status) -> Result<Kept> {
     // Not joined with system.tables: that waits for every table that is locked.
     let sql = format!(
-        "SELECT name, type, is_in_sorting_key FROM system.columns \
+        "SELECT name, type, is_in_sorting_key, default_expression FROM system.columns \
          WHERE database = {} AND table = {} ORDER BY position",
         ddl::literal(&place.schema),
         ddl::literal(&place.table)
@@ -45,6 +47,7 @@ pub(crate) async fn kept(place: &TableName, store: &dyn Store, status: &Status) 
         if next() == "1" {
             kept.key.insert(name.clone());
         }
+        kept.defaults.insert(name.clone(), next());
         kept.columns.push((name, ty));
     }
     Ok(kept)
@@ -72,8 +75,38 @@ pub(crate) async fn difference(
             let (name, now) = (&column.name, &column.clickhouse);
             return Ok(Some(format!("Column {name} is {now} now, and was {ty}.")));
         }
+        if let Some(difference) = of_default(kept, column, ty, store, status).await? {
+            return Ok(Some(difference));
+        }
     }
     Ok(None)
+}
+
+/// What a NULL becomes has to be the same for rows of before.
+async fn of_default(
+    kept: &Kept,
+    column: &TargetColumn,
+    ty: &str,
+    store: &dyn Store,
+    status: &Status,
+) -> Result<Option<String>> {
+    let Some(default) = &column.default else { return Ok(None) };
+    let (name, now) = (&column.name, &default.expression);
+    if store::takes_null(ty) {
+        return Ok(Some(format!("Column {name} is {} now, and was {ty}.", column.clickhouse)));
+    }
+    let had = kept.defaults.get(name).map(String::as_str).unwrap_or_default();
+    if had.is_empty() {
+        return Ok(Some(format!("Column {name} has the default {now} now, and had none.")));
+    }
+    // Spaces and the like are not what matters.
+    let plain = |expression: &str| {
+        format!("formatQuerySingleLine({})", ddl::literal(&format!("SELECT {expression}")))
+    };
+    let sql = format!("SELECT {} = {}", plain(now), plain(had));
+    let rows = patiently(status, || store.query(&sql)).await?;
+    let same = rows.first().and_then(|row| row.first()?.as_deref()) == Some("1");
+    Ok((!same).then(|| format!("Column {name} has the default {now} now, and had {had}.")))
 }
 
 /// Whether a column of type `kept` takes values of type `wanted` as they are: of the same, or of what

@@ -188,6 +188,19 @@ impl Cells {
         self.rows += to - from;
     }
 
+    /// The same with NULL in these rows, which are in order.
+    pub fn with_nulls(&self, rows: &[usize]) -> Cells {
+        let mut cells = Cells::new(self.kind.clone());
+        let mut next = 0;
+        for &row in rows {
+            cells.extend_from(self, next, row);
+            cells.push_null();
+            next = row + 1;
+        }
+        cells.extend_from(self, next, self.rows);
+        cells
+    }
+
     /// Memory held by the values.
     pub fn size_bytes(&self) -> usize {
         self.bytes.len()
@@ -218,6 +231,8 @@ pub struct Reject {
     pub reason: String,
     /// The row as JSON of Postgres's text forms.
     pub row: String,
+    /// Its key as a JSON list of the same texts. Empty: none, or not known.
+    pub key: String,
 }
 
 /// Changes of one table in log order.
@@ -232,6 +247,8 @@ pub struct Block {
     /// Values that a documented rule altered (timestamps outside ClickHouse's range), by the
     /// column's place.
     pub clamped: BTreeMap<usize, u64>,
+    /// Values that became NULL because ClickHouse cannot carry them, likewise.
+    pub nulled: BTreeMap<usize, u64>,
 }
 
 impl Block {
@@ -245,6 +262,7 @@ impl Block {
             unchanged: Vec::new(),
             rejects: Vec::new(),
             clamped: BTreeMap::new(),
+            nulled: BTreeMap::new(),
         }
     }
 
@@ -256,6 +274,7 @@ impl Block {
         self.unchanged.clear();
         self.rejects.clear();
         self.clamped.clear();
+        self.nulled.clear();
         self
     }
 
@@ -284,6 +303,14 @@ impl Block {
     pub fn count_clamped(&mut self, values: impl IntoIterator<Item = (usize, u64)>) {
         for (column, values) in values {
             *self.clamped.entry(column).or_default() += values;
+        }
+    }
+
+    /// The same for values that became NULL.
+    #[inline]
+    pub fn count_nulled(&mut self, values: impl IntoIterator<Item = (usize, u64)>) {
+        for (column, values) in values {
+            *self.nulled.entry(column).or_default() += values;
         }
     }
 
@@ -336,6 +363,7 @@ impl Block {
         self.unchanged.extend(other.unchanged.iter().map(moved));
         self.rejects.extend(other.rejects.iter().cloned());
         self.count_clamped(other.clamped.iter().map(|(column, values)| (*column, *values)));
+        self.count_nulled(other.nulled.iter().map(|(column, values)| (*column, *values)));
     }
 }
 
@@ -365,6 +393,13 @@ mod tests {
         );
         assert!(texts(&[Some("a")]).nulls().is_empty());
         assert_eq!(texts(&[None]).nulls(), [1]);
+    }
+
+    #[test]
+    fn nulls_take_the_place_of_some_values() {
+        let cells = texts(&[Some("a"), None, Some("bc"), Some("d")]);
+        assert_eq!(cells.with_nulls(&[0, 3]), texts(&[None, None, Some("bc"), None]));
+        assert_eq!(cells.with_nulls(&[]), cells);
     }
 
     #[test]

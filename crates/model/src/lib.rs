@@ -12,6 +12,6 @@ pub use block::{Block, Cells, Op, Reject, Unchanged};
 pub use error::{Error, Fate, Result};
 pub use lsn::{Lsn, ParseLsnError, Version};
 pub use table::{
-    Column, ColumnOptions, Mode, ReplicaIdentity, Table, TableId, TableName, TableOptions,
+    Column, ColumnOptions, Mode, ReplicaIdentity, Rule, Table, TableId, TableName, TableOptions,
 };
 pub use types::{Kind, PgType};

@@ -82,6 +82,15 @@ impl PgType {
         }
     }
 
+    /// Whether a value may lie outside the years that ClickHouse's times have.
+    pub fn is_clamped(&self) -> bool {
+        match self {
+            PgType::Timestamp | PgType::Timestamptz | PgType::Date => true,
+            PgType::Array(element, _) => element.is_clamped(),
+            _ => false,
+        }
+    }
+
     pub fn kind(&self) -> Kind {
         match self {
             PgType::Bool => Kind::Bool,

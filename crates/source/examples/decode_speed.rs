@@ -39,6 +39,7 @@ fn main() {
         identity: ReplicaIdentity::Default,
         objects: Vec::new(),
         excluded: Vec::new(),
+        rules: Default::default(),
     });
     let stream = tuples();
     println!("into new memory, as a batch has it:");

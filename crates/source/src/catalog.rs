@@ -93,6 +93,7 @@ async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Re
                 identity: identity(row.get(3)),
                 objects: Vec::new(),
                 excluded: Vec::new(),
+                rules: Default::default(),
             });
             keys.push(row.get::<_, Option<Vec<i16>>>(11).unwrap_or_default());
         }

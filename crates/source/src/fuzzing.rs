@@ -69,6 +69,7 @@ fn table(first: u8, width: usize) -> Arc<Table> {
         identity: ReplicaIdentity::Default,
         objects: Vec::new(),
         excluded: Vec::new(),
+        rules: Default::default(),
     })
 }
 

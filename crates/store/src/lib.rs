@@ -24,7 +24,7 @@ mod target;
 mod tsv;
 
 pub use embedded::{Engine, EngineOptions};
-pub use target::{Target, TargetColumn};
+pub use target::{Fallback, Target, TargetColumn, takes_null};
 
 use model::{Block, Result};
 use std::future::Future;

@@ -7,6 +7,7 @@ use crate::apply;
 use crate::copier;
 use crate::evolve::{self, Answer};
 use crate::flush;
+use crate::quarantine;
 use crate::status::State;
 use crate::tables::Around;
 use model::{Error, Lsn, Mode, Result, Table, TableId};
@@ -140,6 +141,9 @@ impl Loop {
         if let Err(error) = flush::patiently(&status, || store.execute(&sql)).await {
             return self.fail_table(id, error).await;
         }
+        let before = Some(model::Version::of_copy(commit));
+        let name = &target.table.name;
+        quarantine::supersede(store.as_ref(), &status, name, before, true).await?;
         if was_copying {
             let forget = || copier::forget_ranges(store.as_ref(), &target);
             flush::patiently(&status, forget).await?;

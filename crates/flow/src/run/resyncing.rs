@@ -11,6 +11,7 @@ use super::Loop;
 use super::copies::LET_GO;
 use crate::evolve;
 use crate::flush::patiently;
+use crate::quarantine;
 use crate::resync::{ResyncOptions, Resynced};
 use crate::shape;
 use crate::status::{State, Status};
@@ -105,7 +106,12 @@ impl Loop {
                 set_aside(&target, store.as_ref(), &status).await?;
                 None
             }
-            (false, Mode::Append) => Some(keep(&target, store.as_ref(), &status).await?),
+            (false, Mode::Append) => {
+                // Facts of before are kept, those that were refused too.
+                let name = &target.table.name;
+                quarantine::supersede(store.as_ref(), &status, name, None, false).await?;
+                Some(keep(&target, store.as_ref(), &status).await?)
+            }
         };
         patiently(&status, || crate::copier::forget_ranges(store.as_ref(), &target)).await?;
         let entry =

@@ -14,6 +14,7 @@ mod large_rows;
 mod refused;
 mod resync;
 mod river;
+mod rules;
 mod waiting;
 mod way_back;
 mod ways_in;

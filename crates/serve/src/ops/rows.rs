@@ -80,6 +80,8 @@ mod tests {
             rejected_rows: 0,
             clamped_values: 0,
             clamped_columns: Default::default(),
+            nulled_columns: Default::default(),
+            defaulted_columns: Default::default(),
             ignored_updates: 0,
             ignored_deletes: 0,
             last_error: None,

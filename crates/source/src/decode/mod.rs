@@ -6,6 +6,7 @@
 //! array, numeric, clock   what both forms share
 //! row               a tuple of the stream ─▶ a row of a Block, a tombstone or a Reject
 //! copy              COPY (FORMAT binary) ─▶ Blocks
+//! rule              what becomes of a value that cannot be carried
 //! print, reject     what is kept aside, as Postgres prints it
 //! ```
 
@@ -20,6 +21,7 @@ mod numeric;
 mod print;
 pub mod reject;
 mod row;
+mod rule;
 mod text;
 
 pub use copy::CopyDecoder;

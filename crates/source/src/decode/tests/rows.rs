@@ -2,7 +2,7 @@
 
 use super::super::{Cursor, Field, Old, push_delete, push_new, same_key};
 use super::{table, tuple};
-use model::{Block, Lsn, Op, PgType, Table, Unchanged, Version};
+use model::{Block, Lsn, Op, PgType, Rule, Table, Unchanged, Version};
 use std::sync::Arc;
 
 const VERSION: Version = Version(9);
@@ -143,4 +143,55 @@ fn keys_are_compared_by_their_columns() {
     assert!(same_key(&table, &[text("a"), text("x")], &[text("a"), text("y")]));
     assert!(same_key(&table, &[text("a"), Field::Null], &[Field::Unchanged, text("y")]));
     assert!(!same_key(&table, &[text("a"), Field::Null], &[text("b"), Field::Null]));
+}
+
+fn with_rules(rules: &[(usize, Rule)]) -> Block {
+    let types = [PgType::Text, PgType::Numeric(Some((4, 1))), PgType::Timestamp, PgType::Text];
+    Block::new(Arc::new(Table { rules: rules.iter().copied().collect(), ..table(types) }))
+}
+
+#[test]
+fn a_rule_that_was_chosen_decides_what_becomes_of_a_value() {
+    let bytes = texts(["k", "NaN", "infinity", "x"]);
+    let mut nulls = with_rules(&[(1, Rule::Null), (2, Rule::Null)]);
+    push(&mut nulls, None, &bytes);
+    assert!(nulls.rejects.is_empty() && nulls.clamped.is_empty());
+    assert!(nulls.columns[1].is_null(0) && nulls.columns[2].is_null(0));
+    assert_eq!(Vec::from_iter(nulls.nulled), [(1, 1), (2, 1)]);
+    // Not of a row that is refused for another column.
+    let mut one = with_rules(&[(2, Rule::Null)]);
+    push(&mut one, None, &bytes);
+    assert_eq!((one.rejects[0].column.as_str(), one.nulled.len()), ("c1", 0));
+    assert!(one.rejects[0].row.contains("infinity"));
+
+    let times = texts(["k", "1.5", "infinity", "x"]);
+    let mut aside = with_rules(&[(2, Rule::Quarantine)]);
+    push(&mut aside, None, &times);
+    assert_eq!(aside.rejects[0].reason, "it lies outside the years 1900 to 2299");
+    assert_eq!((aside.rejects[0].key.as_str(), aside.clamped.len()), (r#"["k"]"#, 0));
+    let mut clamped = with_rules(&[(2, Rule::Clamp)]);
+    push(&mut clamped, None, &times);
+    assert_eq!((clamped.rejects.len(), clamped.clamped.len()), (0, 1));
+}
+
+#[test]
+fn a_column_that_stops_its_table_is_named_before_one_that_sets_the_row_aside() {
+    let bytes = texts(["k", "NaN", "infinity", "x"]);
+    for (rules, named) in [
+        (&[(2, Rule::Stop)][..], "c2"),
+        (&[(1, Rule::Stop), (2, Rule::Stop)], "c1"),
+        (&[(3, Rule::Stop)], "c1"),
+    ] {
+        let mut block = with_rules(rules);
+        push(&mut block, None, &bytes);
+        assert_eq!(block.rejects[0].column, named, "{rules:?}");
+    }
+}
+
+#[test]
+fn a_column_that_is_left_out_refuses_no_row() {
+    let types = [PgType::Text, PgType::Numeric(Some((4, 1))), PgType::Timestamp, PgType::Text];
+    let mut block = Block::new(Arc::new(Table { excluded: vec![1, 2], ..table(types) }));
+    push(&mut block, None, &texts(["k", "NaN", "infinity", "x"]));
+    assert_eq!((block.rows(), block.rejects.len(), block.clamped.len()), (1, 0, 0));
 }
