@@ -17,12 +17,14 @@
 //! - `copies`: tables and what their copies tell
 //! - `verifying`: the stream held for a comparison
 //! - `resyncing`: tables copied again
+//! - `quarantine`: rows that were set aside
 //! - `ending`: the end in order
 
 mod copies;
 mod deliveries;
 mod durable;
 mod ending;
+mod quarantine;
 mod resyncing;
 mod sessions;
 mod verifying;
@@ -96,6 +98,10 @@ struct Loop {
     pace: Pace,
     age_us: u64,
     verifying: Option<Verifying>,
+    looking_for_newer: Option<Task<()>>,
+    replaying: Option<Task<()>>,
+    /// What the replay that runs has to pass.
+    replays: HashMap<TableId, Gate>,
 }
 
 /// Runs until it is stopped or a person has to help.
@@ -160,6 +166,14 @@ impl Loop {
                 Ok(())
             }
             Command::Resync { options, reply } => self.on_resync(options, reply).await,
+            Command::LookForNewer { tables, reply } => {
+                self.on_look_for_newer(tables, reply);
+                Ok(())
+            }
+            Command::Replay { options, reply } => {
+                self.on_replay(options, reply);
+                Ok(())
+            }
         }
     }
 
@@ -197,6 +211,9 @@ impl Loop {
             pace: Pace::default(),
             age_us: source::stream::DEFAULT_AGE_US,
             verifying: None,
+            looking_for_newer: None,
+            replaying: None,
+            replays: HashMap::new(),
         }
     }
 
@@ -205,6 +222,7 @@ impl Loop {
         commands: &mut mpsc::Receiver<Command>,
         stopping: &mut watch::Receiver<bool>,
     ) -> Result<()> {
+        self.finish_replays().await?;
         self.start_session();
         let ids: Vec<TableId> = self.tables.by_id.keys().copied().collect();
         self.start_copies(&ids);

@@ -37,36 +37,69 @@ pub(crate) async fn write(
     insert: Insert,
     origin: &Origin,
 ) -> Result<u64> {
-    let Insert { target, block, token } = &insert;
-    if target.columns.iter().any(|column| column.strict(&target.table).is_some())
-        && let Some(sifted) = sift(store, status, target, block, None).await?
-    {
-        return set_aside(store, status, target, sifted, token.clone(), origin).await;
-    }
-    match patiently(status, || store.insert(insert.clone())).await {
-        Err(error) if error.fate() == Fate::Refused => {
-            match sift(store, status, target, block, Some(error)).await? {
-                Some(sifted) => {
-                    set_aside(store, status, target, sifted, token.clone(), origin).await
-                }
-                None => Err(Error::bug("a block is refused, and none of its rows is")),
-            }
+    match pass(store, status, &insert).await? {
+        Passed::Whole(rows) => Ok(rows),
+        Passed::Sifted(sifted) => {
+            set_aside(store, status, &insert.target, *sifted, insert.token, origin).await
         }
-        written => written.map(|receipt| receipt.rows()),
     }
 }
 
-/// What becomes of a block that the store refused, for that reason. Without one: whether it refuses
-/// anything is the question.
-pub(crate) async fn sift(
+/// What became of a block.
+pub(crate) enum Passed {
+    /// It was written.
+    Whole(u64),
+    /// Nothing was written.
+    Sifted(Box<Sifted>),
+}
+
+/// Writes the block if the store takes all of it.
+pub(crate) async fn pass(store: &dyn Store, status: &Status, insert: &Insert) -> Result<Passed> {
+    let Insert { target, block, .. } = insert;
+    let sifted = |sifted| Passed::Sifted(Box::new(sifted));
+    if target.columns.iter().any(|column| column.strict(&target.table).is_some())
+        && let Some(found) = sift(store, status, target, block, Look::AtTexts).await?
+    {
+        return Ok(sifted(found));
+    }
+    match patiently(status, || store.insert(insert.clone())).await {
+        Ok(receipt) => Ok(Passed::Whole(receipt.rows())),
+        Err(error) if error.fate() == Fate::Refused => {
+            let found = sift(store, status, target, block, Look::For(error)).await?;
+            found.map(sifted).ok_or_else(|| Error::bug("a block is refused, and no row of it is"))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What the store would refuse of a block. `None`: nothing.
+pub(crate) async fn dry(
     store: &dyn Store,
     status: &Status,
     target: &Arc<Target>,
     block: &Block,
-    why: Option<Error>,
+) -> Result<Option<Sifted>> {
+    sift(store, status, target, block, Look::AtAll).await
+}
+
+/// What a block is sifted for.
+enum Look {
+    /// Texts of which the engine would make NULL.
+    AtTexts,
+    AtAll,
+    /// The store refused the block for this.
+    For(Error),
+}
+
+async fn sift(
+    store: &dyn Store,
+    status: &Status,
+    target: &Arc<Target>,
+    block: &Block,
+    look: Look,
 ) -> Result<Option<Sifted>> {
     let trial = Trial::create(store, status, target).await?;
-    let sifted = trial.sift(target, block, why).await;
+    let sifted = trial.sift(target, block, look).await;
     trial.table.drop_table(store).await;
     sifted
 }
@@ -79,7 +112,7 @@ async fn set_aside(
     token: Option<String>,
     origin: &Origin,
 ) -> Result<u64> {
-    let Sifted { kept, gone, rejects, nulled } = sifted;
+    let Sifted { kept, gone, rejects, nulled, .. } = sifted;
     tell(status, target, &rejects);
     let name = target.table.name.to_string();
     let altered = Altered { nulled, ..Altered::default() };
@@ -134,6 +167,8 @@ pub(crate) struct Sifted {
     /// Of a mirror: keys whose rows must not be visible.
     pub(crate) gone: Block,
     pub(crate) rejects: Vec<Reject>,
+    /// Their rows.
+    pub(crate) refused: Vec<usize>,
     /// Values that became NULL, by the column's place.
     pub(crate) nulled: BTreeMap<usize, u64>,
 }
@@ -168,12 +203,7 @@ impl Trial<'_> {
         Ok(Trial { store, status, table: patiently(status, create).await? })
     }
 
-    async fn sift(
-        &self,
-        target: &Target,
-        block: &Block,
-        why: Option<Error>,
-    ) -> Result<Option<Sifted>> {
+    async fn sift(&self, target: &Target, block: &Block, look: Look) -> Result<Option<Sifted>> {
         let is_delete = |row: &usize| target.mode == Mode::Mirror && block.ops[*row] == Op::Delete;
         let (deleted, rows): (Vec<usize>, Vec<usize>) = (0..block.rows()).partition(is_delete);
         let Values { nulls, mut nulled, rejects } = self.values(target, block, &rows).await?;
@@ -181,7 +211,7 @@ impl Trial<'_> {
         let (original, block) = (block, nulls.as_ref().unwrap_or(block));
         let rows = without(&rows, &Vec::from_iter(rejects.keys().copied()));
         let mut rejects = rejects;
-        if found || why.is_some() {
+        if found || !matches!(look, Look::AtTexts) {
             let refused = self.refused(target, block, &rows).await?;
             rejects.extend(self.rejects(target, block, &refused).await?);
         }
@@ -189,9 +219,10 @@ impl Trial<'_> {
             let (_, (_, reason)) = rejects.pop_first().unwrap_or_default();
             return Err(too_many(target, &reason));
         }
-        match why {
-            None if !found => return Ok(None),
-            Some(why) if !found && rejects.is_empty() && deleted.is_empty() => return Err(why),
+        let nothing = !found && rejects.is_empty();
+        match look {
+            Look::AtTexts | Look::AtAll if nothing => return Ok(None),
+            Look::For(why) if nothing && deleted.is_empty() => return Err(why),
             _ => {}
         }
         for &row in rejects.keys() {
@@ -214,8 +245,9 @@ impl Trial<'_> {
         let of_row = |(row, (column, reason)): (&usize, &(usize, String))| {
             reject::of_row(original, *row, &block.table.columns[*column].name, reason)
         };
-        let rejects = rejects.iter().map(of_row).collect();
-        Ok(Some(Sifted { kept, gone, rejects, nulled }))
+        let (refused, rejects) =
+            (rejects.keys().copied().collect(), rejects.iter().map(of_row).collect());
+        Ok(Some(Sifted { kept, gone, rejects, refused, nulled }))
     }
 
     /// Columns whose values are tried by themselves, each once: dirt repeats itself. Those that are

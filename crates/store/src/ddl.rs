@@ -146,7 +146,7 @@ pub(crate) fn system() -> Vec<String> {
                 "source_table LowCardinality(String), id String, version UInt128, \
                  op LowCardinality(String), column LowCardinality(String), reason String, row String, \
                  key String, state LowCardinality(String) DEFAULT 'waiting', step UInt64 DEFAULT 0, \
-                 settled UInt8 DEFAULT 0, \
+                 settled UInt8 DEFAULT 0, token String, \
                  rank UInt256 DEFAULT bitShiftLeft(toUInt256(version), 64) + step, {at}"
             ),
             "ReplacingMergeTree(rank, settled)",

@@ -19,20 +19,32 @@
 //! `step`, which is 0 as the row comes and grows with whatever is done about it. So a log that is read
 //! again changes nothing, and what is settled stays so. `FINAL` does not show what is settled.
 
+mod ask;
+mod newest;
+mod page;
 mod record;
+mod replay;
+mod words;
+
+pub use ask::{drop_rows, list, show};
+pub use words::{Dropped, Filter, Group, ReplayOptions, Replayed, Shown};
 
 pub(crate) use record::{Origin, Stage, record};
+pub(crate) use replay::{Replay, finish_interrupted, look_for_newer, not_now};
 
 use crate::flush::patiently;
 use crate::status::{Status, now_us};
 use model::{Result, TableName, Version};
 use store::{Store, ddl};
 
+/// Of a row that waits.
+const WAITING: &str = "state = 'waiting'";
+
 /// What became of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
     Waiting,
-    /// It is being written, as a part of the block that its `reason` names.
+    /// It is being written, as a part of the block with its token.
     Replaying,
     Replayed,
     Dropped,
@@ -63,7 +75,7 @@ pub(crate) async fn supersede(
     let version = version
         .map_or(String::new(), |version| format!(" AND version < toUInt128('{}')", version.0));
     let which = format!(
-        "source_table = {} AND state = 'waiting'{version}",
+        "source_table = {} AND state IN ('waiting', 'replaying'){version}",
         ddl::literal(&table.to_string())
     );
     let sql = change(State::Superseded, is_settled, &which);
@@ -76,7 +88,7 @@ pub(crate) fn change(state: State, is_settled: bool, which: &str) -> String {
         "INSERT INTO millrace.quarantine \
          (source_table, id, version, op, column, reason, row, key, state, step, settled, at) \
          SELECT source_table, id, version, op, column, reason, if({0}, '', row), key, '{1}', \
-         {2}, {0}, at FROM millrace.quarantine FINAL WHERE {which}",
+         greatest(toUInt64({2}), step + 1), {0}, at FROM millrace.quarantine FINAL WHERE {which}",
         u8::from(is_settled),
         state.name(),
         now_us(),

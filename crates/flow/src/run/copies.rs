@@ -123,6 +123,7 @@ impl Loop {
         if let Some(gate) = self.gates.remove(&id) {
             gate.close().await;
         }
+        self.end_replay(id).await;
         Ok(())
     }
 }

@@ -131,6 +131,7 @@ impl Loop {
             gate.close().await;
         }
         let (target, status) = (entry.target.clone(), self.status.clone());
+        self.end_replay(id).await;
         // By version: the log may be read again, and then newer rows are there.
         let sql = format!(
             "ALTER TABLE {} DELETE WHERE _version < toUInt128('{}') SETTINGS mutations_sync = 2",

@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod init;
 mod propose;
+mod quarantine;
 mod resync;
 mod sql;
 mod status;
@@ -56,6 +57,9 @@ enum Verb {
     Verify(verify::Args),
     /// Copy tables again, while everything goes on
     Resync(resync::Args),
+    /// Rows that ClickHouse could not carry, and their way back
+    #[command(subcommand)]
+    Quarantine(quarantine::Verb),
     /// Run a throwaway Postgres with a lively shop, and the pipeline on it
     Demo(demo::Args),
     /// Work with the configuration
@@ -74,6 +78,7 @@ impl Cli {
             Verb::Sql(args) => sql::run(args, &load(path)?),
             Verb::Verify(args) => verify::run(args, &load(path)?),
             Verb::Resync(args) => resync::run(args, &load(path)?),
+            Verb::Quarantine(verb) => quarantine::run(verb, &load(path)?),
             Verb::Demo(args) => demo::run(args),
             Verb::Config(verb) => config::run(verb, path),
         }

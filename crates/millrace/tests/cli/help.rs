@@ -3,8 +3,23 @@
 use crate::{millrace, out};
 use std::path::Path;
 
-const VERBS: [&str; 10] =
-    ["", "init", "check", "up", "status", "sql", "verify", "resync", "demo", "config check"];
+const VERBS: [&str; 15] = [
+    "",
+    "init",
+    "check",
+    "up",
+    "status",
+    "sql",
+    "verify",
+    "resync",
+    "quarantine",
+    "quarantine list",
+    "quarantine show",
+    "quarantine replay",
+    "quarantine drop",
+    "demo",
+    "config check",
+];
 
 #[test]
 fn the_help_of_every_verb() {

@@ -11,6 +11,7 @@ mod demo;
 mod disk_full;
 mod json;
 mod large_rows;
+mod quarantine;
 mod refused;
 mod resync;
 mod river;

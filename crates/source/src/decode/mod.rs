@@ -7,9 +7,10 @@
 //! row               a tuple of the stream ─▶ a row of a Block, a tombstone or a Reject
 //! copy              COPY (FORMAT binary) ─▶ Blocks
 //! rule              what becomes of a value that cannot be carried
-//! print, reject     what is kept aside, as Postgres prints it
+//! print, reject     what is kept aside, as Postgres prints it; again   the way back
 //! ```
 
+pub mod again;
 mod array;
 mod binary;
 mod clock;

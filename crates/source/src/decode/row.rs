@@ -57,7 +57,13 @@ impl<'a> Field<'a> {
     }
 
     #[inline]
-    fn push_as(self, table: &Table, at: usize, column: &Column, cells: &mut Cells) -> Pushed {
+    pub(super) fn push_as(
+        self,
+        table: &Table,
+        at: usize,
+        column: &Column,
+        cells: &mut Cells,
+    ) -> Pushed {
         match table.objects.contains(&at) {
             true => self.push_object(column, cells),
             false => self.push(column, cells),

@@ -1,5 +1,6 @@
 //! What a row leaves behind that ClickHouse cannot carry, and what stands in for absent values.
 
+use super::super::again::{Texts, push_key, push_row};
 use super::super::{Cursor, Field, Old, push_delete, push_new, same_key};
 use super::{table, tuple};
 use model::{Block, Lsn, Op, PgType, Rule, Table, Unchanged, Version};
@@ -194,4 +195,35 @@ fn a_column_that_is_left_out_refuses_no_row() {
     let mut block = Block::new(Arc::new(Table { excluded: vec![1, 2], ..table(types) }));
     push(&mut block, None, &texts(["k", "NaN", "infinity", "x"]));
     assert_eq!((block.rows(), block.rejects.len(), block.clamped.len()), (1, 0, 0));
+}
+
+#[test]
+fn a_row_that_was_set_aside_comes_back_from_its_texts() {
+    let mut block = with_rules(&[(1, Rule::Null)]);
+    push(&mut block, None, &texts(["k \"1\"", "1.5", "2026-01-01 00:00:00", "a\\b\n"]));
+    let table = block.table.clone();
+    let texts = |fields: &[(&str, Option<&str>)]| -> Texts {
+        let own = |&(name, text): &(&str, Option<&str>)| (name.to_owned(), text.map(str::to_owned));
+        fields.iter().map(own).collect()
+    };
+    let kept = texts(&[
+        ("c0", Some("k \"1\"")),
+        ("c1", Some("1.5")),
+        ("c2", Some("2026-01-01 00:00:00")),
+        ("c3", Some("a\\b\n")),
+    ]);
+    let mut again = Block::new(table.clone());
+    push_row(&mut again, &kept, Op::Update, VERSION).unwrap();
+    assert_eq!(again.columns, block.columns);
+    let nulls = texts(&[("c0", Some("k2")), ("c1", Some("NaN")), ("c2", None)]);
+    push_row(&mut again, &nulls, Op::Update, VERSION).unwrap();
+    assert!(again.columns[1].is_null(1) && again.columns[2].is_null(1));
+    assert_eq!(again.unchanged, [Unchanged { row: 1, column: 3 }]);
+    assert_eq!(again.nulled[&1], 1);
+    let wrong = texts(&[("c0", Some("k3")), ("c2", Some("yesterday"))]);
+    let refused = push_row(&mut again, &wrong, Op::Update, VERSION).unwrap_err();
+    assert_eq!((refused.column.as_str(), again.rows(), again.unchanged.len()), ("c2", 2, 1));
+    assert!(push_key(&mut again, &["k4".into()], VERSION));
+    assert_eq!(again.columns[0].value(2), b"k4");
+    assert!(!push_key(&mut again, &[], VERSION));
 }
