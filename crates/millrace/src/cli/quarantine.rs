@@ -62,7 +62,7 @@ pub(crate) struct ShowArgs {
 #[derive(clap::Args)]
 pub(crate) struct ReplayArgs {
     /// Tables, as schema.table
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    #[arg(conflicts_with = "all")]
     tables: Vec<String>,
 
     /// Every table
@@ -160,6 +160,10 @@ fn show(args: ShowArgs, config: &Config) -> Result<Answer> {
 }
 
 fn replay(args: ReplayArgs, config: &Config) -> Result<Answer> {
+    if args.tables.is_empty() && !args.all {
+        return Err(Error::definite("cannot replay: no table is named")
+            .hint("millrace quarantine list names them; or --all"));
+    }
     let options = ReplayOptions { tables: args.tables };
     let replayed: Vec<Replayed> = match Running::find(&config.store.data_dir) {
         Some(running) => post(&running, "/api/quarantine/replay", &options)?,
