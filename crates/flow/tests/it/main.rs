@@ -2,5 +2,6 @@
 
 mod copy;
 mod faults;
+mod quarantine;
 mod stream;
 mod support;
