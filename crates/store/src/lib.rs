@@ -19,6 +19,7 @@
 
 pub mod ddl;
 pub mod embedded;
+mod fit;
 mod native;
 mod target;
 mod tsv;

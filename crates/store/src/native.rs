@@ -84,28 +84,11 @@ fn fallback_text(column: &TargetColumn) -> Option<&str> {
 }
 
 /// Whether the engine puts a column's default in the place of NULL. It would do so with the type's
-/// own zero, too, in columns without a default: see [`refuse_nulls`].
+/// own zero, too, in columns without a default: see [`crate::fit`].
 pub(crate) fn needs_defaults(target: &Target) -> bool {
     let of_engine =
         |column: &TargetColumn| column.default.is_some() && fallback_text(column).is_none();
     target.columns.iter().any(of_engine)
-}
-
-/// A NULL in a column whose type has none, and no default, is refused as any other value is that its
-/// column cannot hold.
-pub(crate) fn refuse_nulls(target: &Target, block: &Block) -> Result<()> {
-    let refuses = |column: &&TargetColumn| {
-        column.nullable
-            && column.default.is_none()
-            && !column.takes_null()
-            && block.columns[column.source].nulls().contains(&1)
-    };
-    match target.columns.iter().find(refuses) {
-        None => Ok(()),
-        Some(column) => Err(Error::refused(format!("cannot write {}", target.table.name))
-            .detail(format!("NULL has no place in {}", column.clickhouse))
-            .hint("a default for it, or Nullable(…) in its type")),
-    }
 }
 
 fn nulls(column: &TargetColumn, cells: &Cells, out: &mut Pieces<'_>) -> Result<()> {

@@ -205,6 +205,36 @@ fn a_column_that_stops_its_table_says_why_and_how_to_go_on() {
     assert_eq!(up.stop(), Some(0));
 }
 
+/// The engine would keep the lower bits of them.
+#[test]
+fn numbers_that_a_narrower_type_cannot_hold_are_not_cut_in_silence() {
+    let cluster = Cluster::start();
+    cluster.sql(
+        "create table orders (id bigint primary key, small bigint not null, size int);
+         insert into orders values (1, 1, 1), (2, 32768, 2), (3, -32768, 300)",
+    );
+    let tables = "[tables.\"public.orders\".columns]\nsmall = { type = \"Int16\" }\n\
+                  size = { type = \"Nullable(UInt8)\", on_unrepresentable = \"null\" }\n";
+    let project = project(&cluster, tables);
+    let mut up = project.up();
+    up.wait_ready();
+    cluster.sql("insert into orders values (4, 70000, 0), (5, 5, -1), (6, 6, 255)");
+    up.wait_for("SELECT count() FROM public.orders WHERE id = 6", "1");
+    assert_eq!(
+        up.query("SELECT id, small, size FROM public.orders ORDER BY id"),
+        "1\t1\t1\n3\t-32768\t\\N\n5\t5\t\\N\n6\t6\t255"
+    );
+    let kept = up.query("SELECT key, column, reason FROM millrace.quarantine FINAL ORDER BY key");
+    let why = "small\tthe number has no place in Int16";
+    assert_eq!(kept, format!("[\"2\"]\t{why}\n[\"4\"]\t{why}"));
+    let verify = project.run(&["verify"]);
+    assert!(
+        verify.stdout.contains("2 differing keys") && !verify.stdout.contains("changed"),
+        "{verify:?}"
+    );
+    assert_eq!(up.stop(), Some(0));
+}
+
 /// Into a Nullable type the engine would make NULL of whatever it cannot read.
 #[test]
 fn a_text_that_a_nullable_type_cannot_hold_is_not_made_null_in_silence() {

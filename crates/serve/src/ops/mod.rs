@@ -34,9 +34,12 @@ use rows::Rows;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 const BODY_BYTES_MAX: usize = 1 << 20;
+/// For what is superseded in the quarantine to be found.
+const LOOK_MOST: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
 pub struct Ops {
@@ -158,13 +161,19 @@ async fn resync(State(shared): State<Shared>, body: Bytes) -> Result<Response, R
     Ok(Json(shared.ops.handle.resync(options).await?).into_response())
 }
 
-/// What is superseded is looked for first, so that nobody takes it for missing.
+/// What is superseded is looked for first, so that nobody takes it for missing. A pipeline that waits
+/// for its source, or has ended, keeps nobody from seeing what is there.
 async fn filter(shared: &Shared, body: &[u8]) -> Result<Filter, Refusal> {
     let filter: Filter = match body.is_empty() {
         true => Filter::default(),
         false => options(body, "{\"tables\": [\"public.orders\"]}")?,
     };
-    shared.ops.handle.look_for_newer(filter.tables.clone()).await?;
+    let look = shared.ops.handle.look_for_newer(filter.tables.clone());
+    match tokio::time::timeout(LOOK_MOST, look).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(error = %error.report(), "not looked for newer rows"),
+        Err(_) => tracing::debug!("not looked for newer rows in time"),
+    }
     Ok(filter)
 }
 

@@ -200,7 +200,7 @@ impl Engine {
             return Ok(Receipt { rows });
         }
         let target = &insert.target;
-        native::refuse_nulls(target, &insert.block)?;
+        crate::fit::check(target, &insert.block)?;
         let doing = format!("write {}", target.table.name);
         let failed = |error: Exception| error.error_of_rows(&doing);
         let sql = insert_statement(insert);
