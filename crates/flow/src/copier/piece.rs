@@ -142,6 +142,11 @@ pub(super) async fn copy(
     let (read, written) = tokio::join!(read, write);
     // When the writer fails the reader cannot hand over, which says less.
     let (reader, _rows) = written.and(read).map_err(failed)?;
+    if piece.lookup && inserted.load(Ordering::Acquire) {
+        let (store, status) = (context.store.as_ref(), &context.status);
+        let look = quarantine::look_for_copied(store, status, &run.job.target, point);
+        look.await.map_err(failed)?;
+    }
     if !piece.lookup || piece.which == super::plan::Which::All {
         record(context, run, piece, point, true).await.map_err(failed)?;
     }

@@ -30,7 +30,7 @@ pub use ask::{drop_rows, list, show};
 pub use words::{Dropped, Filter, Group, ReplayOptions, Replayed, Shown};
 
 pub(crate) use record::{Origin, Stage, record};
-pub(crate) use replay::{Replay, finish_interrupted, look_for_newer, not_now};
+pub(crate) use replay::{Replay, finish_interrupted, look_for_copied, look_for_newer, not_now};
 
 use crate::flush::patiently;
 use crate::status::{Status, now_us};

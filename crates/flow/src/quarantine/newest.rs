@@ -4,7 +4,7 @@ use super::page::Kept;
 use crate::flush::patiently;
 use crate::keys::{Staged, key_tuple};
 use crate::status::Status;
-use model::{Block, Error, Fate, Result, Version};
+use model::{Block, Error, Fate, Lsn, Result, Version};
 use source::decode::again::push_key;
 use store::{Store, Target, ddl};
 
@@ -56,7 +56,52 @@ async fn ask(
     block: &Block,
     rows: &[usize],
 ) -> Result<Vec<(usize, Version)>> {
-    let key = key_tuple(target).ok_or_else(|| Error::bug("a mirror keeps its key"))?;
+    let found = joined(store, target, block, rows, "toString(max(r._version))", "").await?;
+    let read = |(row, version): (usize, String)| {
+        Ok((row, Version(version.parse().map_err(|_| unreadable())?)))
+    };
+    found.into_iter().map(read).collect()
+}
+
+/// Which of these rows, refused before, a later snapshot brought to an append table after all: the
+/// source had changed them meanwhile.
+pub(super) async fn copied_since(
+    store: &dyn Store,
+    status: &Status,
+    target: &Target,
+    rows: &[Kept],
+    point: Lsn,
+) -> Result<Vec<bool>> {
+    let mut block = Block::new(target.table.clone());
+    let mut places = Vec::new();
+    for (place, kept) in rows.iter().enumerate() {
+        if push_key(&mut block, &kept.key(), kept.version) {
+            places.push(place);
+        }
+    }
+    let every: Vec<usize> = (0..block.rows()).collect();
+    let mut copied = vec![false; rows.len()];
+    if every.is_empty() {
+        return Ok(copied);
+    }
+    let which = format!("_lsn = {} AND ", point.0);
+    let ask = || joined(store, target, &block, &every, "any('')", &which);
+    for (row, _) in patiently(status, ask).await? {
+        copied[*places.get(row).ok_or_else(unreadable)?] = true;
+    }
+    Ok(copied)
+}
+
+/// `what` of the store's rows with each key, by the place of the key.
+async fn joined(
+    store: &dyn Store,
+    target: &Target,
+    block: &Block,
+    rows: &[usize],
+    what: &str,
+    which: &str,
+) -> Result<Vec<(usize, String)>> {
+    let key = key_tuple(target).ok_or_else(|| Error::bug("a lookup needs the key"))?;
     let staged = Staged::create(store, target, block, rows).await?;
     let (name, tuple) = (staged.name(), &staged.tuple);
     let pairs = target.table.key.iter().enumerate().filter_map(|(n, &at)| {
@@ -64,18 +109,17 @@ async fn ask(
         Some(format!("r.{} = l.k{n}", ddl::ident(&column.name)))
     });
     let sql = format!(
-        "SELECT l._lsn, toString(max(r._version)) FROM \
-         (SELECT * FROM {} WHERE {key} IN (SELECT {tuple} FROM {name})) AS r \
+        "SELECT l._lsn, {what} FROM \
+         (SELECT * FROM {} WHERE {which}{key} IN (SELECT {tuple} FROM {name})) AS r \
          INNER JOIN {name} AS l ON {} GROUP BY l._lsn",
         ddl::name(&target.rows),
         pairs.collect::<Vec<_>>().join(" AND ")
     );
     let answer = store.query(&sql).await;
     staged.drop_table(store).await;
-    let read = |row: &Vec<Option<String>>| {
-        let [Some(at), Some(version)] = &row[..] else { return Err(unreadable()) };
-        let at = at.parse().map_err(|_| unreadable())?;
-        Ok((at, Version(version.parse().map_err(|_| unreadable())?)))
+    let read = |row: Vec<Option<String>>| {
+        let [Some(at), Some(what)] = &row[..] else { return Err(unreadable()) };
+        Ok((at.parse().map_err(|_| unreadable())?, what.clone()))
     };
-    answer?.iter().map(read).collect()
+    answer?.into_iter().map(read).collect()
 }

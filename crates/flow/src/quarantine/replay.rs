@@ -16,7 +16,7 @@
 //! It runs beside the loop and passes a gate with each page; the loop closes it before the table is
 //! truncated, copied again or stopped.
 
-use super::newest::{replayed, versions};
+use super::newest::{copied_since, replayed, versions};
 use super::page::{self, Kept, mark, refused};
 use super::words::Replayed;
 use super::{State, WAITING};
@@ -26,7 +26,7 @@ use crate::rules::Altered;
 use crate::sift::{self, Passed};
 use crate::status::{Status, now_us};
 use crate::toast::Filler;
-use model::{Block, Error, Mode, Reject, Result, Version};
+use model::{Block, Error, Lsn, Mode, Reject, Result, Version};
 use source::decode::again::{Refused, push_row};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -281,6 +281,29 @@ pub(crate) async fn look_for_newer(
             newest.is_some_and(|newest| newest > replayed(kept.version)).then_some(kept)
         };
         let mut past: Vec<Kept> = rows.into_iter().zip(newest).filter_map(is_past).collect();
+        mark(store, status, &name, &mut past, State::Superseded, false, "").await?;
+    }
+}
+
+/// The same for an append table whose copy goes on under a snapshot at `point`: what that brought is in
+/// the place of what an earlier one, or the stream, could not.
+pub(crate) async fn look_for_copied(
+    store: &dyn Store,
+    status: &Status,
+    target: &Target,
+    point: Lsn,
+) -> Result<()> {
+    let name = target.table.name.to_string();
+    let before = Version::of_copy(point).0;
+    let which = format!("{WAITING} AND key != '' AND version < toUInt128('{before}')");
+    let mut after = String::new();
+    loop {
+        let rows = page::next(store, status, &name, &which, &after).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.id.clone();
+        let copied = copied_since(store, status, target, &rows, point).await?;
+        let past = rows.into_iter().zip(copied).filter_map(|(kept, is)| is.then_some(kept));
+        let mut past: Vec<Kept> = past.collect();
         mark(store, status, &name, &mut past, State::Superseded, false, "").await?;
     }
 }
