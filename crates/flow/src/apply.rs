@@ -3,7 +3,7 @@
 use crate::flush::{Piece, TableWork, Work};
 use crate::intervals::{Cut, Intervals};
 use crate::rules::Altered;
-use crate::status::{State, Status};
+use crate::status::Status;
 use crate::tables::{Entry, Tables};
 use model::{Block, Error, Lsn, Mode, Op, Reject, Result, TableId, Version};
 use source::stream::{Batch, Permit};
@@ -35,7 +35,7 @@ pub(crate) fn prepare(
     for block in batch.blocks {
         let id = block.table.id;
         let Some(entry) = tables.by_id.get_mut(&id) else { continue };
-        if entry.state == State::Failed {
+        if entry.is_stopped() {
             continue;
         }
         take(entry, id, block, through, &mut work, status)?;
@@ -43,7 +43,7 @@ pub(crate) fn prepare(
     // The position alone may settle a batch that was cut before the restart.
     for (id, entry) in &mut tables.by_id {
         let not_here = work.tables.iter().all(|table| table.id != *id);
-        if not_here && entry.state != State::Failed && !entry.is_skipping() {
+        if not_here && !entry.is_stopped() && !entry.is_skipping() {
             settle(entry, *id, through, &mut work)?;
         }
     }

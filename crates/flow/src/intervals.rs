@@ -198,6 +198,7 @@ pub(crate) mod tests {
             objects: Vec::new(),
             excluded: Vec::new(),
             rules: Default::default(),
+            written: model::Written::default(),
         })
     }
 

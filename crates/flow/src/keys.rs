@@ -92,6 +92,7 @@ fn staging(target: &Target, place: &TableName) -> Target {
         clickhouse: column.pg.kind().clickhouse(false),
         nullable: false,
         default: None,
+        rule: None,
     });
     let kept = kept.collect();
     let table = Table {
@@ -103,6 +104,7 @@ fn staging(target: &Target, place: &TableName) -> Target {
         objects: Vec::new(),
         excluded: Vec::new(),
         rules: Default::default(),
+        written: model::Written::default(),
     };
     Target {
         table: Arc::new(table),

@@ -6,10 +6,12 @@
 //! copier/    the copy              toast    values that the stream leaves out
 //! sift       rows that the store refuses, set aside so that the others go on
 //! quarantine/  what was set aside, and the way back     rules   of columns
-//! evolve     schema changes        shape    a table as the store has it
+//! evolve/    schema changes        shape    a table as the store has it
+//! again      a table copied again
 //! checkpoint, intervals, pace, retry   pure
 //! ```
 
+mod again;
 mod apply;
 mod checkpoint;
 mod copier;

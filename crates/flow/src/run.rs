@@ -15,6 +15,8 @@
 //! - `deliveries`: batches and barriers that it brings
 //! - `durable`: flushed, recorded, confirmed
 //! - `copies`: tables and what their copies tell
+//! - `following`: tables that change at the source
+//! - `surveying`: what the publication has, as far as no row tells of it
 //! - `verifying`: the stream held for a comparison
 //! - `resyncing`: tables copied again
 //! - `quarantine`: rows that were set aside
@@ -24,9 +26,11 @@ mod copies;
 mod deliveries;
 mod durable;
 mod ending;
+mod following;
 mod quarantine;
 mod resyncing;
 mod sessions;
+mod surveying;
 mod verifying;
 
 use crate::apply::Prepared;
@@ -49,7 +53,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::Store;
+use surveying::{Survey, Surveying, surveyed};
 use tokio::sync::{mpsc, watch};
+use tokio_postgres::Client;
 use verifying::Verifying;
 
 /// Clock of the loop: checkpoints and positions shown are this old at most.
@@ -67,6 +73,7 @@ enum Event {
     Asked(Command),
     Tick,
     Looked(Result<()>),
+    Surveyed(Result<Survey>),
     Delivered(Option<Delivery>),
 }
 
@@ -77,6 +84,8 @@ struct Loop {
     tables: Tables,
     /// Tables that could not be kept: their rows are skipped without asking again.
     left_out: HashSet<TableId>,
+    /// A connection for looks at the source's catalog.
+    catalog: Option<Client>,
     positions: Positions,
     session: Option<Session>,
     sessions: u64,
@@ -102,6 +111,7 @@ struct Loop {
     replaying: Option<Task<()>>,
     /// What the replay that runs has to pass.
     replays: HashMap<TableId, Gate>,
+    surveying: Surveying,
 }
 
 /// Runs until it is stopped or a person has to help.
@@ -162,6 +172,7 @@ impl Loop {
     async fn on_asked(&mut self, command: Command) -> Result<()> {
         match command {
             Command::Verify { options, reply } => {
+                self.survey_now().await?;
                 self.on_verify(options, reply);
                 Ok(())
             }
@@ -192,6 +203,7 @@ impl Loop {
             status,
             tables: ready.tables,
             left_out: HashSet::new(),
+            catalog: None,
             positions: ready.positions,
             session: None,
             sessions: 0,
@@ -214,6 +226,7 @@ impl Loop {
             looking_for_newer: None,
             replaying: None,
             replays: HashMap::new(),
+            surveying: Surveying::new(),
         }
     }
 
@@ -247,6 +260,7 @@ impl Loop {
                 }
                 Some(command) = commands.recv() => Event::Asked(command),
                 looked = looked(&mut self.looking) => Event::Looked(looked),
+                survey = surveyed(&mut self.surveying) => Event::Surveyed(survey),
                 // 5. The river, as long as there is room.
                 delivery = delivered(&mut self.session), if may_receive => {
                     Event::Delivered(delivery)
@@ -256,11 +270,12 @@ impl Loop {
                 Event::Stop => return self.finish().await,
                 Event::Flushed(flushed) => self.on_flushed(flushed).await?,
                 Event::Recorded(recorded) => self.on_recorded(recorded)?,
-                Event::Tick => self.on_tick(),
+                Event::Tick => self.on_tick().await?,
                 Event::Copy(told) => self.on_told(told).await?,
                 Event::CopyEnded(ended) => ended?,
                 Event::Asked(command) => self.on_asked(command).await?,
                 Event::Looked(looked) => self.on_looked(looked)?,
+                Event::Surveyed(survey) => self.on_surveyed(survey).await?,
                 Event::Delivered(Some(delivery)) => self.on_delivery(delivery).await?,
                 Event::Delivered(None) => {
                     self.lose_session(Error::transient("could not read on: the stream ended"))?;

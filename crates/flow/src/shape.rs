@@ -24,6 +24,10 @@ impl Kept {
         self.columns.iter().any(|(name, _)| name == column)
     }
 
+    pub(crate) fn is_key(&self, column: &str) -> bool {
+        self.key.contains(column)
+    }
+
     /// Without what we add.
     pub(crate) fn visible(&self) -> Vec<&str> {
         let names = self.columns.iter().map(|(name, _)| name.as_str());
@@ -53,47 +57,66 @@ pub(crate) async fn kept(place: &TableName, store: &dyn Store, status: &Status) 
     Ok(kept)
 }
 
-/// What keeps the target's rows out of it, in words. Columns that it lacks can be added.
-pub(crate) async fn difference(
+/// Whether the target's rows fit into it as it is.
+pub(crate) async fn fits(
     kept: &Kept,
     target: &Target,
     store: &dyn Store,
     status: &Status,
-) -> Result<Option<String>> {
-    let key = target.table.key.iter().filter_map(|&at| target.column_of(at));
-    let key: BTreeSet<String> = key.map(|column| column.name.clone()).collect();
-    if target.mode == Mode::Mirror && key != kept.key {
-        let names = |key: &BTreeSet<String>| Vec::from_iter(key.iter().cloned()).join(", ");
-        let (now, before) = (names(&key), names(&kept.key));
-        return Ok(Some(format!("Its key is ({now}) now, and was ({before}).")));
+) -> Result<bool> {
+    let is_whole = target.visible().iter().all(|column| kept.has(column));
+    if !is_whole || key_difference(kept, target).is_some() {
+        return Ok(false);
     }
     for column in &target.columns {
-        let Some((_, ty)) = kept.columns.iter().find(|(name, _)| *name == column.name) else {
-            continue;
-        };
-        if !holds(ty, &column.clickhouse, store, status).await? {
-            let (name, now) = (&column.name, &column.clickhouse);
-            return Ok(Some(format!("Column {name} is {now} now, and was {ty}.")));
+        if misfit(kept, column, store, status).await?.is_some() {
+            return Ok(false);
         }
-        if let Some(difference) = of_default(kept, column, ty, store, status).await? {
-            return Ok(Some(difference));
+        if default_difference(kept, column, store, status).await?.is_some() {
+            return Ok(false);
         }
     }
-    Ok(None)
+    Ok(true)
+}
+
+/// What differs in the key of a mirror, in words.
+pub(crate) fn key_difference(kept: &Kept, target: &Target) -> Option<String> {
+    let key = target.table.key.iter().filter_map(|&at| target.column_of(at));
+    let key: BTreeSet<String> = key.map(|column| column.name.clone()).collect();
+    if target.mode != Mode::Mirror || key == kept.key {
+        return None;
+    }
+    let names = |key: &BTreeSet<String>| Vec::from_iter(key.iter().cloned()).join(", ");
+    Some(format!("Its key is ({}) now, and was ({}).", names(&key), names(&kept.key)))
+}
+
+/// The type that the column has there, if it does not take the column's values as they are.
+pub(crate) async fn misfit(
+    kept: &Kept,
+    column: &TargetColumn,
+    store: &dyn Store,
+    status: &Status,
+) -> Result<Option<String>> {
+    let Some((_, ty)) = kept.columns.iter().find(|(name, _)| *name == column.name) else {
+        return Ok(None);
+    };
+    // Where a NULL becomes the default, a column that holds NULL would keep it.
+    let keeps_null = column.default.is_some() && store::takes_null(ty);
+    let holds = !keeps_null && holds(ty, &column.clickhouse, store, status).await?;
+    Ok((!holds).then(|| ty.clone()))
 }
 
 /// What a NULL becomes has to be the same for rows of before.
-async fn of_default(
+pub(crate) async fn default_difference(
     kept: &Kept,
     column: &TargetColumn,
-    ty: &str,
     store: &dyn Store,
     status: &Status,
 ) -> Result<Option<String>> {
     let Some(default) = &column.default else { return Ok(None) };
     let (name, now) = (&column.name, &default.expression);
-    if store::takes_null(ty) {
-        return Ok(Some(format!("Column {name} is {} now, and was {ty}.", column.clickhouse)));
+    if !kept.has(name) {
+        return Ok(None);
     }
     let had = kept.defaults.get(name).map(String::as_str).unwrap_or_default();
     if had.is_empty() {

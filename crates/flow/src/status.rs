@@ -24,7 +24,13 @@ pub enum State {
     Streaming,
     /// Stopped with a reason until a person helps; the other tables go on. Survives a restart.
     Failed,
+    /// Not in the publication any more, or dropped at the source: its rows stay as they are. Published
+    /// again, it is copied again. Survives a restart.
+    Removed,
 }
+
+const STATES: [State; 5] =
+    [State::Waiting, State::Copying, State::Streaming, State::Failed, State::Removed];
 
 impl State {
     pub fn name(self) -> &'static str {
@@ -33,14 +39,23 @@ impl State {
             State::Copying => "copying",
             State::Streaming => "streaming",
             State::Failed => "failed",
+            State::Removed => "removed",
         }
     }
 
     pub(crate) fn from_name(name: &str) -> Option<State> {
-        [State::Waiting, State::Copying, State::Streaming, State::Failed]
-            .into_iter()
-            .find(|state| state.name() == name)
+        STATES.into_iter().find(|state| state.name() == name)
     }
+}
+
+/// The last change of a table at the source.
+#[derive(Clone, Debug, Serialize)]
+pub struct SchemaChange {
+    /// Seconds since 1970.
+    pub at: i64,
+    pub change: String,
+    /// `in place`, `copy in place`, `copy in another shape` or `stop`.
+    pub followed_by: String,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +76,7 @@ pub(crate) struct TableStatus {
     pub(crate) ignored_updates: u64,
     pub(crate) ignored_deletes: u64,
     pub(crate) last_error: Option<String>,
+    pub(crate) schema_change: Option<SchemaChange>,
     recent: VecDeque<(Instant, u64)>,
 }
 
@@ -82,6 +98,7 @@ impl TableStatus {
             ignored_updates: 0,
             ignored_deletes: 0,
             last_error: None,
+            schema_change: None,
             recent: VecDeque::new(),
         }
     }
@@ -180,6 +197,7 @@ pub struct TableReport {
     pub ignored_updates: u64,
     pub ignored_deletes: u64,
     pub last_error: Option<String>,
+    pub schema_change: Option<SchemaChange>,
     /// The table that holds the rows; not shown.
     #[serde(skip)]
     pub rows_in: TableName,
@@ -251,6 +269,12 @@ impl Status {
         self.lock().tables.insert(name.to_owned(), status);
     }
 
+    pub(crate) fn set_schema_change(&self, name: &str, shown: Option<SchemaChange>) {
+        if let Some(shown) = shown {
+            self.with_table(name, |table| table.schema_change = Some(shown));
+        }
+    }
+
     pub(crate) fn with_table(&self, name: &str, change: impl FnOnce(&mut TableStatus)) {
         if let Some(table) = self.lock().tables.get_mut(name) {
             change(table);
@@ -292,7 +316,9 @@ impl Status {
     /// Every table streams.
     pub fn is_ready(&self) -> bool {
         let inner = self.lock();
-        inner.connected && inner.tables.values().all(|table| table.state == State::Streaming)
+        let is_ready =
+            |table: &TableStatus| matches!(table.state, State::Streaming | State::Removed);
+        inner.connected && inner.tables.values().all(is_ready)
     }
 
     pub fn report(&self) -> Report {
@@ -352,6 +378,7 @@ fn report_table(name: &str, table: &mut TableStatus) -> TableReport {
         ignored_updates: table.ignored_updates,
         ignored_deletes: table.ignored_deletes,
         last_error: table.last_error.clone(),
+        schema_change: table.schema_change.clone(),
         rows_in: table.rows_in.clone(),
     }
 }
@@ -395,7 +422,7 @@ mod tests {
 
     #[test]
     fn states_have_names_that_come_back() {
-        for state in [State::Waiting, State::Copying, State::Streaming, State::Failed] {
+        for state in STATES {
             assert_eq!(State::from_name(state.name()), Some(state));
         }
     }

@@ -411,6 +411,7 @@ mod tests {
             objects: Vec::new(),
             excluded: Vec::new(),
             rules: Default::default(),
+            written: model::Written::default(),
         });
         let mut block = Block::new(table);
         for (row, &(op, version, id, body)) in rows.iter().enumerate() {

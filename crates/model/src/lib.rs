@@ -13,5 +13,6 @@ pub use error::{Error, Fate, Result};
 pub use lsn::{Lsn, ParseLsnError, Version};
 pub use table::{
     Column, ColumnOptions, Mode, ReplicaIdentity, Rule, Table, TableId, TableName, TableOptions,
+    Written,
 };
 pub use types::{Kind, PgType};

@@ -58,6 +58,7 @@ pub struct Table {
     pub excluded: Vec<usize>,
     /// What a column does with a value that it cannot carry, where that was chosen.
     pub rules: BTreeMap<usize, Rule>,
+    pub written: Written,
 }
 
 /// What is done with a value that ClickHouse cannot carry exactly.
@@ -90,6 +91,23 @@ impl Rule {
     }
 }
 
+/// When the rows of a table were last written all together, as far as the catalog tells. VACUUM FULL
+/// and CLUSTER leave another file and the columns' descriptions as they were. What gives rows other
+/// values without a word in the log (a type USING an expression, a default that is computed) leaves
+/// both changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Written {
+    pub file: u64,
+    pub columns: u64,
+}
+
+impl Written {
+    /// Whether rows may have got other values since.
+    pub fn may_differ_from(self, before: Written) -> bool {
+        self.file != before.file && self.columns != before.columns
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Column {
     pub name: String,
@@ -101,6 +119,16 @@ pub struct Column {
     /// Postgres's own spelling of the type, for messages and comments: `numeric(10,2)`.
     pub type_name: String,
     pub not_null: bool,
+}
+
+impl Column {
+    /// The declared dimensions of an array.
+    pub fn dimensions(&self) -> u8 {
+        match self.pg {
+            PgType::Array(_, dimensions) => dimensions,
+            _ => 0,
+        }
+    }
 }
 
 impl Table {

@@ -40,6 +40,7 @@ fn main() {
         objects: Vec::new(),
         excluded: Vec::new(),
         rules: Default::default(),
+        written: model::Written::default(),
     });
     let stream = tuples();
     println!("into new memory, as a batch has it:");

@@ -1,7 +1,9 @@
 //! Which tables a publication has, and what their columns are, as pgoutput will send them.
 
 use crate::client::pg_error;
-use model::{Column, Error, PgType, ReplicaIdentity, Result, Table, TableId, TableName};
+use model::{
+    Column, Error, Lsn, PgType, ReplicaIdentity, Result, Table, TableId, TableName, Written,
+};
 use std::collections::HashMap;
 use tokio_postgres::{Client, Row};
 
@@ -10,6 +12,15 @@ pub async fn server_version(client: &Client) -> Result<u32> {
     let sql = "select current_setting('server_version_num')::int4";
     let row = client.query_one(sql, &[]).await.map_err(reading)?;
     Ok(row.get::<_, i32>(0) as u32)
+}
+
+/// Where the log ends: what the catalog shows from now on was committed before, or is later.
+pub async fn end_of_log(client: &Client) -> Result<Lsn> {
+    let sql = "select (case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
+                            else pg_current_wal_flush_lsn() end)::text";
+    let row = client.query_one(sql, &[]).await.map_err(reading)?;
+    let text: String = row.get(0);
+    text.parse().map_err(|_| Error::bug("the server's position does not read"))
 }
 
 /// Every table that the publication sends, by name. With `publish_via_partition_root` a partitioned
@@ -64,7 +75,12 @@ const COLUMNS: &str = "
            (select array_agg(k.attnum order by k.ord)
               from pg_index i, unnest(i.indkey::int2[]) with ordinality k(attnum, ord)
              where i.indrelid = c.oid and k.ord <= i.indnkeyatts
-               and case c.relreplident when 'i' then i.indisreplident else i.indisprimary end)
+               and case c.relreplident when 'i' then i.indisreplident else i.indisprimary end),
+           a.xmin::text::int8,
+           case c.relkind when 'p' then
+               (select coalesce(sum(leaf.relfilenode::int8), 0)::int8
+                  from pg_partition_tree(c.oid) t join pg_class leaf on leaf.oid = t.relid)
+           else c.relfilenode::int8 end
       from pg_publication_tables p
       join pg_namespace n on n.nspname = p.schemaname
       join pg_class c on c.relnamespace = n.oid and c.relname = p.tablename
@@ -78,7 +94,7 @@ async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Re
     };
     let sql = format!("{COLUMNS}{sent} order by 2, 3, a.attnum");
     let rows = client.query(&sql, &[&publication, &id.map(|id| id.0)]).await.map_err(reading)?;
-    let types = Types::load(client, &rows).await?;
+    let types = Types::load(client, rows.iter().map(|row| row.get(6)).collect()).await?;
     let mut tables: Vec<Table> = Vec::new();
     // Kept beside, as attnums: the columns that they name may come later.
     let mut keys: Vec<Vec<i16>> = Vec::new();
@@ -94,10 +110,14 @@ async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Re
                 objects: Vec::new(),
                 excluded: Vec::new(),
                 rules: Default::default(),
+                written: Written { file: row.get::<_, i64>(13) as u64, columns: 0 },
             });
             keys.push(row.get::<_, Option<Vec<i16>>>(11).unwrap_or_default());
         }
-        tables.last_mut().expect("pushed above").columns.push(types.column(row));
+        let table = tables.last_mut().expect("pushed above");
+        table.columns.push(types.column(row));
+        let (attnum, described): (i16, i64) = (row.get(4), row.get(12));
+        table.written.columns = mixed(table.written.columns, attnum as u64, described as u64);
     }
     for (table, key) in tables.iter_mut().zip(keys) {
         let at = |attnum| table.columns.iter().position(|column| column.attnum == attnum);
@@ -105,6 +125,23 @@ async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Re
         table.key = key.into_iter().map(at).collect::<Option<_>>().unwrap_or_default();
     }
     Ok(tables)
+}
+
+/// Of what was mixed so far and one more column's description: other inputs, another number.
+fn mixed(so_far: u64, attnum: u64, described: u64) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    [attnum, described].into_iter().fold(so_far, |mixed, next| {
+        (mixed.rotate_left(29) ^ next.wrapping_add(1)).wrapping_mul(ODD)
+    })
+}
+
+/// The types of columns of before, by oid, modifier and declared dimensions. One that is gone is
+/// [`PgType::Other`].
+pub async fn types_of(client: &Client, columns: &[(u32, i32, u8)]) -> Result<Vec<PgType>> {
+    let types = Types::load(client, columns.iter().map(|column| column.0).collect()).await?;
+    let resolve =
+        |&(oid, typmod, dimensions): &(u32, i32, u8)| types.resolve(oid, typmod, dimensions);
+    Ok(columns.iter().map(resolve).collect())
 }
 
 fn identity(letter: &str) -> ReplicaIdentity {
@@ -135,9 +172,8 @@ enum Entry {
 }
 
 impl Types {
-    async fn load(client: &Client, columns: &[Row]) -> Result<Types> {
-        let unknown = |oid: &u32| PgType::of_builtin(*oid, -1, 0).is_none();
-        let mut oids: Vec<u32> = columns.iter().map(|row| row.get(6)).filter(unknown).collect();
+    async fn load(client: &Client, mut oids: Vec<u32>) -> Result<Types> {
+        oids.retain(|oid| PgType::of_builtin(*oid, -1, 0).is_none());
         oids.sort_unstable();
         oids.dedup();
         if oids.is_empty() {

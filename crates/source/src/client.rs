@@ -1,6 +1,7 @@
 //! Ordinary connections to the source, and what the server's refusals mean.
 
 use crate::address::Address;
+use crate::wire::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, UNACKNOWLEDGED_MOST};
 use model::{Error, Result};
 use std::fmt;
 use std::time::Duration;
@@ -38,6 +39,12 @@ pub async fn connect(address: &Address) -> Result<Client> {
 async fn open(address: &Address) -> Result<Client> {
     let mut config = address.config();
     config.application_name("millrace").connect_timeout(CONNECT_TIMEOUT);
+    // A connection that is dead and does not know it ends.
+    config
+        .keepalives_idle(KEEPALIVE_IDLE)
+        .keepalives_interval(KEEPALIVE_INTERVAL)
+        .keepalives_retries(KEEPALIVE_PROBES)
+        .tcp_user_timeout(UNACKNOWLEDGED_MOST);
     let refused = |error| connect_error(&config, error);
     let client = match address.tls()? {
         None => {

@@ -70,6 +70,7 @@ fn table(first: u8, width: usize) -> Arc<Table> {
         objects: Vec::new(),
         excluded: Vec::new(),
         rules: Default::default(),
+        written: model::Written::default(),
     })
 }
 

@@ -124,6 +124,7 @@ fn narrowed(table: &Table, columns: &[usize]) -> Table {
         // Of no interest in what is set aside.
         excluded: vec![0],
         rules: rules.collect(),
+        written: model::Written::default(),
     }
 }
 

@@ -141,6 +141,15 @@ pub(crate) fn system() -> Vec<String> {
             "(target, relfilenode, from_page)",
         ),
         table(
+            "schema_changes",
+            &format!(
+                "source_table LowCardinality(String), lsn UInt64, change LowCardinality(String), \
+                 column String, before String, now String, followed_by LowCardinality(String), {at}"
+            ),
+            "ReplacingMergeTree",
+            "(source_table, lsn, change, column, before, now)",
+        ),
+        table(
             "quarantine",
             &format!(
                 "source_table LowCardinality(String), id String, version UInt128, \

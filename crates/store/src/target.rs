@@ -34,6 +34,8 @@ pub struct TargetColumn {
     pub nullable: bool,
     /// What a NULL becomes.
     pub default: Option<Fallback>,
+    /// What becomes of a value that it cannot carry, where that was chosen.
+    pub rule: Option<Rule>,
 }
 
 /// The value that NULL takes in a column that has none: the column's DEFAULT in ClickHouse.
@@ -112,16 +114,7 @@ impl Target {
         };
         let columns = columns(&table, options)?;
         let order_by = order_by(&table, options, &columns, &section)?;
-        let rules = rules(&table, options, &columns)?;
-        let objects = columns.iter().filter(|column| column.is_json()).map(|column| column.source);
-        let objects: Vec<usize> = objects.collect();
-        let is_kept = |at: &usize| columns.iter().any(|column| column.source == *at);
-        let excluded: Vec<usize> = (0..table.columns.len()).filter(|at| !is_kept(at)).collect();
-        let is_so = table.objects == objects && table.excluded == excluded && table.rules == rules;
-        let table = match is_so {
-            true => table,
-            false => Arc::new(Table { objects, excluded, rules, ..Table::clone(&table) }),
-        };
+        check_rules(&table, options, &columns)?;
         Ok(Target {
             mode: options.mode,
             name,
@@ -132,7 +125,24 @@ impl Target {
             ttl: options.ttl.clone(),
             extra_columns: options.extra_columns.clone().into_iter().collect(),
             table,
-        })
+        }
+        .settled())
+    }
+
+    /// With the marks that its columns leave on the table's.
+    pub fn settled(mut self) -> Target {
+        self.columns.iter_mut().for_each(|column| column.nullable &= !column.is_json());
+        let objects = self.columns.iter().filter(|column| column.is_json());
+        let objects: Vec<usize> = objects.map(|column| column.source).collect();
+        let is_left_out = |at: &usize| self.column_of(*at).is_none();
+        let excluded: Vec<usize> = (0..self.table.columns.len()).filter(is_left_out).collect();
+        let rules = self.columns.iter().filter_map(|column| Some((column.source, column.rule?)));
+        let rules: BTreeMap<usize, Rule> = rules.collect();
+        let table = &self.table;
+        if table.objects != objects || table.excluded != excluded || table.rules != rules {
+            self.table = Arc::new(Table { objects, excluded, rules, ..Table::clone(table) });
+        }
+        self
     }
 
     /// What readers see.
@@ -175,7 +185,8 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
         let default = chosen.default.map(|expression| fallback(expression, &kind));
         let nullable =
             nullable || (chosen.on_unrepresentable == Some(Rule::Null) && kind.may_be_nullable());
-        let mut column = TargetColumn { source, name, clickhouse, nullable, default };
+        let rule = chosen.on_unrepresentable;
+        let column = TargetColumn { source, name, clickhouse, nullable, default, rule };
         if column.is_json() && kind != Kind::Text {
             let source = &table.columns[source];
             return Err(Error::definite(format!(
@@ -185,7 +196,6 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
             .detail(format!("Its type is {}.", source.type_name)));
         }
         check_default(table, &column, &kind)?;
-        column.nullable &= !column.is_json();
         columns.push(column);
     }
     Ok(columns)
@@ -221,17 +231,11 @@ fn check_default(table: &Table, column: &TargetColumn, kind: &Kind) -> Result<()
     Ok(())
 }
 
-/// The rules that were chosen, where they can be kept.
-fn rules(
-    table: &Table,
-    options: &TableOptions,
-    columns: &[TargetColumn],
-) -> Result<BTreeMap<usize, Rule>> {
-    let mut rules = BTreeMap::new();
+/// Whether the rules that were chosen can be kept.
+fn check_rules(table: &Table, options: &TableOptions, columns: &[TargetColumn]) -> Result<()> {
     for column in columns {
         let source = &table.columns[column.source];
-        let chosen = options.columns.get(&source.name);
-        let Some(rule) = chosen.and_then(|chosen| chosen.on_unrepresentable) else { continue };
+        let Some(rule) = column.rule else { continue };
         let is_key = options.mode == Mode::Mirror && table.key.contains(&column.source);
         let cannot = |why: &str, hint: String| {
             let (name, rule) = (&source.name, rule.name());
@@ -260,10 +264,10 @@ fn rules(
                 };
                 return cannot(&why, hint);
             }
-            _ => rules.insert(column.source, rule),
-        };
+            _ => {}
+        }
     }
-    Ok(rules)
+    Ok(())
 }
 
 /// The type with NULL.
@@ -352,6 +356,7 @@ mod tests {
             objects: Vec::new(),
             excluded: Vec::new(),
             rules: Default::default(),
+            written: model::Written::default(),
         })
     }
 

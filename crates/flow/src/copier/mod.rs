@@ -103,6 +103,8 @@ pub(crate) enum What {
         ack: oneshot::Sender<()>,
     },
     Done,
+    /// It is another table at the source than the one that was to be copied.
+    Changed,
     Failed(Error),
 }
 

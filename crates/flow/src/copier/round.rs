@@ -24,8 +24,10 @@ pub(crate) async fn copy_tables(context: Context, mut jobs: Vec<Job>) {
     let mut tries = 0;
     while !jobs.is_empty() {
         let before = jobs.len();
-        let error = match round(&context, &mut jobs).await {
-            Ok(()) if jobs.is_empty() => return,
+        let outcome = round(&context, &mut jobs).await;
+        jobs = still_wanted(jobs).await;
+        let error = match outcome {
+            _ if jobs.is_empty() => return,
             Ok(()) => Error::transient("could not finish the copy under its snapshot"),
             Err(error) => error,
         };
@@ -47,6 +49,16 @@ pub(crate) async fn copy_tables(context: Context, mut jobs: Vec<Job>) {
         }
         tokio::time::sleep(pause).await;
     }
+}
+
+async fn still_wanted(jobs: Vec<Job>) -> Vec<Job> {
+    let mut wanted = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        if !job.gate.is_closed().await {
+            wanted.push(job);
+        }
+    }
+    wanted
 }
 
 /// What a table has to do in this round.
@@ -151,10 +163,9 @@ async fn begin(
     }
     let table = &job.target.table;
     let today = source::catalog::table_by_id(client, &context.publication, table.id).await?;
-    let is_same = |today: &Table| today.columns == table.columns && today.key == table.key;
-    if today.is_some_and(|today| !is_same(&today)) {
-        return Err(Error::definite(format!("cannot copy {}", table.name))
-            .detail("Its columns or its key changed before its snapshot was there."));
+    if is_another(today.as_ref(), table) {
+        tell(context, &job, What::Changed).await?;
+        return Ok(None);
     }
     let heap = pages(client, table.id).await?;
     let filter = source::catalog::row_filter(client, &context.publication, &table.name).await?;
@@ -238,8 +249,43 @@ async fn tell_begin(context: &Context, job: &Job) -> Result<()> {
     durable.await.map_err(|_| Error::transient("could not begin: the copy is not wanted any more"))
 }
 
+/// Whether what was to be copied is not what is there.
+fn is_another(today: Option<&Table>, table: &Table) -> bool {
+    today.is_none_or(|today| {
+        today.columns != table.columns
+            || today.key != table.key
+            || today.written.may_differ_from(table.written)
+    })
+}
+
+/// As of now: a snapshot sees a table that was rewritten after it was taken as an empty one.
+async fn is_changed(context: &Context, job: &Job) -> Result<bool> {
+    let table = &job.target.table;
+    let look = async || {
+        let client = source::client::connect(&context.address).await?;
+        source::catalog::table_by_id(&client, &context.publication, table.id).await
+    };
+    // Whoever asks has nobody to try again.
+    let today = crate::flush::patiently(&context.status, look).await?;
+    Ok(is_another(today.as_ref(), table))
+}
+
+/// A statement was refused: because the table is another one by now?
+async fn refused(context: &Context, job: &Job, error: Error) -> Result<()> {
+    match is_changed(context, job).await? {
+        true => tell(context, job, What::Changed).await,
+        false => {
+            fail(context, job, error).await;
+            Ok(())
+        }
+    }
+}
+
 /// Every range was copied. What the store held before, and no range brought, is gone at the source.
 async fn done(context: &Context, job: &Job) -> Result<()> {
+    if is_changed(context, job).await? {
+        return tell(context, job, What::Changed).await;
+    }
     match sweep(context, job).await {
         Ok(()) => tell(context, job, What::Done).await,
         Err(error) => {
@@ -316,7 +362,7 @@ async fn worker(context: Context, snapshot: Arc<Snapshot>, queue: Arc<Mutex<Queu
             Err(_) if run.job.gate.is_closed().await => {}
             Err(failed) if failed.error.fate() != Fate::Transient => {
                 if run.finish() {
-                    fail(&context, &run.job, failed.error).await;
+                    refused(&context, &run.job, failed.error).await?;
                 }
             }
             Err(failed) => {

@@ -78,10 +78,14 @@ impl Loop {
                         let before = Some(Version::of_copy(point));
                         quarantine::supersede(store.as_ref(), &status, name, before, true).await?;
                     }
-                    entry.copy.sweeps = false;
+                    (entry.copy.sweeps, entry.begun_again) = (false, 0);
                     entry.enter(State::Streaming, None, store.as_ref(), &status).await?;
                     tracing::info!(table = %entry.name, "copied; streaming");
                 }
+            }
+            What::Changed => {
+                self.gates.remove(&id);
+                self.on_changed(id).await?;
             }
             What::Failed(error) => self.fail_table(id, error).await?,
         }
@@ -111,7 +115,7 @@ impl Loop {
 
     pub(super) async fn fail_table(&mut self, id: TableId, error: Error) -> Result<()> {
         let Some(entry) = self.tables.by_id.get_mut(&id) else { return Ok(()) };
-        if entry.state == State::Failed {
+        if entry.is_stopped() {
             return Ok(());
         }
         tracing::error!(table = %entry.name, error = %error.report(), "the table stops");

@@ -3,16 +3,14 @@
 //! The reader waits for the answer to a barrier, so rows after it never meet the table of before.
 
 use super::Loop;
+use super::following::Answer;
 use crate::apply;
 use crate::copier;
-use crate::evolve::{self, Answer};
 use crate::flush;
 use crate::quarantine;
 use crate::status::State;
-use crate::tables::Around;
-use model::{Error, Lsn, Mode, Result, Table, TableId};
-use source::stream::{Batch, Delivery, Relation};
-use std::sync::Arc;
+use model::{Mode, Result, TableId, Version};
+use source::stream::{Batch, Delivery};
 
 impl Loop {
     pub(super) async fn on_delivery(&mut self, delivery: Delivery) -> Result<()> {
@@ -20,18 +18,19 @@ impl Loop {
             Delivery::Batch(batch) => self.on_batch(batch).await,
             Delivery::Relation { relation, commit, reply } => {
                 match self.on_relation(relation, commit).await {
-                    Ok(table) => {
+                    Ok(Answer::Rows(table)) => {
                         let _ = reply.send(table);
                         Ok(())
                     }
                     // Without an answer the reader ends, and asks again in its next life.
+                    Ok(Answer::Nothing) => Ok(()),
                     Err(error) => self.lose_session(error),
                 }
             }
-            Delivery::Truncate { tables, commit, done } => {
+            Delivery::Truncate { tables, version, done } => {
                 self.drain().await?;
                 for id in tables {
-                    self.truncate(id, commit).await?;
+                    self.truncate(id, version).await?;
                 }
                 let _ = done.send(());
                 Ok(())
@@ -64,66 +63,10 @@ impl Loop {
         Ok(())
     }
 
-    async fn on_relation(&mut self, relation: Relation, commit: Lsn) -> Result<Option<Arc<Table>>> {
-        let address = self.options.address.clone();
-        let connect = async || source::client::connect(&address).await;
-        let (store, publication) = (self.store.clone(), self.options.publication.clone());
-        let status = self.status.clone();
-        let answer = evolve::relation(
-            &mut self.tables,
-            &relation,
-            commit,
-            &publication,
-            connect,
-            store.as_ref(),
-            &status,
-        );
-        match answer.await? {
-            Answer::Rows(table) => self.in_form(table).map(Some),
-            Answer::Skip => Ok(None),
-            Answer::Stop(error) => {
-                self.fail_table(relation.id, error).await?;
-                Ok(None)
-            }
-            Answer::Unknown if self.left_out.contains(&relation.id) => Ok(None),
-            Answer::Unknown => self.admit(relation.id).await,
-        }
-    }
-
-    /// Refuses a table that this session cannot read: the next one asks for text.
-    fn in_form(&self, table: Arc<Table>) -> Result<Arc<Table>> {
-        let needs_text = table.columns.iter().any(|column| !column.pg.has_binary());
-        if needs_text && self.session.as_ref().is_some_and(|session| session.binary) {
-            return Err(Error::transient("could not read a type in its binary form"));
-        }
-        Ok(table)
-    }
-
-    /// A published table that was not there at the start.
-    async fn admit(&mut self, id: TableId) -> Result<Option<Arc<Table>>> {
-        let client = source::client::connect(&self.options.address).await?;
-        let publication = &self.options.publication;
-        let Some(table) = source::catalog::table_by_id(&client, publication, id).await? else {
-            self.left_out.insert(id);
-            return Ok(None);
-        };
-        let (store, status) = (self.store.clone(), self.status.clone());
-        let around = Around { store: store.as_ref(), status: &status, client: &client };
-        self.tables.add(table, &around).await?;
-        let Some(entry) = self.tables.by_id.get(&id) else {
-            self.left_out.insert(id);
-            return Ok(None);
-        };
-        let shape = entry.shape().table.clone();
-        tracing::info!(table = %entry.name, "a new table");
-        self.start_copies(&[id]);
-        self.in_form(shape).map(Some)
-    }
-
     /// Rows from before the TRUNCATE go, those of a copy that still runs too. Facts stay.
-    async fn truncate(&mut self, id: TableId, commit: Lsn) -> Result<()> {
+    async fn truncate(&mut self, id: TableId, version: Version) -> Result<()> {
         let Some(entry) = self.tables.by_id.get(&id) else { return Ok(()) };
-        if entry.target.mode == Mode::Append || entry.state == State::Failed {
+        if entry.target.mode == Mode::Append || entry.is_stopped() {
             return Ok(());
         }
         let was_copying = entry.needs_copy();
@@ -136,15 +79,14 @@ impl Loop {
         let sql = format!(
             "ALTER TABLE {} DELETE WHERE _version < toUInt128('{}') SETTINGS mutations_sync = 2",
             store::ddl::name(&target.rows),
-            model::Version::of_copy(commit).0
+            version.0
         );
         let store = self.store.clone();
         if let Err(error) = flush::patiently(&status, || store.execute(&sql)).await {
             return self.fail_table(id, error).await;
         }
-        let before = Some(model::Version::of_copy(commit));
         let name = &target.table.name;
-        quarantine::supersede(store.as_ref(), &status, name, before, true).await?;
+        quarantine::supersede(store.as_ref(), &status, name, Some(version), true).await?;
         if was_copying {
             let forget = || copier::forget_ranges(store.as_ref(), &target);
             flush::patiently(&status, forget).await?;

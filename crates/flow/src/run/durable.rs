@@ -111,7 +111,7 @@ impl Loop {
         }
     }
 
-    pub(super) fn on_tick(&mut self) {
+    pub(super) async fn on_tick(&mut self) -> Result<()> {
         let positions = &self.positions;
         let received = self.session.as_ref().map_or(Lsn::ZERO, |s| s.control.received());
         let received = received.max(positions.received());
@@ -120,6 +120,8 @@ impl Loop {
         if positions.is_due(self.recorded_at.elapsed(), self.rows_since_record) {
             self.start_record();
         }
+        self.start_survey();
+        self.remove_gone().await
     }
 
     pub(super) fn start_record(&mut self) {

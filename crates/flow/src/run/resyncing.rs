@@ -1,25 +1,15 @@
-//! A table copied again while everything goes on: by its snapshot's position the copy is newer than
-//! all that it replaces, and older than what the stream brings.
-//!
-//! | the table | what readers see meanwhile | at the end |
-//! | --- | --- | --- |
-//! | a mirror, of the same shape | its rows, from the copy or of before, and the stream's | what no copy brought goes |
-//! | a mirror, of another shape | the rows of before, set aside in `millrace` | the view moves, they go |
-//! | append | what was copied so far | the rows of before stay, under another name |
+//! A resync that somebody asks for.
 
 use super::Loop;
 use super::copies::LET_GO;
-use crate::evolve;
-use crate::flush::patiently;
-use crate::quarantine;
+use crate::again;
+use crate::evolve::Past;
 use crate::resync::{ResyncOptions, Resynced};
-use crate::shape;
-use crate::status::{State, Status};
-use crate::tables::{Around, CopyState};
-use model::{Error, Mode, Result, TableName};
+use crate::tables::Around;
+use model::{Error, Result, TableName};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use store::{Store, Target, ddl};
+use store::Target;
 use tokio::sync::oneshot;
 use tokio_postgres::Client;
 
@@ -90,6 +80,22 @@ impl Loop {
         rows_per_second_max: u64,
         client: &Client,
     ) -> Result<Resynced> {
+        let past = Past::of(&target);
+        let id = target.table.id;
+        let kept_as = self.begin_again(target, past, rows_per_second_max, client).await?;
+        let entry = self.tables.by_id.get(&id).ok_or_else(|| Error::bug("a table went away"))?;
+        let kept_as = kept_as.map(|place| place.to_string());
+        Ok(Resynced { name: entry.name.clone(), kept_as })
+    }
+
+    /// What its copy of before still writes is over first.
+    pub(super) async fn begin_again(
+        &mut self,
+        target: Arc<Target>,
+        past: Past,
+        rows_per_second_max: u64,
+        client: &Client,
+    ) -> Result<Option<TableName>> {
         let id = target.table.id;
         if let Some(gate) = self.gates.remove(&id) {
             gate.close().await;
@@ -97,55 +103,8 @@ impl Loop {
         self.end_replay(id).await;
         let (store, status) = (self.store.clone(), self.status.clone());
         let around = Around { store: store.as_ref(), status: &status, client };
-        let kept = shape::kept(&target.rows, around.store, around.status).await?;
-        let is_same = target.mode == Mode::Mirror
-            && target.visible().iter().all(|column| kept.has(column))
-            && shape::difference(&kept, &target, around.store, around.status).await?.is_none();
-        let kept_as = match (is_same, target.mode) {
-            (true, _) => None,
-            (false, Mode::Mirror) => {
-                set_aside(&target, store.as_ref(), &status).await?;
-                None
-            }
-            (false, Mode::Append) => {
-                // Facts of before are kept, those that were refused too.
-                let name = &target.table.name;
-                quarantine::supersede(store.as_ref(), &status, name, None, false).await?;
-                Some(keep(&target, store.as_ref(), &status).await?)
-            }
-        };
-        patiently(&status, || crate::copier::forget_ranges(store.as_ref(), &target)).await?;
         let entry =
             self.tables.by_id.get_mut(&id).ok_or_else(|| Error::bug("a table went away"))?;
-        let copy = CopyState { sweeps: is_same, rows_per_second_max, ..CopyState::default() };
-        entry.begin_again(target.clone(), copy);
-        entry.enter(State::Waiting, None, store.as_ref(), &status).await?;
-        status.with_table(&entry.name, |table| (table.copied_rows, table.pages_done) = (0, 0));
-        tracing::info!(table = %entry.name, "it is copied again");
-        let name = entry.name.clone();
-        evolve::create(&target, &around).await?;
-        Ok(Resynced { name, kept_as: kept_as.map(|place| place.to_string()) })
+        again::begin(entry, target, past, rows_per_second_max, &around).await
     }
-}
-
-/// Readers go on with the rows of before. Those that an earlier resync set aside are whole, and what
-/// it copied since is not.
-async fn set_aside(target: &Target, store: &dyn Store, status: &Status) -> Result<()> {
-    let (rows, aside) = (ddl::name(&target.rows), shape::aside(target));
-    let statement = match shape::kept(&aside, store, status).await?.is_missing() {
-        true => format!("RENAME TABLE IF EXISTS {rows} TO {}", ddl::name(&aside)),
-        false => format!("DROP TABLE IF EXISTS {rows}"),
-    };
-    patiently(status, || store.execute(&statement)).await
-}
-
-/// Facts may be gone at the source, so they are never dropped.
-async fn keep(target: &Target, store: &dyn Store, status: &Status) -> Result<TableName> {
-    let seconds = crate::status::now_us() / 1_000_000;
-    let TableName { schema, table } = &target.rows;
-    let place = TableName::new(schema, format!("{table}_before_{seconds}"));
-    let (rows, to) = (ddl::name(&target.rows), ddl::name(&place));
-    let statement = format!("RENAME TABLE IF EXISTS {rows} TO {to}");
-    patiently(status, || store.execute(&statement)).await?;
-    Ok(place)
 }

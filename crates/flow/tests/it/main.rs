@@ -3,5 +3,6 @@
 mod copy;
 mod faults;
 mod quarantine;
+mod schema;
 mod stream;
 mod support;

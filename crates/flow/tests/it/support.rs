@@ -1,6 +1,7 @@
 //! One engine for the process, a Postgres a test; each test keeps to a schema of its own.
 
 use cluster::Cluster;
+use flow::status::State;
 use flow::{Options, Pipeline};
 use model::{Lsn, Mode, Result, TableOptions};
 use std::collections::BTreeMap;
@@ -85,6 +86,8 @@ impl World {
         wait_until("the pipeline settles", || {
             let report = handle.report();
             let applied: Lsn = report.source.applied_lsn.parse().unwrap();
+            let failed = report.tables.iter().find(|table| table.state == State::Failed);
+            assert!(!ready || failed.is_none(), "{failed:#?}");
             let there = applied >= end && (!ready || handle.is_ready());
             if there { Ok(()) } else { Err(format!("{report:#?} wanted {end}")) }
         })

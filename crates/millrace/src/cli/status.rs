@@ -49,6 +49,7 @@ struct Table {
     #[serde(default)]
     defaulted_columns: BTreeMap<String, u64>,
     last_error: Option<String>,
+    schema_change: Option<SchemaChange>,
 }
 
 #[derive(Deserialize)]
@@ -62,6 +63,13 @@ struct Source {
     lag_seconds: f64,
     wal_status: Option<String>,
     last_error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct SchemaChange {
+    at: i64,
+    change: String,
+    followed_by: String,
 }
 
 #[derive(Deserialize)]
@@ -111,7 +119,21 @@ fn render(report: &Report) -> String {
         }
         text += &altered(table);
     }
-    text + "\n" + &source(&report.source) + &freshness(&report.freshness_ms)
+    text + "\n"
+        + &source(&report.source)
+        + &freshness(&report.freshness_ms)
+        + &last_change(&report.tables)
+}
+
+/// Of all tables.
+fn last_change(tables: &[Table]) -> String {
+    let changes = tables.iter().filter_map(|table| Some((table, table.schema_change.as_ref()?)));
+    let Some((table, last)) = changes.max_by_key(|(_, change)| change.at) else {
+        return String::new();
+    };
+    let at = jiff::Timestamp::from_second(last.at).map(|at| at.to_string()).unwrap_or_default();
+    let (name, change, how) = (&table.name, &last.change, &last.followed_by);
+    format!("schema     {name}: {change}; followed by: {how}, {at}\n")
 }
 
 /// What did not arrive as it was.
@@ -212,7 +234,8 @@ mod tests {
             {"name":"public.events","mode":"append","target":"analytics.events","state":"streaming",
              "rows":2012345,"copied_ratio":1.0,"rows_per_second":312.4,"rejected_rows":2,
              "clamped_values":3,"clamped_columns":{"due":1,"paid":2},"nulled_columns":{"price":2},
-             "defaulted_columns":{"note":1},"last_error":null},
+             "defaulted_columns":{"note":1},"last_error":null,
+             "schema_change":{"at":1795621319,"change":"drop column gone: was text","followed_by":"in place"}},
             {"name":"public.notes","mode":"mirror","target":"public.notes","state":"failed","rows":null,
              "copied_ratio":0.25,"last_error":"cannot mirror public.notes\nhint: ALTER TABLE"}],
             "source":{"slot":"millrace","connected":true,"waiting_for":null,"received_lsn":"0/2","applied_lsn":"0/2",
@@ -232,6 +255,7 @@ public.notes: cannot mirror public.notes
 source     connected; slot millrace (reserved), received 0/2, confirmed 0/1
 lag        2.0 KiB, 0.2 s
 freshness  p50 48 ms, p99 110 ms
+schema     public.events: drop column gone: was text; followed by: in place, 2026-11-25T15:41:59Z
 ";
         assert_eq!(render(&read(body).unwrap()), expected);
     }

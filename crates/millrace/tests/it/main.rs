@@ -9,6 +9,7 @@ mod bad_sources;
 mod cdnow;
 mod demo;
 mod disk_full;
+mod holder;
 mod json;
 mod large_rows;
 mod quarantine;
@@ -36,13 +37,24 @@ fn project(cluster: &Cluster, tables: &str) -> Project {
 /// Waits until the table is in that state.
 #[track_caller]
 fn wait_for_state(project: &Project, name: &str, state: &str) -> Value {
+    wait_for(project, name, state, |table| &table["state"])
+}
+
+/// Waits until the table's last change at the source was followed that way.
+#[track_caller]
+fn wait_for_change(project: &Project, name: &str, followed_by: &str) {
+    wait_for(project, name, followed_by, |table| &table["schema_change"]["followed_by"]);
+}
+
+#[track_caller]
+fn wait_for(project: &Project, name: &str, wanted: &str, of: fn(&Value) -> &Value) -> Value {
     let mut table = Value::Null;
     let there = harness::poll(Duration::from_secs(60), || {
         let tables = project.status()["tables"].clone();
         table = tables.as_array()?.iter().find(|table| table["name"] == name)?.clone();
-        (table["state"] == state).then_some(())
+        (of(&table) == wanted).then_some(())
     });
-    assert!(there.is_some(), "{name} is not {state}: {table}");
+    assert!(there.is_some(), "{name} is not {wanted}: {table}");
     table
 }
 

@@ -1,6 +1,7 @@
 //! Tables copied again beside a stream that goes on.
 
-use crate::{project, says, take_way_back, wait_for_state};
+use crate::holder::Holder;
+use crate::{project, says, wait_for_change, wait_for_state};
 use cluster::Cluster;
 use harness::{Project, Up};
 
@@ -64,7 +65,7 @@ fn a_mirror_is_right_again_and_serves_meanwhile() {
 fn a_retyped_mirror_serves_its_rows_of_before_until_the_new_ones_are_there() {
     let cluster = Cluster::start();
     cluster.sql(
-        "create table orders (id int primary key, amount int, gone text);
+        "create table orders (id int primary key, amount int, gone text); create table held (id int);
          insert into orders select n, n, 'x' from generate_series(1, 20000) n",
     );
     let project = project(&cluster, "");
@@ -75,10 +76,13 @@ fn a_retyped_mirror_serves_its_rows_of_before_until_the_new_ones_are_there() {
          alter table orders drop gone; alter table orders drop constraint orders_pkey;
          alter table orders add primary key (amount); insert into orders values (-1, 'new')",
     );
+    // Its snapshot waits for a transaction, so the copy has a middle.
+    let holder = Holder::start(&cluster);
     let mut up = project.up();
-    let failed = wait_for_state(&project, "public.orders", "failed");
-    assert_eq!(up.query("SELECT sum(amount) FROM public.orders"), "200010000");
-    assert!(failed["last_error"].to_string().contains("Its key is (amount) now"), "{failed}");
+    wait_for_state(&project, "public.orders", "waiting");
+    wait_for_change(&project, "public.orders", "copy in another shape");
+    assert_eq!(up.query("SELECT sum(amount), any(gone) FROM public.orders"), "200010000\tx");
+    drop(holder);
     resync(&project, &[&["public.orders"], SLOWLY].concat());
     wait_for_state(&project, "public.orders", "copying");
     assert_eq!(up.query("SELECT sum(amount), any(gone) FROM public.orders"), "200010000\tx");
@@ -101,7 +105,7 @@ fn a_retyped_mirror_serves_its_rows_of_before_until_the_new_ones_are_there() {
 /// A computed default leaves no word in the log of what the old rows hold; a key that changes alone
 /// sends the same columns.
 #[test]
-fn what_the_stream_cannot_follow_has_a_way_back() {
+fn what_the_log_does_not_say_is_copied_again() {
     let cluster = Cluster::start();
     cluster.sql(
         "create table orders (id int primary key, region int not null, body text);
@@ -112,16 +116,13 @@ fn what_the_stream_cannot_follow_has_a_way_back() {
     let mut up = ready(&project);
     cluster.sql("alter table orders add at timestamptz not null default clock_timestamp()");
     cluster.sql("update orders set region = 1 where id = 2");
-    let failed = wait_for_state(&project, "public.orders", "failed");
-    // Nobody reads this; the update after it does not send it again.
+    wait_for_change(&project, "public.orders", "copy in place");
     cluster.sql("update orders set body = repeat('new', 2000)");
-    take_way_back(&project, &failed);
     up.wait_ready();
     assert!(project.verify() > 0);
     cluster.sql("alter table orders drop constraint orders_pkey, add primary key (id, region)");
     cluster.sql("insert into orders values (1, 0, 'another'), (1, 7, 'a third')");
-    let failed = wait_for_state(&project, "public.orders", "failed");
-    take_way_back(&project, &failed);
+    wait_for_change(&project, "public.orders", "copy in another shape");
     up.wait_ready();
     assert_eq!(up.query("SELECT count() FROM public.orders WHERE id = 1"), "3");
     assert!(project.verify() > 0);
@@ -166,14 +167,11 @@ fn an_append_table_keeps_its_rows_of_before_under_another_name() {
     let mut up = ready(&project);
     cluster.sql("insert into facts values (5001, 1); delete from facts where id <= 1000");
     up.wait_for("SELECT count() FROM public.facts", "5001");
-    cluster.sql(
-        "alter table facts alter amount type bigint; insert into facts values (5002, 1 << 40)",
-    );
-    cluster.sql("update facts set amount = 3000000000 where id = 5002");
-    let failed = wait_for_state(&project, "public.facts", "failed");
-    take_way_back(&project, &failed);
+    cluster
+        .sql("alter table facts alter amount type text; insert into facts values (5002, 'many')");
+    wait_for_change(&project, "public.facts", "copy in another shape");
     up.wait_ready();
-    cluster.sql("insert into facts values (5003, 7)");
+    cluster.sql("insert into facts values (5003, '7')");
     up.wait_for("SELECT count() FROM public.facts", "4003");
     let before = up.query("SELECT name FROM system.tables WHERE name LIKE 'facts_before_%'");
     assert_eq!(up.query(&format!("SELECT count() FROM public.{before}")), "5001");

@@ -282,12 +282,7 @@ fn a_null_where_there_is_none_is_set_aside_until_it_has_a_default() {
     for (default, shown) in [("'none'", "none"), ("''", ""), ("concat( 'a','b' )", "ab")] {
         project.configure(&config(&cluster.url(), &with(&format!("default = \"{default}\""))));
         up = project.up();
-        let failed = wait_for_state(&project, "public.orders", "failed");
-        assert!(
-            failed["last_error"].to_string().contains("Column note has the default"),
-            "{failed}"
-        );
-        take_way_back(&project, &failed);
+        // It is another shape: copied again by itself.
         up.wait_ready();
         up.wait_for("SELECT note FROM public.orders WHERE id = 2", shown);
         assert!(project.verify() > 0);

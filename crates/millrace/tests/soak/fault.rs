@@ -26,12 +26,20 @@ pub(crate) enum Fault {
     KillDiskFull,
     /// Tables copied again beside the stream, killed on the way or not.
     Resync,
-    /// A column gets another type, and its table is copied again in that shape.
+    /// A column gets another type, and its table is copied again.
     Retype,
+    /// Columns come, go and change, several at once, killed in between or not.
+    Alter,
+    /// A transaction of many rows, with changes and deletions of its own, killed in it or not.
+    LargeTransaction,
+    /// The network is cut, again and again.
+    Cut,
+    /// The network passes nothing for a while, and does not say so; then everything is slow.
+    HoldUp,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 13] = [
+    pub(crate) const ALL: [Fault; 17] = [
         Fault::Kill,
         Fault::KillOften,
         Fault::KillInCopy,
@@ -45,6 +53,10 @@ impl Fault {
         Fault::KillDiskFull,
         Fault::Resync,
         Fault::Retype,
+        Fault::Alter,
+        Fault::LargeTransaction,
+        Fault::Cut,
+        Fault::HoldUp,
     ];
 
     pub(crate) fn needs_small_disk(self) -> bool {
@@ -66,6 +78,10 @@ impl Fault {
             Fault::KillDiskFull => "kill, disk full",
             Fault::Resync => "resync",
             Fault::Retype => "retype",
+            Fault::Alter => "schema changes",
+            Fault::LargeTransaction => "large transaction",
+            Fault::Cut => "network cut",
+            Fault::HoldUp => "network held up",
         }
     }
 }

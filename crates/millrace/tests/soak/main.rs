@@ -11,6 +11,7 @@
 //! `MILLRACE_ROUNDS` and `MILLRACE_SEED` say how many and which; a seed repeats the choices, though
 //! not the machine's timing. The first difference ends it, and leaves everything in place.
 
+mod alter;
 mod fault;
 mod report;
 mod ring;

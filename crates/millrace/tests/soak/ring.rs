@@ -1,9 +1,11 @@
 //! One pipeline under load, and what is done to it.
 
+use crate::alter;
 use crate::fault::Fault;
 use cluster::{Cluster, program};
 use harness::{
-    Dice, PATIENCE, Pgbench, Project, Tmpfs, Traffic, Up, config, poll, shop_config, shop_schema,
+    Dice, PATIENCE, Pgbench, Project, Proxy, Tmpfs, Traffic, Up, config, poll, shop_config,
+    shop_schema,
 };
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -40,6 +42,7 @@ pub(crate) struct Ring {
     up: Option<Up>,
     disk: Option<Tmpfs>,
     project: Project,
+    proxy: Proxy,
     cluster: Cluster,
     /// Commits when the last round ended, to see that the load is one.
     committed: u64,
@@ -64,7 +67,9 @@ impl Ring {
             "{}[tables.\"public.pgbench_history\"]\nmode = \"append\"\norder_by = [\"tid\", \"mtime\"]\n",
             shop_config()
         );
-        let project = Project::new(BINARY, &config(&cluster.url(), &more));
+        let proxy = Proxy::start(cluster.port());
+        let url = cluster.url().replace(&cluster.port().to_string(), &proxy.port().to_string());
+        let project = Project::new(BINARY, &config(&url, &more));
         let disk = match Tmpfs::mount(&project.state(), DISK_MB) {
             Ok(disk) => Some(disk),
             Err(why) => {
@@ -76,7 +81,7 @@ impl Ring {
         let pgbench = Some(Pgbench::start(cluster.port(), PGBENCH_RATE));
         let mut up = project.up();
         up.wait_ready();
-        Ring { pgbench, traffic, up: Some(up), disk, project, cluster, committed: 0 }
+        Ring { pgbench, traffic, up: Some(up), disk, project, proxy, cluster, committed: 0 }
     }
 
     pub(crate) fn has_small_disk(&self) -> bool {
@@ -89,6 +94,7 @@ impl Ring {
         self.inflict(fault, dice)?;
         let inflicted = begun.elapsed();
         self.running().try_wait_ready()?;
+        self.forget_facts_of_before();
         let ready = begun.elapsed();
         let committed = self.traffic.committed();
         if committed == self.committed {
@@ -206,14 +212,56 @@ impl Ring {
                 let (table, column, types) = dice.pick(&RETYPED);
                 let ty = dice.pick(types);
                 self.cluster.sql(&format!("alter table {table} alter {column} type {ty}"));
-                pause(dice, 0, 500);
-                if dice.below(2) == 0 {
-                    self.kill();
-                    self.begin()?;
+                self.perhaps_killed(dice)
+            }
+            Fault::Alter => {
+                for _ in 0..dice.within(1, 4) {
+                    let sql = alter::some(&self.cluster, dice);
+                    self.cluster.sql(&sql);
+                    self.perhaps_killed(dice)?;
                 }
-                self.resync(&[&format!("public.{table}")], dice)
+                Ok(())
+            }
+            Fault::LargeTransaction => {
+                let rows = dice.within(20_000, 120_000);
+                let transaction = alter::large_transaction(rows);
+                let cluster = &self.cluster;
+                let ran = std::thread::scope(|scope| {
+                    let writes = scope.spawn(|| cluster.try_sql(&transaction));
+                    pause(dice, 0, 1500);
+                    writes.join()
+                });
+                ran.map_err(|_| "the writer of a large transaction broke".to_owned())??;
+                self.perhaps_killed(dice)
+            }
+            Fault::Cut => {
+                for _ in 0..dice.within(1, 4) {
+                    self.proxy.cut();
+                    pause(dice, 0, 1000);
+                    self.proxy.open();
+                    pause(dice, 0, 1500);
+                }
+                Ok(())
+            }
+            Fault::HoldUp => {
+                self.proxy.hold_up();
+                pause(dice, 500, 4000);
+                self.proxy.open();
+                self.proxy.delay(dice.millis(1, 20));
+                pause(dice, 500, 3000);
+                self.proxy.open();
+                Ok(())
             }
         }
+    }
+
+    fn perhaps_killed(&mut self, dice: &mut Dice) -> Result<(), String> {
+        pause(dice, 0, 700);
+        if dice.below(2) == 0 {
+            self.kill();
+            self.begin()?;
+        }
+        Ok(())
     }
 
     /// Killed while it copies in half of the rounds; slowly, so that it does.
@@ -235,9 +283,7 @@ impl Ring {
             self.kill();
             self.begin()?;
         }
-        self.running().try_wait_ready()?;
-        self.forget_facts_of_before();
-        Ok(())
+        self.running().try_wait_ready()
     }
 
     /// Resyncs of append tables leave them; the disk is small.

@@ -231,6 +231,7 @@ mod tests {
             objects: Vec::new(),
             excluded: Vec::new(),
             rules: Default::default(),
+            written: model::Written::default(),
         };
         let range = |from_page, to_page| Some(Range { from_page, to_page });
         let sql = |range, extra| statement(&table, "ONLY public.t", range, extra);

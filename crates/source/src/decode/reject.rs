@@ -170,6 +170,7 @@ mod tests {
             objects: Vec::new(),
             excluded: Vec::new(),
             rules: Default::default(),
+            written: model::Written::default(),
         });
         let mut block = Block::new(table);
         for id in [7i32, 8] {

@@ -31,6 +31,7 @@ fn table(types: impl IntoIterator<Item = PgType>) -> Table {
         objects: Vec::new(),
         excluded: Vec::new(),
         rules: Default::default(),
+        written: model::Written::default(),
     }
 }
 

@@ -28,7 +28,7 @@ pub use budget::Permit;
 pub use control::{Control, DEFAULT_AGE_US};
 
 use crate::Address;
-use model::{Block, Error, Lsn, Table, TableId};
+use model::{Block, Error, Lsn, Table, TableId, Version};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -77,7 +77,8 @@ pub enum Delivery {
     /// A barrier like `Relation`: everything before it was delivered.
     Truncate {
         tables: Vec<TableId>,
-        commit: Lsn,
+        /// Rows of before are older, those of its own transaction too.
+        version: Version,
         done: std::sync::mpsc::SyncSender<()>,
     },
     /// `pg_logical_emit_message`, when it was transactional or not.

@@ -150,11 +150,8 @@ impl Open {
                 self.in_transaction = false;
                 self.through = self.through.max(end);
             }
-            Message::Relation(relation) => {
-                if self.tables.iter().all(|open| open.relation != relation) {
-                    return Ok(Step::Describe(relation));
-                }
-            }
+            // One that reads like the last is told too: what it does not say may have changed.
+            Message::Relation(relation) => return Ok(Step::Describe(relation)),
             Message::Truncate { relations } => return Ok(Step::Truncate(relations)),
             Message::Logical { prefix, content, lsn } => {
                 return Ok(Step::Logical { prefix, content: content.to_vec(), lsn });

@@ -7,7 +7,7 @@ use super::{Batch, Control, Delivery, Relation, StreamOptions};
 use crate::decode::Cursor;
 use crate::wire::{Filled, Frame, Session};
 use bytes::BufMut;
-use model::{Error, Lsn, Result, Table, TableId};
+use model::{Error, Lsn, Result, Table, TableId, Version};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -27,6 +27,12 @@ const LOOK_UP: Duration = Duration::from_millis(1);
 const POSITION_EVERY: Duration = Duration::from_millis(200);
 /// How long a stopped stream waits for what it delivered to be confirmed.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// A server that says nothing for this long is asked to.
+const SILENCE_ASKED: Duration = Duration::from_secs(15);
+/// And one that does not answer is not there any more, whatever the network says.
+const SILENCE_MOST: Duration = Duration::from_secs(60);
+/// Whoever did not listen for this long was busy, and heard no silence.
+const BUSY_PAUSE: Duration = Duration::from_secs(1);
 /// Messages of ours; nobody else's are of interest.
 const PREFIX: &str = "millrace";
 /// 1970-01-01 to 2000-01-01, from which Postgres counts.
@@ -91,6 +97,9 @@ struct Reader<'a> {
     held: Option<Lsn>,
     told: Lsn,
     told_at: Instant,
+    /// When the server last said something, and when we last listened.
+    heard_at: Instant,
+    listened_at: Instant,
 }
 
 impl<'a> Reader<'a> {
@@ -121,6 +130,8 @@ impl<'a> Reader<'a> {
             held: None,
             told: Lsn::ZERO,
             told_at: now,
+            heard_at: now,
+            listened_at: now,
         })
     }
 
@@ -128,6 +139,7 @@ impl<'a> Reader<'a> {
         let mut is_busy = false;
         while !self.control.stopped() {
             let filled = self.read(is_busy)?;
+            self.note_silence(filled)?;
             is_busy = filled;
             while let Some(frame) = self.session.next_frame()? {
                 self.message(&frame)?;
@@ -150,6 +162,20 @@ impl<'a> Reader<'a> {
         };
         self.session.set_read_timeout(Some(wait))?;
         Ok(self.session.fill("read the log")? != Filled::Nothing)
+    }
+
+    fn note_silence(&mut self, heard: bool) -> Result<()> {
+        let now = Instant::now();
+        if heard || now - self.listened_at > BUSY_PAUSE {
+            self.heard_at = now;
+        }
+        self.listened_at = now;
+        if now - self.heard_at > SILENCE_MOST {
+            return Err(Error::transient("could not read on: the server does not answer").detail(
+                format!("It has said nothing for {SILENCE_MOST:?}, though it was asked to."),
+            ));
+        }
+        Ok(())
     }
 
     fn wait_patiently(&mut self) -> Result<()> {
@@ -209,7 +235,7 @@ impl<'a> Reader<'a> {
                     self.open.begin();
                 }
                 Step::Describe(relation) => return self.describe(relation),
-                Step::Truncate(tables) => return self.truncate(tables),
+                Step::Truncate(tables) => return self.truncate(tables, change),
                 Step::Logical { prefix, content, lsn } if prefix == PREFIX => {
                     self.cut()?;
                     return self.deliver(Delivery::Message { prefix, content, lsn });
@@ -229,10 +255,11 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn truncate(&mut self, tables: Vec<TableId>) -> Result<(), End> {
+    fn truncate(&mut self, tables: Vec<TableId>, change: Lsn) -> Result<(), End> {
         self.cut()?;
         let (done, answer): (SyncSender<()>, _) = sync_channel(1);
-        self.deliver(Delivery::Truncate { tables, commit: self.open.commit(), done })?;
+        let version = Version::of_change(self.open.commit(), change);
+        self.deliver(Delivery::Truncate { tables, version, done })?;
         self.wait_for(&answer)
     }
 
@@ -338,7 +365,7 @@ impl<'a> Reader<'a> {
         let since = self.told_at.elapsed();
         let moved = self.control.confirmed() > self.told;
         if since >= FEEDBACK_EVERY || (moved && since >= CONFIRM_EVERY) {
-            self.tell(false)?;
+            self.tell(self.heard_at.elapsed() > SILENCE_ASKED)?;
         }
         Ok(())
     }

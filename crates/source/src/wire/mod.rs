@@ -17,6 +17,10 @@ mod inbox;
 mod session;
 mod transport;
 
+pub(crate) use transport::{
+    KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, UNACKNOWLEDGED_MOST,
+};
+
 pub(crate) use inbox::Frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use inbox::Inbox;

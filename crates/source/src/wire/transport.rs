@@ -21,9 +21,11 @@ const RECEIVE_BUFFER_BYTES: usize = 160 << 10;
 /// A server farther than this would be slowed by so small a buffer; there the kernel sizes it.
 const FAR: Duration = Duration::from_millis(5);
 /// A peer that is gone without a word is noticed after about a minute.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_PROBES: u32 = 3;
+pub(crate) const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) const KEEPALIVE_PROBES: u32 = 3;
+/// What we sent and nobody took for this long was sent to nobody.
+pub(crate) const UNACKNOWLEDGED_MOST: Duration = Duration::from_secs(60);
 
 pub(crate) enum Transport {
     Tcp(TcpStream),
@@ -125,7 +127,9 @@ fn open_tcp(place: SocketAddr) -> io::Result<TcpStream> {
         .with_time(KEEPALIVE_IDLE)
         .with_interval(KEEPALIVE_INTERVAL)
         .with_retries(KEEPALIVE_PROBES);
-    SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
+    let options = SockRef::from(&socket);
+    options.set_tcp_keepalive(&keepalive)?;
+    options.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MOST))?;
     Ok(socket)
 }
 

@@ -45,6 +45,7 @@ fn table(name: &str) -> Arc<Table> {
         objects: Vec::new(),
         excluded: Vec::new(),
         rules: Default::default(),
+        written: model::Written::default(),
     })
 }
 

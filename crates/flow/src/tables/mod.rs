@@ -1,10 +1,17 @@
 //! The tables of the pipeline: what each is, where it goes, and what survives a restart of it.
 
-use crate::evolve;
+mod known;
+
+pub(crate) use known::{CopyState, any_known};
+
+use crate::again;
+use crate::evolve::{self, Change, Need, Past};
 use crate::flush;
 use crate::intervals::{Intervals, Record};
 use crate::status::{State, Status, TableStatus};
+use known::{Known, STATES, read_states, with_way_back};
 use model::{Error, Fate, Lsn, Mode, Result, Table, TableId, TableName, TableOptions};
+use source::stream::Relation;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,10 +21,11 @@ use tokio_postgres::Client;
 /// One table while the pipeline runs.
 pub(crate) struct Entry {
     pub(crate) name: String,
-    /// With every column that we know of.
+    /// Today's shape.
     pub(crate) target: Arc<Target>,
-    /// The shapes that the stream sent; the last one is today's. See [`crate::evolve`].
-    pub(crate) shapes: Vec<Arc<Target>>,
+    pub(crate) past: Past,
+    /// The shapes that the stream sent.
+    shapes: Vec<Arc<Target>>,
     pub(crate) state: State,
     /// Of what the store remembers of it.
     version: i64,
@@ -29,23 +37,8 @@ pub(crate) struct Entry {
     pub(crate) skipped: Option<Lsn>,
     /// [`CopyState::rekeyed_at`], for a running copy to see.
     pub(crate) rekeyed_at: Arc<AtomicU64>,
-}
-
-/// The part of a copy's state that survives a restart.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct CopyState {
-    /// How many snapshots it took so far; 0: not begun.
-    pub(crate) attempt: u32,
-    /// The consistent point of the first snapshot and the oldest transaction it did not see.
-    pub(crate) first_point: Lsn,
-    pub(crate) first_xmin: u64,
-    /// The last commit that changed the key of a row while an append table was copied. From then on
-    /// keys no longer tell what has been copied: the next attempt starts over.
-    pub(crate) rekeyed_at: Lsn,
-    /// The store held rows before: those that the copy does not bring go at its end.
-    pub(crate) sweeps: bool,
-    /// 0: as fast as it goes.
-    pub(crate) rows_per_second_max: u64,
+    /// Copies that began by themselves since the last one that was finished.
+    pub(crate) begun_again: u32,
 }
 
 pub(crate) struct Tables {
@@ -59,21 +52,6 @@ pub(crate) struct Around<'a> {
     pub(crate) store: &'a dyn Store,
     pub(crate) status: &'a Status,
     pub(crate) client: &'a Client,
-}
-
-/// What the store remembers of a table.
-#[derive(Clone)]
-struct Known {
-    id: u32,
-    mode: String,
-    target: String,
-    state: State,
-    copy: CopyState,
-    reason: Option<String>,
-    /// Whose stream brings it.
-    slot: String,
-    /// Microseconds since 1970, later in every record.
-    version: i64,
 }
 
 impl Tables {
@@ -101,13 +79,14 @@ impl Tables {
         let slot = around.status.slot();
         let gone = |(name, known): &(&String, &Known)| known.slot == slot && !names.contains(name);
         for (name, known) in known.iter().filter(gone) {
-            known.clone().fail_unpublished(name, around).await?;
+            known.clone().note_unpublished(name, around).await?;
         }
         for table in published {
             let known = known.get(&table.name.to_string()).cloned();
             tables.admit(table, known, &mut records, around).await?;
         }
         tables.record_new(around).await?;
+        evolve::last(around.store, around.status).await?;
         for name in options.keys().filter(|name| !names.contains(name)) {
             tables.show_unpublished(name, around.status);
         }
@@ -126,7 +105,7 @@ impl Tables {
     async fn record_new(&mut self, around: &Around<'_>) -> Result<()> {
         let new = || self.by_id.values().filter(|entry| entry.version == 0);
         let version = crate::status::now_us();
-        let known = |entry: &Entry| Known::of(&entry.target, entry.state, entry.copy, version);
+        let known = |entry: &Entry| entry.known(entry.state, version);
         let slot = around.status.slot();
         let rows: Rows = new().map(|entry| known(entry).row(&entry.name, &slot)).collect();
         if rows.is_empty() {
@@ -199,21 +178,28 @@ impl Tables {
         if is_gone {
             version = start_over(&name, &target, version, around).await?;
         }
-        let unfit = match evolve::create(&target, around).await {
-            Err(error) if known.is_some() && error.fate() == Fate::Definite => Some(error),
-            created => created.map(|()| None)?,
+        // A table of that name was dropped at the source and made anew.
+        let is_another = known.as_ref().is_some_and(|known| known.id != id.0);
+        let mut past = match &known {
+            Some(known) if !is_another => known.past.clone(),
+            _ => Past::default(),
         };
-        let known = match known {
-            Some(known) if known.id != id.0 => {
-                forget_rows(&target, around).await?;
-                None
-            }
-            known => known,
+        past.resolve(around.client).await?;
+        let (state, copy, reason) = match known {
+            Some(known) if !is_another => (known.state, known.copy, known.reason),
+            _ => (State::Waiting, CopyState::default(), None),
         };
-        let (state, copy, reason) = known
-            .map_or((State::Waiting, CopyState::default(), None), |known| {
-                (known.state, known.copy, known.reason)
-            });
+        let mut need = Need::Nothing;
+        if state != State::Failed {
+            need = evolve::bring(&target, &past, around).await?;
+        }
+        if state == State::Removed && need == Need::Nothing {
+            need = Need::Copy("It was not published for a while.".into());
+        }
+        let changes = past.changes(&target.table);
+        if is_another {
+            forget_rows(&target, around).await?;
+        }
         let intervals = (target.mode == Mode::Append).then(|| {
             let key = target.name.to_string();
             let mut intervals = Intervals::new(key.clone(), records.remove(&key));
@@ -225,23 +211,20 @@ impl Tables {
         shown.state = state;
         shown.last_error = reason;
         around.status.set_table(&name, shown);
-        let shapes = vec![target.clone()];
-        let rekeyed_at = Arc::new(AtomicU64::new(copy.rekeyed_at.0));
         let mut entry = Entry {
             name,
-            target,
-            shapes,
+            target: target.clone(),
+            past,
+            shapes: Vec::new(),
             state,
             version,
             intervals,
             copy,
             skipped: None,
-            rekeyed_at,
+            rekeyed_at: Arc::new(AtomicU64::new(copy.rekeyed_at.0)),
+            begun_again: 0,
         };
-        if let Some(error) = unfit.filter(|_| state != State::Failed) {
-            tracing::error!(table = %entry.name, error = %error.report(), "the table stops");
-            entry.enter(State::Failed, Some(&error), around.store, around.status).await?;
-        }
+        entry.bring_up(target, need, &changes, around).await?;
         Ok(entry)
     }
 
@@ -310,10 +293,51 @@ async fn forget_rows(target: &Target, around: &Around<'_>) -> Result<()> {
 }
 
 impl Entry {
-    /// An append table whose copy has no position yet: which rows of the stream the copy will
-    /// hold is not known, so none are taken.
+    /// What changed while nobody looked.
+    async fn bring_up(
+        &mut self,
+        target: Arc<Target>,
+        need: Need,
+        changes: &[Change<'_>],
+        around: &Around<'_>,
+    ) -> Result<()> {
+        if self.state == State::Failed {
+            return Ok(());
+        }
+        let (store, status) = (around.store, around.status);
+        let (name, how) = (self.name.clone(), need.followed_by());
+        let shown = evolve::record(&name, Lsn::ZERO, changes, how, store, status).await?;
+        status.set_schema_change(&name, shown);
+        match need {
+            Need::Nothing if self.past.is_today(&target.table) => Ok(()),
+            Need::Nothing => {
+                self.follow(target);
+                // A new one is recorded with all that are new.
+                if self.version == 0 {
+                    return Ok(());
+                }
+                let state = self.state;
+                self.enter(state, None, store, status).await
+            }
+            Need::Copy(_) => {
+                let mut past = self.past.clone();
+                past.note(&target);
+                let rate = self.copy.rows_per_second_max;
+                again::begin(self, target, past, rate, around).await.map(drop)
+            }
+            Need::Anew(why) => {
+                tracing::warn!(table = %self.name, %why, "it is copied again in another shape");
+                let (past, rate) = (Past::default(), self.copy.rows_per_second_max);
+                again::begin(self, target, past, rate, around).await.map(drop)
+            }
+        }
+    }
+
+    /// A copy that has no position yet, and which rows of the stream it will hold matters: those of an
+    /// append table, or of a shape that is not known. None are taken.
     pub(crate) fn is_unpointed(&self) -> bool {
-        self.intervals.is_some() && self.copy.attempt == 0 && self.state != State::Failed
+        let matters = self.intervals.is_some() || self.skipped.is_some();
+        matters && self.copy.attempt == 0 && !self.is_stopped()
     }
 
     /// Rows of the stream are left for the session that will read them again.
@@ -321,20 +345,40 @@ impl Entry {
         self.is_unpointed() || self.skipped.is_some()
     }
 
+    /// No row of the stream is taken.
+    pub(crate) fn is_stopped(&self) -> bool {
+        matches!(self.state, State::Failed | State::Removed)
+    }
+
     pub(crate) fn needs_copy(&self) -> bool {
         matches!(self.state, State::Waiting | State::Copying)
     }
 
-    /// The shape in which the stream sends the table now.
-    pub(crate) fn shape(&self) -> &Arc<Target> {
-        self.shapes.last().expect("there is always one")
+    /// The shape in which the relation sends its rows. `None`: it is not known.
+    pub(crate) fn shape_of(&mut self, relation: &Relation) -> Option<Arc<Table>> {
+        let shape = self.past.shape_of(relation, &self.target)?;
+        if let Some(known) = self.target_for(&shape.table) {
+            return Some(known.table.clone());
+        }
+        self.shapes.push(Arc::new(shape));
+        self.shapes.last().map(|shape| shape.table.clone())
+    }
+
+    /// The store has followed: this is the table now. Rows of before go where their columns are.
+    pub(crate) fn follow(&mut self, target: Arc<Target>) {
+        self.past.note(&target);
+        for shape in &mut self.shapes {
+            *shape = Arc::new(self.past.stored(shape.table.clone(), &target));
+        }
+        self.target = target;
     }
 
     /// The target for blocks of that shape.
     pub(crate) fn target_for(&self, table: &Arc<Table>) -> Option<&Arc<Target>> {
-        self.shapes.iter().rev().find(|target| {
+        let is_it = |target: &&Arc<Target>| {
             Arc::ptr_eq(&target.table, table) || target.table.columns == table.columns
-        })
+        };
+        [&self.target].into_iter().chain(self.shapes.iter().rev()).find(is_it)
     }
 
     /// A copy begins or goes on. What the stream saw meanwhile stays.
@@ -358,10 +402,14 @@ impl Entry {
     }
 
     /// What it was is over: it is copied again, in this shape.
-    pub(crate) fn begin_again(&mut self, target: Arc<Target>, copy: CopyState) {
-        self.rekeyed_at = Arc::default();
-        self.shapes = vec![target.clone()];
-        (self.target, self.copy, self.skipped) = (target, copy, None);
+    pub(crate) fn begin_again(&mut self, target: Arc<Target>, past: Past, copy: CopyState) {
+        (self.rekeyed_at, self.shapes) = (Arc::default(), Vec::new());
+        (self.target, self.past, self.copy, self.skipped) = (target, past, copy, None);
+    }
+
+    fn known(&self, state: State, version: i64) -> Known {
+        let past = self.past.clone();
+        Known { past, ..Known::of(&self.target, state, self.copy, version) }
     }
 
     /// Makes the state durable, then shows it.
@@ -372,9 +420,11 @@ impl Entry {
         store: &dyn Store,
         status: &Status,
     ) -> Result<()> {
-        let text = reason.map(|error| with_way_back(error, &self.name));
-        let known = Known::of(&self.target, state, self.copy, self.version);
-        let known = Known { reason: text.clone(), ..known };
+        let text = reason.map(|error| match state {
+            State::Removed => error.report(),
+            _ => with_way_back(error, &self.name),
+        });
+        let known = Known { reason: text.clone(), ..self.known(state, self.version) };
         self.version = known.record(&self.name, store, status).await?;
         self.state = state;
         status.with_table(&self.name, |table| {
@@ -382,141 +432,6 @@ impl Entry {
             table.last_error = text;
         });
         Ok(())
-    }
-}
-
-/// What a person reads of a table that stopped, with what can be done about it.
-fn with_way_back(error: &Error, name: &str) -> String {
-    format!(
-        "{}\nway back: once that is mended, millrace resync '{}' copies the table again, as it is at \
-         the source then",
-        error.report(),
-        name.replace('\'', "'\\''")
-    )
-}
-
-impl Known {
-    fn of(target: &Target, state: State, copy: CopyState, version: i64) -> Known {
-        Known {
-            id: target.table.id.0,
-            mode: target.mode.name().to_owned(),
-            target: target.name.to_string(),
-            state,
-            copy,
-            reason: None,
-            slot: String::new(),
-            version,
-        }
-    }
-
-    /// Makes it durable. Returns its version, which is later than the one of before even when the
-    /// clock was set back.
-    async fn record(mut self, name: &str, store: &dyn Store, status: &Status) -> Result<i64> {
-        self.version = crate::status::now_us().max(self.version + 1);
-        let version = self.version;
-        let rows: Rows = vec![self.row(name, &status.slot())];
-        flush::patiently(status, || store.record(STATES, rows.clone())).await?;
-        Ok(version)
-    }
-
-    fn row(self, name: &str, slot: &str) -> Vec<Option<String>> {
-        let row = [
-            name.to_owned(),
-            self.id.to_string(),
-            self.mode,
-            self.target,
-            self.state.name().to_owned(),
-            self.copy.detail(self.reason.as_deref(), slot),
-            self.version.to_string(),
-        ];
-        row.map(Some).to_vec()
-    }
-
-    /// What is committed to it now is sent to nobody; were it published again, it had a gap.
-    async fn fail_unpublished(self, name: &str, around: &Around<'_>) -> Result<()> {
-        if self.state == State::Failed {
-            return Ok(());
-        }
-        let error = Error::definite(format!("cannot stream {name}: the publication lacked it"));
-        tracing::warn!(table = %name, "the publication lacks it; what is kept of it stays as it is");
-        self.fail(name, error, around).await.map(drop)
-    }
-
-    /// It goes no further, and that stays so: the rows that come meanwhile do not reach it. Returns
-    /// what is told of it.
-    async fn fail(mut self, name: &str, error: Error, around: &Around<'_>) -> Result<String> {
-        let text = with_way_back(&error, name);
-        (self.state, self.reason) = (State::Failed, Some(text.clone()));
-        self.record(name, around.store, around.status).await?;
-        Ok(text)
-    }
-}
-
-const STATES: &str = "millrace.tables (name, id, mode, target, state, detail, version)";
-
-/// One of these tables that the store knows already.
-pub(crate) async fn any_known(store: &dyn Store, published: &[Table]) -> Result<Option<String>> {
-    let known = read_states(store).await?;
-    let names = published.iter().map(|table| table.name.to_string());
-    Ok(names.into_iter().find(|name| known.contains_key(name)))
-}
-
-async fn read_states(store: &dyn Store) -> Result<HashMap<String, Known>> {
-    let sql = "SELECT name, id, mode, target, state, detail, version FROM millrace.tables FINAL";
-    let unreadable = || Error::bug("a row of millrace.tables does not read back");
-    let mut all = HashMap::new();
-    for row in store.query(sql).await? {
-        let fields: Option<Vec<String>> = row.into_iter().collect();
-        let fields: [String; 7] =
-            fields.and_then(|fields| fields.try_into().ok()).ok_or_else(unreadable)?;
-        let [name, id, mode, target, state, detail, version] = fields;
-        let state = State::from_name(&state).ok_or_else(|| {
-            Error::definite(format!("cannot read the state of {name}: {state:?} is unknown"))
-                .hint("this data directory was written by a newer millrace; update this one")
-        })?;
-        let id = id.parse().map_err(|_| unreadable())?;
-        let version = version.parse().map_err(|_| unreadable())?;
-        let (copy, reason, slot) = CopyState::read(&detail)?;
-        all.insert(name, Known { id, mode, target, state, copy, reason, slot, version });
-    }
-    Ok(all)
-}
-
-impl CopyState {
-    /// Changes before the first point are in its snapshot.
-    pub(crate) fn is_rekeyed(&self) -> bool {
-        !self.rekeyed_at.is_zero() && self.rekeyed_at >= self.first_point
-    }
-
-    fn detail(&self, reason: Option<&str>, slot: &str) -> String {
-        serde_json::json!({
-            "attempt": self.attempt,
-            "first_point": self.first_point.to_string(),
-            "first_xmin": self.first_xmin,
-            "rekeyed_at": self.rekeyed_at.to_string(),
-            "sweeps": self.sweeps,
-            "rows_per_second_max": self.rows_per_second_max,
-            "reason": reason,
-            "slot": slot,
-        })
-        .to_string()
-    }
-
-    fn read(detail: &str) -> Result<(CopyState, Option<String>, String)> {
-        let unreadable = || Error::bug("a detail of millrace.tables does not read back");
-        let json: serde_json::Value = serde_json::from_str(detail).map_err(|_| unreadable())?;
-        let point = json["first_point"].as_str().and_then(|text| text.parse().ok());
-        let rekeyed = json["rekeyed_at"].as_str().and_then(|text| text.parse().ok());
-        let state = CopyState {
-            attempt: json["attempt"].as_u64().ok_or_else(unreadable)? as u32,
-            first_point: point.ok_or_else(unreadable)?,
-            first_xmin: json["first_xmin"].as_u64().ok_or_else(unreadable)?,
-            rekeyed_at: rekeyed.ok_or_else(unreadable)?,
-            sweeps: json["sweeps"].as_bool().unwrap_or_default(),
-            rows_per_second_max: json["rows_per_second_max"].as_u64().unwrap_or_default(),
-        };
-        let slot = json["slot"].as_str().unwrap_or_default().to_owned();
-        Ok((state, json["reason"].as_str().map(str::to_owned), slot))
     }
 }
 
@@ -528,7 +443,8 @@ impl Tables {
         let target = Arc::new(target);
         let entry = Entry {
             name: target.table.name.to_string(),
-            shapes: vec![target.clone()],
+            past: Past::of(&target),
+            shapes: Vec::new(),
             target,
             state: State::Streaming,
             version: 0,
@@ -536,30 +452,9 @@ impl Tables {
             copy: CopyState { attempt: 1, ..CopyState::default() },
             skipped: None,
             rekeyed_at: Arc::default(),
+            begun_again: 0,
         };
         let by_id = HashMap::from([(id, entry)]);
         Tables { by_id, options: BTreeMap::new(), database_pattern: None }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_state_of_a_copy_reads_back() {
-        let (first_point, rekeyed_at) = (Lsn(77), Lsn(78));
-        let (attempt, first_xmin, sweeps, rows_per_second_max) = (3, 1 << 40, true, 5000);
-        let copy =
-            CopyState { attempt, first_point, first_xmin, rekeyed_at, sweeps, rows_per_second_max };
-        assert!(copy.is_rekeyed());
-        assert!(!CopyState { first_point: Lsn(79), ..copy }.is_rekeyed());
-        assert_eq!(CopyState::read(&copy.detail(None, "s")).unwrap(), (copy, None, "s".into()));
-        let why = copy.detail(Some("no \"key\""), "");
-        assert_eq!(
-            CopyState::read(&why).unwrap(),
-            (copy, Some("no \"key\"".into()), String::new())
-        );
-        assert!(CopyState::read("{}").is_err());
     }
 }

@@ -1,0 +1,92 @@
+//! A table copied again while everything goes on: by its snapshot's position the copy is newer than
+//! all that it replaces, and older than what the stream brings.
+//!
+//! | the table | what readers see meanwhile | at the end |
+//! | --- | --- | --- |
+//! | a mirror, of the same shape | its rows, from the copy or of before, and the stream's | what no copy brought goes |
+//! | a mirror, of another shape | the rows of before, set aside in `millrace` | the view moves, they go |
+//! | append | what was copied so far | the rows of before stay, under another name |
+
+use crate::evolve::{self, Past};
+use crate::flush::patiently;
+use crate::quarantine;
+use crate::shape;
+use crate::status::{State, Status};
+use crate::tables::{Around, CopyState, Entry};
+use model::{Mode, Result, TableName};
+use std::sync::Arc;
+use store::{Store, Target, ddl};
+
+/// Makes it durable that the table is to be copied in this shape; the copy itself is started by whoever
+/// runs the copies. `past` is what its rows in the log may look like. Returns where facts of before
+/// stay.
+pub(crate) async fn begin(
+    entry: &mut Entry,
+    target: Arc<Target>,
+    past: Past,
+    rows_per_second_max: u64,
+    around: &Around<'_>,
+) -> Result<Option<TableName>> {
+    let (store, status) = (around.store, around.status);
+    let kept = shape::kept(&target.rows, store, status).await?;
+    let in_place =
+        target.mode == Mode::Mirror && shape::fits(&kept, &target, store, status).await?;
+    let kept_as = match (in_place, target.mode) {
+        (true, _) => None,
+        (false, Mode::Mirror) => {
+            set_aside(&target, store, status).await?;
+            None
+        }
+        (false, Mode::Append) => {
+            // Facts of before are kept, those that were refused too.
+            let name = &target.table.name;
+            quarantine::supersede(store, status, name, None, false).await?;
+            Some(keep(&target, store, status).await?)
+        }
+    };
+    patiently(status, || crate::copier::forget_ranges(store, &target)).await?;
+    // What was kept of columns that are no more went with the table.
+    let past = if in_place { past } else { Past::of(&target) };
+    let copy = CopyState { sweeps: in_place, rows_per_second_max, ..CopyState::default() };
+    entry.begin_again(target.clone(), past, copy);
+    entry.enter(State::Waiting, None, store, status).await?;
+    status.with_table(&entry.name, |table| (table.copied_rows, table.pages_done) = (0, 0));
+    tracing::info!(table = %entry.name, "it is copied again");
+    evolve::bring(&target, &Past::default(), around).await?;
+    Ok(kept_as)
+}
+
+/// Readers go on with the rows of before. Those that an earlier resync set aside are whole, and what
+/// it copied since is not.
+async fn set_aside(target: &Target, store: &dyn Store, status: &Status) -> Result<()> {
+    let (rows, aside) = (ddl::name(&target.rows), shape::aside(target));
+    let run = async |sql: String| patiently(status, || store.execute(&sql)).await;
+    if !shape::kept(&aside, store, status).await?.is_missing() {
+        return run(format!("DROP TABLE IF EXISTS {rows}")).await;
+    }
+    let kept = shape::kept(&target.rows, store, status).await?;
+    if kept.is_missing() {
+        return Ok(());
+    }
+    // Between these two a reader is told that there is no such table.
+    let view = ddl::view(target, &kept.visible(), &aside);
+    run(format!("RENAME TABLE {rows} TO {}", ddl::name(&aside))).await?;
+    run(view).await
+}
+
+/// Facts may be gone at the source, so they are never dropped.
+async fn keep(target: &Target, store: &dyn Store, status: &Status) -> Result<TableName> {
+    let TableName { schema, table } = &target.rows;
+    let mut seconds = crate::status::now_us() / 1_000_000;
+    let place = loop {
+        let place = TableName::new(schema, format!("{table}_before_{seconds}"));
+        if shape::kept(&place, store, status).await?.is_missing() {
+            break place;
+        }
+        seconds += 1;
+    };
+    let (rows, to) = (ddl::name(&target.rows), ddl::name(&place));
+    let statement = format!("RENAME TABLE IF EXISTS {rows} TO {to}");
+    patiently(status, || store.execute(&statement)).await?;
+    Ok(place)
+}

@@ -1,0 +1,233 @@
+//! Schema changes: the store follows what a table has become at the source.
+//!
+//! ```text
+//! a relation of the stream, a start, a look at the catalog
+//!   └▶ today's table, is it what we know?  ─▶ go on
+//!        added            ADD COLUMN with what Postgres shows in rows of before
+//!        dropped          the column stays, the view hides it
+//!        renamed          RENAME COLUMN
+//!        wider            MODIFY COLUMN, where every value stays what it is
+//!        rewritten        rows got other values without a word in the log: copied again, in place
+//!        anything else    copied again in another shape, while the rows of before serve
+//! ```
+//!
+//! What is decided comes from the catalog's `attnum`s ([`Past`]), never from what the store already
+//! has: a process that was killed between two statements decides the same once more. The past is
+//! recorded last.
+
+mod change;
+mod missing;
+mod past;
+mod widen;
+
+pub(crate) use change::{Change, last, record};
+pub(crate) use past::Past;
+
+use crate::flush::patiently;
+use crate::shape::{self, Kept};
+use crate::status::Status;
+use crate::tables::Around;
+use crate::task::in_time;
+use missing::Missing;
+use model::{Fate, Mode, Result};
+use store::{Store, Target, TargetColumn, ddl};
+
+/// What it takes until the store's table is whole in today's shape.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Need {
+    Nothing,
+    /// A copy over the rows that are there, with the reason.
+    Copy(String),
+    /// A copy into a table of another shape.
+    Anew(String),
+}
+
+/// Makes the table, or what it takes for it to follow the source, then the view.
+pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> Result<Need> {
+    let (store, status) = (around.store, around.status);
+    for statement in ddl::create(target) {
+        patiently(status, || store.execute(&statement)).await?;
+    }
+    if let Some(column) = clash(target, past) {
+        return Ok(Need::Anew(format!("Another column was called {column} before.")));
+    }
+    let kept = shape::kept(&target.rows, store, status).await?;
+    if let Some(why) = rename(target, past, &kept, around).await? {
+        return Ok(Need::Anew(why));
+    }
+    let kept = shape::kept(&target.rows, store, status).await?;
+    if let Some(why) = widen(target, &kept, around).await? {
+        return Ok(Need::Anew(why));
+    }
+    for column in &target.columns {
+        if let Some(why) = shape::default_difference(&kept, column, store, status).await? {
+            return Ok(Need::Anew(why));
+        }
+    }
+    let mut need = Need::Nothing;
+    for column in &target.columns {
+        if let Some(why) = bring_column(target, column, past, &kept, around).await? {
+            need = Need::Copy(why);
+        }
+    }
+    // Facts stay what they were when they were written.
+    if target.mode == Mode::Mirror && past.is_rewritten(&target.table) {
+        need = Need::Copy("Its rows were written anew at the source.".into());
+    }
+    show(target, around).await?;
+    Ok(need)
+}
+
+/// The view: rows of before serve readers as long as they are set aside.
+async fn show(target: &Target, around: &Around<'_>) -> Result<()> {
+    if target.mode == Mode::Append {
+        return Ok(());
+    }
+    let (store, status) = (around.store, around.status);
+    let aside = shape::aside(target);
+    let served = shape::kept(&aside, store, status).await?;
+    let view = match served.is_missing() {
+        true => ddl::view(target, &target.visible(), &target.rows),
+        false => ddl::view(target, &served.visible(), &aside),
+    };
+    patiently(status, || store.execute(&view)).await
+}
+
+/// A column that would take the place of another one's values.
+fn clash<'a>(target: &'a Target, past: &Past) -> Option<&'a str> {
+    let is_clash = |column: &&TargetColumn| {
+        let attnum = target.table.columns[column.source].attnum;
+        past.stored_as(attnum) != Some(&column.name)
+            && past.is_left_over(&column.name, &target.table)
+    };
+    target.columns.iter().find(is_clash).map(|column| column.name.as_str())
+}
+
+/// Gives columns their names. What keeps them from it, in words: then nothing was renamed.
+async fn rename(
+    target: &Target,
+    past: &Past,
+    kept: &Kept,
+    around: &Around<'_>,
+) -> Result<Option<String>> {
+    let mut steps = Vec::new();
+    for column in &target.columns {
+        let attnum = target.table.columns[column.source].attnum;
+        let Some(before) = past.stored_as(attnum).filter(|before| *before != column.name) else {
+            continue;
+        };
+        // Where two change places, what was done would look like what is to be done.
+        let is_taken = past.live().any(|live| past.stored_as(live.attnum) == Some(&column.name));
+        let is_there = kept.has(before);
+        if is_taken || is_there && (kept.is_key(before) || kept.has(&column.name)) {
+            return Ok(Some(format!("Column {before} is called {} now.", column.name)));
+        }
+        if is_there {
+            let (before, now) = (ddl::ident(before), ddl::ident(&column.name));
+            steps.push(format!("RENAME COLUMN {before} TO {now}"));
+        }
+    }
+    if !steps.is_empty() {
+        let sql = format!("ALTER TABLE {} {}", ddl::name(&target.rows), steps.join(", "));
+        patiently(around.status, || around.store.execute(&sql)).await?;
+    }
+    Ok(None)
+}
+
+/// Gives columns their types, where each holds every value that it has. What keeps them from it.
+async fn widen(target: &Target, kept: &Kept, around: &Around<'_>) -> Result<Option<String>> {
+    let (store, status) = (around.store, around.status);
+    if let Some(difference) = shape::key_difference(kept, target) {
+        return Ok(Some(difference));
+    }
+    let mut steps = Vec::new();
+    for column in &target.columns {
+        let Some(before) = shape::misfit(kept, column, store, status).await? else { continue };
+        let (name, now) = (&column.name, &column.clickhouse);
+        if kept.is_key(name) || !widen::is_wider(now, &before) {
+            return Ok(Some(format!("Column {name} is {now} now, and was {before}.")));
+        }
+        steps.push(format!("MODIFY COLUMN {} {now}", ddl::ident(name)));
+    }
+    if !steps.is_empty() {
+        let sql = format!("ALTER TABLE {} {}", ddl::name(&target.rows), steps.join(", "));
+        patiently(status, || store.execute(&sql)).await?;
+    }
+    Ok(None)
+}
+
+/// Adds a column that is new. Returns why its rows of before need a copy.
+async fn bring_column(
+    target: &Target,
+    column: &TargetColumn,
+    past: &Past,
+    kept: &Kept,
+    around: &Around<'_>,
+) -> Result<Option<String>> {
+    let source = &target.table.columns[column.source];
+    let is_new = match past.is_empty() {
+        true => !kept.has(&column.name),
+        false => !past.knows(source.attnum),
+    };
+    let is_there = kept.has(&column.name);
+    if !is_new && is_there && (past.is_empty() || past.stored_as(source.attnum).is_some()) {
+        return Ok(None);
+    }
+    let missing = match is_new {
+        true => {
+            let is_rewritten = past.is_rewritten(&target.table);
+            in_time(missing::look_up(around.client, target.table.id, source, is_rewritten)).await?
+        }
+        // Left out so far, or dropped in the store.
+        false => Missing::Unknown,
+    };
+    let (default, why) = match missing {
+        Missing::Nothing => (ddl::default(column), None),
+        // One default for the rows of before, and another for NULL.
+        Missing::Value(_) if column.default.is_some() => (ddl::default(column), Some(())),
+        Missing::Value(text) => match default_of(&text, &column.clickhouse, around).await? {
+            Some(default) => (default, None),
+            None => (String::new(), Some(())),
+        },
+        Missing::Unknown => (ddl::default(column), Some(())),
+    };
+    if !is_there {
+        let sql = format!(
+            "ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} {}{default}",
+            ddl::name(&target.rows),
+            ddl::ident(&column.name),
+            column.clickhouse
+        );
+        patiently(around.status, || around.store.execute(&sql)).await?;
+    }
+    Ok(why.map(|()| format!("What rows of before hold in {} is not in the log.", source.name)))
+}
+
+/// The clause, if the engine takes the text for a value of that type: a DEFAULT that it does not would
+/// fail in every query.
+async fn default_of(text: &str, clickhouse: &str, around: &Around<'_>) -> Result<Option<String>> {
+    let clause = missing::default(text, clickhouse);
+    let trial = format!("SELECT toString({})", clause.trim_start_matches(" DEFAULT "));
+    match patiently(around.status, || around.store.query(&trial)).await {
+        Ok(_) => Ok(Some(clause)),
+        Err(error) if crate::flush::needs_help(&error) || error.fate() == Fate::Refused => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A copy is done: what it brought is what readers see.
+pub(crate) async fn finish_copy(target: &Target, store: &dyn Store, status: &Status) -> Result<()> {
+    if target.mode == Mode::Append {
+        return Ok(());
+    }
+    let view = ddl::view(target, &target.visible(), &target.rows);
+    let drop = format!("DROP TABLE IF EXISTS {}", ddl::name(&shape::aside(target)));
+    for statement in [view, drop] {
+        patiently(status, || store.execute(&statement)).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn exists(target: &Target, around: &Around<'_>) -> Result<bool> {
+    Ok(!shape::kept(&target.rows, around.store, around.status).await?.is_missing())
+}

@@ -1,0 +1,381 @@
+//! What the columns of a table are and were called: the stream may still send what was true before a
+//! change, and a column that has another name today is the same one.
+//!
+//! A column is its `attnum`, which survives a rename and a change of type, and which a column that is
+//! dropped and added again does not get back. A relation of the stream names columns without it, so it
+//! is matched: each of its columns, in order, with a version of one that we know.
+
+use model::{Column, Error, PgType, Result, Table, Written};
+use serde_json::{Value, json};
+use source::stream::{Relation, RelationColumn};
+use std::sync::Arc;
+use store::{Target, TargetColumn};
+use tokio_postgres::Client;
+
+/// A column as it was described at some time.
+#[derive(Clone, PartialEq, Debug)]
+struct Version {
+    column: Column,
+    /// Its column in the store, whatever it was called then, and the type there. `None`: it is left out.
+    stored: Option<(String, String)>,
+}
+
+/// Survives a restart with the state of its table.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Past {
+    versions: Vec<Version>,
+    /// Of the source's columns, as they were last seen.
+    live: Vec<i16>,
+    key: Vec<i16>,
+    written: Written,
+}
+
+impl Past {
+    pub(crate) fn of(target: &Target) -> Past {
+        let mut past = Past::default();
+        past.note(target);
+        past
+    }
+
+    /// This is what the table is now. What it was stays known.
+    pub(crate) fn note(&mut self, target: &Target) {
+        let table = &target.table;
+        for (at, column) in table.columns.iter().enumerate() {
+            let stored = target.column_of(at).map(|c| (c.name.clone(), c.clickhouse.clone()));
+            let same = self.versions.iter().position(|version| version.column == *column);
+            // Today's is the last one.
+            same.map(|at| self.versions.remove(at));
+            self.versions.push(Version { column: column.clone(), stored: stored.clone() });
+            let others = self.versions.iter_mut().filter(|v| v.column.attnum == column.attnum);
+            others.for_each(|version| version.stored.clone_from(&stored));
+        }
+        (self.live, self.key, self.written) = (attnums(table), key(table), table.written);
+    }
+
+    pub(crate) fn is_today(&self, table: &Table) -> bool {
+        self.live == attnums(table)
+            && self.key == key(table)
+            && self.written == table.written
+            && table.columns.iter().all(|column| self.last(column.attnum) == Some(column))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.versions.is_empty()
+    }
+
+    pub(crate) fn knows(&self, attnum: i16) -> bool {
+        self.live.contains(&attnum)
+    }
+
+    /// The latest description of a column that was there when we last looked.
+    pub(crate) fn last(&self, attnum: i16) -> Option<&Column> {
+        let version = self.versions.iter().rev().find(|version| version.column.attnum == attnum);
+        version.map(|version| &version.column).filter(|_| self.knows(attnum))
+    }
+
+    pub(crate) fn live(&self) -> impl Iterator<Item = &Column> {
+        self.live.iter().filter_map(|&attnum| self.last(attnum))
+    }
+
+    pub(crate) fn key(&self) -> &[i16] {
+        &self.key
+    }
+
+    /// Whether rows may have got other values since without a word in the log.
+    pub(crate) fn is_rewritten(&self, table: &Table) -> bool {
+        table.written.may_differ_from(self.written)
+    }
+
+    fn stored_in(&self, attnum: i16) -> Option<&(String, String)> {
+        let mut versions = self.versions.iter().rev();
+        versions.find(|version| version.column.attnum == attnum)?.stored.as_ref()
+    }
+
+    pub(crate) fn stored_as(&self, attnum: i16) -> Option<&str> {
+        self.stored_in(attnum).map(|(name, _)| name.as_str())
+    }
+
+    /// Whether that column of the store holds the values of one that the table does not have any more.
+    pub(crate) fn is_left_over(&self, stored_as: &str, table: &Table) -> bool {
+        self.versions.iter().any(|version| {
+            table.columns.iter().all(|column| column.attnum != version.column.attnum)
+                && version.stored.as_ref().is_some_and(|(name, _)| name == stored_as)
+        })
+    }
+
+    /// The shape in which a relation sends its rows, and where the store has them today. `None`: it
+    /// is not known, or could be more than one.
+    pub(crate) fn shape_of(&self, relation: &Relation, today: &Target) -> Option<Target> {
+        let columns = self.matched(&relation.columns)?;
+        let place = |attnum: &i16| columns.iter().position(|column| column.attnum == *attnum);
+        let key: Vec<usize> = key(&today.table).iter().map(place).collect::<Option<_>>()?;
+        if !sends_key(relation, &key) {
+            return None;
+        }
+        let table = Table { columns, key, ..Table::clone(&today.table) };
+        Some(self.stored(Arc::new(table), today))
+    }
+
+    /// The same shape once the store's columns are those of `today`.
+    pub(crate) fn stored(&self, table: Arc<Table>, today: &Target) -> Target {
+        let mut columns = Vec::with_capacity(table.columns.len());
+        for (source, column) in table.columns.iter().enumerate() {
+            let Some((name, clickhouse)) = self.stored_in(column.attnum).cloned() else { continue };
+            let is_it =
+                |kept: &&TargetColumn| today.table.columns[kept.source].attnum == column.attnum;
+            let today = today.columns.iter().find(is_it);
+            let rule = today.and_then(|today| today.rule);
+            let default = today.and_then(|today| today.default.clone());
+            let is_nullable = !column.not_null || rule == Some(model::Rule::Null);
+            let nullable = is_nullable && column.pg.kind().may_be_nullable();
+            columns.push(TargetColumn { source, name, clickhouse, nullable, default, rule });
+        }
+        Target { table: table.clone(), columns, ..today.clone() }.settled()
+    }
+
+    /// Versions that read as the relation's columns, their `attnum`s rising as they do in a tuple.
+    fn matched(&self, sent: &[RelationColumn]) -> Option<Vec<Column>> {
+        let lowest = self.matched_from(sent.iter(), |before, attnum| attnum > before, i16::MIN)?;
+        let highest =
+            self.matched_from(sent.iter().rev(), |before, attnum| attnum < before, i16::MAX)?;
+        // Taken from either end, the choice is the same when there is only one.
+        (lowest.iter().eq(highest.iter().rev()))
+            .then(|| lowest.iter().zip(sent).filter_map(|(a, c)| self.version(*a, c)).collect())
+    }
+
+    fn matched_from<'a>(
+        &self,
+        sent: impl Iterator<Item = &'a RelationColumn>,
+        is_beyond: impl Fn(i16, i16) -> bool,
+        mut last: i16,
+    ) -> Option<Vec<i16>> {
+        let mut attnums = Vec::new();
+        for column in sent {
+            let versions = self.versions.iter().filter(|version| is_sent(&version.column, column));
+            let beyond = versions.map(|v| v.column.attnum).filter(|&to| is_beyond(last, to));
+            last = beyond.reduce(|a, b| if is_beyond(a, b) { a } else { b })?;
+            attnums.push(last);
+        }
+        Some(attnums)
+    }
+
+    /// What reads so of that column. It may hold NULL if it ever might: a relation does not say.
+    fn version(&self, attnum: i16, sent: &RelationColumn) -> Option<Column> {
+        let of_it = |version: &&Version| version.column.attnum == attnum;
+        let versions = self.versions.iter().filter(of_it);
+        let column = versions.clone().rev().find(|version| is_sent(&version.column, sent))?;
+        let not_null = versions.clone().all(|version| version.column.not_null);
+        Some(Column { not_null, ..column.column.clone() })
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let version = |version: &Version| {
+            let column = &version.column;
+            json!({
+                "attnum": column.attnum, "name": column.name, "type_oid": column.type_oid,
+                "typmod": column.typmod, "dimensions": column.dimensions(),
+                "type_name": column.type_name, "not_null": column.not_null,
+                "stored": version.stored,
+            })
+        };
+        json!({
+            "versions": self.versions.iter().map(version).collect::<Vec<_>>(),
+            "live": self.live,
+            "key": self.key,
+            "written": [self.written.file, self.written.columns],
+        })
+    }
+
+    /// `None`: it does not read back.
+    pub(crate) fn from_json(json: &Value) -> Option<Past> {
+        let numbers = |json: &Value| -> Option<Vec<i16>> {
+            json.as_array()?.iter().map(|n| n.as_i64().map(|n| n as i16)).collect()
+        };
+        let version = |json: &Value| {
+            let dimensions = json["dimensions"].as_u64()? as u8;
+            // The type itself is the catalog's to say: see `resolve`.
+            let pg = match dimensions {
+                0 => PgType::Other,
+                _ => PgType::Array(Box::new(PgType::Other), dimensions),
+            };
+            let column = Column {
+                name: json["name"].as_str()?.to_owned(),
+                attnum: json["attnum"].as_i64()? as i16,
+                type_oid: json["type_oid"].as_u64()? as u32,
+                typmod: json["typmod"].as_i64()? as i32,
+                pg,
+                type_name: json["type_name"].as_str()?.to_owned(),
+                not_null: json["not_null"].as_bool()?,
+            };
+            let stored = &json["stored"];
+            let stored = match stored.is_null() {
+                true => None,
+                false => Some((stored[0].as_str()?.to_owned(), stored[1].as_str()?.to_owned())),
+            };
+            Some(Version { column, stored })
+        };
+        let (file, columns) = (json["written"][0].as_u64()?, json["written"][1].as_u64()?);
+        Some(Past {
+            versions: json["versions"].as_array()?.iter().map(version).collect::<Option<_>>()?,
+            live: numbers(&json["live"])?,
+            key: numbers(&json["key"])?,
+            written: Written { file, columns },
+        })
+    }
+
+    /// After [`Past::from_json`]: the types that the catalog knows.
+    pub(crate) async fn resolve(&mut self, client: &Client) -> Result<()> {
+        let described = |version: &Version| {
+            let column = &version.column;
+            (column.type_oid, column.typmod, column.dimensions())
+        };
+        let described: Vec<_> = self.versions.iter().map(described).collect();
+        let types = source::catalog::types_of(client, &described).await?;
+        if types.len() != self.versions.len() {
+            return Err(Error::bug("the catalog has another number of types than was asked for"));
+        }
+        for (version, pg) in self.versions.iter_mut().zip(types) {
+            version.column.pg = pg;
+        }
+        Ok(())
+    }
+}
+
+fn attnums(table: &Table) -> Vec<i16> {
+    table.columns.iter().map(|column| column.attnum).collect()
+}
+
+fn key(table: &Table) -> Vec<i16> {
+    table.key.iter().map(|&at| table.columns[at].attnum).collect()
+}
+
+fn is_sent(column: &Column, sent: &RelationColumn) -> bool {
+    column.name == sent.name && column.type_oid == sent.type_oid && column.typmod == sent.typmod
+}
+
+/// Whether the identity that it sends is the key, as far as it says.
+fn sends_key(relation: &Relation, key: &[usize]) -> bool {
+    let identity = relation.columns.iter().enumerate().filter(|(_, column)| column.in_identity);
+    let identity: Vec<usize> = identity.map(|(at, _)| at).collect();
+    let mut key = key.to_vec();
+    key.sort_unstable();
+    relation.replica_identity != b'd' || identity.is_empty() || identity == key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{ReplicaIdentity, TableId, TableName, TableOptions};
+
+    const INT: u32 = 20;
+    const TEXT: u32 = 25;
+
+    fn target(columns: &[(i16, &str, u32)]) -> Target {
+        let column = |&(attnum, name, type_oid): &(i16, &str, u32)| Column {
+            name: name.into(),
+            attnum,
+            type_oid,
+            typmod: -1,
+            pg: PgType::of_builtin(type_oid, -1, 0).unwrap(),
+            type_name: String::new(),
+            not_null: attnum == 1,
+        };
+        let table = Table {
+            id: TableId(1),
+            name: TableName::new("public", "t"),
+            columns: columns.iter().map(column).collect(),
+            key: vec![0],
+            identity: ReplicaIdentity::Default,
+            objects: Vec::new(),
+            excluded: Vec::new(),
+            rules: Default::default(),
+            written: Written::default(),
+        };
+        Target::resolve(Arc::new(table), &TableOptions::default(), None).unwrap()
+    }
+
+    fn relation(columns: &[(&str, u32)]) -> Relation {
+        let sent = |&(name, type_oid): &(&str, u32)| RelationColumn {
+            name: name.to_owned(),
+            in_identity: name == "id",
+            type_oid,
+            typmod: -1,
+        };
+        Relation {
+            id: TableId(1),
+            schema: "public".into(),
+            table: "t".into(),
+            replica_identity: b'd',
+            columns: columns.iter().map(sent).collect(),
+        }
+    }
+
+    /// The columns of the store that the relation's go to.
+    fn stored(past: &Past, sent: &[(&str, u32)], today: &Target) -> Option<Vec<String>> {
+        let shape = past.shape_of(&relation(sent), today)?;
+        Some(shape.columns.into_iter().map(|column| column.name).collect())
+    }
+
+    #[test]
+    fn rows_of_before_a_change_find_their_columns() {
+        let mut past = Past::of(&target(&[(1, "id", INT), (2, "a", TEXT), (3, "b", TEXT)]));
+        let today = target(&[(1, "id", INT), (3, "c", TEXT), (4, "d", INT)]);
+        assert!(!past.is_today(&today.table));
+        past.note(&today);
+        assert!(past.is_today(&today.table));
+        let ways = [
+            (vec![("id", INT), ("a", TEXT), ("b", TEXT)], vec!["id", "a", "c"]),
+            (vec![("id", INT), ("a", TEXT), ("c", TEXT)], vec!["id", "a", "c"]),
+            (vec![("id", INT), ("b", TEXT)], vec!["id", "c"]),
+            (vec![("id", INT), ("c", TEXT), ("d", INT)], vec!["id", "c", "d"]),
+        ];
+        for (sent, wanted) in ways {
+            let wanted = wanted.into_iter().map(str::to_owned).collect();
+            assert_eq!(stored(&past, &sent, &today), Some(wanted), "{sent:?}");
+        }
+        assert_eq!(stored(&past, &[("id", INT), ("e", TEXT)], &today), None);
+        assert_eq!(stored(&past, &[("id", INT), ("b", INT)], &today), None);
+        assert_eq!(stored(&past, &[("b", TEXT), ("d", INT)], &today), None);
+    }
+
+    #[test]
+    fn what_could_be_either_is_not_guessed() {
+        let mut past = Past::of(&target(&[(1, "id", INT), (2, "a", TEXT)]));
+        let today = target(&[(1, "id", INT), (3, "a", TEXT)]);
+        assert!(past.is_left_over("a", &today.table));
+        past.note(&today);
+        assert_eq!(stored(&past, &[("id", INT), ("a", TEXT)], &today), None);
+        // Two that swapped their names come in another order.
+        let mut past = Past::of(&target(&[(1, "id", INT), (2, "a", TEXT), (3, "b", TEXT)]));
+        let today = target(&[(1, "id", INT), (2, "b", TEXT), (3, "a", TEXT)]);
+        past.note(&today);
+        let before = stored(&past, &[("id", INT), ("a", TEXT), ("b", TEXT)], &today).unwrap();
+        assert_eq!(before, ["id", "b", "a"]);
+        let after = stored(&past, &[("id", INT), ("b", TEXT), ("a", TEXT)], &today).unwrap();
+        assert_eq!(after, ["id", "b", "a"]);
+    }
+
+    #[test]
+    fn another_key_is_another_shape() {
+        let today = target(&[(1, "id", INT), (2, "a", TEXT)]);
+        let past = Past::of(&today);
+        let mut rekeyed = relation(&[("id", INT), ("a", TEXT)]);
+        rekeyed.columns[1].in_identity = true;
+        assert!(past.shape_of(&rekeyed, &today).is_none());
+        rekeyed.replica_identity = b'f';
+        assert!(past.shape_of(&rekeyed, &today).is_some());
+    }
+
+    #[test]
+    fn the_past_reads_back() {
+        let mut past = Past::of(&target(&[(1, "id", INT), (2, "a", TEXT)]));
+        past.note(&target(&[(1, "id", INT), (2, "é \"", TEXT)]));
+        let mut read = Past::from_json(&past.to_json()).unwrap();
+        assert_eq!(read.to_json(), past.to_json());
+        for (version, theirs) in read.versions.iter_mut().zip(&past.versions) {
+            version.column.pg = theirs.column.pg.clone();
+        }
+        assert_eq!(read, past);
+        assert!(Past::from_json(&json!({})).is_none());
+    }
+}

@@ -1,0 +1,221 @@
+//! What the store remembers of each table, in `millrace.tables`: where it is kept, how far its copy is,
+//! and what its columns were.
+
+use super::Around;
+use crate::evolve::Past;
+use crate::flush;
+use crate::status::{State, Status};
+use model::{Error, Lsn, Result, Table};
+use std::collections::HashMap;
+use store::{Rows, Store, Target};
+
+/// The part of a copy's state that survives a restart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct CopyState {
+    /// How many snapshots it took so far; 0: not begun.
+    pub(crate) attempt: u32,
+    /// The consistent point of the first snapshot and the oldest transaction it did not see.
+    pub(crate) first_point: Lsn,
+    pub(crate) first_xmin: u64,
+    /// The last commit that changed the key of a row while an append table was copied. From then on
+    /// keys no longer tell what has been copied: the next attempt starts over.
+    pub(crate) rekeyed_at: Lsn,
+    /// The store held rows before: those that the copy does not bring go at its end.
+    pub(crate) sweeps: bool,
+    /// 0: as fast as it goes.
+    pub(crate) rows_per_second_max: u64,
+}
+
+/// What the store remembers of a table.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub(super) id: u32,
+    pub(super) mode: String,
+    pub(super) target: String,
+    pub(super) state: State,
+    pub(super) copy: CopyState,
+    /// Empty: not written down.
+    pub(super) past: Past,
+    pub(super) reason: Option<String>,
+    /// Whose stream brings it.
+    pub(super) slot: String,
+    /// Microseconds since 1970, later in every record.
+    pub(super) version: i64,
+}
+
+/// What a person reads of a table that stopped, with what can be done about it.
+pub(super) fn with_way_back(error: &Error, name: &str) -> String {
+    format!(
+        "{}\nway back: once that is mended, millrace resync '{}' copies the table again, as it is at \
+         the source then",
+        error.report(),
+        name.replace('\'', "'\\''")
+    )
+}
+
+impl Known {
+    pub(super) fn of(target: &Target, state: State, copy: CopyState, version: i64) -> Known {
+        Known {
+            past: Past::of(target),
+            id: target.table.id.0,
+            mode: target.mode.name().to_owned(),
+            target: target.name.to_string(),
+            state,
+            copy,
+            reason: None,
+            slot: String::new(),
+            version,
+        }
+    }
+
+    /// Makes it durable. Returns its version, which is later than the one of before even when the
+    /// clock was set back.
+    pub(super) async fn record(
+        mut self,
+        name: &str,
+        store: &dyn Store,
+        status: &Status,
+    ) -> Result<i64> {
+        self.version = crate::status::now_us().max(self.version + 1);
+        let version = self.version;
+        let rows: Rows = vec![self.row(name, &status.slot())];
+        flush::patiently(status, || store.record(STATES, rows.clone())).await?;
+        Ok(version)
+    }
+
+    pub(super) fn row(self, name: &str, slot: &str) -> Vec<Option<String>> {
+        let row = [
+            name.to_owned(),
+            self.id.to_string(),
+            self.mode,
+            self.target,
+            self.state.name().to_owned(),
+            self.copy.detail(&self.past, self.reason.as_deref(), slot),
+            self.version.to_string(),
+        ];
+        row.map(Some).to_vec()
+    }
+
+    /// What is committed to it now is sent to nobody: published again, it is copied again.
+    pub(super) async fn note_unpublished(mut self, name: &str, around: &Around<'_>) -> Result<()> {
+        if matches!(self.state, State::Failed | State::Removed) {
+            return Ok(());
+        }
+        tracing::warn!(table = %name, "the publication lacks it; what is kept of it stays as it is");
+        self.state = State::Removed;
+        self.record(name, around.store, around.status).await.map(drop)
+    }
+
+    /// It goes no further, and that stays so: the rows that come meanwhile do not reach it. Returns
+    /// what is told of it.
+    pub(super) async fn fail(
+        mut self,
+        name: &str,
+        error: Error,
+        around: &Around<'_>,
+    ) -> Result<String> {
+        let text = with_way_back(&error, name);
+        (self.state, self.reason) = (State::Failed, Some(text.clone()));
+        self.record(name, around.store, around.status).await?;
+        Ok(text)
+    }
+}
+
+pub(super) const STATES: &str = "millrace.tables (name, id, mode, target, state, detail, version)";
+
+/// One of these tables that the store knows already.
+pub(crate) async fn any_known(store: &dyn Store, published: &[Table]) -> Result<Option<String>> {
+    let known = read_states(store).await?;
+    let names = published.iter().map(|table| table.name.to_string());
+    Ok(names.into_iter().find(|name| known.contains_key(name)))
+}
+
+pub(super) async fn read_states(store: &dyn Store) -> Result<HashMap<String, Known>> {
+    let sql = "SELECT name, id, mode, target, state, detail, version FROM millrace.tables FINAL";
+    let unreadable = || Error::bug("a row of millrace.tables does not read back");
+    let mut all = HashMap::new();
+    for row in store.query(sql).await? {
+        let fields: Option<Vec<String>> = row.into_iter().collect();
+        let fields: [String; 7] =
+            fields.and_then(|fields| fields.try_into().ok()).ok_or_else(unreadable)?;
+        let [name, id, mode, target, state, detail, version] = fields;
+        let state = State::from_name(&state).ok_or_else(|| {
+            Error::definite(format!("cannot read the state of {name}: {state:?} is unknown"))
+                .hint("this data directory was written by a newer millrace; update this one")
+        })?;
+        let id = id.parse().map_err(|_| unreadable())?;
+        let version = version.parse().map_err(|_| unreadable())?;
+        let (copy, past, reason, slot) = CopyState::read(&detail)?;
+        all.insert(name, Known { id, mode, target, state, copy, past, reason, slot, version });
+    }
+    Ok(all)
+}
+
+impl CopyState {
+    /// Changes before the first point are in its snapshot.
+    pub(crate) fn is_rekeyed(&self) -> bool {
+        !self.rekeyed_at.is_zero() && self.rekeyed_at >= self.first_point
+    }
+
+    fn detail(&self, past: &Past, reason: Option<&str>, slot: &str) -> String {
+        serde_json::json!({
+            "attempt": self.attempt,
+            "first_point": self.first_point.to_string(),
+            "first_xmin": self.first_xmin,
+            "rekeyed_at": self.rekeyed_at.to_string(),
+            "sweeps": self.sweeps,
+            "rows_per_second_max": self.rows_per_second_max,
+            "past": past.to_json(),
+            "reason": reason,
+            "slot": slot,
+        })
+        .to_string()
+    }
+
+    fn read(detail: &str) -> Result<(CopyState, Past, Option<String>, String)> {
+        let unreadable = || Error::bug("a detail of millrace.tables does not read back");
+        let json: serde_json::Value = serde_json::from_str(detail).map_err(|_| unreadable())?;
+        let point = json["first_point"].as_str().and_then(|text| text.parse().ok());
+        let rekeyed = json["rekeyed_at"].as_str().and_then(|text| text.parse().ok());
+        let state = CopyState {
+            attempt: json["attempt"].as_u64().ok_or_else(unreadable)? as u32,
+            first_point: point.ok_or_else(unreadable)?,
+            first_xmin: json["first_xmin"].as_u64().ok_or_else(unreadable)?,
+            rekeyed_at: rekeyed.ok_or_else(unreadable)?,
+            sweeps: json["sweeps"].as_bool().unwrap_or_default(),
+            rows_per_second_max: json["rows_per_second_max"].as_u64().unwrap_or_default(),
+        };
+        let slot = json["slot"].as_str().unwrap_or_default().to_owned();
+        let past = match &json["past"] {
+            serde_json::Value::Null => Past::default(),
+            past => Past::from_json(past).ok_or_else(unreadable)?,
+        };
+        Ok((state, past, json["reason"].as_str().map(str::to_owned), slot))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_of_a_copy_reads_back() {
+        let (first_point, rekeyed_at) = (Lsn(77), Lsn(78));
+        let (attempt, first_xmin, sweeps, rows_per_second_max) = (3, 1 << 40, true, 5000);
+        let copy =
+            CopyState { attempt, first_point, first_xmin, rekeyed_at, sweeps, rows_per_second_max };
+        assert!(copy.is_rekeyed());
+        assert!(!CopyState { first_point: Lsn(79), ..copy }.is_rekeyed());
+        let past = Past::default();
+        assert_eq!(
+            CopyState::read(&copy.detail(&past, None, "s")).unwrap(),
+            (copy, past.clone(), None, "s".into())
+        );
+        let why = copy.detail(&past, Some("no \"key\""), "");
+        assert_eq!(
+            CopyState::read(&why).unwrap(),
+            (copy, past, Some("no \"key\"".into()), String::new())
+        );
+        assert!(CopyState::read("{}").is_err());
+    }
+}
