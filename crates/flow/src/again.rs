@@ -10,6 +10,7 @@
 use crate::evolve::{self, Past};
 use crate::flush::patiently;
 use crate::keys;
+use crate::quarantine;
 use crate::shape;
 use crate::status::{State, Status};
 use crate::tables::{Around, CopyState, Entry};
@@ -39,6 +40,9 @@ pub(crate) async fn begin(
             None
         }
         (false, Mode::Append) => {
+            // Facts of before are kept, those that were refused too.
+            let name = &target.table.name;
+            quarantine::supersede(store, status, name, None, false).await?;
             let place = keep(&target, store, status).await?;
             entry.forget_batches(store, status).await?;
             Some(place)

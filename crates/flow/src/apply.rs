@@ -2,10 +2,12 @@
 
 use crate::flush::{Piece, TableWork, Work};
 use crate::intervals::{Cut, Intervals};
+use crate::rules::Altered;
 use crate::status::Status;
 use crate::tables::{Entry, Tables};
-use model::{Block, Error, Lsn, Mode, Op, Result, TableId};
+use model::{Block, Error, Lsn, Mode, Op, Reject, Result, TableId, Version};
 use source::stream::{Batch, Permit};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Work and what it is worth once it is durable.
@@ -74,14 +76,19 @@ fn take(
         entry.skipped = entry.skipped.max(last.map(|version| version.commit()));
         return Ok(());
     }
-    let mut rejects = std::mem::take(&mut block.rejects);
-    let (table, clamped) = (block.table.clone(), std::mem::take(&mut block.clamped));
     let target = target_of(entry, &block)?;
+    let mut rejects = std::mem::take(&mut block.rejects);
+    let (table, altered) = (block.table.clone(), Altered::take(&mut block, &target));
     let mut pieces = Vec::new();
     match &mut entry.intervals {
         None => pieces.push(Piece { block: Arc::new(block), token: None, record: None }),
         Some(intervals) => {
-            rejects.retain(|reject| reject.op == Op::Insert && intervals.takes(reject.version));
+            let of_key_change = key_changes(&block, &rejects);
+            rejects.retain(|reject| {
+                reject.op == Op::Insert
+                    && intervals.takes(reject.version)
+                    && !of_key_change.contains(&reject.version)
+            });
             let name = target.name.to_string();
             for Cut { block, record, fresh } in intervals.cut(Some(block), through) {
                 let token = Some(record.token.clone());
@@ -99,12 +106,23 @@ fn take(
     let rejected = rejects.len() as u64;
     status.with_table(&entry.name, |status| {
         status.rejected_rows += rejected;
-        status.count_clamped(&table, &clamped);
+        status.count_altered(&table, &altered);
         (status.ignored_updates, status.ignored_deletes) = ignored.unwrap_or_default();
     });
     let trusts_store = !entry.copy.sweeps;
     work.tables.push(TableWork { id, target, pieces, rejects, trusts_store });
     Ok(())
+}
+
+/// Versions of refused rows that took another key: they leave two tombstones, any other row one.
+fn key_changes(block: &Block, rejects: &[Reject]) -> BTreeSet<Version> {
+    let deletes = |version: Version| {
+        let from = block.versions.partition_point(|other| *other < version);
+        let ops = block.versions[from..].iter().zip(&block.ops[from..]);
+        ops.take_while(|(other, _)| **other == version).filter(|(_, op)| **op == Op::Delete).count()
+    };
+    let runs = rejects.chunk_by(|a, b| a.version == b.version);
+    runs.filter(|run| deletes(run[0].version) > run.len()).map(|run| run[0].version).collect()
 }
 
 fn settle(entry: &mut Entry, id: TableId, through: Lsn, work: &mut Work) -> Result<()> {
@@ -131,7 +149,7 @@ mod tests {
     use super::*;
     use crate::intervals::Record;
     use crate::intervals::tests::block;
-    use model::{TableOptions, Version};
+    use model::TableOptions;
     use store::Target;
 
     fn inserts(changes: &[u64], through: u64) -> Batch {

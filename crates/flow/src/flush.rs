@@ -4,11 +4,12 @@
 //! a record that is written twice is the same record.
 
 use crate::intervals::Record;
+use crate::quarantine::{self, Origin, Stage};
 use crate::retry;
 use crate::sift;
 use crate::status::Status;
 use crate::toast::Filler;
-use model::{Block, Error, Fate, Reject, Result, TableId, TableName};
+use model::{Block, Error, Fate, Reject, Result, TableId};
 use std::sync::Arc;
 use store::{Insert, Rows, Store, Target};
 use tokio::task::JoinSet;
@@ -57,17 +58,24 @@ pub(crate) async fn flush(
     work: Work,
     status: Arc<Status>,
 ) -> Result<Flushed> {
-    let mut work = work;
     if !work.records.is_empty() {
         let rows = work.records.iter().map(|(target, record)| record_row(target, record)).collect();
         record_batches(store.as_ref(), &status, rows).await?;
     }
     let mut flushed = Flushed::default();
-    for table in &mut work.tables {
+    let mut tables = Vec::with_capacity(work.tables.len());
+    for mut table in work.tables {
         let rejects = std::mem::take(&mut table.rejects);
-        record_rejects(store.as_ref(), &status, &table.target, rejects).await?;
+        let (origin, stage) = (&Origin::Stream, Stage::Decoder);
+        match quarantine::record(store.as_ref(), &status, &table.target, rejects, origin, stage)
+            .await
+        {
+            Ok(()) => tables.push(table),
+            Err(error) if error.fate() == Fate::Definite => flushed.failed.push((table.id, error)),
+            Err(error) => return Err(error),
+        }
     }
-    let mut waiting = work.tables.into_iter();
+    let mut waiting = tables.into_iter();
     let mut running = JoinSet::new();
     loop {
         while running.len() < TABLES_AT_ONCE
@@ -101,21 +109,36 @@ async fn write_table(
             }
         }
         if !block.unchanged.is_empty() {
-            match filler
-                .fill(store.as_ref(), &status, &work.target, &block, work.trusts_store)
-                .await
-            {
+            let fill =
+                fill(store.as_ref(), &status, &filler, &work.target, &block, work.trusts_store);
+            match fill.await {
                 Ok(filled) => block = Arc::new(filled),
                 Err(error) => return (work.id, Err(error)),
             }
         }
         let insert = Insert { target: work.target.clone(), block, token };
-        match sift::write(store.as_ref(), &status, insert).await {
+        match sift::write(store.as_ref(), &status, insert, &Origin::Stream).await {
             Ok(written) => rows += written,
             Err(error) => return (work.id, Err(error)),
         }
     }
     (work.id, Ok(rows))
+}
+
+async fn fill(
+    store: &dyn Store,
+    status: &Status,
+    filler: &Filler,
+    target: &Target,
+    block: &Block,
+    trusts_store: bool,
+) -> Result<Block> {
+    let (filled, rejects) = filler.fill(store, status, target, block, trusts_store).await?;
+    let name = target.table.name.to_string();
+    status.with_table(&name, |table| table.rejected_rows += rejects.len() as u64);
+    let (origin, stage) = (&Origin::Stream, Stage::Lookup);
+    quarantine::record(store, status, target, rejects, origin, stage).await?;
+    Ok(filled)
 }
 
 /// Tries again while the error is transient, and shows it meanwhile.
@@ -192,28 +215,6 @@ fn read_record(row: Vec<Option<String>>) -> Option<(String, Record)> {
         token: next()?,
     };
     Some((target, record))
-}
-
-const QUARANTINE: &str = "millrace.quarantine (source_table, version, op, column, reason, row)";
-
-/// Keeps rows that ClickHouse cannot carry, with their reason.
-pub(crate) async fn record_rejects(
-    store: &dyn Store,
-    status: &Status,
-    target: &Target,
-    rejects: Vec<Reject>,
-) -> Result<()> {
-    if rejects.is_empty() {
-        return Ok(());
-    }
-    let name: &TableName = &target.table.name;
-    let row = |reject: Reject| {
-        let op = format!("{:?}", reject.op).to_lowercase();
-        let version = reject.version.0.to_string();
-        [name.to_string(), version, op, reject.column, reject.reason, reject.row].map(Some).to_vec()
-    };
-    let rows: Rows = rejects.into_iter().map(row).collect();
-    patiently(status, || store.record(QUARANTINE, rows.clone())).await
 }
 
 /// Whether a person has to help before this can go on.

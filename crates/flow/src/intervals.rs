@@ -197,6 +197,7 @@ pub(crate) mod tests {
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
             excluded: Vec::new(),
+            rules: Default::default(),
             written: model::Written::default(),
         })
     }

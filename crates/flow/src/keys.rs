@@ -91,6 +91,8 @@ fn staging(target: &Target, place: &TableName) -> Target {
         name: format!("k{n}"),
         clickhouse: column.pg.kind().clickhouse(false),
         nullable: false,
+        default: None,
+        rule: None,
     });
     let kept = kept.collect();
     let table = Table {
@@ -101,6 +103,7 @@ fn staging(target: &Target, place: &TableName) -> Target {
         identity: source.identity,
         objects: Vec::new(),
         excluded: Vec::new(),
+        rules: Default::default(),
         written: model::Written::default(),
     };
     Target {

@@ -5,6 +5,7 @@
 //! start, agree   bring-up          apply    a batch becomes work     flush   work becomes rows
 //! copier/    the copy              toast    values that the stream leaves out
 //! sift       rows that the store refuses, set aside so that the others go on
+//! quarantine/  what was set aside, and the way back     rules   of columns
 //! evolve/    schema changes        shape    a table as the store has it
 //! again      a table copied again
 //! checkpoint, intervals, pace, retry   pure
@@ -22,8 +23,10 @@ mod intervals;
 mod keys;
 mod pace;
 mod pipeline;
+pub mod quarantine;
 pub mod resync;
 mod retry;
+mod rules;
 mod run;
 mod scratch;
 mod session;

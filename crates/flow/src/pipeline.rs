@@ -1,5 +1,6 @@
 //! The pipeline: one slot of one source into one store.
 
+use crate::quarantine::{ReplayOptions, Replayed};
 use crate::resync::{ResyncOptions, Resynced};
 use crate::run;
 use crate::status::{Report, Status};
@@ -44,8 +45,23 @@ pub struct Pipeline {
 
 /// What a [`Handle`] asks of the loop.
 pub(crate) enum Command {
-    Verify { options: VerifyOptions, reply: oneshot::Sender<Result<Verdict>> },
-    Resync { options: ResyncOptions, reply: oneshot::Sender<Result<Vec<Resynced>>> },
+    Verify {
+        options: VerifyOptions,
+        reply: oneshot::Sender<Result<Verdict>>,
+    },
+    Resync {
+        options: ResyncOptions,
+        reply: oneshot::Sender<Result<Vec<Resynced>>>,
+    },
+    /// Answers once nobody takes rows for missing that newer ones are there of.
+    LookForNewer {
+        tables: Vec<String>,
+        reply: oneshot::Sender<Result<()>>,
+    },
+    Replay {
+        options: ReplayOptions,
+        reply: oneshot::Sender<Result<Vec<Replayed>>>,
+    },
 }
 
 impl Pipeline {
@@ -128,6 +144,22 @@ impl Handle {
         let gone = || Error::transient("could not resync: the pipeline does not run");
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Resync { options, reply }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Looks in the store which quarantined rows of these tables, of none: of all, are superseded.
+    pub async fn look_for_newer(&self, tables: Vec<String>) -> Result<()> {
+        let gone = || Error::transient("could not look: the pipeline does not run");
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::LookForNewer { tables, reply }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Writes quarantined rows that can be carried now.
+    pub async fn replay(&self, options: ReplayOptions) -> Result<Vec<Replayed>> {
+        let gone = || Error::transient("could not replay: the pipeline does not run");
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Replay { options, reply }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }

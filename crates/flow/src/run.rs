@@ -19,6 +19,7 @@
 //! - `surveying`: what the publication has, as far as no row tells of it
 //! - `verifying`: the stream held for a comparison
 //! - `resyncing`: tables copied again
+//! - `quarantine`: rows that were set aside
 //! - `ending`: the end in order
 
 mod copies;
@@ -26,6 +27,7 @@ mod deliveries;
 mod durable;
 mod ending;
 mod following;
+mod quarantine;
 mod resyncing;
 mod sessions;
 mod surveying;
@@ -116,6 +118,10 @@ struct Loop {
     pace: Pace,
     age_us: u64,
     verifying: Option<Verifying>,
+    looking_for_newer: Option<Task<()>>,
+    replaying: Option<Task<()>>,
+    /// What the replay that runs has to pass.
+    replays: HashMap<TableId, Gate>,
     surveying: Surveying,
 }
 
@@ -191,6 +197,14 @@ impl Loop {
                 Ok(())
             }
             Command::Resync { options, reply } => self.on_resync(options, reply).await,
+            Command::LookForNewer { tables, reply } => {
+                self.on_look_for_newer(tables, reply);
+                Ok(())
+            }
+            Command::Replay { options, reply } => {
+                self.on_replay(options, reply);
+                Ok(())
+            }
         }
     }
 
@@ -231,6 +245,9 @@ impl Loop {
             pace: Pace::default(),
             age_us: source::stream::DEFAULT_AGE_US,
             verifying: None,
+            looking_for_newer: None,
+            replaying: None,
+            replays: HashMap::new(),
             surveying: Surveying::new(),
         }
     }
@@ -240,6 +257,7 @@ impl Loop {
         commands: &mut mpsc::Receiver<Command>,
         stopping: &mut watch::Receiver<bool>,
     ) -> Result<End> {
+        self.finish_replays().await?;
         self.start_session();
         let ids: Vec<TableId> = self.tables.by_id.keys().copied().collect();
         self.start_copies(&ids);

@@ -3,13 +3,15 @@
 use crate::flush::patiently;
 use crate::status::Status;
 use model::{Mode, Result, TableName};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use store::{Store, Target, TargetColumn, ddl};
 
 /// Columns with their types; the names of those that it is ordered by.
 #[derive(Default)]
 pub(crate) struct Kept {
     columns: Vec<(String, String)>,
+    /// What a column is when nothing is given.
+    defaults: BTreeMap<String, String>,
     key: BTreeSet<String>,
 }
 
@@ -36,7 +38,7 @@ impl Kept {
 pub(crate) async fn kept(place: &TableName, store: &dyn Store, status: &Status) -> Result<Kept> {
     // Not joined with system.tables: that waits for every table that is locked.
     let sql = format!(
-        "SELECT name, type, is_in_sorting_key FROM system.columns \
+        "SELECT name, type, is_in_sorting_key, default_expression FROM system.columns \
          WHERE database = {} AND table = {} ORDER BY position",
         ddl::literal(&place.schema),
         ddl::literal(&place.table)
@@ -49,6 +51,7 @@ pub(crate) async fn kept(place: &TableName, store: &dyn Store, status: &Status) 
         if next() == "1" {
             kept.key.insert(name.clone());
         }
+        kept.defaults.insert(name.clone(), next());
         kept.columns.push((name, ty));
     }
     Ok(kept)
@@ -67,6 +70,9 @@ pub(crate) async fn fits(
     }
     for column in &target.columns {
         if misfit(kept, column, store, status).await?.is_some() {
+            return Ok(false);
+        }
+        if default_difference(kept, column, store, status).await?.is_some() {
             return Ok(false);
         }
     }
@@ -94,8 +100,36 @@ pub(crate) async fn misfit(
     let Some((_, ty)) = kept.columns.iter().find(|(name, _)| *name == column.name) else {
         return Ok(None);
     };
-    let holds = holds(ty, &column.clickhouse, store, status).await?;
+    // Where a NULL becomes the default, a column that holds NULL would keep it.
+    let keeps_null = column.default.is_some() && store::takes_null(ty);
+    let holds = !keeps_null && holds(ty, &column.clickhouse, store, status).await?;
     Ok((!holds).then(|| ty.clone()))
+}
+
+/// What a NULL becomes has to be the same for rows of before.
+pub(crate) async fn default_difference(
+    kept: &Kept,
+    column: &TargetColumn,
+    store: &dyn Store,
+    status: &Status,
+) -> Result<Option<String>> {
+    let Some(default) = &column.default else { return Ok(None) };
+    let (name, now) = (&column.name, &default.expression);
+    if !kept.has(name) {
+        return Ok(None);
+    }
+    let had = kept.defaults.get(name).map(String::as_str).unwrap_or_default();
+    if had.is_empty() {
+        return Ok(Some(format!("Column {name} has the default {now} now, and had none.")));
+    }
+    // Spaces and the like are not what matters.
+    let plain = |expression: &str| {
+        format!("formatQuerySingleLine({})", ddl::literal(&format!("SELECT {expression}")))
+    };
+    let sql = format!("SELECT {} = {}", plain(now), plain(had));
+    let rows = patiently(status, || store.query(&sql)).await?;
+    let same = rows.first().and_then(|row| row.first()?.as_deref()) == Some("1");
+    Ok((!same).then(|| format!("Column {name} has the default {now} now, and had {had}.")))
 }
 
 /// Whether a column of type `kept` takes values of type `wanted` as they are: of the same, or of what

@@ -2,45 +2,125 @@
 //!
 //! ```text
 //! block ─▶ insert ─ refused ─▶ halves into a table that keeps nothing, down to single rows
-//!             ▲                  ├─▶ quarantine, with column and reason
+//!             ▲                  ├─▶ NULL, where that is the column's rule
+//!             │                  ├─▶ quarantine, with column and reason
 //!             └── the others ◀───┘   mirror: their keys as DELETEs, so that no old row stays visible
 //! ```
 //!
 //! The same block comes to the same rows again, so an append table's interval and token stay exact.
 //!
+//! Into a Nullable type the engine makes NULL of a text that it cannot read, without a word. Values for
+//! such columns are tried first, without NULL in the type.
+//!
 //! A DELETE carries its key and defaults, and a chosen type may refuse a default (an enum without an
 //! empty label). So the deletes of a refused block go by themselves, as keys alone.
 
-use crate::flush::{patiently, record_rejects};
+use crate::flush::patiently;
+use crate::quarantine::{self, Origin, Stage};
+use crate::rules::Altered;
 use crate::scratch::{self, Scratch};
 use crate::status::Status;
-use model::{Block, Error, Fate, Mode, Op, Reject, Result};
+use model::{Block, Error, Fate, Mode, Op, Reject, Result, Rule};
 use source::decode::reject;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use store::{Insert, Store, Target, TargetColumn, ddl};
 
-/// Refused rows of one block. More are no exception: the column has the wrong type.
+/// Refused rows of one block, and refused values of one column of it. More are no exception: the
+/// column has the wrong type.
 const REFUSED_MAX: usize = 1000;
 
 /// Writes the block, however long the store needs to come back. Returns the rows written.
-pub(crate) async fn write(store: &dyn Store, status: &Status, insert: Insert) -> Result<u64> {
-    match patiently(status, || store.insert(insert.clone())).await {
-        Err(error) if error.fate() == Fate::Refused => sift(store, status, insert, error).await,
-        written => written.map(|receipt| receipt.rows()),
+pub(crate) async fn write(
+    store: &dyn Store,
+    status: &Status,
+    insert: Insert,
+    origin: &Origin,
+) -> Result<u64> {
+    match pass(store, status, &insert).await? {
+        Passed::Whole(rows) => Ok(rows),
+        Passed::Sifted(sifted) => {
+            set_aside(store, status, &insert.target, *sifted, insert.token, origin).await
+        }
     }
 }
 
-async fn sift(store: &dyn Store, status: &Status, insert: Insert, why: Error) -> Result<u64> {
-    let Insert { target, block, token } = insert;
-    let trial = Trial::create(store, status, &target).await?;
-    let sifted = trial.sift(&target, &block, why).await;
+/// What became of a block.
+pub(crate) enum Passed {
+    /// It was written.
+    Whole(u64),
+    /// Nothing was written.
+    Sifted(Box<Sifted>),
+}
+
+/// Writes the block if the store takes all of it.
+pub(crate) async fn pass(store: &dyn Store, status: &Status, insert: &Insert) -> Result<Passed> {
+    let Insert { target, block, .. } = insert;
+    let sifted = |sifted| Passed::Sifted(Box::new(sifted));
+    if target.columns.iter().any(|column| column.strict(&target.table).is_some())
+        && let Some(found) = sift(store, status, target, block, Look::AtTexts).await?
+    {
+        return Ok(sifted(found));
+    }
+    match patiently(status, || store.insert(insert.clone())).await {
+        Ok(receipt) => Ok(Passed::Whole(receipt.rows())),
+        Err(error) if error.fate() == Fate::Refused => {
+            let found = sift(store, status, target, block, Look::For(error)).await?;
+            found.map(sifted).ok_or_else(|| Error::bug("a block is refused, and no row of it is"))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What the store would refuse of a block. `None`: nothing.
+pub(crate) async fn dry(
+    store: &dyn Store,
+    status: &Status,
+    target: &Arc<Target>,
+    block: &Block,
+) -> Result<Option<Sifted>> {
+    sift(store, status, target, block, Look::AtAll).await
+}
+
+/// What a block is sifted for.
+enum Look {
+    /// Texts of which the engine would make NULL.
+    AtTexts,
+    AtAll,
+    /// The store refused the block for this.
+    For(Error),
+}
+
+async fn sift(
+    store: &dyn Store,
+    status: &Status,
+    target: &Arc<Target>,
+    block: &Block,
+    look: Look,
+) -> Result<Option<Sifted>> {
+    let trial = Trial::create(store, status, target).await?;
+    let sifted = trial.sift(target, block, look).await;
     trial.table.drop_table(store).await;
-    let Sifted { kept, gone, rejects } = sifted?;
-    tell(status, &target, &rejects);
-    record_rejects(store, status, &target, rejects).await?;
+    sifted
+}
+
+async fn set_aside(
+    store: &dyn Store,
+    status: &Status,
+    target: &Arc<Target>,
+    sifted: Sifted,
+    token: Option<String>,
+    origin: &Origin,
+) -> Result<u64> {
+    let Sifted { kept, gone, rejects, nulled, .. } = sifted;
+    tell(status, target, &rejects);
+    let name = target.table.name.to_string();
+    let altered = Altered { nulled, ..Altered::default() };
+    status.with_table(&name, |table| table.count_altered(&target.table, &altered));
+    quarantine::record(store, status, target, rejects, origin, Stage::Store).await?;
     let mut rows = 0;
     // The keys first: of two rows with one version the later one wins.
-    for (target, block, token) in [(keys_of(&target), gone, None), (target.clone(), kept, token)] {
+    for (target, block, token) in [(keys_of(target), gone, None), (target.clone(), kept, token)] {
         let insert = Insert { target, block: Arc::new(block), token };
         rows += patiently(status, || store.insert(insert.clone())).await?.rows();
     }
@@ -51,7 +131,7 @@ fn tell(status: &Status, target: &Target, rejects: &[Reject]) {
     let Some(first) = rejects.first() else { return };
     let (table, rows) = (target.table.name.to_string(), rejects.len());
     let (column, why) = (&first.column, &first.reason);
-    tracing::warn!(%table, rows, %column, %why, "the store refuses rows: see millrace.quarantine");
+    tracing::warn!(%table, rows, %column, %why, "the store refuses rows: millrace quarantine list");
     status.with_table(&table, |table| table.rejected_rows += rows as u64);
 }
 
@@ -62,12 +142,35 @@ fn keys_of(target: &Target) -> Arc<Target> {
     Arc::new(Target { columns, ..target.clone() })
 }
 
+/// What became of values that were tried by themselves.
+struct Values {
+    /// The block with NULL in the place of some.
+    nulls: Option<Block>,
+    /// How many, by the column's place.
+    nulled: BTreeMap<usize, u64>,
+    /// Rows that are refused, with the column and why.
+    rejects: BTreeMap<usize, (usize, String)>,
+}
+
+fn strict(target: &Target) -> impl Iterator<Item = (usize, &str)> {
+    target.columns.iter().filter_map(|column| Some((column.source, column.strict(&target.table)?)))
+}
+
+/// Of the column in the trial's table that has no NULL.
+fn strict_name(at: usize) -> String {
+    format!("millrace_strict_{at}")
+}
+
 /// What a block comes to.
-struct Sifted {
-    kept: Block,
+pub(crate) struct Sifted {
+    pub(crate) kept: Block,
     /// Of a mirror: keys whose rows must not be visible.
-    gone: Block,
-    rejects: Vec<Reject>,
+    pub(crate) gone: Block,
+    pub(crate) rejects: Vec<Reject>,
+    /// Their rows.
+    pub(crate) refused: Vec<usize>,
+    /// Values that became NULL, by the column's place.
+    pub(crate) nulled: BTreeMap<usize, u64>,
 }
 
 /// A table with the target's columns that takes rows and keeps none. What a DEFAULT or a materialized
@@ -90,6 +193,9 @@ impl Trial<'_> {
             .iter()
             .map(|column| format!("{} {}", ddl::ident(&column.name), column.clickhouse))
             .collect();
+        for (at, ty) in strict(target) {
+            columns.push(format!("{} {ty}", ddl::ident(&strict_name(at))));
+        }
         columns.extend(ddl::own_columns(target.mode).iter().map(|column| (*column).to_owned()));
         let what = format!("({}) ENGINE = Null", columns.join(", "));
         let place = scratch::place();
@@ -97,14 +203,35 @@ impl Trial<'_> {
         Ok(Trial { store, status, table: patiently(status, create).await? })
     }
 
-    async fn sift(&self, target: &Target, block: &Block, why: Error) -> Result<Sifted> {
+    async fn sift(&self, target: &Target, block: &Block, look: Look) -> Result<Option<Sifted>> {
         let is_delete = |row: &usize| target.mode == Mode::Mirror && block.ops[*row] == Op::Delete;
         let (deleted, rows): (Vec<usize>, Vec<usize>) = (0..block.rows()).partition(is_delete);
-        let refused = self.refused(target, block, &rows).await?;
-        if refused.is_empty() && deleted.is_empty() {
-            return Err(why);
+        let Values { nulls, mut nulled, rejects } = self.values(target, block, &rows).await?;
+        let found = nulls.is_some() || !rejects.is_empty();
+        let (original, block) = (block, nulls.as_ref().unwrap_or(block));
+        let rows = without(&rows, &Vec::from_iter(rejects.keys().copied()));
+        let mut rejects = rejects;
+        if found || !matches!(look, Look::AtTexts) {
+            let refused = self.refused(target, block, &rows).await?;
+            rejects.extend(self.rejects(target, block, &refused).await?);
         }
-        let rejects = self.rejects(target, block, &refused).await?;
+        if rejects.len() > REFUSED_MAX {
+            let (_, (_, reason)) = rejects.pop_first().unwrap_or_default();
+            return Err(too_many(target, &reason));
+        }
+        let nothing = !found && rejects.is_empty();
+        match look {
+            Look::AtTexts | Look::AtAll if nothing => return Ok(None),
+            Look::For(why) if nothing && deleted.is_empty() => return Err(why),
+            _ => {}
+        }
+        for &row in rejects.keys() {
+            for (at, values) in &mut nulled {
+                let is_null = |of: &Block| of.columns[*at].is_null(row);
+                *values -= u64::from(is_null(block) && !is_null(original));
+            }
+        }
+        let refused: Vec<usize> = rejects.keys().copied().collect();
         let kept = block.only(&without(&rows, &refused));
         let mut gone = Block::new(block.table.clone());
         if target.mode == Mode::Mirror {
@@ -114,7 +241,67 @@ impl Trial<'_> {
             let never = self.refused(&keys_of(target), &all, &every).await?;
             gone = all.only(&without(&every, &never));
         }
-        Ok(Sifted { kept, gone, rejects })
+        // With their values as they came.
+        let of_row = |(row, (column, reason)): (&usize, &(usize, String))| {
+            reject::of_row(original, *row, &block.table.columns[*column].name, reason)
+        };
+        let (refused, rejects) =
+            (rejects.keys().copied().collect(), rejects.iter().map(of_row).collect());
+        Ok(Some(Sifted { kept, gone, rejects, refused, nulled }))
+    }
+
+    /// Columns whose values are tried by themselves, each once: dirt repeats itself. Those that are
+    /// refused become NULL, where that is the column's rule.
+    async fn values(&self, target: &Target, block: &Block, rows: &[usize]) -> Result<Values> {
+        let mut found = Values { nulls: None, nulled: BTreeMap::new(), rejects: BTreeMap::new() };
+        let strict: BTreeMap<usize, &str> = strict(target).collect();
+        for column in &target.columns {
+            let at = column.source;
+            let becomes_null = target.table.rule(at) == Some(Rule::Null);
+            if !becomes_null && !strict.contains_key(&at) {
+                continue;
+            }
+            let tried = match strict.get(&at) {
+                Some(&ty) => TargetColumn {
+                    name: strict_name(at),
+                    clickhouse: ty.to_owned(),
+                    nullable: false,
+                    ..column.clone()
+                },
+                None => column.clone(),
+            };
+            let alone = Target { columns: vec![tried], ..target.clone() };
+            let cells = &block.columns[at];
+            let mut firsts: HashMap<&[u8], usize> = HashMap::new();
+            let values = rows.iter().filter(|&&row| !cells.is_null(row));
+            values.clone().for_each(|&row| {
+                firsts.entry(cells.value(row)).or_insert(row);
+            });
+            let mut distinct: Vec<usize> = firsts.into_values().collect();
+            distinct.sort_unstable();
+            let refused = self.refused(&alone, block, &distinct).await?;
+            let Some(&first) = refused.first() else { continue };
+            let refused: HashSet<&[u8]> = refused.iter().map(|&row| cells.value(row)).collect();
+            let rows: Vec<usize> =
+                values.copied().filter(|&row| refused.contains(cells.value(row))).collect();
+            if becomes_null {
+                found.nulled.insert(at, rows.len() as u64);
+                let changed = found.nulls.get_or_insert_with(|| block.clone());
+                changed.columns[at] = cells.with_nulls(&rows);
+                continue;
+            }
+            let why = self.refusal(&alone, block, &[first]).await?;
+            let why = why.as_ref().and_then(Error::detail_text).unwrap_or_default().to_owned();
+            let stops = target.table.rule(at) == Some(Rule::Stop);
+            for row in rows {
+                let reject = (at, why.clone());
+                match stops {
+                    true => drop(found.rejects.insert(row, reject)),
+                    false => drop(found.rejects.entry(row).or_insert(reject)),
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Those of `rows` that are refused by themselves, in order.
@@ -126,7 +313,7 @@ impl Trial<'_> {
             if let [row] = *rows {
                 refused.push(row);
                 if refused.len() > REFUSED_MAX {
-                    return Err(too_many(target, &why));
+                    return Err(too_many(target, why.detail_text().unwrap_or_default()));
                 }
                 continue;
             }
@@ -167,25 +354,28 @@ impl Trial<'_> {
         target: &Target,
         block: &Block,
         refused: &[usize],
-    ) -> Result<Vec<Reject>> {
-        let mut columns: Vec<&TargetColumn> = target.columns.iter().collect();
+    ) -> Result<Vec<(usize, (usize, String))>> {
+        let stops = |column: &&TargetColumn| target.table.rule(column.source) == Some(Rule::Stop);
+        let (first, mut columns): (Vec<&TargetColumn>, Vec<_>) =
+            target.columns.iter().partition(stops);
         let mut rejects = Vec::with_capacity(refused.len());
         for &row in refused {
             let mut found = None;
-            for at in 0..columns.len() {
-                let alone = Target { columns: vec![columns[at].clone()], ..target.clone() };
+            for (at, column) in first.iter().chain(&columns.clone()).enumerate() {
+                let alone = Target { columns: vec![(*column).clone()], ..target.clone() };
                 if let Some(why) = self.refusal(&alone, block, &[row]).await? {
-                    found = Some((columns[at].source, why));
+                    found = Some((column.source, why));
                     // Where one is wrong, the next one likely is.
-                    columns[..=at].rotate_right(1);
+                    if let Some(at) = at.checked_sub(first.len()) {
+                        columns[..=at].rotate_right(1);
+                    }
                     break;
                 }
             }
             let Some((source, why)) = found else {
                 return Err(Error::bug("a row is refused, and none of its columns is"));
             };
-            let (name, why) = (&block.table.columns[source].name, why.detail_text());
-            rejects.push(reject::of_row(block, row, name, why.unwrap_or_default()));
+            rejects.push((row, (source, why.detail_text().unwrap_or_default().to_owned())));
         }
         Ok(rejects)
     }
@@ -211,12 +401,13 @@ fn deletes(block: &Block, rows: impl Iterator<Item = usize>) -> Block {
     gone
 }
 
-fn too_many(target: &Target, why: &Error) -> Error {
+fn too_many(target: &Target, why: &str) -> Error {
     let what = format!(
         "cannot write {}: the store refuses more than {REFUSED_MAX} rows of one batch",
         target.table.name
     );
-    Error::definite(what)
-        .detail(why.detail_text().unwrap_or_default())
-        .hint("give the column a type that holds its values, and copy the table again")
+    Error::definite(what).detail(why).hint(
+        "give the column a type that holds its values (Nullable(…) or a default where that is \
+             NULL), and copy the table again",
+    )
 }

@@ -1,5 +1,6 @@
 //! What the pipeline shows of itself. Every number here is measured; nothing is derived from hope.
 
+use crate::rules::Altered;
 use model::{Error, Fate, Lsn, Mode, Table, TableName};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -68,8 +69,10 @@ pub(crate) struct TableStatus {
     pub(crate) pages_total: u64,
     pub(crate) streamed_rows: u64,
     pub(crate) rejected_rows: u64,
-    /// By column.
+    /// These by column.
     pub(crate) clamped: BTreeMap<String, u64>,
+    pub(crate) nulled: BTreeMap<String, u64>,
+    pub(crate) defaulted: BTreeMap<String, u64>,
     pub(crate) ignored_updates: u64,
     pub(crate) ignored_deletes: u64,
     pub(crate) last_error: Option<String>,
@@ -90,6 +93,8 @@ impl TableStatus {
             streamed_rows: 0,
             rejected_rows: 0,
             clamped: BTreeMap::new(),
+            nulled: BTreeMap::new(),
+            defaulted: BTreeMap::new(),
             ignored_updates: 0,
             ignored_deletes: 0,
             last_error: None,
@@ -104,10 +109,16 @@ impl TableStatus {
         self.forget_old();
     }
 
-    /// Values of a block that a documented rule altered, by the column's place.
-    pub(crate) fn count_clamped(&mut self, table: &Table, clamped: &BTreeMap<usize, u64>) {
-        for (column, values) in clamped {
-            *self.clamped.entry(table.columns[*column].name.clone()).or_default() += values;
+    /// Values that rules altered.
+    pub(crate) fn count_altered(&mut self, table: &Table, altered: &Altered) {
+        for (count, altered) in [
+            (&mut self.clamped, &altered.clamped),
+            (&mut self.nulled, &altered.nulled),
+            (&mut self.defaulted, &altered.defaulted),
+        ] {
+            for (column, values) in altered {
+                *count.entry(table.columns[*column].name.clone()).or_default() += values;
+            }
         }
     }
 
@@ -179,6 +190,10 @@ pub struct TableReport {
     pub rejected_rows: u64,
     pub clamped_values: u64,
     pub clamped_columns: BTreeMap<String, u64>,
+    /// Values that became NULL, because ClickHouse cannot carry them.
+    pub nulled_columns: BTreeMap<String, u64>,
+    /// NULLs that became their column's default.
+    pub defaulted_columns: BTreeMap<String, u64>,
     pub ignored_updates: u64,
     pub ignored_deletes: u64,
     pub last_error: Option<String>,
@@ -358,6 +373,8 @@ fn report_table(name: &str, table: &mut TableStatus) -> TableReport {
         rejected_rows: table.rejected_rows,
         clamped_values: table.clamped.values().sum(),
         clamped_columns: table.clamped.clone(),
+        nulled_columns: table.nulled.clone(),
+        defaulted_columns: table.defaulted.clone(),
         ignored_updates: table.ignored_updates,
         ignored_deletes: table.ignored_deletes,
         last_error: table.last_error.clone(),

@@ -8,15 +8,17 @@
 //!
 //! Never NULL, never a default. A row that none of the three has is gone at the source: the change
 //! that made it go is still to come in the stream, so the row is left out until then. The value of
-//! today may be newer than the row; then the change that made it so is still to come, too.
+//! today may be newer than the row; then the change that made it so is still to come, too. One that
+//! cannot be carried sets its row aside like any other.
 //!
 //! This runs inside the flush: flushes come one after the other, so the store has every earlier row.
 
-use crate::flush::{patiently, record_rejects};
+use crate::flush::patiently;
 use crate::keys::{Staged, key_tuple};
 use crate::status::Status;
-use model::{Block, Cells, Error, Kind, Op, Result};
+use model::{Block, Cells, Error, Kind, Op, Reject, Result};
 use source::Address;
+use source::decode::reject;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::{Store, Target, ddl};
 use tokio::sync::Mutex;
@@ -59,6 +61,8 @@ type Wanted = BTreeMap<usize, BTreeSet<usize>>;
 struct Found {
     cells: Vec<Cells>,
     at: HashMap<Place, (usize, usize)>,
+    /// By the row of the block.
+    rejects: BTreeMap<usize, Reject>,
 }
 
 impl Filler {
@@ -66,8 +70,8 @@ impl Filler {
         Filler { address, client: Mutex::new(None) }
     }
 
-    /// The block with every value in place, without the rows that are gone. Not `trusts_store`: the
-    /// store's rows may be older than the ones before the block's.
+    /// The block with every value in place, without the rows that are gone; and those that cannot be
+    /// carried. Not `trusts_store`: the store's rows may be older than the ones before the block's.
     pub(crate) async fn fill(
         &self,
         store: &dyn Store,
@@ -75,7 +79,7 @@ impl Filler {
         target: &Target,
         block: &Block,
         trusts_store: bool,
-    ) -> Result<Block> {
+    ) -> Result<(Block, Vec<Reject>)> {
         let origins = origins(block)?;
         let outside: BTreeMap<Place, Origin> = origins
             .iter()
@@ -100,8 +104,11 @@ impl Filler {
                 missing.entry(row).or_default().insert(column);
             }
         }
-        let sourced = self.ask_source(store, status, target, block, &missing).await?;
-        Ok(rebuild(block, &origins, &stored, &sourced, target))
+        let sourced = self.ask_source(status, block, &missing).await?;
+        let reject =
+            |(&row, found): (&usize, &Reject)| reject::of_incomplete_row(block, row, found);
+        let rejects = sourced.rejects.iter().map(reject).collect();
+        Ok((rebuild(block, &origins, &stored, &sourced, target), rejects))
     }
 
     /// Text columns that the store keeps as they came; other types do not read back exactly.
@@ -139,14 +146,7 @@ impl Filler {
         Ok(found)
     }
 
-    async fn ask_source(
-        &self,
-        store: &dyn Store,
-        status: &Status,
-        target: &Target,
-        block: &Block,
-        missing: &Wanted,
-    ) -> Result<Found> {
+    async fn ask_source(&self, status: &Status, block: &Block, missing: &Wanted) -> Result<Found> {
         if missing.is_empty() {
             return Ok(Found::default());
         }
@@ -164,9 +164,11 @@ impl Filler {
         let columns: Vec<usize> = columns.into_iter().collect();
         let ask = || self.look_up(block, &rows, &columns);
         let answer = patiently(status, ask).await?;
-        record_rejects(store, status, target, answer.rejects).await?;
         let mut found = Found { cells: answer.columns, ..Found::default() };
         for (row, place) in places {
+            if let Some(reject) = answer.rejects.get(&place) {
+                found.rejects.insert(row, reject.clone());
+            }
             let Some(at) = answer.at[place] else { continue };
             let places = columns.iter().enumerate().map(|(cells, &column)| (column, cells));
             found.at.extend(places.map(|(column, cells)| ((row, column), (cells, at))));
@@ -356,13 +358,29 @@ fn rebuild(
     filled.clamped = block.clamped.clone();
     for row in 0..block.rows() {
         let values = (0..filled.columns.len()).map(|column| value((row, column)));
-        let Some(values) = values.collect::<Option<Vec<_>>>() else { continue };
+        let Some(values) = values.collect::<Option<Vec<_>>>() else {
+            if sourced.rejects.contains_key(&row) {
+                bury(block, row, &mut filled);
+            }
+            continue;
+        };
         for (cells, (from, at)) in filled.columns.iter_mut().zip(values) {
             cells.extend_from(from, at, at + 1);
         }
         filled.end_row(block.ops[row], block.versions[row]);
     }
     filled
+}
+
+/// The row is set aside: the one of before must not stay visible.
+fn bury(block: &Block, row: usize, filled: &mut Block) {
+    for (at, cells) in filled.columns.iter_mut().enumerate() {
+        match block.table.key.contains(&at) {
+            true => cells.extend_from(&block.columns[at], row, row + 1),
+            false => cells.push_default(),
+        }
+    }
+    filled.end_row(Op::Delete, block.versions[row]);
 }
 
 #[cfg(test)]
@@ -392,6 +410,7 @@ mod tests {
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
             excluded: Vec::new(),
+            rules: Default::default(),
             written: model::Written::default(),
         });
         let mut block = Block::new(table);

@@ -13,6 +13,7 @@
 //! ranges of keys; only where these differ, 16 bytes a row; only for keys that are listed, their text.
 //!
 //! - `locked`: the snapshot, and its tables as they are until the end
+//! - `rules`: of columns, as Postgres says them
 //! - `canon`, `array`, `decimal`, `parts`: the one text that a value has on both sides, and the rules of NULL,
 //!   clamping, floats
 //! - `sides`: the statements
@@ -28,6 +29,7 @@ mod locked;
 mod narrow;
 mod parts;
 mod read;
+mod rules;
 mod sides;
 
 pub(crate) use locked::Locked;
@@ -141,7 +143,8 @@ async fn table(
     let filter = source::catalog::row_filter(first, publication, &target.table.name).await?;
     let utf8 = keeps_utf8(first).await?;
     let readers = readers(first, second, target).await?;
-    let sides = Sides::new(target, from, filter, utf8)?;
+    let mut sides = Sides::new(target, from, filter, utf8)?;
+    sides.look_up_defaults(store).await?;
     let both = Both { sides: &sides, readers: &readers, store };
     let (here, there) = both.sums().await?;
     verdict.source_rows = here.values().map(|sum| sum.rows).sum();
@@ -236,13 +239,14 @@ fn notes(sides: &Sides, found: &Found) -> Vec<String> {
 /// Rows that were refused are missing, and this is where they are.
 async fn quarantined(store: &dyn Store, name: &str) -> Result<Option<String>> {
     let sql = format!(
-        "SELECT count() FROM millrace.quarantine FINAL WHERE source_table = {}",
+        "SELECT count() FROM millrace.quarantine FINAL WHERE source_table = {} \
+         AND state IN ('waiting', 'replaying')",
         store::ddl::literal(name)
     );
     let rows = store.query(&sql).await?;
     let count = rows.first().and_then(|row| row.first()?.as_ref()?.parse().ok()).unwrap_or(0);
     let rows = counted(count, "row");
-    Ok((count > 0).then(|| format!("{rows} in quarantine: see millrace.quarantine")))
+    Ok((count > 0).then(|| format!("{rows} in quarantine: millrace quarantine list {name}")))
 }
 
 impl TableVerdict {

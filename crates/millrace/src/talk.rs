@@ -118,6 +118,20 @@ pub(crate) fn start_logs(default: tracing::Level) -> Result<()> {
     Ok(())
 }
 
+/// Text of others on its way to a terminal: what would move its cursor or turn its letters round is
+/// spelt out, as JSON spells it.
+pub(crate) fn plain(text: &str) -> String {
+    let turns = |letter: char| matches!(letter, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut plain = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter.is_control() || turns(letter) {
+            true => plain += &format!("\\u{:04x}", u32::from(letter)),
+            false => plain.push(letter),
+        }
+    }
+    plain
+}
+
 /// `1.5 GiB`.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];

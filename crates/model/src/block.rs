@@ -41,6 +41,8 @@ pub struct Reject {
     pub reason: String,
     /// The row as JSON of Postgres's text forms.
     pub row: String,
+    /// Its key as a JSON list of the same texts. Empty: none, or not known.
+    pub key: String,
 }
 
 /// Changes of one table in log order.
@@ -55,6 +57,8 @@ pub struct Block {
     /// Values that a documented rule altered (timestamps outside ClickHouse's range), by the
     /// column's place.
     pub clamped: BTreeMap<usize, u64>,
+    /// Values that became NULL because ClickHouse cannot carry them, likewise.
+    pub nulled: BTreeMap<usize, u64>,
 }
 
 impl Block {
@@ -68,6 +72,7 @@ impl Block {
             unchanged: Vec::new(),
             rejects: Vec::new(),
             clamped: BTreeMap::new(),
+            nulled: BTreeMap::new(),
         }
     }
 
@@ -79,6 +84,7 @@ impl Block {
         self.unchanged.clear();
         self.rejects.clear();
         self.clamped.clear();
+        self.nulled.clear();
         self
     }
 
@@ -107,6 +113,14 @@ impl Block {
     pub fn count_clamped(&mut self, values: impl IntoIterator<Item = (usize, u64)>) {
         for (column, values) in values {
             *self.clamped.entry(column).or_default() += values;
+        }
+    }
+
+    /// The same for values that became NULL.
+    #[inline]
+    pub fn count_nulled(&mut self, values: impl IntoIterator<Item = (usize, u64)>) {
+        for (column, values) in values {
+            *self.nulled.entry(column).or_default() += values;
         }
     }
 
@@ -159,5 +173,6 @@ impl Block {
         self.unchanged.extend(other.unchanged.iter().map(moved));
         self.rejects.extend(other.rejects.iter().cloned());
         self.count_clamped(other.clamped.iter().map(|(column, values)| (*column, *values)));
+        self.count_nulled(other.nulled.iter().map(|(column, values)| (*column, *values)));
     }
 }

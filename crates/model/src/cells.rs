@@ -208,6 +208,19 @@ impl Cells {
         self.rows += to - from;
     }
 
+    /// The same with NULL in these rows, which are in order.
+    pub fn with_nulls(&self, rows: &[usize]) -> Cells {
+        let mut cells = Cells::new(self.kind.clone());
+        let mut next = 0;
+        for &row in rows {
+            cells.extend_from(self, next, row);
+            cells.push_null();
+            next = row + 1;
+        }
+        cells.extend_from(self, next, self.rows);
+        cells
+    }
+
     /// Memory held by the values.
     pub fn size_bytes(&self) -> usize {
         self.bytes.len()
@@ -247,6 +260,13 @@ mod tests {
         );
         assert!(texts(&[Some("a")]).nulls().is_empty());
         assert_eq!(texts(&[None]).nulls(), [1]);
+    }
+
+    #[test]
+    fn nulls_take_the_place_of_some_values() {
+        let cells = texts(&[Some("a"), None, Some("bc"), Some("d")]);
+        assert_eq!(cells.with_nulls(&[0, 3]), texts(&[None, None, Some("bc"), None]));
+        assert_eq!(cells.with_nulls(&[]), cells);
     }
 
     #[test]

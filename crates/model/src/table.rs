@@ -56,7 +56,39 @@ pub struct Table {
     pub objects: Vec<usize>,
     /// Those that are kept nowhere, not in quarantine either.
     pub excluded: Vec<usize>,
+    /// What a column does with a value that it cannot carry, where that was chosen.
+    pub rules: BTreeMap<usize, Rule>,
     pub written: Written,
+}
+
+/// What is done with a value that ClickHouse cannot carry exactly.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rule {
+    /// Its row is set aside with the reason. The rule of everything but times.
+    Quarantine,
+    /// It becomes NULL, or the column's default.
+    Null,
+    /// A time becomes the nearest that there is. The rule of times.
+    Clamp,
+    /// The table stops.
+    Stop,
+}
+
+impl Rule {
+    pub const ALL: [Rule; 4] = [Rule::Quarantine, Rule::Null, Rule::Clamp, Rule::Stop];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Rule::Quarantine => "quarantine",
+            Rule::Null => "null",
+            Rule::Clamp => "clamp",
+            Rule::Stop => "stop",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Rule> {
+        Rule::ALL.into_iter().find(|rule| rule.name() == name)
+    }
 }
 
 /// When the rows of a table were last written all together, as far as the catalog tells. VACUUM FULL
@@ -152,6 +184,11 @@ impl Table {
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
     }
+
+    /// The rule that was chosen for a column.
+    pub fn rule(&self, at: usize) -> Option<Rule> {
+        self.rules.get(&at).copied()
+    }
 }
 
 /// How a table is kept in ClickHouse.
@@ -194,4 +231,8 @@ pub struct ColumnOptions {
     /// A ClickHouse type; the engine converts from the natural one.
     pub clickhouse_type: Option<String>,
     pub exclude: bool,
+    /// Absent: the type's own rule.
+    pub on_unrepresentable: Option<Rule>,
+    /// A ClickHouse expression: what a NULL becomes in a column that has none.
+    pub default: Option<String>,
 }

@@ -39,6 +39,7 @@ fn main() {
         identity: ReplicaIdentity::Default,
         objects: Vec::new(),
         excluded: Vec::new(),
+        rules: Default::default(),
         written: model::Written::default(),
     });
     let stream = tuples();

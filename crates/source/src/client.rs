@@ -244,7 +244,7 @@ pub fn quoted(name: &str) -> String {
 }
 
 /// `text` as a literal in SQL, whatever standard_conforming_strings says.
-pub(crate) fn literal(text: &str) -> String {
+pub fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 

@@ -131,6 +131,7 @@ fn table(first: u8, width: usize) -> Arc<Table> {
         identity: ReplicaIdentity::Default,
         objects: Vec::new(),
         excluded: Vec::new(),
+        rules: Default::default(),
         written: model::Written::default(),
     })
 }

@@ -13,6 +13,7 @@ use crate::copy::binary_form;
 use crate::decode::CopyDecoder;
 use futures_util::StreamExt;
 use model::{Block, Cells, Column, Error, PgType, Reject, Result, Table, Version};
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use tokio_postgres::Client;
@@ -28,7 +29,8 @@ pub struct Found {
     /// For each row that was asked for, where it is in `columns`. `None`: there is no such row any
     /// more, or it is among the `rejects`.
     pub at: Vec<Option<usize>>,
-    pub rejects: Vec<Reject>,
+    /// By the row that was asked for. They hold the wanted columns alone, and no version.
+    pub rejects: BTreeMap<usize, Reject>,
 }
 
 /// Looks up `rows` of the block by their key columns and reads the columns with the indexes
@@ -49,7 +51,7 @@ pub async fn rows_by_key(
     let mut found = Found {
         columns: columns.iter().map(|&at| Cells::new(table.columns[at].pg.kind())).collect(),
         at: vec![None; rows.len()],
-        rejects: Vec::new(),
+        rejects: BTreeMap::new(),
     };
     for (chunk, part) in rows.chunks(KEYS_MAX).enumerate() {
         let sql = statement(&name, &types, &narrow, keys, part)?;
@@ -70,7 +72,13 @@ impl Found {
         for (mine, theirs) in self.columns.iter_mut().zip(&answer.columns[1..]) {
             mine.extend_from(theirs, 0, answer.rows());
         }
-        self.rejects.extend(answer.rejects);
+        for reject in answer.rejects {
+            // The ordinal is its key.
+            let ordinal = reject.key.trim_matches(['[', '"', ']']).parse::<usize>();
+            if let Ok(ordinal) = ordinal {
+                self.rejects.insert(first + ordinal - 1, reject);
+            }
+        }
     }
 }
 
@@ -103,14 +111,19 @@ fn narrowed(table: &Table, columns: &[usize]) -> Table {
         not_null: true,
     };
     let wanted = columns.iter().map(|&at| table.columns[at].clone());
+    // Behind the ordinal.
+    let place = |at: usize| columns.iter().position(|&column| column == at).map(|at| at + 1);
+    let rules = table.rules.iter().filter_map(|(&at, &rule)| Some((place(at)?, rule)));
     Table {
         id: table.id,
         name: table.name.clone(),
         columns: [ordinal].into_iter().chain(wanted).collect(),
-        key: Vec::new(),
+        key: vec![0],
         identity: table.identity,
         objects: Vec::new(),
-        excluded: Vec::new(),
+        // Of no interest in what is set aside.
+        excluded: vec![0],
+        rules: rules.collect(),
         written: model::Written::default(),
     }
 }

@@ -1,7 +1,7 @@
 //! The statements that make tables: the user's, and our own in `millrace`.
 
 use crate::embedded::HOME_DATABASE;
-use crate::target::Target;
+use crate::target::{Fallback, Target, TargetColumn};
 use model::{Mode, TableName, Version};
 
 /// A confirmed position must survive a power cut.
@@ -36,7 +36,7 @@ fn table(target: &Target) -> String {
     let mut columns: Vec<String> = target
         .columns
         .iter()
-        .map(|column| format!("{} {}", ident(&column.name), column.clickhouse))
+        .map(|column| format!("{} {}{}", ident(&column.name), column.clickhouse, default(column)))
         .collect();
     for (name, definition) in &target.extra_columns {
         columns.push(format!("{} {definition}", ident(name)));
@@ -158,13 +158,65 @@ pub(crate) fn system() -> Vec<String> {
         table(
             "quarantine",
             &format!(
-                "source_table LowCardinality(String), version UInt128, op LowCardinality(String), \
-                 column String, reason String, row String, {at}"
+                "source_table LowCardinality(String), id String, version UInt128, \
+                 op LowCardinality(String), column LowCardinality(String), reason String, row String, \
+                 key String, state LowCardinality(String) DEFAULT 'waiting', step UInt64 DEFAULT 0, \
+                 settled UInt8 DEFAULT 0, token String, \
+                 rank UInt256 DEFAULT bitShiftLeft(toUInt256(version), 64) + step, {at}"
             ),
-            "ReplacingMergeTree",
-            "(source_table, version, row)",
+            "ReplacingMergeTree(rank, settled)",
+            "(source_table, id)",
         ),
     ]
+}
+
+/// Our table of an earlier version, under the name that it then gets.
+pub(crate) const QUARANTINE_BEFORE: &str = "millrace.quarantine_before";
+
+/// What takes its rows over. They had no identity but themselves. Again after a crash: the same.
+pub(crate) fn take_over_quarantine() -> [String; 2] {
+    [
+        format!(
+            "INSERT INTO millrace.quarantine (source_table, id, version, op, column, reason, row, at) \
+             SELECT source_table, concat('before ', lower(hex(sipHash128(version, row)))), version, \
+             op, column, reason, row, at FROM {QUARANTINE_BEFORE} FINAL"
+        ),
+        format!("DROP TABLE {QUARANTINE_BEFORE} SYNC"),
+    ]
+}
+
+/// What a NULL becomes, as a part of the column's definition.
+pub fn default(column: &TargetColumn) -> String {
+    let of = |fallback: &Fallback| format!(" DEFAULT {}", fallback.expression);
+    column.default.as_ref().map_or(String::new(), of)
+}
+
+/// The text of a literal: a quoted one, a number, a truth value. `None`: it is something else.
+pub(crate) fn text_of_literal(expression: &str) -> Option<String> {
+    let expression = expression.trim();
+    let Some(quoted) = expression.strip_prefix('\'') else {
+        let is_number = expression.parse::<f64>().is_ok_and(f64::is_finite);
+        let is_word = matches!(expression, "true" | "false");
+        return (is_number || is_word).then(|| expression.to_owned());
+    };
+    let mut text = String::new();
+    let mut letters = quoted.chars();
+    loop {
+        match letters.next()? {
+            '\'' => match letters.next() {
+                None => return Some(text),
+                Some('\'') => text.push('\''),
+                Some(_) => return None,
+            },
+            '\\' => match letters.next()? {
+                letter @ ('\'' | '\\') => text.push(letter),
+                'n' => text.push('\n'),
+                't' => text.push('\t'),
+                _ => return None,
+            },
+            letter => text.push(letter),
+        }
+    }
 }
 
 /// A name in backticks.
@@ -179,4 +231,25 @@ pub fn name(name: &TableName) -> String {
 /// A text in quotes.
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_are_told_from_expressions() {
+        for (literal, text) in [
+            ("''", ""),
+            (" 'it''s' ", "it's"),
+            (r"'it\'s \\ \n'", "it's \\ \n"),
+            ("-1.5", "-1.5"),
+            ("true", "true"),
+        ] {
+            assert_eq!(text_of_literal(literal).as_deref(), Some(text), "{literal}");
+        }
+        for expression in ["", "'a", "'a' || 'b'", "now()", "1 + 1", "nan", r"'\x41'"] {
+            assert_eq!(text_of_literal(expression), None, "{expression}");
+        }
+    }
 }

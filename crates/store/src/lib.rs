@@ -19,12 +19,13 @@
 
 pub mod ddl;
 pub mod embedded;
+mod fit;
 mod native;
 mod target;
 mod tsv;
 
 pub use embedded::{Engine, EngineOptions};
-pub use target::{Target, TargetColumn};
+pub use target::{Fallback, Target, TargetColumn, takes_null};
 
 use model::{Block, Result};
 use std::future::Future;

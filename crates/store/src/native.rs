@@ -40,6 +40,11 @@ pub(crate) fn encode(
     for column in &target.columns {
         let cells = &block.columns[column.source];
         out.text(&column.name);
+        if let Some(text) = fallback_text(column) {
+            out.text(&cells.kind().clickhouse(false));
+            texts_without_null(cells, text.as_bytes(), &mut out)?;
+            continue;
+        }
         out.text(&cells.kind().clickhouse(column.nullable));
         if column.is_json() {
             // What is empty (a deleted row's, one that was NULL) is an object without fields.
@@ -71,6 +76,19 @@ pub(crate) fn encode(
         }
     }
     out.flush()
+}
+
+/// What stands for NULL among the texts of a column.
+fn fallback_text(column: &TargetColumn) -> Option<&str> {
+    column.default.as_ref()?.text.as_deref()
+}
+
+/// Whether the engine puts a column's default in the place of NULL. It would do so with the type's
+/// own zero, too, in columns without a default: see [`crate::fit`].
+pub(crate) fn needs_defaults(target: &Target) -> bool {
+    let of_engine =
+        |column: &TargetColumn| column.default.is_some() && fallback_text(column).is_none();
+    target.columns.iter().any(of_engine)
 }
 
 fn nulls(column: &TargetColumn, cells: &Cells, out: &mut Pieces<'_>) -> Result<()> {
@@ -137,6 +155,16 @@ fn texts(cells: &Cells, empty: &[u8], out: &mut Pieces<'_>) -> Result<()> {
         out.varint(value.len() as u64);
         out.bytes(value)?;
         start = end as usize;
+    }
+    Ok(())
+}
+
+/// `fallback` in the place of NULL.
+fn texts_without_null(cells: &Cells, fallback: &[u8], out: &mut Pieces<'_>) -> Result<()> {
+    for row in 0..cells.rows() {
+        let value = if cells.is_null(row) { fallback } else { cells.value(row) };
+        out.varint(value.len() as u64);
+        out.bytes(value)?;
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Where a table lives in ClickHouse: its names, columns and types there.
 
 use crate::ddl;
-use model::{Column, Error, Kind, Mode, PgType, Result, Table, TableName, TableOptions};
+use model::{Column, Error, Kind, Mode, PgType, Result, Rule, Table, TableName, TableOptions};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A table of the source as ClickHouse keeps it.
@@ -31,13 +32,51 @@ pub struct TargetColumn {
     pub clickhouse: String,
     /// Whether the encoder sends a null map.
     pub nullable: bool,
+    /// What a NULL becomes.
+    pub default: Option<Fallback>,
+    /// What becomes of a value that it cannot carry, where that was chosen.
+    pub rule: Option<Rule>,
+}
+
+/// The value that NULL takes in a column that has none: the column's DEFAULT in ClickHouse.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fallback {
+    /// As ClickHouse reads it.
+    pub expression: String,
+    /// Its text, where the source's values travel as texts: the engine would first convert an empty
+    /// one, which many types refuse.
+    pub text: Option<String>,
 }
 
 impl TargetColumn {
+    /// Whether NULL has a place in it.
+    pub fn takes_null(&self) -> bool {
+        takes_null(&self.clickhouse)
+    }
+
+    /// The type without NULL, where the engine would make NULL of a text that it cannot read into the
+    /// column. Of an enum it does not.
+    pub fn strict(&self, table: &Table) -> Option<&str> {
+        if table.columns[self.source].pg.kind() != Kind::Text {
+            return None;
+        }
+        let inner = self.clickhouse.trim().strip_prefix("Nullable(")?.strip_suffix(')')?.trim();
+        let takes_any = inner == "String" || inner.starts_with("Enum");
+        (!takes_any).then_some(inner)
+    }
+
     /// Whether it is ClickHouse's JSON, which is neither empty nor NULL.
     pub(crate) fn is_json(&self) -> bool {
         self.clickhouse == "JSON" || self.clickhouse.starts_with("JSON(")
     }
+}
+
+/// Whether a type of ClickHouse's holds NULL.
+pub fn takes_null(clickhouse: &str) -> bool {
+    let plain: String = clickhouse.chars().filter(|c| !c.is_whitespace()).collect();
+    ["Nullable(", "LowCardinality(Nullable(", "Variant(", "Dynamic"]
+        .iter()
+        .any(|start| plain.starts_with(start))
 }
 
 /// Databases that are the engine's or ours.
@@ -76,6 +115,7 @@ impl Target {
         let table = with_texts(table, options);
         let columns = columns(&table, options)?;
         let order_by = order_by(&table, options, &columns, &section)?;
+        check_rules(&table, options, &columns)?;
         Ok(Target {
             mode: options.mode,
             name,
@@ -97,8 +137,11 @@ impl Target {
         let objects: Vec<usize> = objects.map(|column| column.source).collect();
         let is_left_out = |at: &usize| self.column_of(*at).is_none();
         let excluded: Vec<usize> = (0..self.table.columns.len()).filter(is_left_out).collect();
-        if self.table.objects != objects || self.table.excluded != excluded {
-            self.table = Arc::new(Table { objects, excluded, ..Table::clone(&self.table) });
+        let rules = self.columns.iter().filter_map(|column| Some((column.source, column.rule?)));
+        let rules: BTreeMap<usize, Rule> = rules.collect();
+        let table = &self.table;
+        if table.objects != objects || table.excluded != excluded || table.rules != rules {
+            self.table = Arc::new(Table { objects, excluded, rules, ..Table::clone(table) });
         }
         self
     }
@@ -168,7 +211,8 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
         let kind = column.pg.kind();
         let nullable = !column.not_null && kind.may_be_nullable();
         let name = chosen.name.unwrap_or_else(|| column.name.clone());
-        let clickhouse = chosen.clickhouse_type.unwrap_or_else(|| natural(column, nullable));
+        let may_be_null = nullable && chosen.default.is_none();
+        let clickhouse = chosen.clickhouse_type.unwrap_or_else(|| natural(column, may_be_null));
         let taken = columns.iter().any(|other| other.name == name)
             || options.extra_columns.contains_key(&name);
         if taken || OWN_COLUMNS.contains(&name.as_str()) {
@@ -176,7 +220,11 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
                 .detail("The name is taken.")
                 .hint(format!("{} = {{ name = \"…\" }}", column.name)));
         }
-        let column = TargetColumn { source, name, clickhouse, nullable };
+        let default = chosen.default.map(|expression| fallback(expression, &kind));
+        let nullable =
+            nullable || (chosen.on_unrepresentable == Some(Rule::Null) && kind.may_be_nullable());
+        let rule = chosen.on_unrepresentable;
+        let column = TargetColumn { source, name, clickhouse, nullable, default, rule };
         if column.is_json() && kind != Kind::Text {
             let source = &table.columns[source];
             return Err(Error::definite(format!(
@@ -185,9 +233,87 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
             ))
             .detail(format!("Its type is {}.", source.type_name)));
         }
+        check_default(table, &column, &kind)?;
         columns.push(column);
     }
     Ok(columns)
+}
+
+fn fallback(expression: String, kind: &Kind) -> Fallback {
+    let text = (*kind == Kind::Text).then(|| ddl::text_of_literal(&expression)).flatten();
+    Fallback { expression, text }
+}
+
+fn check_default(table: &Table, column: &TargetColumn, kind: &Kind) -> Result<()> {
+    let Some(default) = &column.default else { return Ok(()) };
+    let source = &table.columns[column.source];
+    let cannot = |why: &str, hint: String| {
+        let what = format!("cannot use the default of {}.{}", table.name, source.name);
+        Err(Error::definite(what).detail(why).hint(hint))
+    };
+    let remove = || "remove the default".to_owned();
+    if column.is_json() || !kind.may_be_nullable() {
+        return cannot("A NULL there is an empty value, by the rule of its type.", remove());
+    }
+    if column.takes_null() {
+        let hint = format!("take Nullable(…) away from {}, or the default", column.clickhouse);
+        return cannot("Its type holds NULL, so that a NULL stays one.", hint);
+    }
+    let is_string = matches!(column.clickhouse.as_str(), "String" | "LowCardinality(String)");
+    if *kind == Kind::Text && !is_string && default.text.is_none() {
+        return cannot(
+            "Into this type values travel as texts, and its text is not known.",
+            "write it as a literal: default = \"'new'\", default = \"0\"".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Whether the rules that were chosen can be kept.
+fn check_rules(table: &Table, options: &TableOptions, columns: &[TargetColumn]) -> Result<()> {
+    for column in columns {
+        let source = &table.columns[column.source];
+        let Some(rule) = column.rule else { continue };
+        let is_key = options.mode == Mode::Mirror && table.key.contains(&column.source);
+        let cannot = |why: &str, hint: String| {
+            let (name, rule) = (&source.name, rule.name());
+            let what =
+                format!("cannot use on_unrepresentable = \"{rule}\" for {}.{name}", table.name);
+            Err(Error::definite(what).detail(why).hint(hint))
+        };
+        match rule {
+            Rule::Clamp if !source.pg.is_clamped() => {
+                let hint = "\"quarantine\", \"null\" or \"stop\"".to_owned();
+                return cannot(
+                    &format!("Its type is {}: only times are clamped.", source.type_name),
+                    hint,
+                );
+            }
+            Rule::Null if is_key => {
+                let hint = "\"quarantine\" or \"stop\"".to_owned();
+                return cannot("It is part of the key, which is never NULL.", hint);
+            }
+            Rule::Null if !column.takes_null() && column.default.is_none() => {
+                let why = format!("Its type is {}, which does not hold NULL.", column.clickhouse);
+                let hint = match source.pg.kind() {
+                    Kind::Array(_) => "\"quarantine\" or \"stop\"".to_owned(),
+                    _ if column.is_json() => "type = \"Nullable(String)\"".to_owned(),
+                    _ => format!("type = \"{}\", or a default", nullable(&column.clickhouse)),
+                };
+                return cannot(&why, hint);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The type with NULL.
+fn nullable(clickhouse: &str) -> String {
+    match clickhouse.strip_prefix("LowCardinality(").and_then(|rest| rest.strip_suffix(')')) {
+        Some(inner) => format!("LowCardinality(Nullable({inner}))"),
+        None => format!("Nullable({clickhouse})"),
+    }
 }
 
 fn natural(column: &Column, nullable: bool) -> String {
@@ -267,6 +393,7 @@ mod tests {
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
             excluded: Vec::new(),
+            rules: Default::default(),
             written: model::Written::default(),
         })
     }
@@ -290,6 +417,58 @@ mod tests {
         let shared =
             Target::resolve(table(vec![0]), &TableOptions::default(), Some("shop_{schema}"));
         assert_eq!(shared.unwrap().rows.to_string(), "shop_public_raw.orders");
+    }
+
+    fn with_column(name: &str, chosen: ColumnOptions) -> Result<Target> {
+        let mut options = TableOptions::default();
+        options.columns.insert(name.into(), chosen);
+        Target::resolve(table(vec![0]), &options, None)
+    }
+
+    #[test]
+    fn rules_are_kept_where_they_can_be() {
+        let rule = |name: &str, rule, ty: Option<&str>| {
+            let clickhouse_type = ty.map(str::to_owned);
+            let on_unrepresentable = Some(rule);
+            with_column(
+                name,
+                ColumnOptions { clickhouse_type, on_unrepresentable, ..Default::default() },
+            )
+        };
+        let target = rule("status", Rule::Null, None).unwrap();
+        assert_eq!(target.table.rule(1), Some(Rule::Null));
+        assert!(rule("tags", Rule::Stop, None).is_ok());
+        for (name, asked, ty, hint) in [
+            ("status", Rule::Clamp, None, "\"quarantine\", \"null\" or \"stop\""),
+            ("id", Rule::Null, None, "\"quarantine\" or \"stop\""),
+            ("tags", Rule::Null, None, "\"quarantine\" or \"stop\""),
+            ("status", Rule::Null, Some("UUID"), "type = \"Nullable(UUID)\", or a default"),
+            ("status", Rule::Null, Some("JSON"), "type = \"Nullable(String)\""),
+        ] {
+            let error = rule(name, asked, ty).unwrap_err();
+            assert_eq!(error.hint_text(), Some(hint), "{}", error.report());
+        }
+    }
+
+    #[test]
+    fn a_default_takes_null_out_of_the_type() {
+        let default = |ty: Option<&str>, default: &str| {
+            let clickhouse_type = ty.map(str::to_owned);
+            let default = Some(default.to_owned());
+            with_column("status", ColumnOptions { clickhouse_type, default, ..Default::default() })
+        };
+        let target = default(None, "'none'").unwrap();
+        assert_eq!(target.columns[1].clickhouse, "LowCardinality(String)");
+        assert!(
+            ddl::create(&target)[2].contains("`status` LowCardinality(String) DEFAULT 'none',")
+        );
+        let number = default(Some("Int32"), "-1").unwrap();
+        let fallback = number.columns[1].default.clone().unwrap();
+        assert_eq!(fallback.text.as_deref(), Some("-1"));
+        assert!(default(Some("String"), "concat('a', 'b')").is_ok());
+        assert!(default(Some("Int32"), "1 + 1").is_err());
+        assert!(default(Some("Nullable(Int32)"), "1").is_err());
+        assert!(default(Some("JSON"), "'{}'").is_err());
     }
 
     #[test]

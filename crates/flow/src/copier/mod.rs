@@ -80,7 +80,7 @@ impl Gate {
 
     /// Closing it waits until what is returned is dropped. Whoever holds it must not wait for the
     /// loop, which closes it.
-    async fn pass(&self) -> Result<RwLockReadGuard<'_, bool>> {
+    pub(crate) async fn pass(&self) -> Result<RwLockReadGuard<'_, bool>> {
         let passing = self.0.read().await;
         match *passing {
             false => Ok(passing),

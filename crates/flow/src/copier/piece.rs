@@ -3,8 +3,10 @@
 use super::plan::{Past, Piece, predicate};
 use super::throttle::Throttle;
 use super::{Context, Job};
-use crate::flush::{patiently, record_rejects};
+use crate::flush::patiently;
 use crate::keys::{Staged, key_tuple};
+use crate::quarantine::{self, Origin, Stage};
+use crate::rules::Altered;
 use crate::sift;
 use crate::tables::CopyState;
 use model::{Block, Error, Lsn, Mode, Result, Version};
@@ -140,6 +142,11 @@ pub(super) async fn copy(
     let (read, written) = tokio::join!(read, write);
     // When the writer fails the reader cannot hand over, which says less.
     let (reader, _rows) = written.and(read).map_err(failed)?;
+    if piece.lookup && inserted.load(Ordering::Acquire) {
+        let (store, status) = (context.store.as_ref(), &context.status);
+        let look = quarantine::look_for_copied(store, status, &run.job.target, point);
+        look.await.map_err(failed)?;
+    }
     if !piece.lookup || piece.which == super::plan::Which::All {
         record(context, run, piece, point, true).await.map_err(failed)?;
     }
@@ -166,8 +173,11 @@ async fn insert_all(
     while let Some(mut block) = decoded.recv().await {
         number += 1;
         let rejects = std::mem::take(&mut block.rejects);
-        let (rejected, clamped) = (rejects.len() as u64, std::mem::take(&mut block.clamped));
-        record_rejects(context.store.as_ref(), &context.status, target, rejects).await?;
+        let (rejected, altered) = (rejects.len() as u64, Altered::take(&mut block, target));
+        let name = token(run, piece, point, number);
+        let origin = Origin::Copy { block: name.clone(), looks_up: piece.lookup };
+        let (store, status) = (context.store.as_ref(), &context.status);
+        quarantine::record(store, status, target, rejects, &origin, Stage::Decoder).await?;
         if piece.lookup {
             let lacking = crate::flush::patiently(&context.status, || {
                 lacking(context.store.as_ref(), target, &block, point)
@@ -175,12 +185,12 @@ async fn insert_all(
             block = block.only(&lacking.await?);
         }
         let block = Arc::new(block);
-        let token = (target.mode == Mode::Append).then(|| token(run, piece, point, number));
+        let token = (target.mode == Mode::Append).then_some(name);
         // Closing the gate waits for this block.
         let passing = run.job.gate.pass().await?;
         inserted.store(true, Ordering::Release);
         let insert = Insert { target: target.clone(), block: block.clone(), token };
-        let rows = sift::write(context.store.as_ref(), &context.status, insert).await?;
+        let rows = sift::write(store, status, insert, &origin).await?;
         drop(passing);
         if let Some(throttle) = &run.throttle {
             throttle.wait_after(block.rows() as u64).await;
@@ -191,7 +201,7 @@ async fn insert_all(
         context.status.with_table(&run.job.name, |table| {
             table.copied_rows += rows;
             table.rejected_rows += rejected;
-            table.count_clamped(&target.table, &clamped);
+            table.count_altered(&target.table, &altered);
             table.count_rows(rows);
         });
     }

@@ -3,6 +3,7 @@
 use super::piece::{self, Run};
 use super::plan::{self, Piece};
 use super::{Context, Job, Told, What};
+use crate::quarantine;
 use crate::retry;
 use crate::status::State;
 use crate::tables::CopyState;
@@ -216,6 +217,9 @@ async fn begin_anew(context: &Context, run: &Arc<Run>, snapshot: &Snapshot) -> R
         fail(context, &run.job, error).await;
         return Ok(false);
     }
+    let (store, status, name) =
+        (context.store.as_ref(), &context.status, &run.job.target.table.name);
+    quarantine::supersede(store, status, name, Some(Version::of_copy(point)), true).await?;
     forget(context, run).await?;
     drop(passing);
     let copy = CopyState { first_point: point, first_xmin: run.xmin, ..run.job.copy };

@@ -61,6 +61,11 @@ pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> 
     if let Some(why) = widen(target, &kept, around).await? {
         return Ok(Need::Anew(why));
     }
+    for column in &target.columns {
+        if let Some(why) = shape::default_difference(&kept, column, store, status).await? {
+            return Ok(Need::Anew(why));
+        }
+    }
     let mut need = Need::Nothing;
     for column in &target.columns {
         if let Some(why) = bring_column(target, column, past, &kept, around).await? {
@@ -194,13 +199,17 @@ async fn bring_column(
     };
     let (default, why) = match missing {
         // Not where the axes cross, which is a place.
-        Missing::Nothing if source.pg == PgType::Point => (" DEFAULT (nan, nan)".to_owned(), None),
-        Missing::Nothing => (String::new(), None),
+        Missing::Nothing if source.pg == PgType::Point && column.default.is_none() => {
+            (" DEFAULT (nan, nan)".to_owned(), None)
+        }
+        Missing::Nothing => (ddl::default(column), None),
+        // One default for the rows of before, and another for NULL.
+        Missing::Value(_) if column.default.is_some() => (ddl::default(column), Some(())),
         Missing::Value(text) => match default_of(&text, &column.clickhouse, around).await? {
             Some(default) => (default, None),
             None => (String::new(), Some(())),
         },
-        Missing::Unknown => (String::new(), Some(())),
+        Missing::Unknown => (ddl::default(column), Some(())),
     };
     if !is_there {
         let sql = format!(

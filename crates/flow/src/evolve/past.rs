@@ -137,8 +137,14 @@ impl Past {
         let mut columns = Vec::with_capacity(table.columns.len());
         for (source, column) in table.columns.iter().enumerate() {
             let Some((name, clickhouse)) = self.stored_in(column.attnum).cloned() else { continue };
-            let nullable = !column.not_null && column.pg.kind().may_be_nullable();
-            columns.push(TargetColumn { source, name, clickhouse, nullable });
+            let is_it =
+                |kept: &&TargetColumn| today.table.columns[kept.source].attnum == column.attnum;
+            let today = today.columns.iter().find(is_it);
+            let rule = today.and_then(|today| today.rule);
+            let default = today.and_then(|today| today.default.clone());
+            let is_nullable = !column.not_null || rule == Some(model::Rule::Null);
+            let nullable = is_nullable && column.pg.kind().may_be_nullable();
+            columns.push(TargetColumn { source, name, clickhouse, nullable, default, rule });
         }
         Target { table: table.clone(), columns, ..today.clone() }.settled()
     }
@@ -340,6 +346,7 @@ mod tests {
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
             excluded: Vec::new(),
+            rules: Default::default(),
             written: Written::default(),
         };
         Target::resolve(Arc::new(table), &TableOptions::default(), None).unwrap()

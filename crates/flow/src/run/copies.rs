@@ -6,8 +6,9 @@ use super::Loop;
 use super::durable::recorded;
 use crate::copier::{self, Gate, Job, Told, What};
 use crate::evolve;
+use crate::quarantine;
 use crate::status::State;
-use model::{Error, Result, TableId};
+use model::{Error, Mode, Result, TableId, Version};
 use std::time::Duration;
 
 /// For the server to let go of the slot, so that the next session finds it free.
@@ -71,6 +72,12 @@ impl Loop {
                     if let Err(error) = shown {
                         return self.fail_table(id, error).await;
                     }
+                    // What it brought is newer, and what it did not bring is gone.
+                    let (name, point) = (&entry.target.table.name, entry.copy.first_point);
+                    if entry.target.mode == Mode::Mirror {
+                        let before = Some(Version::of_copy(point));
+                        quarantine::supersede(store.as_ref(), &status, name, before, true).await?;
+                    }
                     (entry.copy.sweeps, entry.begun_again) = (false, 0);
                     entry.enter(State::Streaming, None, store.as_ref(), &status).await?;
                     tracing::info!(table = %entry.name, "copied; streaming");
@@ -120,6 +127,7 @@ impl Loop {
         if let Some(gate) = self.gates.remove(&id) {
             gate.close().await;
         }
+        self.end_replay(id).await;
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use super::following::Answer;
 use crate::apply;
 use crate::copier;
 use crate::flush;
+use crate::quarantine;
 use crate::status::State;
 use model::{Mode, Result, TableId, Version};
 use source::stream::{Batch, Delivery};
@@ -73,6 +74,7 @@ impl Loop {
             gate.close().await;
         }
         let (target, status) = (entry.target.clone(), self.status.clone());
+        self.end_replay(id).await;
         // By version: the log may be read again, and then newer rows are there.
         let sql = format!(
             "ALTER TABLE {} DELETE WHERE _version < toUInt128('{}') SETTINGS mutations_sync = 2",
@@ -83,6 +85,8 @@ impl Loop {
         if let Err(error) = flush::patiently(&status, || store.execute(&sql)).await {
             return self.fail_table(id, error).await;
         }
+        let name = &target.table.name;
+        quarantine::supersede(store.as_ref(), &status, name, Some(version), true).await?;
         if was_copying {
             let forget = || copier::forget_ranges(store.as_ref(), &target);
             flush::patiently(&status, forget).await?;

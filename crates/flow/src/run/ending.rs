@@ -16,6 +16,7 @@ impl Loop {
     /// Makes durable what has been read, records it, confirms it, and says goodbye.
     pub(super) async fn finish(&mut self) -> Result<()> {
         self.verifying = None;
+        self.replaying = None;
         self.copies.abort_all();
         let drained = tokio::time::timeout(DRAIN_MOST, self.finish_reading()).await;
         let control = self.session.take().map(|session| session.control.clone());

@@ -179,6 +179,7 @@ impl Loop {
         if let Some(gate) = self.gates.remove(&id) {
             gate.close().await;
         }
+        self.end_replay(id).await;
         self.tables.by_id.remove(&id);
         Ok(())
     }
@@ -261,6 +262,7 @@ impl Loop {
         if let Some(gate) = self.gates.remove(&id) {
             gate.close().await;
         }
+        self.end_replay(id).await;
         let (store, status) = (self.store.clone(), self.status.clone());
         let entry =
             self.tables.by_id.get_mut(&id).ok_or_else(|| Error::bug("a table went away"))?;

@@ -100,6 +100,7 @@ impl Loop {
         if let Some(gate) = self.gates.remove(&id) {
             gate.close().await;
         }
+        self.end_replay(id).await;
         let (store, status) = (self.store.clone(), self.status.clone());
         let around = Around { store: store.as_ref(), status: &status, client };
         let entry =

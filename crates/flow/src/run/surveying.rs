@@ -151,6 +151,7 @@ impl Loop {
         if let Some(gate) = self.gates.remove(&id) {
             gate.close().await;
         }
+        self.end_replay(id).await;
         let (store, status) = (self.store.clone(), self.status.clone());
         let Some(entry) = self.tables.by_id.get_mut(&id) else { return Ok(()) };
         tracing::warn!(table = %entry.name, "it is not published any more; what is kept of it stays as it is");

@@ -26,9 +26,10 @@ impl Loop {
         options: VerifyOptions,
         reply: oneshot::Sender<Result<Verdict>>,
     ) {
-        let running = self.verifying.as_ref().is_some_and(|v| !v.task.is_finished());
+        let running = self.is_verifying();
         let refused = match &self.session {
             _ if running => Error::transient("could not verify: a verify runs already"),
+            _ if self.is_replaying() => Error::transient("could not verify: a replay runs"),
             None => Error::transient("could not verify: the source is not connected"),
             Some(session) => {
                 let (held, holding) = oneshot::channel();
@@ -49,6 +50,10 @@ impl Loop {
             }
         };
         let _ = reply.send(Err(refused));
+    }
+
+    pub(super) fn is_verifying(&self) -> bool {
+        self.verifying.as_ref().is_some_and(|verifying| !verifying.task.is_finished())
     }
 
     pub(super) async fn on_held(&mut self, position: Lsn) -> Result<()> {

@@ -218,7 +218,7 @@ impl Tables {
         }
         let changes = past.changes(&target.table);
         if is_another {
-            forget_rows(&target, around.store).await?;
+            forget_rows(&target, around).await?;
         }
         let intervals = (target.mode == Mode::Append).then(|| {
             let key = target.name.to_string();
@@ -302,7 +302,10 @@ async fn start_over(name: &str, target: &Target, version: i64, around: &Around<'
 
 /// The table of that name was dropped at the source and made anew: what a mirror holds are rows of
 /// the old one. Facts stay.
-async fn forget_rows(target: &Target, store: &dyn Store) -> Result<()> {
+async fn forget_rows(target: &Target, around: &Around<'_>) -> Result<()> {
+    let store = around.store;
+    let is_mirror = target.mode == Mode::Mirror;
+    crate::quarantine::supersede(store, around.status, &target.table.name, None, is_mirror).await?;
     if target.mode == Mode::Mirror {
         store.execute(&format!("TRUNCATE TABLE {}", store::ddl::name(&target.rows))).await?;
     }

@@ -12,11 +12,14 @@
 //!   towards zero as the engine cuts them, before 1970 too.
 //! - **NULL** is the empty text, and no value is: numbers have a digit, texts a length before them.
 //!   A NULL array equals an empty one, by the map's rule.
+//! - **Rules of the column** ([`super::rules`]): what cannot be carried is NULL where that is its rule,
+//!   and a NULL is the column's default where it has one.
 
+use super::rules::{self, FIRST, LAST};
 use super::{array, decimal, parts};
-use model::{Column, PgType};
+use model::{Column, PgType, Rule};
 use store::TargetColumn;
-use store::ddl::ident;
+use store::ddl::{ident, literal};
 
 /// How texts of a column are kept apart from what follows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,10 +57,17 @@ pub(super) struct Canon {
     pub(super) clickhouse: String,
     /// ClickHouse's column, where it is a whole number on both sides.
     pub(super) integer: Option<String>,
+    /// ClickHouse's text of what a NULL becomes, to be asked for.
+    pub(super) default: Option<String>,
 }
 
 /// `None`: no way is known to compare the column.
-pub(super) fn column(source: &Column, target: &TargetColumn, utf8: bool) -> Option<Canon> {
+pub(super) fn column(
+    source: &Column,
+    target: &TargetColumn,
+    rule: Option<Rule>,
+    utf8: bool,
+) -> Option<Canon> {
     let name = ident(&target.name);
     let chosen = Chosen::parse(&target.clickhouse);
     let value = match chosen.nullable {
@@ -66,7 +76,17 @@ pub(super) fn column(source: &Column, target: &TargetColumn, utf8: bool) -> Opti
     };
     let from = source::client::quoted(&source.name);
     let texts = Texts { direct: is_builtin_text(source.type_oid), utf8 };
-    let pair = pair(&source.pg, texts, &chosen.base, &from, &value)?;
+    let of = |value: &str| pair(&source.pg, texts, &chosen.base, &from, value);
+    let mut pair = of(&value)?;
+    let default = target.default.as_ref().and_then(|default| {
+        let ty = literal(&target.clickhouse);
+        Some(of(&format!("CAST(({}), {ty})", default.expression))?.clickhouse)
+    });
+    if rule == Some(Rule::Null)
+        && let Some(carries) = rules::carries(&source.pg, &target.clickhouse, &chosen.base, &from)
+    {
+        pair.postgres = format!("CASE WHEN {carries} THEN {} END", pair.postgres);
+    }
     let clickhouse = delimited(&pair);
     let clickhouse = match (chosen.nullable, pair.shape) {
         (false, _) => clickhouse,
@@ -75,9 +95,10 @@ pub(super) fn column(source: &Column, target: &TargetColumn, utf8: bool) -> Opti
     };
     let is_plain_integer = matches!(source.pg, PgType::Int2 | PgType::Int4 | PgType::Int8)
         && chosen.base == source.pg.kind().clickhouse(false)
-        && !chosen.nullable;
+        && !chosen.nullable
+        && default.is_none();
     let integer = is_plain_integer.then_some(name);
-    Some(Canon { postgres: pair.postgres, shape: pair.shape, clickhouse, integer })
+    Some(Canon { postgres: pair.postgres, shape: pair.shape, clickhouse, integer, default })
 }
 
 /// ClickHouse's text of a value that is not NULL, kept apart from what follows.
@@ -274,9 +295,6 @@ fn bits_of_text(from: &str, value: &str, width: usize) -> Option<Pair> {
         format!("if(isNull(toFloat{width}OrNull({value})), {value}, {})", pair.clickhouse);
     word(pair.postgres, clickhouse)
 }
-
-const FIRST: &str = "1900-01-01";
-const LAST: &str = "2299-12-31";
 
 fn timestamp(pg: &str, base: &str, from: &str, value: &str) -> Option<Pair> {
     let zone = if pg == "timestamptz" { "+00" } else { "" };

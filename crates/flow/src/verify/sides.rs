@@ -8,10 +8,11 @@
 //! ```
 
 use super::canon::{self, Canon, Shape};
+use super::rules;
 use model::{Error, Mode, Result};
 use source::client::quoted;
-use store::Target;
 use store::ddl::{ident, literal, name};
+use store::{Store, Target};
 
 /// A table is looked at in this many ranges of keys. A prime: keys that are multiples of a power of
 /// two still spread.
@@ -20,6 +21,9 @@ const RANGES: u32 = 4093;
 const SHOWN_CHARS_MAX: u32 = 200;
 /// Of a row without a key, this many columns are shown.
 const SHOWN_COLUMNS_MAX: usize = 8;
+
+/// How the store prints.
+const PRINTED: &str = "SETTINGS output_format_decimal_trailing_zeros = 0";
 
 pub(super) struct Sides {
     columns: Vec<Canon>,
@@ -57,7 +61,8 @@ impl Sides {
         let table = &target.table;
         let (mut columns, mut left_out, mut compared) = (Vec::new(), Vec::new(), Vec::new());
         for column in &target.columns {
-            match canon::column(&table.columns[column.source], column, utf8) {
+            let (source, rule) = (&table.columns[column.source], table.rule(column.source));
+            match canon::column(source, column, rule, utf8) {
                 Some(canon) => {
                     columns.push(canon);
                     compared.push(column);
@@ -119,6 +124,20 @@ impl Sides {
             is_append: target.mode == Mode::Append,
             left_out,
         })
+    }
+
+    /// Asks the store what the defaults look like there.
+    pub(super) async fn look_up_defaults(&mut self, store: &dyn Store) -> Result<()> {
+        for column in &mut self.columns {
+            let Some(default) = column.default.take() else { continue };
+            // It may be empty, and an empty line is no row.
+            let sql = format!("SELECT concat('=', {default}) {PRINTED}");
+            let rows = store.query(&sql).await?;
+            let field = rows.first().and_then(|row| row.first()?.as_deref()?.strip_prefix('='));
+            let text = field.ok_or_else(|| Error::bug("a default does not read back"))?;
+            column.postgres = rules::with_default(&column.postgres, text);
+        }
+        Ok(())
     }
 
     pub(super) fn has_key(&self) -> bool {
@@ -233,7 +252,7 @@ impl Sides {
         }
         let from = format!("(SELECT {} FROM {})", inner.join(", "), self.view);
         let bits = |hash: &str| format!("reinterpretAsInt64(reverse(substring({hash}, 1, 8)))");
-        let settings = "SETTINGS output_format_decimal_trailing_zeros = 0";
+        let settings = PRINTED;
         match ask {
             Ask::Sums => format!(
                 "SELECT {range} AS millrace_r, count(), toString(sum(toInt128({}))) \

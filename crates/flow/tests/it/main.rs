@@ -5,6 +5,7 @@ mod copy;
 mod faults;
 mod gaps;
 mod oracle;
+mod quarantine;
 mod schema;
 mod stream;
 mod support;

@@ -152,6 +152,7 @@ fn against() -> Against {
         name: name.map(str::to_owned),
         clickhouse_type: None,
         exclude,
+        ..ColumnOptions::default()
     };
     let events = TableOptions {
         mode: Mode::Append,

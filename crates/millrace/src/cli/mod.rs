@@ -6,6 +6,7 @@ mod demo;
 mod init;
 mod lint_migration;
 mod propose;
+mod quarantine;
 mod resync;
 mod sql;
 mod status;
@@ -59,6 +60,9 @@ enum Verb {
     Resync(resync::Args),
     /// Say what SQL migrations will do to mirrors and to the lock queue
     LintMigration(lint_migration::Args),
+    /// Rows that ClickHouse could not carry, and their way back
+    #[command(subcommand)]
+    Quarantine(quarantine::Verb),
     /// Run a throwaway Postgres with a lively shop, and the pipeline on it
     Demo(demo::Args),
     /// Work with the configuration
@@ -78,6 +82,7 @@ impl Cli {
             Verb::Verify(args) => verify::run(args, &load(path)?),
             Verb::Resync(args) => resync::run(args, &load(path)?),
             Verb::LintMigration(args) => lint_migration::run(args),
+            Verb::Quarantine(verb) => quarantine::run(verb, &load(path)?),
             Verb::Demo(args) => demo::run(args),
             Verb::Config(verb) => config::run(verb, path),
         }

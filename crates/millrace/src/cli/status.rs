@@ -44,6 +44,10 @@ struct Table {
     rejected_rows: u64,
     #[serde(default)]
     clamped_columns: BTreeMap<String, u64>,
+    #[serde(default)]
+    nulled_columns: BTreeMap<String, u64>,
+    #[serde(default)]
+    defaulted_columns: BTreeMap<String, u64>,
     last_error: Option<String>,
     schema_change: Option<SchemaChange>,
 }
@@ -138,8 +142,14 @@ fn altered(table: &Table) -> String {
     if table.rejected_rows > 0 {
         parts.push(format!("{} put into quarantine", counted(table.rejected_rows, "row")));
     }
-    for (column, values) in &table.clamped_columns {
-        parts.push(format!("{} of {column} clamped", counted(*values, "value")));
+    for (columns, what, became) in [
+        (&table.clamped_columns, "value", "clamped"),
+        (&table.nulled_columns, "value", "made NULL"),
+        (&table.defaulted_columns, "NULL", "made the default"),
+    ] {
+        for (column, values) in columns {
+            parts.push(format!("{} of {column} {became}", counted(*values, what)));
+        }
     }
     match parts.is_empty() {
         true => String::new(),
@@ -223,7 +233,8 @@ mod tests {
         let body = r#"{"tables":[
             {"name":"public.events","mode":"append","target":"analytics.events","state":"streaming",
              "rows":2012345,"copied_ratio":1.0,"rows_per_second":312.4,"rejected_rows":2,
-             "clamped_values":3,"clamped_columns":{"due":1,"paid":2},"last_error":null,
+             "clamped_values":3,"clamped_columns":{"due":1,"paid":2},"nulled_columns":{"price":2},
+             "defaulted_columns":{"note":1},"last_error":null,
              "schema_change":{"at":1795621319,"change":"drop column gone: was text","followed_by":"in place"}},
             {"name":"public.notes","mode":"mirror","target":"public.notes","state":"failed","rows":null,
              "copied_ratio":0.25,"last_error":"cannot mirror public.notes\nhint: ALTER TABLE"}],
@@ -235,7 +246,8 @@ TABLE          MODE    TARGET            STATE           ROWS  COPIED  ROWS/S
 public.events  append  analytics.events  streaming  2,012,345   100 %     312
 public.notes   mirror  public.notes      failed             -    25 %       0
 
-public.events: 2 rows put into quarantine, 1 value of due clamped, 2 values of paid clamped since start
+public.events: 2 rows put into quarantine, 1 value of due clamped, 2 values of paid clamped, \
+             2 values of price made NULL, 1 NULL of note made the default since start
 
 public.notes: cannot mirror public.notes
   hint: ALTER TABLE

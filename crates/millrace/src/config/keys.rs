@@ -146,7 +146,25 @@ pub(crate) const KEYS: &[Key] = &[
         "tables.*.columns.*.type",
         Kind::Text,
         "see docs/types.md",
-        "Its type in ClickHouse; the engine converts. A row whose value it cannot hold goes to quarantine.",
+        "Its type in ClickHouse; the engine converts. What becomes of a value that it cannot hold says \
+         `on_unrepresentable`. A NULL in a type without `Nullable(…)` is such a value, unless there is a `default`.",
+    ),
+    key(
+        "tables.*.columns.*.on_unrepresentable",
+        Kind::Text,
+        "`clamp` for times, `quarantine` for everything else",
+        "What becomes of a value that the column cannot carry exactly. `quarantine`: its row is set aside with the \
+         reason (`millrace quarantine`). `null`: it becomes NULL, or the `default`, and is counted; the type has to be \
+         Nullable. `clamp`: a timestamp or date outside 1900..2299 becomes the nearest that there is, and is counted. \
+         `stop`: the table stops and says why. It is for the rows that come from now on: `millrace resync` for the others.",
+    ),
+    key(
+        "tables.*.columns.*.default",
+        Kind::Text,
+        "",
+        "What a NULL becomes, as a constant of ClickHouse's: `\"''\"`, `\"0\"`, `\"toDate('1970-01-01')\"`. The column \
+         is not Nullable then, and has this DEFAULT. Each NULL that became it is counted. A column that exists already \
+         takes another default by `millrace resync`.",
     ),
     key(
         "tables.*.columns.*.exclude",

@@ -1,6 +1,7 @@
 //! `[tables."schema.table"]`.
 
-use model::{ColumnOptions, Error, Mode, Result, TableName, TableOptions};
+use super::keys::nearest;
+use model::{ColumnOptions, Error, Mode, Result, Rule, TableName, TableOptions};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -22,6 +23,61 @@ struct ColumnSection {
     name: Option<String>,
     r#type: Option<String>,
     exclude: bool,
+    on_unrepresentable: Option<String>,
+    default: Option<String>,
+}
+
+impl ColumnSection {
+    /// What can be told without knowing the column.
+    fn resolve(self, key: &str) -> Result<ColumnOptions> {
+        let rule = self.on_unrepresentable.as_deref().map(|text| rule(key, text)).transpose()?;
+        let cannot = |field: &str, why: String, hint: &str| {
+            Err(Error::definite(format!("cannot use {key}.{field}")).detail(why).hint(hint))
+        };
+        if let Some(default) = &self.default
+            && default.trim().is_empty()
+        {
+            return cannot("default", "It is empty.".into(), "an empty text is default = \"''\"");
+        }
+        if self.exclude && (rule.is_some() || self.default.is_some()) {
+            let field = if rule.is_some() { "on_unrepresentable" } else { "default" };
+            return cannot(
+                field,
+                "The column is left out: exclude = true.".into(),
+                "remove one of them",
+            );
+        }
+        if let Some(chosen) = &self.r#type {
+            let holds_null = store::takes_null(chosen);
+            if rule == Some(Rule::Null) && !holds_null && self.default.is_none() {
+                let why = format!("Its type is {chosen}, which does not hold NULL.");
+                return cannot("on_unrepresentable", why, "type = \"Nullable(…)\", or a default");
+            }
+            if self.default.is_some() && holds_null {
+                let why =
+                    format!("Its type is {chosen}, which holds NULL, so that a NULL stays one.");
+                return cannot("default", why, "take Nullable(…) away, or the default");
+            }
+        }
+        Ok(ColumnOptions {
+            name: self.name,
+            clickhouse_type: self.r#type,
+            exclude: self.exclude,
+            on_unrepresentable: rule,
+            default: self.default,
+        })
+    }
+}
+
+fn rule(key: &str, text: &str) -> Result<Rule> {
+    let names = Rule::ALL.map(Rule::name);
+    Rule::from_name(text).ok_or_else(|| {
+        let error = Error::definite(format!("cannot use {key}.on_unrepresentable: {text:?}"));
+        match nearest(text, &names) {
+            Some(near) => error.hint(format!("did you mean {near:?}?")),
+            None => error.hint(format!("known: {}", names.join(", "))),
+        }
+    })
 }
 
 impl TableSection {
@@ -52,13 +108,10 @@ impl TableSection {
             }
         }
         let columns = self.columns.into_iter().map(|(name, column)| {
-            let options = ColumnOptions {
-                name: column.name,
-                clickhouse_type: column.r#type,
-                exclude: column.exclude,
-            };
-            (name, options)
+            let options = column.resolve(&format!("{key}.columns.{name}"))?;
+            Ok((name, options))
         });
+        let columns = columns.collect::<Result<_>>()?;
         Ok(TableOptions {
             mode,
             target: target.transpose()?,
@@ -66,7 +119,7 @@ impl TableSection {
             partition_by: self.partition_by,
             ttl: self.ttl,
             extra_columns: self.extra_columns,
-            columns: columns.collect(),
+            columns,
         })
     }
 }

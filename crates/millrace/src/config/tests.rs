@@ -160,3 +160,27 @@ fn the_reference_is_current() {
         "docs/configuration.md is not current: MILLRACE_WRITE_DOCS=1 cargo test -p millrace reference"
     );
 }
+
+#[test]
+fn what_cannot_be_asked_of_a_column_is_said_without_connecting() {
+    let with = |options: &str| {
+        parse(&with_source(&format!("[tables.\"public.t\".columns]\nc = {{ {options} }}")))
+    };
+    let config = with("type = \"Nullable(Int32)\", on_unrepresentable = \"null\"").unwrap();
+    let column = &config.tables["public.t"].columns["c"];
+    assert_eq!(column.on_unrepresentable, Some(model::Rule::Null));
+    let config = with("on_unrepresentable = \"null\", type = \"Int32\", default = \"0\"").unwrap();
+    assert_eq!(config.tables["public.t"].columns["c"].default.as_deref(), Some("0"));
+    for (options, hint) in [
+        ("on_unrepresentable = \"nul\"", "did you mean \"null\"?"),
+        ("on_unrepresentable = \"ignore it\"", "known: quarantine, null, clamp, stop"),
+        ("type = \"Int32\", on_unrepresentable = \"null\"", "type = \"Nullable(…)\", or a default"),
+        ("type = \"Nullable(Int32)\", default = \"0\"", "take Nullable(…) away, or the default"),
+        ("exclude = true, default = \"0\"", "remove one of them"),
+        ("default = \"\"", "an empty text is default = \"''\""),
+    ] {
+        let error = with(options).unwrap_err();
+        assert_eq!(error.hint_text(), Some(hint), "{}", error.report());
+        assert!(error.what().contains("tables.\"public.t\".columns.c."), "{error}");
+    }
+}

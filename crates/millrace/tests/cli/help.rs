@@ -3,7 +3,7 @@
 use crate::{millrace, out};
 use std::path::Path;
 
-const VERBS: [&str; 11] = [
+const VERBS: [&str; 16] = [
     "",
     "init",
     "check",
@@ -13,6 +13,11 @@ const VERBS: [&str; 11] = [
     "verify",
     "resync",
     "lint-migration",
+    "quarantine",
+    "quarantine list",
+    "quarantine show",
+    "quarantine replay",
+    "quarantine drop",
     "demo",
     "config check",
 ];

@@ -137,6 +137,17 @@ impl PgType {
         })
     }
 
+    /// Whether a value may lie outside the years that ClickHouse's times have.
+    pub fn is_clamped(&self) -> bool {
+        match self {
+            PgType::Timestamp | PgType::Timestamptz | PgType::Date => true,
+            PgType::Array(inner, _) | PgType::Range(inner) | PgType::Multirange(inner) => {
+                inner.is_clamped()
+            }
+            _ => false,
+        }
+    }
+
     /// Whether values can be read from Postgres's binary form.
     pub fn has_binary(&self) -> bool {
         match self {

@@ -11,6 +11,16 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("millrace_table_rows_per_second", "gauge", "Rows that became visible, over 10 seconds"),
     ("millrace_table_rejected_rows_total", "counter", "Rows in quarantine"),
     ("millrace_table_clamped_values_total", "counter", "Values that were bent to their range"),
+    (
+        "millrace_table_nulled_values_total",
+        "counter",
+        "Values that became NULL by their column's rule",
+    ),
+    (
+        "millrace_table_defaulted_values_total",
+        "counter",
+        "NULLs that became their column's default",
+    ),
     ("millrace_table_ignored_updates_total", "counter", "Updates that an append table left out"),
     ("millrace_table_ignored_deletes_total", "counter", "Deletes that an append table left out"),
 ];
@@ -47,7 +57,9 @@ pub(super) fn text(report: &Report, version: &str, ready: bool, process: Process
                 4 => Some(table.rows_per_second),
                 5 => Some(table.rejected_rows as f64),
                 6 => Some(table.clamped_values as f64),
-                7 => Some(table.ignored_updates as f64),
+                7 => Some(table.nulled_columns.values().sum::<u64>() as f64),
+                8 => Some(table.defaulted_columns.values().sum::<u64>() as f64),
+                9 => Some(table.ignored_updates as f64),
                 _ => Some(table.ignored_deletes as f64),
             };
             sample(&mut out, name, &[("table", &table.name), ("mode", table.mode)], value);
@@ -144,10 +156,12 @@ mod tests {
             rejected_rows: 1,
             clamped_values: 2,
             clamped_columns: Default::default(),
+            nulled_columns: Default::default(),
+            defaulted_columns: Default::default(),
+            schema_change: None,
             ignored_updates: 0,
             ignored_deletes: 0,
             last_error: None,
-            schema_change: None,
             rows_in: TableName::new("public_raw", "a"),
         };
         let source = SourceReport {

@@ -8,6 +8,8 @@
 //! | `GET /api/status` | the pipeline's report with the rows of each table, JSON |
 //! | `POST /api/verify` | `VerifyOptions` in, `Verdict` out, JSON |
 //! | `POST /api/resync` | `ResyncOptions` in, what has begun out, JSON |
+//! | `POST /api/quarantine/list`, `show`, `drop` | `Filter` in, what is or was there out, JSON |
+//! | `POST /api/quarantine/replay` | `ReplayOptions` in, what became of each table out, JSON |
 //!
 //! Pages of other sites reach nothing here ([`crate::origin`]).
 
@@ -22,6 +24,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
+use flow::quarantine::{self, Filter, ReplayOptions};
 use flow::resync::ResyncOptions;
 use flow::status::{Report, State as TableState};
 use flow::verify::VerifyOptions;
@@ -31,9 +34,12 @@ use rows::Rows;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 const BODY_BYTES_MAX: usize = 1 << 20;
+/// For what is superseded in the quarantine to be found.
+const LOOK_MOST: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
 pub struct Ops {
@@ -63,6 +69,10 @@ pub async fn serve(
         .route("/api/status", get(status))
         .route("/api/verify", post(verify))
         .route("/api/resync", post(resync))
+        .route("/api/quarantine/list", post(quarantine_list))
+        .route("/api/quarantine/show", post(quarantine_show))
+        .route("/api/quarantine/drop", post(quarantine_drop))
+        .route("/api/quarantine/replay", post(quarantine_replay))
         .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(keep_out))
@@ -84,6 +94,7 @@ async fn index(State(shared): State<Shared>) -> String {
          GET  /api/status   tables, lag, freshness (JSON)\n\
          POST /api/verify   compare source and store: {{\"tables\": [], \"keys_max\": 10}}\n\
          POST /api/resync   copy tables again: {{\"tables\": [\"public.orders\"]}}\n\
+         POST /api/quarantine/list, show, drop, replay   rows that were set aside: {{\"tables\": []}}\n\
          GET  /metrics      Prometheus\n\
          GET  /readyz       200 once every table streams\n\
          GET  /healthz      200\n",
@@ -148,6 +159,43 @@ async fn verify(State(shared): State<Shared>, body: Bytes) -> Result<Response, R
 async fn resync(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {
     let options: ResyncOptions = options(&body, "{\"tables\": [\"public.orders\"]}")?;
     Ok(Json(shared.ops.handle.resync(options).await?).into_response())
+}
+
+/// What is superseded is looked for first, so that nobody takes it for missing. A pipeline that waits
+/// for its source, or has ended, keeps nobody from seeing what is there.
+async fn filter(shared: &Shared, body: &[u8]) -> Result<Filter, Refusal> {
+    let filter: Filter = match body.is_empty() {
+        true => Filter::default(),
+        false => options(body, "{\"tables\": [\"public.orders\"]}")?,
+    };
+    let look = shared.ops.handle.look_for_newer(filter.tables.clone());
+    match tokio::time::timeout(LOOK_MOST, look).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(error = %error.report(), "not looked for newer rows"),
+        Err(_) => tracing::debug!("not looked for newer rows in time"),
+    }
+    Ok(filter)
+}
+
+async fn quarantine_list(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {
+    let filter = filter(&shared, &body).await?;
+    Ok(Json(quarantine::list(&shared.ops.engine, &filter).await?).into_response())
+}
+
+async fn quarantine_show(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {
+    let filter = filter(&shared, &body).await?;
+    Ok(Json(quarantine::show(&shared.ops.engine, &filter).await?).into_response())
+}
+
+/// An empty filter drops everything, so it has to be sent.
+async fn quarantine_drop(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {
+    let filter: Filter = options(&body, "{\"tables\": [\"public.orders\"]}")?;
+    Ok(Json(quarantine::drop_rows(&shared.ops.engine, &filter).await?).into_response())
+}
+
+async fn quarantine_replay(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {
+    let options: ReplayOptions = options(&body, "{\"tables\": [\"public.orders\"]}")?;
+    Ok(Json(shared.ops.handle.replay(options).await?).into_response())
 }
 
 fn options<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Refusal> {

@@ -80,10 +80,12 @@ mod tests {
             rejected_rows: 0,
             clamped_values: 0,
             clamped_columns: Default::default(),
+            nulled_columns: Default::default(),
+            defaulted_columns: Default::default(),
+            schema_change: None,
             ignored_updates: 0,
             ignored_deletes: 0,
             last_error: None,
-            schema_change: None,
             rows_in: TableName::new("main", name),
         }
     }

@@ -108,6 +108,7 @@ async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Re
                 identity: identity(row.get(3)),
                 objects: Vec::new(),
                 excluded: Vec::new(),
+                rules: Default::default(),
                 written: Written {
                     file: row.get::<_, i64>(13) as u64,
                     attributes: row.get(14),

@@ -230,6 +230,7 @@ mod tests {
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
             excluded: Vec::new(),
+            rules: Default::default(),
             written: model::Written::default(),
         };
         let range = |from_page, to_page| Some(Range { from_page, to_page });

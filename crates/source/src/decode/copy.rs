@@ -1,9 +1,11 @@
 //! `COPY … TO STDOUT (FORMAT binary)`: a header, tuples of length-prefixed values, a trailer.
 
+use super::rule::{self, Altered};
 use super::{
-    Cursor, Field, Malformed, Refusal, binary, check_object, push_no_object, push_null, reject,
+    Cursor, Field, Malformed, Pushed, Refusal, binary, check_object, push_no_object, push_null,
+    reject,
 };
-use model::{Block, Op, Result, Table, Version};
+use model::{Block, Cells, Op, Result, Table, Version};
 use std::sync::Arc;
 
 const LOOK_ROWS: usize = 4096;
@@ -67,12 +69,13 @@ impl CopyDecoder {
             self.ended = true;
             return Ok(());
         }
+        let rows = self.block.rows();
         let Block { table, columns, .. } = &mut self.block;
         if usize::from(count) != table.columns.len() {
             return Err(Malformed("a tuple has not the columns of its table"));
         }
-        let mut altered = Vec::new();
-        for (at, (column, cells)) in table.columns.iter().zip(columns).enumerate() {
+        let mut altered = Altered::default();
+        for (at, cells) in columns.iter_mut().enumerate() {
             let value = match cursor.value() {
                 Ok(value) => value,
                 Err(malformed) => {
@@ -80,24 +83,17 @@ impl CopyDecoder {
                     return Err(malformed);
                 }
             };
-            let is_object = table.objects.contains(&at);
-            let pushed = match value {
-                None if is_object => push_no_object(cells),
-                None => Ok(push_null(cells)),
-                Some(value) if is_object => check_object(&column.pg, value)
-                    .and_then(|()| binary::push(&column.pg, value, cells)),
-                Some(value) => binary::push(&column.pg, value, cells),
-            };
-            match pushed {
-                Ok(0) => {}
-                Ok(more) => altered.push((at, more)),
-                Err(refusal) => {
-                    *cursor = start;
-                    return self.reject(cursor, at, refusal);
-                }
+            let pushed = push(table, at, value, cells);
+            if pushed == Ok(0) {
+                continue;
+            }
+            let settled = altered.settle(table, at, cells, rows, value.is_none(), pushed);
+            if let Err(refusal) = settled {
+                *cursor = start;
+                return self.reject(cursor, at, refusal);
             }
         }
-        self.block.count_clamped(altered);
+        altered.count(&mut self.block);
         self.block.end_row(Op::Insert, self.version);
         Ok(())
     }
@@ -118,15 +114,33 @@ impl CopyDecoder {
         refusal: Refusal,
     ) -> Result<(), Malformed> {
         self.block.abandon_row();
-        let mut fields = Vec::new();
+        let mut values = Vec::new();
         for _ in 0..cursor.u16()? {
-            fields.push(cursor.value()?.map_or(Field::Null, Field::Binary));
+            values.push(cursor.value()?);
         }
         let table = &self.block.table;
+        let again = |at: usize, cells: &mut Cells| push(table, at, values[at], cells);
+        let (column, refusal) = rule::stopping(table, column, again).unwrap_or((column, refusal));
+        let fields: Vec<Field<'_>> =
+            values.iter().map(|value| value.map_or(Field::Null, Field::Binary)).collect();
         let rejected =
             reject::of_fields(table, &fields, column, refusal.0, Op::Insert, self.version);
         self.block.rejects.push(rejected);
         Ok(())
+    }
+}
+
+#[inline]
+fn push(table: &Table, at: usize, value: Option<&[u8]>, cells: &mut Cells) -> Pushed {
+    let pg = &table.columns[at].pg;
+    let is_object = table.objects.contains(&at);
+    match value {
+        None if is_object => push_no_object(cells),
+        None => Ok(push_null(cells)),
+        Some(value) if is_object => {
+            check_object(pg, value).and_then(|()| binary::push(pg, value, cells))
+        }
+        Some(value) => binary::push(pg, value, cells),
     }
 }
 

@@ -8,9 +8,11 @@
 //! printed           binary forms that become the text that Postgres prints
 //! row               a tuple of the stream ─▶ a row of a Block, a tombstone or a Reject
 //! copy              COPY (FORMAT binary) ─▶ Blocks
-//! print, reject     what is kept aside, as Postgres prints it
+//! rule              what becomes of a value that cannot be carried
+//! print, reject     what is kept aside, as Postgres prints it; again   the way back
 //! ```
 
+pub mod again;
 mod array;
 mod binary;
 mod clock;
@@ -30,6 +32,7 @@ pub(crate) mod range;
 mod record;
 pub mod reject;
 mod row;
+mod rule;
 mod search;
 mod shape;
 mod text;

@@ -15,23 +15,67 @@ pub(super) fn of_fields(
     op: Op,
     version: Version,
 ) -> Reject {
-    let row = json(table, |at| match fields[at] {
+    let text = |at: usize| match fields[at] {
         Field::Unchanged => None,
         field => Some(field.text(&table.columns[at])),
-    });
-    Reject { version, op, column: table.columns[column].name.clone(), reason, row }
+    };
+    let (row, key) = (json(table, text), key(table, text));
+    Reject { version, op, column: table.columns[column].name.clone(), reason, row, key }
 }
 
 /// A row that was decoded and that the store refused. `column` may be empty: not known.
 pub fn of_row(block: &Block, row: usize, column: &str, reason: &str) -> Reject {
-    let row_text = json(&block.table, |at| {
+    let text = |at: usize| {
         let cells = &block.columns[at];
         Some(
             (!cells.is_null(row)).then(|| lookup::text_of(&block.table.columns[at].pg, cells, row)),
         )
-    });
+    };
+    let (row_text, key) = (json(&block.table, text), key(&block.table, text));
+    let (version, op) = (block.versions[row], block.ops[row]);
     let (column, reason) = (column.to_owned(), reason.to_owned());
-    Reject { version: block.versions[row], op: block.ops[row], column, reason, row: row_text }
+    Reject { version, op, column, reason, row: row_text, key }
+}
+
+/// A row that was decoded but for the values that its block has not, which the source refused to give:
+/// `looked_up` holds them.
+pub fn of_incomplete_row(block: &Block, row: usize, looked_up: &Reject) -> Reject {
+    let lacks = |at: usize| {
+        let is_it =
+            |mark: &model::Unchanged| mark.row as usize == row && mark.column as usize == at;
+        block.unchanged.iter().any(is_it)
+    };
+    let text = |at: usize| {
+        let cells = &block.columns[at];
+        let value = || {
+            (!cells.is_null(row)).then(|| lookup::text_of(&block.table.columns[at].pg, cells, row))
+        };
+        (!lacks(at)).then(value)
+    };
+    let (known, key) = (json(&block.table, text), key(&block.table, text));
+    let row_text = match (known.strip_suffix('}'), looked_up.row.strip_prefix('{')) {
+        (Some("{"), Some(rest)) => format!("{{{rest}"),
+        (Some(known), Some(rest)) if rest != "}" => format!("{known},{rest}"),
+        _ => known,
+    };
+    let (version, op) = (block.versions[row], block.ops[row]);
+    Reject { version, op, row: row_text, key, ..looked_up.clone() }
+}
+
+/// A text of every column of the key, or nothing.
+fn key(table: &Table, text: impl Fn(usize) -> Option<Option<String>>) -> String {
+    let mut key = String::from("[");
+    for &at in &table.key {
+        let Some(Some(text)) = text(at) else { return String::new() };
+        if key.len() > 1 {
+            key.push(',');
+        }
+        json_string(&text, &mut key);
+    }
+    match key.len() {
+        1 => String::new(),
+        _ => key + "]",
+    }
 }
 
 /// `text` of a column's place: `None` leaves it out, as excluded ones are.
@@ -103,6 +147,7 @@ mod tests {
             identity: ReplicaIdentity::Default,
             objects: Vec::new(),
             excluded: Vec::new(),
+            rules: Default::default(),
             written: model::Written::default(),
         });
         let mut block = Block::new(table);
@@ -129,5 +174,13 @@ mod tests {
             r#"{"id":"8","say \"hi\"":"a\nb","grid":"{{x,NULL},{\"a,b\",\"null\"}}","none":null}"#
         );
         assert_eq!((reject.op, reject.column.as_str()), (Op::Update, "grid"));
+        assert_eq!(reject.key, r#"["8"]"#);
+        block.unchanged.push(model::Unchanged { row: 1, column: 2 });
+        let looked_up = Reject { row: r#"{"grid":"{{Infinity}}"}"#.into(), ..reject };
+        let whole = of_incomplete_row(&block, 1, &looked_up);
+        assert_eq!(
+            whole.row,
+            r#"{"id":"8","say \"hi\"":"a\nb","none":null,"grid":"{{Infinity}}"}"#
+        );
     }
 }

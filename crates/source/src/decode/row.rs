@@ -1,11 +1,12 @@
 //! A tuple of the stream as a row of a block.
 
 use super::binary;
+use super::rule::{self, Altered};
 use super::{
     Cursor, Malformed, Pushed, Refusal, check_object, print, push_no_object, push_null, reject,
     text,
 };
-use model::{Block, Cells, Column, Op, Table, Unchanged, Version};
+use model::{Block, Cells, Column, Op, Rule, Table, Unchanged, Version};
 
 /// One column of a tuple, still in Postgres's form.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,20 @@ impl<'a> Field<'a> {
                 cells.push_default();
                 Ok(0)
             }
+        }
+    }
+
+    #[inline]
+    pub(super) fn push_as(
+        self,
+        table: &Table,
+        at: usize,
+        column: &Column,
+        cells: &mut Cells,
+    ) -> Pushed {
+        match table.objects.contains(&at) {
+            true => self.push_object(column, cells),
+            false => self.push(column, cells),
         }
     }
 
@@ -109,7 +124,7 @@ pub(crate) fn push_new(
     if usize::from(cursor.u16()?) != table.columns.len() {
         return Err(Malformed("a tuple has not the columns of its table"));
     }
-    let mut altered = Vec::new();
+    let mut altered = Altered::default();
     for (at, (column, cells)) in table.columns.iter().zip(columns).enumerate() {
         let mut field = match Field::read(cursor) {
             Ok(field) => field,
@@ -124,20 +139,18 @@ pub(crate) fn push_new(
                 None => unchanged.push(Unchanged { row, column: at as u16 }),
             }
         }
-        let pushed = match table.objects.contains(&at) {
-            true => field.push_object(column, cells),
-            false => field.push(column, cells),
-        };
-        match pushed {
-            Ok(0) => {}
-            Ok(more) => altered.push((at, more)),
-            Err(refusal) => {
-                *cursor = tuple;
-                return refuse(cursor, block, old, at, refusal, op, version);
-            }
+        let pushed = field.push_as(table, at, column, cells);
+        if pushed == Ok(0) {
+            continue;
+        }
+        let is_null = field == Field::Null;
+        let settled = altered.settle(table, at, cells, row as usize, is_null, pushed);
+        if let Err(refusal) = settled {
+            *cursor = tuple;
+            return refuse(cursor, block, old, at, refusal, op, version);
         }
     }
-    block.count_clamped(altered);
+    altered.count(block);
     block.end_row(op, version);
     Ok(())
 }
@@ -160,7 +173,11 @@ fn refuse(
             *field = old.known(&block.table, at).unwrap_or(Field::Unchanged);
         }
     }
-    let reject = reject::of_fields(&block.table, &fields, column, refusal.0, op, version);
+    let table = &block.table;
+    let push =
+        |at: usize, cells: &mut Cells| fields[at].push_as(table, at, &table.columns[at], cells);
+    let (column, refusal) = rule::stopping(table, column, push).unwrap_or((column, refusal));
+    let reject = reject::of_fields(table, &fields, column, refusal.0, op, version);
     block.rejects.push(reject);
     if block.table.has_key() {
         push_key(&fields, block, version);
@@ -190,7 +207,8 @@ fn push_key(fields: &[Field<'_>], block: &mut Block, version: Version) {
         if field == Field::Unchanged && table.key.contains(&at) {
             unchanged.push(Unchanged { row, column: at as u16 });
         }
-        if field.push(column, cells).is_err() {
+        let is_bent = |more: u64| more > 0 && !matches!(table.rule(at), None | Some(Rule::Clamp));
+        if field.push(column, cells).map_or(true, is_bent) {
             block.abandon_row();
             return;
         }

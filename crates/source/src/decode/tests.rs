@@ -29,6 +29,7 @@ fn table(types: impl IntoIterator<Item = PgType>) -> Table {
         identity: ReplicaIdentity::Default,
         objects: Vec::new(),
         excluded: Vec::new(),
+        rules: Default::default(),
         written: model::Written::default(),
     }
 }

@@ -103,10 +103,34 @@ impl Engine {
         let engine = Engine {
             inner: Arc::new(Inner { abi, args, keeper, data_dir, sessions, _lock: lock }),
         };
-        for statement in ddl::system() {
-            engine.statement(&statement, "set up our own tables")?;
-        }
+        engine.set_up()?;
         Ok(engine)
+    }
+
+    /// Our own tables.
+    fn set_up(&self) -> Result<()> {
+        const DOING: &str = "set up our own tables";
+        let has = |engine: &Engine, sql: &str| -> Result<bool> {
+            let rows = engine.read(sql)?;
+            Ok(rows.iter().flatten().flatten().any(|field| field == "1"))
+        };
+        let of_before = "SELECT count() > 0 AND countIf(name = 'id') = 0 FROM system.columns \
+                         WHERE database = 'millrace' AND table = 'quarantine'";
+        if has(self, of_before)? {
+            let rename = format!("RENAME TABLE millrace.quarantine TO {}", ddl::QUARANTINE_BEFORE);
+            self.statement(&rename, DOING)?;
+        }
+        for statement in ddl::system() {
+            self.statement(&statement, DOING)?;
+        }
+        let left_over = "SELECT count() FROM system.tables \
+                         WHERE database = 'millrace' AND name = 'quarantine_before'";
+        if has(self, left_over)? {
+            for statement in ddl::take_over_quarantine() {
+                self.statement(&statement, DOING)?;
+            }
+        }
+        Ok(())
     }
 
     pub fn data_dir(&self) -> &Path {
@@ -176,6 +200,7 @@ impl Engine {
             return Ok(Receipt { rows });
         }
         let target = &insert.target;
+        crate::fit::check(target, &insert.block)?;
         let doing = format!("write {}", target.table.name);
         let failed = |error: Exception| error.error_of_rows(&doing);
         let sql = insert_statement(insert);
@@ -213,8 +238,10 @@ fn insert_statement(insert: &Insert) -> String {
         format!(", insert_deduplication_token = {}", ddl::literal(token))
     });
     let columns = native::column_names(target).join(", ");
+    let defaults = u8::from(native::needs_defaults(target));
     format!(
-        "INSERT INTO {} ({columns}) SETTINGS {ONE_BLOCK}, {mode}{token}",
+        "INSERT INTO {} ({columns}) SETTINGS {ONE_BLOCK}, {mode}, \
+         input_format_null_as_default = {defaults}{token}",
         ddl::name(&target.rows)
     )
 }

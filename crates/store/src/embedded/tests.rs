@@ -44,6 +44,7 @@ fn table(name: &str) -> Arc<Table> {
         identity: ReplicaIdentity::Default,
         objects: Vec::new(),
         excluded: Vec::new(),
+        rules: Default::default(),
         written: model::Written::default(),
     })
 }
@@ -113,7 +114,7 @@ fn an_append_table_takes_a_token_once_and_converts_types() {
     let json = ColumnOptions {
         name: Some("properties_json".into()),
         clickhouse_type: Some("JSON".into()),
-        exclude: false,
+        ..ColumnOptions::default()
     };
     let text = ColumnOptions { clickhouse_type: Some("String".into()), ..ColumnOptions::default() };
     options.columns.insert("note".into(), json);
@@ -127,6 +128,38 @@ fn an_append_table_takes_a_token_once_and_converts_types() {
     }
     let sql = "SELECT count(), any(id), any(properties_json.plan), any(_lsn), any(toYear(ingest_ts)) > 2000 FROM appended.t";
     assert_eq!(one(sql), "2|1|pro|16|1");
+}
+
+/// Of numbers the engine puts it there, of texts we do: an empty text would be none of the enum's.
+#[test]
+fn a_default_takes_the_place_of_null_and_without_one_a_null_is_refused() {
+    let chosen = |ty: &str, default: Option<&str>| ColumnOptions {
+        clickhouse_type: Some(ty.into()),
+        default: default.map(str::to_owned),
+        ..ColumnOptions::default()
+    };
+    let mut options = TableOptions::default();
+    options.columns.insert("price".into(), chosen("Decimal(9, 1)", Some("-1 * 0.5")));
+    options.columns.insert("note".into(), chosen("Enum8('none' = 1, 'x' = 2)", Some("'none'")));
+    let target = Arc::new(Target::resolve(table("fallen"), &options, None).unwrap());
+    make(&target);
+    let mut block = Block::new(target.table.clone());
+    push(&mut block, Op::Insert, 16, 1, None, "x");
+    push(&mut block, Op::Insert, 16, 2, Some(150), "x");
+    block.columns[3] = block.columns[3].with_nulls(&[1]);
+    insert(&target, block.clone(), None).unwrap();
+    let sql =
+        "SELECT toString(groupArray((id, price, note))) FROM (SELECT * FROM fallen.t ORDER BY id)";
+    assert_eq!(one(sql), "[(1,-0.5,'x'),(2,1.5,'none')]");
+
+    options.columns.insert("note".into(), chosen("String", None));
+    let bare = Arc::new(Target::resolve(table("bare"), &options, None).unwrap());
+    make(&bare);
+    let error = insert(&bare, block, None).unwrap_err();
+    assert_eq!(
+        (error.fate(), error.detail_text()),
+        (model::Fate::Refused, Some("NULL has no place in String"))
+    );
 }
 
 #[test]

@@ -118,9 +118,13 @@ async fn every_type_is_equal_and_every_change_is_seen() {
 
 /// Row `id` again with another value of one column.
 async fn replace(id: u32, value: &str, version: u32) {
+    replace_in("v_types_raw.kinds", id, value, version).await;
+}
+
+async fn replace_in(rows: &str, id: u32, value: &str, version: u32) {
     bend(&format!(
-        "INSERT INTO v_types_raw.kinds SELECT * REPLACE ({value}, _version + {version} AS _version) \
-         FROM (SELECT * FROM v_types_raw.kinds FINAL WHERE id = {id})"
+        "INSERT INTO {rows} SELECT * REPLACE ({value}, _version + {version} AS _version) \
+         FROM (SELECT * FROM {rows} FINAL WHERE id = {id})"
     ))
     .await;
 }
@@ -267,4 +271,59 @@ async fn a_database_that_is_not_utf8_is_compared_in_utf8() {
     assert_equal(&pair.one().await);
     bend("INSERT INTO v_latin_raw.t (k, v, a, p, _version, _deleted) VALUES ('ä', 'öö', ['ü','x'], '(1,ü)', 1 + toUInt128(pow(2, 120)), 0)").await;
     assert_eq!(listed(&pair.one().await), "changed ä");
+}
+
+/// What cannot be carried is NULL there, and a NULL is the default; neither hides another value.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_of_columns_are_known() {
+    let tables = "
+        create table ruled (
+            id int8 primary key, n numeric, n2 numeric(10,2), ts timestamptz, d date,
+            b bool, i int4, t text, u uuid, e text, z numeric(8,3));
+        insert into ruled values
+        (1, 'NaN', 'NaN', 'infinity', '-infinity', null, null, null, null, null, null),
+        (2, 1e60, 1.5, '2300-01-01 00:00:00+00', '1899-12-31', true, 7, 'x', '61f0c404-5cb3-11e7-907b-a6006ad3dba0', 'b c', 1.25),
+        (3, '-Infinity', 0, '1900-01-01 00:00:00+00', '2299-12-31', false, -1, '', '00000000-0000-0000-0000-000000000000', 'none', 0),
+        (4, 0.123456789012345678901234567890123456789, 0, '2299-12-31 23:59:59.999999+00', '1900-01-01', true, 0, 'none', null, null, -0.5),
+        (5, 12345678901234567890123456789012345678.5, 0, null, null, null, null, null, null, null, null);";
+    let mut options = TableOptions::default();
+    for name in ["n", "n2", "ts", "d"] {
+        let on_unrepresentable = Some(model::Rule::Null);
+        options
+            .columns
+            .insert(name.into(), ColumnOptions { on_unrepresentable, ..Default::default() });
+    }
+    for (name, kind, default) in [
+        ("b", None, "true"),
+        ("i", None, "-1"),
+        ("t", None, "'none'"),
+        ("u", None, "toUUID('61f0c404-5cb3-11e7-907b-a6006ad3dba0')"),
+        ("e", Some("Enum8('none' = 1, 'b c' = 2)"), "'none'"),
+        ("z", Some("Decimal(9, 2)"), "-0.5"),
+    ] {
+        let clickhouse_type = kind.map(str::to_owned);
+        let default = Some(default.to_owned());
+        options
+            .columns
+            .insert(name.into(), ColumnOptions { clickhouse_type, default, ..Default::default() });
+    }
+    let pair = Pair::start("v_ruled", tables).with("public.ruled", options).copied().await;
+    assert_equal(&pair.one().await);
+    let engine = engine();
+    let shown = engine.query("SELECT count(n), count(n2), count(ts), count(d) FROM v_ruled.ruled");
+    let shown: Vec<_> = shown.await.unwrap().remove(0).into_iter().flatten().collect();
+    assert_eq!(shown, ["1", "4", "2", "2"]);
+    for (row, value, was) in [
+        (2, "toDecimal256('1', 38) AS n", "NULL AS n"),
+        (1, "toDateTime64('2299-12-31 23:59:59.999999', 6, 'UTC') AS ts", "NULL AS ts"),
+        (5, "false AS b", "true AS b"),
+        (5, "'' AS t", "'none' AS t"),
+        (2, "'none' AS e", "'b c' AS e"),
+        (1, "0 AS z", "-0.5 AS z"),
+    ] {
+        replace_in("v_ruled_raw.ruled", row, value, 1).await;
+        assert_eq!(listed(&pair.one().await), format!("changed {row}"), "{value}");
+        replace_in("v_ruled_raw.ruled", row, was, 1).await;
+        assert_equal(&pair.one().await);
+    }
 }

@@ -1,8 +1,9 @@
 //! What a row leaves behind that ClickHouse cannot carry, and what stands in for absent values.
 
+use super::super::again::{Texts, push_key, push_row};
 use super::super::{Cursor, Field, Old, push_delete, push_new, same_key};
 use super::{table, tuple};
-use model::{Block, Lsn, Op, PgType, Table, Unchanged, Version};
+use model::{Block, Lsn, Op, PgType, Rule, Table, Unchanged, Version};
 use std::sync::Arc;
 
 const VERSION: Version = Version(9);
@@ -143,4 +144,86 @@ fn keys_are_compared_by_their_columns() {
     assert!(same_key(&table, &[text("a"), text("x")], &[text("a"), text("y")]));
     assert!(same_key(&table, &[text("a"), Field::Null], &[Field::Unchanged, text("y")]));
     assert!(!same_key(&table, &[text("a"), Field::Null], &[text("b"), Field::Null]));
+}
+
+fn with_rules(rules: &[(usize, Rule)]) -> Block {
+    let types = [PgType::Text, PgType::Numeric(Some((4, 1))), PgType::Timestamp, PgType::Text];
+    Block::new(Arc::new(Table { rules: rules.iter().copied().collect(), ..table(types) }))
+}
+
+#[test]
+fn a_rule_that_was_chosen_decides_what_becomes_of_a_value() {
+    let bytes = texts(["k", "NaN", "infinity", "x"]);
+    let mut nulls = with_rules(&[(1, Rule::Null), (2, Rule::Null)]);
+    push(&mut nulls, None, &bytes);
+    assert!(nulls.rejects.is_empty() && nulls.clamped.is_empty());
+    assert!(nulls.columns[1].is_null(0) && nulls.columns[2].is_null(0));
+    assert_eq!(Vec::from_iter(nulls.nulled), [(1, 1), (2, 1)]);
+    // Not of a row that is refused for another column.
+    let mut one = with_rules(&[(2, Rule::Null)]);
+    push(&mut one, None, &bytes);
+    assert_eq!((one.rejects[0].column.as_str(), one.nulled.len()), ("c1", 0));
+    assert!(one.rejects[0].row.contains("infinity"));
+
+    let times = texts(["k", "1.5", "infinity", "x"]);
+    let mut aside = with_rules(&[(2, Rule::Quarantine)]);
+    push(&mut aside, None, &times);
+    assert_eq!(aside.rejects[0].reason, "it lies outside the years 1900 to 2299");
+    assert_eq!((aside.rejects[0].key.as_str(), aside.clamped.len()), (r#"["k"]"#, 0));
+    let mut clamped = with_rules(&[(2, Rule::Clamp)]);
+    push(&mut clamped, None, &times);
+    assert_eq!((clamped.rejects.len(), clamped.clamped.len()), (0, 1));
+}
+
+#[test]
+fn a_column_that_stops_its_table_is_named_before_one_that_sets_the_row_aside() {
+    let bytes = texts(["k", "NaN", "infinity", "x"]);
+    for (rules, named) in [
+        (&[(2, Rule::Stop)][..], "c2"),
+        (&[(1, Rule::Stop), (2, Rule::Stop)], "c1"),
+        (&[(3, Rule::Stop)], "c1"),
+    ] {
+        let mut block = with_rules(rules);
+        push(&mut block, None, &bytes);
+        assert_eq!(block.rejects[0].column, named, "{rules:?}");
+    }
+}
+
+#[test]
+fn a_column_that_is_left_out_refuses_no_row() {
+    let types = [PgType::Text, PgType::Numeric(Some((4, 1))), PgType::Timestamp, PgType::Text];
+    let mut block = Block::new(Arc::new(Table { excluded: vec![1, 2], ..table(types) }));
+    push(&mut block, None, &texts(["k", "NaN", "infinity", "x"]));
+    assert_eq!((block.rows(), block.rejects.len(), block.clamped.len()), (1, 0, 0));
+}
+
+#[test]
+fn a_row_that_was_set_aside_comes_back_from_its_texts() {
+    let mut block = with_rules(&[(1, Rule::Null)]);
+    push(&mut block, None, &texts(["k \"1\"", "1.5", "2026-01-01 00:00:00", "a\\b\n"]));
+    let table = block.table.clone();
+    let texts = |fields: &[(&str, Option<&str>)]| -> Texts {
+        let own = |&(name, text): &(&str, Option<&str>)| (name.to_owned(), text.map(str::to_owned));
+        fields.iter().map(own).collect()
+    };
+    let kept = texts(&[
+        ("c0", Some("k \"1\"")),
+        ("c1", Some("1.5")),
+        ("c2", Some("2026-01-01 00:00:00")),
+        ("c3", Some("a\\b\n")),
+    ]);
+    let mut again = Block::new(table.clone());
+    push_row(&mut again, &kept, Op::Update, VERSION).unwrap();
+    assert_eq!(again.columns, block.columns);
+    let nulls = texts(&[("c0", Some("k2")), ("c1", Some("NaN")), ("c2", None)]);
+    push_row(&mut again, &nulls, Op::Update, VERSION).unwrap();
+    assert!(again.columns[1].is_null(1) && again.columns[2].is_null(1));
+    assert_eq!(again.unchanged, [Unchanged { row: 1, column: 3 }]);
+    assert_eq!(again.nulled[&1], 1);
+    let wrong = texts(&[("c0", Some("k3")), ("c2", Some("yesterday"))]);
+    let refused = push_row(&mut again, &wrong, Op::Update, VERSION).unwrap_err();
+    assert_eq!((refused.column.as_str(), again.rows(), again.unchanged.len()), ("c2", 2, 1));
+    assert!(push_key(&mut again, &["k4".into()], VERSION));
+    assert_eq!(again.columns[0].value(2), b"k4");
+    assert!(!push_key(&mut again, &[], VERSION));
 }

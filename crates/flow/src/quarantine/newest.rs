@@ -1,0 +1,125 @@
+//! What the store knows of a quarantined row's key: a newer row makes it a thing of the past.
+
+use super::page::Kept;
+use crate::flush::patiently;
+use crate::keys::{Staged, key_tuple};
+use crate::status::Status;
+use model::{Block, Error, Fate, Lsn, Result, Version};
+use source::decode::again::push_key;
+use store::{Store, Target, ddl};
+
+/// The version of a replayed row: newer than the DELETE of its key that was written in its place,
+/// older than anything else. Changes lie at multiples of 8 in the log.
+pub(super) fn replayed(version: Version) -> Version {
+    Version(version.0 + 1)
+}
+
+/// The newest version that the store holds of each row's key, dead or alive. Mirrors only.
+pub(super) async fn versions(
+    store: &dyn Store,
+    status: &Status,
+    target: &Target,
+    rows: &[Kept],
+) -> Result<Vec<Option<Version>>> {
+    let mut newest = vec![None; rows.len()];
+    let mut block = Block::new(target.table.clone());
+    let mut places = Vec::new();
+    for (place, kept) in rows.iter().enumerate() {
+        if push_key(&mut block, &kept.key(), kept.version) {
+            places.push(place);
+        }
+    }
+    if places.is_empty() {
+        return Ok(newest);
+    }
+    let every: Vec<usize> = (0..block.rows()).collect();
+    let found = match patiently(status, || ask(store, target, &block, &every)).await {
+        Ok(found) => found,
+        // Keys of a chosen type that cannot be compared: versions alone decide then, as they always do.
+        Err(error) if error.fate() != Fate::Bug => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    for (row, version) in found {
+        let place = places.get(row).ok_or_else(unreadable)?;
+        newest[*place] = Some(version);
+    }
+    Ok(newest)
+}
+
+fn unreadable() -> Error {
+    Error::bug("a lookup does not read back")
+}
+
+async fn ask(
+    store: &dyn Store,
+    target: &Target,
+    block: &Block,
+    rows: &[usize],
+) -> Result<Vec<(usize, Version)>> {
+    let found = joined(store, target, block, rows, "toString(max(r._version))", "").await?;
+    let read = |(row, version): (usize, String)| {
+        Ok((row, Version(version.parse().map_err(|_| unreadable())?)))
+    };
+    found.into_iter().map(read).collect()
+}
+
+/// Which of these rows, refused before, a later snapshot brought to an append table after all: the
+/// source had changed them meanwhile.
+pub(super) async fn copied_since(
+    store: &dyn Store,
+    status: &Status,
+    target: &Target,
+    rows: &[Kept],
+    point: Lsn,
+) -> Result<Vec<bool>> {
+    let mut block = Block::new(target.table.clone());
+    let mut places = Vec::new();
+    for (place, kept) in rows.iter().enumerate() {
+        if push_key(&mut block, &kept.key(), kept.version) {
+            places.push(place);
+        }
+    }
+    let every: Vec<usize> = (0..block.rows()).collect();
+    let mut copied = vec![false; rows.len()];
+    if every.is_empty() {
+        return Ok(copied);
+    }
+    let which = format!("_lsn = {} AND ", point.0);
+    let ask = || joined(store, target, &block, &every, "any('')", &which);
+    for (row, _) in patiently(status, ask).await? {
+        copied[*places.get(row).ok_or_else(unreadable)?] = true;
+    }
+    Ok(copied)
+}
+
+/// `what` of the store's rows with each key, by the place of the key.
+async fn joined(
+    store: &dyn Store,
+    target: &Target,
+    block: &Block,
+    rows: &[usize],
+    what: &str,
+    which: &str,
+) -> Result<Vec<(usize, String)>> {
+    let key = key_tuple(target).ok_or_else(|| Error::bug("a lookup needs the key"))?;
+    let staged = Staged::create(store, target, block, rows).await?;
+    let (name, tuple) = (staged.name(), &staged.tuple);
+    let pairs = target.table.key.iter().enumerate().filter_map(|(n, &at)| {
+        let column = target.column_of(at)?;
+        Some(format!("r.{} = l.k{n}", ddl::ident(&column.name)))
+    });
+    let sql = format!(
+        "SELECT l._lsn, {what} FROM \
+         (SELECT * FROM {} WHERE {which}{key} IN (SELECT {tuple} FROM {name})) AS r \
+         INNER JOIN {name} AS l ON {} GROUP BY l._lsn",
+        ddl::name(&target.rows),
+        pairs.collect::<Vec<_>>().join(" AND ")
+    );
+    let answer = store.query(&sql).await;
+    staged.drop_table(store).await;
+    let read = |row: Vec<Option<String>>| {
+        let [Some(at), Some(what)] = &row[..] else { return Err(unreadable()) };
+        Ok((at.parse().map_err(|_| unreadable())?, what.clone()))
+    };
+    answer?.into_iter().map(read).collect()
+}
