@@ -123,7 +123,10 @@ pub(crate) fn is_transient(code: &str) -> bool {
 
 fn hint_for(code: &str) -> Option<&'static str> {
     Some(match code {
-        "42501" => "run `millrace check`: it prints the GRANT that is missing",
+        // Since 16 the server's own words do not name the attribute that a WAL sender needs.
+        "42501" => {
+            "run `millrace check`: it prints the GRANT, or the role's REPLICATION, that is missing"
+        }
         "53300" => "raise max_connections on the source, or end sessions that idle",
         "53400" => "raise max_replication_slots or max_wal_senders on the source and restart it",
         "55000" => "run `millrace check`: it prints the setting that is missing",
