@@ -14,6 +14,7 @@ pub use cells::Cells;
 pub use error::{Error, Fate, Result};
 pub use lsn::{Lsn, ParseLsnError, Version};
 pub use table::{
-    Column, ColumnOptions, Mode, ReplicaIdentity, Table, TableId, TableName, TableOptions, Written,
+    Column, ColumnOptions, Leaf, Mode, ReplicaIdentity, Table, TableId, TableName, TableOptions,
+    Written,
 };
 pub use types::{Composite, CompositeField, Kind, PgType, Printed};

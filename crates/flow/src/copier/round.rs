@@ -250,7 +250,7 @@ fn is_another(today: Option<&Table>, table: &Table) -> bool {
     today.is_none_or(|today| {
         !today.has_columns_of(table)
             || today.key != table.key
-            || today.written.may_differ_from(table.written)
+            || today.written.may_differ_from(&table.written)
     })
 }
 

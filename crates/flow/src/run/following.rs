@@ -11,6 +11,7 @@
 
 use super::Loop;
 use super::copies::LET_GO;
+use crate::again;
 use crate::evolve::{self, Need, Past};
 use crate::flush;
 use crate::status::State;
@@ -219,6 +220,7 @@ impl Loop {
     ) -> Result<Followed> {
         match brought {
             Ok((target, Need::Nothing)) => self.follow_in_place(target).await,
+            Ok((target, Need::Repair)) => self.repair(target, client).await,
             Ok((target, need)) => {
                 let mut past = self.entry(id)?.past.clone();
                 past.note(&target);
@@ -270,6 +272,25 @@ impl Loop {
         Ok(Followed::Here)
     }
 
+    /// Brings the facts that the store lacks.
+    async fn repair(&mut self, target: Arc<store::Target>, client: &Client) -> Result<Followed> {
+        let id = target.table.id;
+        let (store, status) = (self.store.clone(), self.status.clone());
+        let around = Around { store: store.as_ref(), status: &status, client };
+        let entry = self.entry(id)?;
+        if !again::is_repairable(&target, entry.copy, false, &around).await? {
+            let past = entry.past.clone();
+            let need = Need::Copy("Facts that it lacks cannot be told by a key.".into());
+            return self.copy_again(target, past, need, client).await;
+        }
+        if entry.state == State::Streaming {
+            let entry =
+                self.tables.by_id.get_mut(&id).ok_or_else(|| Error::bug("a table went away"))?;
+            entry.state = State::Copying;
+        }
+        self.follow_in_place(target).await
+    }
+
     /// Begins a copy that nobody asked for.
     pub(super) async fn copy_again(
         &mut self,
@@ -284,7 +305,7 @@ impl Loop {
         entry.begun_again += 1;
         let why = match need {
             Need::Copy(why) | Need::Anew(why) => why,
-            Need::Nothing => String::new(),
+            Need::Nothing | Need::Repair => String::new(),
         };
         if entry.begun_again > BEGUN_AGAIN_MOST {
             let what = format!("cannot follow the changes of {}", entry.name);

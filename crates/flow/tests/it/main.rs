@@ -1,7 +1,9 @@
 //! The pipeline between a real Postgres and the real engine.
 
+mod changes;
 mod copy;
 mod faults;
+mod gaps;
 mod oracle;
 mod schema;
 mod stream;

@@ -4,6 +4,7 @@ mod check;
 mod config;
 mod demo;
 mod init;
+mod lint_migration;
 mod propose;
 mod resync;
 mod sql;
@@ -56,6 +57,8 @@ enum Verb {
     Verify(verify::Args),
     /// Copy tables again, while everything goes on
     Resync(resync::Args),
+    /// Say what SQL migrations will do to mirrors and to the lock queue
+    LintMigration(lint_migration::Args),
     /// Run a throwaway Postgres with a lively shop, and the pipeline on it
     Demo(demo::Args),
     /// Work with the configuration
@@ -74,6 +77,7 @@ impl Cli {
             Verb::Sql(args) => sql::run(args, &load(path)?),
             Verb::Verify(args) => verify::run(args, &load(path)?),
             Verb::Resync(args) => resync::run(args, &load(path)?),
+            Verb::LintMigration(args) => lint_migration::run(args),
             Verb::Demo(args) => demo::run(args),
             Verb::Config(verb) => config::run(verb, path),
         }

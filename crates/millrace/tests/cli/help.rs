@@ -3,8 +3,19 @@
 use crate::{millrace, out};
 use std::path::Path;
 
-const VERBS: [&str; 10] =
-    ["", "init", "check", "up", "status", "sql", "verify", "resync", "demo", "config check"];
+const VERBS: [&str; 11] = [
+    "",
+    "init",
+    "check",
+    "up",
+    "status",
+    "sql",
+    "verify",
+    "resync",
+    "lint-migration",
+    "demo",
+    "config check",
+];
 
 #[test]
 fn the_help_of_every_verb() {

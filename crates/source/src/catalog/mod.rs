@@ -4,7 +4,7 @@ mod types;
 
 use crate::client::pg_error;
 use model::{
-    Column, Error, Lsn, PgType, ReplicaIdentity, Result, Table, TableId, TableName, Written,
+    Column, Error, Leaf, Lsn, PgType, ReplicaIdentity, Result, Table, TableId, TableName, Written,
 };
 use tokio_postgres::{Client, Row};
 use types::Types;
@@ -62,8 +62,8 @@ fn reading(error: tokio_postgres::Error) -> Error {
 
 /// A row a column, in the order in which tuples carry them: by attnum, whatever a column list says.
 ///
-/// From 15 on `attnames` knows column lists, and since 18 which generated columns are sent; before,
-/// it names them all, and none is sent. Since 18 `attnotnull` is also set by a constraint that older rows may still violate.
+/// From 15 on `attnames` knows column lists, from 18 on which generated columns are sent; before, none
+/// was, though 15 lists them. Since 18 `attnotnull` is also set by a constraint that older rows may still violate.
 /// With replica identity USING INDEX a delete carries that index's columns and no others, so these
 /// are the key even where there is a primary key too.
 const COLUMNS: &str = "
@@ -78,10 +78,7 @@ const COLUMNS: &str = "
              where i.indrelid = c.oid and k.ord <= i.indnkeyatts
                and case c.relreplident when 'i' then i.indisreplident else i.indisprimary end),
            a.xmin::text::int8,
-           case c.relkind when 'p' then
-               (select coalesce(sum(leaf.relfilenode::int8), 0)::int8
-                  from pg_partition_tree(c.oid) t join pg_class leaf on leaf.oid = t.relid)
-           else c.relfilenode::int8 end
+           c.relfilenode::int8, c.relnatts, c.relkind = 'p'
       from pg_publication_tables p
       join pg_namespace n on n.nspname = p.schemaname
       join pg_class c on c.relnamespace = n.oid and c.relname = p.tablename
@@ -111,9 +108,17 @@ async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Re
                 identity: identity(row.get(3)),
                 objects: Vec::new(),
                 excluded: Vec::new(),
-                written: Written { file: row.get::<_, i64>(13) as u64, columns: 0 },
+                written: Written {
+                    file: row.get::<_, i64>(13) as u64,
+                    attributes: row.get(14),
+                    ..Written::default()
+                },
             });
             keys.push(row.get::<_, Option<Vec<i16>>>(11).unwrap_or_default());
+            if row.get(15) {
+                tables.last_mut().expect("pushed above").written.leaves =
+                    leaves(client, id).await?;
+            }
         }
         let table = tables.last_mut().expect("pushed above");
         table.columns.push(column(&types, row));
@@ -156,6 +161,15 @@ pub async fn types_of(client: &Client, columns: &[(u32, i32, u8)]) -> Result<Vec
     let resolve =
         |&(oid, typmod, dimensions): &(u32, i32, u8)| types.resolve(oid, typmod, dimensions);
     Ok(columns.iter().map(resolve).collect())
+}
+
+async fn leaves(client: &Client, root: TableId) -> Result<Vec<Leaf>> {
+    let sql = "select c.oid, c.relfilenode, coalesce(pg_relation_size(c.oid), 0) = 0
+                 from pg_partition_tree($1::oid::regclass) t join pg_class c on c.oid = t.relid
+                where t.isleaf order by c.oid";
+    let rows = client.query(sql, &[&root.0]).await.map_err(reading)?;
+    let leaf = |row: &Row| Leaf { id: TableId(row.get(0)), file: row.get(1), is_empty: row.get(2) };
+    Ok(rows.iter().map(leaf).collect())
 }
 
 fn identity(letter: &str) -> ReplicaIdentity {

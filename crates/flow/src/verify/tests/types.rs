@@ -78,7 +78,15 @@ insert into kinds select * from twin;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_type_is_equal_and_every_change_is_seen() {
-    let pair = Pair::start("v_types", TABLES).copied().await;
+    // Not every server reads xml: the values are ordinary texts then.
+    let tables = match cluster::is_built_with("libxml") {
+        true => TABLES.to_owned(),
+        false => {
+            cluster::skip("it is built without xml");
+            TABLES.replace(" xml", " text")
+        }
+    };
+    let pair = Pair::start("v_types", &tables).copied().await;
     let verdict = pair.one().await;
     assert_equal(&verdict);
     assert_eq!((verdict.source_rows, verdict.notes.len()), (8, 0), "{verdict:#?}");
