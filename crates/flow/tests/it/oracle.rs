@@ -13,7 +13,7 @@
 mod same;
 
 use crate::support::World;
-use cluster::values::{self, Rng, SETUP, TYPES, Type};
+use cluster::values::{self, Rng, Type};
 use flow::Pipeline;
 use flow::resync::ResyncOptions;
 use flow::verify::VerifyOptions;
@@ -47,8 +47,12 @@ async fn play(schema: &'static str, more: &str) {
     let mut rng = Rng(number("MILLRACE_SEED").unwrap_or(now.as_nanos() as u64));
     println!("MILLRACE_SEED={}", rng.0);
     let until = Instant::now() + Duration::from_secs(number("MILLRACE_SECONDS").unwrap_or(10));
-    let world = World::new(schema, &create(schema, more));
-    fill(&world, &mut rng, true);
+    let world = World::new(schema, "");
+    let available = world.sql("select string_agg(name, ' ') from pg_available_extensions");
+    let available: Vec<String> = available.split(' ').map(str::to_owned).collect();
+    let types = values::types(&available);
+    world.sql(&on_path(&world, &create(&types, &values::setup(&available), more)));
+    fill(&world, &types, &mut rng, true);
     let pipeline = world.start();
     world.settle(&pipeline).await;
     let session = world.sql("select query from pg_stat_activity where backend_type = 'walsender'");
@@ -58,17 +62,17 @@ async fn play(schema: &'static str, more: &str) {
     while rounds == 0 || Instant::now() < until {
         if rounds > 0 {
             world.sql("truncate kinds, lists, grids");
-            fill(&world, &mut rng, false);
+            fill(&world, &types, &mut rng, false);
             world.settle(&pipeline).await;
             resync(&world, &pipeline).await;
         }
-        fill(&world, &mut rng, false);
+        fill(&world, &types, &mut rng, false);
         world.settle(&pipeline).await;
-        compare(&world).await;
+        compare(&world, &types).await;
         verify(&pipeline).await;
         rounds += 1;
     }
-    println!("{rounds} rounds of {} types", TYPES.len());
+    println!("{rounds} rounds of {} types", types.len());
     pipeline.shutdown().await.unwrap();
 }
 
@@ -76,10 +80,10 @@ fn of_table((sql, _, _): Type, dimensions: usize) -> String {
     sql.to_owned() + &"[]".repeat(dimensions)
 }
 
-fn create(schema: &str, more: &str) -> String {
-    let mut sql = format!("set search_path = {schema}, public; {SETUP} {more}");
+fn create(types: &[Type], setup: &str, more: &str) -> String {
+    let mut sql = format!("{setup} {more}");
     for (table, dimensions) in TABLES {
-        let columns = TYPES.iter().enumerate();
+        let columns = types.iter().enumerate();
         let columns = columns.map(|(at, &ty)| format!("c{at} {}", of_table(ty, dimensions)));
         let columns: Vec<String> = columns.collect();
         let _ = write!(
@@ -94,12 +98,12 @@ fn create(schema: &str, more: &str) -> String {
 }
 
 /// New rows, without values that ClickHouse cannot carry.
-fn fill(world: &World, rng: &mut Rng, first: bool) {
+fn fill(world: &World, types: &[Type], rng: &mut Rng, first: bool) {
     for (table, dimensions) in TABLES {
         let mut sql = format!("insert into drafts_{table} values ");
         for row in 0..ROWS_EACH {
             sql += if row == 0 { "(" } else { ",(" };
-            for (at, &(ty, shape, borders)) in TYPES.iter().enumerate() {
+            for (at, &(ty, shape, borders)) in types.iter().enumerate() {
                 let value = match (dimensions, borders.get(row)) {
                     (0, Some(border)) if first => Some(border.to_string()),
                     (0, _) => values::scalar(rng, shape),
@@ -113,13 +117,13 @@ fn fill(world: &World, rng: &mut Rng, first: bool) {
             }
             sql.push(')');
         }
-        for (at, &ty) in TYPES.iter().enumerate() {
+        for (at, &ty) in types.iter().enumerate() {
             let outside = values::outside(&of_table(ty, dimensions), &format!("c{at}"));
             if outside != "false" {
                 let _ = write!(sql, "; update drafts_{table} set c{at} = null where {outside}");
             }
         }
-        let columns: Vec<String> = (0..TYPES.len()).map(|at| format!("c{at}")).collect();
+        let columns: Vec<String> = (0..types.len()).map(|at| format!("c{at}")).collect();
         let columns = columns.join(", ");
         let _ = write!(
             sql,
@@ -156,11 +160,11 @@ async fn verify(pipeline: &Pipeline) {
     }
 }
 
-async fn compare(world: &World) {
+async fn compare(world: &World, types: &[Type]) {
     for (table, dimensions) in TABLES {
-        let theirs = of_postgres(world, table, dimensions);
-        let ours = of_clickhouse(world, table, dimensions).await;
-        for (at, &ty) in TYPES.iter().enumerate() {
+        let theirs = of_postgres(world, types, table, dimensions);
+        let ours = of_clickhouse(world, types, table, dimensions).await;
+        for (at, &ty) in types.iter().enumerate() {
             let column = theirs[at].as_array().expect("rows");
             assert_eq!(column.len(), ours.len(), "rows of {table}");
             for (row, pair) in column.iter().enumerate() {
@@ -176,8 +180,8 @@ async fn compare(world: &World) {
 }
 
 /// Of each column its rows, `[id, value]`.
-fn of_postgres(world: &World, table: &str, dimensions: usize) -> Vec<Value> {
-    let columns = TYPES.iter().enumerate().map(|(at, &(ty, _, _))| {
+fn of_postgres(world: &World, types: &[Type], table: &str, dimensions: usize) -> Vec<Value> {
+    let columns = types.iter().enumerate().map(|(at, &(ty, _, _))| {
         let value = same::printed(ty, dimensions, &format!("c{at}"));
         format!(
             "select {at} as n, (select json_agg(json_build_array(id, {value}) order by id) from {table}) as j"
@@ -196,8 +200,13 @@ fn of_postgres(world: &World, table: &str, dimensions: usize) -> Vec<Value> {
     serde_json::from_slice(&bytes.collect::<Vec<u8>>()).expect("JSON")
 }
 
-async fn of_clickhouse(world: &World, table: &str, dimensions: usize) -> Vec<Vec<Value>> {
-    let columns = TYPES.iter().enumerate();
+async fn of_clickhouse(
+    world: &World,
+    types: &[Type],
+    table: &str,
+    dimensions: usize,
+) -> Vec<Vec<Value>> {
+    let columns = types.iter().enumerate();
     let columns = columns.map(|(at, &(ty, _, _))| same::kept(ty, dimensions, &format!("c{at}")));
     let columns: Vec<String> = columns.collect();
     let sql = format!(

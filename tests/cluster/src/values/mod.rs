@@ -1,11 +1,11 @@
 //! Values to try, as Postgres reads them: random ones by a seed, and those on the borders.
 //!
-//! [`SETUP`] makes the types of [`TYPES`] that are not built in.
+//! [`setup`] makes those of the [`types()`] that are not built in.
 
 mod shapes;
 mod types;
 
-pub use types::{EXTENSIONS, SETUP, TYPES, Type};
+pub use types::{EXTENSIONS, Type, setup, types};
 
 /// splitmix64: any seed is a good one.
 pub struct Rng(pub u64);

@@ -2,23 +2,61 @@
 
 use super::{Bound, Shape};
 
-/// What [`TYPES`] needs in a database; nothing of it depends on `search_path` but the names.
-pub const SETUP: &str = r#"
-    create extension if not exists citext; create extension if not exists hstore;
-    create extension if not exists ltree; create extension if not exists cube;
+/// What [`TYPES`] needs in a database beside the extensions.
+const SETUP: &str = r#"
     create type mood as enum ('sad', 'a "b" {,}', 'NULL', 'glücklich');
     create type pair as (a int4, "B ""b" text);
     create type textrange as range (subtype = text, collation = "C");
     create type floatrange as range (subtype = float8);
     create domain price as numeric(12,3);
     create domain span as int8range;
-    create domain labels as hstore;
     create domain paired as pair;
+"#;
+/// What needs hstore.
+const WITH_HSTORE: &str = r#"
+    create domain labels as hstore;
     create type wide as (
         i2 int2, i8 int8, f4 float4, f8 float8, n numeric, b bool, t text, c char(4), m mood,
         ts timestamp, tz timestamptz, d date, ti time, iv interval, u uuid, by bytea, j json, jb jsonb,
         h hstore, ints int4[], r numrange, p paired, ps pair[], x xid8);
 "#;
+
+/// The extension that the type is of.
+fn extension(sql: &str) -> Option<&'static str> {
+    match sql {
+        "citext" => Some("citext"),
+        "hstore" | "labels" | "wide" => Some("hstore"),
+        "ltree" | "lquery" => Some("ltree"),
+        "cube" => Some("cube"),
+        _ => None,
+    }
+}
+
+/// The types that a server has; the others are named as skipped.
+pub fn types(available: &[String]) -> Vec<Type> {
+    let is_there = |(sql, _, _): &Type| match extension(sql) {
+        Some(extension) => available.iter().any(|name| name == extension),
+        None => *sql != "xml" || crate::is_built_with("libxml"),
+    };
+    let (there, missing): (Vec<Type>, Vec<Type>) = TYPES.iter().partition(|ty| is_there(ty));
+    if !missing.is_empty() {
+        let names: Vec<&str> = missing.iter().map(|(sql, _, _)| *sql).collect();
+        crate::skip(&format!("there is no {}", names.join(", ")));
+    }
+    there
+}
+
+/// What these types need in a database; nothing of it depends on `search_path` but the names.
+pub fn setup(available: &[String]) -> String {
+    let mut sql = String::new();
+    for extension in ["citext", "hstore", "ltree", "cube"] {
+        if available.iter().any(|name| name == extension) {
+            sql += &format!("create extension {extension};");
+        }
+    }
+    sql += SETUP;
+    sql + if available.iter().any(|name| name == "hstore") { WITH_HSTORE } else { "" }
+}
 
 /// A type as SQL spells it, its random values and its borders.
 pub type Type = (&'static str, Shape, &'static [&'static str]);
@@ -118,7 +156,7 @@ const ANY_NUMERIC: &[&str] = &[
     "0.00000000000000000000000000000000000000000000",
 ];
 
-pub const TYPES: &[Type] = &[
+const TYPES: &[Type] = &[
     ("bool", Shape::Bool, &[]),
     ("int2", Shape::Int(16), &["-32768", "32767", "0"]),
     ("int4", Shape::Int(32), &["-2147483648", "2147483647"]),

@@ -15,7 +15,7 @@ use crate::client::{connect, literal};
 use crate::copy::binary_form;
 use crate::lookup::text_of;
 use cluster::Cluster;
-use cluster::values::{self, EXTENSIONS, Rng, SETUP, Shape, TYPES};
+use cluster::values::{self, EXTENSIONS, Rng, Shape};
 use futures_util::StreamExt;
 use model::{Block, Lsn, Op, PgType, Printed, Table, Version};
 use std::fmt::Write;
@@ -76,13 +76,17 @@ struct Case {
 }
 
 async fn create(client: &Client) -> Vec<Case> {
-    client.batch_execute(SETUP).await.unwrap();
+    let sql = "select array_agg(name::text) from pg_available_extensions";
+    let available: Vec<String> = client.query_one(sql, &[]).await.unwrap().get(0);
+    client.batch_execute(&values::setup(&available)).await.unwrap();
     client.batch_execute("create publication p for all tables").await.unwrap();
-    let mut types = TYPES.to_vec();
+    let mut types = values::types(&available);
     for &(extension, its) in EXTENSIONS {
-        match client.batch_execute(&format!("create extension {extension}")).await {
-            Ok(()) => types.extend(its),
-            Err(_) => cluster::skip(&format!("there is no {extension}")),
+        if available.iter().any(|name| name == extension) {
+            client.batch_execute(&format!("create extension {extension}")).await.unwrap();
+            types.extend(its);
+        } else {
+            cluster::skip(&format!("there is no {extension}"));
         }
     }
     let mut cases = Vec::new();
