@@ -1,5 +1,5 @@
 # Every entry point of the project. `make help` lists them.
-.PHONY: help setup lint test fuzz build demo soak bench
+.PHONY: help setup lint test matrix fuzz build demo soak bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -13,6 +13,9 @@ lint: setup ## formatting and lints, warnings are errors
 
 test: setup ## every test
 	cargo test --workspace
+
+matrix: setup ## the tests on each Postgres: MILLRACE_TEST_PG=dir:dir, by default the installed one and 18
+	@scripts/matrix.sh
 
 SECONDS ?= 60
 fuzz: ## every decoder under cargo fuzz, SECONDS=60 each

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what this machine lacks to build, test and run Millrace: build tools, a Postgres server,
+# Installs what this machine lacks to build, test and run Millrace: build tools (libclang too), a Postgres server,
 # the embedded ClickHouse engine (libchdb), and the stock clients that tests run. Every step looks first, so that a machine that has
 # everything answers in a fraction of a second: lint, test and build all call this.
 set -euo pipefail
@@ -60,6 +60,26 @@ need_build_tools() {
     has cc || missing+=(gcc libc6-dev)
     has make || missing+=(make)
     if [ ${#missing[@]} -gt 0 ]; then apt_install "${missing[@]}"; fi
+}
+
+# Postgres's own grammar (crate pg_query) is C, and its Rust face is made by libclang while building.
+# The small packages: libclang-dev would bring 240 MB of static libraries.
+need_libclang() {
+    if [ -n "${LIBCLANG_PATH:-}" ] || have_libclang; then return; fi
+    apt_install libclang1
+    local libraries version
+    libraries=$(compgen -G '/usr/lib/llvm-*/lib/libclang.so.1' | sort -V || true)
+    version=$(tail -1 <<<"$libraries")
+    version=${version#/usr/lib/llvm-}
+    apt_install "libclang-common-${version%%/*}-dev"
+}
+
+have_libclang() {
+    if compgen -G '/usr/lib/llvm-*/lib/libclang.so.1' >/dev/null; then
+        compgen -G '/usr/lib/llvm-*/lib/clang/*/include/stdbool.h' >/dev/null
+    else
+        has clang && has ldconfig && ldconfig -p | grep -q 'libclang[-.]'
+    fi
 }
 
 # The server's programs are enough: tests and the demo start clusters of their own.
@@ -148,6 +168,7 @@ need_curl() {
 
 need_rust
 need_build_tools
+need_libclang
 need_postgres
 need_openssl
 need_libchdb

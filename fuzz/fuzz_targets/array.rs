@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| source::fuzzing::array(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| source::fuzzing::any_array(bytes));

@@ -9,11 +9,12 @@
 
 use crate::evolve::{self, Past};
 use crate::flush::patiently;
+use crate::keys;
 use crate::quarantine;
 use crate::shape;
 use crate::status::{State, Status};
 use crate::tables::{Around, CopyState, Entry};
-use model::{Mode, Result, TableName};
+use model::{Lsn, Mode, Result, TableName};
 use std::sync::Arc;
 use store::{Store, Target, ddl};
 
@@ -29,8 +30,9 @@ pub(crate) async fn begin(
 ) -> Result<Option<TableName>> {
     let (store, status) = (around.store, around.status);
     let kept = shape::kept(&target.rows, store, status).await?;
-    let in_place =
-        target.mode == Mode::Mirror && shape::fits(&kept, &target, store, status).await?;
+    let in_place = target.mode == Mode::Mirror
+        && shape::fits(&kept, &target, store, status).await?
+        && is_older_than_the_log(&target, around).await?;
     let kept_as = match (in_place, target.mode) {
         (true, _) => None,
         (false, Mode::Mirror) => {
@@ -41,7 +43,9 @@ pub(crate) async fn begin(
             // Facts of before are kept, those that were refused too.
             let name = &target.table.name;
             quarantine::supersede(store, status, name, None, false).await?;
-            Some(keep(&target, store, status).await?)
+            let place = keep(&target, store, status).await?;
+            entry.forget_batches(store, status).await?;
+            Some(place)
         }
     };
     patiently(status, || crate::copier::forget_ranges(store, &target)).await?;
@@ -54,6 +58,31 @@ pub(crate) async fn begin(
     tracing::info!(table = %entry.name, "it is copied again");
     evolve::bring(&target, &Past::default(), around).await?;
     Ok(kept_as)
+}
+
+/// Whether what is missing can be made up for by the facts whose keys the store lacks.
+pub(crate) async fn is_repairable(
+    target: &Target,
+    copy: CopyState,
+    is_other_history: bool,
+    around: &Around<'_>,
+) -> Result<bool> {
+    let by_key = target.mode == Mode::Append && keys::has_exact_key(target) && !copy.is_rekeyed();
+    Ok(by_key && !is_other_history && is_older_than_the_log(target, around).await?)
+}
+
+/// A copy is newer than what is there, unless the server was set back.
+async fn is_older_than_the_log(target: &Target, around: &Around<'_>) -> Result<bool> {
+    let (store, status) = (around.store, around.status);
+    let newest = match target.mode {
+        Mode::Mirror => "toUInt64(bitShiftRight(max(_version), 64))",
+        Mode::Append => "max(_lsn)",
+    };
+    let sql = format!("SELECT {newest} FROM {}", ddl::name(&target.rows));
+    let rows = patiently(status, || store.query(&sql)).await?;
+    let field = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());
+    let newest = field.and_then(|text| text.parse().ok()).map_or(Lsn::ZERO, Lsn);
+    Ok(newest <= source::catalog::end_of_log(around.client).await?)
 }
 
 /// Readers go on with the rows of before. Those that an earlier resync set aside are whole, and what

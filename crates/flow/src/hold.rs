@@ -6,7 +6,7 @@
 //! ```
 
 use crate::status::State;
-use crate::tables::Tables;
+use crate::tables::{Entry, Tables};
 use crate::verify::{self, Locked, TableVerdict, Verdict, VerifyOptions};
 use model::{Error, Lsn, Result, TableId};
 use source::Address;
@@ -60,20 +60,24 @@ pub(crate) async fn verify(
 
 /// Which tables are asked for, in one order: those that will not be compared do no harm.
 pub(crate) fn wanted(tables: &Tables, options: &VerifyOptions) -> Vec<TableId> {
-    let wanted = tables.by_id.iter().filter(|(_, entry)| is_wanted(&entry.name, options));
+    let wanted = tables.by_id.iter().filter(|(_, entry)| is_wanted(entry, options));
     let mut ids: Vec<TableId> = wanted.map(|(id, _)| *id).collect();
     ids.sort_unstable_by_key(|id| id.0);
     ids
 }
 
-fn is_wanted(name: &String, options: &VerifyOptions) -> bool {
-    options.tables.is_empty() || options.tables.contains(name)
+/// One that is not published any more has nothing to be equal to.
+fn is_wanted(entry: &Entry, options: &VerifyOptions) -> bool {
+    match options.tables.is_empty() {
+        true => entry.state != State::Removed,
+        false => options.tables.contains(&entry.name),
+    }
 }
 
 /// Which tables can be compared now.
 pub(crate) fn choose(tables: &Tables, options: &VerifyOptions) -> Held {
     let mut held = Held { targets: Vec::new(), skipped: Vec::new() };
-    for entry in tables.by_id.values().filter(|entry| is_wanted(&entry.name, options)) {
+    for entry in tables.by_id.values().filter(|entry| is_wanted(entry, options)) {
         match entry.state {
             State::Streaming => held.targets.push(entry.target.clone()),
             state => {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! pipeline   the handle            run/     the loop: decides, never computes
-//! start      bring-up              apply    a batch becomes work     flush   work becomes rows
+//! start, agree   bring-up          apply    a batch becomes work     flush   work becomes rows
 //! copier/    the copy              toast    values that the stream leaves out
 //! sift       rows that the store refuses, set aside so that the others go on
 //! quarantine/  what was set aside, and the way back     rules   of columns
@@ -12,6 +12,7 @@
 //! ```
 
 mod again;
+mod agree;
 mod apply;
 mod checkpoint;
 mod copier;

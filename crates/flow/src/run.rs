@@ -49,6 +49,7 @@ use crate::watch as look;
 use durable::{Flight, Recording, flushed, recorded};
 use model::{Error, Lsn, Result, TableId};
 use source::stream::Delivery;
+use source::timeline::Server;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -72,9 +73,16 @@ enum Event {
     CopyEnded(Result<()>),
     Asked(Command),
     Tick,
-    Looked(Result<()>),
+    Looked(Result<bool>),
     Surveyed(Result<Survey>),
     Delivered(Option<Delivery>),
+}
+
+/// Why the loop ended.
+enum End {
+    Stopped,
+    /// The log cannot be read on as it was: see [`crate::agree`].
+    Again,
 }
 
 struct Loop {
@@ -91,7 +99,10 @@ struct Loop {
     sessions: u64,
     /// Failed attempts since the stream last delivered something.
     tries: u32,
-    looking: Option<Task<Result<()>>>,
+    looking: Option<Task<Result<bool>>>,
+    /// What ends the pipeline, unless the look finds another reason.
+    ends_with: Option<Error>,
+    server: Server,
     in_flight: Option<Flight>,
     next: Option<Prepared>,
     recording: Option<Recording>,
@@ -123,21 +134,30 @@ pub(crate) async fn run(
     mut stopping: watch::Receiver<bool>,
 ) -> Result<()> {
     let _room = Task::spawn(look::room(store.clone(), status.clone()));
-    let ready = tokio::select! {
-        ready = start::bring_up(&options, store.as_ref(), &status) => ready,
-        () = stopped(&mut stopping) => return Ok(()),
-    };
-    let outcome = match ready {
-        Ok(ready) => {
-            let pressure = Arc::<Pressure>::default();
-            let (address, slot) = (options.address.clone(), options.slot.clone());
-            let _source = Task::spawn(look::source(address, slot, status.clone()));
-            let _parts = Task::spawn(look::parts(store.clone(), pressure.clone()));
-            let _busy = Task::spawn(look::busy(pressure.clone()));
-            let mut the_loop = Loop::new(options, store, status.clone(), ready, pressure);
-            the_loop.go(&mut commands, &mut stopping).await
+    let pressure = Arc::<Pressure>::default();
+    let (address, slot) = (options.address.clone(), options.slot.clone());
+    let _source = Task::spawn(look::source(address, slot, status.clone()));
+    let _parts = Task::spawn(look::parts(store.clone(), pressure.clone()));
+    let _busy = Task::spawn(look::busy(pressure.clone()));
+    let outcome = loop {
+        let ready = tokio::select! {
+            ready = start::bring_up(&options, store.as_ref(), &status) => ready,
+            () = stopped(&mut stopping) => return Ok(()),
+        };
+        let ended = match ready {
+            Ok(ready) => {
+                let (store, status) = (store.clone(), status.clone());
+                let pressure = pressure.clone();
+                let mut the_loop = Loop::new(options.clone(), store, status, ready, pressure);
+                the_loop.go(&mut commands, &mut stopping).await
+            }
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(End::Again) => {}
+            Ok(End::Stopped) => break Ok(()),
+            Err(error) => break Err(error),
         }
-        Err(error) => Err(error),
     };
     // Whoever owns the pipeline tells it.
     if let Err(error) = &outcome {
@@ -154,7 +174,7 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     }
 }
 
-async fn looked(looking: &mut Option<Task<Result<()>>>) -> Result<()> {
+async fn looked(looking: &mut Option<Task<Result<bool>>>) -> Result<bool> {
     match looking {
         Some(task) => task.join().await?,
         None => std::future::pending().await,
@@ -209,6 +229,8 @@ impl Loop {
             sessions: 0,
             tries: 0,
             looking: None,
+            ends_with: None,
+            server: ready.server,
             in_flight: None,
             next: None,
             recording: None,
@@ -234,7 +256,7 @@ impl Loop {
         &mut self,
         commands: &mut mpsc::Receiver<Command>,
         stopping: &mut watch::Receiver<bool>,
-    ) -> Result<()> {
+    ) -> Result<End> {
         self.finish_replays().await?;
         self.start_session();
         let ids: Vec<TableId> = self.tables.by_id.keys().copied().collect();
@@ -267,14 +289,19 @@ impl Loop {
                 }
             };
             match event {
-                Event::Stop => return self.finish().await,
+                Event::Stop => return self.finish().await.map(|()| End::Stopped),
                 Event::Flushed(flushed) => self.on_flushed(flushed).await?,
                 Event::Recorded(recorded) => self.on_recorded(recorded)?,
                 Event::Tick => self.on_tick().await?,
                 Event::Copy(told) => self.on_told(told).await?,
                 Event::CopyEnded(ended) => ended?,
                 Event::Asked(command) => self.on_asked(command).await?,
-                Event::Looked(looked) => self.on_looked(looked)?,
+                Event::Looked(looked) => {
+                    if !self.on_looked(looked)? {
+                        self.wind_up().await?;
+                        return Ok(End::Again);
+                    }
+                }
                 Event::Surveyed(survey) => self.on_surveyed(survey).await?,
                 Event::Delivered(Some(delivery)) => self.on_delivery(delivery).await?,
                 Event::Delivered(None) => {

@@ -287,10 +287,10 @@ fn before_key_change(block: &Block, row: usize) -> usize {
 /// Where each marked value comes from, by the last earlier row of the same key.
 fn origins(block: &Block) -> Result<HashMap<Place, Origin>> {
     let key = &block.table.key;
-    if key.iter().any(|&at| matches!(block.columns[at].kind(), Kind::Array(_))) {
+    if key.iter().any(|&at| !block.columns[at].kind().may_be_nullable()) {
         let name = &block.table.name;
         return Err(Error::definite(format!("cannot fill unchanged values of {name}"))
-            .detail("Its key holds an array.")
+            .detail("Its key holds an array, a map, a range or a shape.")
             .hint(format!("ALTER TABLE {name} REPLICA IDENTITY FULL")));
     }
     let mut marked: HashMap<usize, Vec<usize>> = HashMap::new();

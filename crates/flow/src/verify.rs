@@ -14,7 +14,8 @@
 //!
 //! - `locked`: the snapshot, and its tables as they are until the end
 //! - `rules`: of columns, as Postgres says them
-//! - `canon`: the one text that a value has on both sides, and the rules of NULL, clamping, floats
+//! - `canon`, `array`, `decimal`, `parts`: the one text that a value has on both sides, and the rules of NULL,
+//!   clamping, floats
 //! - `sides`: the statements
 //! - `read`: asks both sides at once
 //! - `narrow`: from ranges to keys
@@ -23,8 +24,10 @@
 
 mod array;
 mod canon;
+mod decimal;
 mod locked;
 mod narrow;
+mod parts;
 mod read;
 mod rules;
 mod sides;

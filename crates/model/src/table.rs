@@ -95,16 +95,42 @@ impl Rule {
 /// and CLUSTER leave another file and the columns' descriptions as they were. What gives rows other
 /// values without a word in the log (a type USING an expression, a default that is computed) leaves
 /// both changed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Written {
+    /// 0: it has none of its own.
     pub file: u64,
     pub columns: u64,
+    /// The highest `attnum` that any of its columns has or had, published or not.
+    pub attributes: i16,
+    /// Of a partitioned table that is sent as one: where its rows are.
+    pub leaves: Vec<Leaf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Leaf {
+    pub id: TableId,
+    pub file: u32,
+    pub is_empty: bool,
 }
 
 impl Written {
     /// Whether rows may have got other values since.
-    pub fn may_differ_from(self, before: Written) -> bool {
+    pub fn may_differ_from(&self, before: &Written) -> bool {
         self.file != before.file && self.columns != before.columns
+    }
+
+    /// Whether a partition came with rows of its own, which are in nobody's log.
+    pub fn has_gained(&self, before: &Written) -> bool {
+        let is_new = |leaf: &Leaf| before.leaves.iter().all(|other| other.id != leaf.id);
+        self.leaves.iter().any(|leaf| !leaf.is_empty && is_new(leaf))
+    }
+
+    /// Whether a partition went, or was emptied or rewritten by itself: its rows went unsaid.
+    pub fn has_lost(&self, before: &Written) -> bool {
+        let is_there = |leaf: &Leaf| {
+            self.leaves.iter().any(|other| (other.id, other.file) == (leaf.id, leaf.file))
+        };
+        !before.leaves.iter().all(is_there)
     }
 }
 
@@ -122,16 +148,35 @@ pub struct Column {
 }
 
 impl Column {
+    /// Whether it is the same at the source, however either is kept.
+    pub fn is_same(&self, other: &Column) -> bool {
+        let as_at_source = |column: &Column| match &column.pg {
+            PgType::AsText(pg) => Column { pg: (**pg).clone(), ..column.clone() },
+            _ => column.clone(),
+        };
+        self == other || as_at_source(self) == as_at_source(other)
+    }
+
     /// The declared dimensions of an array.
     pub fn dimensions(&self) -> u8 {
-        match self.pg {
-            PgType::Array(_, dimensions) => dimensions,
+        match &self.pg {
+            PgType::Array(_, dimensions) => *dimensions,
+            PgType::AsText(pg) => match **pg {
+                PgType::Array(_, dimensions) => dimensions,
+                _ => 0,
+            },
             _ => 0,
         }
     }
 }
 
 impl Table {
+    /// Whether both have the same columns at the source, in the same order.
+    pub fn has_columns_of(&self, other: &Table) -> bool {
+        self.columns.len() == other.columns.len()
+            && self.columns.iter().zip(&other.columns).all(|(mine, theirs)| mine.is_same(theirs))
+    }
+
     pub fn has_key(&self) -> bool {
         !self.key.is_empty()
     }

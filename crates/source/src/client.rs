@@ -20,6 +20,7 @@ const LOGIN_TIMEOUT: Duration = Duration::from_secs(15);
 pub const SESSION: &str = "\
     SET row_security = off; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; \
     SET TimeZone = 'UTC'; SET extra_float_digits = 1; SET bytea_output = 'hex'; \
+    SET lc_monetary = 'C'; \
     SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings \
     WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', \
                    'idle_session_timeout', 'transaction_timeout')";

@@ -3,14 +3,55 @@
 //! The first bytes choose among the types and the ways in; the rest is what a server would send.
 
 use crate::decode::{CopyDecoder, Cursor, Field, Old, invariants, push_delete, push_new};
-use model::{Block, Column, Op, PgType, ReplicaIdentity, Table, TableId, TableName, Version};
+use model::{
+    Block, Column, Composite, CompositeField, Op, PgType, Printed, ReplicaIdentity, Table, TableId,
+    TableName, Version,
+};
 use std::sync::Arc;
 
 fn numeric(precision: u16, scale: i16) -> PgType {
     PgType::Numeric(Some((precision, scale)))
 }
 
-fn types() -> Vec<PgType> {
+fn row(fields: impl IntoIterator<Item = PgType>) -> PgType {
+    let field = |(at, pg)| CompositeField { name: format!("f{at}"), type_oid: at as u32, pg };
+    let fields = fields.into_iter().enumerate().map(field).collect();
+    PgType::Composite(Arc::new(Composite::new(fields)))
+}
+
+fn range(bound: PgType) -> PgType {
+    PgType::Range(Box::new(bound))
+}
+
+fn array(element: PgType) -> PgType {
+    PgType::Array(Box::new(element), 1)
+}
+
+const PRINTED: [Printed; 20] = [
+    Printed::Inet,
+    Printed::Macaddr,
+    Printed::Bits,
+    Printed::Lseg,
+    Printed::Path,
+    Printed::Box,
+    Printed::Line,
+    Printed::Circle,
+    Printed::Char,
+    Printed::Tid,
+    Printed::Lsn,
+    Printed::Snapshot,
+    Printed::Int2Vector,
+    Printed::OidVector,
+    Printed::Tsvector,
+    Printed::Tsquery,
+    Printed::Versioned,
+    Printed::Cube,
+    Printed::Sparsevec,
+    Printed::Ewkb,
+];
+
+/// Types of no dimension.
+fn scalars() -> Vec<PgType> {
     let mut types = vec![
         PgType::Int8,
         PgType::Text,
@@ -22,6 +63,7 @@ fn types() -> Vec<PgType> {
         PgType::Int2,
         PgType::Int4,
         PgType::Oid,
+        PgType::Xid8,
         PgType::Float4,
         PgType::Float8,
         numeric(18, 0),
@@ -29,6 +71,7 @@ fn types() -> Vec<PgType> {
         numeric(76, 3),
         numeric(100, 50),
         numeric(5, -2),
+        PgType::Money(2),
         PgType::Enum,
         PgType::Bytea,
         PgType::Timestamp,
@@ -38,14 +81,33 @@ fn types() -> Vec<PgType> {
         PgType::Interval,
         PgType::Json,
         PgType::Jsonb,
+        PgType::Point,
+        PgType::Polygon,
+        PgType::Vector,
+        PgType::Halfvec,
+        PgType::Hstore,
+        range(PgType::Int4),
+        range(PgType::Text),
+        range(PgType::Numeric(None)),
+        PgType::Multirange(Box::new(PgType::Timestamptz)),
+        row([PgType::Int4, PgType::Text]),
+        row([array(PgType::Float8), PgType::Jsonb, row([PgType::Hstore, PgType::Bool])]),
+        row([]),
+        row([PgType::Int4, PgType::Other]),
+        PgType::AsText(Box::new(array(range(PgType::Int8)))),
         PgType::Other,
+        PgType::Unread,
     ];
-    for dimensions in 1..=3 {
-        let arrays = types[..27].iter().map(|pg| PgType::Array(Box::new(pg.clone()), dimensions));
-        let arrays: Vec<PgType> = arrays.collect();
-        types.extend(arrays);
-    }
+    types.extend(PRINTED.map(PgType::Printed));
     types
+}
+
+fn types() -> Vec<PgType> {
+    let scalars = scalars();
+    let arrays = (1..=3).flat_map(|dimensions| {
+        scalars.iter().map(move |pg| PgType::Array(Box::new(pg.clone()), dimensions))
+    });
+    scalars.iter().cloned().chain(arrays).collect()
 }
 
 /// `width` columns from the `first` type on; the first two are the key.
@@ -151,11 +213,19 @@ pub fn value(bytes: &[u8]) {
 }
 
 /// An array that has a text is read from it as from its binary form.
-pub fn array(bytes: &[u8]) {
+pub fn any_array(bytes: &[u8]) {
     let Some((first, rest)) = split(bytes) else { return };
-    let arrays: Vec<PgType> =
-        types().into_iter().filter(|pg| matches!(pg, PgType::Array(..))).collect();
+    let arrays = &types()[scalars().len()..];
     invariants::value(&arrays[usize::from(first) % arrays.len()], rest);
+}
+
+/// The same of a value of many parts: a range, a map, a row, a printed form.
+pub fn parts(bytes: &[u8]) {
+    let Some((first, rest)) = split(bytes) else { return };
+    let scalars = scalars();
+    let from = scalars.iter().position(|pg| *pg == PgType::Money(2)).unwrap_or(0);
+    let wanted = &scalars[from..];
+    invariants::value(&wanted[usize::from(first) % wanted.len()], rest);
 }
 
 /// A message of pgoutput, and the rows that it brings.

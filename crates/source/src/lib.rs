@@ -24,6 +24,7 @@ pub mod preflight;
 pub mod slot;
 pub mod stream;
 pub mod survey;
+pub mod timeline;
 mod wire;
 
 pub use address::Address;

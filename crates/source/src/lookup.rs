@@ -12,7 +12,7 @@ use crate::client::{literal, pg_error};
 use crate::copy::binary_form;
 use crate::decode::CopyDecoder;
 use futures_util::StreamExt;
-use model::{Block, Cells, Column, Error, Kind, PgType, Reject, Result, Table, Version};
+use model::{Block, Cells, Column, Error, PgType, Reject, Result, Table, Version};
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
@@ -140,13 +140,6 @@ fn statement(
     for ((n, &at), cast) in keys.table.key.iter().enumerate().zip(types) {
         let column = &keys.table.columns[at];
         let cells = &keys.columns[at];
-        if let Kind::Array(_) = cells.kind() {
-            let table = &keys.table.name;
-            return Err(Error::definite(format!(
-                "cannot look up rows of {table} by the array {}",
-                column.name
-            )));
-        }
         let value = |&row: &usize| literal(&text::of(&column.pg, cells, row));
         let values: Vec<String> = rows.iter().map(value).collect();
         lists.push(format!("ARRAY[{}]::text[]", values.join(",")));

@@ -1,6 +1,7 @@
 //! The publication and the slot: what the source must have before anything can flow.
 
 use crate::address::Address;
+use crate::catalog::server_version;
 use crate::client::{connect, pg_error, quoted};
 use crate::own_tables::{OwnTable, own_tables};
 use model::{Error, Lsn, Result, TableName};
@@ -29,7 +30,7 @@ pub async fn ensure_publication(client: &Client, name: &str, create: bool) -> Re
         return Ok(Publication::Existed);
     }
     let (tables, left_out) = publishable(client).await?;
-    let statement = publication_statement(name, &tables);
+    let statement = publication_statement(name, &tables, server_version(client).await?);
     if !create {
         return Err(Error::definite(format!("cannot find publication {name}")).hint(statement));
     }
@@ -43,14 +44,22 @@ pub async fn ensure_publication(client: &Client, name: &str, create: bool) -> Re
     }
 }
 
-/// Through the root: the parts of a partitioned table are one table to whoever analyses it.
-fn publication_statement(name: &str, tables: &[String]) -> String {
+/// Through the root: the parts of a partitioned table are one table to whoever analyses it. Stored
+/// generated columns are columns to them like any other; before 18 the log could not send them.
+pub(crate) fn publication_options(version: u32) -> &'static str {
+    match version {
+        180_000.. => "publish_via_partition_root = true, publish_generated_columns = stored",
+        _ => "publish_via_partition_root = true",
+    }
+}
+
+fn publication_statement(name: &str, tables: &[String], version: u32) -> String {
     let tables = match tables {
         [] => String::new(),
         _ => format!(" FOR TABLE {}", tables.join(", ")),
     };
     let name = quoted(name);
-    format!("CREATE PUBLICATION {name}{tables} WITH (publish_via_partition_root = true);")
+    format!("CREATE PUBLICATION {name}{tables} WITH ({});", publication_options(version))
 }
 
 /// Those of the user's own tables that our role may publish: quoted those with a replica identity,

@@ -115,6 +115,12 @@ pub(crate) fn system() -> Vec<String> {
             "slot",
         ),
         table(
+            "servers",
+            "slot String, system String, timeline UInt32, version UInt64",
+            "ReplacingMergeTree(version)",
+            "slot",
+        ),
+        table(
             "batches",
             &format!(
                 "target String, seq UInt64, from_version UInt128, through_version UInt128, \

@@ -9,7 +9,7 @@
 
 use crate::ddl;
 use crate::target::{Target, TargetColumn};
-use model::{Block, Cells, Error, Mode, Op, Result};
+use model::{Block, Cells, Error, Kind, Mode, Op, Result};
 
 /// Small pieces are gathered up to this before they are handed on.
 const PIECE_BYTES: usize = 256 << 10;
@@ -95,7 +95,7 @@ fn nulls(column: &TargetColumn, cells: &Cells, out: &mut Pieces<'_>) -> Result<(
     if column.nullable {
         return null_map(cells, out);
     }
-    // An array has no NULL in ClickHouse and is empty there; anything else would be bent.
+    // What ClickHouse has no NULL of is empty there, by the map's rules; anything else would be bent.
     if cells.kind().may_be_nullable() && cells.nulls().contains(&1) {
         return Err(Error::definite(format!("cannot write column {}: a row is NULL", column.name))
             .detail("The column was NOT NULL when its table was created in the store.")
@@ -115,19 +115,36 @@ fn null_map(cells: &Cells, out: &mut Pieces<'_>) -> Result<()> {
 }
 
 fn values(cells: &Cells, out: &mut Pieces<'_>) -> Result<()> {
-    if let Some(items) = cells.items() {
-        for end in cells.ends() {
-            out.bytes(&end.to_le_bytes())?;
-        }
-        if items.kind().may_be_nullable() {
-            null_map(items, out)?;
-        }
-        return values(items, out);
-    }
     if cells.kind().width().is_some() {
         return out.bytes(cells.bytes());
     }
-    texts(cells, b"", out)
+    match cells.kind() {
+        Kind::Text => return texts(cells, b"", out),
+        // Tuples: their parts lie one behind the other, as long as the column.
+        Kind::Range(_) | Kind::Point => {}
+        _ => {
+            for end in cells.ends() {
+                out.bytes(&end.to_le_bytes())?;
+            }
+        }
+    }
+    for (at, part) in cells.parts().iter().enumerate() {
+        if part_may_be_null(cells.kind(), at) {
+            null_map(part, out)?;
+        }
+        values(part, out)?;
+    }
+    Ok(())
+}
+
+/// Whether the part has a null map, as [`Kind::clickhouse`] says.
+fn part_may_be_null(kind: &Kind, part: usize) -> bool {
+    match kind {
+        Kind::Array(element) => element.may_be_nullable(),
+        Kind::Map => part == 1,
+        Kind::Range(_) => part < 2,
+        _ => false,
+    }
 }
 
 fn texts(cells: &Cells, empty: &[u8], out: &mut Pieces<'_>) -> Result<()> {

@@ -112,6 +112,7 @@ impl Target {
             Mode::Append => name.clone(),
             Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
         };
+        let table = with_texts(table, options);
         let columns = columns(&table, options)?;
         let order_by = order_by(&table, options, &columns, &section)?;
         check_rules(&table, options, &columns)?;
@@ -155,6 +156,43 @@ impl Target {
     pub fn column_of(&self, source: usize) -> Option<&TargetColumn> {
         self.columns.iter().find(|column| column.source == source)
     }
+}
+
+/// What comes as Postgres prints it: what has no NULL in ClickHouse and is wanted as text, and such
+/// a part of a mirror's key, which has to be looked up and ordered by.
+fn with_texts(table: Arc<Table>, options: &TableOptions) -> Arc<Table> {
+    let is_text = |at: usize, column: &Column| {
+        let chosen = options.columns.get(&column.name);
+        let chosen = chosen.and_then(|chosen| chosen.clickhouse_type.as_deref());
+        let has_null = column.pg.kind().may_be_nullable();
+        match chosen {
+            Some(chosen) => !has_null && is_string(chosen),
+            None => {
+                let is_key = options.mode == Mode::Mirror && table.key.contains(&at);
+                is_key && (!has_null || matches!(column.pg, PgType::Composite(_)))
+            }
+        }
+    };
+    let columns = table.columns.iter().enumerate();
+    let texts: Vec<usize> = columns.filter(|(at, c)| is_text(*at, c)).map(|(at, _)| at).collect();
+    if texts.is_empty() {
+        return table;
+    }
+    let mut table = Table::clone(&table);
+    for at in texts {
+        let column = &mut table.columns[at];
+        column.pg = PgType::AsText(Box::new(column.pg.clone()));
+    }
+    Arc::new(table)
+}
+
+/// `String`, whatever is around it.
+fn is_string(clickhouse: &str) -> bool {
+    let plain: String = clickhouse.chars().filter(|letter| !letter.is_whitespace()).collect();
+    let inside =
+        |ty: &str, outer: &str| Some(ty.strip_prefix(outer)?.strip_suffix(')')?.to_owned());
+    let plain = inside(&plain, "LowCardinality(").unwrap_or(plain);
+    inside(&plain, "Nullable(").unwrap_or(plain) == "String"
 }
 
 fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
@@ -431,6 +469,22 @@ mod tests {
         assert!(default(Some("Int32"), "1 + 1").is_err());
         assert!(default(Some("Nullable(Int32)"), "1").is_err());
         assert!(default(Some("JSON"), "'{}'").is_err());
+    }
+
+    #[test]
+    fn what_has_no_null_is_a_text_in_a_key_and_where_it_is_wanted_so() {
+        let by_tags = Target::resolve(table(vec![2]), &TableOptions::default(), None).unwrap();
+        assert_eq!(
+            (by_tags.columns[2].clickhouse.as_str(), by_tags.columns[2].nullable),
+            ("Nullable(String)", true)
+        );
+        let mut options = TableOptions::default();
+        let wanted = Some("LowCardinality( Nullable(String))".to_owned());
+        let chosen = ColumnOptions { clickhouse_type: wanted, ..ColumnOptions::default() };
+        options.columns.insert("tags".into(), chosen);
+        let target = Target::resolve(table(vec![0]), &options, None).unwrap();
+        assert!(matches!(target.table.columns[2].pg, PgType::AsText(_)));
+        assert!(target.table.has_columns_of(&table(vec![0])), "it is the same at the source");
     }
 
     #[test]

@@ -1,12 +1,21 @@
 //! A private Postgres server for one test: its own directory, a free port, gone when dropped.
 //!
 //! Postgres refuses to run as root; there it runs as `nobody` through `setpriv`.
+//!
+//! Which Postgres: `MILLRACE_TEST_PG=/folder/of/its/programs`, else the newest one installed.
+//! `make matrix` runs the tests once for each of several folders.
 
+pub mod values;
+
+use std::ffi::OsString;
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use tempfile::TempDir;
+
+const PORTS_TRIED: u32 = 5;
 
 pub struct Cluster {
     folder: TempDir,
@@ -25,7 +34,7 @@ impl Cluster {
         if is_root() {
             run(Command::new("chown").arg("nobody").arg(folder.path()));
         }
-        let cluster = Cluster { folder, port: free_port() };
+        let mut cluster = Cluster { folder, port: 0 };
         run(cluster.server("initdb").args(["-D"]).arg(cluster.data()).args([
             "-U",
             "postgres",
@@ -41,7 +50,6 @@ impl Cluster {
         let socket = cluster.socket_folder().display().to_string();
         for line in [
             "listen_addresses = '127.0.0.1'",
-            &format!("port = {}", cluster.port),
             &format!("unix_socket_directories = '{socket}'"),
             "wal_level = logical",
             "max_wal_senders = 20",
@@ -54,7 +62,16 @@ impl Cluster {
         {
             writeln!(conf, "{line}").unwrap();
         }
-        cluster.resume();
+        // A port that is free now is not reserved: another test may be quicker.
+        for left in (0..PORTS_TRIED).rev() {
+            cluster.port = free_port();
+            writeln!(conf, "port = {}", cluster.port).unwrap();
+            match finish(&mut cluster.pg_ctl(&["start", "-w", "-t", "60"])) {
+                Ok(()) => break,
+                Err(_) if left > 0 && cluster.log().contains("Address already in use") => {}
+                Err(error) => panic!("{error}{}", cluster.log()),
+            }
+        }
         cluster
     }
 
@@ -107,6 +124,11 @@ impl Cluster {
         Ok(String::from_utf8(output.stdout).unwrap().trim_end().to_owned())
     }
 
+    /// What the server said.
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
     /// Stops the server: `fast` ends sessions, `immediate` is a crash.
     pub fn stop(&self, mode: &str) {
         run(&mut self.pg_ctl(&["stop", "-m", mode, "-w", "-t", "60"]));
@@ -152,8 +174,12 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// The newest installed server's program of that name.
+/// A program of the server under test: of the folder that `MILLRACE_TEST_PG` names, else of the
+/// newest one installed, else the PATH's.
 pub fn program(name: &str) -> PathBuf {
+    if let Some(folder) = chosen() {
+        return folder.join(name);
+    }
     let mut found: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -166,18 +192,82 @@ pub fn program(name: &str) -> PathBuf {
     found.pop().map_or_else(|| PathBuf::from(name), |(_, path)| path)
 }
 
+/// The major version of the server under test.
+pub fn major() -> u32 {
+    static MAJOR: OnceLock<u32> = OnceLock::new();
+    *MAJOR.get_or_init(|| {
+        let output = Command::new(program("postgres")).arg("--version").output();
+        let output = output.unwrap_or_else(|error| panic!("postgres --version: {error}"));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        version(&text).unwrap_or_else(|| panic!("postgres --version says {text:?}"))
+    })
+}
+
+/// Says on stderr what a test leaves out on this server. Not by a macro: their words are only shown
+/// when the test fails.
+pub fn skip(what: &str) {
+    let thread = std::thread::current();
+    let line =
+        format!("skipped on Postgres {}: {}: {what}\n", major(), thread.name().unwrap_or("?"));
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// Whether that server was built with a library that not each has: `libxml`, `openssl`.
+pub fn is_built_with(library: &str) -> bool {
+    let output = Command::new(program("pg_config")).arg("--configure").output();
+    let output = output.unwrap_or_else(|error| panic!("pg_config --configure: {error}"));
+    String::from_utf8_lossy(&output.stdout).contains(&format!("--with-{library}"))
+}
+
+/// `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`, `… 18beta1`.
+fn version(text: &str) -> Option<u32> {
+    let (_, rest) = text.split_once("(PostgreSQL) ")?;
+    rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// One run has one server: which of several, nobody could tell from its output.
+fn chosen() -> Option<&'static Path> {
+    static CHOSEN: OnceLock<Option<PathBuf>> = OnceLock::new();
+    CHOSEN.get_or_init(|| choose(std::env::var_os("MILLRACE_TEST_PG")?)).as_deref()
+}
+
+fn choose(folders: OsString) -> Option<PathBuf> {
+    let mut folders = std::env::split_paths(&folders).filter(|path| path != Path::new(""));
+    let folder = folders.next()?;
+    assert!(
+        folders.next().is_none(),
+        "MILLRACE_TEST_PG names several folders, and a run has one server: make matrix"
+    );
+    let server = folder.join("postgres");
+    assert!(server.is_file(), "MILLRACE_TEST_PG: there is no {}", server.display());
+    if is_root() {
+        let closed = folder.ancestors().find(|path| !others_may_enter(path));
+        let closed = closed.map(|path| path.display().to_string());
+        assert!(closed.is_none(), "MILLRACE_TEST_PG: nobody may enter {}", closed.unwrap());
+    }
+    Some(folder)
+}
+
+fn others_may_enter(folder: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    folder.metadata().is_ok_and(|folder| folder.permissions().mode() & 1 == 1)
+}
+
 fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0)
 }
 
 fn run(command: &mut Command) {
+    finish(command).unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn finish(command: &mut Command) -> Result<(), String> {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(
-        output.status.success(),
-        "{command:?}: {}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(format!("{command:?}: {}{}", text(&output.stdout), text(&output.stderr))),
+    }
 }
 
 #[cfg(test)]
@@ -193,5 +283,23 @@ mod tests {
         cluster.resume();
         assert_eq!(cluster.sql("select x from t"), "7");
         assert!(cluster.try_sql("select y from t").is_err());
+    }
+
+    #[test]
+    fn a_version_is_read_from_what_the_server_says_of_itself() {
+        assert_eq!(version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Some(15));
+        assert_eq!(version("postgres (PostgreSQL) 18beta1\n"), Some(18));
+        assert_eq!(version("bash: postgres: not found"), None);
+        let told =
+            Cluster::start().sql("select current_setting('server_version_num')::int / 10000");
+        assert_eq!(told, major().to_string());
+    }
+
+    #[test]
+    fn several_folders_and_a_folder_without_a_server_are_refused() {
+        assert_eq!(choose("".into()), None);
+        for wrong in ["/usr/lib/a:/usr/lib/b", "/usr/lib/no/such/bin"] {
+            assert!(std::panic::catch_unwind(|| choose(wrong.into())).is_err(), "{wrong}");
+        }
     }
 }

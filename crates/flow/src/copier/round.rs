@@ -252,9 +252,9 @@ async fn tell_begin(context: &Context, job: &Job) -> Result<()> {
 /// Whether what was to be copied is not what is there.
 fn is_another(today: Option<&Table>, table: &Table) -> bool {
     today.is_none_or(|today| {
-        today.columns != table.columns
+        !today.has_columns_of(table)
             || today.key != table.key
-            || today.written.may_differ_from(table.written)
+            || today.written.may_differ_from(&table.written)
     })
 }
 

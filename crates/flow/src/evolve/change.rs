@@ -18,8 +18,8 @@ pub(crate) struct Change<'a> {
 }
 
 impl Change<'_> {
-    fn of_table(kind: &'static str, before: &str, now: &str) -> Change<'static> {
-        let (column, before, now) = (String::new(), before.to_owned(), now.to_owned());
+    fn of_table(kind: &'static str) -> Change<'static> {
+        let (column, before, now) = Default::default();
         Change { kind, column, before, now }
     }
 
@@ -80,7 +80,13 @@ impl Past {
             push("change key", "", &before, &now);
         }
         if self.is_rewritten(today) && changes.is_empty() {
-            changes.push(Change::of_table("rewrite rows", "", ""));
+            changes.push(Change::of_table("rewrite rows"));
+        }
+        if self.has_gained(today) {
+            changes.push(Change::of_table("attach partition"));
+        }
+        if self.has_lost(today) {
+            changes.push(Change::of_table("detach or rewrite partition"));
         }
         changes
     }
@@ -135,7 +141,7 @@ pub(crate) async fn last(store: &dyn Store, status: &Status) -> Result<()> {
 impl Need {
     pub(crate) fn followed_by(&self) -> &'static str {
         match self {
-            Need::Nothing => "in place",
+            Need::Nothing | Need::Repair => "in place",
             Need::Copy(_) => "copy in place",
             Need::Anew(_) => "copy in another shape",
         }

@@ -50,14 +50,19 @@ fn of_text(column: &Column, text: String) -> Missing {
         Kind::Float32 | Kind::Float64 if text.parse::<f64>().is_ok_and(f64::is_finite) => {
             Missing::Value(text)
         }
+        // Row types are kept as JSON, money without its sign.
+        _ if matches!(column.pg, PgType::Bytea | PgType::Composite(_) | PgType::Money(_)) => {
+            Missing::Unknown
+        }
         Kind::Int16
         | Kind::Int32
         | Kind::Int64
         | Kind::UInt32
+        | Kind::UInt64
         | Kind::Decimal { .. }
         | Kind::Uuid => Missing::Value(text),
         Kind::Date if in_range(&text) => Missing::Value(text),
-        Kind::Text if column.pg != PgType::Bytea => Missing::Value(text),
+        Kind::Text => Missing::Value(text),
         _ => Missing::Unknown,
     }
 }

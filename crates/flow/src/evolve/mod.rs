@@ -29,13 +29,15 @@ use crate::status::Status;
 use crate::tables::Around;
 use crate::task::in_time;
 use missing::Missing;
-use model::{Fate, Mode, Result};
+use model::{Fate, Mode, PgType, Result};
 use store::{Store, Target, TargetColumn, ddl};
 
 /// What it takes until the store's table is whole in today's shape.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Need {
     Nothing,
+    /// A copy of the facts that are missing.
+    Repair,
     /// A copy over the rows that are there, with the reason.
     Copy(String),
     /// A copy into a table of another shape.
@@ -74,8 +76,22 @@ pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> 
     if target.mode == Mode::Mirror && past.is_rewritten(&target.table) {
         need = Need::Copy("Its rows were written anew at the source.".into());
     }
+    if need == Need::Nothing && !past.is_empty() {
+        need = of_partitions(target, past);
+    }
     show(target, around).await?;
     Ok(need)
+}
+
+/// Partitions come with rows and go with them, and the log says nothing.
+fn of_partitions(target: &Target, past: &Past) -> Need {
+    match target.mode {
+        Mode::Mirror if past.has_gained(&target.table) || past.has_lost(&target.table) => {
+            Need::Copy("Partitions came or went with their rows.".into())
+        }
+        Mode::Append if past.has_gained(&target.table) => Need::Repair,
+        _ => Need::Nothing,
+    }
 }
 
 /// The view: rows of before serve readers as long as they are set aside.
@@ -167,7 +183,7 @@ async fn bring_column(
     let source = &target.table.columns[column.source];
     let is_new = match past.is_empty() {
         true => !kept.has(&column.name),
-        false => !past.knows(source.attnum),
+        false => !past.was_there(source.attnum),
     };
     let is_there = kept.has(&column.name);
     if !is_new && is_there && (past.is_empty() || past.stored_as(source.attnum).is_some()) {
@@ -178,10 +194,12 @@ async fn bring_column(
             let is_rewritten = past.is_rewritten(&target.table);
             in_time(missing::look_up(around.client, target.table.id, source, is_rewritten)).await?
         }
-        // Left out so far, or dropped in the store.
+        // Left out so far, by us or by the publication, or dropped in the store.
         false => Missing::Unknown,
     };
     let (default, why) = match missing {
+        // Not where the axes cross, which is a place.
+        Missing::Nothing if source.pg == PgType::Point => (" DEFAULT (nan, nan)".to_owned(), None),
         Missing::Nothing => (ddl::default(column), None),
         // One default for the rows of before, and another for NULL.
         Missing::Value(_) if column.default.is_some() => (ddl::default(column), Some(())),

@@ -5,7 +5,7 @@
 //! dropped and added again does not get back. A relation of the stream names columns without it, so it
 //! is matched: each of its columns, in order, with a version of one that we know.
 
-use model::{Column, Error, PgType, Result, Table, Written};
+use model::{Column, Error, Leaf, PgType, Result, Table, TableId, Written};
 use serde_json::{Value, json};
 use source::stream::{Relation, RelationColumn};
 use std::sync::Arc;
@@ -49,13 +49,14 @@ impl Past {
             let others = self.versions.iter_mut().filter(|v| v.column.attnum == column.attnum);
             others.for_each(|version| version.stored.clone_from(&stored));
         }
-        (self.live, self.key, self.written) = (attnums(table), key(table), table.written);
+        (self.live, self.key) = (attnums(table), key(table));
+        self.written = table.written.clone();
     }
 
     pub(crate) fn is_today(&self, table: &Table) -> bool {
         self.live == attnums(table)
             && self.key == key(table)
-            && self.written == table.written
+            && is_written_as(&self.written, &table.written)
             && table.columns.iter().all(|column| self.last(column.attnum) == Some(column))
     }
 
@@ -81,9 +82,23 @@ impl Past {
         &self.key
     }
 
+    /// Whether a column was there before, published or not.
+    pub(crate) fn was_there(&self, attnum: i16) -> bool {
+        attnum <= self.written.attributes
+    }
+
     /// Whether rows may have got other values since without a word in the log.
     pub(crate) fn is_rewritten(&self, table: &Table) -> bool {
-        table.written.may_differ_from(self.written)
+        table.written.may_differ_from(&self.written)
+    }
+
+    /// What partitions did to their rows without a word in the log: came with them, took them away.
+    pub(crate) fn has_gained(&self, table: &Table) -> bool {
+        table.written.has_gained(&self.written)
+    }
+
+    pub(crate) fn has_lost(&self, table: &Table) -> bool {
+        table.written.has_lost(&self.written)
     }
 
     fn stored_in(&self, attnum: i16) -> Option<&(String, String)> {
@@ -118,6 +133,7 @@ impl Past {
 
     /// The same shape once the store's columns are those of `today`.
     pub(crate) fn stored(&self, table: Arc<Table>, today: &Target) -> Target {
+        let table = with_texts(table, &today.table);
         let mut columns = Vec::with_capacity(table.columns.len());
         for (source, column) in table.columns.iter().enumerate() {
             let Some((name, clickhouse)) = self.stored_in(column.attnum).cloned() else { continue };
@@ -178,11 +194,17 @@ impl Past {
                 "stored": version.stored,
             })
         };
+        let leaf = |leaf: &Leaf| json!([leaf.id.0, leaf.file]);
         json!({
             "versions": self.versions.iter().map(version).collect::<Vec<_>>(),
             "live": self.live,
             "key": self.key,
-            "written": [self.written.file, self.written.columns],
+            "written": {
+                "file": self.written.file,
+                "columns": self.written.columns,
+                "attributes": self.written.attributes,
+                "leaves": self.written.leaves.iter().map(leaf).collect::<Vec<_>>(),
+            },
         })
     }
 
@@ -214,12 +236,22 @@ impl Past {
             };
             Some(Version { column, stored })
         };
-        let (file, columns) = (json["written"][0].as_u64()?, json["written"][1].as_u64()?);
+        let leaf = |json: &Value| {
+            let (id, file) = (json[0].as_u64()? as u32, json[1].as_u64()? as u32);
+            Some(Leaf { id: TableId(id), file, is_empty: false })
+        };
+        let written = &json["written"];
+        let written = Written {
+            file: written["file"].as_u64()?,
+            columns: written["columns"].as_u64()?,
+            attributes: written["attributes"].as_i64()? as i16,
+            leaves: written["leaves"].as_array()?.iter().map(leaf).collect::<Option<_>>()?,
+        };
         Some(Past {
             versions: json["versions"].as_array()?.iter().map(version).collect::<Option<_>>()?,
             live: numbers(&json["live"])?,
             key: numbers(&json["key"])?,
-            written: Written { file, columns },
+            written,
         })
     }
 
@@ -241,12 +273,38 @@ impl Past {
     }
 }
 
+/// What is kept as Postgres prints it today comes so in every shape.
+fn with_texts(table: Arc<Table>, today: &Table) -> Arc<Table> {
+    let is_text = |column: &Column| {
+        let same = today.columns.iter().find(|other| other.attnum == column.attnum);
+        same.is_some_and(|other| matches!(other.pg, PgType::AsText(_)))
+            && !matches!(column.pg, PgType::AsText(_))
+    };
+    if !table.columns.iter().any(is_text) {
+        return table;
+    }
+    let mut table = Table::clone(&table);
+    for column in table.columns.iter_mut().filter(|column| is_text(column)) {
+        column.pg = PgType::AsText(Box::new(column.pg.clone()));
+    }
+    Arc::new(table)
+}
+
 fn attnums(table: &Table) -> Vec<i16> {
     table.columns.iter().map(|column| column.attnum).collect()
 }
 
 fn key(table: &Table) -> Vec<i16> {
     table.key.iter().map(|&at| table.columns[at].attnum).collect()
+}
+
+/// Whether a leaf has rows is of interest while it is new.
+fn is_written_as(one: &Written, other: &Written) -> bool {
+    let leaves = |written: &Written| -> Vec<(TableId, u32)> {
+        written.leaves.iter().map(|leaf| (leaf.id, leaf.file)).collect()
+    };
+    (one.file, one.columns, one.attributes) == (other.file, other.columns, other.attributes)
+        && leaves(one) == leaves(other)
 }
 
 fn is_sent(column: &Column, sent: &RelationColumn) -> bool {
@@ -259,13 +317,13 @@ fn sends_key(relation: &Relation, key: &[usize]) -> bool {
     let identity: Vec<usize> = identity.map(|(at, _)| at).collect();
     let mut key = key.to_vec();
     key.sort_unstable();
-    relation.replica_identity != b'd' || identity.is_empty() || identity == key
+    !matches!(relation.replica_identity, b'd' | b'i') || identity.is_empty() || identity == key
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{ReplicaIdentity, TableId, TableName, TableOptions};
+    use model::{ReplicaIdentity, TableName, TableOptions};
 
     const INT: u32 = 20;
     const TEXT: u32 = 25;

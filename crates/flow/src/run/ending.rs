@@ -33,6 +33,20 @@ impl Loop {
         })?
     }
 
+    /// Nothing of this loop's is on its way to the store any more.
+    pub(super) async fn wind_up(&mut self) -> Result<()> {
+        self.drain().await?;
+        for gate in self.gates.drain().map(|(_, gate)| gate) {
+            gate.close().await;
+        }
+        self.copies.abort_all();
+        if self.recording.is_some() {
+            let recorded = recorded(&mut self.recording).await;
+            self.on_recorded(recorded)?;
+        }
+        Ok(())
+    }
+
     async fn finish_reading(&mut self) -> Result<()> {
         if let Some(session) = &self.session {
             session.control.stop();

@@ -11,6 +11,7 @@
 
 use super::Loop;
 use super::copies::LET_GO;
+use crate::again;
 use crate::evolve::{self, Need, Past};
 use crate::flush;
 use crate::status::State;
@@ -142,7 +143,7 @@ impl Loop {
 
     /// Refuses a table that this session cannot read: the next one asks for text.
     fn in_form(&self, table: Option<Arc<Table>>) -> Result<Answer> {
-        let needs_text = |table: &Arc<Table>| table.columns.iter().any(|c| !c.pg.has_binary());
+        let needs_text = |table: &Arc<Table>| table.columns.iter().any(|c| c.pg.needs_text());
         if table.as_ref().is_some_and(needs_text)
             && self.session.as_ref().is_some_and(|session| session.binary)
         {
@@ -220,6 +221,7 @@ impl Loop {
     ) -> Result<Followed> {
         match brought {
             Ok((target, Need::Nothing)) => self.follow_in_place(target).await,
+            Ok((target, Need::Repair)) => self.repair(target, client).await,
             Ok((target, need)) => {
                 let mut past = self.entry(id)?.past.clone();
                 past.note(&target);
@@ -272,6 +274,25 @@ impl Loop {
         Ok(Followed::Here)
     }
 
+    /// Brings the facts that the store lacks.
+    async fn repair(&mut self, target: Arc<store::Target>, client: &Client) -> Result<Followed> {
+        let id = target.table.id;
+        let (store, status) = (self.store.clone(), self.status.clone());
+        let around = Around { store: store.as_ref(), status: &status, client };
+        let entry = self.entry(id)?;
+        if !again::is_repairable(&target, entry.copy, false, &around).await? {
+            let past = entry.past.clone();
+            let need = Need::Copy("Facts that it lacks cannot be told by a key.".into());
+            return self.copy_again(target, past, need, client).await;
+        }
+        if entry.state == State::Streaming {
+            let entry =
+                self.tables.by_id.get_mut(&id).ok_or_else(|| Error::bug("a table went away"))?;
+            entry.state = State::Copying;
+        }
+        self.follow_in_place(target).await
+    }
+
     /// Begins a copy that nobody asked for.
     pub(super) async fn copy_again(
         &mut self,
@@ -286,7 +307,7 @@ impl Loop {
         entry.begun_again += 1;
         let why = match need {
             Need::Copy(why) | Need::Anew(why) => why,
-            Need::Nothing => String::new(),
+            Need::Nothing | Need::Repair => String::new(),
         };
         if entry.begun_again > BEGUN_AGAIN_MOST {
             let what = format!("cannot follow the changes of {}", entry.name);

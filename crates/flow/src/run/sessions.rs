@@ -3,12 +3,13 @@
 //! ```text
 //! start_session ──▶ deliveries … ──▶ lose_session ── pause, look_again ──▶ on_looked ──▶ start_session
 //!                                        └─ a person has to help: the error ends the loop
+//!                                        └─ the log cannot be read on: the loop ends, and another is brought up
 //! start_anew_after: the same without an error, when a copy needs the log once more
 //! ```
 
 use super::Loop;
 use crate::session::Session;
-use crate::task::Task;
+use crate::task::{Task, in_time};
 use crate::{retry, start};
 use model::{Error, Result};
 use source::stream::StreamOptions;
@@ -23,7 +24,7 @@ impl Loop {
         let tables = self.tables.by_id.values();
         let binary = tables
             .flat_map(|entry| &entry.target.table.columns)
-            .all(|column| column.pg.has_binary());
+            .all(|column| !column.pg.needs_text());
         let options = StreamOptions {
             address: self.options.address.clone(),
             slot: self.options.slot.clone(),
@@ -39,7 +40,13 @@ impl Loop {
     /// The stream ended; it starts anew after a pause, unless a person has to help.
     pub(super) fn lose_session(&mut self, error: Error) -> Result<()> {
         self.tries += 1;
-        let Some(pause) = retry::pause(error.fate(), self.tries) else { return Err(error) };
+        let pause = retry::pause(error.fate(), self.tries);
+        if pause.is_none() && self.ends_with.is_some() {
+            return Err(error);
+        }
+        // Nothing may help, unless it is the slot that is gone: the look tells.
+        self.ends_with = pause.is_none().then(|| error.report()).map(Error::definite);
+        let pause = pause.unwrap_or_default();
         if self.tries == 1 {
             tracing::warn!(error = %error.report(), "the stream ended; starting it anew");
         }
@@ -55,20 +62,25 @@ impl Loop {
         // The comparison's hold went with the session.
         self.verifying = None;
         let (options, recorded) = (self.options.clone(), self.positions.recorded());
+        let server = self.server.clone();
         self.looking = Some(Task::spawn(async move {
             tokio::time::sleep(pause).await;
-            start::look_again(&options, recorded).await
+            in_time(start::look_again(&options, recorded, &server)).await
         }));
     }
 
-    pub(super) fn on_looked(&mut self, looked: Result<()>) -> Result<()> {
+    /// `false`: the log cannot be read on, so everything is brought up again.
+    pub(super) fn on_looked(&mut self, looked: Result<bool>) -> Result<bool> {
         self.looking = None;
-        match looked {
-            Ok(()) => {
-                self.start_session();
-                Ok(())
+        match (looked, self.ends_with.take()) {
+            (Ok(false), _) => return Ok(false),
+            (Ok(true), Some(error)) => return Err(error),
+            (Ok(true), None) => self.start_session(),
+            (Err(error), ends_with) => {
+                self.ends_with = ends_with;
+                self.lose_session(error)?;
             }
-            Err(error) => self.lose_session(error),
         }
+        Ok(true)
     }
 }

@@ -123,11 +123,23 @@ impl Known {
 
 pub(super) const STATES: &str = "millrace.tables (name, id, mode, target, state, detail, version)";
 
-/// One of these tables that the store knows already.
-pub(crate) async fn any_known(store: &dyn Store, published: &[Table]) -> Result<Option<String>> {
+/// Whether the store holds one of these tables by this slot. None may have come through another one.
+pub(crate) async fn is_known(store: &dyn Store, published: &[Table], slot: &str) -> Result<bool> {
     let known = read_states(store).await?;
-    let names = published.iter().map(|table| table.name.to_string());
-    Ok(names.into_iter().find(|name| known.contains_key(name)))
+    let ours = published.iter().filter_map(|table| {
+        let name = table.name.to_string();
+        known.get(&name).map(|known| (name, known))
+    });
+    let mut is_known = false;
+    for (name, known) in ours {
+        if known.slot != slot {
+            return Err(Error::definite(format!("cannot use slot {slot} with this store"))
+                .detail(format!("The store holds {name}, which came through another slot."))
+                .hint("set [source] slot to that one, or start with a new data directory"));
+        }
+        is_known = true;
+    }
+    Ok(is_known)
 }
 
 pub(super) async fn read_states(store: &dyn Store) -> Result<HashMap<String, Known>> {

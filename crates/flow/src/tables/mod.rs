@@ -2,9 +2,10 @@
 
 mod known;
 
-pub(crate) use known::{CopyState, any_known};
+pub(crate) use known::{CopyState, is_known};
 
 use crate::again;
+use crate::agree::Missed;
 use crate::evolve::{self, Change, Need, Past};
 use crate::flush;
 use crate::intervals::{Intervals, Record};
@@ -15,7 +16,7 @@ use source::stream::Relation;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use store::{Rows, Store, Target};
+use store::{Rows, Store, Target, ddl};
 use tokio_postgres::Client;
 
 /// One table while the pipeline runs.
@@ -45,6 +46,8 @@ pub(crate) struct Tables {
     pub(crate) by_id: HashMap<TableId, Entry>,
     options: BTreeMap<String, TableOptions>,
     database_pattern: Option<String>,
+    /// While they are brought up: the part of the log that their streams lack.
+    missed: Option<Missed>,
 }
 
 /// What a table is brought up with.
@@ -61,6 +64,7 @@ impl Tables {
         published: Vec<Table>,
         options: &BTreeMap<String, TableOptions>,
         database_pattern: Option<&str>,
+        missed: Option<Missed>,
         around: &Around<'_>,
     ) -> Result<Tables> {
         let known = read_states(around.store).await?;
@@ -70,6 +74,7 @@ impl Tables {
             by_id: HashMap::new(),
             options: options.clone(),
             database_pattern: database_pattern.map(str::to_owned),
+            missed,
         };
         for table in &published {
             tables.refuse_another_place(table, &known)?;
@@ -87,6 +92,7 @@ impl Tables {
         }
         tables.record_new(around).await?;
         evolve::last(around.store, around.status).await?;
+        tables.missed = None;
         for name in options.keys().filter(|name| !names.contains(name)) {
             tables.show_unpublished(name, around.status);
         }
@@ -178,6 +184,7 @@ impl Tables {
         if is_gone {
             version = start_over(&name, &target, version, around).await?;
         }
+        let is_new = known.is_none();
         // A table of that name was dropped at the source and made anew.
         let is_another = known.as_ref().is_some_and(|known| known.id != id.0);
         let mut past = match &known {
@@ -195,6 +202,19 @@ impl Tables {
         }
         if state == State::Removed && need == Need::Nothing {
             need = Need::Copy("It was not published for a while.".into());
+        }
+        // Rows of the stream may be in a mirror before its copy begins.
+        let has_rows = !is_new && (target.mode == Mode::Mirror || copy.attempt > 0);
+        let missed = self.missed.as_ref().filter(|_| !is_another && has_rows);
+        if let Some(missed) = missed.filter(|_| need == Need::Nothing) {
+            let is_other = missed.is_other_history;
+            need = match again::is_repairable(&target, copy, is_other, around).await? {
+                true => Need::Repair,
+                false => Need::Copy(missed.why.clone()),
+            };
+        }
+        if need == Need::Repair && !again::is_repairable(&target, copy, false, around).await? {
+            need = Need::Copy("Facts that it lacks cannot be told by a key.".into());
         }
         let changes = past.changes(&target.table);
         if is_another {
@@ -319,6 +339,10 @@ impl Entry {
                 let state = self.state;
                 self.enter(state, None, store, status).await
             }
+            Need::Repair => {
+                self.follow(target);
+                self.enter(State::Copying, None, store, status).await
+            }
             Need::Copy(_) => {
                 let mut past = self.past.clone();
                 past.note(&target);
@@ -407,6 +431,22 @@ impl Entry {
         (self.target, self.past, self.copy, self.skipped) = (target, past, copy, None);
     }
 
+    /// Its table is a new one, which no batch is in.
+    pub(crate) async fn forget_batches(
+        &mut self,
+        store: &dyn Store,
+        status: &Status,
+    ) -> Result<()> {
+        let Some(intervals) = &mut self.intervals else { return Ok(()) };
+        let key = self.target.name.to_string();
+        let sql = format!(
+            "ALTER TABLE millrace.batches DELETE WHERE target = {} SETTINGS mutations_sync = 2",
+            ddl::literal(&key)
+        );
+        *intervals = Intervals::new(key, None);
+        flush::patiently(status, || store.execute(&sql)).await
+    }
+
     fn known(&self, state: State, version: i64) -> Known {
         let past = self.past.clone();
         Known { past, ..Known::of(&self.target, state, self.copy, version) }
@@ -455,6 +495,6 @@ impl Tables {
             begun_again: 0,
         };
         let by_id = HashMap::from([(id, entry)]);
-        Tables { by_id, options: BTreeMap::new(), database_pattern: None }
+        Tables { by_id, options: BTreeMap::new(), database_pattern: None, missed: None }
     }
 }

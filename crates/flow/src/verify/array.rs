@@ -17,6 +17,10 @@ pub(super) fn pair(
     }
     let inner = Chosen::parse(&inner);
     let item = if inner.nullable { "assumeNotNull(e)" } else { "e" };
+    // Arrays in arrays are taken apart as far as the column is declared, and no further.
+    if depth > 1 && !element.kind().may_be_nullable() {
+        return None;
+    }
     let pair = canon::pair(element, texts, &inner.base, "e", item)?;
     let flat = if depth > 1 { format!("arrayFlatten({value})") } else { value.to_owned() };
     let each = |item: String| match inner.nullable {
@@ -33,7 +37,11 @@ pub(super) fn pair(
             // Not `FROM unnest(…)`, which makes columns of an element that is a row.
             format!(
                 "(SELECT string_agg({}, '') FROM (SELECT unnest({from}) AS e) u)",
-                tagged(&pair, texts)
+                match element.kind().may_be_nullable() {
+                    true => tagged(&pair, texts, "e"),
+                    // What stands for NULL there is among its values.
+                    false => delimited(&pair, texts),
+                }
             ),
             format!("arrayStringConcat({})", each(canon::delimited(&pair))),
         ),
@@ -75,17 +83,16 @@ fn is_printed_whole(element: &PgType, pair: &Pair) -> bool {
     plain && pair.shape == Shape::Word && pair.postgres == "e"
 }
 
-fn tagged(pair: &Pair, texts: Texts) -> String {
+/// A value of Postgres's that may be NULL where `from` is, kept apart from what follows.
+pub(super) fn tagged(pair: &Pair, texts: Texts, from: &str) -> String {
+    let value = delimited(pair, texts);
+    format!("CASE WHEN {from} IS NOT DISTINCT FROM NULL THEN 'N' ELSE {value} END")
+}
+
+fn delimited(pair: &Pair, texts: Texts) -> String {
     let value = &pair.postgres;
     match pair.shape {
-        Shape::Word => {
-            format!("CASE WHEN e IS NOT DISTINCT FROM NULL THEN 'N' ELSE concat({value}, '|') END")
-        }
-        Shape::Text => {
-            format!(
-                "CASE WHEN e IS NOT DISTINCT FROM NULL THEN 'N' ELSE concat({}, ':', {value}) END",
-                texts.bytes(value)
-            )
-        }
+        Shape::Word => format!("concat({value}, '|')"),
+        Shape::Text => format!("concat({}, ':', {value})", texts.bytes(value)),
     }
 }

@@ -15,9 +15,9 @@
 //! - **Rules of the column** ([`super::rules`]): what cannot be carried is NULL where that is its rule,
 //!   and a NULL is the column's default where it has one.
 
-use super::array;
 use super::rules::{self, FIRST, LAST};
-use model::{Column, Kind, PgType, Rule};
+use super::{array, decimal, parts};
+use model::{Column, PgType, Rule};
 use store::TargetColumn;
 use store::ddl::{ident, literal};
 
@@ -120,6 +120,11 @@ pub(super) struct Texts {
 }
 
 impl Texts {
+    /// The same where only what Postgres prints is at hand.
+    pub(super) fn of_printed(self) -> Texts {
+        Texts { direct: false, ..self }
+    }
+
     pub(super) fn bytes(self, from: &str) -> String {
         bytes(from, self.utf8)
     }
@@ -202,13 +207,24 @@ pub(super) fn pair(pg: &PgType, texts: Texts, base: &str, from: &str, value: &st
             "String" => bits_of_text(from, value, 64),
             _ => None,
         },
-        PgType::Numeric(_) => numeric(pg, base, from, value),
+        PgType::Numeric(_) => decimal::numeric(pg, base, from, value),
         PgType::Text if texts.direct => string(from.to_owned(), base, value),
         PgType::Text => string(printed(from), base, value),
         PgType::Enum | PgType::Json | PgType::Jsonb | PgType::Timetz | PgType::Interval => {
             string(format!("({from})::text"), base, value)
         }
-        PgType::Other => string(printed(from), base, value),
+        PgType::Xid8 if base == "String" || is_integer(base) => {
+            text(format!("({from})::text"), format!("toString({value})"))
+        }
+        PgType::Xid8 => None,
+        PgType::Money(scale) => decimal::money(*scale, base, from, value),
+        PgType::Printed(_) | PgType::AsText(_) | PgType::Other | PgType::Unread => {
+            string(printed(from), base, value)
+        }
+        PgType::Composite(_) if parts::is_json_known(pg) => {
+            string(format!("to_json({from})::text"), base, value)
+        }
+        PgType::Composite(_) => None,
         PgType::Bytea if base == "String" => {
             word(format!("md5({from})"), format!("lower(hex(MD5({value})))"))
         }
@@ -231,10 +247,17 @@ pub(super) fn pair(pg: &PgType, texts: Texts, base: &str, from: &str, value: &st
             _ => None,
         },
         PgType::Array(element, depth) => array::pair(element, *depth, texts, base, from, value),
+        PgType::Range(_)
+        | PgType::Multirange(_)
+        | PgType::Hstore
+        | PgType::Point
+        | PgType::Polygon
+        | PgType::Vector
+        | PgType::Halfvec => parts::pair(pg, texts, base, from, value),
     }
 }
 
-fn string(postgres: String, base: &str, value: &str) -> Option<Pair> {
+pub(super) fn string(postgres: String, base: &str, value: &str) -> Option<Pair> {
     match base {
         "String" => text(postgres, value),
         _ if base.starts_with("Enum") => text(postgres, format!("toString({value})")),
@@ -248,15 +271,16 @@ pub(super) fn is_integer(base: &str) -> bool {
 }
 
 /// The bits of a float, as hex; NaN by name.
-fn bits(from: &str, value: &str, width: usize) -> Option<Pair> {
-    let send = if width == 32 { "float4send" } else { "float8send" };
-    word(
-        format!("CASE WHEN {from} = 'NaN' THEN 'NaN' ELSE encode({send}({from}), 'hex') END"),
-        hex(value, width),
-    )
+pub(super) fn bits(from: &str, value: &str, width: usize) -> Option<Pair> {
+    word(bits_of_float(from, width), hex_of_float(value, width))
 }
 
-fn hex(value: &str, width: usize) -> String {
+pub(super) fn bits_of_float(from: &str, width: usize) -> String {
+    let send = if width == 32 { "float4send" } else { "float8send" };
+    format!("CASE WHEN {from} = 'NaN' THEN 'NaN' ELSE encode({send}({from}), 'hex') END")
+}
+
+pub(super) fn hex_of_float(value: &str, width: usize) -> String {
     let digits = width / 4;
     format!(
         "if(isNaN({value}), 'NaN', \
@@ -270,42 +294,6 @@ fn bits_of_text(from: &str, value: &str, width: usize) -> Option<Pair> {
     let clickhouse =
         format!("if(isNull(toFloat{width}OrNull({value})), {value}, {})", pair.clickhouse);
     word(pair.postgres, clickhouse)
-}
-
-/// Doubles hold this many decimal digits whatever they are.
-const FLOAT64_DIGITS: u8 = 15;
-
-fn numeric(pg: &PgType, base: &str, from: &str, value: &str) -> Option<Pair> {
-    let Kind::Decimal { precision, scale } = pg.kind() else {
-        // Wider than any Decimal: Postgres's text of it.
-        return string(format!("({from})::text"), base, value);
-    };
-    let printed = format!("toString({value})");
-    match base {
-        "String" => text(format!("trim_scale({from})::text"), value),
-        // Beyond that the engine's way from Decimal to Float64 may round otherwise than Postgres's.
-        "Float64" if precision <= FLOAT64_DIGITS => bits(&format!("({from})::float8"), value, 64),
-        _ if is_integer(base) && scale == 0 => word(format!("trim_scale({from})"), printed),
-        _ => {
-            let kept = decimal_scale(base)?;
-            match kept < scale {
-                true => word(format!("trim_scale(trunc({from}, {kept}))"), printed),
-                false => word(format!("trim_scale({from})"), printed),
-            }
-        }
-    }
-}
-
-/// `Decimal(10,2)`, `Decimal(10)`, `Decimal64(2)`.
-pub(super) fn decimal_scale(base: &str) -> Option<u8> {
-    let (name, arguments) = base.strip_suffix(')')?.split_once('(')?;
-    let scale = match (name, arguments.split_once(',')) {
-        ("Decimal", Some((_, scale))) => scale,
-        ("Decimal", None) => "0",
-        ("Decimal32" | "Decimal64" | "Decimal128" | "Decimal256", None) => arguments,
-        _ => return None,
-    };
-    scale.parse().ok()
 }
 
 fn timestamp(pg: &str, base: &str, from: &str, value: &str) -> Option<Pair> {
@@ -389,8 +377,8 @@ mod tests {
         assert_eq!(chosen("LowCardinality(Nullable(String))"), ("String".into(), true));
         assert_eq!(chosen("DateTime64(3, 'UTC')"), ("DateTime64(3,'UTC')".into(), false));
         assert_eq!(chosen("Array(Nullable(Int32))"), ("Array(Nullable(Int32))".into(), false));
-        assert_eq!(decimal_scale("Decimal(10,2)"), Some(2));
-        assert_eq!(decimal_scale("Decimal64(3)"), Some(3));
+        assert_eq!(decimal::decimal_scale("Decimal(10,2)"), Some(2));
+        assert_eq!(decimal::decimal_scale("Decimal64(3)"), Some(3));
         assert_eq!(time_digits("DateTime64(3,'UTC')"), Some(Some(3)));
         assert_eq!(time_digits("DateTime('UTC')"), Some(None));
     }

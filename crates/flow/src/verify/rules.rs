@@ -1,6 +1,7 @@
 //! Rules of a column, stated in Postgres's SQL: what becomes NULL there, and what a NULL becomes.
 
-use super::canon::{decimal_scale, is_integer};
+use super::canon::is_integer;
+use super::decimal::decimal_scale;
 use model::{Kind, PgType};
 use source::client::literal;
 

@@ -222,27 +222,6 @@ async fn it_recovers_from_restarts_and_terminations_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slot_that_somebody_moved_or_dropped_ends_the_pipeline_with_advice() {
-    let world = World::new(
-        "f_slot",
-        "create table m (id int primary key); create publication p for table m",
-    );
-    let pipeline = world.start();
-    world.settle(&pipeline).await;
-    pipeline.shutdown().await.unwrap();
-    world.sql("insert into m values (1); select pg_switch_wal()");
-    world.sql("select pg_replication_slot_advance('slot_f_slot', pg_current_wal_lsn())");
-    let mut pipeline = world.start();
-    let error = pipeline.ended().await;
-    assert!(error.report().contains("somebody else moved the slot"), "{}", error.report());
-    world.sql("select pg_drop_replication_slot('slot_f_slot')");
-    let mut pipeline = world.start();
-    let error = pipeline.ended().await;
-    assert!(error.report().contains("does not exist any more"), "{}", error.report());
-    assert!(error.hint_text().is_some());
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_slot_that_is_in_use_names_the_process_and_is_waited_for() {
     let world = World::new(
         "f_busy",

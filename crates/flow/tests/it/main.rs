@@ -1,8 +1,12 @@
 //! The pipeline between a real Postgres and the real engine.
 
+mod changes;
 mod copy;
 mod faults;
+mod gaps;
+mod oracle;
 mod quarantine;
 mod schema;
 mod stream;
 mod support;
+mod types;

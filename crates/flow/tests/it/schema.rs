@@ -1,24 +1,9 @@
 //! What a table becomes at the source is followed, or it is copied again: `verify` compares.
 
-use crate::support::{Mortal, World, engine, wait_until};
+use crate::support::{Mortal, World, assert_equal, engine, wait_until};
 use flow::status::State;
-use flow::verify::VerifyOptions;
 use flow::{Handle, Pipeline};
 use std::time::Duration;
-
-/// A change that no row tells of is seen by verify's own look at the catalog, and may begin a copy.
-async fn assert_equal(world: &World, pipeline: &Pipeline, what: &str) {
-    for _ in 0..10 {
-        world.settle(pipeline).await;
-        let options = VerifyOptions { tables: Vec::new(), keys_max: 5 };
-        match pipeline.handle().verify(options).await {
-            Ok(verdict) if verdict.tables.iter().any(|table| table.skipped.is_some()) => {}
-            Ok(verdict) => return assert!(verdict.is_equal(), "{what}: {verdict:#?}"),
-            Err(error) => assert_eq!(error.fate(), model::Fate::Transient, "{error:?}"),
-        }
-    }
-    panic!("{what}: it cannot be compared");
-}
 
 /// How each of the table's changes was followed.
 async fn followed(world: &World, table: &str) -> String {

@@ -4,6 +4,7 @@ mod check;
 mod config;
 mod demo;
 mod init;
+mod lint_migration;
 mod propose;
 mod quarantine;
 mod resync;
@@ -60,6 +61,8 @@ enum Verb {
     /// Rows that ClickHouse could not carry, and their way back
     #[command(subcommand)]
     Quarantine(quarantine::Verb),
+    /// Say what SQL migrations will do to mirrors and to the lock queue
+    LintMigration(lint_migration::Args),
     /// Run a throwaway Postgres with a lively shop, and the pipeline on it
     Demo(demo::Args),
     /// Work with the configuration
@@ -79,6 +82,7 @@ impl Cli {
             Verb::Verify(args) => verify::run(args, &load(path)?),
             Verb::Resync(args) => resync::run(args, &load(path)?),
             Verb::Quarantine(verb) => quarantine::run(verb, &load(path)?),
+            Verb::LintMigration(args) => lint_migration::run(args),
             Verb::Demo(args) => demo::run(args),
             Verb::Config(verb) => config::run(verb, path),
         }

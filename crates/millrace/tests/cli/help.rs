@@ -3,7 +3,7 @@
 use crate::{millrace, out};
 use std::path::Path;
 
-const VERBS: [&str; 15] = [
+const VERBS: [&str; 16] = [
     "",
     "init",
     "check",
@@ -17,6 +17,7 @@ const VERBS: [&str; 15] = [
     "quarantine show",
     "quarantine replay",
     "quarantine drop",
+    "lint-migration",
     "demo",
     "config check",
 ];

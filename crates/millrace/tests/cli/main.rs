@@ -1,6 +1,7 @@
 //! The real binary.
 
 mod help;
+mod lint;
 mod typed;
 mod verbs;
 

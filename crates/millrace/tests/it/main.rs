@@ -9,6 +9,7 @@ mod bad_sources;
 mod cdnow;
 mod demo;
 mod disk_full;
+mod generated;
 mod holder;
 mod json;
 mod large_rows;

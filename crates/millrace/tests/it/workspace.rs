@@ -9,15 +9,17 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// `model ← {source, store} ← flow ← serve ← millrace`; source and store never meet.
-const MAY_KNOW: [(&str, &[&str]); 6] = [
+/// `model ← {source, store} ← flow ← serve ← millrace`; source and store never meet. `model ← lint ←
+/// millrace` beside it: a migration is judged without a database and without a store.
+const MAY_KNOW: [(&str, &[&str]); 7] = [
     ("model", &[]),
     ("source", &["model"]),
     ("store", &["model"]),
     ("flow", &["model", "source", "store"]),
     // Not source: what people and tools see comes from flow and store.
     ("serve", &["model", "store", "flow"]),
-    ("millrace", &["model", "source", "store", "flow", "serve"]),
+    ("lint", &["model"]),
+    ("millrace", &["model", "source", "store", "flow", "serve", "lint"]),
 ];
 
 /// The names in `[dependencies]` and its kin, without those of tests.

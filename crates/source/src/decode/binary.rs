@@ -1,6 +1,9 @@
 //! Values in Postgres's binary form (the `*send` functions).
 
-use super::{Pushed, Refusal, array, bad_form, clock, numeric};
+use super::{
+    Pushed, Refusal, array, bad_form, clock, hstore, json, money, numeric, print, printed, range,
+    shape, text,
+};
 use model::{Cells, PgType};
 
 fn fixed<const N: usize>(value: &[u8]) -> Result<[u8; N], Refusal> {
@@ -22,7 +25,12 @@ pub(super) fn push(pg: &PgType, value: &[u8], cells: &mut Cells) -> Pushed {
         PgType::Int8 => reversed::<8>(value, cells),
         PgType::Int4 | PgType::Oid => reversed::<4>(value, cells),
         PgType::Int2 => reversed::<2>(value, cells),
-        PgType::Text | PgType::Enum | PgType::Json | PgType::Bytea | PgType::Other => {
+        PgType::Text
+        | PgType::Enum
+        | PgType::Json
+        | PgType::Bytea
+        | PgType::Other
+        | PgType::Unread => {
             cells.push_text(value);
             Ok(0)
         }
@@ -34,15 +42,12 @@ pub(super) fn push(pg: &PgType, value: &[u8], cells: &mut Cells) -> Pushed {
             Ok(0)
         }
         PgType::Numeric(_) => numeric::push_binary(value, cells),
-        // Postgres has one NaN and prints it without its sign and payload; so do we.
         PgType::Float8 => {
-            let number = f64::from_be_bytes(fixed(value)?);
-            cells.push_fixed(if number.is_nan() { f64::NAN } else { number }.to_le_bytes());
+            shape::push_f64(f64::from_be_bytes(fixed(value)?), cells);
             Ok(0)
         }
         PgType::Float4 => {
-            let number = f32::from_be_bytes(fixed(value)?);
-            cells.push_fixed(if number.is_nan() { f32::NAN } else { number }.to_le_bytes());
+            shape::push_f32(f32::from_be_bytes(fixed(value)?), cells);
             Ok(0)
         }
         PgType::Bool => {
@@ -67,12 +72,38 @@ pub(super) fn push(pg: &PgType, value: &[u8], cells: &mut Cells) -> Pushed {
             cells.push_text(clock::interval_text(fixed(value)?).as_bytes());
             Ok(0)
         }
-        // The copy asks for it as text.
-        PgType::Array(element, _) if !element.has_binary() => {
-            array::push_text(element, value, cells)
+        PgType::Array(element, dimensions) if element.has_binary() => {
+            array::push_binary(element, *dimensions, value, cells)
         }
-        PgType::Array(element, _) => array::push_binary(element, value, cells),
+        _ => push_rare(pg, value, cells),
     }
+}
+
+/// Out of the way of the common ones.
+fn push_rare(pg: &PgType, value: &[u8], cells: &mut Cells) -> Pushed {
+    match pg {
+        // The copy asks for it as text.
+        _ if !pg.has_binary() => return text::push(pg, value, cells),
+        PgType::Xid8 => return reversed::<8>(value, cells),
+        PgType::Money(_) => return money::push(i64::from_be_bytes(fixed(value)?), cells),
+        PgType::Point => return shape::push_point(value, cells),
+        PgType::Polygon => return shape::push_polygon(value, cells),
+        PgType::Vector => return shape::push_vector(value, false, cells),
+        PgType::Halfvec => return shape::push_vector(value, true, cells),
+        PgType::Range(bound) => return range::push_binary(bound, value, cells),
+        PgType::Multirange(bound) => return range::push_multi_binary(bound, value, cells),
+        PgType::Hstore => {
+            hstore::of_binary(value, hstore::into(cells))?;
+            cells.end_parts();
+        }
+        PgType::Composite(_) => cells.write_text(|out| json::of_binary(pg, value, out))?,
+        PgType::AsText(inner) => {
+            cells.write_text(|out| print::write(inner, value, out).ok_or_else(bad_form))?;
+        }
+        PgType::Printed(what) => cells.write_text(|out| printed::write(*what, value, out))?,
+        _ => return Err(bad_form()),
+    }
+    Ok(0)
 }
 
 /// ClickHouse keeps two little-endian halves, the high one first.

@@ -2,7 +2,8 @@
 
 use super::rule::{self, Altered};
 use super::{
-    Cursor, Field, Malformed, Pushed, Refusal, binary, check_object, push_no_object, reject,
+    Cursor, Field, Malformed, Pushed, Refusal, binary, check_object, push_no_object, push_null,
+    reject,
 };
 use model::{Block, Cells, Op, Result, Table, Version};
 use std::sync::Arc;
@@ -75,7 +76,7 @@ impl CopyDecoder {
         }
         let mut altered = Altered::default();
         for (at, cells) in columns.iter_mut().enumerate() {
-            let value = match value(cursor) {
+            let value = match cursor.value() {
                 Ok(value) => value,
                 Err(malformed) => {
                     self.block.abandon_row();
@@ -115,7 +116,7 @@ impl CopyDecoder {
         self.block.abandon_row();
         let mut values = Vec::new();
         for _ in 0..cursor.u16()? {
-            values.push(value(cursor)?);
+            values.push(cursor.value()?);
         }
         let table = &self.block.table;
         let again = |at: usize, cells: &mut Cells| push(table, at, values[at], cells);
@@ -135,24 +136,11 @@ fn push(table: &Table, at: usize, value: Option<&[u8]>, cells: &mut Cells) -> Pu
     let is_object = table.objects.contains(&at);
     match value {
         None if is_object => push_no_object(cells),
-        None => {
-            cells.push_null();
-            Ok(u64::from(!cells.kind().may_be_nullable()))
-        }
+        None => Ok(push_null(cells)),
         Some(value) if is_object => {
             check_object(pg, value).and_then(|()| binary::push(pg, value, cells))
         }
         Some(value) => binary::push(pg, value, cells),
-    }
-}
-
-fn value<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Malformed> {
-    match cursor.i32()? {
-        -1 => Ok(None),
-        length => {
-            let length = usize::try_from(length).map_err(|_| Malformed("a negative length"))?;
-            cursor.bytes(length).map(Some)
-        }
     }
 }
 

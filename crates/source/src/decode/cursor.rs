@@ -55,6 +55,33 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
+    pub(crate) fn i16(&mut self) -> Result<i16, Malformed> {
+        self.array().map(i16::from_be_bytes)
+    }
+
+    #[inline]
+    pub(crate) fn f32(&mut self) -> Result<f32, Malformed> {
+        self.array().map(f32::from_be_bytes)
+    }
+
+    #[inline]
+    pub(crate) fn f64(&mut self) -> Result<f64, Malformed> {
+        self.array().map(f64::from_be_bytes)
+    }
+
+    /// A value behind its length; `None` is NULL.
+    #[inline]
+    pub(crate) fn value(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
+        match self.i32()? {
+            -1 => Ok(None),
+            length => {
+                let length = usize::try_from(length).map_err(|_| Malformed("a negative length"))?;
+                self.bytes(length).map(Some)
+            }
+        }
+    }
+
+    #[inline]
     pub(crate) fn i32(&mut self) -> Result<i32, Malformed> {
         self.array().map(i32::from_be_bytes)
     }
@@ -76,9 +103,13 @@ impl<'a> Cursor<'a> {
 
     /// A text that ends in NUL.
     pub(crate) fn text(&mut self) -> Result<String, Malformed> {
+        self.raw_text().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    pub(crate) fn raw_text(&mut self) -> Result<&'a [u8], Malformed> {
         let end = self.rest.iter().position(|&byte| byte == 0);
         let bytes = self.bytes(end.ok_or(Malformed("a text does not end"))?)?;
         self.rest = &self.rest[1..];
-        Ok(String::from_utf8_lossy(bytes).into_owned())
+        Ok(bytes)
     }
 }

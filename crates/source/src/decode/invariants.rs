@@ -7,27 +7,28 @@ use model::{Cells, Kind, PgType};
 pub(crate) fn value(pg: &PgType, value: &[u8]) {
     let _ = pushed(pg, |cells| text::push(pg, value, cells));
     let (from_binary, ok) = pushed(pg, |cells| binary::push(pg, value, cells));
-    let printed = print::text(pg, value);
-    let element = match pg {
-        PgType::Array(element, _) => element,
-        _ => pg,
-    };
-    // Forms of which every binary value has a text and every text is read exactly.
-    let exact = matches!(
-        element,
-        PgType::Bool
-            | PgType::Int2
-            | PgType::Int4
-            | PgType::Int8
-            | PgType::Oid
-            | PgType::Uuid
-            | PgType::Float4
-            | PgType::Float8
-            | PgType::Bytea
-    );
-    if let (true, true, Some(printed)) = (ok, exact, printed) {
-        let (again, ok) = pushed(pg, |cells| text::push(pg, printed.as_bytes(), cells));
+    let mut printed = Vec::new();
+    if print::write(pg, value, &mut printed).is_some() && ok && is_exact(pg) {
+        let (again, ok) = pushed(pg, |cells| text::push(pg, &printed, cells));
         assert!(ok && again == from_binary, "{pg:?}: read otherwise than printed");
+    }
+}
+
+/// Every binary value has a text, and every text is read exactly.
+fn is_exact(pg: &PgType) -> bool {
+    match pg {
+        PgType::Array(inner, _) | PgType::Range(inner) | PgType::Multirange(inner) => {
+            is_exact(inner)
+        }
+        PgType::Composite(composite) => composite.fields.iter().all(|field| is_exact(&field.pg)),
+        PgType::Numeric(_)
+        | PgType::Timestamp
+        | PgType::Timestamptz
+        | PgType::Date
+        | PgType::Time
+        | PgType::Timetz
+        | PgType::Interval => false,
+        _ => true,
     }
 }
 
@@ -62,11 +63,15 @@ pub(crate) fn check(cells: &Cells, rows: usize) {
         assert_eq!(cells.bytes().len(), rows * width);
         return;
     }
+    if matches!(cells.kind(), Kind::Range(_) | Kind::Point) {
+        cells.parts().iter().for_each(|part| check(part, rows));
+        return;
+    }
     assert_eq!(cells.ends().len(), rows);
     assert!(cells.ends().is_sorted());
     let end = cells.ends().last().map_or(0, |&end| end as usize);
-    match (cells.kind(), cells.items()) {
-        (Kind::Array(_), Some(items)) => check(items, end),
-        _ => assert_eq!(cells.bytes().len(), end),
+    match cells.kind() {
+        Kind::Text => assert_eq!(cells.bytes().len(), end),
+        _ => cells.parts().iter().for_each(|part| check(part, end)),
     }
 }

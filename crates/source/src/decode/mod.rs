@@ -3,7 +3,9 @@
 //!
 //! ```text
 //! binary, text      one value of a type ─▶ Cells
-//! array, numeric, clock   what both forms share
+//! array, numeric, clock, …   what both forms share
+//! json              row types, as `to_json` writes them
+//! printed           binary forms that become the text that Postgres prints
 //! row               a tuple of the stream ─▶ a row of a Block, a tombstone or a Reject
 //! copy              COPY (FORMAT binary) ─▶ Blocks
 //! rule              what becomes of a value that cannot be carried
@@ -16,15 +18,26 @@ mod binary;
 mod clock;
 mod copy;
 mod cursor;
+mod float;
+pub(crate) mod hstore;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod invariants;
+mod json;
+mod money;
+mod network;
 mod numeric;
-mod print;
+pub(crate) mod print;
+mod printed;
+pub(crate) mod range;
+mod record;
 pub mod reject;
 mod row;
 mod rule;
+mod search;
+mod shape;
 mod text;
 
+pub(crate) use array::delimiter as array_delimiter;
 pub use copy::CopyDecoder;
 pub(crate) use cursor::{Cursor, Malformed};
 pub(crate) use row::{Field, Old, push_delete, push_new, same_key};
@@ -39,9 +52,17 @@ pub(crate) fn push_no_object(cells: &mut model::Cells) -> Result<u64, Refusal> {
     Ok(1)
 }
 
+/// NULL; where ClickHouse has none, what stands for it is counted unless it can be nothing else.
+#[inline]
+pub(crate) fn push_null(cells: &mut model::Cells) -> u64 {
+    cells.push_null();
+    u64::from(cells.kind().null_is_bent())
+}
+
 /// Postgres has seen to it that it is JSON.
 pub(crate) fn check_object(pg: &model::PgType, value: &[u8]) -> Result<(), Refusal> {
     let value = match pg {
+        model::PgType::Composite(_) => return Ok(()),
         model::PgType::Jsonb => value.strip_prefix(&[1]).unwrap_or(value),
         _ => value,
     };

@@ -1,10 +1,14 @@
 //! Binary values as Postgres prints them, whatever the columns can hold: what the quarantine keeps
 //! must be the value itself, not what a rule made of it.
 
-use super::{Cursor, clock, numeric};
+use super::array::DIMENSIONS_MAX;
+use super::range::Range;
+use super::{
+    Cursor, array, bad_form, clock, float, hstore, money, numeric, printed, range, record, shape,
+};
 use crate::lookup::{bytea_text, civil};
 use model::PgType;
-use std::fmt::{LowerExp, Write};
+use std::fmt::Write;
 
 const DAY_US: i64 = 86_400_000_000;
 /// 1970-01-01 to 2000-01-01.
@@ -12,23 +16,31 @@ const EPOCH_DAYS: i64 = 10_957;
 
 /// `None`: not a binary form of that type.
 pub(super) fn text(pg: &PgType, value: &[u8]) -> Option<String> {
-    Some(match pg {
+    let mut out = Vec::new();
+    write(pg, value, &mut out)?;
+    // Postgres sent it as UTF-8.
+    Some(String::from_utf8(out).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into()))
+}
+
+/// What was written before a `None` is no text.
+pub(super) fn write(pg: &PgType, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let text = match pg {
+        PgType::Text | PgType::Enum | PgType::Json | PgType::Other | PgType::Unread => {
+            out.extend_from_slice(value);
+            return Some(());
+        }
+        // It came as text.
+        _ if !pg.has_binary() => {
+            out.extend_from_slice(value);
+            return Some(());
+        }
         PgType::Bool => String::from(if value == [0] { "f" } else { "t" }),
         PgType::Int2 => i16::from_be_bytes(value.try_into().ok()?).to_string(),
         PgType::Int4 => i32::from_be_bytes(value.try_into().ok()?).to_string(),
         PgType::Int8 => i64::from_be_bytes(value.try_into().ok()?).to_string(),
         PgType::Oid => u32::from_be_bytes(value.try_into().ok()?).to_string(),
-        PgType::Float4 => {
-            let number = f32::from_be_bytes(value.try_into().ok()?);
-            float(number, f64::from(number), 6)
-        }
-        PgType::Float8 => {
-            let number = f64::from_be_bytes(value.try_into().ok()?);
-            float(number, number, 15)
-        }
+        PgType::Xid8 => u64::from_be_bytes(value.try_into().ok()?).to_string(),
         PgType::Numeric(_) => numeric::text_of_binary(value)?,
-        PgType::Text | PgType::Enum | PgType::Json | PgType::Other => lossy(value),
-        PgType::Jsonb => lossy(value.strip_prefix(&[1])?),
         PgType::Bytea => bytea_text(value),
         PgType::Uuid => uuid(value)?,
         PgType::Timestamp => timestamp(i64::from_be_bytes(value.try_into().ok()?), ""),
@@ -37,44 +49,80 @@ pub(super) fn text(pg: &PgType, value: &[u8]) -> Option<String> {
         PgType::Time => clock::clock_text(i64::from_be_bytes(value.try_into().ok()?)),
         PgType::Timetz => clock::timetz_text(value.try_into().ok()?),
         PgType::Interval => clock::interval_text(value.try_into().ok()?),
-        // It came as text.
-        PgType::Array(..) if !pg.has_binary() => lossy(value),
-        PgType::Array(element, _) => array(element, value)?,
-    })
+        _ => return write_parts(pg, value, out),
+    };
+    out.extend_from_slice(text.as_bytes());
+    Some(())
 }
 
-/// Postgres sent it as UTF-8.
-fn lossy(value: &[u8]) -> String {
-    String::from_utf8_lossy(value).into_owned()
+/// Those that are more than one word.
+fn write_parts(pg: &PgType, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let mut cursor = Cursor::new(value);
+    match pg {
+        PgType::Float4 => float::write_f32(f32::from_be_bytes(value.try_into().ok()?), out),
+        PgType::Float8 => float::write_f64(f64::from_be_bytes(value.try_into().ok()?), out),
+        PgType::Money(_) => money::print(i64::from_be_bytes(value.try_into().ok()?), out),
+        PgType::Jsonb => out.extend_from_slice(value.strip_prefix(&[1])?),
+        PgType::Point => printed::point(&mut cursor, out).ok()?,
+        PgType::Polygon => {
+            let count = printed::count(&mut cursor, 16).ok()?;
+            printed::points(&mut cursor, count, b"()", out).ok()?;
+        }
+        PgType::Vector | PgType::Halfvec => vector(*pg == PgType::Halfvec, &mut cursor, out)?,
+        PgType::Hstore => hstore::of_binary(value, hstore::print(out)).ok()?,
+        PgType::Range(bound) => one_range(bound, value, out)?,
+        PgType::Multirange(bound) => {
+            out.push(b'{');
+            let mut is_first = true;
+            let ranges = range::each_binary(value, |range| {
+                if !std::mem::take(&mut is_first) {
+                    out.push(b',');
+                }
+                one_range(bound, range, out).ok_or_else(bad_form)
+            });
+            ranges.ok()?;
+            out.push(b'}');
+        }
+        PgType::Composite(composite) => {
+            out.push(b'(');
+            let fields = record::of_binary(composite, value, |at, value| {
+                if at > 0 {
+                    out.push(b',');
+                }
+                let Some(value) = value else { return Ok(()) };
+                let mut text = Vec::new();
+                write(&composite.fields[at].pg, value, &mut text).ok_or_else(bad_form)?;
+                record::print_item(&text, b"\"\\(),", out);
+                Ok(())
+            });
+            fields.ok()?;
+            out.push(b')');
+        }
+        PgType::AsText(inner) => write(inner, value, out)?,
+        PgType::Printed(what) => printed::write(*what, value, out).ok()?,
+        PgType::Array(element, _) => whole_array(element, value, out)?,
+        _ => return None,
+    }
+    Some(())
 }
 
-/// The shortest digits that read back as the number; an exponent from 10^`digits` on.
-fn float(number: impl LowerExp, wide: f64, digits: i32) -> String {
-    if !wide.is_finite() {
-        let text = if wide.is_nan() { "NaN" } else { "Infinity" };
-        return format!("{}{text}", if wide == f64::NEG_INFINITY { "-" } else { "" });
+fn one_range(bound: &PgType, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let Range { bounds, lower, upper } = Range::read(value).ok()?;
+    range::print(bounds, lower, upper, out, |value, out| write(bound, value, out))
+}
+
+fn vector(is_half: bool, cursor: &mut Cursor<'_>, out: &mut Vec<u8>) -> Option<()> {
+    let (count, _unused) = (cursor.u16().ok()?, cursor.u16().ok()?);
+    out.push(b'[');
+    for at in 0..count {
+        if at > 0 {
+            out.push(b',');
+        }
+        let number = if is_half { shape::half(cursor.u16().ok()?) } else { cursor.f32().ok()? };
+        float::write_f32(number, out);
     }
-    let scientific = format!("{number:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if exponent < -4 || exponent >= digits {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        return format!("{mantissa}e{sign}{:02}", exponent.abs());
-    }
-    let (sign, mantissa) = match mantissa.strip_prefix('-') {
-        Some(mantissa) => ("-", mantissa),
-        None => ("", mantissa),
-    };
-    let figures = mantissa.replace('.', "");
-    let Ok(before) = usize::try_from(exponent + 1) else {
-        return format!("{sign}0.{}{figures}", "0".repeat((-exponent - 1) as usize));
-    };
-    match figures.split_at_checked(before) {
-        Some(("", after)) => format!("{sign}0.{after}"),
-        Some((whole, "")) => format!("{sign}{whole}"),
-        Some((whole, after)) => format!("{sign}{whole}.{after}"),
-        None => format!("{sign}{figures}{}", "0".repeat(before - figures.len())),
-    }
+    out.push(b']');
+    Some(())
 }
 
 fn uuid(value: &[u8]) -> Option<String> {
@@ -111,10 +159,7 @@ fn day(days: i64) -> (String, &'static str) {
     (format!("{year:04}-{month:02}-{day:02}"), before_christ)
 }
 
-/// The most dimensions that Postgres gives an array.
-const DIMENSIONS_MAX: usize = 6;
-
-fn array(element: &PgType, value: &[u8]) -> Option<String> {
+fn whole_array(element: &PgType, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut cursor = Cursor::new(value);
     let dimensions = cursor.u32().ok()? as usize;
     let (_has_nulls, _element_oid) = (cursor.u32().ok()?, cursor.u32().ok()?);
@@ -129,49 +174,56 @@ fn array(element: &PgType, value: &[u8]) -> Option<String> {
         let _ = write!(bounds, "[{lower}:{}]", lower + i64::from(length) - 1);
     }
     if lengths.is_empty() || lengths.contains(&0) {
-        return Some("{}".into());
+        out.extend_from_slice(b"{}");
+        return Some(());
     }
-    let mut text = if from_one { String::new() } else { bounds + "=" };
-    array_level(element, &lengths, &mut cursor, &mut text)?;
-    Some(text)
+    if !from_one {
+        out.extend_from_slice(bounds.as_bytes());
+        out.push(b'=');
+    }
+    array_level(element, &lengths, &mut cursor, out)
 }
 
 fn array_level(
     element: &PgType,
     lengths: &[u32],
     cursor: &mut Cursor<'_>,
-    text: &mut String,
+    out: &mut Vec<u8>,
 ) -> Option<()> {
+    let delimiter = array::delimiter(element);
     for at in 0..lengths[0] {
-        text.push(if at == 0 { '{' } else { ',' });
+        out.push(if at == 0 { b'{' } else { delimiter });
         if lengths.len() > 1 {
-            array_level(element, &lengths[1..], cursor, text)?;
+            array_level(element, &lengths[1..], cursor, out)?;
             continue;
         }
-        match cursor.i32().ok()? {
-            -1 => text.push_str("NULL"),
-            length => {
-                let value = cursor.bytes(usize::try_from(length).ok()?).ok()?;
-                array_item(&self::text(element, value)?, text);
+        match cursor.value().ok()? {
+            None => out.extend_from_slice(b"NULL"),
+            Some(value) => {
+                let mut text = Vec::new();
+                write(element, value, &mut text)?;
+                array_item(&text, delimiter, out);
             }
         }
     }
-    text.push('}');
+    out.push(b'}');
     Some(())
 }
 
-pub(super) fn array_item(item: &str, text: &mut String) {
-    let special = |byte: u8| matches!(byte, b'"' | b'\\' | b'{' | b'}' | b',' | b' ' | 9..=13);
-    if !item.is_empty() && !item.eq_ignore_ascii_case("null") && !item.bytes().any(special) {
-        text.push_str(item);
+pub(crate) fn array_item(item: &[u8], delimiter: u8, out: &mut Vec<u8>) {
+    let special = |&byte: &u8| {
+        byte == delimiter || matches!(byte, b'"' | b'\\' | b'{' | b'}' | b' ' | 9..=13)
+    };
+    if !item.is_empty() && !item.eq_ignore_ascii_case(b"null") && !item.iter().any(special) {
+        out.extend_from_slice(item);
         return;
     }
-    text.push('"');
-    for letter in item.chars() {
-        if let '"' | '\\' = letter {
-            text.push('\\');
+    out.push(b'"');
+    for &byte in item {
+        if let b'"' | b'\\' = byte {
+            out.push(b'\\');
         }
-        text.push(letter);
+        out.push(byte);
     }
-    text.push('"');
+    out.push(b'"');
 }

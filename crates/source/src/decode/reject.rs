@@ -1,9 +1,9 @@
 //! A row that is kept aside: as JSON of texts that Postgres reads. One that was decoded is as it was
 //! decoded: what a documented rule altered stays so.
 
-use super::{Field, print};
+use super::Field;
 use crate::lookup;
-use model::{Block, Cells, Op, PgType, Reject, Table, Version};
+use model::{Block, Op, Reject, Table, Version};
 use std::fmt::Write;
 
 /// A row that the decoder refused, in the forms in which it came.
@@ -27,7 +27,9 @@ pub(super) fn of_fields(
 pub fn of_row(block: &Block, row: usize, column: &str, reason: &str) -> Reject {
     let text = |at: usize| {
         let cells = &block.columns[at];
-        Some((!cells.is_null(row)).then(|| text(&block.table.columns[at].pg, cells, row)))
+        Some(
+            (!cells.is_null(row)).then(|| lookup::text_of(&block.table.columns[at].pg, cells, row)),
+        )
     };
     let (row_text, key) = (json(&block.table, text), key(&block.table, text));
     let (version, op) = (block.versions[row], block.ops[row]);
@@ -45,7 +47,9 @@ pub fn of_incomplete_row(block: &Block, row: usize, looked_up: &Reject) -> Rejec
     };
     let text = |at: usize| {
         let cells = &block.columns[at];
-        let value = || (!cells.is_null(row)).then(|| text(&block.table.columns[at].pg, cells, row));
+        let value = || {
+            (!cells.is_null(row)).then(|| lookup::text_of(&block.table.columns[at].pg, cells, row))
+        };
         (!lacks(at)).then(value)
     };
     let (known, key) = (json(&block.table, text), key(&block.table, text));
@@ -72,32 +76,6 @@ fn key(table: &Table, text: impl Fn(usize) -> Option<Option<String>>) -> String 
         1 => String::new(),
         _ => key + "]",
     }
-}
-
-fn text(pg: &PgType, cells: &Cells, row: usize) -> String {
-    let (PgType::Array(element, _), Some(items)) = (pg, cells.items()) else {
-        return lookup::text_of(pg, cells, row);
-    };
-    let mut out = String::new();
-    array(element, cells, items, row, &mut out);
-    out
-}
-
-fn array(element: &PgType, cells: &Cells, items: &Cells, row: usize, out: &mut String) {
-    let end = |row: usize| cells.ends()[row] as usize;
-    let start = if row == 0 { 0 } else { end(row - 1) };
-    out.push('{');
-    for item in start..end(row) {
-        if item > start {
-            out.push(',');
-        }
-        match items.items() {
-            Some(inner) => array(element, items, inner, item, out),
-            None if items.is_null(item) => out.push_str("NULL"),
-            None => print::array_item(&lookup::text_of(element, items, item), out),
-        }
-    }
-    out.push('}');
 }
 
 /// `text` of a column's place: `None` leaves it out, as excluded ones are.
@@ -141,7 +119,7 @@ fn json_string(text: &str, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Column, Lsn, ReplicaIdentity, TableId, TableName};
+    use model::{Column, Lsn, PgType, ReplicaIdentity, TableId, TableName};
     use std::sync::Arc;
 
     #[test]
@@ -177,16 +155,16 @@ mod tests {
             block.columns[0].push_fixed(id.to_le_bytes());
             block.columns[1].push_text(b"a\nb");
             for texts in [[Some("x"), None], [Some("a,b"), Some("null")]] {
-                let inner = block.columns[2].array_items();
+                let inner = &mut block.columns[2].parts_mut()[0];
                 for text in texts {
                     match text {
-                        Some(text) => inner.array_items().push_text(text.as_bytes()),
-                        None => inner.array_items().push_null(),
+                        Some(text) => inner.parts_mut()[0].push_text(text.as_bytes()),
+                        None => inner.parts_mut()[0].push_null(),
                     }
                 }
-                inner.end_array();
+                inner.end_parts();
             }
-            block.columns[2].end_array();
+            block.columns[2].end_parts();
             block.columns[3].push_null();
             block.end_row(Op::Update, Version::of_copy(Lsn(9)));
         }

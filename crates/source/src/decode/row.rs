@@ -3,7 +3,8 @@
 use super::binary;
 use super::rule::{self, Altered};
 use super::{
-    Cursor, Malformed, Pushed, Refusal, check_object, print, push_no_object, reject, text,
+    Cursor, Malformed, Pushed, Refusal, check_object, print, push_no_object, push_null, reject,
+    text,
 };
 use model::{Block, Cells, Column, Op, Rule, Table, Unchanged, Version};
 
@@ -44,11 +45,7 @@ impl<'a> Field<'a> {
         match self {
             Field::Binary(value) => binary::push(&column.pg, value, cells),
             Field::Text(value) => text::push(&column.pg, value, cells),
-            Field::Null => {
-                cells.push_null();
-                // ClickHouse has no NULL there: it becomes empty, which is counted.
-                Ok(u64::from(!cells.kind().may_be_nullable()))
-            }
+            Field::Null => Ok(push_null(cells)),
             Field::Unchanged => {
                 cells.push_default();
                 Ok(0)

@@ -3,7 +3,6 @@
 mod arbitrary;
 mod oracle;
 mod rows;
-mod values;
 
 use model::{Column, PgType, ReplicaIdentity, Table, TableId, TableName};
 

@@ -1,6 +1,8 @@
 //! Values in Postgres's text form (the `*out` functions), under the styles that our sessions set.
 
-use super::{Pushed, Refusal, array, bad_form, binary, clock, numeric};
+use super::{
+    Pushed, Refusal, array, bad_form, binary, clock, hstore, json, money, numeric, range, shape,
+};
 use model::{Cells, PgType};
 use std::str::FromStr;
 
@@ -15,8 +17,8 @@ pub(super) fn push(pg: &PgType, value: &[u8], cells: &mut Cells) -> Pushed {
         PgType::Int4 => cells.push_fixed(parsed::<i32>(value)?.to_le_bytes()),
         PgType::Int2 => cells.push_fixed(parsed::<i16>(value)?.to_le_bytes()),
         PgType::Oid => cells.push_fixed(parsed::<u32>(value)?.to_le_bytes()),
-        PgType::Float4 => cells.push_fixed(parsed::<f32>(value)?.to_le_bytes()),
-        PgType::Float8 => cells.push_fixed(parsed::<f64>(value)?.to_le_bytes()),
+        PgType::Float4 => shape::push_f32(parsed(value)?, cells),
+        PgType::Float8 => shape::push_f64(parsed(value)?, cells),
         PgType::Bool => match value {
             b"t" | b"true" => cells.push_fixed([1]),
             b"f" | b"false" => cells.push_fixed([0]),
@@ -28,14 +30,33 @@ pub(super) fn push(pg: &PgType, value: &[u8], cells: &mut Cells) -> Pushed {
         PgType::Timestamp | PgType::Timestamptz => return clock::push_timestamp_text(value, cells),
         PgType::Date => return clock::push_date_text(value, cells),
         PgType::Time => return clock::push_time_text(value, cells),
-        PgType::Array(element, _) => return array::push_text(element, value, cells),
+        PgType::Array(element, dimensions) => {
+            return array::push_text(element, *dimensions, value, cells);
+        }
+        PgType::Xid8 => cells.push_fixed(parsed::<u64>(value)?.to_le_bytes()),
+        PgType::Money(_) => return money::push_text(value, cells),
+        PgType::Point => return shape::push_point_text(value, cells),
+        PgType::Polygon => return shape::push_polygon_text(value, cells),
+        PgType::Vector | PgType::Halfvec => return shape::push_vector_text(value, cells),
+        PgType::Range(bound) => return range::push_text(bound, value, cells),
+        PgType::Multirange(bound) => return range::push_multi_text(bound, value, cells),
+        PgType::Hstore => {
+            hstore::of_text(value, hstore::into(cells))?;
+            cells.end_parts();
+        }
+        // It was JSON already: a row that was kept aside after it was decoded.
+        PgType::Composite(_) if value.first() == Some(&b'{') => cells.push_text(value),
+        PgType::Composite(_) => cells.write_text(|out| json::of_text(pg, value, out))?,
         PgType::Text
         | PgType::Enum
         | PgType::Json
         | PgType::Jsonb
         | PgType::Timetz
         | PgType::Interval
-        | PgType::Other => cells.push_text(value),
+        | PgType::Printed(_)
+        | PgType::AsText(_)
+        | PgType::Other
+        | PgType::Unread => cells.push_text(value),
     }
     Ok(0)
 }

@@ -1,10 +1,16 @@
-//! A cell as Postgres reads it: the way back, for keys.
+//! A cell as Postgres reads it: the way back, for keys and for rows that are kept aside.
 
+use crate::decode::{array_delimiter, hstore, print, range};
 use model::{Cells, Kind, PgType};
 use std::fmt::Write;
 
-/// The text form of a value that is neither NULL nor an array.
+/// The text form of a value that is not NULL. Of a row type it is the JSON that we made of it.
 pub(crate) fn of(pg: &PgType, cells: &Cells, row: usize) -> String {
+    if !cells.parts().is_empty() {
+        let mut out = Vec::new();
+        write_parts(pg, cells, row, &mut out);
+        return String::from_utf8_lossy(&out).into_owned();
+    }
     let value = cells.value(row);
     match cells.kind() {
         Kind::Bool => if value[0] == 0 { "f" } else { "t" }.into(),
@@ -12,6 +18,7 @@ pub(crate) fn of(pg: &PgType, cells: &Cells, row: usize) -> String {
         Kind::Int32 => i32::from_le_bytes(fixed(value)).to_string(),
         Kind::Int64 => i64::from_le_bytes(fixed(value)).to_string(),
         Kind::UInt32 => u32::from_le_bytes(fixed(value)).to_string(),
+        Kind::UInt64 => u64::from_le_bytes(fixed(value)).to_string(),
         Kind::Float32 => f32::from_le_bytes(fixed(value)).to_string(),
         Kind::Float64 => f64::from_le_bytes(fixed(value)).to_string(),
         Kind::Decimal { scale, .. } => decimal(value, usize::from(*scale)),
@@ -21,8 +28,83 @@ pub(crate) fn of(pg: &PgType, cells: &Cells, row: usize) -> String {
         Kind::Time => time(i64::from_le_bytes(fixed(value))),
         Kind::Text if *pg == PgType::Bytea => bytea(value),
         // Postgres sent it as UTF-8.
-        Kind::Text | Kind::Array(_) => String::from_utf8_lossy(value).into_owned(),
+        _ => String::from_utf8_lossy(value).into_owned(),
     }
+}
+
+fn write_parts(pg: &PgType, cells: &Cells, row: usize, out: &mut Vec<u8>) {
+    match (pg, cells.parts()) {
+        (PgType::Array(element, dimensions), _) => array(element, *dimensions, cells, row, out),
+        (PgType::Multirange(bound), [ranges]) => {
+            list(cells, row, b"{}", out, |item, out| one_range(bound, ranges, item, out));
+        }
+        (PgType::Range(bound), _) => one_range(bound, cells, row, out),
+        (PgType::Point, _) => point(cells, row, out),
+        (PgType::Polygon, [points]) => {
+            list(cells, row, b"()", out, |item, out| point(points, item, out));
+        }
+        (_, [numbers]) => list(cells, row, b"[]", out, |item, out| {
+            out.extend_from_slice(of(&PgType::Float4, numbers, item).as_bytes());
+        }),
+        (_, [keys, values]) => {
+            let mut pair = hstore::print(out);
+            for item in cells.run(row) {
+                let value = (!values.is_null(item)).then(|| values.value(item));
+                pair(keys.value(item), value);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn list(
+    cells: &Cells,
+    row: usize,
+    brackets: &[u8; 2],
+    out: &mut Vec<u8>,
+    write: impl Fn(usize, &mut Vec<u8>),
+) {
+    out.push(brackets[0]);
+    let run = cells.run(row);
+    for item in run.clone() {
+        if item > run.start {
+            out.push(b',');
+        }
+        write(item, out);
+    }
+    out.push(brackets[1]);
+}
+
+fn array(element: &PgType, levels: u8, cells: &Cells, row: usize, out: &mut Vec<u8>) {
+    let (delimiter, items) = (array_delimiter(element), &cells.parts()[0]);
+    out.push(b'{');
+    let run = cells.run(row);
+    for item in run.clone() {
+        if item > run.start {
+            out.push(delimiter);
+        }
+        match levels {
+            2.. => array(element, levels - 1, items, item, out),
+            _ if items.is_null(item) => out.extend_from_slice(b"NULL"),
+            _ => print::array_item(of(element, items, item).as_bytes(), delimiter, out),
+        }
+    }
+    out.push(b'}');
+}
+
+fn one_range(bound: &PgType, cells: &Cells, row: usize, out: &mut Vec<u8>) {
+    let [lower, upper, bounds] = cells.parts() else { return };
+    let of_part = |part: &Cells| (!part.is_null(row)).then(|| of(bound, part, row));
+    range::print(bounds.value(row), of_part(lower), of_part(upper), out, |text, out| {
+        out.extend_from_slice(text.as_bytes());
+        Some(())
+    });
+}
+
+fn point(cells: &Cells, row: usize, out: &mut Vec<u8>) {
+    let [x, y] = cells.parts() else { return };
+    let (x, y) = (of(&PgType::Float8, x, row), of(&PgType::Float8, y, row));
+    out.extend_from_slice(format!("({x},{y})").as_bytes());
 }
 
 fn fixed<const N: usize>(value: &[u8]) -> [u8; N] {

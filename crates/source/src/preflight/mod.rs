@@ -11,6 +11,7 @@
 //! A pooler in between hides the rest, so nothing more is asked then.
 
 mod cloud;
+mod generated;
 mod outside;
 mod pooler;
 mod publication;

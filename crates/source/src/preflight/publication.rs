@@ -1,8 +1,9 @@
 //! The publication: there, whole, and harmless to the app's own writes.
 
-use super::{Asked, Finding, Level, Wanted, mode_of, outside};
+use super::{Asked, Finding, Level, Wanted, generated, mode_of, outside};
 use crate::catalog;
 use crate::client::quoted;
+use crate::slot::publication_options;
 use model::words::counted;
 use model::{Mode, ReplicaIdentity, Result, Table, TableName};
 
@@ -35,6 +36,7 @@ pub(super) async fn inspect(
         identity(name, table, mode_of(wanted, table), sends[1] || sends[2], row.get(5), findings);
         text_columns(table, findings);
     }
+    generated::inspect(asked, name, &tables, findings).await?;
     if !row.get::<_, bool>(4) {
         leaves(asked, name, &tables, findings).await?;
     }
@@ -46,9 +48,10 @@ async fn missing(asked: &Asked<'_>, name: &str, findings: &mut Vec<Finding>) -> 
     let may: bool = asked.row(sql, &[]).await?.get(0);
     let what = format!("publication {name} does not exist");
     let cure = format!(
-        "CREATE PUBLICATION {} FOR ALL TABLES WITH (publish_via_partition_root = true);  \
+        "CREATE PUBLICATION {} FOR ALL TABLES WITH ({});  \
          -- as a superuser; or FOR TABLE a, b, … as their owner",
-        quoted(name)
+        quoted(name),
+        publication_options(asked.version)
     );
     findings.push(match may {
         true => Finding::new(Level::Warning, "publication", what)
@@ -170,17 +173,17 @@ fn text_columns(table: &Table, findings: &mut Vec<Finding>) {
     let columns: Vec<String> = table
         .columns
         .iter()
-        .filter(|column| !column.pg.has_binary())
+        .filter(|column| column.pg.needs_text())
         .map(|column| format!("{} {}", column.name, column.type_name))
         .collect();
     if columns.is_empty() {
         return;
     }
     let what = format!("{} travels as text because of {}", table.name, columns.join(", "));
-    findings
-        .push(Finding::new(Level::Note, "text_types", what).why(
-            "These columns arrive as Postgres's text form in a String; the stream is slower.",
-        ));
+    findings.push(Finding::new(Level::Note, "text_types", what).why(
+        "Their binary form is not read, or says less than their text: the whole stream is asked \
+             for text, which is slower.",
+    ));
 }
 
 /// Without `publish_via_partition_root` each leaf is a table of its own.

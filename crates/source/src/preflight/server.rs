@@ -25,7 +25,8 @@ pub(super) async fn inspect(
                       exists (select from pg_replication_slots where slot_name = $1),
                       (select count(*) from pg_stat_get_wal_senders()),
                       pg_is_in_recovery(),
-                      coalesce((select ssl from pg_stat_ssl where pid = pg_backend_pid()), false)";
+                      coalesce((select ssl from pg_stat_ssl where pid = pg_backend_pid()), false),
+                      current_setting('idle_replication_slot_timeout', true)";
     let row = asked.row(sql, &[&slot]).await?;
     let wal_level: &str = row.get(0);
     if wal_level != "logical" {
@@ -36,6 +37,7 @@ pub(super) async fn inspect(
         );
     }
     keep_size(asked, row.get(1), findings);
+    idle_timeout(asked, row.get(9), findings);
     let slots = Room {
         code: "max_replication_slots",
         thing: "replication slots",
@@ -81,6 +83,17 @@ fn keep_size(asked: &Asked<'_>, value: &str, findings: &mut Vec<Finding>) {
         Finding::new(Level::Warning, "max_slot_wal_keep_size", what)
             .why("While Millrace is down, the server keeps the log for it until its disk is full.")
             .cure(asked.cloud.cure_setting("max_slot_wal_keep_size", "50GB", false)),
+    );
+}
+
+/// Postgres 18 on: a slot that nobody reads for this long is given up at the next checkpoint.
+fn idle_timeout(asked: &Asked<'_>, value: Option<&str>, findings: &mut Vec<Finding>) {
+    let Some(value) = value.filter(|value| *value != "0") else { return };
+    let what = format!("idle_replication_slot_timeout is {value}");
+    findings.push(
+        Finding::new(Level::Warning, "idle_replication_slot_timeout", what)
+            .why("While Millrace is down for longer, the server gives its slot up, and with it the log.")
+            .cure(asked.cloud.cure_setting("idle_replication_slot_timeout", "0", false)),
     );
 }
 

@@ -1,4 +1,5 @@
 //! The source against a real Postgres.
 
+mod catalog;
 mod preflight;
 mod stream;

@@ -42,7 +42,7 @@ fn a_server_that_is_ready_has_no_errors() {
 fn everything_wrong_is_found_at_once_and_the_cures_cure_it() {
     let cluster = Cluster::start_with(&["wal_level = replica"]);
     cluster.sql(
-        "create table keyless (a int, p point);
+        "create table keyless (a int, p regclass);
          create table secret (id int primary key);
          create table policed (id int primary key);
          create table forgotten (id int primary key);
@@ -199,4 +199,30 @@ fn a_server_that_refuses_us_is_an_error_of_its_own() {
     let wanted = Wanted { publication: "p", slot: "s", tables: &tables };
     let error = runtime.block_on(run(&address, wanted)).unwrap_err();
     assert!(error.what().contains(&format!("127.0.0.1:{port}")), "{error}");
+}
+
+/// 18 on.
+#[test]
+fn a_slot_that_the_server_gives_up_by_time_is_foreseen_and_explained() {
+    if cluster::major() < 18 {
+        cluster::skip("it keeps idle slots for ever");
+        return;
+    }
+    let cluster = Cluster::start_with(&["idle_replication_slot_timeout = '1s'"]);
+    cluster.sql(
+        "create table t (id int primary key); create publication millrace for all tables;
+         select pg_create_logical_replication_slot('millrace', 'pgoutput')",
+    );
+    // A checkpoint gives up what has been idle for long enough by then.
+    let idle = "select pg_sleep(0.2); checkpoint;
+                select invalidation_reason from pg_replication_slots";
+    assert!((0..150).any(|_| cluster.sql(idle).contains("idle_timeout")));
+    let preflight = look(&cluster.url(), &BTreeMap::new());
+    assert_eq!(find(&preflight, "slot_lost")[0].what, "slot millrace is lost: idle_timeout");
+    let found = find(&preflight, "idle_replication_slot_timeout");
+    assert_eq!((found.len(), found[0].what.as_str()), (1, "idle_replication_slot_timeout is 1s"));
+    cluster.sql(found[0].cure.as_deref().unwrap());
+    // The server reads its settings again in its own time.
+    let gone = || find(&look(&cluster.url(), &BTreeMap::new()), found[0].code).is_empty();
+    assert!((0..150).any(|_| gone() || !cluster.sql("select pg_sleep(0.1)").is_empty()));
 }

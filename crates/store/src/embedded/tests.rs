@@ -55,9 +55,9 @@ fn push(block: &mut Block, op: Op, commit: u64, id: i64, price: Option<i64>, not
         Some(price) => block.columns[1].push_fixed(price.to_le_bytes()),
         None => block.columns[1].push_null(),
     }
-    block.columns[2].array_items().push_text(b"a\n\nb");
-    block.columns[2].array_items().push_null();
-    block.columns[2].end_array();
+    block.columns[2].parts_mut()[0].push_text(b"a\n\nb");
+    block.columns[2].parts_mut()[0].push_null();
+    block.columns[2].end_parts();
     block.columns[3].push_text(note.as_bytes());
     block.end_row(op, Version::of_change(Lsn(commit), Lsn(id as u64)));
 }

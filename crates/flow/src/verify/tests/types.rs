@@ -8,6 +8,9 @@ create type mood as enum ('sad', 'it''s fine', '');
 create domain amount as numeric(12,4);
 create domain note as xml;
 create domain padded as char(6);
+create extension hstore;
+create type pair as (a int, b text);
+create type textrange as range (subtype = text, collation = "C");
 create table kinds (
     id int8 primary key,
     b bool, i2 int2, i4 int4, i8 int8, o oid, f4 float4, f8 float8,
@@ -19,6 +22,11 @@ create table kinds (
     ab bool[], ai int4[], a8 int8[], au uuid[], af float8[], an numeric(10,2)[], at text[],
     av varchar(9)[], ac char(4)[], ax xml[], am2 mood[], aby bytea[], ats timestamptz[], ad date[],
     aj jsonb[], a2 int4[][], t2 text[][], a3 int4[][][]);
+alter table kinds
+    add hs hstore, add nr numrange, add tr textrange, add sr tstzrange, add mr int4multirange, add pr pair,
+    add po polygon, add xi xid, add x8 xid8, add am8 macaddr8, add ln pg_lsn, add ph path, add tv tsvector,
+    add ahs hstore[], add anr numrange[], add amr int4multirange[], add apt point[], add apo polygon[],
+    add apr pair[], add amo money[], add ai2 inet[];
 insert into kinds values
 (1, true, -32768, -2147483648, -9223372036854775808, 4294967295, 'NaN', '-Infinity',
  -99999999.99, 12345678901234567890, 0.00999, -9999900, 1234567890.5, 0.00000000000000000000000000000000000001,
@@ -47,6 +55,19 @@ insert into kinds values
  '1.2.3.4/31', '1.2.3.4/32', 1, '[1,2)', '(1,1)', B'001',
  '{t}', '{5}', '{6}', '{11111111-1111-1111-1111-111111111111}', '{-1.5}', '{7}', '{a,b}', '{z}', '{q}', '{<w/>}', '{sad}', '{"\\x02"}',
  '{1999-01-01 00:00:00+00}', '{2000-01-01}', '{"1"}', '{{5},{6}}', '{{q}}', '{{{9}}}');
+update kinds set hs = 'a=>"1\"", b=>NULL, "\\"=>"x, \"y"', nr = '[1.50,2)', tr = '["a,""b","c\\"]', sr = '[-infinity,2000-01-01)',
+    mr = '{[1,3),[5,)}', pr = row(1, 'x'), po = '((0,0),(1,-0),(1.5,1e300))', xi = '4294967295', x8 = '18446744073709551615',
+    am8 = '08:00:2b:01:02:03:04:05', ln = '16/B374D848', ph = '[(0,0),(1,1)]', tv = 'ab:1A c',
+    ahs = array['a=>1', null, '']::hstore[], anr = '{"[1,2)",NULL,empty}', amr = '{"{[1,3)}",NULL,"{}"}',
+    apt = '{"(1,2)",NULL,"(NaN,-0)"}', apo = '{"((0,0),(1,1))",NULL}', apr = array[row(1, 'x'), null, row(null, '')]::pair[],
+    amo = '{12.34,NULL,-0.01}', ai2 = '{10.0.0.1/8,NULL,::1}' where id = 1;
+update kinds set hs = '', nr = 'empty', tr = '(,)', sr = '(,infinity]', mr = '{}', pr = row(null, null), po = '((1,2))', xi = '0', x8 = '0',
+    am8 = '00:00:00:00:00:00:00:00', ln = '0/0', ph = '((0,0))', tv = '', ahs = '{}', anr = '{}', amr = '{}', apt = '{}', apo = '{}',
+    apr = '{}', amo = '{}', ai2 = '{}' where id = 2;
+update kinds set hs = 'a=>"1"', nr = '[1.5,2.0]', tr = '["a,","b"]', sr = '[1900-01-02,2000-01-01)', mr = '{[1,4)}', pr = row(2, 'x'),
+    po = '((0,0),(1,0),(1.5,1e300))', xi = '1', x8 = '1', am8 = '08:00:2b:01:02:03:04:06', ln = '16/B374D849', ph = '((0,0),(1,1))',
+    tv = 'ab:1B c', ahs = array['a=>1', 'b=>1']::hstore[], anr = '{"[1,2]"}', amr = '{"{[1,2)}"}', apt = '{"(1,2)"}',
+    apo = '{"((0,0),(1,2))"}', apr = array[row(1, 'y')]::pair[], amo = '{12.35}', ai2 = '{10.0.0.1/9}' where id = 4;
 insert into kinds(id) values (5), (6);
 create temp table twin as select * from kinds where id = 1;
 update twin set id = 1001;
@@ -57,7 +78,15 @@ insert into kinds select * from twin;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_type_is_equal_and_every_change_is_seen() {
-    let pair = Pair::start("v_types", TABLES).copied().await;
+    // Not every server reads xml: the values are ordinary texts then.
+    let tables = match cluster::is_built_with("libxml") {
+        true => TABLES.to_owned(),
+        false => {
+            cluster::skip("it is built without xml");
+            TABLES.replace(" xml", " text")
+        }
+    };
+    let pair = Pair::start("v_types", &tables).copied().await;
     let verdict = pair.one().await;
     assert_equal(&verdict);
     assert_eq!((verdict.source_rows, verdict.notes.len()), (8, 0), "{verdict:#?}");
@@ -72,8 +101,9 @@ async fn every_type_is_equal_and_every_change_is_seen() {
         replace(1001, &of_row(4), version).await;
         replace(5, &of_row(4), version).await;
         let mut expected = "changed 5, changed 1001".to_owned();
-        // A NULL array is an empty one, and Postgres's row 1 has elements.
-        if !column.clickhouse.starts_with("Array") {
+        // A NULL array is an empty one, and some of Postgres's row 1 are.
+        let has_null = ["Nullable", "LowCardinality", "Tuple", "Ring", "Point", "Map"];
+        if has_null.iter().any(|outer| column.clickhouse.starts_with(outer)) {
             replace(1002, &of_row(6), version).await;
             expected += ", changed 1002";
         }
@@ -210,10 +240,10 @@ async fn rows_with_null_fields_are_values() {
         )
     };
     // What a field of them is, and whether there is a row at all, is seen.
-    bend(&bent(1, "['(1,y)', '(2,)'] AS ps")).await;
+    bend(&bent(1, "['{\"a\":1,\"b\":\"y\"}', '{\"a\":2,\"b\":null}'] AS ps")).await;
     bend(&bent(2, "NULL AS p")).await;
     bend(&bent(3, "NULL AS p")).await;
-    bend(&bent(4, "'(,)' AS p")).await;
+    bend(&bent(4, "'{\"a\":null,\"b\":null}' AS p")).await;
     assert_eq!(listed(&pair.one().await), "changed 1, changed 2, changed 3, changed 4");
 }
 

@@ -95,7 +95,12 @@ proptest! {
 
     #[test]
     fn arrays(bytes in bytes(80)) {
-        fuzzing::array(&bytes);
+        fuzzing::any_array(&bytes);
+    }
+
+    #[test]
+    fn parts(bytes in prop_oneof![bytes(60), framed(b"-")]) {
+        fuzzing::parts(&bytes);
     }
 }
 
@@ -108,9 +113,9 @@ fn an_array_that_claims_to_be_huge_costs_nothing() {
             bytes.extend_from_slice(length);
             bytes.extend(1i32.to_be_bytes());
         }
-        // Every type of two dimensions is tried.
-        for choice in 27..54 {
-            fuzzing::array(&[&[choice], &bytes[..]].concat());
+        // Every type is tried with every number of dimensions.
+        for choice in 0..=u8::MAX {
+            fuzzing::any_array(&[&[choice], &bytes[..]].concat());
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Which tables a publication has, and what their columns are, as pgoutput will send them.
 
+mod types;
+
 use crate::client::pg_error;
 use model::{
-    Column, Error, Lsn, PgType, ReplicaIdentity, Result, Table, TableId, TableName, Written,
+    Column, Error, Leaf, Lsn, PgType, ReplicaIdentity, Result, Table, TableId, TableName, Written,
 };
-use std::collections::HashMap;
 use tokio_postgres::{Client, Row};
+use types::Types;
 
 /// `server_version_num`: 150018 is 15.18.
 pub async fn server_version(client: &Client) -> Result<u32> {
@@ -49,10 +51,9 @@ pub async fn row_filter(
     Ok(row.map_err(reading)?.and_then(|row| row.get(0)))
 }
 
-/// Whether the stream has to be asked for text: `binary` fails on a type that has no binary form,
-/// and we read those that we do not know as text.
+/// Whether the stream has to be asked for text: of some types we do not know the binary form.
 pub fn any_needs_text(tables: &[Table]) -> bool {
-    tables.iter().flat_map(|table| &table.columns).any(|column| !column.pg.has_binary())
+    tables.iter().flat_map(|table| &table.columns).any(|column| column.pg.needs_text())
 }
 
 fn reading(error: tokio_postgres::Error) -> Error {
@@ -61,8 +62,8 @@ fn reading(error: tokio_postgres::Error) -> Error {
 
 /// A row a column, in the order in which tuples carry them: by attnum, whatever a column list says.
 ///
-/// From 15 on `attnames` knows column lists and which generated columns are sent (18); 14 has
-/// neither. Since 18 `attnotnull` is also set by a constraint that older rows may still violate.
+/// From 15 on `attnames` knows column lists, from 18 on which generated columns are sent; before, none
+/// was, though 15 lists them. Since 18 `attnotnull` is also set by a constraint that older rows may still violate.
 /// With replica identity USING INDEX a delete carries that index's columns and no others, so these
 /// are the key even where there is a primary key too.
 const COLUMNS: &str = "
@@ -77,10 +78,7 @@ const COLUMNS: &str = "
              where i.indrelid = c.oid and k.ord <= i.indnkeyatts
                and case c.relreplident when 'i' then i.indisreplident else i.indisprimary end),
            a.xmin::text::int8,
-           case c.relkind when 'p' then
-               (select coalesce(sum(leaf.relfilenode::int8), 0)::int8
-                  from pg_partition_tree(c.oid) t join pg_class leaf on leaf.oid = t.relid)
-           else c.relfilenode::int8 end
+           c.relfilenode::int8, c.relnatts, c.relkind = 'p'
       from pg_publication_tables p
       join pg_namespace n on n.nspname = p.schemaname
       join pg_class c on c.relnamespace = n.oid and c.relname = p.tablename
@@ -89,7 +87,8 @@ const COLUMNS: &str = "
 
 async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Result<Vec<Table>> {
     let sent = match server_version(client).await? {
-        150_000.. => "a.attname = any (p.attnames)",
+        180_000.. => "a.attname = any (p.attnames)",
+        150_000.. => "a.attname = any (p.attnames) and a.attgenerated = ''",
         _ => "a.attgenerated = ''",
     };
     let sql = format!("{COLUMNS}{sent} order by 2, 3, a.attnum");
@@ -110,12 +109,20 @@ async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Re
                 objects: Vec::new(),
                 excluded: Vec::new(),
                 rules: Default::default(),
-                written: Written { file: row.get::<_, i64>(13) as u64, columns: 0 },
+                written: Written {
+                    file: row.get::<_, i64>(13) as u64,
+                    attributes: row.get(14),
+                    ..Written::default()
+                },
             });
             keys.push(row.get::<_, Option<Vec<i16>>>(11).unwrap_or_default());
+            if row.get(15) {
+                tables.last_mut().expect("pushed above").written.leaves =
+                    leaves(client, id).await?;
+            }
         }
         let table = tables.last_mut().expect("pushed above");
-        table.columns.push(types.column(row));
+        table.columns.push(column(&types, row));
         let (attnum, described): (i16, i64) = (row.get(4), row.get(12));
         table.written.columns = mixed(table.written.columns, attnum as u64, described as u64);
     }
@@ -127,6 +134,19 @@ async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Re
     Ok(tables)
 }
 
+fn column(types: &Types, row: &Row) -> Column {
+    let (type_oid, typmod): (u32, i32) = (row.get(6), row.get(7));
+    Column {
+        name: row.get(5),
+        attnum: row.get(4),
+        type_oid,
+        typmod,
+        pg: types.resolve(type_oid, typmod, dimensions(row.get(8))),
+        type_name: row.get(9),
+        not_null: row.get(10),
+    }
+}
+
 /// Of what was mixed so far and one more column's description: other inputs, another number.
 fn mixed(so_far: u64, attnum: u64, described: u64) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -136,12 +156,21 @@ fn mixed(so_far: u64, attnum: u64, described: u64) -> u64 {
 }
 
 /// The types of columns of before, by oid, modifier and declared dimensions. One that is gone is
-/// [`PgType::Other`].
+/// [`PgType::Unread`].
 pub async fn types_of(client: &Client, columns: &[(u32, i32, u8)]) -> Result<Vec<PgType>> {
     let types = Types::load(client, columns.iter().map(|column| column.0).collect()).await?;
     let resolve =
         |&(oid, typmod, dimensions): &(u32, i32, u8)| types.resolve(oid, typmod, dimensions);
     Ok(columns.iter().map(resolve).collect())
+}
+
+async fn leaves(client: &Client, root: TableId) -> Result<Vec<Leaf>> {
+    let sql = "select c.oid, c.relfilenode, coalesce(pg_relation_size(c.oid), 0) = 0
+                 from pg_partition_tree($1::oid::regclass) t join pg_class c on c.oid = t.relid
+                where t.isleaf order by c.oid";
+    let rows = client.query(sql, &[&root.0]).await.map_err(reading)?;
+    let leaf = |row: &Row| Leaf { id: TableId(row.get(0)), file: row.get(1), is_empty: row.get(2) };
+    Ok(rows.iter().map(leaf).collect())
 }
 
 fn identity(letter: &str) -> ReplicaIdentity {
@@ -150,103 +179,6 @@ fn identity(letter: &str) -> ReplicaIdentity {
         "f" => ReplicaIdentity::Full,
         "n" => ReplicaIdentity::Nothing,
         _ => ReplicaIdentity::Default,
-    }
-}
-
-/// The types that are not built in: what lies behind a domain, an array or an enum.
-struct Types(HashMap<u32, Entry>);
-
-enum Entry {
-    Domain {
-        base: u32,
-        typmod: i32,
-        dimensions: u8,
-    },
-    Array {
-        element: u32,
-    },
-    Enum,
-    /// An extension's type whose two forms are the text itself.
-    Text,
-    Other,
-}
-
-impl Types {
-    async fn load(client: &Client, mut oids: Vec<u32>) -> Result<Types> {
-        oids.retain(|oid| PgType::of_builtin(*oid, -1, 0).is_none());
-        oids.sort_unstable();
-        oids.dedup();
-        if oids.is_empty() {
-            return Ok(Types(HashMap::new()));
-        }
-        let sql = "
-            with recursive used(oid) as (
-                select unnest($1::oid[])
-                union
-                select case t.typtype when 'd' then t.typbasetype else t.typelem end
-                  from used join pg_type t using (oid)
-                 where t.typtype = 'd' or t.typsubscript = 'array_subscript_handler'::regproc)
-            select t.oid, t.typname::text, t.typtype::text, t.typbasetype, t.typtypmod,
-                   t.typndims::int4, t.typelem, t.typsubscript = 'array_subscript_handler'::regproc,
-                   t.typdelim::text
-              from used join pg_type t using (oid)";
-        let rows = client.query(sql, &[&oids]).await.map_err(reading)?;
-        Ok(Types(rows.iter().map(|row| (row.get(0), entry(row))).collect()))
-    }
-
-    fn column(&self, row: &Row) -> Column {
-        let (type_oid, typmod): (u32, i32) = (row.get(6), row.get(7));
-        Column {
-            name: row.get(5),
-            attnum: row.get(4),
-            type_oid,
-            typmod,
-            pg: self.resolve(type_oid, typmod, dimensions(row.get(8))),
-            type_name: row.get(9),
-            not_null: row.get(10),
-        }
-    }
-
-    /// The catalog's types cannot refer to themselves, so this ends.
-    fn resolve(&self, oid: u32, typmod: i32, dimensions: u8) -> PgType {
-        if let Some(known) = PgType::of_builtin(oid, typmod, dimensions) {
-            return known;
-        }
-        match self.0.get(&oid) {
-            Some(Entry::Domain { base, typmod, dimensions }) => {
-                self.resolve(*base, *typmod, *dimensions)
-            }
-            Some(Entry::Array { element }) => {
-                // An array of a domain over arrays is an array whose elements are arrays of their
-                // own, not one of more dimensions: only its text form says so.
-                match self.resolve(*element, typmod, 0) {
-                    PgType::Array(..) => PgType::Other,
-                    element => PgType::Array(Box::new(element), dimensions.max(1)),
-                }
-            }
-            Some(Entry::Enum) => PgType::Enum,
-            Some(Entry::Text) => PgType::Text,
-            Some(Entry::Other) | None => PgType::Other,
-        }
-    }
-}
-
-fn entry(row: &Row) -> Entry {
-    let (name, class): (&str, &str) = (row.get(1), row.get(2));
-    match class {
-        "d" => Entry::Domain {
-            base: row.get(3),
-            typmod: row.get(4),
-            dimensions: dimensions(row.get(5)),
-        },
-        "e" => Entry::Enum,
-        // `typsubscript` is null for what cannot be subscripted.
-        // Text forms with a delimiter of their own (`box`) are not read.
-        _ if row.get::<_, Option<bool>>(7) == Some(true) && row.get::<_, &str>(8) == "," => {
-            Entry::Array { element: row.get(6) }
-        }
-        "b" if name == "citext" => Entry::Text,
-        _ => Entry::Other,
     }
 }
 

@@ -1,7 +1,14 @@
 //! Values to try, as Postgres reads them: random ones by a seed, and those on the borders.
+//!
+//! [`SETUP`] makes the types of [`TYPES`] that are not built in.
+
+mod shapes;
+mod types;
+
+pub use types::{EXTENSIONS, SETUP, TYPES, Type};
 
 /// splitmix64: any seed is a good one.
-pub(super) struct Rng(pub(super) u64);
+pub struct Rng(pub u64);
 
 impl Rng {
     fn next(&mut self) -> u64 {
@@ -11,7 +18,7 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
 
@@ -170,6 +177,7 @@ impl Rng {
                 (0..count)
                     .fold("\\x".into(), |text, _| text + &format!("{:02x}", self.next() as u8))
             }
+            _ => self.of_parts(shape),
         }
     }
 }
@@ -182,7 +190,7 @@ fn float(number: f64) -> String {
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Shape {
+pub enum Shape {
     Bool,
     Int(u32),
     Oid,
@@ -202,187 +210,50 @@ pub(super) enum Shape {
     Interval,
     Json,
     Bytea,
+    Inet,
+    Cidr,
+    Macaddr(u64),
+    Money,
+    /// So many floats, in this frame.
+    Floats(u64, &'static str),
+    Path,
+    Polygon,
+    Line,
+    Snapshot,
+    Lsn,
+    Tid,
+    Tsvector,
+    Tsquery,
+    Hstore,
+    Ltree,
+    Cube,
+    Oids(&'static str),
+    Vector,
+    Range(Bound),
+    Multirange(Bound),
+    Pair,
+    Wide,
 }
 
-/// A type as SQL spells it, its random values and its borders.
-pub(super) type Type = (&'static str, Shape, &'static [&'static str]);
+/// What a range is of.
+#[derive(Clone, Copy)]
+pub enum Bound {
+    Int4,
+    Int8,
+    Numeric,
+    Timestamp,
+    Timestamptz,
+    Date,
+    Text,
+    Float8,
+}
 
-const FLOATS: &[&str] = &[
-    "0",
-    "-0",
-    "NaN",
-    "Infinity",
-    "-Infinity",
-    "1e-5",
-    "0.0001",
-    "0.00012",
-    "123456",
-    "1234567",
-    "1e6",
-    "1e5",
-    "16777216",
-    "33554432",
-    "1.1754944e-38",
-    "3.4028235e38",
-    "1e-45",
-    "0.1",
-];
-const DOUBLES: &[&str] = &[
-    "0",
-    "-0",
-    "NaN",
-    "Infinity",
-    "-Infinity",
-    "1e-5",
-    "0.0001",
-    "123456789012345",
-    "1e15",
-    "1e14",
-    "1234567890123456",
-    "2.2250738585072014e-308",
-    "1.7976931348623157e308",
-    "5e-324",
-    "0.3",
-    "9007199254740993",
-    "1e22",
-    "1e23",
-];
-const STAMPS: &[&str] = &[
-    "infinity",
-    "-infinity",
-    "0001-01-01 00:00:00",
-    "4713-01-01 00:00:00 BC",
-    "0001-12-31 23:59:59.999999 BC",
-    "294276-12-31 23:59:59.999999",
-    "1900-01-01 00:00:00",
-    "1899-12-31 23:59:59.999999",
-    "2299-12-31 23:59:59.999999",
-    "2300-01-01 00:00:00",
-    "1970-01-01 00:00:00",
-    "1969-12-31 23:59:59.999999",
-    "2000-02-29 12:00:00.5",
-    "epoch",
-];
-const DATES: &[&str] = &[
-    "infinity",
-    "-infinity",
-    "0001-01-01",
-    "4713-01-01 BC",
-    "0001-12-31 BC",
-    "5874897-12-31",
-    "1900-01-01",
-    "1899-12-31",
-    "2299-12-31",
-    "2300-01-01",
-    "1970-01-01",
-    "2000-02-29",
-];
-const ANY_NUMERIC: &[&str] = &[
-    "0",
-    "-0.00",
-    "NaN",
-    "Infinity",
-    "-Infinity",
-    "1e38",
-    "-1e38",
-    "1e37",
-    "1e-38",
-    "1e-39",
-    "1e-40",
-    "9999",
-    "10000",
-    "0.0001",
-    "0.00009",
-    "1e1000",
-    "1e-1000",
-    "1e131071",
-    "1e-16383",
-    "99999999999999999999999999999999999999.99999999999999999999999999999999999999",
-    "1.50000",
-    "0.00000000000000000000000000000000000000000000",
-];
-
-pub(super) const TYPES: &[Type] = &[
-    ("bool", Shape::Bool, &[]),
-    ("int2", Shape::Int(16), &["-32768", "32767", "0"]),
-    ("int4", Shape::Int(32), &["-2147483648", "2147483647"]),
-    ("int8", Shape::Int(64), &["-9223372036854775808", "9223372036854775807"]),
-    ("oid", Shape::Oid, &["0", "4294967295"]),
-    ("float4", Shape::Float4, FLOATS),
-    ("float8", Shape::Float8, DOUBLES),
-    ("numeric", Shape::AnyNumeric, ANY_NUMERIC),
-    ("numeric(1,0)", Shape::Numeric(1, 0), &["NaN", "9", "-9", "0"]),
-    ("numeric(9,2)", Shape::Numeric(9, 2), &["9999999.99", "-9999999.99"]),
-    ("numeric(10,2)", Shape::Numeric(10, 2), &["99999999.99", "NaN"]),
-    ("numeric(18,18)", Shape::Numeric(18, 18), &["0.999999999999999999"]),
-    ("numeric(19,4)", Shape::Numeric(19, 4), &["999999999999999.9999", "10000", "0.0001"]),
-    ("numeric(38,10)", Shape::Numeric(38, 10), &["9999999999999999999999999999.9999999999"]),
-    ("numeric(38,38)", Shape::Numeric(38, 38), &["1e-38", "-1e-38"]),
-    ("numeric(39,0)", Shape::Numeric(39, 0), &["999999999999999999999999999999999999999"]),
-    ("numeric(39,3)", Shape::Numeric(39, 3), &["0.001"]),
-    ("numeric(76,38)", Shape::Numeric(76, 38), &["1e-38", "NaN"]),
-    ("numeric(76,75)", Shape::Numeric(76, 75), &["-9.5"]),
-    ("numeric(76,0)", Shape::Numeric(76, 0), &["1e75", "-1e75"]),
-    ("numeric(77,0)", Shape::Numeric(77, 0), &["1e76", "NaN"]),
-    ("numeric(1000,500)", Shape::Numeric(1000, 500), &["1e-500"]),
-    ("numeric(5,-2)", Shape::Numeric(5, -2), &["9999900", "149"]),
-    ("numeric(3,5)", Shape::Numeric(3, 5), &["0.00999", "-0.00001"]),
-    ("numeric(2,-8)", Shape::Numeric(2, -8), &["9900000000"]),
-    ("numeric(70,-10)", Shape::Numeric(70, -10), &[]),
-    ("price", Shape::Numeric(12, 3), &["NaN", "-0.001"]),
-    ("text", Shape::Text(60), &["", "NULL"]),
-    ("varchar", Shape::Text(30), &[]),
-    ("varchar(20)", Shape::Text(20), &[]),
-    ("char(12)", Shape::Text(12), &[""]),
-    ("\"char\"", Shape::Of(&["a", ""]), &[]),
-    ("citext", Shape::Text(20), &["ABC"]),
-    ("name", Shape::Text(12), &[""]),
-    ("xml", Shape::Of(&["<a b=\"c\">d é</a>", "text", "<?xml version=\"1.0\"?><r/>"]), &[]),
-    ("bit(7)", Shape::Bits(7, 7), &[]),
-    ("varbit", Shape::Bits(0, 70), &[]),
-    ("mood", Shape::Of(&["sad", "a \"b\" {,}", "NULL", "glücklich"]), &[]),
-    ("uuid", Shape::Uuid, &["00000000-0000-0000-0000-000000000000"]),
-    ("timestamp", Shape::Timestamp, STAMPS),
-    ("timestamp(3)", Shape::Timestamp, &["infinity"]),
-    ("timestamptz", Shape::Timestamptz, STAMPS),
-    ("date", Shape::Date, DATES),
-    ("time", Shape::Time, &["00:00:00", "24:00:00", "23:59:59.999999"]),
-    ("timetz", Shape::Timetz, &["24:00:00+00", "00:00:00+15:59:59", "00:00:00-15:59:59"]),
-    (
-        "interval",
-        Shape::Interval,
-        &[
-            "0",
-            "178956970 years 7 months",
-            "-178956970 years -8 months",
-            "2147483647 days",
-            "-2147483648 days",
-            "9223372036854775807 microseconds",
-            "-1 month 1 day -1 second",
-            "-9223372036854775807 microseconds",
-            "1 year -1 month",
-            "-1 day 00:00:01",
-            "-00:00:00.5",
-        ],
-    ),
-    ("json", Shape::Json, &["  {\"a\" : 1}  "]),
-    ("jsonb", Shape::Json, &[]),
-    ("bytea", Shape::Bytea, &["\\x", "\\x00"]),
-    ("inet", Shape::Of(&["10.0.0.1/8", "::1"]), &[]),
-    ("cidr", Shape::Of(&["10.0.0.0/8", "::1"]), &[]),
-    ("money", Shape::Of(&["-1.50"]), &[]),
-    ("int4range", Shape::Of(&["[1,4)", "empty", "(,)"]), &[]),
-    ("pair", Shape::Of(&["(,)", "(1,\"a b\")"]), &[]),
-    ("oidvector", Shape::Of(&["1 2 3", ""]), &[]),
-    ("box", Shape::Of(&["(1,2),(0,0)"]), &[]),
-];
-
-pub(super) fn scalar(rng: &mut Rng, shape: Shape) -> Option<String> {
+pub fn scalar(rng: &mut Rng, shape: Shape) -> Option<String> {
     (rng.below(12) != 0).then(|| rng.value(shape))
 }
 
 /// An array literal, mostly of `declared` dimensions.
-pub(super) fn array(
+pub fn array(
     rng: &mut Rng,
     shape: Shape,
     borders: &[&str],
@@ -440,4 +311,51 @@ fn level(
         }
     }
     text.push('}');
+}
+
+/// What stands between elements of an array of the type `sql`.
+pub fn delimiter(sql: &str) -> char {
+    match sql.trim_end_matches("[]") {
+        "box" => ';',
+        "geometry" | "geography" => ':',
+        _ => ',',
+    }
+}
+
+/// A condition for values of the type `sql` that the type map has no place for.
+pub fn outside(sql: &str, value: &str) -> String {
+    if let Some(element) = sql.strip_suffix("[]") {
+        let declared = sql.matches("[]").count();
+        let element = element.trim_end_matches("[]");
+        return format!(
+            "(array_ndims({value}) <> {declared} \
+              or exists (select from (select unnest({value}) as x) u where {}))",
+            outside(element, "x")
+        );
+    }
+    let number = |value: &str| {
+        format!(
+            "({value} in ('NaN', 'Infinity', '-Infinity') or abs({value}) >= 1e38 \
+              or {value} <> trunc({value}, 38))"
+        )
+    };
+    let bounds = |range: &str| {
+        format!(
+            "({} or {})",
+            number(&format!("lower({range})")),
+            number(&format!("upper({range})"))
+        )
+    };
+    match sql {
+        "numeric" => number(value),
+        // Kept as text: more digits than a Decimal has.
+        "numeric(77,0)" | "numeric(1000,500)" | "numeric(70,-10)" => "false".into(),
+        "price" => format!("{value} = 'NaN'"),
+        _ if sql.starts_with("numeric") => format!("{value} = 'NaN'"),
+        "numrange" => bounds(value),
+        "nummultirange" => {
+            format!("exists (select from (select unnest({value}) as r) r where {})", bounds("r"))
+        }
+        _ => "false".into(),
+    }
 }

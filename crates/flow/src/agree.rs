@@ -1,0 +1,238 @@
+//! Whether the log can be read on from where the store stands. If not, nothing is over: the stream goes
+//! on from where it can, and every table is copied again for what was missed, while its rows serve.
+//!
+//! | what is found | then |
+//! | --- | --- |
+//! | no slot, none was ever there | it is created |
+//! | the slot is gone, or the server gave it up | another one is created; missed |
+//! | it has confirmed more than the store holds | read on from there; missed |
+//! | another server, or a history that left ours before the store's position | missed, and rows may never have been |
+//! | a promoted standby whose history has all that the store holds | go on |
+
+use crate::checkpoint;
+use crate::flush::patiently;
+use crate::pipeline::Options;
+use crate::status::Status;
+use model::{Error, Lsn, Result};
+use source::slot::{self, Blocker, Slot};
+use source::timeline::{self, Server};
+use store::{Rows, Store, ddl};
+use tokio_postgres::Client;
+
+/// What cannot be read any more.
+#[derive(Clone, Debug)]
+pub(crate) struct Missed {
+    pub(crate) why: String,
+    /// The store may hold what never was on this server.
+    pub(crate) is_other_history: bool,
+}
+
+/// Where the stream goes on.
+pub(crate) struct Agreed {
+    pub(crate) position: Lsn,
+    pub(crate) missed: Option<Missed>,
+    pub(crate) server: Server,
+    /// What the store has written down of the position.
+    recorded: Option<Lsn>,
+}
+
+pub(crate) async fn agree(
+    options: &Options,
+    client: &Client,
+    is_known: bool,
+    store: &dyn Store,
+    status: &Status,
+) -> Result<Agreed> {
+    let name = &options.slot;
+    let server = timeline::server(&options.address).await?;
+    let recorded = checkpoint::last(store, name).await?;
+    let mut missed = missed_by_history(options, recorded, &server, store).await?;
+    let mut miss = |why: String| {
+        missed.get_or_insert(Missed { why, is_other_history: false });
+    };
+    let found = match slot::slot_info(client, name).await? {
+        None => {
+            if recorded.is_some() {
+                miss(format!("Slot {name} does not exist any more."));
+            }
+            None
+        }
+        Some(found) if found.is_lost() => {
+            let why = found.invalidation.as_deref().unwrap_or("wal_removed");
+            miss(format!("The server gave slot {name} up: {why}."));
+            slot::drop_slot(client, name).await?;
+            None
+        }
+        Some(found) => Some(check(name, &found, options.address.database())?),
+    };
+    let position = match (found, recorded) {
+        (None, _) => create(options, status).await?,
+        (Some(confirmed), Some(recorded)) if confirmed > recorded => {
+            miss(format!(
+                "Slot {name} has confirmed {confirmed}, the store holds the log up to {recorded}."
+            ));
+            confirmed
+        }
+        (Some(confirmed), Some(recorded)) => match slot::current_wal_lsn(client).await? {
+            end if end < recorded => confirmed,
+            _ => recorded,
+        },
+        (Some(confirmed), None) => confirmed,
+    };
+    if recorded.is_none() && is_known {
+        miss(format!("The store does not know how far it holds the log of slot {name}."));
+    }
+    Ok(Agreed { position, missed, server, recorded })
+}
+
+impl Agreed {
+    /// Once the tables know what they missed: from now on a missing slot means a missing stretch of
+    /// the log.
+    pub(crate) async fn record(
+        &self,
+        slot: &str,
+        store: &dyn Store,
+        status: &Status,
+    ) -> Result<()> {
+        if self.recorded != Some(self.position) {
+            // A server that was set back begins lower, and the higher position would win.
+            let quoted = ddl::literal(slot);
+            let forget = format!(
+                "ALTER TABLE millrace.checkpoints DELETE WHERE slot = {quoted} SETTINGS mutations_sync = 2"
+            );
+            if self.recorded > Some(self.position) {
+                patiently(status, || store.execute(&forget)).await?;
+            }
+            let row = checkpoint::row(slot, self.position);
+            patiently(status, || store.record(checkpoint::CHECKPOINTS, row.clone())).await?;
+        }
+        if known_server(slot, store).await?.as_ref() != Some(&self.server) {
+            let Server { system, timeline } = &self.server;
+            let row = [slot.to_owned(), system.clone(), timeline.to_string()];
+            let version = crate::status::now_us().to_string();
+            let rows: Rows = vec![row.into_iter().chain([version]).map(Some).collect()];
+            let into = "millrace.servers (slot, system, timeline, version)";
+            patiently(status, || store.record(into, rows.clone())).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the store's position is on the server's history.
+async fn missed_by_history(
+    options: &Options,
+    recorded: Option<Lsn>,
+    server: &Server,
+    store: &dyn Store,
+) -> Result<Option<Missed>> {
+    let (Some(recorded), Some(before)) = (recorded, known_server(&options.slot, store).await?)
+    else {
+        return Ok(None);
+    };
+    let missed = |why: String| Ok(Some(Missed { why, is_other_history: true }));
+    if before.system != server.system {
+        return missed("It is another server than before.".into());
+    }
+    if before.timeline == server.timeline {
+        return Ok(None);
+    }
+    let left = match server.timeline {
+        1 => None,
+        now => timeline::left_at(&options.address, now, before.timeline).await?,
+    };
+    match left {
+        Some(left) if left >= recorded => Ok(None),
+        _ => missed(format!(
+            "The server is on timeline {} now; the store holds timeline {} up to {recorded}, which it left before that.",
+            server.timeline, before.timeline
+        )),
+    }
+}
+
+async fn known_server(slot: &str, store: &dyn Store) -> Result<Option<Server>> {
+    let slot = ddl::literal(slot);
+    let sql = format!("SELECT system, timeline FROM millrace.servers FINAL WHERE slot = {slot}");
+    let Some(row) = store.query(&sql).await?.into_iter().next() else { return Ok(None) };
+    let mut fields = row.into_iter().flatten();
+    let read = (fields.next(), fields.next().and_then(|text| text.parse().ok()));
+    match read {
+        (Some(system), Some(timeline)) => Ok(Some(Server { system, timeline })),
+        _ => Err(Error::bug("a row of millrace.servers does not read back")),
+    }
+}
+
+async fn create(options: &Options, status: &Status) -> Result<Lsn> {
+    let mut waiting = |blockers: &[Blocker]| {
+        let names: Vec<String> = blockers.iter().map(Blocker::to_string).collect();
+        tracing::info!(blockers = %names.join("; "), "the slot waits for older transactions");
+        status.set_waiting_for(Some(names.join("; ")));
+    };
+    let created = slot::create_slot(&options.address, &options.slot, &mut waiting).await;
+    status.set_waiting_for(None);
+    let position = created?;
+    tracing::info!(slot = %options.slot, %position, "created the slot");
+    Ok(position)
+}
+
+/// Whether the slot can be read from now. Returns what it has confirmed.
+fn check(name: &str, slot: &Slot, database: &str) -> Result<Lsn> {
+    if slot.plugin.as_deref() != Some("pgoutput") || slot.database.as_deref() != Some(database) {
+        return Err(Error::definite(format!("cannot use slot {name}"))
+            .detail(format!("It is not a pgoutput slot of the database {database}."))
+            .hint("set [source] slot to another name, or drop that slot"));
+    }
+    if let Some(pid) = slot.active_pid {
+        return Err(Error::transient(format!("could not use slot {name}"))
+            .detail(format!("Process {pid} on the server reads from it."))
+            .hint("stop the other reader: is a second millrace running?"));
+    }
+    slot.confirmed_flush.ok_or_else(|| Error::bug(format!("slot {name} has no position")))
+}
+
+/// Before the stream starts anew: whether it can go on as it was.
+pub(crate) async fn is_as_it_was(
+    options: &Options,
+    client: &Client,
+    recorded: Lsn,
+    server: &Server,
+) -> Result<bool> {
+    if timeline::server(&options.address).await? != *server {
+        return Ok(false);
+    }
+    let Some(found) = slot::slot_info(client, &options.slot).await? else { return Ok(false) };
+    if found.is_lost() {
+        return Ok(false);
+    }
+    Ok(check(&options.slot, &found, options.address.database())? <= recorded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Fate;
+
+    fn slot() -> Slot {
+        Slot {
+            plugin: Some("pgoutput".into()),
+            database: Some("shop".into()),
+            active_pid: None,
+            confirmed_flush: Some(Lsn(7)),
+            restart_lsn: Some(Lsn(5)),
+            wal_status: Some("reserved".into()),
+            invalidation: None,
+            lag_bytes: 0,
+            safe_wal_size: None,
+        }
+    }
+
+    #[test]
+    fn slots_that_cannot_be_read_say_why() {
+        assert_eq!(check("s", &slot(), "shop").unwrap(), Lsn(7));
+        let busy = check("s", &Slot { active_pid: Some(42), ..slot() }, "shop").unwrap_err();
+        assert_eq!(busy.fate(), Fate::Transient);
+        assert!(busy.report().contains("42"));
+        assert_eq!(check("s", &slot(), "other").unwrap_err().fate(), Fate::Definite);
+        let plugin = Some("test_decoding".into());
+        assert!(check("s", &Slot { plugin, ..slot() }, "shop").is_err());
+    }
+}
