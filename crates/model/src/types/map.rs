@@ -183,8 +183,8 @@ const TAIL: &str = "
 A type that you chose may hold less: what becomes of a value that it refuses is the column's `on_unrepresentable` ([configuration](configuration.md)). Where rows are
 set aside and it refuses more than 1,000 rows of one batch, or 1,000 different values of a column that makes them NULL, the table stops.
 
-*Quarantined*: the row is kept with its reason and its text, and counted; `millrace quarantine list` shows what waits, and `replay` writes it once it can be carried. A mirror then shows no
-row with that key, rather than an older one as if it were current. *Counted*: `clamped_columns`, `nulled_columns` and `defaulted_columns` in `millrace status --json`, since start.
+*Quarantined*: the row is kept with its reason and its text, and counted ([quarantine](quarantine.md)). A mirror then shows no row with that key, rather than an older one as if it
+were current. *Counted*: `clamped_columns`, `nulled_columns` and `defaulted_columns` in `millrace status --json`, since start.
 
 Generated columns are sent by a publication of Postgres 18 with `publish_generated_columns = stored`; before 18 the log does not have them, and they are left out.
 

@@ -82,7 +82,6 @@ mod tests {
             clamped_columns: Default::default(),
             nulled_columns: Default::default(),
             defaulted_columns: Default::default(),
-            schema_change: None,
             ignored_updates: 0,
             ignored_deletes: 0,
             last_error: None,
