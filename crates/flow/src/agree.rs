@@ -59,7 +59,8 @@ pub(crate) async fn agree(
         }
         Some(found) if found.is_lost() => {
             let why = found.invalidation.as_deref().unwrap_or("wal_removed");
-            miss(format!("The server gave slot {name} up: {why}."));
+            let keep = "raise max_slot_wal_keep_size to keep the log longer";
+            miss(format!("The server gave slot {name} up: {why}; {keep}."));
             slot::drop_slot(client, name).await?;
             None
         }

@@ -134,11 +134,6 @@ pub(crate) async fn run(
     mut stopping: watch::Receiver<bool>,
 ) -> Result<()> {
     let _room = Task::spawn(look::room(store.clone(), status.clone()));
-    let pressure = Arc::<Pressure>::default();
-    let (address, slot) = (options.address.clone(), options.slot.clone());
-    let _source = Task::spawn(look::source(address, slot, status.clone()));
-    let _parts = Task::spawn(look::parts(store.clone(), pressure.clone()));
-    let _busy = Task::spawn(look::busy(pressure.clone()));
     let outcome = loop {
         let ready = tokio::select! {
             ready = start::bring_up(&options, store.as_ref(), &status) => ready,
@@ -146,8 +141,12 @@ pub(crate) async fn run(
         };
         let ended = match ready {
             Ok(ready) => {
+                let pressure = Arc::<Pressure>::default();
+                let (address, slot) = (options.address.clone(), options.slot.clone());
+                let _source = Task::spawn(look::source(address, slot, status.clone()));
+                let _parts = Task::spawn(look::parts(store.clone(), pressure.clone()));
+                let _busy = Task::spawn(look::busy(pressure.clone()));
                 let (store, status) = (store.clone(), status.clone());
-                let pressure = pressure.clone();
                 let mut the_loop = Loop::new(options.clone(), store, status, ready, pressure);
                 the_loop.go(&mut commands, &mut stopping).await
             }

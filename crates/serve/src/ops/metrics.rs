@@ -161,6 +161,7 @@ mod tests {
             ignored_updates: 0,
             ignored_deletes: 0,
             last_error: None,
+            schema_change: None,
             rows_in: TableName::new("public_raw", "a"),
         };
         let source = SourceReport {
