@@ -19,18 +19,19 @@ use std::sync::Arc;
 use store::{Store, Target, ddl};
 
 /// Makes it durable that the table is to be copied in this shape; the copy itself is started by whoever
-/// runs the copies. `past` is what its rows in the log may look like. Returns where facts of before
-/// stay.
+/// runs the copies. `past` is what its rows in the log may look like; none: the store's columns are not
+/// those of today, whatever they are called. Returns where facts of before stay.
 pub(crate) async fn begin(
     entry: &mut Entry,
     target: Arc<Target>,
-    past: Past,
+    past: Option<Past>,
     rows_per_second_max: u64,
     around: &Around<'_>,
 ) -> Result<Option<TableName>> {
     let (store, status) = (around.store, around.status);
     let kept = shape::kept(&target.rows, store, status).await?;
-    let in_place = target.mode == Mode::Mirror
+    let in_place = past.is_some()
+        && target.mode == Mode::Mirror
         && shape::fits(&kept, &target, store, status).await?
         && is_older_than_the_log(&target, around).await?;
     let kept_as = match (in_place, target.mode) {
@@ -50,7 +51,7 @@ pub(crate) async fn begin(
     };
     patiently(status, || crate::copier::forget_ranges(store, &target)).await?;
     // What was kept of columns that are no more went with the table.
-    let past = if in_place { past } else { Past::of(&target) };
+    let past = past.filter(|_| in_place).unwrap_or_else(|| Past::of(&target));
     let copy = CopyState { sweeps: in_place, rows_per_second_max, ..CopyState::default() };
     entry.begin_again(target.clone(), past, copy);
     entry.enter(State::Waiting, None, store, status).await?;

@@ -133,7 +133,7 @@ impl Loop {
             return Ok(skipped);
         }
         let target = entry.target.clone();
-        let past = entry.past.clone();
+        let past = Some(entry.past.clone());
         let need = Need::Copy("Its rows come in a shape that is not known.".into());
         match self.copy_again(target, past, need, client).await? {
             Followed::Stopped => Ok(skipped),
@@ -223,8 +223,7 @@ impl Loop {
             Ok((target, Need::Nothing)) => self.follow_in_place(target).await,
             Ok((target, Need::Repair)) => self.repair(target, client).await,
             Ok((target, need)) => {
-                let mut past = self.entry(id)?.past.clone();
-                past.note(&target);
+                let past = self.entry(id)?.past_with(&target, &need);
                 self.copy_again(target, past, need, client).await
             }
             Err(error) if flush::needs_help(&error) => {
@@ -281,7 +280,7 @@ impl Loop {
         let around = Around { store: store.as_ref(), status: &status, client };
         let entry = self.entry(id)?;
         if !again::is_repairable(&target, entry.copy, false, &around).await? {
-            let past = entry.past.clone();
+            let past = Some(entry.past.clone());
             let need = Need::Copy("Facts that it lacks cannot be told by a key.".into());
             return self.copy_again(target, past, need, client).await;
         }
@@ -297,7 +296,7 @@ impl Loop {
     pub(super) async fn copy_again(
         &mut self,
         target: Arc<store::Target>,
-        past: Past,
+        past: Option<Past>,
         need: Need,
         client: &Client,
     ) -> Result<Followed> {

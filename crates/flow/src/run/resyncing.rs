@@ -80,7 +80,7 @@ impl Loop {
         rows_per_second_max: u64,
         client: &Client,
     ) -> Result<Resynced> {
-        let past = Past::of(&target);
+        let past = Some(Past::of(&target));
         let id = target.table.id;
         let kept_as = self.begin_again(target, past, rows_per_second_max, client).await?;
         let entry = self.tables.by_id.get(&id).ok_or_else(|| Error::bug("a table went away"))?;
@@ -92,7 +92,7 @@ impl Loop {
     pub(super) async fn begin_again(
         &mut self,
         target: Arc<Target>,
-        past: Past,
+        past: Option<Past>,
         rows_per_second_max: u64,
         client: &Client,
     ) -> Result<Option<TableName>> {

@@ -123,9 +123,9 @@ impl Loop {
     /// What happened to it meanwhile is not in the log.
     async fn republish(&mut self, table: Table, client: &Client) -> Result<()> {
         let entry = self.entry(table.id)?;
-        let mut past = entry.past.clone();
+        let id = entry.target.table.id;
         let (target, need) = self.bring(table, client).await?;
-        past.note(&target);
+        let past = self.entry(id)?.past_with(&target, &need);
         let need = match need {
             Need::Nothing => Need::Copy("It was not published for a while.".into()),
             need => need,

@@ -344,15 +344,14 @@ impl Entry {
                 self.enter(State::Copying, None, store, status).await
             }
             Need::Copy(_) => {
-                let mut past = self.past.clone();
-                past.note(&target);
+                let past = self.past_with(&target, &need);
                 let rate = self.copy.rows_per_second_max;
                 again::begin(self, target, past, rate, around).await.map(drop)
             }
             Need::Anew(why) => {
                 tracing::warn!(table = %self.name, %why, "it is copied again in another shape");
-                let (past, rate) = (Past::default(), self.copy.rows_per_second_max);
-                again::begin(self, target, past, rate, around).await.map(drop)
+                let rate = self.copy.rows_per_second_max;
+                again::begin(self, target, None, rate, around).await.map(drop)
             }
         }
     }
@@ -386,6 +385,13 @@ impl Entry {
         }
         self.shapes.push(Arc::new(shape));
         self.shapes.last().map(|shape| shape.table.clone())
+    }
+
+    /// What its rows in the log may look like behind a copy of that kind.
+    pub(crate) fn past_with(&self, target: &Target, need: &Need) -> Option<Past> {
+        let mut past = self.past.clone();
+        past.note(target);
+        (!matches!(need, Need::Anew(_))).then_some(past)
     }
 
     /// The store has followed: this is the table now. Rows of before go where their columns are.

@@ -76,7 +76,7 @@ fn a_missing_slot_is_made_up_for_and_said() {
     up.wait_ready();
     assert_eq!(up.stop(), Some(0));
     cluster.sql("select pg_drop_replication_slot('millrace'); insert into t values (2)");
-    let mut up = project.up();
+    let up = project.up();
     up.wait_for("SELECT count() FROM public.t", "2");
     assert!(up.log().contains("Slot millrace does not exist any more"), "{}", up.log());
     assert!(project.verify() > 0);
