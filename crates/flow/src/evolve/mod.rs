@@ -191,7 +191,7 @@ async fn bring_column(
     }
     let missing = match is_new {
         true => {
-            let is_rewritten = past.is_rewritten(&target.table);
+            let is_rewritten = past.is_empty() || past.is_rewritten(&target.table);
             in_time(missing::look_up(around.client, target.table.id, source, is_rewritten)).await?
         }
         // Left out so far, by us or by the publication, or dropped in the store.

@@ -89,7 +89,7 @@ impl Past {
 
     /// Whether rows may have got other values since without a word in the log.
     pub(crate) fn is_rewritten(&self, table: &Table) -> bool {
-        table.written.may_differ_from(&self.written)
+        !self.is_empty() && table.written.may_differ_from(&self.written)
     }
 
     /// What partitions did to their rows without a word in the log: came with them, took them away.
@@ -422,6 +422,22 @@ mod tests {
         assert!(past.shape_of(&rekeyed, &today).is_none());
         rekeyed.replica_identity = b'f';
         assert!(past.shape_of(&rekeyed, &today).is_some());
+    }
+
+    #[test]
+    fn what_has_no_past_was_not_rewritten() {
+        let today = target(&[(1, "id", INT)]);
+        let written = Written { file: 7, columns: 8, attributes: 1, leaves: Vec::new() };
+        let table = Table { written: written.clone(), ..Table::clone(&today.table) };
+        assert!(
+            !Past::default().is_rewritten(&table) && Past::default().changes(&table).is_empty()
+        );
+        let past = Past::of(&Target { table: Arc::new(table), ..today.clone() });
+        let vacuumed = Written { file: 9, ..written.clone() };
+        let rewritten = Written { columns: 9, ..vacuumed.clone() };
+        let is_rewritten =
+            |written| past.is_rewritten(&Table { written, ..Table::clone(&today.table) });
+        assert!(!is_rewritten(written) && !is_rewritten(vacuumed) && is_rewritten(rewritten));
     }
 
     #[test]
