@@ -2,6 +2,8 @@
 //!
 //! - NULL in a column whose type has none, which would become the type's zero
 //! - a whole number in a narrower type, which would be cut to its lower bits
+//! - a time outside those of a chosen `DateTime`, `Date` or `DateTime64(9)`, which would wrap
+//! - a number with a fraction in a type of whole ones, which would be cut
 
 use crate::target::{Target, TargetColumn};
 use model::{Block, Cells, Error, Kind, Result};
@@ -12,6 +14,9 @@ pub(crate) fn check(target: &Target, block: &Block) -> Result<()> {
         let cells = &block.columns[column.source];
         if lacks_null(column) && cells.nulls().contains(&1) {
             return refuse(target, &format!("NULL has no place in {}", column.clickhouse));
+        }
+        if !has_place(cells, &column.clickhouse) {
+            return refuse(target, &format!("the value has no place in {}", column.clickhouse));
         }
         if let Some(range) = narrower(cells.kind(), &column.clickhouse)
             && !holds(cells, range)
@@ -37,14 +42,10 @@ fn narrower(kind: &Kind, clickhouse: &str) -> Option<(i128, i128)> {
         Kind::Int32 => (i128::from(i32::MIN), i128::from(i32::MAX)),
         Kind::Int64 => (i128::from(i64::MIN), i128::from(i64::MAX)),
         Kind::UInt32 => (0, i128::from(u32::MAX)),
+        Kind::UInt64 => (0, i128::from(u64::MAX)),
         _ => return None,
     };
-    let mut base = clickhouse.trim();
-    for outer in ["LowCardinality(", "Nullable("] {
-        if let Some(inner) = base.strip_prefix(outer).and_then(|rest| rest.strip_suffix(')')) {
-            base = inner.trim();
-        }
-    }
+    let base = base(clickhouse);
     let (signed, width) = match base.strip_prefix('U') {
         Some(rest) => (false, rest),
         None => (true, base),
@@ -59,8 +60,72 @@ fn narrower(kind: &Kind, clickhouse: &str) -> Option<(i128, i128)> {
     (range.0 > own.0 || range.1 < own.1).then_some(range)
 }
 
+fn base(clickhouse: &str) -> &str {
+    let mut base = clickhouse.trim();
+    for outer in ["LowCardinality(", "Nullable("] {
+        if let Some(inner) = base.strip_prefix(outer).and_then(|rest| rest.strip_suffix(')')) {
+            base = inner.trim();
+        }
+    }
+    base
+}
+
+/// Of times in a chosen type that has fewer, and of doubles in one of whole numbers. NULLs are zero.
+fn has_place(cells: &Cells, clickhouse: &str) -> bool {
+    let base = base(clickhouse);
+    let name = base.split_once('(').map_or(base, |(name, _)| name);
+    let width = base.trim_start_matches('U').strip_prefix("Int");
+    let is_whole = width.is_some_and(|width| width.parse::<u32>().is_ok());
+    match cells.kind() {
+        Kind::Timestamp => match name {
+            "DateTime" => {
+                all(cells, |us| (0..=i64::from(u32::MAX)).contains(&us.div_euclid(SECOND_US)))
+            }
+            "Date" => all(cells, |us| (0..=i64::from(u16::MAX)).contains(&us.div_euclid(DAY_US))),
+            "DateTime64" if base.starts_with("DateTime64(9") => {
+                all(cells, |us| us.checked_mul(1000).is_some())
+            }
+            _ => true,
+        },
+        Kind::Date if name == "Date" => {
+            days(cells).all(|day| (0..=i32::from(u16::MAX)).contains(&day))
+        }
+        Kind::Date if name == "DateTime" => days(cells)
+            .all(|day| (0..=i64::from(u32::MAX)).contains(&(i64::from(day) * DAY_US / SECOND_US))),
+        Kind::Float32 if is_whole => {
+            let values =
+                cells.bytes().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+            values.map(f64::from).all(is_whole_number)
+        }
+        Kind::Float64 if is_whole => {
+            all(cells, |bits| is_whole_number(f64::from_bits(bits as u64)))
+        }
+        _ => true,
+    }
+}
+
+const SECOND_US: i64 = 1_000_000;
+const DAY_US: i64 = 86_400 * SECOND_US;
+/// Beyond, doubles have gaps, and the engine's way to whole numbers its own ideas.
+const EXACT_MOST: f64 = 9_007_199_254_740_992.0;
+
+fn is_whole_number(value: f64) -> bool {
+    value.fract() == 0.0 && value.abs() <= EXACT_MOST
+}
+
+fn all(cells: &Cells, is_held: impl Fn(i64) -> bool) -> bool {
+    let values = cells.bytes().chunks_exact(8);
+    values
+        .map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
+        .all(is_held)
+}
+
+fn days(cells: &Cells) -> impl Iterator<Item = i32> {
+    cells.bytes().chunks_exact(4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+}
+
 fn holds(cells: &Cells, (least, most): (i128, i128)) -> bool {
-    let signed = *cells.kind() != Kind::UInt32;
+    let signed = !matches!(cells.kind(), Kind::UInt32 | Kind::UInt64);
     let width = cells.kind().width().unwrap_or(1);
     let number = |value: &[u8]| {
         let is_negative = signed && value.last().is_some_and(|byte| byte & 0x80 != 0);
@@ -91,6 +156,32 @@ mod tests {
         for other in ["String", "Float64", "Interval", "Int", "Decimal(9, 2)"] {
             assert_eq!(narrower(&Kind::Int64, other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn times_and_fractions_are_looked_at_where_a_chosen_type_has_no_place_for_them() {
+        let times = |us: i64| {
+            let mut cells = Cells::new(Kind::Timestamp);
+            cells.push_fixed(us.to_le_bytes());
+            cells
+        };
+        let (before, of_2200) = (times(-1), times(7_258_118_400_000_000));
+        for ty in ["DateTime", "Nullable(DateTime('UTC'))", "Date"] {
+            assert!(!has_place(&before, ty) && !has_place(&of_2200, ty), "{ty}");
+            assert!(has_place(&times(1_800_000_000_000_000), ty), "{ty}");
+        }
+        assert!(!has_place(&times(9_300_000_000_000_000), "DateTime64(9, 'UTC')"));
+        for ty in ["DateTime64(6, 'UTC')", "DateTime64(3)", "Date32", "String"] {
+            assert!(has_place(&before, ty) && has_place(&of_2200, ty), "{ty}");
+        }
+        let mut doubles = Cells::new(Kind::Float64);
+        doubles.push_fixed(5f64.to_le_bytes());
+        assert!(has_place(&doubles, "Int32"));
+        doubles.push_fixed(5.5f64.to_le_bytes());
+        assert!(!has_place(&doubles, "Nullable(UInt64)") && has_place(&doubles, "Float32"));
+        let mut days = Cells::new(Kind::Date);
+        days.push_fixed(70_000i32.to_le_bytes());
+        assert!(!has_place(&days, "Date") && has_place(&days, "Date32"));
     }
 
     #[test]

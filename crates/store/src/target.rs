@@ -223,7 +223,10 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
         let default = chosen.default.map(|expression| fallback(expression, &kind));
         let nullable =
             nullable || (chosen.on_unrepresentable == Some(Rule::Null) && kind.may_be_nullable());
-        let rule = chosen.on_unrepresentable;
+        // Clamped, two keys would become one.
+        let is_key = options.mode == Mode::Mirror && table.key.contains(&source);
+        let of_key = (is_key && column.pg.is_clamped()).then_some(Rule::Quarantine);
+        let rule = chosen.on_unrepresentable.or(of_key);
         let column = TargetColumn { source, name, clickhouse, nullable, default, rule };
         if column.is_json() && kind != Kind::Text {
             let source = &table.columns[source];
@@ -289,9 +292,17 @@ fn check_rules(table: &Table, options: &TableOptions, columns: &[TargetColumn]) 
                     hint,
                 );
             }
+            Rule::Clamp if is_key => {
+                let hint = "\"quarantine\" or \"stop\"".to_owned();
+                return cannot("It is part of the key: two rows would become one.", hint);
+            }
             Rule::Null if is_key => {
                 let hint = "\"quarantine\" or \"stop\"".to_owned();
                 return cannot("It is part of the key, which is never NULL.", hint);
+            }
+            Rule::Null if !source.pg.kind().may_be_nullable() => {
+                let hint = "type = \"Nullable(String)\"".to_owned();
+                return cannot("ClickHouse has no NULL of what it travels as.", hint);
             }
             Rule::Null if !column.takes_null() && column.default.is_none() => {
                 let why = format!("Its type is {}, which does not hold NULL.", column.clickhouse);

@@ -177,6 +177,8 @@ async fn insert_all(
         let name = token(run, piece, point, number);
         let origin = Origin::Copy { block: name.clone(), looks_up: piece.lookup };
         let (store, status) = (context.store.as_ref(), &context.status);
+        // Closing the gate waits for this block, and for what is set aside of it.
+        let passing = run.job.gate.pass().await?;
         quarantine::record(store, status, target, rejects, &origin, Stage::Decoder).await?;
         if piece.lookup {
             let lacking = crate::flush::patiently(&context.status, || {
@@ -186,8 +188,6 @@ async fn insert_all(
         }
         let block = Arc::new(block);
         let token = (target.mode == Mode::Append).then_some(name);
-        // Closing the gate waits for this block.
-        let passing = run.job.gate.pass().await?;
         inserted.store(true, Ordering::Release);
         let insert = Insert { target: target.clone(), block: block.clone(), token };
         let rows = sift::write(store, status, insert, &origin).await?;

@@ -57,7 +57,10 @@ impl Past {
         self.live == attnums(table)
             && self.key == key(table)
             && is_written_as(&self.written, &table.written)
-            && table.columns.iter().all(|column| self.last(column.attnum) == Some(column))
+            && table
+                .columns
+                .iter()
+                .all(|now| self.last(now.attnum).is_some_and(|last| last.is_same(now)))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

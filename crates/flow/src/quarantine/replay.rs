@@ -295,7 +295,10 @@ pub(crate) async fn look_for_copied(
 ) -> Result<()> {
     let name = target.table.name.to_string();
     let before = Version::of_copy(point).0;
-    let which = format!("{WAITING} AND key != '' AND version < toUInt128('{before}')");
+    // An interrupted replay of one has not been written, or its key is there.
+    let which = format!(
+        "state IN ('waiting', 'replaying') AND key != '' AND version < toUInt128('{before}')"
+    );
     let mut after = String::new();
     loop {
         let rows = page::next(store, status, &name, &which, &after).await?;

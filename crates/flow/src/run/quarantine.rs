@@ -4,6 +4,7 @@ use super::Loop;
 use crate::copier::Gate;
 use crate::quarantine::{self, Replay, ReplayOptions, Replayed};
 use crate::status::State;
+use crate::tables::Entry;
 use crate::task::Task;
 use model::{Error, Mode, Result, TableId};
 use std::sync::Arc;
@@ -13,8 +14,12 @@ use tokio::sync::oneshot;
 impl Loop {
     /// Before anything is written.
     pub(super) async fn finish_replays(&mut self) -> Result<()> {
-        let streaming = self.tables.by_id.values().filter(|entry| entry.state == State::Streaming);
-        let targets: Vec<Arc<Target>> = streaming.map(|entry| entry.target.clone()).collect();
+        let goes_on = |entry: &&Entry| {
+            entry.state == State::Streaming
+                || (entry.target.mode == Mode::Append && !entry.is_stopped())
+        };
+        let tables = self.tables.by_id.values().filter(goes_on);
+        let targets: Vec<Arc<Target>> = tables.map(|entry| entry.target.clone()).collect();
         for target in targets {
             let id = target.table.id;
             let (store, status) = (self.store.clone(), self.status.clone());

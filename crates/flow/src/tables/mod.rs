@@ -397,10 +397,12 @@ impl Entry {
     /// The store has followed: this is the table now. Rows of before go where their columns are.
     pub(crate) fn follow(&mut self, target: Arc<Target>) {
         self.past.note(&target);
+        // The stream may hold it, and goes on with it until the next relation.
+        self.shapes.push(std::mem::replace(&mut self.target, target));
         for shape in &mut self.shapes {
-            *shape = Arc::new(self.past.stored(shape.table.clone(), &target));
+            *shape = Arc::new(self.past.stored(shape.table.clone(), &self.target));
         }
-        self.target = target;
+        self.shapes.dedup_by(|one, other| one.table.columns == other.table.columns);
     }
 
     /// The target for blocks of that shape.

@@ -2,6 +2,7 @@
 //! decoded: what a documented rule altered stays so.
 
 use super::Field;
+use super::row::Kept;
 use crate::lookup;
 use model::{Block, Op, Reject, Table, Version};
 use std::fmt::Write;
@@ -15,22 +16,14 @@ pub(super) fn of_fields(
     op: Op,
     version: Version,
 ) -> Reject {
-    let text = |at: usize| match fields[at] {
-        Field::Unchanged => None,
-        field => Some(field.text(&table.columns[at])),
-    };
-    let (row, key) = (json(table, text), key(table, text));
+    let kept = |at: usize| fields[at].kept(&table.columns[at]);
+    let (row, key) = (json(table, kept), key(table, kept));
     Reject { version, op, column: table.columns[column].name.clone(), reason, row, key }
 }
 
 /// A row that was decoded and that the store refused. `column` may be empty: not known.
 pub fn of_row(block: &Block, row: usize, column: &str, reason: &str) -> Reject {
-    let text = |at: usize| {
-        let cells = &block.columns[at];
-        Some(
-            (!cells.is_null(row)).then(|| lookup::text_of(&block.table.columns[at].pg, cells, row)),
-        )
-    };
+    let text = |at: usize| decoded(block, row, at);
     let (row_text, key) = (json(&block.table, text), key(&block.table, text));
     let (version, op) = (block.versions[row], block.ops[row]);
     let (column, reason) = (column.to_owned(), reason.to_owned());
@@ -45,12 +38,9 @@ pub fn of_incomplete_row(block: &Block, row: usize, looked_up: &Reject) -> Rejec
             |mark: &model::Unchanged| mark.row as usize == row && mark.column as usize == at;
         block.unchanged.iter().any(is_it)
     };
-    let text = |at: usize| {
-        let cells = &block.columns[at];
-        let value = || {
-            (!cells.is_null(row)).then(|| lookup::text_of(&block.table.columns[at].pg, cells, row))
-        };
-        (!lacks(at)).then(value)
+    let text = |at: usize| match lacks(at) {
+        true => Kept::Nothing,
+        false => decoded(block, row, at),
     };
     let (known, key) = (json(&block.table, text), key(&block.table, text));
     let row_text = match (known.strip_suffix('}'), looked_up.row.strip_prefix('{')) {
@@ -62,11 +52,19 @@ pub fn of_incomplete_row(block: &Block, row: usize, looked_up: &Reject) -> Rejec
     Reject { version, op, row: row_text, key, ..looked_up.clone() }
 }
 
+fn decoded(block: &Block, row: usize, at: usize) -> Kept {
+    let cells = &block.columns[at];
+    match cells.is_null(row) {
+        true => Kept::Null,
+        false => Kept::Text(lookup::text_of(&block.table.columns[at].pg, cells, row)),
+    }
+}
+
 /// A text of every column of the key, or nothing.
-fn key(table: &Table, text: impl Fn(usize) -> Option<Option<String>>) -> String {
+fn key(table: &Table, kept: impl Fn(usize) -> Kept) -> String {
     let mut key = String::from("[");
     for &at in &table.key {
-        let Some(Some(text)) = text(at) else { return String::new() };
+        let Kept::Text(text) = kept(at) else { return String::new() };
         if key.len() > 1 {
             key.push(',');
         }
@@ -78,18 +76,23 @@ fn key(table: &Table, text: impl Fn(usize) -> Option<Option<String>>) -> String 
     }
 }
 
-/// `text` of a column's place: `None` leaves it out, as excluded ones are.
-fn json(table: &Table, text: impl Fn(usize) -> Option<Option<String>>) -> String {
+/// What is kept of each column, but of excluded ones. Bytes stand under a name that is no column's.
+fn json(table: &Table, kept: impl Fn(usize) -> Kept) -> String {
     let mut row = String::from("{");
     for (at, column) in table.columns.iter().enumerate() {
         if table.excluded.contains(&at) {
             continue;
         }
-        let Some(text) = text(at) else { continue };
+        let (name, text) = match kept(at) {
+            Kept::Nothing => continue,
+            Kept::Null => (column.name.clone(), None),
+            Kept::Text(text) => (column.name.clone(), Some(text)),
+            Kept::Bytes(hex) => (format!("{} in hex, not printed", column.name), Some(hex)),
+        };
         if row.len() > 1 {
             row.push(',');
         }
-        json_string(&column.name, &mut row);
+        json_string(&name, &mut row);
         row.push(':');
         match text {
             Some(text) => json_string(&text, &mut row),

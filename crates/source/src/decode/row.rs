@@ -81,16 +81,26 @@ impl<'a> Field<'a> {
     }
 
     /// For the quarantine.
-    pub(super) fn text(self, column: &Column) -> Option<String> {
+    pub(super) fn kept(self, column: &Column) -> Kept {
         match self {
-            Field::Null | Field::Unchanged => None,
-            Field::Text(value) => Some(String::from_utf8_lossy(value).into_owned()),
-            Field::Binary(value) => {
-                let text = print::text(&column.pg, value);
-                Some(text.unwrap_or_else(|| crate::lookup::bytea_text(value)))
-            }
+            Field::Unchanged => Kept::Nothing,
+            Field::Null => Kept::Null,
+            Field::Text(value) => Kept::Text(String::from_utf8_lossy(value).into_owned()),
+            Field::Binary(value) => match print::text(&column.pg, value) {
+                Some(text) => Kept::Text(text),
+                None => Kept::Bytes(crate::lookup::bytea_text(value)),
+            },
         }
     }
+}
+
+/// What is kept of a value.
+pub(super) enum Kept {
+    Nothing,
+    Null,
+    Text(String),
+    /// In hex: a form that we cannot print, which must never be taken for the value's text.
+    Bytes(String),
 }
 
 /// The row of before.
@@ -207,7 +217,8 @@ fn push_key(fields: &[Field<'_>], block: &mut Block, version: Version) {
         if field == Field::Unchanged && table.key.contains(&at) {
             unchanged.push(Unchanged { row, column: at as u16 });
         }
-        let is_bent = |more: u64| more > 0 && !matches!(table.rule(at), None | Some(Rule::Clamp));
+        let may_be = !column.pg.is_clamped() || matches!(table.rule(at), None | Some(Rule::Clamp));
+        let is_bent = |more: u64| more > 0 && !may_be;
         if field.push(column, cells).map_or(true, is_bent) {
             block.abandon_row();
             return;

@@ -42,7 +42,11 @@ impl Altered {
         let refusal = match (pushed, table.rule(at)) {
             (Ok(_), _) if is_excluded => return Ok(()),
             // A NULL that is empty there has nothing to do with what cannot be carried.
-            (Ok(more), rule) if is_null || matches!(rule, None | Some(Rule::Clamp)) => {
+            (Ok(more), rule)
+                if is_null
+                    || !table.columns[at].pg.is_clamped()
+                    || matches!(rule, None | Some(Rule::Clamp)) =>
+            {
                 self.clamped.push((at, more));
                 return Ok(());
             }
