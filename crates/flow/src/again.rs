@@ -74,6 +74,11 @@ pub(crate) async fn is_repairable(
 
 /// A copy is newer than what is there, unless the server was set back.
 async fn is_older_than_the_log(target: &Target, around: &Around<'_>) -> Result<bool> {
+    Ok(newest(target, around).await? <= source::catalog::end_of_log(around.client).await?)
+}
+
+/// The commit of the newest row that the store has of it.
+pub(crate) async fn newest(target: &Target, around: &Around<'_>) -> Result<Lsn> {
     let (store, status) = (around.store, around.status);
     let newest = match target.mode {
         Mode::Mirror => "toUInt64(bitShiftRight(max(_version), 64))",
@@ -82,8 +87,7 @@ async fn is_older_than_the_log(target: &Target, around: &Around<'_>) -> Result<b
     let sql = format!("SELECT {newest} FROM {}", ddl::name(&target.rows));
     let rows = patiently(status, || store.query(&sql)).await?;
     let field = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());
-    let newest = field.and_then(|text| text.parse().ok()).map_or(Lsn::ZERO, Lsn);
-    Ok(newest <= source::catalog::end_of_log(around.client).await?)
+    Ok(field.and_then(|text| text.parse().ok()).map_or(Lsn::ZERO, Lsn))
 }
 
 /// Readers go on with the rows of before. Those that an earlier resync set aside are whole, and what

@@ -9,22 +9,53 @@
 //! | another server, or a history that left ours before the store's position | missed, and rows may never have been |
 //! | a promoted standby whose history has all that the store holds | go on |
 
+use crate::again;
 use crate::checkpoint;
 use crate::flush::patiently;
 use crate::pipeline::Options;
 use crate::status::Status;
+use crate::tables::Around;
 use model::{Error, Lsn, Result};
 use source::slot::{self, Blocker, Slot};
 use source::timeline::{self, Server};
-use store::{Rows, Store, ddl};
+use store::{Rows, Store, Target, ddl};
 use tokio_postgres::Client;
 
 /// What cannot be read any more.
 #[derive(Clone, Debug)]
 pub(crate) struct Missed {
     pub(crate) why: String,
+    history: History,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum History {
+    /// Only a stretch of the log is missing.
+    Same,
     /// The store may hold what never was on this server.
-    pub(crate) is_other_history: bool,
+    Other,
+    /// The same up to there: what a table holds beyond never was.
+    LeftAt(Lsn),
+}
+
+impl Missed {
+    /// Whether the table holds what never was.
+    pub(crate) async fn is_other_history(
+        &self,
+        target: &Target,
+        around: &Around<'_>,
+    ) -> Result<bool> {
+        Ok(match self.history {
+            History::Same => false,
+            History::Other => true,
+            History::LeftAt(left) => again::newest(target, around).await? > left,
+        })
+    }
+
+    /// Whether tables missed something even if all that they hold was.
+    pub(crate) fn is_for_all(&self) -> bool {
+        !matches!(self.history, History::LeftAt(_))
+    }
 }
 
 /// Where the stream goes on.
@@ -47,20 +78,17 @@ pub(crate) async fn agree(
     let server = timeline::server(&options.address).await?;
     let recorded = checkpoint::last(store, name).await?;
     let mut missed = missed_by_history(options, recorded, &server, store).await?;
-    let mut miss = |why: String| {
-        missed.get_or_insert(Missed { why, is_other_history: false });
-    };
     let found = match slot::slot_info(client, name).await? {
         None => {
             if recorded.is_some() {
-                miss(format!("Slot {name} does not exist any more."));
+                miss(&mut missed, format!("Slot {name} does not exist any more."));
             }
             None
         }
         Some(found) if found.is_lost() => {
             let why = found.invalidation.as_deref().unwrap_or("wal_removed");
             let keep = "raise max_slot_wal_keep_size to keep the log longer";
-            miss(format!("The server gave slot {name} up: {why}; {keep}."));
+            miss(&mut missed, format!("The server gave slot {name} up: {why}; {keep}."));
             slot::drop_slot(client, name).await?;
             None
         }
@@ -69,19 +97,30 @@ pub(crate) async fn agree(
     let position = match (found, recorded) {
         (None, _) => create(options, status).await?,
         (Some(confirmed), Some(recorded)) if confirmed > recorded => {
-            miss(format!(
-                "Slot {name} has confirmed {confirmed}, the store holds the log up to {recorded}."
-            ));
+            miss(
+                &mut missed,
+                format!(
+                    "Slot {name} has confirmed {confirmed}, the store holds the log up to {recorded}."
+                ),
+            );
             confirmed
         }
         (Some(confirmed), Some(recorded)) => match slot::current_wal_lsn(client).await? {
-            end if end < recorded => confirmed,
+            end if end < recorded => {
+                let why =
+                    format!("The server's log ends at {end}, the store holds it up to {recorded}.");
+                missed = Some(Missed { why, history: History::Other });
+                confirmed
+            }
             _ => recorded,
         },
         (Some(confirmed), None) => confirmed,
     };
     if recorded.is_none() && is_known {
-        miss(format!("The store does not know how far it holds the log of slot {name}."));
+        miss(
+            &mut missed,
+            format!("The store does not know how far it holds the log of slot {name}."),
+        );
     }
     Ok(Agreed { position, missed, server, recorded })
 }
@@ -130,9 +169,9 @@ async fn missed_by_history(
     else {
         return Ok(None);
     };
-    let missed = |why: String| Ok(Some(Missed { why, is_other_history: true }));
+    let missed = |why: String, history| Ok(Some(Missed { why, history }));
     if before.system != server.system {
-        return missed("It is another server than before.".into());
+        return missed("It is another server than before.".into(), History::Other);
     }
     if before.timeline == server.timeline {
         return Ok(None);
@@ -142,11 +181,21 @@ async fn missed_by_history(
         now => timeline::left_at(&options.address, now, before.timeline).await?,
     };
     match left {
-        Some(left) if left >= recorded => Ok(None),
-        _ => missed(format!(
-            "The server is on timeline {} now; the store holds timeline {} up to {recorded}, which it left before that.",
-            server.timeline, before.timeline
-        )),
+        // The store may hold more than it has written down.
+        Some(left) if left >= recorded => {
+            let why = format!(
+                "The server left timeline {} at {left}, and the store holds more.",
+                before.timeline
+            );
+            missed(why, History::LeftAt(left))
+        }
+        _ => missed(
+            format!(
+                "The server is on timeline {} now; the store holds timeline {} up to {recorded}, which it left before that.",
+                server.timeline, before.timeline
+            ),
+            History::Other,
+        ),
     }
 }
 
@@ -159,6 +208,15 @@ async fn known_server(slot: &str, store: &dyn Store) -> Result<Option<Server>> {
     match read {
         (Some(system), Some(timeline)) => Ok(Some(Server { system, timeline })),
         _ => Err(Error::bug("a row of millrace.servers does not read back")),
+    }
+}
+
+fn miss(missed: &mut Option<Missed>, why: String) {
+    match missed {
+        // Whatever a table holds beyond, it lacks what was missed too.
+        Some(missed) if !missed.is_for_all() => *missed = Missed { why, history: History::Other },
+        Some(_) => {}
+        none => *none = Some(Missed { why, history: History::Same }),
     }
 }
 

@@ -81,7 +81,10 @@ fn take(
     let (table, altered) = (block.table.clone(), Altered::take(&mut block, &target));
     let mut pieces = Vec::new();
     match &mut entry.intervals {
-        None => pieces.push(Piece { block: Arc::new(block), token: None, record: None }),
+        None => {
+            let block = Arc::new(block);
+            pieces.push(Piece { target: target.clone(), block, token: None, record: None });
+        }
         Some(intervals) => {
             let of_key_change = key_changes(&block, &rejects);
             rejects.retain(|reject| {
@@ -90,7 +93,10 @@ fn take(
                     && !of_key_change.contains(&reject.version)
             });
             let name = target.name.to_string();
-            for Cut { block, record, fresh } in intervals.cut(Some(block), through) {
+            let cuts = intervals.cut(Some(block), through);
+            for Cut { block, record, fresh } in cuts {
+                // What was held back may have come in an earlier shape.
+                let target = target_of(entry, &block)?;
                 let token = Some(record.token.clone());
                 let mut later = None;
                 match (fresh, pieces.is_empty()) {
@@ -98,7 +104,7 @@ fn take(
                     (true, false) => later = Some(record),
                     (false, _) => {}
                 }
-                pieces.push(Piece { block: Arc::new(block), token, record: later });
+                pieces.push(Piece { target, block: Arc::new(block), token, record: later });
             }
         }
     }
@@ -131,7 +137,8 @@ fn settle(entry: &mut Entry, id: TableId, through: Lsn, work: &mut Work) -> Resu
     if let Some(cut) = intervals.cut(None, through).pop() {
         let target = target_of(entry, &cut.block)?;
         let token = Some(cut.record.token);
-        let pieces = vec![Piece { block: Arc::new(cut.block), token, record: None }];
+        let block = Arc::new(cut.block);
+        let pieces = vec![Piece { target: target.clone(), block, token, record: None }];
         let rejects = Vec::new();
         work.tables.push(TableWork { id, target, pieces, rejects, trusts_store: true });
     }

@@ -21,8 +21,8 @@ const TABLES_AT_ONCE: usize = 4;
 /// The rows of one table, in order.
 pub(crate) struct TableWork {
     pub(crate) id: TableId,
+    /// Of the rejects.
     pub(crate) target: Arc<Target>,
-    /// All have the target's shape.
     pub(crate) pieces: Vec<Piece>,
     pub(crate) rejects: Vec<Reject>,
     /// Not while a resync runs over rows that missed changes.
@@ -30,6 +30,8 @@ pub(crate) struct TableWork {
 }
 
 pub(crate) struct Piece {
+    /// Of the block's shape.
+    pub(crate) target: Arc<Target>,
     pub(crate) block: Arc<Block>,
     /// Of an append batch.
     pub(crate) token: Option<String>,
@@ -101,22 +103,21 @@ async fn write_table(
     status: Arc<Status>,
 ) -> (TableId, Result<u64>) {
     let mut rows = 0;
-    for Piece { mut block, token, record } in work.pieces {
+    for Piece { target, mut block, token, record } in work.pieces {
         if let Some(record) = record {
-            let row = record_row(&work.target.name.to_string(), &record);
+            let row = record_row(&target.name.to_string(), &record);
             if let Err(error) = record_batches(store.as_ref(), &status, vec![row]).await {
                 return (work.id, Err(error));
             }
         }
         if !block.unchanged.is_empty() {
-            let fill =
-                fill(store.as_ref(), &status, &filler, &work.target, &block, work.trusts_store);
+            let fill = fill(store.as_ref(), &status, &filler, &target, &block, work.trusts_store);
             match fill.await {
                 Ok(filled) => block = Arc::new(filled),
                 Err(error) => return (work.id, Err(error)),
             }
         }
-        let insert = Insert { target: work.target.clone(), block, token };
+        let insert = Insert { target, block, token };
         match sift::write(store.as_ref(), &status, insert, &Origin::Stream).await {
             Ok(written) => rows += written,
             Err(error) => return (work.id, Err(error)),

@@ -160,5 +160,5 @@ async fn is_same(one: &str, other: &str, store: &dyn Store, status: &Status) -> 
 /// Where the rows of a mirror wait for readers while it is copied in another shape. By the table's
 /// oid: no table of the source can be called so.
 pub(crate) fn aside(target: &Target) -> TableName {
-    TableName::new("millrace", format!("before_{}", target.table.id))
+    TableName::new("millrace", format!("before_{}", target.name))
 }

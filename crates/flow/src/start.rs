@@ -59,7 +59,7 @@ async fn attempt(options: &Options, store: &dyn Store, status: &Status) -> Resul
     let published = source::catalog::published_tables(&client, &options.publication).await?;
     let is_known = tables::is_known(store, &published, &options.slot).await?;
     let agreed = agree(options, &client, is_known, store, status).await?;
-    if let Some(missed) = &agreed.missed {
+    if let Some(missed) = agreed.missed.as_ref().filter(|missed| missed.is_for_all()) {
         let (why, from) = (&missed.why, agreed.position);
         tracing::warn!(%why, %from, "a stretch of the log cannot be read: what was missed is copied");
     }

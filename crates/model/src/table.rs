@@ -102,6 +102,8 @@ pub struct Written {
     pub columns: u64,
     /// The highest `attnum` that any of its columns has or had, published or not.
     pub attributes: i16,
+    /// The entry of the publication, which is another one with another filter or list; 0: of all tables.
+    pub published: u32,
     /// Of a partitioned table that is sent as one: where its rows are.
     pub leaves: Vec<Leaf>,
 }
@@ -110,7 +112,8 @@ pub struct Written {
 pub struct Leaf {
     pub id: TableId,
     pub file: u32,
-    pub is_empty: bool,
+    /// It was attached and has rows, which may be older than that.
+    pub brought_rows: bool,
 }
 
 impl Written {
@@ -122,7 +125,7 @@ impl Written {
     /// Whether a partition came with rows of its own, which are in nobody's log.
     pub fn has_gained(&self, before: &Written) -> bool {
         let is_new = |leaf: &Leaf| before.leaves.iter().all(|other| other.id != leaf.id);
-        self.leaves.iter().any(|leaf| !leaf.is_empty && is_new(leaf))
+        self.leaves.iter().any(|leaf| leaf.brought_rows && is_new(leaf))
     }
 
     /// Whether a partition went, or was emptied or rewritten by itself: its rows went unsaid.

@@ -53,7 +53,11 @@ impl Job {
         self.target.table.id
     }
 
+    /// Facts whose key changed since count as others.
     fn is_rekeyed(&self) -> bool {
+        if self.copy.repairs {
+            return false;
+        }
         let rekeyed_at = Lsn(self.rekeyed_at.load(Ordering::Acquire));
         CopyState { rekeyed_at, ..self.copy }.is_rekeyed()
     }

@@ -87,6 +87,17 @@ pub(crate) fn resumed(heap: Heap, past: &[Past]) -> Vec<Piece> {
     pieces
 }
 
+/// A whole table whose rows may all be there: what the store lacks by key is taken.
+pub(crate) fn repairing(heap: Heap) -> Vec<Piece> {
+    let piece = |range| Piece { range, which: Which::All, lookup: true };
+    match heap {
+        None => vec![piece(None)],
+        Some((_, pages)) => {
+            ranges(pages, PAGES_PER_RANGE).into_iter().map(|range| piece(Some(range))).collect()
+        }
+    }
+}
+
 /// The stretches that no known range covers, cut into ranges; the last one open.
 fn gaps(pages: u32, known: &[Range]) -> Vec<Range> {
     let mut known = known.to_vec();

@@ -7,6 +7,7 @@ use crate::quarantine;
 use crate::retry;
 use crate::status::State;
 use crate::tables::CopyState;
+use crate::task::in_time;
 use model::{Error, Fate, Lsn, Mode, Result, Table, Version};
 use source::copy::{Reader, Snapshot, pages};
 use std::collections::VecDeque;
@@ -176,6 +177,7 @@ async fn begin(
     let over =
         !first && is_append && (!crate::keys::has_exact_key(&job.target) || job.is_rekeyed());
     let pieces = match (is_append, first, over) {
+        _ if job.copy.repairs => plan::repairing(size),
         (true, false, false) => plan::resumed(size, &past),
         (true, ..) => plan::plain(size, &[]),
         (false, ..) => plan::plain(size, &past),
@@ -262,8 +264,8 @@ fn is_another(today: Option<&Table>, table: &Table) -> bool {
 async fn is_changed(context: &Context, job: &Job) -> Result<bool> {
     let table = &job.target.table;
     let look = async || {
-        let client = source::client::connect(&context.address).await?;
-        source::catalog::table_by_id(&client, &context.publication, table.id).await
+        let client = source::catalog::connect(&context.address).await?;
+        in_time(source::catalog::table_by_id(&client, &context.publication, table.id)).await
     };
     // Whoever asks has nobody to try again.
     let today = crate::flush::patiently(&context.status, look).await?;
@@ -299,6 +301,8 @@ async fn sweep(context: &Context, job: &Job) -> Result<()> {
     if !job.copy.sweeps {
         return Ok(());
     }
+    // Rows from before the copy's position that the stream still brings must not come after it.
+    settle(context, job.copy.first_point).await?;
     let _passing = job.gate.pass().await?;
     let sql = ddl::sweep(&job.target, Version::of_copy(job.copy.first_point));
     crate::flush::patiently(&context.status, || context.store.execute(&sql)).await

@@ -82,6 +82,9 @@ impl Past {
         if self.is_rewritten(today) && changes.is_empty() {
             changes.push(Change::of_table("rewrite rows"));
         }
+        if self.is_published_anew(today) {
+            changes.push(Change::of_table("publish anew"));
+        }
         if self.has_gained(today) {
             changes.push(Change::of_table("attach partition"));
         }

@@ -77,15 +77,18 @@ pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> 
         need = Need::Copy("Its rows were written anew at the source.".into());
     }
     if need == Need::Nothing && !past.is_empty() {
-        need = of_partitions(target, past);
+        need = of_unsaid_rows(target, past);
     }
     show(target, around).await?;
     Ok(need)
 }
 
-/// Partitions come with rows and go with them, and the log says nothing.
-fn of_partitions(target: &Target, past: &Past) -> Need {
+/// A table that was not published for a moment misses rows, partitions come with rows and go with them, and the log says nothing.
+fn of_unsaid_rows(target: &Target, past: &Past) -> Need {
+    let is_anew = past.is_published_anew(&target.table);
     match target.mode {
+        Mode::Mirror if is_anew => Need::Copy("It is published anew.".into()),
+        Mode::Append if is_anew => Need::Repair,
         Mode::Mirror if past.has_gained(&target.table) || past.has_lost(&target.table) => {
             Need::Copy("Partitions came or went with their rows.".into())
         }

@@ -95,6 +95,11 @@ impl Past {
         !self.is_empty() && table.written.may_differ_from(&self.written)
     }
 
+    /// Whether another entry of the publication sends it: it may have been away, or have another filter.
+    pub(crate) fn is_published_anew(&self, table: &Table) -> bool {
+        !self.is_empty() && table.written.published != self.written.published
+    }
+
     /// What partitions did to their rows without a word in the log: came with them, took them away.
     pub(crate) fn has_gained(&self, table: &Table) -> bool {
         table.written.has_gained(&self.written)
@@ -206,6 +211,7 @@ impl Past {
                 "file": self.written.file,
                 "columns": self.written.columns,
                 "attributes": self.written.attributes,
+                "published": self.written.published,
                 "leaves": self.written.leaves.iter().map(leaf).collect::<Vec<_>>(),
             },
         })
@@ -241,13 +247,14 @@ impl Past {
         };
         let leaf = |json: &Value| {
             let (id, file) = (json[0].as_u64()? as u32, json[1].as_u64()? as u32);
-            Some(Leaf { id: TableId(id), file, is_empty: false })
+            Some(Leaf { id: TableId(id), file, brought_rows: false })
         };
         let written = &json["written"];
         let written = Written {
             file: written["file"].as_u64()?,
             columns: written["columns"].as_u64()?,
             attributes: written["attributes"].as_i64()? as i16,
+            published: written["published"].as_u64()? as u32,
             leaves: written["leaves"].as_array()?.iter().map(leaf).collect::<Option<_>>()?,
         };
         Some(Past {
@@ -306,7 +313,9 @@ fn is_written_as(one: &Written, other: &Written) -> bool {
     let leaves = |written: &Written| -> Vec<(TableId, u32)> {
         written.leaves.iter().map(|leaf| (leaf.id, leaf.file)).collect()
     };
-    (one.file, one.columns, one.attributes) == (other.file, other.columns, other.attributes)
+    one.file == other.file
+        && (one.columns, one.attributes) == (other.columns, other.attributes)
+        && one.published == other.published
         && leaves(one) == leaves(other)
 }
 
@@ -430,7 +439,7 @@ mod tests {
     #[test]
     fn what_has_no_past_was_not_rewritten() {
         let today = target(&[(1, "id", INT)]);
-        let written = Written { file: 7, columns: 8, attributes: 1, leaves: Vec::new() };
+        let written = Written { file: 7, columns: 8, attributes: 1, ..Written::default() };
         let table = Table { written: written.clone(), ..Table::clone(&today.table) };
         assert!(
             !Past::default().is_rewritten(&table) && Past::default().changes(&table).is_empty()

@@ -78,13 +78,16 @@ impl Loop {
                         let before = Some(Version::of_copy(point));
                         quarantine::supersede(store.as_ref(), &status, name, before, true).await?;
                     }
-                    (entry.copy.sweeps, entry.begun_again) = (false, 0);
+                    (entry.copy.sweeps, entry.copy.repairs) = (false, false);
+                    entry.begun_again = 0;
                     entry.enter(State::Streaming, None, store.as_ref(), &status).await?;
                     tracing::info!(table = %entry.name, "copied; streaming");
                 }
             }
             What::Changed => {
-                self.gates.remove(&id);
+                if let Some(gate) = self.gates.remove(&id) {
+                    gate.close().await;
+                }
                 self.on_changed(id).await?;
             }
             What::Failed(error) => self.fail_table(id, error).await?,
@@ -93,7 +96,7 @@ impl Loop {
     }
 
     /// Once every append table knows its copy's position: were rows left that the copy lacks?
-    async fn rewind_if_wanted(&mut self) -> Result<()> {
+    pub(super) async fn rewind_if_wanted(&mut self) -> Result<()> {
         let tables = &mut self.tables.by_id;
         if tables.values().any(|entry| entry.is_unpointed())
             || tables.values().all(|entry| entry.skipped.is_none())

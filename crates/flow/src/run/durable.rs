@@ -121,7 +121,9 @@ impl Loop {
             self.start_record();
         }
         self.start_survey();
-        self.remove_gone().await
+        self.remove_gone().await?;
+        // A table that was waited for may have gone.
+        self.rewind_if_wanted().await
     }
 
     pub(super) fn start_record(&mut self) {

@@ -36,7 +36,8 @@ impl Loop {
     /// Nothing of this loop's is on its way to the store any more.
     pub(super) async fn wind_up(&mut self) -> Result<()> {
         self.drain().await?;
-        for gate in self.gates.drain().map(|(_, gate)| gate) {
+        let replays = self.replays.drain();
+        for gate in self.gates.drain().chain(replays).map(|(_, gate)| gate) {
             gate.close().await;
         }
         self.copies.abort_all();

@@ -48,11 +48,13 @@ impl Loop {
     async fn take_catalog(&mut self) -> Result<Client> {
         match self.catalog.take().filter(|client| !client.is_closed()) {
             Some(client) => Ok(client),
-            None => source::client::connect(&self.options.address).await,
+            None => source::catalog::connect(&self.options.address).await,
         }
     }
 
     pub(super) async fn on_relation(&mut self, relation: Relation, commit: Lsn) -> Result<Answer> {
+        // What an older look has seen is of no use after this one.
+        self.surveying.forget();
         let client = self.take_catalog().await?;
         let answer = self.answer(&relation, commit, &client).await;
         self.catalog = Some(client);
@@ -61,6 +63,7 @@ impl Loop {
 
     /// A copy found another table than it was to copy: it goes on with that of today.
     pub(super) async fn on_changed(&mut self, id: TableId) -> Result<()> {
+        self.surveying.forget();
         let client = match self.take_catalog().await {
             Ok(client) => client,
             Err(error) => return self.try_copy_later(id, error),
@@ -287,7 +290,7 @@ impl Loop {
         if entry.state == State::Streaming {
             let entry =
                 self.tables.by_id.get_mut(&id).ok_or_else(|| Error::bug("a table went away"))?;
-            entry.state = State::Copying;
+            (entry.state, entry.copy.repairs) = (State::Copying, true);
         }
         self.follow_in_place(target).await
     }

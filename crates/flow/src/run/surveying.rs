@@ -4,6 +4,7 @@
 use super::Loop;
 use super::following::Followed;
 use crate::evolve::Need;
+use crate::flush;
 use crate::status::State;
 use crate::task::{Task, in_time};
 use model::{Error, Lsn, Result, Table, TableId};
@@ -29,6 +30,10 @@ pub(super) struct Surveying {
 }
 
 impl Surveying {
+    pub(super) fn forget(&mut self) {
+        self.running = None;
+    }
+
     pub(super) fn new() -> Surveying {
         Surveying { running: None, last: Instant::now(), gone: HashMap::new() }
     }
@@ -64,10 +69,11 @@ impl Loop {
         in_time(async move {
             let client = match client {
                 Some(client) => client,
-                None => source::client::connect(&address).await?,
+                None => source::catalog::connect(&address).await?,
             };
-            let at = source::catalog::end_of_log(&client).await?;
             let tables = source::catalog::published_tables(&client, &publication).await?;
+            // After the look: rows of a table that is gone are older than this.
+            let at = source::catalog::end_of_log(&client).await?;
             Ok(Survey { at, tables, client })
         })
     }
@@ -107,6 +113,8 @@ impl Loop {
         let id = table.id;
         match self.tables.by_id.get(&id) {
             None if self.left_out.contains(&id) => Ok(()),
+            // First the rows of the one that had its name, then they are over.
+            None if self.has_namesake(&table) => Ok(()),
             None => self.admit(table, client).await.map(drop),
             Some(entry) if entry.state == State::Removed => {
                 tracing::info!(table = %entry.name, "it is published again");
@@ -115,16 +123,32 @@ impl Loop {
             Some(_) => {
                 // Of a session that ended meanwhile, the next one begins when all were seen.
                 let _: Followed = self.follow(table, at, client).await?;
+                if self.entry(id)?.needs_copy() && !self.gates.contains_key(&id) {
+                    self.start_copies(&[id]);
+                }
                 Ok(())
             }
         }
+    }
+
+    fn has_namesake(&self, table: &Table) -> bool {
+        let name = table.name.to_string();
+        self.tables.by_id.values().any(|entry| entry.name == name && !entry.is_stopped())
     }
 
     /// What happened to it meanwhile is not in the log.
     async fn republish(&mut self, table: Table, client: &Client) -> Result<()> {
         let entry = self.entry(table.id)?;
         let id = entry.target.table.id;
-        let (target, need) = self.bring(table, client).await?;
+        let (target, need) = match self.bring(table, client).await {
+            Err(error) if flush::needs_help(&error) => {
+                let (store, status) = (self.store.clone(), self.status.clone());
+                let Some(entry) = self.tables.by_id.get_mut(&id) else { return Ok(()) };
+                tracing::error!(table = %entry.name, error = %error.report(), "the table stops");
+                return entry.enter(State::Failed, Some(&error), store.as_ref(), &status).await;
+            }
+            brought => brought?,
+        };
         let past = self.entry(id)?.past_with(&target, &need);
         let need = match need {
             Need::Nothing => Need::Copy("It was not published for a while.".into()),

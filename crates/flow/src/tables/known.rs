@@ -22,6 +22,9 @@ pub(crate) struct CopyState {
     pub(crate) rekeyed_at: Lsn,
     /// The store held rows before: those that the copy does not bring go at its end.
     pub(crate) sweeps: bool,
+    /// Of an append table that was copied before: only facts that the store lacks are taken, and what
+    /// is there stays whatever happens.
+    pub(crate) repairs: bool,
     /// 0: as fast as it goes.
     pub(crate) rows_per_second_max: u64,
 }
@@ -176,6 +179,7 @@ impl CopyState {
             "first_xmin": self.first_xmin,
             "rekeyed_at": self.rekeyed_at.to_string(),
             "sweeps": self.sweeps,
+            "repairs": self.repairs,
             "rows_per_second_max": self.rows_per_second_max,
             "past": past.to_json(),
             "reason": reason,
@@ -195,6 +199,7 @@ impl CopyState {
             first_xmin: json["first_xmin"].as_u64().ok_or_else(unreadable)?,
             rekeyed_at: rekeyed.ok_or_else(unreadable)?,
             sweeps: json["sweeps"].as_bool().unwrap_or_default(),
+            repairs: json["repairs"].as_bool().unwrap_or_default(),
             rows_per_second_max: json["rows_per_second_max"].as_u64().unwrap_or_default(),
         };
         let slot = json["slot"].as_str().unwrap_or_default().to_owned();
@@ -213,9 +218,17 @@ mod tests {
     #[test]
     fn the_state_of_a_copy_reads_back() {
         let (first_point, rekeyed_at) = (Lsn(77), Lsn(78));
-        let (attempt, first_xmin, sweeps, rows_per_second_max) = (3, 1 << 40, true, 5000);
-        let copy =
-            CopyState { attempt, first_point, first_xmin, rekeyed_at, sweeps, rows_per_second_max };
+        let (attempt, first_xmin, sweeps, repairs, rows_per_second_max) =
+            (3, 1 << 40, true, true, 5000);
+        let copy = CopyState {
+            attempt,
+            first_point,
+            first_xmin,
+            rekeyed_at,
+            sweeps,
+            repairs,
+            rows_per_second_max,
+        };
         assert!(copy.is_rekeyed());
         assert!(!CopyState { first_point: Lsn(79), ..copy }.is_rekeyed());
         let past = Past::default();

@@ -206,14 +206,18 @@ impl Tables {
         // Rows of the stream may be in a mirror before its copy begins.
         let has_rows = !is_new && (target.mode == Mode::Mirror || copy.attempt > 0);
         let missed = self.missed.as_ref().filter(|_| !is_another && has_rows);
-        if let Some(missed) = missed.filter(|_| need == Need::Nothing) {
-            let is_other = missed.is_other_history;
+        let is_other = match missed {
+            Some(missed) => missed.is_other_history(&target, around).await?,
+            None => false,
+        };
+        let missed = missed.filter(|missed| is_other || missed.is_for_all());
+        if let Some(missed) = missed.filter(|_| matches!(need, Need::Nothing | Need::Repair)) {
             need = match again::is_repairable(&target, copy, is_other, around).await? {
                 true => Need::Repair,
                 false => Need::Copy(missed.why.clone()),
             };
         }
-        if need == Need::Repair && !again::is_repairable(&target, copy, false, around).await? {
+        if need == Need::Repair && !again::is_repairable(&target, copy, is_other, around).await? {
             need = Need::Copy("Facts that it lacks cannot be told by a key.".into());
         }
         let changes = past.changes(&target.table);
@@ -341,6 +345,7 @@ impl Entry {
             }
             Need::Repair => {
                 self.follow(target);
+                self.copy.repairs = true;
                 self.enter(State::Copying, None, store, status).await
             }
             Need::Copy(_) => {

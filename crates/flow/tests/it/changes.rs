@@ -109,6 +109,11 @@ async fn partitioned_tables_are_one_table_or_their_leaves() {
             world.sql(change);
             assert_equal(&world, &pipeline, &format!("{schema}: {change}")).await;
         }
+        // The one that was made as a partition came with nothing.
+        let attached = "select count() from millrace.schema_changes final
+                        where source_table = '{s}.parted' and change = 'attach partition'";
+        let expected = if schema == "c_root" { "1" } else { "0" };
+        assert_eq!(world.stored(attached).await, expected, "{schema}");
         pipeline.shutdown().await.unwrap();
     }
 }

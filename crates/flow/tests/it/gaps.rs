@@ -93,8 +93,18 @@ async fn a_slot_that_the_server_gave_up_is_made_up_for() {
 /// The server stands before what the store holds, on a history of its own, and goes on from there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_backup_takes_the_place_of_what_never_was() {
+    set_back("g_restored", true).await;
+}
+
+/// The same from a snapshot of its disk: it does not know that it was set back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_was_set_back_takes_the_place_of_what_never_was() {
+    set_back("g_disk", false).await;
+}
+
+async fn set_back(schema: &'static str, begins_a_timeline: bool) {
     let world = World::with(
-        "g_restored",
+        schema,
         "create table m (id int primary key, v text); create table e (id int primary key, v text);
          insert into m select i, 'v' || i from generate_series(1, 100) i; insert into e values (1, 'e');
          create publication p for table m, e",
@@ -120,8 +130,9 @@ async fn a_restored_backup_takes_the_place_of_what_never_was() {
     world.postgres.stop("fast");
     std::fs::remove_dir_all(&data).unwrap();
     copy(&backup, &data);
-    let signal = data.join("recovery.signal");
-    copy(&data.join("PG_VERSION"), &signal);
+    if begins_a_timeline {
+        copy(&data.join("PG_VERSION"), &data.join("recovery.signal"));
+    }
     world.postgres.resume();
     wait_until("it is promoted", || match world.sql("select pg_is_in_recovery()") {
         is if is == "f" => Ok(()),
@@ -166,5 +177,29 @@ async fn a_promoted_server_goes_on_where_the_other_ended() {
     let place =
         "select count() from system.tables where database = '{s}' and name like '%_before_%'";
     assert_eq!(world.stored(place).await, "0");
+    pipeline.shutdown().await.unwrap();
+}
+
+/// Facts that are gone at the source are nowhere else, whatever happened to keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn facts_that_the_source_has_purged_outlive_a_repair() {
+    let world = world("g_repair", &[]);
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql("delete from e where id < 50; update e set id = id + 5000 where id = 60");
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    world.sql(
+        "insert into e values (1001, 'missed'); select pg_drop_replication_slot('slot_g_repair')",
+    );
+    let pipeline = world.start();
+    world.sql("update e set id = id + 5000 where id = 61");
+    world.settle(&pipeline).await;
+    let facts = "select countIf(id < 50), countIf(id = 1001), countIf(id = 70) from {s}.e";
+    assert_eq!(world.stored(facts).await, "49|1|1");
+    pipeline.shutdown().await.unwrap();
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    assert_eq!(world.stored(facts).await, "49|1|1");
     pipeline.shutdown().await.unwrap();
 }

@@ -2,6 +2,7 @@
 
 mod types;
 
+use crate::address::Address;
 use crate::client::pg_error;
 use model::{
     Column, Error, Leaf, Lsn, PgType, ReplicaIdentity, Result, Table, TableId, TableName, Written,
@@ -16,10 +17,17 @@ pub async fn server_version(client: &Client) -> Result<u32> {
     Ok(row.get::<_, i32>(0) as u32)
 }
 
+/// A session for looks at the catalog: behind a lock that somebody waits for it gives up.
+pub async fn connect(address: &Address) -> Result<Client> {
+    let client = crate::client::connect(address).await?;
+    client.batch_execute("SET lock_timeout = '1s'").await.map_err(reading)?;
+    Ok(client)
+}
+
 /// Where the log ends: what the catalog shows from now on was committed before, or is later.
 pub async fn end_of_log(client: &Client) -> Result<Lsn> {
     let sql = "select (case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
-                            else pg_current_wal_flush_lsn() end)::text";
+                            else pg_current_wal_insert_lsn() end)::text";
     let row = client.query_one(sql, &[]).await.map_err(reading)?;
     let text: String = row.get(0);
     text.parse().map_err(|_| Error::bug("the server's position does not read"))
@@ -78,7 +86,9 @@ const COLUMNS: &str = "
              where i.indrelid = c.oid and k.ord <= i.indnkeyatts
                and case c.relreplident when 'i' then i.indisreplident else i.indisprimary end),
            a.xmin::text::int8,
-           c.relfilenode::int8, c.relnatts, c.relkind = 'p'
+           c.relfilenode::int8, c.relnatts, c.relkind = 'p',
+           coalesce((select pr.oid from pg_publication_rel pr join pg_publication pub on pub.oid = pr.prpubid
+                      where pub.pubname = p.pubname and pr.prrelid = c.oid), 0::oid)
       from pg_publication_tables p
       join pg_namespace n on n.nspname = p.schemaname
       join pg_class c on c.relnamespace = n.oid and c.relname = p.tablename
@@ -112,6 +122,7 @@ async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Re
                 written: Written {
                     file: row.get::<_, i64>(13) as u64,
                     attributes: row.get(14),
+                    published: row.get(16),
                     ..Written::default()
                 },
             });
@@ -165,11 +176,19 @@ pub async fn types_of(client: &Client, columns: &[(u32, i32, u8)]) -> Result<Vec
 }
 
 async fn leaves(client: &Client, root: TableId) -> Result<Vec<Leaf>> {
-    let sql = "select c.oid, c.relfilenode, coalesce(pg_relation_size(c.oid), 0) = 0
+    // What was made as a partition got all its rows as one. One that was attached was not made by the
+    // transaction that let it inherit; or an ancestor that it came with was not.
+    let sql = "select c.oid, c.relfilenode, coalesce(pg_relation_size(c.oid), 0) > 0 and exists (
+                      select from pg_partition_ancestors(c.oid) up(relid)
+                        join pg_inherits i on i.inhrelid = up.relid
+                        join pg_class made on made.oid = up.relid
+                        join pg_type made_as on made_as.oid = made.reltype
+                       where i.xmin <> made_as.xmin)
                  from pg_partition_tree($1::oid::regclass) t join pg_class c on c.oid = t.relid
                 where t.isleaf order by c.oid";
     let rows = client.query(sql, &[&root.0]).await.map_err(reading)?;
-    let leaf = |row: &Row| Leaf { id: TableId(row.get(0)), file: row.get(1), is_empty: row.get(2) };
+    let leaf =
+        |row: &Row| Leaf { id: TableId(row.get(0)), file: row.get(1), brought_rows: row.get(2) };
     Ok(rows.iter().map(leaf).collect())
 }
 

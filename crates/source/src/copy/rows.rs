@@ -59,6 +59,8 @@ impl Reader {
 
     fn copy(&mut self, piece: &Piece, doing: &str, out: &Sender<Block>) -> Result<u64> {
         let Piece { table, range, version, predicate, rows_max } = piece;
+        // The lock goes with the savepoint, not with the snapshot: an ALTER TABLE waits for a piece.
+        self.session.simple_query("SAVEPOINT piece", doing)?;
         let from = self.hold(table.id).map_err(|error| error.context(doing))?;
         let sql = statement(table, &from, *range, predicate.as_deref());
         self.session.start_copy(&sql, doing)?;
@@ -77,6 +79,7 @@ impl Reader {
                     b'E' => return Err(self.session.refusal(doing, body)),
                     b'Z' => {
                         self.session.set_read_timeout(None)?;
+                        self.session.simple_query("ROLLBACK TO piece", doing)?;
                         decoder.end().map_err(|error| error.context(doing))?;
                         return Ok(rows + send(decoder.take(), out)?);
                     }

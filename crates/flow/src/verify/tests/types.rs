@@ -211,13 +211,19 @@ async fn refill(pair: &Pair) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_value_that_a_configured_type_cannot_hold_is_a_difference() {
+async fn another_value_in_a_column_of_a_configured_type_is_a_difference() {
     let tables = "create table t (id int4 primary key, at timestamptz not null);
-                  insert into t values (1, '2026-01-01'), (2, '1960-01-01'), (3, '2200-01-01')";
+                  insert into t values (1, '2026-01-01'), (2, '2026-01-02'), (3, '2026-01-03')";
     let mut options = TableOptions::default();
     let chosen = ColumnOptions { clickhouse_type: Some("DateTime".into()), ..Default::default() };
     options.columns.insert("at".into(), chosen);
     let pair = Pair::start("v_bent", tables).with("public.t", options).copied().await;
+    assert_equal(&pair.one().await);
+    bend(
+        "INSERT INTO v_bent_raw.t SELECT * REPLACE (at + 1 AS at, _version + 1 AS _version) \
+         FROM (SELECT * FROM v_bent_raw.t FINAL WHERE id > 1)",
+    )
+    .await;
     assert_eq!(listed(&pair.one().await), "changed 2, changed 3");
 }
 
