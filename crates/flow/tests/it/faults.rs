@@ -1,10 +1,12 @@
 //! Whatever dies, nothing is lost and nothing doubled.
 
-use crate::support::{Mortal, World, assert_same, wait_until};
+use crate::support::{Mortal, World, assert_same, engine, wait_until};
 use flow::Pipeline;
+use model::Result;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use store::{BoxFuture, Engine, Insert, Receipt, Rows, Store};
 
 /// xorshift: a seed is all it takes to repeat the choices.
 struct Dice(u64);
@@ -355,6 +357,99 @@ async fn a_copy_that_breaks_off_goes_on() {
         );
         let stored = world.stored(&sql).await;
         assert_eq!(stored, "60000|60000|1|1");
+    }
+    pipeline.shutdown().await.unwrap();
+}
+
+/// A store that does what it is asked and then says that it could not, or does not even do it.
+struct Flaky {
+    inner: Engine,
+    dice: std::sync::Mutex<Dice>,
+    /// Of a thousand calls, so many fail; as many again are done first.
+    failing: std::sync::atomic::AtomicU64,
+    failed_after: std::sync::atomic::AtomicU64,
+}
+
+impl Flaky {
+    fn new(failing: u64) -> Arc<Flaky> {
+        let (inner, dice) = (engine(), std::sync::Mutex::new(Dice::new("flaky")));
+        Arc::new(Flaky { inner, dice, failing: failing.into(), failed_after: 0.into() })
+    }
+
+    fn run<'a, T: Send + 'a>(&'a self, call: BoxFuture<'a, Result<T>>) -> BoxFuture<'a, Result<T>> {
+        let (drawn, failing) =
+            (self.dice.lock().unwrap().below(1000), self.failing.load(Ordering::SeqCst));
+        let lost = || model::Error::transient("could not reach the store");
+        Box::pin(async move {
+            if drawn < failing {
+                return Err(lost());
+            }
+            let answer = call.await;
+            if answer.is_ok() && drawn < 2 * failing {
+                self.failed_after.fetch_add(1, Ordering::SeqCst);
+                return Err(lost());
+            }
+            answer
+        })
+    }
+}
+
+impl Store for Flaky {
+    fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
+        self.run(self.inner.execute(sql))
+    }
+
+    fn insert(&self, insert: Insert) -> BoxFuture<'_, Result<Receipt>> {
+        self.run(self.inner.insert(insert))
+    }
+
+    fn record<'a>(&'a self, into: &'a str, rows: Rows) -> BoxFuture<'a, Result<()>> {
+        self.run(self.inner.record(into, rows))
+    }
+
+    fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
+        self.run(self.inner.query(sql))
+    }
+}
+
+/// What was written and not acknowledged is written again, and is there once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_after_it_has_written_doubles_nothing() {
+    let world = Arc::new(
+        World::new(
+            "f_flaky",
+            "create table m (id int primary key, v text); create table e (id int primary key, v text);
+             create table loose (v text);
+             insert into m select i, 'v' || i from generate_series(1, 20000) i;
+             insert into e select i, 'e' || i from generate_series(1, 20000) i;
+             insert into loose select i from generate_series(1, 20000) i;
+             create publication p for table m, e, loose",
+        )
+        .append("e")
+        .append("loose"),
+    );
+    let flaky = Flaky::new(25);
+    let pipeline = Pipeline::start(world.options(), flaky.clone());
+    let writer = Writer::start(
+        &world,
+        7,
+        "begin; insert into e values (100000 + {n}, 'n{n}'); insert into loose values ('n{n}'); update m set v = 'w{n}' where id = {r};
+         insert into m values (100000 + {n}, 'new'); delete from m where id = 100000 + {n} - 3; commit",
+    );
+    let handle = pipeline.handle();
+    wait_until("enough has failed", || match flaky.failed_after.load(Ordering::SeqCst) {
+        8.. => Ok(()),
+        failed => Err(format!("{failed} calls; {:#?}", handle.report())),
+    })
+    .await;
+    writer.stop();
+    flaky.failing.store(0, Ordering::SeqCst);
+    world.settle(&pipeline).await;
+    world.assert_mirror("m", "id, v", "id").await;
+    for (table, columns) in [("e", "id, v"), ("loose", "v")] {
+        let sql = |of: &str| format!("select {columns} from {of} order by {columns}");
+        let stored = world.stored(&sql(&format!("{{s}}.{table}"))).await;
+        assert_same(table, &world.sql(&sql(table)), &stored);
     }
     pipeline.shutdown().await.unwrap();
 }
