@@ -140,7 +140,7 @@ async fn table(
 ) -> Result<()> {
     let from = locked.name(target.table.id)?;
     let [first, second] = &locked.clients;
-    let filter = source::catalog::row_filter(first, publication, &target.table.name).await?;
+    let filter = source::catalog::row_filter(first, publication, target.table.id).await?;
     let utf8 = keeps_utf8(first).await?;
     let readers = readers(first, second, target).await?;
     let mut sides = Sides::new(target, from, filter, utf8)?;

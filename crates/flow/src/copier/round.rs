@@ -169,7 +169,7 @@ async fn begin(
         return Ok(None);
     }
     let heap = pages(client, table.id).await?;
-    let filter = source::catalog::row_filter(client, &context.publication, &table.name).await?;
+    let filter = source::catalog::row_filter(client, &context.publication, table.id).await?;
     let past = piece::ranges_of(context, &job.target).await?;
     let size = heap.map(|heap| (heap.relfilenode, heap.pages));
     let is_append = job.target.mode == Mode::Append;

@@ -113,7 +113,7 @@ impl Pair {
 
 async fn fill(snapshot: &Snapshot, target: &Arc<Target>) {
     let client = snapshot.client().await.unwrap();
-    let filter = source::catalog::row_filter(&client, PUBLICATION, &target.table.name);
+    let filter = source::catalog::row_filter(&client, PUBLICATION, target.table.id);
     let (filter, reader) = (filter.await.unwrap(), snapshot.reader().await.unwrap());
     let version = Version::of_copy(snapshot.consistent_point);
     let (sender, mut blocks) = tokio::sync::mpsc::channel::<Block>(64);

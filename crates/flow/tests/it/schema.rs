@@ -286,6 +286,30 @@ async fn a_look_at_what_did_not_change_changes_nothing() {
     pipeline.shutdown().await.unwrap();
 }
 
+/// Under its old name, with every row, until the next start; then under the new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_table_loses_no_row() {
+    let world = World::new(
+        "s_renamed",
+        "create table m (id int primary key, v text); insert into m select i, 'v' from generate_series(1, 100) i;
+         create publication p for all tables",
+    );
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql("alter table m rename to n; insert into n values (101, 'w')");
+    world.sql("alter table n add more int default 7; insert into n values (102, 'w', 8); alter table n alter v type int using 5; delete from n where id = 1");
+    assert_equal(&world, &pipeline, "another name").await;
+    let rows = "select count(), sum(v), sum(more) from {s}.";
+    assert_eq!(world.stored(&format!("{rows}m")).await, "101|505|708");
+    pipeline.shutdown().await.unwrap();
+    let pipeline = world.start();
+    world.sql("insert into n values (103, 5, 7)");
+    assert_equal(&world, &pipeline, "the new name").await;
+    assert_eq!(world.stored(&format!("{rows}n")).await, "102|510|715");
+    assert_eq!(world.stored(&format!("{rows}m")).await, "101|505|708");
+    pipeline.shutdown().await.unwrap();
+}
+
 /// The seed is printed; `MILLRACE_SEED` repeats it, `MILLRACE_SCHEMA_SECONDS` is for how long.
 #[tokio::test(flavor = "multi_thread")]
 async fn any_changes_in_any_order_are_followed() {

@@ -24,8 +24,8 @@ pub(super) fn judge(rename: &RenameStmt, context: Context<'_>) -> Finding {
         }
         ObjectType::ObjectSchema => {
             Finding::new("rename_schema", format!("schema {} is renamed to {new}", rename.subname))
-                .mirror(Level::Followed, "its tables move to the database of the new name; what is configured by the old name is not found any more")
-                .instead("change millrace.toml, dbt models and dashboards in the same step")
+                .mirror(Level::Plan, "rows go on in the database of the old name until `millrace up` is restarted; then its tables are copied into that of the new one, and what is configured by the old name is not found")
+                .instead("change millrace.toml, dbt models and dashboards and restart `millrace up` in the same step")
         }
         ObjectType::ObjectAttribute => {
             Finding::new("composite_type", format!("field {} becomes {new}", rename.subname))
@@ -61,8 +61,8 @@ fn renamed(finding: Finding, table: &TableName, context: Context<'_>) -> Finding
             .instead("change millrace.toml in the same step");
     }
     finding
-        .mirror(Level::Followed, "the mirror is renamed; queries that name it must follow")
-        .instead("a view of the old name lets the app follow later, but it is not mirrored: change queries on ClickHouse in the same step")
+        .mirror(Level::Plan, "rows go on under the old name until `millrace up` is restarted; then the table is copied under the new name, and what is under the old one stays as it is")
+        .instead("restart `millrace up` in the same step and change queries on ClickHouse; a view of the old name lets the app follow later, but it is not mirrored")
 }
 
 /// SET SCHEMA.

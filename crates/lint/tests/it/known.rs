@@ -185,7 +185,7 @@ fn the_configuration_tells_what_is_named_and_what_is_not_ours() {
         ("alter table events drop column other", Level::Followed, "new rows have its default"),
         ("alter table events rename column kind to sort", Level::Plan, "order_by"),
         ("alter table events rename to facts", Level::Plan, "names it by the old name"),
-        ("alter table orders rename to facts", Level::Followed, "renamed"),
+        ("alter table orders rename to facts", Level::Plan, "restarted"),
         ("alter table events set schema log", Level::Plan, "names it by the old name"),
         ("truncate events", Level::Followed, "kept"),
         ("delete from events", Level::Plan, "keeps what the source deletes"),

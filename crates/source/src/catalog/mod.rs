@@ -48,14 +48,17 @@ pub async fn table_by_id(client: &Client, publication: &str, id: TableId) -> Res
 pub async fn row_filter(
     client: &Client,
     publication: &str,
-    table: &TableName,
+    table: TableId,
 ) -> Result<Option<String>> {
     if server_version(client).await? < 150_000 {
         return Ok(None);
     }
-    let sql = "select rowfilter from pg_publication_tables
-               where pubname = $1 and schemaname = $2 and tablename = $3";
-    let row = client.query_opt(sql, &[&publication, &table.schema, &table.table]).await;
+    // By its oid: it may have another name by now.
+    let sql = "select p.rowfilter from pg_publication_tables p
+                 join pg_namespace n on n.nspname = p.schemaname
+                 join pg_class c on c.relnamespace = n.oid and c.relname = p.tablename
+                where p.pubname = $1 and c.oid = $2";
+    let row = client.query_opt(sql, &[&publication, &table.0]).await;
     Ok(row.map_err(reading)?.and_then(|row| row.get(0)))
 }
 
