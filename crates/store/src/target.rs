@@ -301,15 +301,14 @@ fn check_rules(table: &Table, options: &TableOptions, columns: &[TargetColumn]) 
                 return cannot("It is part of the key, which is never NULL.", hint);
             }
             Rule::Null if !source.pg.kind().may_be_nullable() => {
-                let hint = "type = \"Nullable(String)\"".to_owned();
+                let hint = "\"quarantine\" or \"stop\"; or type = \"Nullable(String)\"".to_owned();
                 return cannot("ClickHouse has no NULL of what it travels as.", hint);
             }
             Rule::Null if !column.takes_null() && column.default.is_none() => {
                 let why = format!("Its type is {}, which does not hold NULL.", column.clickhouse);
-                let hint = match source.pg.kind() {
-                    Kind::Array(_) => "\"quarantine\" or \"stop\"".to_owned(),
-                    _ if column.is_json() => "type = \"Nullable(String)\"".to_owned(),
-                    _ => format!("type = \"{}\", or a default", nullable(&column.clickhouse)),
+                let hint = match column.is_json() {
+                    true => "type = \"Nullable(String)\"".to_owned(),
+                    false => format!("type = \"{}\", or a default", nullable(&column.clickhouse)),
                 };
                 return cannot(&why, hint);
             }
@@ -452,7 +451,12 @@ mod tests {
         for (name, asked, ty, hint) in [
             ("status", Rule::Clamp, None, "\"quarantine\", \"null\" or \"stop\""),
             ("id", Rule::Null, None, "\"quarantine\" or \"stop\""),
-            ("tags", Rule::Null, None, "\"quarantine\" or \"stop\""),
+            (
+                "tags",
+                Rule::Null,
+                None,
+                "\"quarantine\" or \"stop\"; or type = \"Nullable(String)\"",
+            ),
             ("status", Rule::Null, Some("UUID"), "type = \"Nullable(UUID)\", or a default"),
             ("status", Rule::Null, Some("JSON"), "type = \"Nullable(String)\""),
         ] {
