@@ -316,7 +316,7 @@ async fn any_changes_in_any_order_are_followed() {
     let from_env = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
     let seed = from_env("MILLRACE_SEED").unwrap_or(now);
-    let budget = Duration::from_secs(from_env("MILLRACE_SCHEMA_SECONDS").unwrap_or(15));
+    let budget = Duration::from_secs(from_env("MILLRACE_SCHEMA_SECONDS").unwrap_or(5));
     println!("MILLRACE_SEED={seed}");
     let mut dice = Dice(seed | 1);
     let world = World::new("s_any", "create publication p for all tables").append("facts");
