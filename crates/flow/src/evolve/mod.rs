@@ -86,7 +86,10 @@ pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> 
 /// A table that was not published for a moment misses rows, partitions come with rows and go with them, and the log says nothing.
 fn of_unsaid_rows(target: &Target, past: &Past) -> Need {
     let is_anew = past.is_published_anew(&target.table);
+    let mistaken = || Need::Copy("Columns went and others came between two looks at it.".into());
     match target.mode {
+        Mode::Mirror if past.may_be_mistaken(&target.table) => mistaken(),
+        Mode::Append if past.are_facts_mistaken(&target.table) => mistaken(),
         Mode::Mirror if is_anew => Need::Copy("It is published anew.".into()),
         Mode::Append if is_anew => Need::Repair,
         Mode::Mirror if past.has_gained(&target.table) || past.has_lost(&target.table) => {

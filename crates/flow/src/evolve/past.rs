@@ -100,6 +100,35 @@ impl Past {
         !self.is_empty() && table.written.published != self.written.published
     }
 
+    /// Whether a column went, seen or never seen, while others came or changed: meanwhile it may have
+    /// had the name of one of them, and rows of that time read like rows of today.
+    pub(crate) fn may_be_mistaken(&self, table: &Table) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let now = |attnum: i16| table.columns.iter().find(|column| column.attnum == attnum);
+        let unseen =
+            (self.written.attributes + 1..=table.written.attributes).any(|a| now(a).is_none());
+        let is_new = |column: &Column| !self.was_there(column.attnum);
+        let is_other =
+            |before: &Column| now(before.attnum).is_some_and(|now| !is_read_alike(before, now));
+        (unseen || self.live().any(|column| now(column.attnum).is_none()))
+            && (table.columns.iter().any(is_new) || self.live().any(is_other))
+    }
+
+    /// The same of facts, which a copy would set aside: only where types let it be.
+    pub(crate) fn are_facts_mistaken(&self, table: &Table) -> bool {
+        let now = |attnum: i16| table.columns.iter().find(|column| column.attnum == attnum);
+        let unseen =
+            (self.written.attributes + 1..=table.written.attributes).any(|a| now(a).is_none());
+        let is_like_gone = |new: &Column| {
+            let gone = self.live().filter(|column| now(column.attnum).is_none());
+            gone.into_iter().any(|gone| (gone.type_oid, gone.typmod) == (new.type_oid, new.typmod))
+        };
+        let mut new = table.columns.iter().filter(|column| !self.was_there(column.attnum));
+        !self.is_empty() && new.any(|new| unseen || is_like_gone(new))
+    }
+
     /// What partitions did to their rows without a word in the log: came with them, took them away.
     pub(crate) fn has_gained(&self, table: &Table) -> bool {
         table.written.has_gained(&self.written)
@@ -130,6 +159,12 @@ impl Past {
     /// is not known, or could be more than one.
     pub(crate) fn shape_of(&self, relation: &Relation, today: &Target) -> Option<Target> {
         let columns = self.matched(&relation.columns)?;
+        // Columns stand in the order of their attnums: with one of today's come all of today's before it.
+        let last = columns.last()?.attnum;
+        let is_sent = |attnum: &i16| columns.iter().any(|column| column.attnum == *attnum);
+        if self.live.iter().any(|attnum| *attnum < last && !is_sent(attnum)) {
+            return None;
+        }
         let place = |attnum: &i16| columns.iter().position(|column| column.attnum == *attnum);
         let key: Vec<usize> = key(&today.table).iter().map(place).collect::<Option<_>>()?;
         if !sends_key(relation, &key) {
@@ -322,6 +357,10 @@ fn is_written_as(one: &Written, other: &Written) -> bool {
         && (one.columns, one.attributes) == (other.columns, other.attributes)
         && one.published == other.published
         && leaves(one) == leaves(other)
+}
+
+fn is_read_alike(one: &Column, other: &Column) -> bool {
+    (&one.name, one.type_oid, one.typmod) == (&other.name, other.type_oid, other.typmod)
 }
 
 fn is_sent(column: &Column, sent: &RelationColumn) -> bool {
