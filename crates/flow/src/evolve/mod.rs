@@ -83,7 +83,8 @@ pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> 
     Ok(need)
 }
 
-/// A table that was not published for a moment misses rows, partitions come with rows and go with them, and the log says nothing.
+/// What the log does not say: a table that was not published for a moment misses rows, partitions come
+/// with rows and go with them, and columns pass on their names.
 fn of_unsaid_rows(target: &Target, past: &Past) -> Need {
     let is_anew = past.is_published_anew(&target.table);
     let mistaken = || Need::Copy("Columns went and others came between two looks at it.".into());

@@ -100,33 +100,41 @@ impl Past {
         !self.is_empty() && table.written.published != self.written.published
     }
 
-    /// Whether a column went, seen or never seen, while others came or changed: meanwhile it may have
-    /// had the name of one of them, and rows of that time read like rows of today.
+    /// Columns that are no more.
+    fn gone<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = &'a Column> {
+        self.live().filter(|column| now(table, column.attnum).is_none())
+    }
+
+    fn added<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = &'a Column> {
+        table.columns.iter().filter(|column| !self.was_there(column.attnum))
+    }
+
+    /// Whether columns came since and went again before anybody looked.
+    fn has_missed(&self, table: &Table) -> bool {
+        let mut since = self.written.attributes + 1..=table.written.attributes;
+        since.any(|attnum| now(table, attnum).is_none())
+    }
+
+    /// Whether a column went while others came or changed: meanwhile it may have had the name of one of
+    /// them, and rows of that time read like rows of today.
     pub(crate) fn may_be_mistaken(&self, table: &Table) -> bool {
-        if self.is_empty() {
-            return false;
-        }
-        let now = |attnum: i16| table.columns.iter().find(|column| column.attnum == attnum);
-        let unseen =
-            (self.written.attributes + 1..=table.written.attributes).any(|a| now(a).is_none());
-        let is_new = |column: &Column| !self.was_there(column.attnum);
-        let is_other =
-            |before: &Column| now(before.attnum).is_some_and(|now| !is_read_alike(before, now));
-        (unseen || self.live().any(|column| now(column.attnum).is_none()))
-            && (table.columns.iter().any(is_new) || self.live().any(is_other))
+        let is_other = |before: &Column| {
+            now(table, before.attnum).is_some_and(|now| !is_read_alike(before, now))
+        };
+        !self.is_empty()
+            && (self.has_missed(table) || self.gone(table).next().is_some())
+            && (self.added(table).next().is_some() || self.live().any(is_other))
     }
 
     /// The same of facts, which a copy would set aside: only where types let it be.
     pub(crate) fn are_facts_mistaken(&self, table: &Table) -> bool {
-        let now = |attnum: i16| table.columns.iter().find(|column| column.attnum == attnum);
-        let unseen =
-            (self.written.attributes + 1..=table.written.attributes).any(|a| now(a).is_none());
-        let is_like_gone = |new: &Column| {
-            let gone = self.live().filter(|column| now(column.attnum).is_none());
-            gone.into_iter().any(|gone| (gone.type_oid, gone.typmod) == (new.type_oid, new.typmod))
+        let is_like = |new: &Column, gone: &Column| {
+            (gone.type_oid, gone.typmod) == (new.type_oid, new.typmod)
         };
-        let mut new = table.columns.iter().filter(|column| !self.was_there(column.attnum));
-        !self.is_empty() && new.any(|new| unseen || is_like_gone(new))
+        let may_be = |new: &Column| {
+            self.has_missed(table) || self.gone(table).any(|gone| is_like(new, gone))
+        };
+        !self.is_empty() && self.added(table).any(may_be)
     }
 
     /// What partitions did to their rows without a word in the log: came with them, took them away.
@@ -359,6 +367,10 @@ fn is_written_as(one: &Written, other: &Written) -> bool {
         && leaves(one) == leaves(other)
 }
 
+fn now(table: &Table, attnum: i16) -> Option<&Column> {
+    table.columns.iter().find(|column| column.attnum == attnum)
+}
+
 fn is_read_alike(one: &Column, other: &Column) -> bool {
     (&one.name, one.type_oid, one.typmod) == (&other.name, other.type_oid, other.typmod)
 }
@@ -467,6 +479,34 @@ mod tests {
         assert_eq!(before, ["id", "b", "a"]);
         let after = stored(&past, &[("id", INT), ("b", TEXT), ("a", TEXT)], &today).unwrap();
         assert_eq!(after, ["id", "b", "a"]);
+    }
+
+    #[test]
+    fn what_went_while_others_came_may_have_been_called_like_them() {
+        let table = |columns: &[(i16, &str, u32)], attributes| {
+            let written = Written { attributes, ..Written::default() };
+            let target = target(columns);
+            Target { table: Arc::new(Table { written, ..Table::clone(&target.table) }), ..target }
+        };
+        let past = Past::of(&table(&[(1, "id", INT), (2, "a", TEXT)], 2));
+        for (columns, attributes, mirror, facts) in [
+            // Added; renamed; dropped.
+            (vec![(1, "id", INT), (2, "a", TEXT), (3, "b", TEXT)], 3, false, false),
+            (vec![(1, "id", INT), (2, "b", TEXT)], 2, false, false),
+            (vec![(1, "id", INT)], 2, false, false),
+            // Exchanged for one of its type, and of another; one that nobody saw.
+            (vec![(1, "id", INT), (3, "b", TEXT)], 3, true, true),
+            (vec![(1, "id", INT), (3, "b", INT)], 3, true, false),
+            (vec![(1, "id", INT), (2, "a", TEXT), (4, "b", INT)], 4, true, true),
+        ] {
+            let today = table(&columns, attributes);
+            let found = (past.may_be_mistaken(&today.table), past.are_facts_mistaken(&today.table));
+            assert_eq!(found, (mirror, facts), "{columns:?}");
+        }
+        // One of today's is missing before the last one.
+        let today = target(&[(1, "id", INT), (2, "a", TEXT), (3, "b", TEXT)]);
+        let past = Past::of(&today);
+        assert_eq!(stored(&past, &[("id", INT), ("b", TEXT)], &today), None);
     }
 
     #[test]
