@@ -6,6 +6,7 @@ mod faults;
 mod gaps;
 mod oracle;
 mod quarantine;
+mod renamed;
 mod schema;
 mod stream;
 mod support;
