@@ -108,10 +108,7 @@ impl Target {
             return Err(Error::definite(format!("cannot find column {unknown} of {}", table.name))
                 .hint(format!("correct its name under {section}, or publish the column")));
         }
-        let rows = match options.mode {
-            Mode::Append => name.clone(),
-            Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
-        };
+        let rows = rows_of(options.mode, &name);
         let table = with_texts(table, options);
         let columns = columns(&table, options)?;
         let order_by = order_by(&table, options, &columns, &section)?;
@@ -155,6 +152,14 @@ impl Target {
     /// The column that carries the source's column `source`.
     pub fn column_of(&self, source: usize) -> Option<&TargetColumn> {
         self.columns.iter().find(|column| column.source == source)
+    }
+}
+
+/// Where the rows of what readers query are.
+pub fn rows_of(mode: Mode, name: &TableName) -> TableName {
+    match mode {
+        Mode::Append => name.clone(),
+        Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
     }
 }
 
