@@ -141,6 +141,11 @@ impl Handle {
         self.status.is_ready()
     }
 
+    /// Nothing is read until somebody resumes.
+    pub fn is_paused(&self) -> bool {
+        self.status.is_paused()
+    }
+
     /// Compares source and store at one position.
     pub async fn verify(&self, options: VerifyOptions) -> Result<Verdict> {
         let gone = || Error::transient("could not verify: the pipeline does not run");

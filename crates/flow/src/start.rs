@@ -23,7 +23,11 @@ pub(crate) struct Ready {
     pub(crate) server: Server,
 }
 
-pub(crate) async fn attempt(options: &Options, store: &dyn Store, status: &Status) -> Result<Ready> {
+pub(crate) async fn attempt(
+    options: &Options,
+    store: &dyn Store,
+    status: &Status,
+) -> Result<Ready> {
     let client = connect(&options.address).await?;
     let made = slot::ensure_publication(&client, &options.publication, true).await?;
     if let Publication::Created { left_out } = made {
