@@ -34,6 +34,7 @@ pub struct ReloadedTable {
     pub name: String,
     /// Keys of its section.
     pub changed: Vec<String>,
+    pub mode: Option<String>,
     /// What the table does now.
     pub state: Option<String>,
     pub last_error: Option<String>,
@@ -50,9 +51,10 @@ impl Reload {
         let shown = status.report().tables;
         let answer = |(name, changed): (String, Vec<String>)| {
             let table = shown.iter().find(|table| table.name == name);
+            let mode = table.map(|table| table.mode.to_owned());
             let state = table.map(|table| table.state.name().to_owned());
             let last_error = table.and_then(|table| table.last_error.clone());
-            ReloadedTable { name, changed, state, last_error }
+            ReloadedTable { name, changed, mode, state, last_error }
         };
         let tables = self.options.changed.into_iter().map(answer).collect();
         let _ = self.reply.send(Ok(Reloaded { tables, paused }));

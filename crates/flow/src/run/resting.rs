@@ -123,6 +123,7 @@ impl Resting<'_> {
                 let paused_since = self.paused_since;
                 if paused_since.is_some() {
                     pause::record(false, store, status, slot).await?;
+                    status.set_paused(None);
                 }
                 let _ = reply.send(Ok(Resumed { paused_since }));
                 return Ok(paused_since.map(|_| End::Again));

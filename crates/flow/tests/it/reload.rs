@@ -144,3 +144,46 @@ async fn a_paused_pipeline_takes_it_and_stays_paused() {
     assert_eq!(world.stored("select * from {s}.m order by id").await, "1\n2");
     pipeline.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_that_the_engine_fills_come_and_go() {
+    let world = World::new(
+        "r_extra",
+        "create table m (id int primary key); create table e (id int primary key);
+         insert into m values (1); insert into e values (1); create publication p for table m, e",
+    )
+    .append("e");
+    let pipeline = world.start();
+    let handle = pipeline.handle();
+    world.settle(&pipeline).await;
+    let twice = BTreeMap::from([("twice".to_owned(), "Int32 DEFAULT id * 2".to_owned())]);
+    for extra_columns in [twice, BTreeMap::new()] {
+        let append = TableOptions { mode: Mode::Append, ..Default::default() };
+        let tables = BTreeMap::from([
+            (
+                "r_extra.m".to_owned(),
+                TableOptions { extra_columns: extra_columns.clone(), ..Default::default() },
+            ),
+            (
+                "r_extra.e".to_owned(),
+                TableOptions { extra_columns: extra_columns.clone(), ..append },
+            ),
+        ]);
+        let changed =
+            BTreeMap::from(["r_extra.m", "r_extra.e"].map(|name| (name.to_owned(), vec![])));
+        handle.reload(ReloadOptions { tables, changed }).await.unwrap();
+        world.sql(
+            "insert into m select max(id) + 1 from m; insert into e select max(id) + 1 from e",
+        );
+        world.settle(&pipeline).await;
+        if !extra_columns.is_empty() {
+            for table in ["m", "e"] {
+                let sql = format!("select id, twice from {{s}}.{table} order by id");
+                assert_eq!(world.stored(&sql).await, "1|2\n2|4");
+            }
+        }
+    }
+    assert_eq!(world.stored("select * from {s}.m order by id").await, "1\n2\n3");
+    assert_equal(&world, &pipeline, "after it").await;
+    pipeline.shutdown().await.unwrap();
+}

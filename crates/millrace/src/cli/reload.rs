@@ -37,7 +37,7 @@ fn of_table(table: &ReloadedTable, paused: bool) -> String {
     };
     let now = match table.state.as_deref() {
         _ if paused => return format!("{}: {what} changed", table.name),
-        Some("streaming") => "it goes on with that".to_owned(),
+        Some("streaming") => format!("it goes on with that{}", but_not(table)),
         Some("waiting" | "copying") => "it is copied; watch it: millrace status".to_owned(),
         _ => match &table.last_error {
             Some(error) => error.replace('\n', "\n  "),
@@ -45,6 +45,23 @@ fn of_table(table: &ReloadedTable, paused: bool) -> String {
         },
     };
     format!("{}: {what} changed; {now}", table.name)
+}
+
+/// What a table is made with.
+fn but_not(table: &ReloadedTable) -> String {
+    let is_made_with = |key: &&String| matches!(key.as_str(), "order_by" | "partition_by" | "ttl");
+    let made_with: Vec<&str> =
+        table.changed.iter().filter(is_made_with).map(String::as_str).collect();
+    let (name, keys) = (&table.name, made_with.join(", "));
+    match (made_with.is_empty(), table.mode.as_deref()) {
+        (true, _) => String::new(),
+        (false, Some("append")) => {
+            format!(
+                ", but for {keys}, which a table is made with: millrace resync '{name}' makes one"
+            )
+        }
+        (false, _) => format!(", but for {keys}, which a table is made with"),
+    }
 }
 
 #[cfg(test)]
@@ -56,6 +73,7 @@ mod tests {
         let table =
             |name: &str, keys: &[&str], state: Option<&str>, error: Option<&str>| ReloadedTable {
                 name: name.into(),
+                mode: Some("append".into()),
                 changed: keys.iter().map(|key| (*key).to_owned()).collect(),
                 state: state.map(str::to_owned),
                 last_error: error.map(str::to_owned),
@@ -68,7 +86,8 @@ mod tests {
         ];
         assert_eq!(
             render(&Reloaded { tables: tables.clone(), paused: false }),
-            "public.a: columns.n.exclude, ttl changed; it goes on with that\n\
+            "public.a: columns.n.exclude, ttl changed; it goes on with that, but for ttl, which a table is \
+             made with: millrace resync 'public.a' makes one\n\
              public.b: columns.n.exclude changed; it is copied; watch it: millrace status\n\
              public.c: mode changed; cannot stream\n  hint: ALTER\n\
              public.d: its section changed; the publication lacks it"
