@@ -123,7 +123,7 @@ impl TableStatus {
         }
     }
 
-    /// From where another description of the table was.
+    /// From where another description of the table was. What was copied is of the last copy.
     fn count_on(&mut self, before: TableStatus) {
         *self = TableStatus {
             mode: self.mode,
@@ -131,6 +131,9 @@ impl TableStatus {
             rows_in: self.rows_in.clone(),
             state: self.state,
             last_error: self.last_error.take(),
+            copied_rows: 0,
+            pages_done: 0,
+            pages_total: 0,
             ..before
         };
     }
@@ -280,6 +283,11 @@ impl Status {
 
     pub(crate) fn set_waiting_for(&self, what: Option<String>) {
         self.lock().waiting_for = what;
+    }
+
+    /// For something at the source.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.lock().waiting_for.is_some()
     }
 
     pub(crate) fn set_error(&self, error: &Error) {

@@ -57,6 +57,8 @@ impl Loop {
             gate.close().await;
         }
         self.copies.abort_all();
+        // One of them may have.
+        self.status.set_waiting_for(None);
         if self.recording.is_some() {
             let recorded = recorded(&mut self.recording).await;
             self.on_recorded(recorded)?;

@@ -8,6 +8,7 @@
 //! To go on after a pause is a start: what happened at the source meanwhile is found there.
 
 use super::{End, stopped};
+use crate::flush::patiently;
 use crate::pause::{self, Paused, Resumed};
 use crate::pipeline::{Command, Options};
 use crate::reload::{self, Reload};
@@ -20,6 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
+
+/// For commands, while there is something to do.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// The pipeline without its loop.
 pub(super) struct Resting<'a> {
@@ -38,13 +42,10 @@ impl Resting<'_> {
     pub(super) async fn bring_up(&mut self) -> Result<Result<Ready, End>> {
         let mut tries = 0;
         loop {
-            let attempt = start::attempt(self.options, self.store.as_ref(), self.status);
-            let error = tokio::select! {
-                attempt = attempt => match attempt {
-                    Ok(ready) => return Ok(Ok(ready)),
-                    Err(error) => error,
-                },
-                () = stopped(self.stopping) => return Ok(Err(End::Stopped)),
+            let error = match self.attempt().await? {
+                Ok(Ok(ready)) => return Ok(Ok(ready)),
+                Ok(Err(error)) => error,
+                Err(end) => return Ok(Err(end)),
             };
             tries += 1;
             let Some(pause) = retry::pause(error.fate(), tries) else { return Err(error) };
@@ -59,12 +60,33 @@ impl Resting<'_> {
         }
     }
 
+    /// The slot may wait for transactions of the source for hours; whoever asks need not.
+    async fn attempt(&mut self) -> Result<Result<Result<Ready>, End>> {
+        let attempt = start::attempt(self.options, self.store.as_ref(), self.status);
+        tokio::pin!(attempt);
+        loop {
+            tokio::select! {
+                attempt = &mut attempt => return Ok(Ok(attempt)),
+                () = stopped(self.stopping) => return Ok(Err(End::Stopped)),
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            if !self.status.is_waiting() {
+                continue;
+            }
+            let Ok(command) = self.commands.try_recv() else { continue };
+            if let Some(end) = self.answer(command).await? {
+                self.status.set_waiting_for(None);
+                return Ok(Err(end));
+            }
+        }
+    }
+
     /// Until somebody lets it go on.
     pub(super) async fn rest(&mut self, reloading: Option<Reload>) -> Result<End> {
         let since = self.paused_since.and_then(|at| jiff::Timestamp::from_second(at).ok());
         let since = since.map(|at| at.to_string()).unwrap_or_default();
         tracing::warn!(%since, "paused: nothing is read until `millrace resume`");
-        self.show().await?;
+        patiently(self.status, || self.show()).await?;
         if let Some(reload) = reloading {
             reload.answer(self.status, true);
         }
@@ -146,7 +168,7 @@ impl Resting<'_> {
         let error = match self.paused_since {
             Some(_) => Error::definite(format!("cannot {what}: the pipeline is paused"))
                 .hint("millrace resume"),
-            None => Error::transient(format!("could not {what}: the source is not connected")),
+            None => Error::transient(format!("could not {what}: the source is waited for")),
         };
         let _ = reply.send(Err(error));
     }

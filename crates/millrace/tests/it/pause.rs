@@ -92,3 +92,25 @@ fn it_pauses_and_stops_while_a_copy_waits_for_its_snapshot() {
     assert!(project.verify() > 0);
     assert_eq!(up.stop(), Some(0));
 }
+
+/// So may the slot itself, before there is anything to pause.
+#[test]
+fn it_pauses_while_its_first_slot_waits() {
+    let cluster = Cluster::start();
+    cluster.sql("create table orders (id int primary key); insert into orders values (1)");
+    let mut older = Session::open(&cluster.url()).unwrap();
+    older.run("begin; create table held (id int)").unwrap();
+    let project = project(&cluster, "");
+    let up = project.up();
+    wait_until("it waits", || !project.status()["source"]["waiting_for"].is_null());
+    says(&project.run(&["pause"]), 0, &["paused: "]);
+    says(&project.run(&["status"]), 0, &["PAUSED since"]);
+    assert_eq!(up.stop(), Some(0));
+    older.run("rollback").unwrap();
+    let mut up = project.up();
+    says(&project.run(&["resume"]), 0, &["it goes on"]);
+    up.wait_ready();
+    up.wait_for("SELECT count() FROM public.orders", "1");
+    assert!(project.verify() > 0);
+    assert_eq!(up.stop(), Some(0));
+}
