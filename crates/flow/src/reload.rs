@@ -72,6 +72,5 @@ pub(crate) async fn check(
         source::catalog::published_tables(&client, &options.publication).await
     };
     let published = in_time(look).await?;
-    let pattern = options.database_pattern.as_deref();
-    Tables::check(&published, &wanted.tables, &wanted.changed, pattern, store).await
+    Tables::check(&published, options, &wanted.tables, store).await
 }

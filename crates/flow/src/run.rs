@@ -57,7 +57,7 @@ use crate::toast::Filler;
 use crate::watch as look;
 use durable::{Flight, Recording, flushed, recorded};
 use model::{Error, Lsn, Result, TableId};
-use resting::Resting;
+use resting::{Left, Resting};
 use source::stream::Delivery;
 use source::timeline::Server;
 use std::collections::{HashMap, HashSet};
@@ -91,9 +91,9 @@ enum Event {
 /// Why the loop ended.
 enum End {
     Stopped,
-    /// Everything is brought up again: the log cannot be read on as it was (see [`crate::agree`]), or a
-    /// pause begins or ends.
-    Again,
+    /// Everything is brought up again: the log cannot be read on as it was ([`crate::agree`]), tables have
+    /// other names, or a pause begins or ends. What was asked meanwhile is asked of the next loop.
+    Again(Option<Command>),
     /// The same with other options for tables.
     Reload(Reload),
 }
@@ -136,6 +136,8 @@ struct Loop {
     /// What the replay that runs has to pass.
     replays: HashMap<TableId, Gate>,
     surveying: Surveying,
+    /// Tables have other names.
+    begins_anew: bool,
 }
 
 /// Runs until it is stopped or a person has to help.
@@ -147,14 +149,14 @@ pub(crate) async fn run(
     mut stopping: watch::Receiver<bool>,
 ) -> Result<()> {
     let _room = Task::spawn(look::room(store.clone(), status.clone()));
-    let mut reloading = None;
+    let mut left = Left::default();
     let outcome = loop {
         let asked = (&mut commands, &mut stopping);
-        match live(&options, &store, &status, asked, &mut reloading).await {
-            Ok(End::Again) => {}
+        match live(&options, &store, &status, asked, &mut left).await {
+            Ok(End::Again(command)) => left.command = command.or(left.command.take()),
             Ok(End::Reload(reload)) => {
                 options.tables.clone_from(&reload.options.tables);
-                reloading = Some(reload);
+                left.reload = Some(reload);
             }
             Ok(End::Stopped) => break Ok(()),
             Err(error) => break Err(error),
@@ -174,7 +176,7 @@ async fn live(
     store: &Arc<dyn Store>,
     status: &Arc<Status>,
     (commands, stopping): (&mut mpsc::Receiver<Command>, &mut watch::Receiver<bool>),
-    reloading: &mut Option<Reload>,
+    left: &mut Left,
 ) -> Result<End> {
     let paused_since = tokio::select! {
         since = pause::since(store.as_ref(), status, &options.slot) => since?,
@@ -183,13 +185,13 @@ async fn live(
     status.set_paused(paused_since);
     let mut resting = Resting { options, store, status, commands, stopping, paused_since };
     if paused_since.is_some() {
-        return resting.rest(reloading.take()).await;
+        return resting.rest(left).await;
     }
-    let ready = match resting.bring_up().await? {
+    let ready = match resting.bring_up(left).await? {
         Ok(ready) => ready,
         Err(end) => return Ok(end),
     };
-    if let Some(reload) = reloading.take() {
+    if let Some(reload) = left.reload.take() {
         reload.answer(status, false);
     }
     let pressure = Arc::<Pressure>::default();
@@ -198,13 +200,26 @@ async fn live(
     let _parts = Task::spawn(look::parts(store.clone(), pressure.clone()));
     let _busy = Task::spawn(look::busy(pressure.clone()));
     let (store, status) = (store.clone(), status.clone());
-    Loop::new(options.clone(), store, status, ready, pressure).go(commands, stopping).await
+    Loop::new(options.clone(), store, status, ready, pressure)
+        .go(left.command.take(), commands, stopping)
+        .await
 }
 
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
     // A pipeline that is dropped aborts us; that is not a stop.
     if stopping.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// What is left to be asked, or what is asked next.
+async fn next(
+    left: &mut Option<Command>,
+    commands: &mut mpsc::Receiver<Command>,
+) -> Option<Command> {
+    match left.take() {
+        Some(command) => Some(command),
+        None => commands.recv().await,
     }
 }
 
@@ -223,13 +238,17 @@ async fn delivered(session: &mut Option<Session>) -> Option<Delivery> {
 }
 
 impl Loop {
-    /// `Some`: the loop has come to rest for it.
+    /// `Some`: the loop has come to rest.
     async fn on_asked(&mut self, command: Command) -> Result<Option<End>> {
+        if matches!(command, Command::Verify { .. }) {
+            self.survey_now().await?;
+        }
+        if self.begins_anew {
+            self.wind_up().await?;
+            return Ok(Some(End::Again(Some(command))));
+        }
         match command {
-            Command::Verify { options, reply } => {
-                self.survey_now().await?;
-                self.on_verify(options, reply);
-            }
+            Command::Verify { options, reply } => self.on_verify(options, reply),
             Command::Resync { options, reply } => self.on_resync(options, reply).await?,
             Command::LookForNewer { tables, reply } => self.on_look_for_newer(tables, reply),
             Command::Replay { options, reply } => self.on_replay(options, reply),
@@ -283,11 +302,13 @@ impl Loop {
             replaying: None,
             replays: HashMap::new(),
             surveying: Surveying::new(),
+            begins_anew: false,
         }
     }
 
     async fn go(
         &mut self,
+        mut asked: Option<Command>,
         commands: &mut mpsc::Receiver<Command>,
         stopping: &mut watch::Receiver<bool>,
     ) -> Result<End> {
@@ -314,7 +335,7 @@ impl Loop {
                     let broke = |panic| Error::bug("the copy broke").source(panic);
                     Event::CopyEnded(ended.map_err(broke))
                 }
-                Some(command) = commands.recv() => Event::Asked(command),
+                Some(command) = next(&mut asked, commands) => Event::Asked(command),
                 looked = looked(&mut self.looking) => Event::Looked(looked),
                 survey = surveyed(&mut self.surveying) => Event::Surveyed(survey),
                 // 5. The river, as long as there is room.
@@ -334,17 +355,16 @@ impl Loop {
                         return Ok(end);
                     }
                 }
-                Event::Looked(looked) => {
-                    if !self.on_looked(looked)? {
-                        self.wind_up().await?;
-                        return Ok(End::Again);
-                    }
-                }
+                Event::Looked(looked) => self.begins_anew |= !self.on_looked(looked)?,
                 Event::Surveyed(survey) => self.on_surveyed(survey).await?,
                 Event::Delivered(Some(delivery)) => self.on_delivery(delivery).await?,
                 Event::Delivered(None) => {
                     self.lose_session(Error::transient("could not read on: the stream ended"))?;
                 }
+            }
+            if self.begins_anew {
+                self.wind_up().await?;
+                return Ok(End::Again(None));
             }
             self.start_flush();
         }

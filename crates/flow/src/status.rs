@@ -104,6 +104,12 @@ impl TableStatus {
         }
     }
 
+    /// Another start of its pipeline.
+    fn renew(&mut self, now: TableStatus) {
+        (self.mode, self.state, self.last_error) = (now.mode, now.state, now.last_error);
+        (self.target, self.rows_in) = (now.target, now.rows_in);
+    }
+
     /// Rows that became visible just now.
     pub(crate) fn count_rows(&mut self, rows: u64) {
         self.recent.push_back((Instant::now(), rows));
@@ -121,21 +127,6 @@ impl TableStatus {
                 *count.entry(table.columns[*column].name.clone()).or_default() += values;
             }
         }
-    }
-
-    /// From where another description of the table was. What was copied is of the last copy.
-    fn count_on(&mut self, before: TableStatus) {
-        *self = TableStatus {
-            mode: self.mode,
-            target: self.target.clone(),
-            rows_in: self.rows_in.clone(),
-            state: self.state,
-            last_error: self.last_error.take(),
-            copied_rows: 0,
-            pages_done: 0,
-            pages_total: 0,
-            ..before
-        };
     }
 
     fn forget_old(&mut self) {
@@ -303,13 +294,22 @@ impl Status {
         self.lock().out_of_room = out_of_room;
     }
 
-    /// What was counted of it so far stays.
-    pub(crate) fn set_table(&self, name: &str, mut status: TableStatus) {
+    /// What was counted of it stays.
+    pub(crate) fn set_table(&self, name: &str, status: TableStatus) {
         let mut inner = self.lock();
-        if let Some(before) = inner.tables.remove(name) {
-            status.count_on(before);
+        match inner.tables.get_mut(name) {
+            Some(shown) => shown.renew(status),
+            None => drop(inner.tables.insert(name.to_owned(), status)),
         }
-        inner.tables.insert(name.to_owned(), status);
+    }
+
+    /// From the first name to the second, of each pair: they may change places.
+    pub(crate) fn rename_tables(&self, names: &[(String, String)]) {
+        let mut inner = self.lock();
+        let shown: Vec<_> = names.iter().map(|(before, _)| inner.tables.remove(before)).collect();
+        let shown = shown.into_iter().zip(names);
+        let shown = shown.filter_map(|(shown, (_, now))| Some((now.clone(), shown?)));
+        inner.tables.extend(shown);
     }
 
     /// Others are nobody's any more.

@@ -92,13 +92,8 @@ impl Target {
         database_pattern: Option<&str>,
     ) -> Result<Target> {
         let section = format!("[tables.\"{}\"]", table.name);
-        let name = match &options.target {
-            Some(name) => name.clone(),
-            None => {
-                let pattern = database_pattern.unwrap_or("{schema}");
-                TableName::new(pattern.replace("{schema}", &table.name.schema), &table.name.table)
-            }
-        };
+        let (mode, chosen) = (options.mode, options.target.as_ref());
+        let (name, rows) = Target::places(&table.name, chosen, mode, database_pattern);
         if RESERVED.iter().any(|reserved| name.schema.eq_ignore_ascii_case(reserved)) {
             return Err(Error::definite(format!("cannot keep {} in {name}", table.name))
                 .detail(format!("The database {} is the engine's or Millrace's own.", name.schema))
@@ -108,13 +103,12 @@ impl Target {
             return Err(Error::definite(format!("cannot find column {unknown} of {}", table.name))
                 .hint(format!("correct its name under {section}, or publish the column")));
         }
-        let rows = rows_of(options.mode, &name);
         let table = with_texts(table, options);
         let columns = columns(&table, options)?;
         let order_by = order_by(&table, options, &columns, &section)?;
         check_rules(&table, options, &columns)?;
         Ok(Target {
-            mode: options.mode,
+            mode,
             name,
             rows,
             columns,
@@ -125,6 +119,22 @@ impl Target {
             table,
         }
         .settled())
+    }
+
+    /// Where readers find a table of the source, and where its rows are.
+    pub fn places(
+        source: &TableName,
+        chosen: Option<&TableName>,
+        mode: Mode,
+        database_pattern: Option<&str>,
+    ) -> (TableName, TableName) {
+        let by_pattern = || {
+            let pattern = database_pattern.unwrap_or("{schema}");
+            TableName::new(pattern.replace("{schema}", &source.schema), &source.table)
+        };
+        let name = chosen.cloned().unwrap_or_else(by_pattern);
+        let rows = rows_of(mode, &name);
+        (name, rows)
     }
 
     /// With the marks that its columns leave on the table's.

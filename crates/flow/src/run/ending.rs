@@ -63,6 +63,7 @@ impl Loop {
             let recorded = recorded(&mut self.recording).await;
             self.on_recorded(recorded)?;
         }
+        self.say_goodbye().await;
         Ok(())
     }
 

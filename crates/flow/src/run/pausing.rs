@@ -15,7 +15,7 @@ impl Loop {
         let since = pause::record(true, store, status, &self.options.slot).await?;
         status.set_paused(Some(since));
         answer_paused(&self.options, since, false, reply).await;
-        Ok(End::Again)
+        Ok(End::Again(None))
     }
 
     /// `None`: it was refused, and everything goes on as it was.

@@ -25,6 +25,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// For commands, while there is something to do.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
+/// What one loop leaves to be answered by the next.
+#[derive(Default)]
+pub(super) struct Left {
+    pub(super) command: Option<Command>,
+    pub(super) reload: Option<Reload>,
+}
+
 /// The pipeline without its loop.
 pub(super) struct Resting<'a> {
     pub(super) options: &'a Options,
@@ -39,7 +46,10 @@ pub(super) struct Resting<'a> {
 impl Resting<'_> {
     /// Tries until everything is there; ends only with an error that needs a person, or with what
     /// somebody asked for meanwhile.
-    pub(super) async fn bring_up(&mut self) -> Result<Result<Ready, End>> {
+    pub(super) async fn bring_up(&mut self, left: &mut Left) -> Result<Result<Ready, End>> {
+        if let Some(end) = self.take_up(left).await? {
+            return Ok(Err(end));
+        }
         let mut tries = 0;
         loop {
             let error = match self.attempt().await? {
@@ -82,13 +92,16 @@ impl Resting<'_> {
     }
 
     /// Until somebody lets it go on.
-    pub(super) async fn rest(&mut self, reloading: Option<Reload>) -> Result<End> {
+    pub(super) async fn rest(&mut self, left: &mut Left) -> Result<End> {
         let since = self.paused_since.and_then(|at| jiff::Timestamp::from_second(at).ok());
         let since = since.map(|at| at.to_string()).unwrap_or_default();
         tracing::warn!(%since, "paused: nothing is read until `millrace resume`");
         patiently(self.status, || self.show()).await?;
-        if let Some(reload) = reloading {
+        if let Some(reload) = left.reload.take() {
             reload.answer(self.status, true);
+        }
+        if let Some(end) = self.take_up(left).await? {
+            return Ok(end);
         }
         let (address, slot) = (self.options.address.clone(), self.options.slot.clone());
         // Without a heartbeat: it would only be more log to keep.
@@ -98,6 +111,21 @@ impl Resting<'_> {
             if let Some(end) = self.answer_for(Duration::MAX).await? {
                 return Ok(end);
             }
+        }
+    }
+
+    /// What the last loop left, and needs none.
+    async fn take_up(&mut self, left: &mut Left) -> Result<Option<End>> {
+        let needs_loop = |command: &mut Command| {
+            !matches!(
+                command,
+                Command::Pause { .. } | Command::Resume { .. } | Command::Reload { .. }
+            )
+        };
+        let is_paused = self.paused_since.is_some();
+        match left.command.take_if(|command| is_paused || !needs_loop(command)) {
+            Some(command) => self.answer(command).await,
+            None => Ok(None),
         }
     }
 
@@ -139,7 +167,7 @@ impl Resting<'_> {
                     None => pause::record(true, store, status, slot).await?,
                 };
                 answer_paused(self.options, since, was_paused.is_some(), reply).await;
-                return Ok(was_paused.is_none().then_some(End::Again));
+                return Ok(was_paused.is_none().then_some(End::Again(None)));
             }
             Command::Resume { reply } => {
                 let paused_since = self.paused_since;
@@ -148,7 +176,7 @@ impl Resting<'_> {
                     status.set_paused(None);
                 }
                 let _ = reply.send(Ok(Resumed { paused_since }));
-                return Ok(paused_since.map(|_| End::Again));
+                return Ok(paused_since.map(|_| End::Again(None)));
             }
             Command::Reload { options, reply } => {
                 match reload::check(self.options, &options, store).await {

@@ -2,30 +2,35 @@
 
 use super::Tables;
 use super::known::read_states;
+use super::renamed;
+use crate::pipeline::Options;
 use crate::scratch::{self, Scratch};
 use model::{Result, Table, TableOptions};
 use std::collections::{BTreeMap, HashMap};
 use store::{Store, Target, ddl};
 
 impl Tables {
-    /// What a start with these options would refuse, or leave a table out for whose section changed.
+    /// What a start with the options of `now` would refuse, or leave a table out for that has others than
+    /// before.
     pub(crate) async fn check(
         published: &[Table],
-        options: &BTreeMap<String, TableOptions>,
-        changed: &BTreeMap<String, Vec<String>>,
-        database_pattern: Option<&str>,
+        before: &Options,
+        now: &BTreeMap<String, TableOptions>,
         store: &dyn Store,
     ) -> Result<()> {
         let known = read_states(store).await?;
+        let by_name = |options| renamed::options(published, &known, options, &before.slot);
+        let before_by_name = by_name(&before.tables);
         let tables = Tables {
             by_id: HashMap::new(),
-            options: options.clone(),
-            database_pattern: database_pattern.map(str::to_owned),
+            options: by_name(now),
+            database_pattern: before.database_pattern.clone(),
             missed: None,
         };
         for table in published {
             tables.refuse_another_place(table, &known)?;
-            if changed.contains_key(&table.name.to_string()) {
+            let name = table.name.to_string();
+            if tables.options.get(&name) != before_by_name.get(&name) {
                 try_out(tables.resolve(table.clone())?, store).await?;
             }
         }

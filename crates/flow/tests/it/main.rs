@@ -8,6 +8,7 @@ mod oracle;
 mod pause;
 mod quarantine;
 mod reload;
+mod renamed;
 mod schema;
 mod stream;
 mod support;

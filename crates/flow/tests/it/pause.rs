@@ -7,7 +7,9 @@ use flow::verify::VerifyOptions;
 use flow::{Handle, Pipeline};
 use std::time::Duration;
 
-const SLOT_IS_FREE: &str = "select count(*) from pg_replication_slots where active";
+/// Of the stream; a snapshot's is temporary.
+const SLOT_IS_FREE: &str =
+    "select count(*) from pg_replication_slots where active and not temporary";
 const SESSIONS: &str = "select count(*) from pg_stat_replication";
 
 async fn pause(world: &World, handle: &Handle) {
