@@ -214,8 +214,9 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
     let mut columns: Vec<TargetColumn> = Vec::with_capacity(table.columns.len());
     for (source, column) in table.columns.iter().enumerate() {
         let chosen = options.columns.get(&column.name).cloned().unwrap_or_default();
+        let is_key = options.mode == Mode::Mirror && table.key.contains(&source);
         if chosen.exclude {
-            if options.mode == Mode::Mirror && table.key.contains(&source) {
+            if is_key {
                 return Err(Error::definite(format!(
                     "cannot leave out {}.{}: it is part of the key",
                     table.name, column.name
@@ -225,6 +226,14 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
         }
         let kind = column.pg.kind();
         let nullable = !column.not_null && kind.may_be_nullable();
+        if let Some(ty) = chosen.clickhouse_type.as_ref().filter(|_| is_key)
+            && !crate::fit::keeps_apart(&kind, ty)
+        {
+            let what = format!("cannot keep {}.{} as {ty}", table.name, column.name);
+            return Err(Error::definite(what)
+                .detail(format!("It is part of the key, and two keys of type {} can be one there: a row would be lost.", column.type_name))
+                .hint(format!("choose a type that keeps them apart, such as {}", kind.clickhouse(false))));
+        }
         let name = chosen.name.unwrap_or_else(|| column.name.clone());
         let may_be_null = nullable && chosen.default.is_none();
         let clickhouse = chosen.clickhouse_type.unwrap_or_else(|| natural(column, may_be_null));
@@ -239,7 +248,6 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
         let nullable =
             nullable || (chosen.on_unrepresentable == Some(Rule::Null) && kind.may_be_nullable());
         // Clamped, two keys would become one.
-        let is_key = options.mode == Mode::Mirror && table.key.contains(&source);
         let of_key = (is_key && column.pg.is_clamped()).then_some(Rule::Quarantine);
         let rule = chosen.on_unrepresentable.or(of_key);
         let column = TargetColumn { source, name, clickhouse, nullable, default, rule };
