@@ -25,7 +25,7 @@ mod target;
 mod tsv;
 
 pub use embedded::{Engine, EngineOptions};
-pub use target::{Fallback, Target, TargetColumn, takes_null};
+pub use target::{Fallback, Target, TargetColumn, rows_of, takes_null};
 
 use model::{Block, Result};
 use std::future::Future;

@@ -133,10 +133,7 @@ impl Target {
             TableName::new(pattern.replace("{schema}", &source.schema), &source.table)
         };
         let name = chosen.cloned().unwrap_or_else(by_pattern);
-        let rows = match mode {
-            Mode::Append => name.clone(),
-            Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
-        };
+        let rows = rows_of(mode, &name);
         (name, rows)
     }
 
@@ -165,6 +162,14 @@ impl Target {
     /// The column that carries the source's column `source`.
     pub fn column_of(&self, source: usize) -> Option<&TargetColumn> {
         self.columns.iter().find(|column| column.source == source)
+    }
+}
+
+/// Where the rows of what readers query are.
+pub fn rows_of(mode: Mode, name: &TableName) -> TableName {
+    match mode {
+        Mode::Append => name.clone(),
+        Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
     }
 }
 

@@ -72,6 +72,7 @@ pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> 
             need = Need::Copy(why);
         }
     }
+    add_extra(target, &kept, around).await?;
     // Facts stay what they were when they were written.
     if target.mode == Mode::Mirror && past.is_rewritten(&target.table) {
         need = Need::Copy("Its rows were written anew at the source.".into());
@@ -177,6 +178,16 @@ async fn widen(target: &Target, kept: &Kept, around: &Around<'_>) -> Result<Opti
         patiently(status, || store.execute(&sql)).await?;
     }
     Ok(None)
+}
+
+/// Adds columns that the engine fills itself; those that are there stay what they are.
+async fn add_extra(target: &Target, kept: &Kept, around: &Around<'_>) -> Result<()> {
+    for (name, definition) in target.extra_columns.iter().filter(|(name, _)| !kept.has(name)) {
+        let rows = ddl::name(&target.rows);
+        let sql = format!("ALTER TABLE {rows} ADD COLUMN {} {definition}", ddl::ident(name));
+        patiently(around.status, || around.store.execute(&sql)).await?;
+    }
+    Ok(())
 }
 
 /// Adds a column that is new. Returns why its rows of before need a copy.

@@ -159,9 +159,8 @@ async fn a_promoted_server_goes_on_where_the_other_ended() {
     let world = world("g_promoted", &["restore_command = 'false'"]);
     let pipeline = world.start();
     world.settle(&pipeline).await;
-    let copied = || {
-        let tables = pipeline.handle().report().tables;
-        tables.iter().map(|table| table.copied_rows).collect::<Vec<_>>()
+    let copied = || -> Vec<u64> {
+        pipeline.handle().report().tables.iter().map(|table| table.copied_rows).collect()
     };
     let before = copied();
     world.sql(MISSED);
