@@ -22,6 +22,7 @@ mod flush;
 mod hold;
 mod intervals;
 mod keys;
+mod nulls;
 mod pace;
 pub mod pause;
 mod pipeline;

@@ -341,11 +341,17 @@ fn check_rules(table: &Table, options: &TableOptions, columns: &[TargetColumn]) 
     Ok(())
 }
 
+/// The type alone.
+pub fn without_low_cardinality(clickhouse: &str) -> &str {
+    let inner = clickhouse.strip_prefix("LowCardinality(");
+    inner.and_then(|rest| rest.strip_suffix(')')).unwrap_or(clickhouse)
+}
+
 /// The type with NULL.
-fn nullable(clickhouse: &str) -> String {
-    match clickhouse.strip_prefix("LowCardinality(").and_then(|rest| rest.strip_suffix(')')) {
-        Some(inner) => format!("LowCardinality(Nullable({inner}))"),
-        None => format!("Nullable({clickhouse})"),
+pub fn nullable(clickhouse: &str) -> String {
+    match without_low_cardinality(clickhouse) {
+        inner if inner.len() < clickhouse.len() => format!("LowCardinality(Nullable({inner}))"),
+        plain => format!("Nullable({plain})"),
     }
 }
 

@@ -80,7 +80,7 @@ pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> 
     if need == Need::Nothing && !past.is_empty() {
         need = of_unsaid_rows(target, past);
     }
-    show(target, around).await?;
+    show(target, store, status).await?;
     Ok(need)
 }
 
@@ -103,11 +103,10 @@ fn of_unsaid_rows(target: &Target, past: &Past) -> Need {
 }
 
 /// The view: rows of before serve readers as long as they are set aside.
-async fn show(target: &Target, around: &Around<'_>) -> Result<()> {
+pub(crate) async fn show(target: &Target, store: &dyn Store, status: &Status) -> Result<()> {
     if target.mode == Mode::Append {
         return Ok(());
     }
-    let (store, status) = (around.store, around.status);
     let aside = shape::aside(target);
     let served = shape::kept(&aside, store, status).await?;
     let view = match served.is_missing() {
