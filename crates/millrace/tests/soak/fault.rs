@@ -34,6 +34,8 @@ pub(crate) enum Fault {
     Retype,
     /// Columns come, go and change, several at once, killed in between or not.
     Alter,
+    /// A table gets another name, and later its old one again, killed in between or not.
+    Rename,
     /// A transaction of many rows, with changes and deletions of its own, killed in it or not.
     LargeTransaction,
     /// The network is cut, again and again.
@@ -43,7 +45,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 19] = [
+    pub(crate) const ALL: [Fault; 20] = [
         Fault::Kill,
         Fault::KillOften,
         Fault::KillInCopy,
@@ -60,6 +62,7 @@ impl Fault {
         Fault::Reload,
         Fault::Retype,
         Fault::Alter,
+        Fault::Rename,
         Fault::LargeTransaction,
         Fault::Cut,
         Fault::HoldUp,
@@ -87,6 +90,7 @@ impl Fault {
             Fault::Reload => "reload",
             Fault::Retype => "retype",
             Fault::Alter => "schema changes",
+            Fault::Rename => "rename",
             Fault::LargeTransaction => "large transaction",
             Fault::Cut => "network cut",
             Fault::HoldUp => "network held up",

@@ -244,6 +244,16 @@ impl Ring {
                 }
                 Ok(())
             }
+            Fault::Rename => {
+                let table = dice.pick(&["documents", "order_items", "events", "scratch"]);
+                // What is written meanwhile is refused by the source.
+                for (from, to) in [("", "_2"), ("_2", "")] {
+                    let sql = format!("alter table {table}{from} rename to {table}{to}");
+                    self.cluster.sql(&sql);
+                    self.perhaps_killed(dice)?;
+                }
+                Ok(())
+            }
             Fault::LargeTransaction => {
                 let rows = dice.within(20_000, 120_000);
                 let transaction = alter::large_transaction(rows);
