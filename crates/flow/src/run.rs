@@ -195,6 +195,10 @@ impl Loop {
                 self.on_verify(options, reply);
                 Ok(())
             }
+            Command::Beside { table, reply } => {
+                let _ = reply.send(self.beside(&table));
+                Ok(())
+            }
             Command::Resync { options, reply } => self.on_resync(options, reply).await,
             Command::LookForNewer { tables, reply } => {
                 self.on_look_for_newer(tables, reply);

@@ -1,5 +1,6 @@
 //! The pipeline between a real Postgres and the real engine.
 
+mod beside;
 mod changes;
 mod copy;
 mod faults;
