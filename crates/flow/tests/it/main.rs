@@ -6,6 +6,7 @@ mod copy;
 mod faults;
 mod gaps;
 mod oracle;
+mod pains;
 mod quarantine;
 mod schema;
 mod stream;
