@@ -5,6 +5,7 @@ mod changes;
 mod copy;
 mod faults;
 mod gaps;
+mod large;
 mod oracle;
 mod pains;
 mod quarantine;
