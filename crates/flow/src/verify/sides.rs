@@ -177,13 +177,13 @@ impl Sides {
             false => row.clone(),
         };
         let range = match self.by_remainder() {
-            Some(_) => format!("(c{} % {RANGES})::text", self.key[0]),
+            Some(_) => format!("(c{} % {RANGES})", self.key[0]),
             None => format!("left({key}, 3)"),
         };
         let bits = postgres_bits;
         match ask {
             Ask::Sums if self.has_key() => format!(
-                "SELECT g, count(*), sum({})::text FROM \
+                "SELECT g::text, count(*), sum({})::text FROM \
                  (SELECT {range} AS g, {row} AS h FROM ({inner}) i OFFSET 0) m GROUP BY g",
                 bits("h")
             ),
