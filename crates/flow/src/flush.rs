@@ -4,6 +4,7 @@
 //! a record that is written twice is the same record.
 
 use crate::intervals::Record;
+use crate::nulls;
 use crate::quarantine::{self, Origin, Stage};
 use crate::retry;
 use crate::sift;
@@ -117,6 +118,10 @@ async fn write_table(
                 Err(error) => return (work.id, Err(error)),
             }
         }
+        let target = match nulls::admit(target, &block, store.as_ref(), &status).await {
+            Ok(target) => target,
+            Err(error) => return (work.id, Err(error)),
+        };
         let insert = Insert { target, block, token };
         match sift::write(store.as_ref(), &status, insert, &Origin::Stream).await {
             Ok(written) => rows += written,

@@ -211,6 +211,10 @@ impl Mode {
             Mode::Append => "append",
         }
     }
+
+    pub fn from_name(name: &str) -> Option<Mode> {
+        [Mode::Mirror, Mode::Append].into_iter().find(|mode| mode.name() == name)
+    }
 }
 
 /// What `[tables."schema.table"]` says.

@@ -92,13 +92,8 @@ impl Target {
         database_pattern: Option<&str>,
     ) -> Result<Target> {
         let section = format!("[tables.\"{}\"]", table.name);
-        let name = match &options.target {
-            Some(name) => name.clone(),
-            None => {
-                let pattern = database_pattern.unwrap_or("{schema}");
-                TableName::new(pattern.replace("{schema}", &table.name.schema), &table.name.table)
-            }
-        };
+        let (mode, chosen) = (options.mode, options.target.as_ref());
+        let (name, rows) = Target::places(&table.name, chosen, mode, database_pattern);
         if RESERVED.iter().any(|reserved| name.schema.eq_ignore_ascii_case(reserved)) {
             return Err(Error::definite(format!("cannot keep {} in {name}", table.name))
                 .detail(format!("The database {} is the engine's or Millrace's own.", name.schema))
@@ -108,16 +103,12 @@ impl Target {
             return Err(Error::definite(format!("cannot find column {unknown} of {}", table.name))
                 .hint(format!("correct its name under {section}, or publish the column")));
         }
-        let rows = match options.mode {
-            Mode::Append => name.clone(),
-            Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
-        };
         let table = with_texts(table, options);
         let columns = columns(&table, options)?;
         let order_by = order_by(&table, options, &columns, &section)?;
         check_rules(&table, options, &columns)?;
         Ok(Target {
-            mode: options.mode,
+            mode,
             name,
             rows,
             columns,
@@ -128,6 +119,22 @@ impl Target {
             table,
         }
         .settled())
+    }
+
+    /// Where readers find a table of the source, and where its rows are.
+    pub fn places(
+        source: &TableName,
+        chosen: Option<&TableName>,
+        mode: Mode,
+        database_pattern: Option<&str>,
+    ) -> (TableName, TableName) {
+        let by_pattern = || {
+            let pattern = database_pattern.unwrap_or("{schema}");
+            TableName::new(pattern.replace("{schema}", &source.schema), &source.table)
+        };
+        let name = chosen.cloned().unwrap_or_else(by_pattern);
+        let rows = rows_of(mode, &name);
+        (name, rows)
     }
 
     /// With the marks that its columns leave on the table's.
@@ -155,6 +162,14 @@ impl Target {
     /// The column that carries the source's column `source`.
     pub fn column_of(&self, source: usize) -> Option<&TargetColumn> {
         self.columns.iter().find(|column| column.source == source)
+    }
+}
+
+/// Where the rows of what readers query are.
+pub fn rows_of(mode: Mode, name: &TableName) -> TableName {
+    match mode {
+        Mode::Append => name.clone(),
+        Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
     }
 }
 
@@ -199,8 +214,9 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
     let mut columns: Vec<TargetColumn> = Vec::with_capacity(table.columns.len());
     for (source, column) in table.columns.iter().enumerate() {
         let chosen = options.columns.get(&column.name).cloned().unwrap_or_default();
+        let is_key = options.mode == Mode::Mirror && table.key.contains(&source);
         if chosen.exclude {
-            if options.mode == Mode::Mirror && table.key.contains(&source) {
+            if is_key {
                 return Err(Error::definite(format!(
                     "cannot leave out {}.{}: it is part of the key",
                     table.name, column.name
@@ -210,6 +226,14 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
         }
         let kind = column.pg.kind();
         let nullable = !column.not_null && kind.may_be_nullable();
+        if let Some(ty) = chosen.clickhouse_type.as_ref().filter(|_| is_key)
+            && !crate::fit::keeps_apart(&kind, ty)
+        {
+            let what = format!("cannot keep {}.{} as {ty}", table.name, column.name);
+            return Err(Error::definite(what)
+                .detail(format!("It is part of the key, and two keys of type {} can be one there: a row would be lost.", column.type_name))
+                .hint(format!("choose a type that keeps them apart, such as {}", kind.clickhouse(false))));
+        }
         let name = chosen.name.unwrap_or_else(|| column.name.clone());
         let may_be_null = nullable && chosen.default.is_none();
         let clickhouse = chosen.clickhouse_type.unwrap_or_else(|| natural(column, may_be_null));
@@ -224,7 +248,6 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
         let nullable =
             nullable || (chosen.on_unrepresentable == Some(Rule::Null) && kind.may_be_nullable());
         // Clamped, two keys would become one.
-        let is_key = options.mode == Mode::Mirror && table.key.contains(&source);
         let of_key = (is_key && column.pg.is_clamped()).then_some(Rule::Quarantine);
         let rule = chosen.on_unrepresentable.or(of_key);
         let column = TargetColumn { source, name, clickhouse, nullable, default, rule };
@@ -318,11 +341,17 @@ fn check_rules(table: &Table, options: &TableOptions, columns: &[TargetColumn]) 
     Ok(())
 }
 
+/// The type alone.
+pub fn without_low_cardinality(clickhouse: &str) -> &str {
+    let inner = clickhouse.strip_prefix("LowCardinality(");
+    inner.and_then(|rest| rest.strip_suffix(')')).unwrap_or(clickhouse)
+}
+
 /// The type with NULL.
-fn nullable(clickhouse: &str) -> String {
-    match clickhouse.strip_prefix("LowCardinality(").and_then(|rest| rest.strip_suffix(')')) {
-        Some(inner) => format!("LowCardinality(Nullable({inner}))"),
-        None => format!("Nullable({clickhouse})"),
+pub fn nullable(clickhouse: &str) -> String {
+    match without_low_cardinality(clickhouse) {
+        inner if inner.len() < clickhouse.len() => format!("LowCardinality(Nullable({inner}))"),
+        plain => format!("Nullable({plain})"),
     }
 }
 

@@ -1,4 +1,5 @@
-//! The end in order: what has been read becomes durable, recorded and confirmed, within a time.
+//! The end in order: what has been read becomes durable, recorded and confirmed, within a time. The same
+//! where it is only a rest.
 
 use super::Loop;
 use super::durable::recorded;
@@ -19,6 +20,25 @@ impl Loop {
         self.replaying = None;
         self.copies.abort_all();
         let drained = tokio::time::timeout(DRAIN_MOST, self.finish_reading()).await;
+        self.say_goodbye().await;
+        drained.map_err(|_| {
+            Error::transient("could not make everything durable in time")
+                .detail("What is missing will be read again at the next start.")
+        })?
+    }
+
+    /// The same, and nothing of this loop's is on its way to the store any more: it may be brought up again.
+    pub(super) async fn come_to_rest(&mut self) -> Result<()> {
+        self.verifying = None;
+        if let Ok(ended) = tokio::time::timeout(DRAIN_MOST, self.finish_reading()).await {
+            ended?;
+        }
+        // What was not drained in that time, for a full disk, is waited for without the server.
+        self.say_goodbye().await;
+        self.wind_up().await
+    }
+
+    async fn say_goodbye(&mut self) {
         let control = self.session.take().map(|session| session.control.clone());
         if let Some(control) = control {
             let begun = Instant::now();
@@ -27,10 +47,6 @@ impl Loop {
             }
         }
         self.status.set_connected(false);
-        drained.map_err(|_| {
-            Error::transient("could not make everything durable in time")
-                .detail("What is missing will be read again at the next start.")
-        })?
     }
 
     /// Nothing of this loop's is on its way to the store any more.
@@ -41,10 +57,13 @@ impl Loop {
             gate.close().await;
         }
         self.copies.abort_all();
+        // One of them may have.
+        self.status.set_waiting_for(None);
         if self.recording.is_some() {
             let recorded = recorded(&mut self.recording).await;
             self.on_recorded(recorded)?;
         }
+        self.say_goodbye().await;
         Ok(())
     }
 

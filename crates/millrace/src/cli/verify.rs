@@ -123,7 +123,8 @@ fn on_our_own<T>(
         let handle = mill.handle();
         let mut answer = None;
         let ready = async {
-            while !handle.is_ready() {
+            // A paused one answers why it cannot.
+            while !handle.is_ready() && !handle.is_paused() {
                 tokio::time::sleep(READY_INTERVAL).await;
             }
         };
