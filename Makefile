@@ -1,5 +1,5 @@
 # Every entry point of the project. `make help` lists them.
-.PHONY: help setup lint test matrix fuzz build demo soak bench
+.PHONY: help setup lint test test-large matrix fuzz build demo soak bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,9 @@ test: setup ## every test
 
 matrix: setup ## the tests on each Postgres: MILLRACE_TEST_PG=dir:dir, by default the installed one and 18
 	@scripts/matrix.sh
+
+test-large: setup ## a transaction of 5 million rows, which the tests take a small one for
+	MILLRACE_TEST_ROWS=5000000 cargo test -p flow --test it large
 
 SECONDS ?= 60
 fuzz: ## every decoder under cargo fuzz, SECONDS=60 each

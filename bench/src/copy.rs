@@ -9,18 +9,24 @@ use harness::{Project, config};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-const ROWS: u64 = 4_000_000;
+pub(crate) const ROWS: u64 = 4_000_000;
 
 fn source(rows: u64) -> Cluster {
     let cluster = quiet_source();
+    fill(&cluster, rows);
+    cluster.sql("create publication millrace for table events");
+    cluster
+}
+
+/// The table that is copied.
+pub(crate) fn fill(cluster: &Cluster, rows: u64) {
     cluster.sql(&format!(
         "create table events (id bigint primary key, user_id bigint not null, name text not null,
              occurred_at timestamptz not null, amount numeric(10,2), note text);
          insert into events select i, i % 100000, 'view', now() - i * interval '1 second',
              i % 1000 * 1.25, 'note ' || i from generate_series(1, {rows}) i;
-         create publication millrace for table events; vacuum analyze events"
+         vacuum analyze events"
     ));
-    cluster
 }
 
 fn goal(cluster: &Cluster, counted: &str, shown: &str) -> Goal {

@@ -12,6 +12,7 @@ use crate::Plan;
 use crate::backlog::{finish, quiet_source};
 use crate::process::cpu_seconds;
 use crate::record::{Also, BarOn, Record, percentile};
+use cluster::Cluster;
 use harness::{Door, Project, Session, config};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,10 +26,10 @@ const ASK_EVERY: Duration = Duration::from_millis(10);
 /// A row that is not there by then will not come.
 const LAST_ROW_MAX: Duration = Duration::from_secs(60);
 
-struct Load {
-    tables: u64,
-    transactions_a_second: u64,
-    rows_a_transaction: u64,
+pub(crate) struct Load {
+    pub(crate) tables: u64,
+    pub(crate) transactions_a_second: u64,
+    pub(crate) rows_a_transaction: u64,
 }
 
 struct Latency {
@@ -116,6 +117,32 @@ fn runs(plan: &Plan, load: &Load) -> Vec<Latency> {
 
 fn run(plan: &Plan, load: &Load) -> Latency {
     let cluster = quiet_source();
+    let tables = create(&cluster, load);
+    let project = Project::new(&plan.binary, &config(&cluster.url(), &tables));
+    let mut up = project.up();
+    up.wait_ready();
+    let is_over = AtomicBool::new(false);
+    let (cpu_before, began) = (cpu_seconds(up.pid()), Instant::now());
+    let (commits, sightings) = std::thread::scope(|scope| {
+        let door = up.door();
+        let reader = scope.spawn(|| watch(door, &is_over));
+        let total = load.transactions_a_second * SECONDS;
+        let commits = write(&cluster.url(), load, |written| written < total);
+        // The reader ends with the last row of the table that it watches.
+        let last = commits.iter().rev().find(|commit| commit.table == 0).map_or(0, |c| c.last_id);
+        up.wait_for("SELECT max(id) FROM public.t0", &last.to_string());
+        is_over.store(true, Ordering::Relaxed);
+        (commits, reader.join().expect("the reader works"))
+    });
+    let cores = (cpu_seconds(up.pid()) - cpu_before) / began.elapsed().as_secs_f64();
+    finish(up);
+    let mut millis = delays(&commits, &sightings, began + WARM_UP, None);
+    assert!(millis.len() > 50, "too few commits were seen: {}", millis.len());
+    Latency { p50: percentile(&mut millis, 50), p99: percentile(&mut millis, 99), cores }
+}
+
+/// The tables of the load, and what `millrace.toml` says of them.
+pub(crate) fn create(cluster: &Cluster, load: &Load) -> String {
     let mut tables = String::new();
     for table in 0..load.tables {
         cluster.sql(&format!(
@@ -127,42 +154,22 @@ fn run(plan: &Plan, load: &Load) -> Latency {
             "[tables.\"public.t{table}\"]\nmode = \"append\"\norder_by = [\"id\"]\n"
         );
     }
-    let project = Project::new(&plan.binary, &config(&cluster.url(), &tables));
-    let mut up = project.up();
-    up.wait_ready();
-    let is_over = AtomicBool::new(false);
-    let (cpu_before, began) = (cpu_seconds(up.pid()), Instant::now());
-    let (commits, sightings) = std::thread::scope(|scope| {
-        let door = up.door();
-        let reader = scope.spawn(|| watch(door, &is_over));
-        let commits = write(&cluster.url(), load);
-        // The reader ends with the last row of the table that it watches.
-        let last = commits.iter().rev().find(|commit| commit.table == 0).map_or(0, |c| c.last_id);
-        up.wait_for("SELECT max(id) FROM public.t0", &last.to_string());
-        is_over.store(true, Ordering::Relaxed);
-        (commits, reader.join().expect("the reader works"))
-    });
-    let cores = (cpu_seconds(up.pid()) - cpu_before) / began.elapsed().as_secs_f64();
-    finish(up);
-    let mut millis = delays(&commits, &sightings, began + WARM_UP);
-    assert!(millis.len() > 50, "too few commits were seen: {}", millis.len());
-    Latency { p50: percentile(&mut millis, 50), p99: percentile(&mut millis, 99), cores }
+    tables
 }
 
 /// A transaction of `table` whose highest row is `last_id`, and when its commit was answered.
-struct Commit {
-    table: u64,
-    last_id: u64,
+pub(crate) struct Commit {
+    pub(crate) table: u64,
+    pub(crate) last_id: u64,
     at: Instant,
 }
 
 /// At a steady pace; a writer that falls behind catches up, as an app under load does.
-fn write(url: &str, load: &Load) -> Vec<Commit> {
+pub(crate) fn write(url: &str, load: &Load, goes_on: impl Fn(u64) -> bool) -> Vec<Commit> {
     let mut session = Session::open(url).expect("the source answers");
     let start = Instant::now();
     let (mut commits, mut next_id) = (Vec::new(), 1);
-    let total = load.transactions_a_second * SECONDS;
-    for number in 0..total {
+    for number in (0..).take_while(|&number| goes_on(number)) {
         let due = Duration::from_micros(number * 1_000_000 / load.transactions_a_second);
         if let Some(early) = due.checked_sub(start.elapsed()) {
             std::thread::sleep(early);
@@ -181,7 +188,7 @@ fn write(url: &str, load: &Load) -> Vec<Commit> {
 }
 
 /// When which row of `t0` was the newest that the door showed.
-fn watch(door: &Door, is_over: &AtomicBool) -> Vec<(Instant, u64)> {
+pub(crate) fn watch(door: &Door, is_over: &AtomicBool) -> Vec<(Instant, u64)> {
     let (mut seen, mut newest) = (Vec::new(), 0);
     while !is_over.load(Ordering::Relaxed) {
         // The key's index keeps the question small however long the table is.
@@ -197,8 +204,13 @@ fn watch(door: &Door, is_over: &AtomicBool) -> Vec<(Instant, u64)> {
     seen
 }
 
-/// Of each commit to `t0` after `from`: until the first answer that shows its last row.
-fn delays(commits: &[Commit], seen: &[(Instant, u64)], from: Instant) -> Vec<f64> {
+/// Of each commit to `t0` between these moments: until the first answer that shows its last row.
+pub(crate) fn delays(
+    commits: &[Commit],
+    seen: &[(Instant, u64)],
+    from: Instant,
+    until: Option<Instant>,
+) -> Vec<f64> {
     let (mut delays, mut at) = (Vec::new(), 0);
     for commit in commits.iter().filter(|commit| commit.table == 0) {
         while at < seen.len() && seen[at].1 < commit.last_id {
@@ -206,7 +218,7 @@ fn delays(commits: &[Commit], seen: &[(Instant, u64)], from: Instant) -> Vec<f64
         }
         // What came after the last answer that was noted has arrived: `run` has waited for it.
         let Some((when, _)) = seen.get(at) else { break };
-        if commit.at > from {
+        if commit.at > from && until.is_none_or(|until| commit.at < until) {
             let delay = when.saturating_duration_since(commit.at);
             assert!(delay < LAST_ROW_MAX, "a row took {delay:?}");
             delays.push(delay.as_secs_f64() * 1000.0);

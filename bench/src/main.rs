@@ -18,8 +18,10 @@ mod page;
 mod peers;
 mod process;
 mod record;
+mod resync;
 mod startup;
 mod stream;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use record::Record;
@@ -73,7 +75,7 @@ impl Plan {
 type Measure = (&'static str, fn(&Plan) -> Record);
 
 /// In the order of the page.
-const MEASURES: [Measure; 13] = [
+const MEASURES: [Measure; 15] = [
     ("stream_tcp", stream::tcp),
     ("stream_mirror", stream::mirror),
     ("stream_mixed", stream::mixed),
@@ -86,6 +88,8 @@ const MEASURES: [Measure; 13] = [
     ("latency_50_tables", latency::of_50_tables),
     ("oltp_cost", oltp::cost),
     ("big_transaction", memory::big_transaction),
+    ("resync", resync::beside_a_stream),
+    ("verify_4m", verify::of_4m),
     ("startup", startup::help),
 ];
 

@@ -87,6 +87,9 @@ fn take(
         }
         Some(intervals) => {
             let of_key_change = key_changes(&block, &rejects);
+            intervals.is_updated |= rejects
+                .iter()
+                .any(|reject| reject.op == Op::Update && intervals.takes(reject.version));
             rejects.retain(|reject| {
                 reject.op == Op::Insert
                     && intervals.takes(reject.version)

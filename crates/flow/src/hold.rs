@@ -7,13 +7,13 @@
 
 use crate::status::State;
 use crate::tables::{Entry, Tables};
-use crate::verify::{self, Locked, TableVerdict, Verdict, VerifyOptions};
+use crate::verify::{self, Locked, Subject, TableVerdict, Verdict, VerifyOptions};
 use model::{Error, Lsn, Result, TableId};
 use source::Address;
 use source::stream::Control;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Store, Target};
+use store::Store;
 use tokio::sync::oneshot;
 
 /// For the rest of the log before the snapshot.
@@ -21,7 +21,7 @@ const HELD_MOST: Duration = Duration::from_secs(120);
 
 /// The tables at the held position: those to compare, and why the others are not.
 pub(crate) struct Held {
-    pub(crate) targets: Vec<Arc<Target>>,
+    pub(crate) subjects: Vec<Subject>,
     pub(crate) skipped: Vec<TableVerdict>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) async fn verify(
         || Error::transient(format!("could not verify: the store is behind {position}"));
     let held = tokio::time::timeout(HELD_MOST, held).await.map_err(|_| not_there())?;
     let held = held.map_err(|_| Error::transient("could not verify: the stream ended"))?;
-    let mut tables = verify::compare(&locked, &publication, held.targets, store, &options).await?;
+    let mut tables = verify::compare(&locked, &publication, held.subjects, store, &options).await?;
     tables.extend(held.skipped);
     tables.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Verdict { position: position.to_string(), tables })
@@ -76,10 +76,10 @@ fn is_wanted(entry: &Entry, options: &VerifyOptions) -> bool {
 
 /// Which tables can be compared now.
 pub(crate) fn choose(tables: &Tables, options: &VerifyOptions) -> Held {
-    let mut held = Held { targets: Vec::new(), skipped: Vec::new() };
+    let mut held = Held { subjects: Vec::new(), skipped: Vec::new() };
     for entry in tables.by_id.values().filter(|entry| is_wanted(entry, options)) {
         match entry.state {
-            State::Streaming => held.targets.push(entry.target.clone()),
+            State::Streaming => held.subjects.push(entry.subject()),
             state => {
                 let mode = entry.target.mode.name();
                 held.skipped.push(skipped(&entry.name, mode, state.name()));

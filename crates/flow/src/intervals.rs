@@ -47,6 +47,8 @@ pub(crate) struct Intervals {
     pub(crate) ignored_deletes: u64,
     /// The last commit that changed a key.
     pub(crate) rekeyed_at: Lsn,
+    /// Rows that are kept here were changed at the source.
+    pub(crate) is_updated: bool,
 }
 
 impl Intervals {
@@ -62,6 +64,7 @@ impl Intervals {
             ignored_updates: 0,
             ignored_deletes: 0,
             rekeyed_at: Lsn::ZERO,
+            is_updated: false,
         }
     }
 
@@ -149,6 +152,7 @@ impl Intervals {
                 Op::Delete => &mut self.ignored_deletes,
             };
             *counter += u64::from(new);
+            self.is_updated |= new && block.ops[row] == Op::Update;
             if new && of_key_change {
                 self.rekeyed_at = self.rekeyed_at.max(version.commit());
             }
@@ -289,7 +293,7 @@ pub(crate) mod tests {
         let cuts = intervals.cut(Some(rows), Lsn(21));
         assert_eq!(values(&cuts[0].block), [15]);
         assert_eq!((intervals.ignored_updates, intervals.ignored_deletes), (2, 2));
-        assert_eq!(intervals.rekeyed_at, Lsn(20));
+        assert_eq!((intervals.rekeyed_at, intervals.is_updated), (Lsn(20), true));
     }
 
     #[test]

@@ -23,7 +23,9 @@ const PER_PART_US: u64 = 10_000;
 const BUSY_EASY: u64 = 700;
 /// One that is busy for more has none.
 const BUSY_FULL: u64 = 850;
-const AGE_CROWDED_US: u64 = 850_000;
+/// On such a one a row is durable this long after its commit: its batch ages, waits for the flush
+/// before it, and is flushed.
+const FRESH_CROWDED_US: u64 = 750_000;
 /// Under part pressure freshness gives way, but not without end.
 const AGE_PRESSED_US: u64 = 10_000_000;
 
@@ -54,7 +56,8 @@ impl Pace {
         let by_flushes = self.flush_us.saturating_mul(FLUSHES);
         let eased = by_tables.max(by_flushes).min(AGE_MOST_US);
         let busy = pressure.busy.load(Ordering::Relaxed).clamp(BUSY_EASY, BUSY_FULL);
-        let crowded = AGE_CROWDED_US * (busy - BUSY_EASY) / (BUSY_FULL - BUSY_EASY);
+        let crowded_most = FRESH_CROWDED_US.saturating_sub(by_flushes);
+        let crowded = crowded_most * (busy - BUSY_EASY) / (BUSY_FULL - BUSY_EASY);
         let parts = pressure.parts.load(Ordering::Relaxed);
         let pressed = parts.saturating_sub(PARTS_EASY).saturating_mul(PER_PART_US);
         eased.max(crowded).max(pressed.min(AGE_PRESSED_US))
@@ -93,9 +96,12 @@ mod tests {
 
     #[test]
     fn a_busy_machine_is_left_to_others() {
-        let age = |busy| Pace::default().age_us(1, 12_000, &pressed(0, busy));
-        assert_eq!([age(0), age(700), age(775)], [50_000, 50_000, 425_000]);
-        assert_eq!([age(850), age(1000)], [AGE_CROWDED_US; 2]);
+        let age = |busy, flush_us| Pace::default().age_us(1, flush_us, &pressed(0, busy));
+        assert_eq!([age(0, 0), age(700, 0), age(775, 0)], [50_000, 50_000, 375_000]);
+        assert_eq!([age(850, 0), age(1000, 0)], [FRESH_CROWDED_US; 2]);
+        // What flushes take is not left for waiting.
+        assert_eq!(age(1000, 400_000), FRESH_CROWDED_US - 200_000);
+        assert_eq!(age(1000, 2_000_000), AGE_MOST_US);
     }
 
     #[test]

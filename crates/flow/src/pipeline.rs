@@ -6,7 +6,8 @@ use crate::reload::{ReloadOptions, Reloaded};
 use crate::resync::{ResyncOptions, Resynced};
 use crate::run;
 use crate::status::{Report, Status};
-use crate::verify::{Verdict, VerifyOptions};
+use crate::verify::beside::{Beside, Connection};
+use crate::verify::{Piece, PieceOptions, Verdict, VerifyOptions};
 use model::{Error, Result, TableOptions};
 use source::Address;
 use std::collections::BTreeMap;
@@ -51,6 +52,11 @@ pub(crate) enum Command {
         options: VerifyOptions,
         reply: oneshot::Sender<Result<Verdict>>,
     },
+    /// A table to look at beside the stream, or why it cannot be.
+    Beside {
+        table: String,
+        reply: oneshot::Sender<Result<Result<Beside, String>>>,
+    },
     Resync {
         options: ResyncOptions,
         reply: oneshot::Sender<Result<Vec<Resynced>>>,
@@ -84,7 +90,12 @@ impl Pipeline {
         let (commands, asked) = mpsc::channel(COMMANDS_MOST);
         let (stop, stopping) = watch::channel(false);
         let task = tokio::spawn(run::run(options, store, status.clone(), asked, stopping));
-        Pipeline { handle: Handle { status, commands }, stop, task, is_over: false }
+        Pipeline {
+            handle: Handle { status, commands, beside: Arc::default() },
+            stop,
+            task,
+            is_over: false,
+        }
     }
 
     pub fn handle(&self) -> Handle {
@@ -129,6 +140,7 @@ impl Drop for Pipeline {
 pub struct Handle {
     status: Arc<Status>,
     commands: mpsc::Sender<Command>,
+    beside: Arc<Connection>,
 }
 
 impl Handle {
@@ -154,6 +166,31 @@ impl Handle {
         let interrupted =
             || Error::transient("could not verify: the stream was interrupted meanwhile");
         answer.await.map_err(|_| interrupted())?
+    }
+
+    /// Compares a few rows of a table while everything goes on.
+    pub async fn verify_piece(&self, options: &PieceOptions) -> Result<Piece> {
+        let beside = match self.beside(&options.table).await? {
+            Ok(beside) => beside,
+            Err(why) => return Ok(Piece::skipped("", why)),
+        };
+        let mut piece = beside.compare(options, &self.beside).await?;
+        // What differs of a table that changed its shape meanwhile says nothing.
+        if !piece.differences.is_empty()
+            && !self.beside(&options.table).await?.is_ok_and(|now| now.is_same(&beside))
+        {
+            piece.differences.clear();
+        }
+        self.status.with_table(&options.table, |table| table.verified.count(&piece));
+        Ok(piece)
+    }
+
+    async fn beside(&self, table: &str) -> Result<Result<Beside, String>> {
+        let gone = || Error::transient("could not verify: the pipeline does not run");
+        let (reply, answer) = oneshot::channel();
+        let table = table.to_owned();
+        self.commands.send(Command::Beside { table, reply }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
     }
 
     /// Begins to copy tables again; answers once they have begun.

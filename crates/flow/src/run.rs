@@ -249,6 +249,7 @@ impl Loop {
         }
         match command {
             Command::Verify { options, reply } => self.on_verify(options, reply),
+            Command::Beside { table, reply } => drop(reply.send(Ok(self.beside(&table)))),
             Command::Resync { options, reply } => self.on_resync(options, reply).await?,
             Command::LookForNewer { tables, reply } => self.on_look_for_newer(tables, reply),
             Command::Replay { options, reply } => self.on_replay(options, reply),

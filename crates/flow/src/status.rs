@@ -2,6 +2,7 @@
 
 use crate::pause::Kept;
 use crate::rules::Altered;
+use crate::verify::Piece;
 use model::{Error, Fate, Lsn, Mode, Table, TableName};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -59,6 +60,25 @@ pub struct SchemaChange {
     pub followed_by: String,
 }
 
+/// What was compared beside the stream, since the start of the process.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Verified {
+    pub rows: u64,
+    pub differences: u64,
+    /// When a round through the table was last over, in seconds since 1970.
+    pub at: Option<i64>,
+}
+
+impl Verified {
+    pub(crate) fn count(&mut self, piece: &Piece) {
+        self.rows += piece.rows;
+        self.differences += piece.differences.len() as u64;
+        if piece.next.is_none() && piece.skipped.is_none() {
+            self.at = Some(now_us() / 1_000_000);
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct TableStatus {
     pub(crate) mode: Mode,
@@ -78,6 +98,7 @@ pub(crate) struct TableStatus {
     pub(crate) ignored_deletes: u64,
     pub(crate) last_error: Option<String>,
     pub(crate) schema_change: Option<SchemaChange>,
+    pub(crate) verified: Verified,
     recent: VecDeque<(Instant, u64)>,
 }
 
@@ -100,6 +121,7 @@ impl TableStatus {
             ignored_deletes: 0,
             last_error: None,
             schema_change: None,
+            verified: Verified::default(),
             recent: VecDeque::new(),
         }
     }
@@ -209,6 +231,7 @@ pub struct TableReport {
     pub ignored_deletes: u64,
     pub last_error: Option<String>,
     pub schema_change: Option<SchemaChange>,
+    pub verified: Verified,
     /// The table that holds the rows; not shown.
     #[serde(skip)]
     pub rows_in: TableName,
@@ -433,6 +456,7 @@ fn report_table(name: &str, table: &mut TableStatus) -> TableReport {
         ignored_deletes: table.ignored_deletes,
         last_error: table.last_error.clone(),
         schema_change: table.schema_change.clone(),
+        verified: table.verified.clone(),
         rows_in: table.rows_in.clone(),
     }
 }

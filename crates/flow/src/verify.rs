@@ -19,12 +19,15 @@
 //! - `sides`: the statements
 //! - `read`: asks both sides at once
 //! - `narrow`: from ranges to keys
+//! - `beside`: the other way, without a position: a few rows at a time, while the stream goes on; `keys`: its statements
 //!
 //! What the sums cannot see: two errors whose hashes cancel each other out, one in 2^64.
 
 mod array;
+pub(crate) mod beside;
 mod canon;
 mod decimal;
+mod keys;
 mod locked;
 mod narrow;
 mod parts;
@@ -32,11 +35,12 @@ mod read;
 mod rules;
 mod sides;
 
+pub use beside::{Piece, PieceOptions, Place};
 pub(crate) use locked::Locked;
 
 use model::words::counted;
-use model::{Error, Fate, Result};
-use narrow::{Found, Kind};
+use model::{Error, Fate, Mode, Result};
+use narrow::{Facts, Found, Kind};
 use read::{Both, Reader};
 use serde::{Deserialize, Serialize};
 use sides::Sides;
@@ -90,6 +94,21 @@ impl Verdict {
     }
 }
 
+/// A table that can be compared.
+#[derive(Clone)]
+pub(crate) struct Subject {
+    pub(crate) target: Arc<Target>,
+    /// Facts were updated at the source; they are kept as they were first.
+    pub(crate) is_updated: bool,
+}
+
+impl Subject {
+    fn facts(&self) -> Facts {
+        let kept = self.target.mode == Mode::Append;
+        Facts { kept, updated: kept && self.is_updated }
+    }
+}
+
 /// Smaller heaps are not worth a second connection (16 MiB).
 const PAGES_SHARED_MIN: u32 = 2048;
 /// Rows of differing ranges that are fetched at once from each side, 16 bytes a row: 32 MiB. Beyond,
@@ -98,25 +117,25 @@ const ROWS_AT_ONCE: u64 = 2_000_000;
 /// Keys that one statement looks up.
 const KEYS_AT_ONCE: usize = 2000;
 
-/// Compares `targets` with what the source holds in the snapshot. The store must hold exactly the
+/// Compares them with what the source holds in the snapshot. The store must hold exactly the
 /// snapshot's position, and nobody may write to it meanwhile.
 ///
 /// A table that cannot be compared is skipped with its reason; an error is what may be over next time.
 pub(crate) async fn compare(
     locked: &Locked,
     publication: &str,
-    targets: Vec<Arc<Target>>,
+    subjects: Vec<Subject>,
     store: Arc<dyn Store>,
     options: &VerifyOptions,
 ) -> Result<Vec<TableVerdict>> {
     let mut verdicts = Vec::new();
-    for target in &targets {
-        let name = target.table.name.to_string();
+    for subject in &subjects {
+        let name = subject.target.table.name.to_string();
         let mut verdict = TableVerdict {
-            mode: target.mode.name().to_owned(),
+            mode: subject.target.mode.name().to_owned(),
             ..TableVerdict::empty(name.clone())
         };
-        let done = table(locked, publication, target, store.as_ref(), options, &mut verdict);
+        let done = table(locked, publication, subject, store.as_ref(), options, &mut verdict);
         match done.await {
             Ok(()) => {}
             Err(error) if error.fate() == Fate::Definite => {
@@ -133,11 +152,12 @@ pub(crate) async fn compare(
 async fn table(
     locked: &Locked,
     publication: &str,
-    target: &Target,
+    subject: &Subject,
     store: &dyn Store,
     options: &VerifyOptions,
     verdict: &mut TableVerdict,
 ) -> Result<()> {
+    let target = &subject.target;
     let from = locked.name(target.table.id)?;
     let [first, second] = &locked.clients;
     let filter = source::catalog::row_filter(first, publication, target.table.id).await?;
@@ -149,7 +169,7 @@ async fn table(
     let (here, there) = both.sums().await?;
     verdict.source_rows = here.values().map(|sum| sum.rows).sum();
     verdict.store_rows = there.values().map(|sum| sum.rows).sum();
-    let mut found = Found::new(options.keys_max, sides.has_key(), sides.is_append);
+    let mut found = Found::new(options.keys_max, sides.has_key(), subject.facts());
     for ranges in narrow::differing(&here, &there, ROWS_AT_ONCE) {
         let (here, there) = both.rows(&ranges).await?;
         found.walk(here, there);
@@ -164,7 +184,7 @@ async fn table(
     Ok(())
 }
 
-async fn keeps_utf8(client: &Client) -> Result<bool> {
+pub(crate) async fn keeps_utf8(client: &Client) -> Result<bool> {
     let row = client.query_one("select current_setting('server_encoding') = 'UTF8'", &[]).await;
     Ok(row.map_err(|error| source::client::pg_error("read the source's encoding", error))?.get(0))
 }

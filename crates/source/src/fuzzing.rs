@@ -212,6 +212,19 @@ pub fn value(bytes: &[u8]) {
     invariants::value(&types[usize::from(first) % types.len()], rest);
 }
 
+/// What was read of any type, written as Postgres reads it.
+pub fn way_back(bytes: &[u8]) {
+    let Some((first, rest)) = split(bytes) else { return };
+    let types = types();
+    invariants::way_back(&types[usize::from(first) % types.len()], rest);
+}
+
+/// The history of a server's timelines, of any content.
+pub fn history(bytes: &[u8]) {
+    let Some((before, rest)) = split(bytes) else { return };
+    crate::timeline::any_history(&String::from_utf8_lossy(rest), u32::from(before));
+}
+
 /// An array that has a text is read from it as from its binary form.
 pub fn any_array(bytes: &[u8]) {
     let Some((first, rest)) = split(bytes) else { return };

@@ -83,7 +83,7 @@ impl Found {
 }
 
 /// Today's name for a FROM clause, and the types that the key's texts are cast to.
-async fn describe(client: &Client, table: &Table) -> Result<(String, Vec<String>)> {
+pub async fn describe(client: &Client, table: &Table) -> Result<(String, Vec<String>)> {
     let sql = "
         select case c.relkind when 'r' then 'ONLY ' else '' end || c.oid::regclass::text,
                array(select format_type(k.oid, k.typmod)

@@ -31,6 +31,13 @@ pub async fn left_at(address: &Address, now: u32, before: u32) -> Result<Option<
     Ok(left(&content, before))
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn any_history(content: &str, before: u32) {
+    let hex: String = content.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let found = left(content, before);
+    assert!(content.starts_with("\\x") || left(&format!("\\x{hex}"), before) == found);
+}
+
 /// A line a timeline: its number, where it was left, and why. As bytea, or as it is.
 fn left(content: &str, before: u32) -> Option<Lsn> {
     let bytes = content.strip_prefix("\\x").map(|hex| {

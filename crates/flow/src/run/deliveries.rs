@@ -8,7 +8,6 @@ use crate::apply;
 use crate::copier;
 use crate::flush;
 use crate::quarantine;
-use crate::status::State;
 use model::{Mode, Result, TableId, Version};
 use source::stream::{Batch, Delivery};
 
@@ -47,17 +46,18 @@ impl Loop {
         self.status.set_slot_health_end(batch.server_end);
         let session = self.session.as_ref().map_or(0, |session| session.number);
         let prepared = apply::prepare(batch, session, &mut self.tables, &self.status)?;
-        self.note_rekeyed().await?;
+        self.note_changed().await?;
         self.next = Some(prepared);
         Ok(())
     }
 
-    /// Durable before the position moves past the change of a key.
-    async fn note_rekeyed(&mut self) -> Result<()> {
+    /// Durable before the position moves past the change of a key, or of a fact.
+    async fn note_changed(&mut self) -> Result<()> {
         for entry in self.tables.by_id.values_mut() {
-            if entry.note_rekeyed() {
-                let (store, status) = (self.store.as_ref(), &self.status);
-                entry.enter(State::Copying, None, store, status).await?;
+            let (is_rekeyed, is_updated) = (entry.note_rekeyed(), entry.note_updated());
+            if is_rekeyed || is_updated {
+                let (store, status, state) = (self.store.as_ref(), &self.status, entry.state);
+                entry.enter(state, None, store, status).await?;
             }
         }
         Ok(())

@@ -185,6 +185,7 @@ impl Resting<'_> {
                 }
             }
             Command::Verify { reply, .. } => self.refuse("verify", reply),
+            Command::Beside { reply, .. } => self.refuse("verify", reply),
             Command::Resync { reply, .. } => self.refuse("resync", reply),
             Command::LookForNewer { reply, .. } => self.refuse("look for newer rows", reply),
             Command::Replay { reply, .. } => self.refuse("replay", reply),

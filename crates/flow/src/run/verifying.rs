@@ -6,7 +6,9 @@
 use super::Loop;
 use crate::apply::{self, Prepared};
 use crate::hold::{self, Held};
+use crate::status::State;
 use crate::task::Task;
+use crate::verify::beside::Beside;
 use crate::verify::{Verdict, VerifyOptions};
 use model::{Error, Lsn, Result};
 use source::stream::Batch;
@@ -50,6 +52,22 @@ impl Loop {
             }
         };
         let _ = reply.send(Err(refused));
+    }
+
+    /// What is needed to look at a table beside the stream, or why it cannot be.
+    pub(super) fn beside(&self, table: &str) -> Result<Beside, String> {
+        let entry = self.tables.by_id.values().find(|entry| entry.name == table);
+        let entry = entry.ok_or("not streamed")?;
+        if entry.state != State::Streaming {
+            return Err(entry.state.name().to_owned());
+        }
+        Ok(Beside {
+            subject: entry.subject(),
+            address: self.options.address.clone(),
+            publication: self.options.publication.clone(),
+            store: self.store.clone(),
+            settled: self.settled.subscribe(),
+        })
     }
 
     pub(super) fn is_verifying(&self) -> bool {

@@ -25,6 +25,8 @@ pub(crate) struct CopyState {
     /// Of an append table that was copied before: only facts that the store lacks are taken, and what
     /// is there stays whatever happens.
     pub(crate) repairs: bool,
+    /// Rows of an append table were updated at the source since: they are as they were first.
+    pub(crate) updated: bool,
     /// 0: as fast as it goes.
     pub(crate) rows_per_second_max: u64,
 }
@@ -198,6 +200,7 @@ impl CopyState {
             "rekeyed_at": self.rekeyed_at.to_string(),
             "sweeps": self.sweeps,
             "repairs": self.repairs,
+            "updated": self.updated,
             "rows_per_second_max": self.rows_per_second_max,
             "past": past.to_json(),
             "reason": reason,
@@ -218,6 +221,8 @@ impl CopyState {
             rekeyed_at: rekeyed.ok_or_else(unreadable)?,
             sweeps: json["sweeps"].as_bool().unwrap_or_default(),
             repairs: json["repairs"].as_bool().unwrap_or_default(),
+            // Not written down: who knows.
+            updated: json["updated"].as_bool().unwrap_or(true),
             rows_per_second_max: json["rows_per_second_max"].as_u64().unwrap_or_default(),
         };
         let slot = json["slot"].as_str().unwrap_or_default().to_owned();
@@ -236,8 +241,8 @@ mod tests {
     #[test]
     fn the_state_of_a_copy_reads_back() {
         let (first_point, rekeyed_at) = (Lsn(77), Lsn(78));
-        let (attempt, first_xmin, sweeps, repairs, rows_per_second_max) =
-            (3, 1 << 40, true, true, 5000);
+        let (attempt, first_xmin, rows_per_second_max) = (3, 1 << 40, 5000);
+        let (sweeps, repairs, updated) = (true, true, true);
         let copy = CopyState {
             attempt,
             first_point,
@@ -245,6 +250,7 @@ mod tests {
             rekeyed_at,
             sweeps,
             repairs,
+            updated,
             rows_per_second_max,
         };
         assert!(copy.is_rekeyed());

@@ -12,6 +12,7 @@ use crate::evolve::{self, Change, Need, Past};
 use crate::flush;
 use crate::intervals::{Intervals, Record};
 use crate::status::{State, Status, TableStatus};
+use crate::verify::Subject;
 use known::{Known, STATES, read_states, with_way_back};
 use model::{Error, Fate, Lsn, Mode, Result, Table, TableId, TableName, TableOptions};
 use source::stream::Relation;
@@ -362,7 +363,8 @@ impl Entry {
             }
             Need::Repair => {
                 self.follow(target);
-                self.copy.repairs = true;
+                // What was updated meanwhile nobody knows.
+                (self.copy.repairs, self.copy.updated) = (true, true);
                 self.enter(State::Copying, None, store, status).await
             }
             Need::Copy(_) => {
@@ -437,7 +439,8 @@ impl Entry {
 
     /// A copy begins or goes on. What the stream saw meanwhile stays.
     pub(crate) fn set_copy(&mut self, copy: CopyState) {
-        self.copy = CopyState { rekeyed_at: self.copy.rekeyed_at, ..copy };
+        let CopyState { rekeyed_at, updated, .. } = self.copy;
+        self.copy = CopyState { rekeyed_at, updated, ..copy };
         if let Some(intervals) = &mut self.intervals {
             intervals.set_copied_before(copy.first_point);
         }
@@ -453,6 +456,19 @@ impl Entry {
         self.copy.rekeyed_at = self.copy.rekeyed_at.max(intervals.rekeyed_at);
         self.rekeyed_at.store(self.copy.rekeyed_at.0, Ordering::Release);
         !known && self.copy.is_rekeyed()
+    }
+
+    /// Whether the stream has just seen the first update of a fact, which has to be made durable.
+    pub(crate) fn note_updated(&mut self) -> bool {
+        let is_updated = self.intervals.as_ref().is_some_and(|intervals| intervals.is_updated);
+        let is_first = is_updated && !self.copy.updated && !self.is_stopped();
+        self.copy.updated |= is_first;
+        is_first
+    }
+
+    /// What is compared of it.
+    pub(crate) fn subject(&self) -> Subject {
+        Subject { target: self.target.clone(), is_updated: self.copy.updated }
     }
 
     /// What it was is over: it is copied again, in this shape.

@@ -315,7 +315,8 @@ fn timestamp(pg: &str, base: &str, from: &str, value: &str) -> Option<Pair> {
             let digits = time_digits(base)?;
             let ticks = match digits {
                 None => return word(format!("{micros} / 1000000"), seconds(value)),
-                Some(6) => micros,
+                // The source is asked for what costs it least.
+                Some(6) => return word(sent(pg, &held), sent_of(value)),
                 // Whole numbers are divided towards zero, on both sides.
                 Some(digits @ 0..6) => format!("{micros} / {}", 10i64.pow(6 - digits)),
                 Some(digits) => format!("{micros}::numeric * {}", 10i64.pow(digits - 6)),
@@ -323,6 +324,16 @@ fn timestamp(pg: &str, base: &str, from: &str, value: &str) -> Option<Pair> {
             word(ticks, ticks_of(value))
         }
     }
+}
+
+/// Microseconds since 2000, as the type's binary form has them.
+fn sent(pg: &str, from: &str) -> String {
+    format!("encode({pg}_send({from}), 'hex')")
+}
+
+fn sent_of(value: &str) -> String {
+    let since_2000 = format!("reinterpretAsInt64({value}) - 946684800000000");
+    format!("lpad(lower(hex(reinterpretAsUInt64({since_2000}))), 16, '0')")
 }
 
 fn seconds(value: &str) -> String {

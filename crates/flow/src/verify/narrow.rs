@@ -35,12 +35,20 @@ impl Kind {
     }
 }
 
+/// What may differ because it is an append table.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Facts {
+    /// It keeps what is purged at the source.
+    pub(super) kept: bool,
+    /// And the first value of what is updated there, which has happened.
+    pub(super) updated: bool,
+}
+
 /// What differs: all of it counted, the first of it listed.
 pub(super) struct Found {
     keys_max: usize,
     has_key: bool,
-    /// Extra and changed rows are as it should be in an append table: purged, or updated later.
-    is_append: bool,
+    facts: Facts,
     pub(super) keys: u64,
     pub(super) listed: Vec<(Kind, i64)>,
     /// Append tables: rows whose key the source has no more, and those that it has otherwise.
@@ -49,9 +57,9 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn new(keys_max: usize, has_key: bool, is_append: bool) -> Found {
+    pub(super) fn new(keys_max: usize, has_key: bool, facts: Facts) -> Found {
         let listed = Vec::new();
-        Found { keys_max, has_key, is_append, keys: 0, listed, kept: 0, updated: 0 }
+        Found { keys_max, has_key, facts, keys: 0, listed, kept: 0, updated: 0 }
     }
 
     /// Compares the rows of the same ranges of keys.
@@ -72,7 +80,7 @@ impl Found {
         let kind = match (source.len(), store.len()) {
             (_, 0) => Kind::Missing,
             // One row stored twice is a fault even where its source is gone.
-            (0, _) if self.is_append && self.has_key && store.windows(2).any(|w| w[0] == w[1]) => {
+            (0, _) if self.facts.kept && self.has_key && store.windows(2).any(|w| w[0] == w[1]) => {
                 Kind::Duplicate
             }
             (0, _) => Kind::Extra,
@@ -81,8 +89,8 @@ impl Found {
             _ => Kind::Changed,
         };
         match kind {
-            Kind::Extra if self.is_append => self.kept += store.len() as u64,
-            Kind::Changed if self.is_append => self.updated += 1,
+            Kind::Extra if self.facts.kept => self.kept += store.len() as u64,
+            Kind::Changed if self.facts.updated => self.updated += 1,
             _ => {
                 self.keys += 1;
                 if self.listed.len() < self.keys_max {
@@ -140,8 +148,11 @@ mod tests {
     use super::*;
     use Kind::{Changed, Duplicate, Extra, Missing};
 
-    fn found(is_append: bool, source: &[Hashes], store: &[Hashes]) -> Found {
-        let mut found = Found::new(10, true, is_append);
+    const MIRROR: Facts = Facts { kept: false, updated: false };
+    const FACTS: Facts = Facts { kept: true, updated: false };
+
+    fn found(facts: Facts, source: &[Hashes], store: &[Hashes]) -> Found {
+        let mut found = Found::new(10, true, facts);
         found.walk(source.to_vec(), store.to_vec());
         found
     }
@@ -150,18 +161,20 @@ mod tests {
     fn every_kind_of_difference_is_told() {
         let source = [(4, 4), (1, 1), (2, 2), (-5, 5)];
         let store = [(3, 3), (2, 9), (1, 1), (-5, 5), (-5, 5)];
-        let all = found(false, &source, &store);
+        let all = found(MIRROR, &source, &store);
         assert_eq!(all.listed, [(Duplicate, -5), (Changed, 2), (Extra, 3), (Missing, 4)]);
         assert_eq!(all.keys, 4);
-        let kept = found(true, &source, &store);
+        let bent = found(FACTS, &source, &store);
+        assert_eq!(bent.listed, [(Duplicate, -5), (Changed, 2), (Missing, 4)]);
+        let kept = found(Facts { updated: true, ..FACTS }, &source, &store);
         assert_eq!(kept.listed, [(Duplicate, -5), (Missing, 4)]);
         assert_eq!((kept.kept, kept.updated), (1, 1));
-        assert_eq!(found(true, &[], &[(1, 1), (1, 1)]).listed, [(Duplicate, 1)]);
+        assert_eq!(found(FACTS, &[], &[(1, 1), (1, 1)]).listed, [(Duplicate, 1)]);
     }
 
     #[test]
     fn rows_without_a_key_are_counted() {
-        let mut found = Found::new(10, false, true);
+        let mut found = Found::new(10, false, FACTS);
         let row = |hash, times| std::iter::repeat_n((hash, hash), times);
         found.walk(
             row(1, 3).chain(row(2, 2)).chain(row(4, 1)).collect(),
@@ -173,7 +186,7 @@ mod tests {
 
     #[test]
     fn all_are_counted_and_some_are_listed() {
-        let mut found = Found::new(2, true, false);
+        let mut found = Found::new(2, true, MIRROR);
         found.walk((0..100).map(|key| (key, key)).collect(), Vec::new());
         assert_eq!((found.keys, found.listed.len()), (100, 2));
     }

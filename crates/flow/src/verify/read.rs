@@ -76,7 +76,7 @@ impl Both<'_> {
     }
 }
 
-fn reading(error: tokio_postgres::Error) -> Error {
+pub(super) fn reading(error: tokio_postgres::Error) -> Error {
     pg_error("read the source's rows", error)
 }
 
@@ -130,10 +130,10 @@ fn store_hashes(rows: &Rows) -> Result<Vec<Hashes>> {
     Ok(hashes)
 }
 
-fn parsed<T: FromStr>(text: &str) -> Result<T> {
+pub(super) fn parsed<T: FromStr>(text: &str) -> Result<T> {
     text.parse().map_err(|_| unreadable())
 }
 
-fn unreadable() -> Error {
+pub(super) fn unreadable() -> Error {
     Error::bug("cannot read what a side of the comparison answered")
 }

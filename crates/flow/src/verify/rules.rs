@@ -16,7 +16,8 @@ pub(super) fn carries(pg: &PgType, clickhouse: &str, base: &str, from: &str) -> 
         PgType::Numeric(_) => Some(carries_number(pg, base, from)),
         PgType::Int2 | PgType::Int4 | PgType::Int8 | PgType::Oid if is_integer(base) => {
             let (least, most) = integers(base);
-            Some(format!("({from})::numeric BETWEEN {least} AND {most}"))
+            // Of what an oid can be cast to, a text can be cast on.
+            Some(format!("({from})::text::numeric BETWEEN {least} AND {most}"))
         }
         PgType::Timestamp => Some(between("timestamp", "", " 23:59:59.999999", from)),
         PgType::Timestamptz => Some(between("timestamptz", "+00", " 23:59:59.999999+00", from)),

@@ -23,15 +23,15 @@ const SHOWN_CHARS_MAX: u32 = 200;
 const SHOWN_COLUMNS_MAX: usize = 8;
 
 /// How the store prints.
-const PRINTED: &str = "SETTINGS output_format_decimal_trailing_zeros = 0";
+pub(super) const PRINTED: &str = "SETTINGS output_format_decimal_trailing_zeros = 0";
 
 pub(super) struct Sides {
-    columns: Vec<Canon>,
+    pub(super) columns: Vec<Canon>,
     /// Indexes into `columns`. Empty: the whole row is its own key.
-    key: Vec<usize>,
+    pub(super) key: Vec<usize>,
     utf8: bool,
-    from: String,
-    filter: Option<String>,
+    pub(super) from: String,
+    pub(super) filter: Option<String>,
     view: String,
     shown: (String, String),
     pub(super) is_append: bool,
@@ -177,13 +177,13 @@ impl Sides {
             false => row.clone(),
         };
         let range = match self.by_remainder() {
-            Some(_) => format!("(c{} % {RANGES})::text", self.key[0]),
+            Some(_) => format!("(c{} % {RANGES})", self.key[0]),
             None => format!("left({key}, 3)"),
         };
-        let bits = |hash: &str| format!("('x' || left({hash}, 16))::bit(64)::int8");
+        let bits = postgres_bits;
         match ask {
             Ask::Sums if self.has_key() => format!(
-                "SELECT g, count(*), sum({})::text FROM \
+                "SELECT g::text, count(*), sum({})::text FROM \
                  (SELECT {range} AS g, {row} AS h FROM ({inner}) i OFFSET 0) m GROUP BY g",
                 bits("h")
             ),
@@ -211,7 +211,7 @@ impl Sides {
         }
     }
 
-    fn postgres_md5(&self, columns: &[usize]) -> String {
+    pub(super) fn postgres_md5(&self, columns: &[usize]) -> String {
         let mut arguments = Vec::new();
         for &at in columns {
             let name = format!("c{at}");
@@ -251,7 +251,7 @@ impl Sides {
             inner.push(format!("{} AS millrace_d", self.shown.1));
         }
         let from = format!("(SELECT {} FROM {})", inner.join(", "), self.view);
-        let bits = |hash: &str| format!("reinterpretAsInt64(reverse(substring({hash}, 1, 8)))");
+        let bits = clickhouse_bits;
         let settings = PRINTED;
         match ask {
             Ask::Sums => format!(
@@ -277,7 +277,7 @@ impl Sides {
         }
     }
 
-    fn clickhouse_md5(&self, columns: &[usize]) -> String {
+    pub(super) fn clickhouse_md5(&self, columns: &[usize]) -> String {
         let texts: Vec<&str> =
             columns.iter().map(|&at| self.columns[at].clickhouse.as_str()).collect();
         match texts.as_slice() {
@@ -285,6 +285,15 @@ impl Sides {
             _ => format!("MD5(concat({}))", texts.join(", ")),
         }
     }
+}
+
+/// The first 64 bits of an md5, as a number.
+pub(super) fn postgres_bits(hash: &str) -> String {
+    format!("('x' || left({hash}, 16))::bit(64)::int8")
+}
+
+pub(super) fn clickhouse_bits(hash: &str) -> String {
+    format!("reinterpretAsInt64(reverse(substring({hash}, 1, 8)))")
 }
 
 fn numbers(hashes: &[i64]) -> String {

@@ -2,6 +2,7 @@
 //! the comparison and what it compares are the real ones; then the store is bent, and exactly that
 //! must be found.
 
+mod beside;
 mod differences;
 mod locks;
 mod types;
@@ -33,6 +34,8 @@ struct Pair {
     address: Address,
     options: BTreeMap<String, TableOptions>,
     targets: Vec<Arc<Target>>,
+    /// Facts were updated, as the stream has seen.
+    is_updated: bool,
 }
 
 const PUBLICATION: &str = "everything";
@@ -42,7 +45,8 @@ impl Pair {
         let cluster = Cluster::start();
         cluster.sql(tables);
         let address = cluster.url().parse().unwrap();
-        Pair { cluster, home: home.into(), address, options: BTreeMap::new(), targets: Vec::new() }
+        let (options, targets) = (BTreeMap::new(), Vec::new());
+        Pair { cluster, home: home.into(), address, options, targets, is_updated: false }
     }
 
     fn with(mut self, table: &str, options: TableOptions) -> Pair {
@@ -96,9 +100,11 @@ impl Pair {
     }
 
     async fn verify_in(&self, locked: Locked, options: VerifyOptions) -> Vec<TableVerdict> {
-        let targets = self.targets.clone();
+        let subject =
+            |target: &Arc<Target>| Subject { target: target.clone(), is_updated: self.is_updated };
+        let subjects = self.targets.iter().map(subject).collect();
         let work = async move {
-            compare(&locked, PUBLICATION, targets, engine(), &options).await.unwrap()
+            compare(&locked, PUBLICATION, subjects, engine(), &options).await.unwrap()
         };
         // As its caller does, which needs it to be `Send`.
         tokio::spawn(work).await.unwrap()

@@ -39,6 +39,7 @@ const CHANGES: [&str; 14] = [
     "begin; insert into customers values (9999, 'z'); truncate customers cascade; insert into customers values (1, 'first'); insert into orders values (1, 1, 1, 'o', 'b'); commit; truncate audit restart identity; insert into audit (what) values ('restarted')",
 ];
 
+/// docs/pains.md 2, 4
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_app_does_is_there_afterwards() {
     let world = World::with(

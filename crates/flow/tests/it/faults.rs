@@ -152,6 +152,7 @@ const WRITES: &str = "
     update w set v = v + 1 where id % 10007 = {r}; delete from w where id % 20011 = {r};
     insert into w select 1000000 + {n} * 20 + x, 0 from generate_series(1, 20) x;";
 
+/// docs/pains.md 13
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_during_the_copy_lose_and_double_nothing() {
     let mut dice = Dice::new("kills_during_the_copy_lose_and_double_nothing");
@@ -276,6 +277,7 @@ async fn interrupt(schema: &'static str, meanwhile: &str) {
     pipeline.shutdown().await.unwrap();
 }
 
+/// docs/pains.md 13
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_copy_of_facts_goes_on_with_what_is_missing() {
     interrupt("f_ranges", "").await;
@@ -325,6 +327,8 @@ async fn facts_that_commit_while_the_snapshot_is_made_are_read_again() {
 }
 
 /// The COPY's own sessions end in the middle of their rows, again and again.
+///
+/// docs/pains.md 13
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_breaks_off_goes_on() {
     let world = World::new(

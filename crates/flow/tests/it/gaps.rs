@@ -35,6 +35,7 @@ async fn assert_whole(world: &World, pipeline: &Pipeline, last: u32) {
     assert_same("keyless", &source, &world.stored("select v from {s}.keyless order by v").await);
 }
 
+/// docs/pains.md 12
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slot_that_somebody_dropped_or_moved_is_made_up_for() {
     let world = world("g_slot", &[]);
@@ -65,6 +66,7 @@ async fn a_slot_that_somebody_dropped_or_moved_is_made_up_for() {
     pipeline.shutdown().await.unwrap();
 }
 
+/// docs/pains.md 12
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slot_that_the_server_gave_up_is_made_up_for() {
     let world = world(
@@ -154,6 +156,8 @@ async fn set_back(schema: &'static str, begins_a_timeline: bool) {
 }
 
 /// A new timeline whose history has all that the store holds: nothing was missed.
+///
+/// docs/pains.md 12
 #[tokio::test(flavor = "multi_thread")]
 async fn a_promoted_server_goes_on_where_the_other_ended() {
     let world = world("g_promoted", &["restore_command = 'false'"]);
@@ -185,6 +189,8 @@ async fn a_promoted_server_goes_on_where_the_other_ended() {
 }
 
 /// Facts that are gone at the source are nowhere else, whatever happened to keys.
+///
+/// docs/pains.md 16
 #[tokio::test(flavor = "multi_thread")]
 async fn facts_that_the_source_has_purged_outlive_a_repair() {
     let world = world("g_repair", &[]);

@@ -1,10 +1,13 @@
 //! The pipeline between a real Postgres and the real engine.
 
+mod beside;
 mod changes;
 mod copy;
 mod faults;
 mod gaps;
+mod large;
 mod oracle;
+mod pains;
 mod pause;
 mod quarantine;
 mod reload;

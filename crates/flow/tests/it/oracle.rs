@@ -31,6 +31,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
+/// docs/pains.md 7
 #[tokio::test(flavor = "multi_thread")]
 async fn every_type_arrives_as_it_is_in_a_binary_session() {
     play("o_binary", "").await;

@@ -20,6 +20,8 @@ fn state(handle: &Handle, table: &str) -> Option<State> {
 }
 
 /// A column that is added, dropped, renamed or wider is no reason for a copy.
+///
+/// docs/pains.md 10
 #[tokio::test(flavor = "multi_thread")]
 async fn small_changes_are_followed_in_place() {
     let world = World::new(
@@ -143,6 +145,8 @@ async fn changes_of_a_night_are_followed_in_the_morning() {
 }
 
 /// Tables that come and go without a row of theirs in the log.
+///
+/// docs/pains.md 15
 #[tokio::test(flavor = "multi_thread")]
 async fn the_publication_is_followed() {
     let world = World::new(
@@ -307,6 +311,8 @@ async fn a_renamed_table_loses_no_row() {
 }
 
 /// The seed is printed; `MILLRACE_SEED` repeats it, `MILLRACE_SCHEMA_SECONDS` is for how long.
+///
+/// docs/pains.md 10
 #[tokio::test(flavor = "multi_thread")]
 async fn any_changes_in_any_order_are_followed() {
     let from_env = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());

@@ -2,6 +2,7 @@
 
 use crate::support::{World, assert_same, wait_until};
 
+/// docs/pains.md 5, 16
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_reach_mirror_and_facts() {
     let world = World::new(
@@ -73,6 +74,7 @@ async fn a_shutdown_confirms_what_it_made_durable_and_a_start_goes_on() {
     pipeline.shutdown().await.unwrap();
 }
 
+/// docs/pains.md 1
 #[tokio::test(flavor = "multi_thread")]
 async fn unchanged_values_are_filled_and_never_lost() {
     let world = World::new(
@@ -105,6 +107,8 @@ async fn unchanged_values_are_filled_and_never_lost() {
 }
 
 /// Postgres keeps what ClickHouse cannot; the row of before must not pass for the current one.
+///
+/// docs/pains.md 7
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_update_leaves_no_old_row_and_its_row_in_quarantine() {
     let world = World::new(
@@ -142,6 +146,8 @@ async fn a_refused_update_leaves_no_old_row_and_its_row_in_quarantine() {
 }
 
 /// Rows that arrive under a new key find their large values under the old one, in the store.
+///
+/// docs/pains.md 2
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_key_brings_its_unchanged_values_along() {
     let world = World::new(
@@ -195,6 +201,7 @@ async fn an_untouched_value_behind_a_row_in_quarantine_is_not_an_older_one() {
     pipeline.shutdown().await.unwrap();
 }
 
+/// docs/pains.md 4
 #[tokio::test(flavor = "multi_thread")]
 async fn a_truncate_empties_the_mirror_and_keeps_the_facts() {
     let world = World::new(
@@ -217,6 +224,7 @@ async fn a_truncate_empties_the_mirror_and_keeps_the_facts() {
     pipeline.shutdown().await.unwrap();
 }
 
+/// docs/pains.md 15
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_table_is_copied_and_an_unpublished_one_says_what_helps() {
     let world = World::new(

@@ -1,5 +1,9 @@
 //! `millrace verify`: does the store hold what the source holds? Asks the running pipeline, or runs one
 //! for as long as it takes.
+//!
+//! All of it at one position, or beside production for as long as one likes: `rounds`.
+
+mod rounds;
 
 use super::Answer;
 use crate::assemble::{Mill, Ports, block_on, stop_signal};
@@ -9,6 +13,8 @@ use crate::talk::{self, Paint};
 use flow::verify::{TableVerdict, Verdict, VerifyOptions};
 use model::words::{counted, grouped};
 use model::{Error, Result};
+use rounds::Rounds;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 const DEFAULT_KEYS: usize = 20;
@@ -20,7 +26,15 @@ pub(crate) struct Args {
     /// Tables to compare, as schema.table; none: all
     tables: Vec<String>,
 
-    /// Print JSON
+    /// Compare this share of the rows, picked at random, while everything goes on: 1%
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    sample: Option<f64>,
+
+    /// Compare piece by piece while everything goes on, round after round, until it is interrupted
+    #[arg(long)]
+    continuous: bool,
+
+    /// Print JSON; of pieces and rounds one object a line
     #[arg(long)]
     json: bool,
 
@@ -30,6 +44,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
+    if args.sample.is_some() || args.continuous {
+        return beside(args, config);
+    }
     let options = VerifyOptions { tables: args.tables, keys_max: args.keys };
     let verdict = match Running::find(&config.store.data_dir) {
         Some(running) => ask(&running, &options)?,
@@ -43,6 +60,32 @@ pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
     Ok(if verdict.is_equal() { Answer::Yes } else { Answer::No })
 }
 
+/// `1%`, `0.5`.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>();
+    let number = number.ok().filter(|number| *number > 0.0 && *number <= 100.0);
+    number.ok_or_else(|| "a share is more than 0% and at most 100%".to_owned())
+}
+
+/// Nothing is held up: a little at a time.
+fn beside(args: Args, config: &Config) -> Result<Answer> {
+    let rounds = Rounds {
+        tables: args.tables,
+        percent: args.sample.unwrap_or(100.0),
+        continuous: args.continuous,
+        keys_max: args.keys,
+        json: args.json,
+    };
+    match Running::find(&config.store.data_dir) {
+        Some(running) => block_on(async {
+            rounds::run(rounds, rounds::Mill::Other(running), stop_signal()?).await
+        }),
+        None => on_our_own(config, async |handle, stop| {
+            rounds::run(rounds, rounds::Mill::Own(handle), stop).await
+        }),
+    }
+}
+
 fn json(error: serde_json::Error) -> Error {
     Error::bug("cannot write or read the verdict as JSON").source(error)
 }
@@ -52,32 +95,50 @@ fn ask(running: &Running, options: &VerifyOptions) -> Result<Verdict> {
     serde_json::from_str(&running.post("/api/verify", &body)?).map_err(json)
 }
 
-/// A pipeline of our own: it catches up, compares, and stops.
 fn alone(config: &Config, options: VerifyOptions) -> Result<Verdict> {
+    on_our_own(config, async |handle, stop| {
+        tokio::select! {
+            verdict = handle.verify(options) => verdict,
+            () = stop => Err(interrupted()),
+        }
+    })
+}
+
+fn interrupted() -> Error {
+    Error::definite("cannot answer: interrupted")
+}
+
+/// A pipeline of our own: it catches up, answers, and stops.
+fn on_our_own<T>(
+    config: &Config,
+    ask: impl AsyncFnOnce(flow::Handle, Pin<&mut dyn Future<Output = ()>>) -> Result<T>,
+) -> Result<T> {
     talk::start_logs(tracing::Level::WARN)?;
     talk::say("no `millrace up` runs here: starting the pipeline for this comparison");
     block_on(async {
-        let stop = stop_signal()?;
+        let mut stop = pin!(stop_signal()?);
         // A pipeline would wait for a source that is away; whoever asks once wants to know.
         drop(source::client::connect(&config.address()?).await?);
         let mill = Mill::start(config, Ports::any().await?).await?;
         let handle = mill.handle();
-        let mut verdict = None;
-        let compared = async {
+        let mut answer = None;
+        let ready = async {
             // A paused one answers why it cannot.
             while !handle.is_ready() && !handle.is_paused() {
                 tokio::time::sleep(READY_INTERVAL).await;
             }
-            verdict = Some(handle.verify(options).await);
         };
-        let finished = async {
-            tokio::select! {
-                () = compared => {}
-                () = stop => {}
+        let answered = async {
+            let is_ready = tokio::select! {
+                () = ready => true,
+                () = &mut stop => false,
+            };
+            if is_ready {
+                answer = Some(ask(handle.clone(), stop).await);
             }
         };
-        mill.run_until(finished).await?;
-        verdict.unwrap_or_else(|| Err(Error::definite("cannot answer: interrupted")))
+        mill.run_until(answered).await?;
+        answer.unwrap_or_else(|| Err(interrupted()))
     })
 }
 

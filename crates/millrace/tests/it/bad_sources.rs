@@ -161,6 +161,7 @@ fn a_table_that_is_not_published_is_named_with_its_cure() {
     says(&ran, 1, &["public.b", "ALTER PUBLICATION", "ADD TABLE"]);
 }
 
+/// docs/pains.md 6
 #[test]
 fn a_table_without_a_key_stops_alone_and_hears_of_append() {
     let cluster = Cluster::start();

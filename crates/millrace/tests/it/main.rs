@@ -6,6 +6,7 @@
 
 mod bad_places;
 mod bad_sources;
+mod beside;
 mod cdnow;
 mod demo;
 mod disk_full;

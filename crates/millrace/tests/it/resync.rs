@@ -22,6 +22,8 @@ fn ready(project: &Project) -> Up {
 }
 
 /// Whatever somebody did to it in the store.
+///
+/// docs/pains.md 14
 #[test]
 fn a_mirror_is_right_again_and_serves_meanwhile() {
     let cluster = Cluster::start();
@@ -61,6 +63,8 @@ fn a_mirror_is_right_again_and_serves_meanwhile() {
 
 /// While the new one is copied, readers see the old one; rows of the old shape that are still in the
 /// log do not matter.
+///
+/// docs/pains.md 10
 #[test]
 fn a_retyped_mirror_serves_its_rows_of_before_until_the_new_ones_are_there() {
     let cluster = Cluster::start();

@@ -23,6 +23,7 @@ const KINDS: &str = "
         (2, null, null, 0, null, null, null, null, null, null, '', null, null, null, null, null, null,
          null, null, null, null, null, null, null, null, null, null, null, null, null, null, null);";
 
+/// docs/pains.md 5
 #[test]
 fn every_kind_of_change_arrives() {
     let cluster = Cluster::start();
@@ -72,6 +73,7 @@ fn every_kind_of_change_arrives() {
     assert_eq!(up.stop(), Some(0));
 }
 
+/// docs/pains.md 1
 #[test]
 fn large_values_that_an_update_does_not_touch_stay() {
     let cluster = Cluster::start();
@@ -159,6 +161,7 @@ fn what_is_confirmed_moves_even_when_nothing_of_ours_is_written() {
     assert_eq!(up.stop(), Some(0));
 }
 
+/// docs/pains.md 17
 #[test]
 fn status_says_what_happens() {
     let cluster = Cluster::start();

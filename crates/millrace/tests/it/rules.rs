@@ -62,6 +62,7 @@ fn table(project: &Project, name: &str) -> Value {
     found.unwrap_or_else(|| panic!("{tables}"))
 }
 
+/// docs/pains.md 7
 #[test]
 fn values_become_null_or_the_default_and_are_counted() {
     let cluster = Cluster::start();

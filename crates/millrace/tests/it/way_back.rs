@@ -69,6 +69,8 @@ fn a_dropped_table_whose_copy_waits_is_not_taken_for_copied() {
 }
 
 /// It may have moved on at the source meanwhile: what was missed is copied, not passed over.
+///
+/// docs/pains.md 17
 #[test]
 fn a_table_left_out_at_the_start_stays_out_until_it_is_copied_again() {
     let cluster = Cluster::start();
@@ -148,6 +150,8 @@ fn a_table_that_the_configuration_moves_keeps_up_from_starting() {
 }
 
 /// A change of its shape does not make an empty one of it.
+///
+/// docs/pains.md 11
 #[test]
 fn a_dropped_table_that_gets_a_column_stops() {
     let cluster = Cluster::start();
@@ -167,6 +171,8 @@ fn a_dropped_table_that_gets_a_column_stops() {
 }
 
 /// The pipeline goes on without it.
+///
+/// docs/pains.md 11
 #[test]
 fn a_truncate_of_a_table_that_is_missing_in_the_store_stops_that_table_alone() {
     let cluster = Cluster::start();

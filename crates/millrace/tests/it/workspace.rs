@@ -117,3 +117,46 @@ fn only_the_file_of_the_abi_is_unsafe() {
     let only: Vec<String> = found.into_iter().collect();
     assert_eq!(only, ["crates/store/src/embedded/abi.rs"]);
 }
+
+/// Each test that `docs/pains.md` names exists, and names the pain itself.
+#[test]
+fn pains_are_tested() {
+    let page = std::fs::read_to_string(root().join("docs/pains.md")).unwrap();
+    let (mut rows, mut wrong) = (0, Vec::new());
+    for line in page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---")) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [number, _, _, tests] = cells[..] else { panic!("{line}") };
+        let Ok(number) = number.parse::<u32>() else { continue };
+        rows += 1;
+        assert_eq!(rows, number, "they are numbered");
+        let tests: Vec<&str> = tests.split(", ").map(|test| test.trim_matches('`')).collect();
+        for test in &tests {
+            let (file, name) = test.split_once("::").unwrap_or_else(|| panic!("{test}"));
+            let text = std::fs::read_to_string(root().join("crates").join(file));
+            if !names(&text.unwrap_or_default(), name, number) {
+                wrong.push(format!("{test} does not say docs/pains.md {number}"));
+            }
+        }
+    }
+    assert_eq!(rows, 17);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether the test of that name is there and its comment names the pain.
+fn names(text: &str, test: &str, pain: u32) -> bool {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let is_it = |line: &&str| line.trim_start_matches("async ").starts_with(&format!("fn {test}("));
+    let Some(at) = lines.iter().position(is_it) else { return false };
+    let head = lines[..at].iter().rev().take_while(|line| line.starts_with(['/', '#']));
+    let head: Vec<&str> = head.copied().collect();
+    let said = head.iter().find_map(|line| line.strip_prefix("/// docs/pains.md "));
+    let is_test = head.iter().any(|line| line.starts_with("#[test]") || line.contains("::test("));
+    is_test && said.is_some_and(|said| said.split(", ").any(|said| said == pain.to_string()))
+}
+
+#[test]
+fn a_test_is_one_only_with_its_mark() {
+    let text = "/// Why.\n///\n/// docs/pains.md 1, 12\n#[test]\nfn kept() {\n}\n/// docs/pains.md 1\nfn none() {";
+    assert!(names(text, "kept", 1) && names(text, "kept", 12));
+    assert!(!names(text, "kept", 2) && !names(text, "none", 1) && !names(text, "gone", 1));
+}

@@ -23,6 +23,13 @@ const TABLE: &[(&str, &str, &str)] = &[
     ),
     ("millrace_table_ignored_updates_total", "counter", "Updates that an append table left out"),
     ("millrace_table_ignored_deletes_total", "counter", "Deletes that an append table left out"),
+    ("millrace_table_verified_rows_total", "counter", "Rows that were compared beside the stream"),
+    ("millrace_table_verified_differences_total", "counter", "Keys of them that differed"),
+    (
+        "millrace_table_verified_timestamp_seconds",
+        "gauge",
+        "When all of the table, or a sample of it, had last been compared",
+    ),
 ];
 
 /// The process as the kernel sees it.
@@ -63,7 +70,10 @@ pub(super) fn text(report: &Report, version: &str, ready: bool, process: Process
                 7 => Some(table.nulled_columns.values().sum::<u64>() as f64),
                 8 => Some(table.defaulted_columns.values().sum::<u64>() as f64),
                 9 => Some(table.ignored_updates as f64),
-                _ => Some(table.ignored_deletes as f64),
+                10 => Some(table.ignored_deletes as f64),
+                11 => Some(table.verified.rows as f64),
+                12 => Some(table.verified.differences as f64),
+                _ => table.verified.at.map(|at| at as f64),
             };
             sample(&mut out, name, &[("table", &table.name), ("mode", table.mode)], value);
         }
@@ -148,7 +158,7 @@ fn escape(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flow::status::{Freshness, SourceReport, State, TableReport};
+    use flow::status::{Freshness, SourceReport, State, TableReport, Verified};
     use model::TableName;
 
     #[test]
@@ -172,6 +182,7 @@ mod tests {
             ignored_deletes: 0,
             last_error: None,
             schema_change: None,
+            verified: Verified { rows: 70, differences: 2, at: None },
             rows_in: TableName::new("public_raw", "a"),
         };
         let source = SourceReport {
@@ -200,6 +211,8 @@ mod tests {
             "millrace_table_rows{table=\"public.a\\\"b\",mode=\"mirror\"} 12",
             "millrace_table_copied_ratio{table=\"public.a\\\"b\",mode=\"mirror\"} 0.25",
             "millrace_table_state{table=\"public.a\\\"b\",state=\"copying\"} 1",
+            "millrace_table_verified_rows_total{table=\"public.a\\\"b\",mode=\"mirror\"} 70",
+            "millrace_table_verified_differences_total{table=\"public.a\\\"b\",mode=\"mirror\"} 2",
             "millrace_source_lag_bytes{slot=\"millrace\"} 77",
             "millrace_source_slot_wal_status{slot=\"millrace\",wal_status=\"reserved\"} 1",
             "millrace_freshness_milliseconds{quantile=\"0.5\"} 40",

@@ -7,6 +7,7 @@
 //! | `GET /metrics` | Prometheus text |
 //! | `GET /api/status` | the pipeline's report with the rows of each table, JSON |
 //! | `POST /api/verify` | `VerifyOptions` in, `Verdict` out, JSON |
+//! | `POST /api/verify/piece` | `PieceOptions` in, `Piece` out, JSON |
 //! | `POST /api/resync` | `ResyncOptions` in, what has begun out, JSON |
 //! | `POST /api/pause`, `/api/resume` | nothing in, what was and what is out, JSON |
 //! | `POST /api/reload` | nothing in, the tables whose options changed out, JSON |
@@ -30,7 +31,7 @@ use flow::quarantine::{self, Filter, ReplayOptions};
 use flow::reload::Reloaded;
 use flow::resync::ResyncOptions;
 use flow::status::{Report, State as TableState};
-use flow::verify::VerifyOptions;
+use flow::verify::{PieceOptions, VerifyOptions};
 use hyper_util::service::TowerToHyperService;
 use model::{Error, Fate, Result};
 use rows::Rows;
@@ -77,6 +78,7 @@ pub async fn serve(
         .route("/metrics", get(metrics))
         .route("/api/status", get(status))
         .route("/api/verify", post(verify))
+        .route("/api/verify/piece", post(verify_piece))
         .route("/api/resync", post(resync))
         .route("/api/pause", post(pause))
         .route("/api/resume", post(resume))
@@ -105,6 +107,7 @@ async fn index(State(shared): State<Shared>) -> String {
         "Millrace {}: Postgres into ClickHouse, as it happens.\n\n\
          GET  /api/status   tables, lag, freshness (JSON)\n\
          POST /api/verify   compare source and store: {{\"tables\": [], \"keys_max\": 10}}\n\
+         POST /api/verify/piece   a few rows of a table, while everything goes on: {{\"table\": \"public.orders\", \"percent\": 1}}\n\
          POST /api/resync   copy tables again: {{\"tables\": [\"public.orders\"]}}\n\
          POST /api/pause, resume   stop reading, go on
          POST /api/reload   take the [tables] of millrace.toml as they are now
@@ -174,6 +177,11 @@ async fn verify(State(shared): State<Shared>, body: Bytes) -> Result<Response, R
     let keys_max = asked.keys_max.unwrap_or(KEYS_DEFAULT);
     let options = VerifyOptions { tables: asked.tables, keys_max };
     Ok(Json(shared.ops.handle.verify(options).await?).into_response())
+}
+
+async fn verify_piece(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {
+    let options: PieceOptions = options(&body, "{\"table\": \"public.orders\", \"percent\": 1}")?;
+    Ok(Json(shared.ops.handle.verify_piece(&options).await?).into_response())
 }
 
 async fn resync(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {

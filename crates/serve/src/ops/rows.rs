@@ -86,6 +86,7 @@ mod tests {
             ignored_deletes: 0,
             last_error: None,
             schema_change: None,
+            verified: Default::default(),
             rows_in: TableName::new("main", name),
         }
     }

@@ -14,6 +14,36 @@ pub(crate) fn value(pg: &PgType, value: &[u8]) {
     }
 }
 
+/// The way back: a value that was read is written as Postgres reads it, and reads as it was.
+pub(crate) fn way_back(pg: &PgType, value: &[u8]) {
+    for (cells, ok) in [
+        pushed(pg, |cells| binary::push(pg, value, cells)),
+        pushed(pg, |cells| text::push(pg, value, cells)),
+    ] {
+        if !ok || cells.nulls().contains(&1) {
+            continue;
+        }
+        let written = crate::lookup::text_of(pg, &cells, 0);
+        if reads_back(pg) {
+            let (again, ok) = pushed(pg, |cells| text::push(pg, written.as_bytes(), cells));
+            assert!(ok && again == cells, "{pg:?}: read otherwise than written");
+        }
+    }
+}
+
+/// What its cells are written as is what they are read from.
+fn reads_back(pg: &PgType) -> bool {
+    match pg {
+        PgType::Array(inner, _) | PgType::Range(inner) | PgType::Multirange(inner) => {
+            reads_back(inner)
+        }
+        PgType::Bool | PgType::Int2 | PgType::Int4 | PgType::Int8 | PgType::Oid => true,
+        PgType::Timestamp | PgType::Timestamptz | PgType::Date | PgType::Time => true,
+        PgType::Numeric(_) => matches!(pg.kind(), Kind::Decimal { .. }),
+        _ => false,
+    }
+}
+
 /// Every binary value has a text, and every text is read exactly.
 fn is_exact(pg: &PgType) -> bool {
     match pg {

@@ -5,6 +5,8 @@ use crate::support::{World, assert_same};
 use model::{ColumnOptions, TableOptions};
 
 /// Where ClickHouse has no NULL, a text has one; keys can be such texts as well.
+///
+/// docs/pains.md 9
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_no_null_can_be_kept_as_text() {
     let columns = "id int4range primary key, tags text[], h hstore, r tstzrange, at point, big text, note int";

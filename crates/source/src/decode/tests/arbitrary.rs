@@ -102,6 +102,16 @@ proptest! {
     fn parts(bytes in prop_oneof![bytes(60), framed(b"-")]) {
         fuzzing::parts(&bytes);
     }
+
+    #[test]
+    fn what_was_read_reads_as_it_was_written(bytes in bytes(48)) {
+        fuzzing::way_back(&bytes);
+    }
+
+    #[test]
+    fn any_history_of_timelines(bytes in bytes(48)) {
+        fuzzing::history(&bytes);
+    }
 }
 
 #[test]
