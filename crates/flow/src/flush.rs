@@ -3,13 +3,14 @@
 //! A flush may be repeated as a whole: mirrors replace themselves, append blocks carry tokens, and
 //! a record that is written twice is the same record.
 
+use crate::history;
 use crate::intervals::Record;
 use crate::quarantine::{self, Origin, Stage};
 use crate::retry;
 use crate::sift;
 use crate::status::Status;
 use crate::toast::Filler;
-use model::{Block, Error, Fate, Reject, Result, TableId};
+use model::{Block, Error, Fate, Mode, Reject, Result, TableId};
 use std::sync::Arc;
 use store::{Insert, Rows, Store, Target};
 use tokio::task::JoinSet;
@@ -116,6 +117,9 @@ async fn write_table(
                 Ok(filled) => block = Arc::new(filled),
                 Err(error) => return (work.id, Err(error)),
             }
+        }
+        if target.mode == Mode::History {
+            block = Arc::new(history::changes(&block, &target));
         }
         let insert = Insert { target, block, token };
         match sift::write(store.as_ref(), &status, insert, &Origin::Stream).await {

@@ -1,4 +1,4 @@
-//! Append tables have no key to replace on, so each of their batches is a closed interval of the
+//! Append tables and histories have no key to replace on, so each of their batches is a closed interval of the
 //! log: recorded before it is inserted, inserted with a token, and after a crash cut again at
 //! exactly the recorded borders, so that ClickHouse drops what had already arrived.
 //!
@@ -10,7 +10,8 @@
 //!
 //! Only the last record matters: batch 8 is recorded after batch 7 is durable.
 
-use model::{Block, Lsn, Op, Version};
+use model::{Block, Lsn, Mode, OnUpdate, Op, Version};
+use store::Target;
 
 /// A batch as `millrace.batches` keeps it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,16 +33,40 @@ pub(crate) struct Cut {
     pub(crate) fresh: bool,
 }
 
-/// The cutting of one append table.
+/// Which rows of the stream a table takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Takes {
+    /// New ones.
+    Inserts,
+    /// Those that an UPDATE leaves, too.
+    Rows,
+    /// Every change.
+    Changes,
+}
+
+impl Takes {
+    pub(crate) fn of(target: &Target) -> Takes {
+        match (target.mode, target.on_update) {
+            (Mode::Mirror | Mode::History, _) => Takes::Changes,
+            (Mode::Append, OnUpdate::Ignore) => Takes::Inserts,
+            (Mode::Append, OnUpdate::Append | OnUpdate::Apply) => Takes::Rows,
+        }
+    }
+}
+
+/// The cutting of one table.
 #[derive(Debug)]
 pub(crate) struct Intervals {
     target: String,
+    takes: Takes,
     /// The last batch recorded, in this life or the one before.
     last: Record,
     /// The rows of `last` that came again since the restart; `None` once it is settled.
     again: Option<Option<Block>>,
     /// The copy holds every row that was committed before this position.
     copied_before: Lsn,
+    /// UPDATEs whose rows were taken.
+    pub(crate) taken_updates: u64,
     pub(crate) ignored_updates: u64,
     /// A changed key counts here too, for its old row.
     pub(crate) ignored_deletes: u64,
@@ -50,19 +75,26 @@ pub(crate) struct Intervals {
 }
 
 impl Intervals {
-    pub(crate) fn new(target: String, recorded: Option<Record>) -> Intervals {
+    pub(crate) fn new(target: String, takes: Takes, recorded: Option<Record>) -> Intervals {
         let again = recorded.as_ref().map(|_| None);
         let zero = Version(0);
         let nothing = Record { seq: 0, from: zero, through: zero, rows: 0, token: String::new() };
         Intervals {
             target,
+            takes,
             last: recorded.unwrap_or(nothing),
             again,
             copied_before: Lsn::ZERO,
+            taken_updates: 0,
             ignored_updates: 0,
             ignored_deletes: 0,
             rekeyed_at: Lsn::ZERO,
         }
+    }
+
+    /// Whether a batch with rows from behind that version was recorded.
+    pub(crate) fn is_past(&self, version: Version) -> bool {
+        self.last.through > version
     }
 
     pub(crate) fn set_copied_before(&mut self, point: Lsn) {
@@ -72,6 +104,12 @@ impl Intervals {
     /// Whether the table takes rows of that version: not held by the copy.
     pub(crate) fn takes(&self, version: Version) -> bool {
         version.commit() >= self.copied_before
+    }
+
+    /// What is held back from before `version`, all of which has come by now.
+    pub(crate) fn settle_before(&mut self, version: Version) -> Option<Cut> {
+        let held = self.again.take_if(|_| self.last.through < version)?;
+        held.map(|block| Cut { block, record: self.last.clone(), fresh: false })
     }
 
     /// The log will be read again: rows held back come again.
@@ -89,7 +127,7 @@ impl Intervals {
     /// What to insert now, in order. `through` is the end of the last whole transaction delivered.
     pub(crate) fn cut(&mut self, block: Option<Block>, through: Lsn) -> Vec<Cut> {
         let mut cuts = Vec::new();
-        let mut rest = block.map(|block| self.only_new_inserts(block));
+        let mut rest = block.map(|block| self.only_new(block));
         if let Some(held) = self.again.take() {
             let border = self.last.through;
             let inside = rest.as_ref().map_or(0, |b| b.versions.partition_point(|v| *v <= border));
@@ -124,9 +162,9 @@ impl Intervals {
         Record { seq, from: self.last.through, through, rows: block.rows() as u64, token }
     }
 
-    /// Drops what an append table does not take: rows of the copy or of earlier batches, and
+    /// Drops what the table does not take: rows of the copy or of earlier batches, and of an append table
     /// changes of old rows, which are counted. Rejects stay with the block.
-    fn only_new_inserts(&mut self, mut block: Block) -> Block {
+    fn only_new(&mut self, mut block: Block) -> Block {
         let done = match self.again {
             Some(_) => self.last.from,
             None => self.last.through,
@@ -135,21 +173,24 @@ impl Intervals {
         for row in 0..block.rows() {
             let version = block.versions[row];
             let new = version > done && version.commit() >= self.copied_before;
-            // A changed key travels as a delete and an insert of one version.
-            let of_key_change =
-                row > 0 && block.ops[row - 1] == Op::Delete && block.versions[row - 1] == version;
-            let counter = match block.ops[row] {
-                Op::Insert if !of_key_change => {
-                    if new {
-                        keep.push(row);
-                    }
+            if !new {
+                continue;
+            }
+            let of_key_change = block.changes_key(row);
+            let is_update = of_key_change || block.ops[row] == Op::Update;
+            match (self.takes, block.ops[row]) {
+                (Takes::Changes, _) => keep.push(row),
+                (_, Op::Insert) if !is_update => keep.push(row),
+                (Takes::Rows, Op::Insert | Op::Update) => {
+                    self.taken_updates += 1;
+                    keep.push(row);
                     continue;
                 }
-                Op::Insert | Op::Update => &mut self.ignored_updates,
-                Op::Delete => &mut self.ignored_deletes,
-            };
-            *counter += u64::from(new);
-            if new && of_key_change {
+                (Takes::Inserts, Op::Insert | Op::Update) => self.ignored_updates += 1,
+                (_, Op::Delete) => self.ignored_deletes += 1,
+                (_, Op::Refused | Op::Truncate) => {}
+            }
+            if of_key_change && self.takes == Takes::Inserts {
                 self.rekeyed_at = self.rekeyed_at.max(version.commit());
             }
         }
@@ -159,6 +200,7 @@ impl Intervals {
         let mut kept = block.only(&keep);
         kept.rejects = std::mem::take(&mut block.rejects);
         kept.clamped = std::mem::take(&mut block.clamped);
+        kept.nulled = std::mem::take(&mut block.nulled);
         kept
     }
 }
@@ -224,7 +266,7 @@ pub(crate) mod tests {
 
     #[test]
     fn each_batch_starts_where_the_last_one_ended() {
-        let mut intervals = Intervals::new("a.e".into(), None);
+        let mut intervals = Intervals::new("a.e".into(), Takes::Inserts, None);
         let first = intervals.cut(inserts(&[(10, 1), (10, 2)]), Lsn(11)).remove(0);
         let second = intervals.cut(inserts(&[(20, 12)]), Lsn(21)).remove(0);
         assert!(first.fresh && second.fresh);
@@ -235,11 +277,11 @@ pub(crate) mod tests {
 
     #[test]
     fn after_a_restart_the_last_batch_is_cut_again_at_its_borders() {
-        let mut before = Intervals::new("a.e".into(), None);
+        let mut before = Intervals::new("a.e".into(), Takes::Inserts, None);
         let _ = before.cut(inserts(&[(10, 1), (10, 2)]), Lsn(11));
         let last = before.cut(inserts(&[(10, 3), (20, 12), (20, 13)]), Lsn(11)).remove(0).record;
         // The log comes again from the start and is cut elsewhere.
-        let mut after = Intervals::new("a.e".into(), Some(last.clone()));
+        let mut after = Intervals::new("a.e".into(), Takes::Inserts, Some(last.clone()));
         assert!(after.cut(inserts(&[(10, 1), (10, 2), (10, 3), (20, 12)]), Lsn(11)).is_empty());
         assert!(after.is_waiting());
         let cuts = after.cut(inserts(&[(20, 13), (20, 14), (30, 22)]), Lsn(31));
@@ -259,7 +301,7 @@ pub(crate) mod tests {
             rows: 3,
             token: "t".into(),
         };
-        let mut intervals = Intervals::new("a.e".into(), Some(record));
+        let mut intervals = Intervals::new("a.e".into(), Takes::Inserts, Some(record));
         let cuts = intervals.cut(inserts(&[(30, 25)]), Lsn(31));
         assert_eq!(cuts.len(), 1);
         assert_eq!((cuts[0].record.seq, cuts[0].fresh), (5, true));
@@ -268,15 +310,15 @@ pub(crate) mod tests {
 
     #[test]
     fn the_last_batch_goes_again_when_the_position_has_passed_it() {
-        let mut before = Intervals::new("a.e".into(), None);
+        let mut before = Intervals::new("a.e".into(), Takes::Inserts, None);
         let last = before.cut(inserts(&[(10, 1)]), Lsn(11)).remove(0).record;
-        let mut after = Intervals::new("a.e".into(), Some(last));
+        let mut after = Intervals::new("a.e".into(), Takes::Inserts, Some(last));
         assert_eq!(after.cut(inserts(&[(10, 1)]), Lsn(11)).len(), 1);
     }
 
     #[test]
     fn changes_of_old_rows_are_counted_and_rows_of_the_copy_dropped() {
-        let mut intervals = Intervals::new("a.e".into(), None);
+        let mut intervals = Intervals::new("a.e".into(), Takes::Inserts, None);
         intervals.set_copied_before(Lsn(15));
         let rows = block(&[
             (Op::Insert, 10, 1),
@@ -294,9 +336,9 @@ pub(crate) mod tests {
 
     #[test]
     fn rows_held_back_are_not_doubled_when_the_stream_starts_anew() {
-        let mut before = Intervals::new("a.e".into(), None);
+        let mut before = Intervals::new("a.e".into(), Takes::Inserts, None);
         let last = before.cut(inserts(&[(10, 1), (20, 12)]), Lsn(21)).remove(0).record;
-        let mut after = Intervals::new("a.e".into(), Some(last));
+        let mut after = Intervals::new("a.e".into(), Takes::Inserts, Some(last));
         assert!(after.cut(inserts(&[(10, 1)]), Lsn(11)).is_empty());
         after.restart();
         assert!(!after.is_waiting());

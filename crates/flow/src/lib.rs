@@ -18,6 +18,7 @@ mod checkpoint;
 mod copier;
 mod evolve;
 mod flush;
+mod history;
 mod hold;
 mod intervals;
 mod keys;

@@ -16,7 +16,7 @@
 use crate::flush::patiently;
 use crate::keys::{Staged, key_tuple};
 use crate::status::Status;
-use model::{Block, Cells, Error, Kind, Op, Reject, Result};
+use model::{Block, Cells, Error, Kind, Mode, Op, Reject, Result};
 use source::Address;
 use source::decode::reject;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -105,6 +105,10 @@ impl Filler {
             }
         }
         let sourced = self.ask_source(status, block, &missing).await?;
+        let mut sourced = sourced;
+        if target.mode == Mode::History {
+            sourced.refuse_gone(block, &missing);
+        }
         let reject =
             |(&row, found): (&usize, &Reject)| reject::of_incomplete_row(block, row, found);
         let rejects = sourced.rejects.iter().map(reject).collect();
@@ -198,6 +202,25 @@ impl Found {
         self.at.get(&place).map(|&(cells, at)| (&self.cells[cells], at))
     }
 
+    /// A row that is gone was a change all the same, and a history is to say so.
+    fn refuse_gone(&mut self, block: &Block, missing: &Wanted) {
+        for (&row, columns) in missing {
+            let gone = columns.iter().find(|&&column| !self.at.contains_key(&(row, column)));
+            let Some(&column) = gone.filter(|_| !self.rejects.contains_key(&row)) else { continue };
+            let reject = Reject {
+                version: block.versions[row],
+                op: block.ops[row],
+                column: block.table.columns[column].name.clone(),
+                reason:
+                    "the UPDATE left its large value alone, and the row went before that was read"
+                        .to_owned(),
+                row: "{}".to_owned(),
+                key: String::new(),
+            };
+            self.rejects.insert(row, reject);
+        }
+    }
+
     /// What the store has of it.
     fn value_of(&self, origin: Origin, column: usize) -> Option<(&Cells, usize)> {
         match origin {
@@ -247,13 +270,27 @@ async fn ask_chunk(
         let column = target.column_of(at)?;
         Some(format!("r.{} = l.k{n}", ddl::ident(&column.name)))
     });
-    let sql = format!(
-        "SELECT l._lsn, {} FROM (SELECT * FROM {} FINAL WHERE {key} IN (SELECT {tuple} FROM {name})) AS r \
-         INNER JOIN {name} AS l ON {}",
-        values.join(", "),
-        ddl::name(&target.rows),
-        pairs.collect::<Vec<_>>().join(" AND ")
-    );
+    let (rows, on) = (ddl::name(&target.rows), pairs.collect::<Vec<_>>().join(" AND "));
+    let of_keys = format!("WHERE {key} IN (SELECT {tuple} FROM {name})");
+    let values = values.join(", ");
+    let sql = match target.mode {
+        Mode::History => {
+            // As it was before the change, whatever came after it.
+            let versions =
+                keys.iter().map(|&row| format!("toUInt128('{}')", block.versions[row].0));
+            format!(
+                "SELECT _lsn, * EXCEPT (_lsn, _op) FROM (SELECT l._lsn AS _lsn, r._op AS _op, {values} \
+                 FROM (SELECT * FROM {rows} {of_keys}) AS r INNER JOIN {name} AS l ON {on} \
+                 WHERE r._version < [{}][l._lsn + 1] ORDER BY r._version DESC LIMIT 1 BY l._lsn) \
+                 WHERE _op IN ('snapshot', 'insert', 'update')",
+                versions.collect::<Vec<_>>().join(", ")
+            )
+        }
+        Mode::Mirror | Mode::Append => format!(
+            "SELECT l._lsn, {values} FROM (SELECT * FROM {rows} FINAL {of_keys}) AS r \
+             INNER JOIN {name} AS l ON {on}"
+        ),
+    };
     let answer = store.query(&sql).await;
     staged.drop_table(store).await;
     let unreadable = || Error::bug("a lookup does not read back");
@@ -276,12 +313,9 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     pairs.map(|pair| Some((digit(pair[0])? << 4 | digit(*pair.get(1)?)?) as u8)).collect()
 }
 
-/// A changed key travels as a delete of the old one and the new row, of one version.
+/// Where the row's old key is.
 fn before_key_change(block: &Block, row: usize) -> usize {
-    let changed = row > 0
-        && block.ops[row - 1] == Op::Delete
-        && block.versions[row - 1] == block.versions[row];
-    if changed { row - 1 } else { row }
+    if block.changes_key(row) { row - 1 } else { row }
 }
 
 /// Where each marked value comes from, by the last earlier row of the same key.
@@ -320,6 +354,10 @@ fn origins(block: &Block) -> Result<HashMap<Place, Origin>> {
         deleted_just_now = None;
         match block.ops[row] {
             Op::Delete => deleted_just_now = last.insert(own, Last::Gone),
+            Op::Refused => {
+                last.insert(own, Last::Gone);
+            }
+            Op::Truncate => last.clear(),
             Op::Insert | Op::Update => {
                 last.insert(own, Last::Row(row));
             }
@@ -356,6 +394,7 @@ fn rebuild(
     };
     let mut filled = Block::new(block.table.clone());
     filled.clamped = block.clamped.clone();
+    filled.commits = block.commits.clone();
     for row in 0..block.rows() {
         let values = (0..filled.columns.len()).map(|column| value((row, column)));
         let Some(values) = values.collect::<Option<Vec<_>>>() else {
@@ -380,7 +419,7 @@ fn bury(block: &Block, row: usize, filled: &mut Block) {
             false => cells.push_default(),
         }
     }
-    filled.end_row(Op::Delete, block.versions[row]);
+    filled.end_row(Op::Refused, block.versions[row]);
 }
 
 #[cfg(test)]

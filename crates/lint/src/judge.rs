@@ -60,6 +60,14 @@ impl Context<'_> {
         nodes.iter().filter_map(|node| names::listed(node, &self.catalog.schema)).collect()
     }
 
+    fn on_update(&self, table: &TableName) -> OnUpdate {
+        self.options(table).map_or(OnUpdate::Ignore, |options| options.on_update)
+    }
+
+    fn keeps_deletes(&self, table: &TableName) -> bool {
+        self.options(table).is_some_and(|options| options.keeps_deletes)
+    }
+
     fn options(&self, table: &TableName) -> Option<&model::TableOptions> {
         self.against?.tables.get(&table.to_string())
     }

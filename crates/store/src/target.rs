@@ -1,7 +1,11 @@
 //! Where a table lives in ClickHouse: its names, columns and types there.
 
 use crate::ddl;
-use model::{Column, Error, Kind, Mode, PgType, Result, Rule, Table, TableName, TableOptions};
+use crate::history::nullable;
+use model::{
+    Column, Error, Kind, Mode, OnUpdate, PgType, ReplicaIdentity, Result, Rule, Table, TableName,
+    TableOptions,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,9 +14,9 @@ use std::sync::Arc;
 pub struct Target {
     pub table: Arc<Table>,
     pub mode: Mode,
-    /// What readers query: the table of an append target, the view of a mirror.
+    /// What readers query: the view of a mirror, the table itself otherwise.
     pub name: TableName,
-    /// Where rows are written: the same as `name` for append, `<database>_raw.<table>` for a mirror.
+    /// Where rows are written: `<database>_raw.<table>` for a mirror, the same as `name` otherwise.
     pub rows: TableName,
     pub columns: Vec<TargetColumn>,
     /// Expressions, quoted where they are names.
@@ -21,6 +25,12 @@ pub struct Target {
     pub ttl: Option<String>,
     /// Columns that the engine fills itself: name and `TYPE DEFAULT expression`.
     pub extra_columns: Vec<(String, String)>,
+    /// Of a mirror: what is deleted at the source stays visible.
+    pub keeps_deletes: bool,
+    /// What is truncated at the source stays.
+    pub keeps_truncated: bool,
+    /// Of an append table.
+    pub on_update: OnUpdate,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -82,7 +92,8 @@ pub fn takes_null(clickhouse: &str) -> bool {
 /// Databases that are the engine's or ours.
 const RESERVED: [&str; 4] = ["system", "information_schema", "default", "millrace"];
 /// Columns that we add.
-const OWN_COLUMNS: [&str; 3] = ["_version", "_deleted", "_lsn"];
+const OWN_COLUMNS: [&str; 6] =
+    ["_version", "_deleted", "_lsn", "_op", "_commit_time", "_key_before"];
 
 impl Target {
     /// Where `options` and `[store] database` (`shop_{schema}`) put the table.
@@ -109,10 +120,10 @@ impl Target {
                 .hint(format!("correct its name under {section}, or publish the column")));
         }
         let rows = match options.mode {
-            Mode::Append => name.clone(),
+            Mode::Append | Mode::History => name.clone(),
             Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
         };
-        let table = with_texts(table, options);
+        let table = with_texts(with_whole_rows(table, options), options);
         let columns = columns(&table, options)?;
         let order_by = order_by(&table, options, &columns, &section)?;
         check_rules(&table, options, &columns)?;
@@ -125,6 +136,9 @@ impl Target {
             partition_by: options.partition_by.clone(),
             ttl: options.ttl.clone(),
             extra_columns: options.extra_columns.clone().into_iter().collect(),
+            keeps_deletes: options.keeps_deletes,
+            keeps_truncated: options.survives_truncate(),
+            on_update: options.on_update,
             table,
         }
         .settled())
@@ -158,8 +172,28 @@ impl Target {
     }
 }
 
+/// Where nothing else tells rows apart, and their old values are sent, the whole row does: all that is
+/// kept of it. Facts have no need of it, and the same fact may come twice.
+fn with_whole_rows(table: Arc<Table>, options: &TableOptions) -> Arc<Table> {
+    let needs_key = options.mode != Mode::Append && !table.has_key();
+    if !needs_key || table.identity != ReplicaIdentity::Full {
+        return table;
+    }
+    let is_kept = |at: &usize| {
+        let chosen = options.columns.get(&table.columns[*at].name);
+        chosen.is_none_or(|chosen| !chosen.exclude)
+    };
+    let (key, excluded) = (0..table.columns.len()).partition(is_kept);
+    Arc::new(Table { key, excluded, ..Table::clone(&table) })
+}
+
+/// Whether the store tells rows apart by the column.
+fn is_key(options: &TableOptions, table: &Table, at: usize) -> bool {
+    options.mode != Mode::Append && table.key.contains(&at)
+}
+
 /// What comes as Postgres prints it: what has no NULL in ClickHouse and is wanted as text, and such
-/// a part of a mirror's key, which has to be looked up and ordered by.
+/// a part of a key by which rows are told apart, which has to be looked up and ordered by.
 fn with_texts(table: Arc<Table>, options: &TableOptions) -> Arc<Table> {
     let is_text = |at: usize, column: &Column| {
         let chosen = options.columns.get(&column.name);
@@ -168,8 +202,8 @@ fn with_texts(table: Arc<Table>, options: &TableOptions) -> Arc<Table> {
         match chosen {
             Some(chosen) => !has_null && is_string(chosen),
             None => {
-                let is_key = options.mode == Mode::Mirror && table.key.contains(&at);
-                is_key && (!has_null || matches!(column.pg, PgType::Composite(_)))
+                is_key(options, table.as_ref(), at)
+                    && (!has_null || matches!(column.pg, PgType::Composite(_)))
             }
         }
     };
@@ -200,7 +234,7 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
     for (source, column) in table.columns.iter().enumerate() {
         let chosen = options.columns.get(&column.name).cloned().unwrap_or_default();
         if chosen.exclude {
-            if options.mode == Mode::Mirror && table.key.contains(&source) {
+            if is_key(options, table, source) {
                 return Err(Error::definite(format!(
                     "cannot leave out {}.{}: it is part of the key",
                     table.name, column.name
@@ -224,7 +258,7 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
         let nullable =
             nullable || (chosen.on_unrepresentable == Some(Rule::Null) && kind.may_be_nullable());
         // Clamped, two keys would become one.
-        let is_key = options.mode == Mode::Mirror && table.key.contains(&source);
+        let is_key = is_key(options, table, source);
         let of_key = (is_key && column.pg.is_clamped()).then_some(Rule::Quarantine);
         let rule = chosen.on_unrepresentable.or(of_key);
         let column = TargetColumn { source, name, clickhouse, nullable, default, rule };
@@ -235,6 +269,15 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
                 table.name, source.name
             ))
             .detail(format!("Its type is {}.", source.type_name)));
+        }
+        if column.is_json() && is_key {
+            let source = &table.columns[source];
+            return Err(Error::definite(format!(
+                "cannot keep {}.{} as JSON",
+                table.name, source.name
+            ))
+            .detail("It is part of the key, and JSON has no order.")
+            .hint(format!("{} = {{ type = \"String\" }}", source.name)));
         }
         check_default(table, &column, &kind)?;
         columns.push(column);
@@ -277,7 +320,7 @@ fn check_rules(table: &Table, options: &TableOptions, columns: &[TargetColumn]) 
     for column in columns {
         let source = &table.columns[column.source];
         let Some(rule) = column.rule else { continue };
-        let is_key = options.mode == Mode::Mirror && table.key.contains(&column.source);
+        let is_key = is_key(options, table, column.source);
         let cannot = |why: &str, hint: String| {
             let (name, rule) = (&source.name, rule.name());
             let what =
@@ -318,14 +361,6 @@ fn check_rules(table: &Table, options: &TableOptions, columns: &[TargetColumn]) 
     Ok(())
 }
 
-/// The type with NULL.
-fn nullable(clickhouse: &str) -> String {
-    match clickhouse.strip_prefix("LowCardinality(").and_then(|rest| rest.strip_suffix(')')) {
-        Some(inner) => format!("LowCardinality(Nullable({inner}))"),
-        None => format!("Nullable({clickhouse})"),
-    }
-}
-
 fn natural(column: &Column, nullable: bool) -> String {
     let plain = column.pg.kind().clickhouse(nullable);
     match column.pg {
@@ -358,12 +393,17 @@ fn order_by(
             let plain = table.key.iter().all(|&at| table.columns[at].not_null);
             Ok(if plain { key() } else { Vec::new() })
         }
-        Mode::Append => Ok(chosen()),
+        Mode::History if options.order_by.is_empty() => {
+            let key = if table.is_its_own_key() { Vec::new() } else { key() };
+            Ok(key.into_iter().chain([ddl::ident("_version")]).collect())
+        }
+        Mode::Append | Mode::History => Ok(chosen()),
         Mode::Mirror if !table.has_key() => {
             Err(Error::definite(format!("cannot mirror {}: it has no key", table.name))
                 .detail("Without a key nothing tells which row an UPDATE or DELETE means.")
                 .hint(format!(
-                    "ALTER TABLE {} ADD PRIMARY KEY (…); or, if its rows never change, mode = \"append\" under {section}",
+                    "ALTER TABLE {0} ADD PRIMARY KEY (…); or, with the whole row as key, ALTER TABLE {0} REPLICA \
+                     IDENTITY FULL; or, if its rows never change, mode = \"append\" under {section}",
                     table.name
                 )))
         }

@@ -12,7 +12,7 @@ use model::{Error, Fate, Lsn, Mode, Result, Table, Version};
 use source::copy::{Reader, Snapshot, pages};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use store::ddl;
+use store::{ddl, history};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
@@ -173,6 +173,8 @@ async fn begin(
     let past = piece::ranges_of(context, &job.target).await?;
     let size = heap.map(|heap| (heap.relfilenode, heap.pages));
     let is_append = job.target.mode == Mode::Append;
+    // What is current of a history without a key is what one snapshot saw, and what came since.
+    let is_one = job.target.mode == Mode::History && table.declared_key().is_empty();
     let first = job.copy.attempt == 0;
     let over =
         !first && is_append && (!crate::keys::has_exact_key(&job.target) || job.is_rekeyed());
@@ -180,7 +182,7 @@ async fn begin(
         _ if job.copy.repairs => plan::repairing(size),
         (true, false, false) => plan::resumed(size, &past),
         (true, ..) => plan::plain(size, &[]),
-        (false, ..) => plan::plain(size, &past),
+        (false, ..) => plan::plain(size, if is_one { &[] } else { &past }),
     };
     let mut copy = CopyState { attempt: job.copy.attempt + 1, ..job.copy };
     if first {
@@ -255,7 +257,7 @@ async fn tell_begin(context: &Context, job: &Job) -> Result<()> {
 fn is_another(today: Option<&Table>, table: &Table) -> bool {
     today.is_none_or(|today| {
         !today.has_columns_of(table)
-            || today.key != table.key
+            || today.declared_key() != table.declared_key()
             || today.written.may_differ_from(&table.written)
     })
 }
@@ -304,7 +306,13 @@ async fn sweep(context: &Context, job: &Job) -> Result<()> {
     // Rows from before the copy's position that the stream still brings must not come after it.
     settle(context, job.copy.first_point).await?;
     let _passing = job.gate.pass().await?;
-    let sql = ddl::sweep(&job.target, Version::of_copy(job.copy.first_point));
+    let version = Version::of_copy(job.copy.first_point);
+    let sql = match job.target.mode {
+        Mode::History => history::sweep(&job.target, version),
+        _ if job.target.keeps_deletes => None,
+        _ => Some(ddl::sweep(&job.target, version)),
+    };
+    let Some(sql) = sql else { return Ok(()) };
     crate::flush::patiently(&context.status, || context.store.execute(&sql)).await
 }
 
@@ -355,8 +363,7 @@ async fn worker(context: Context, snapshot: Arc<Snapshot>, queue: Arc<Mutex<Queu
             Some(reader) => reader,
             None => snapshot.reader().await?,
         };
-        let point = snapshot.consistent_point;
-        match piece::copy(&context, reader, &run, &piece, point).await {
+        match piece::copy(&context, reader, &run, &piece, &snapshot).await {
             Ok(reader) => {
                 idle = Some(reader);
                 if run.piece_done() && !run.job.gate.is_closed().await {

@@ -4,6 +4,8 @@ mod changes;
 mod copy;
 mod faults;
 mod gaps;
+mod histories;
+mod modes;
 mod oracle;
 mod quarantine;
 mod schema;

@@ -41,8 +41,19 @@ impl World {
         World { postgres, schema, tables: BTreeMap::new() }
     }
 
-    pub(crate) fn append(mut self, table: &str) -> World {
-        let options = TableOptions { mode: Mode::Append, ..TableOptions::default() };
+    pub(crate) fn append(self, table: &str) -> World {
+        self.kept_as(table, TableOptions { mode: Mode::Append, ..TableOptions::default() })
+    }
+
+    pub(crate) fn history(self, table: &str) -> World {
+        self.kept_as(table, TableOptions { mode: Mode::History, ..TableOptions::default() })
+    }
+
+    pub(crate) fn archive(self, table: &str) -> World {
+        self.kept_as(table, TableOptions { keeps_deletes: true, ..TableOptions::default() })
+    }
+
+    pub(crate) fn kept_as(mut self, table: &str, options: TableOptions) -> World {
         self.tables.insert(format!("{}.{table}", self.schema), options);
         self
     }

@@ -2,7 +2,7 @@
 
 use super::{Context, REMOVED};
 use crate::finding::{Finding, Level, Lock, Work};
-use model::{Mode, TableName};
+use model::{Mode, TableName, TableOptions};
 use pg_query::protobuf::{DropBehavior, DropStmt, ObjectType, TruncateStmt};
 
 pub(super) fn judge(drop: &DropStmt, context: Context<'_>) -> Vec<Finding> {
@@ -113,9 +113,9 @@ pub(super) fn truncate(truncate: &TruncateStmt, context: Context<'_>) -> Vec<Fin
         }
         finding.mirror(
             Level::Followed,
-            match context.mode(table) {
-                Mode::Mirror => "the mirror is emptied at the same position of the log",
-                Mode::Append => "the rows in ClickHouse are kept",
+            match context.options(table).is_some_and(TableOptions::survives_truncate) {
+                false => "its rows in ClickHouse go at the same position of the log",
+                true => "the rows in ClickHouse are kept",
             },
         )
     };
