@@ -16,7 +16,7 @@
 use crate::flush::patiently;
 use crate::keys::{Staged, key_tuple};
 use crate::status::Status;
-use model::{Block, Cells, Error, Kind, Mode, Op, Reject, Result};
+use model::{Block, Cells, Error, Kind, Mode, Op, Reject, Result, Version};
 use source::Address;
 use source::decode::reject;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -106,12 +106,15 @@ impl Filler {
         }
         let sourced = self.ask_source(status, block, &missing).await?;
         let mut sourced = sourced;
-        if target.mode == Mode::History {
-            sourced.refuse_gone(block, &missing);
-        }
+        let keeps_gone = target.mode == Mode::History || target.keeps_deletes;
+        let gone = if keeps_gone { sourced.gone(block, &missing) } else { BTreeMap::new() };
         let reject =
             |(&row, found): (&usize, &Reject)| reject::of_incomplete_row(block, row, found);
-        let rejects = sourced.rejects.iter().map(reject).collect();
+        let rejects = sourced.rejects.iter().chain(&gone).map(reject).collect();
+        // An archive goes on with the row of before: it is the last that is known.
+        if target.mode == Mode::History {
+            sourced.rejects.extend(gone);
+        }
         Ok((rebuild(block, &origins, &stored, &sourced, target), rejects))
     }
 
@@ -202,8 +205,9 @@ impl Found {
         self.at.get(&place).map(|&(cells, at)| (&self.cells[cells], at))
     }
 
-    /// A row that is gone was a change all the same, and a history is to say so.
-    fn refuse_gone(&mut self, block: &Block, missing: &Wanted) {
+    /// Rows that are gone, where nothing to come makes up for them.
+    fn gone(&self, block: &Block, missing: &Wanted) -> BTreeMap<usize, Reject> {
+        let mut all = BTreeMap::new();
         for (&row, columns) in missing {
             let gone = columns.iter().find(|&&column| !self.at.contains_key(&(row, column)));
             let Some(&column) = gone.filter(|_| !self.rejects.contains_key(&row)) else { continue };
@@ -217,8 +221,9 @@ impl Found {
                 row: "{}".to_owned(),
                 key: String::new(),
             };
-            self.rejects.insert(row, reject);
+            all.insert(row, reject);
         }
+        all
     }
 
     /// What the store has of it.
@@ -258,7 +263,8 @@ async fn ask_chunk(
     keys: &[usize],
     columns: &[usize],
 ) -> Result<Vec<(usize, Values)>> {
-    let key = key_tuple(target).ok_or_else(|| Error::bug("a mirror keeps its key"))?;
+    // An append table may leave out its key.
+    let Some(key) = key_tuple(target) else { return Ok(Vec::new()) };
     let staged = Staged::create(store, target, block, keys).await?;
     let values: Vec<String> = columns
         .iter()
@@ -270,31 +276,59 @@ async fn ask_chunk(
         let column = target.column_of(at)?;
         Some(format!("r.{} = l.k{n}", ddl::ident(&column.name)))
     });
-    let (rows, on) = (ddl::name(&target.rows), pairs.collect::<Vec<_>>().join(" AND "));
-    let of_keys = format!("WHERE {key} IN (SELECT {tuple} FROM {name})");
-    let values = values.join(", ");
+    let on = pairs.collect::<Vec<_>>().join(" AND ");
+    let of_keys =
+        format!("{} WHERE {key} IN (SELECT {tuple} FROM {name})", ddl::name(&target.rows));
     let sql = match target.mode {
-        Mode::History => {
-            // As it was before the change, whatever came after it.
-            let versions =
-                keys.iter().map(|&row| format!("toUInt128('{}')", block.versions[row].0));
-            format!(
-                "SELECT _lsn, * EXCEPT (_lsn, _op) FROM (SELECT l._lsn AS _lsn, r._op AS _op, {values} \
-                 FROM (SELECT * FROM {rows} {of_keys}) AS r INNER JOIN {name} AS l ON {on} \
-                 WHERE r._version < [{}][l._lsn + 1] ORDER BY r._version DESC LIMIT 1 BY l._lsn) \
-                 WHERE _op IN ('snapshot', 'insert', 'update')",
-                versions.collect::<Vec<_>>().join(", ")
-            )
-        }
-        Mode::Mirror | Mode::Append => format!(
-            "SELECT l._lsn, {values} FROM (SELECT * FROM {rows} FINAL {of_keys}) AS r \
-             INNER JOIN {name} AS l ON {on}"
+        Mode::Mirror => format!(
+            "SELECT l._lsn, {} FROM (SELECT * FROM {} FINAL WHERE {key} IN (SELECT {tuple} FROM {name})) AS r \
+             INNER JOIN {name} AS l ON {on}",
+            values.join(", "),
+            ddl::name(&target.rows),
         ),
+        Mode::Append | Mode::History => {
+            let rows = keys.iter().map(|&row| block.versions[row]);
+            latest(target.mode, &of_keys, &format!("{name} AS l ON {on}"), &values, rows)
+        }
     };
     let answer = store.query(&sql).await;
     staged.drop_table(store).await;
     let unreadable = || Error::bug("a lookup does not read back");
     answer?.iter().map(|row| read_row(row, keys.len()).ok_or_else(unreadable)).collect()
+}
+
+/// What the row before each change held, whatever came after it. Of an append table's rows with one
+/// commit nothing says which is the later one: they have to agree.
+fn latest(
+    mode: Mode,
+    of_keys: &str,
+    joined: &str,
+    values: &[String],
+    versions: impl Iterator<Item = Version>,
+) -> String {
+    let (at, bound, op) = match mode {
+        Mode::History => ("r._version", "toUInt128", "r._op"),
+        Mode::Mirror | Mode::Append => ("r._lsn", "toUInt64", "'insert'"),
+    };
+    let number = |version: Version| match mode {
+        Mode::History => format!("{bound}('{}')", version.0),
+        Mode::Mirror | Mode::Append => format!("{bound}('{}')", version.commit().0 + 1),
+    };
+    let versions: Vec<String> = versions.map(number).collect();
+    let places = 0..values.len();
+    let any: Vec<String> = places.map(|n| format!("any({}) AS v{n}", values[n])).collect();
+    let named: Vec<String> = (0..values.len()).map(|n| format!("v{n}")).collect();
+    format!(
+        "SELECT n, {} FROM (SELECT l._lsn AS n, {at} AS at, any({op}) AS op, {}, \
+         uniqExact(tuple({})) AS values FROM (SELECT *{} FROM {of_keys}) AS r INNER JOIN {joined} \
+         WHERE {at} < [{}][l._lsn + 1] GROUP BY n, at ORDER BY at DESC LIMIT 1 BY n) \
+         WHERE values = 1 AND op IN ('snapshot', 'insert', 'update')",
+        named.join(", "),
+        any.join(", "),
+        values.join(", "),
+        if mode == Mode::Append { ", _lsn" } else { "" },
+        versions.join(", ")
+    )
 }
 
 fn read_row(row: &[Option<String>], most: usize) -> Option<(usize, Values)> {

@@ -218,7 +218,7 @@ fn notes(target: &Target, sides: &Sides, found: &Found) -> Vec<String> {
     let mut notes = Vec::new();
     let kind = match (target.mode, target.keeps_deletes) {
         (Mode::Mirror, true) => "a mirror with deletes = \"keep\"",
-        (Mode::Mirror, false) => "a mirror",
+        (Mode::Mirror, false) => "a mirror with truncate = \"keep\"",
         (Mode::Append, _) => "an append table",
         (Mode::History, _) => "a history without a key",
     };

@@ -166,6 +166,11 @@ impl Target {
         own.chain(self.extra_columns.iter().map(|(name, _)| name.as_str())).collect()
     }
 
+    /// Whether rows may be there rightly that the source has no more, and that nothing marks.
+    pub fn keeps_gone(&self) -> bool {
+        self.keeps_deletes || self.keeps_truncated && self.mode != Mode::History
+    }
+
     /// The column that carries the source's column `source`.
     pub fn column_of(&self, source: usize) -> Option<&TargetColumn> {
         self.columns.iter().find(|column| column.source == source)

@@ -309,7 +309,7 @@ async fn sweep(context: &Context, job: &Job) -> Result<()> {
     let version = Version::of_copy(job.copy.first_point);
     let sql = match job.target.mode {
         Mode::History => history::sweep(&job.target, version),
-        _ if job.target.keeps_deletes => None,
+        _ if job.target.keeps_gone() => None,
         _ => Some(ddl::sweep(&job.target, version)),
     };
     let Some(sql) = sql else { return Ok(()) };

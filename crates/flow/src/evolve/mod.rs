@@ -255,7 +255,7 @@ pub(crate) async fn finish_copy(target: &Target, store: &dyn Store, status: &Sta
     }
     let view = ddl::view(target, &target.visible(), &target.rows);
     patiently(status, || store.execute(&view)).await?;
-    if target.keeps_deletes {
+    if target.keeps_gone() {
         return again::keep(&shape::aside(target), &target.rows, store, status).await.map(drop);
     }
     let drop = format!("DROP TABLE IF EXISTS {}", ddl::name(&shape::aside(target)));

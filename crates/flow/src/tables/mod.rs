@@ -198,8 +198,8 @@ impl Tables {
             Some(known) if !is_another => (known.state, known.copy, known.reason),
             _ => {
                 // What is kept of the old one is over at the end of the copy.
-                let keeps = target.mode == Mode::History || target.keeps_deletes;
-                let sweeps = is_another && keeps;
+                let keeps = target.mode == Mode::History || target.keeps_gone();
+                let sweeps = is_another && keeps && target.mode != Mode::Append;
                 (State::Waiting, CopyState { sweeps, ..CopyState::default() }, None)
             }
         };
@@ -318,7 +318,7 @@ async fn forget_rows(target: &Target, around: &Around<'_>) -> Result<()> {
     let store = around.store;
     let is_mirror = target.mode == Mode::Mirror;
     crate::quarantine::supersede(store, around.status, &target.table.name, None, is_mirror).await?;
-    if target.mode == Mode::Mirror && !target.keeps_deletes {
+    if target.mode == Mode::Mirror && !target.keeps_gone() {
         store.execute(&format!("TRUNCATE TABLE {}", store::ddl::name(&target.rows))).await?;
     }
     crate::copier::forget_ranges(store, target).await

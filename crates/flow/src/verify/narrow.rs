@@ -59,7 +59,7 @@ impl Keeps {
             (Mode::Append, OnUpdate::Append) => Keeps { deleted: true, every: true, ..keeps },
             (Mode::Append, OnUpdate::Apply) => Keeps { deleted: true, ..keeps },
             (Mode::Mirror, _) => {
-                Keeps { deleted: target.keeps_deletes, one: table.is_its_own_key(), ..keeps }
+                Keeps { deleted: target.keeps_gone(), one: table.is_its_own_key(), ..keeps }
             }
             // Nothing tells which of its rows are current.
             (Mode::History, _) if !table.has_key() => Keeps { deleted: true, first: true, ..keeps },
