@@ -10,12 +10,11 @@
 
 use crate::evolve::{self, Past};
 use crate::flush::patiently;
-use crate::keys;
 use crate::quarantine;
 use crate::shape;
 use crate::status::{State, Status};
 use crate::tables::{Around, CopyState, Entry};
-use model::{Lsn, Mode, Result, TableName};
+use model::{Lsn, Mode, OnUpdate, Result, TableName};
 use std::sync::Arc;
 use store::{Store, Target, ddl};
 
@@ -69,7 +68,10 @@ pub(crate) async fn is_repairable(
     is_other_history: bool,
     around: &Around<'_>,
 ) -> Result<bool> {
-    let by_key = target.mode == Mode::Append && keys::has_exact_key(target) && !copy.is_rekeyed();
+    // Of facts that changed meanwhile a key says nothing.
+    let stays = target.on_update != OnUpdate::Apply;
+    let by_key =
+        stays && target.mode == Mode::Append && target.has_exact_key() && !copy.is_rekeyed();
     Ok(by_key && !is_other_history && is_older_than_the_log(target, around).await?)
 }
 

@@ -5,12 +5,13 @@
 
 use crate::history;
 use crate::intervals::Record;
+use crate::latest;
 use crate::quarantine::{self, Origin, Stage};
 use crate::retry;
 use crate::sift;
 use crate::status::Status;
 use crate::toast::Filler;
-use model::{Block, Error, Fate, Mode, Reject, Result, TableId};
+use model::{Block, Error, Fate, Mode, OnUpdate, Reject, Result, TableId};
 use std::sync::Arc;
 use store::{Insert, Rows, Store, Target};
 use tokio::task::JoinSet;
@@ -121,10 +122,20 @@ async fn write_table(
         if target.mode == Mode::History {
             block = Arc::new(history::changes(&block, &target));
         }
-        let insert = Insert { target, block, token };
+        let mut replacing = Vec::new();
+        let whole = block.clone();
+        if target.on_update == OnUpdate::Apply {
+            let (written, rows) = latest::split(&block);
+            (block, replacing) = (Arc::new(written), rows);
+        }
+        let insert = Insert { target: target.clone(), block, token };
         match sift::write(store.as_ref(), &status, insert, &Origin::Stream).await {
             Ok(written) => rows += written,
             Err(error) => return (work.id, Err(error)),
+        }
+        let replaced = latest::replace(store.as_ref(), &status, &target, &whole, &replacing);
+        if let Err(error) = replaced.await {
+            return (work.id, Err(error));
         }
     }
     (work.id, Ok(rows))

@@ -40,6 +40,8 @@ pub(crate) enum Takes {
     Inserts,
     /// Those that an UPDATE leaves, too.
     Rows,
+    /// The same, with the keys that another one took the place of.
+    Latest,
     /// Every change.
     Changes,
 }
@@ -49,7 +51,8 @@ impl Takes {
         match (target.mode, target.on_update) {
             (Mode::Mirror | Mode::History, _) => Takes::Changes,
             (Mode::Append, OnUpdate::Ignore) => Takes::Inserts,
-            (Mode::Append, OnUpdate::Append | OnUpdate::Apply) => Takes::Rows,
+            (Mode::Append, OnUpdate::Append) => Takes::Rows,
+            (Mode::Append, OnUpdate::Apply) => Takes::Latest,
         }
     }
 }
@@ -170,6 +173,7 @@ impl Intervals {
             None => self.last.through,
         };
         let mut keep = Vec::with_capacity(block.rows());
+        let is_first_half = |row: usize| row + 1 < block.rows() && block.changes_key(row + 1);
         for row in 0..block.rows() {
             let version = block.versions[row];
             let new = version > done && version.commit() >= self.copied_before;
@@ -179,18 +183,22 @@ impl Intervals {
             let of_key_change = block.changes_key(row);
             let is_update = of_key_change || block.ops[row] == Op::Update;
             match (self.takes, block.ops[row]) {
-                (Takes::Changes, _) => keep.push(row),
-                (_, Op::Insert) if !is_update => keep.push(row),
-                (Takes::Rows, Op::Insert | Op::Update) => {
-                    self.taken_updates += 1;
+                (Takes::Changes, _) => {
                     keep.push(row);
                     continue;
                 }
+                (_, Op::Insert) if !is_update => keep.push(row),
+                (Takes::Rows | Takes::Latest, Op::Insert | Op::Update) => {
+                    self.taken_updates += 1;
+                    keep.push(row);
+                }
+                (Takes::Latest, Op::Refused) => keep.push(row),
+                (Takes::Latest, Op::Delete) if is_first_half(row) => keep.push(row),
                 (Takes::Inserts, Op::Insert | Op::Update) => self.ignored_updates += 1,
                 (_, Op::Delete) => self.ignored_deletes += 1,
                 (_, Op::Refused | Op::Truncate) => {}
             }
-            if of_key_change && self.takes == Takes::Inserts {
+            if of_key_change && self.takes != Takes::Rows {
                 self.rekeyed_at = self.rekeyed_at.max(version.commit());
             }
         }

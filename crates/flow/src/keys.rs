@@ -70,20 +70,6 @@ pub(crate) fn key_tuple(target: &Target) -> Option<String> {
     names.filter(|names| !names.is_empty()).map(|names| format!("({})", names.join(", ")))
 }
 
-/// Whether the store can tell rows apart by the key exactly as the source does.
-pub(crate) fn has_exact_key(target: &Target) -> bool {
-    target.table.has_key()
-        && !target.table.is_its_own_key()
-        && target.table.key.iter().all(|&at| {
-            let kind = target.table.columns[at].pg.kind();
-            let plain = kind.clickhouse(false);
-            let same = |kept: &str| {
-                [plain.clone(), format!("LowCardinality({plain})")].iter().any(|ty| ty == kept)
-            };
-            kind.may_be_nullable() && target.column_of(at).is_some_and(|c| same(&c.clickhouse))
-        })
-}
-
 fn staging(target: &Target, place: &TableName) -> Target {
     let source = &target.table;
     let columns: Vec<_> = source.key.iter().map(|&at| source.columns[at].clone()).collect();

@@ -22,6 +22,7 @@ mod history;
 mod hold;
 mod intervals;
 mod keys;
+mod latest;
 mod pace;
 mod pipeline;
 pub mod quarantine;

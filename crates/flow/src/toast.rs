@@ -106,12 +106,12 @@ impl Filler {
         }
         let sourced = self.ask_source(status, block, &missing).await?;
         let mut sourced = sourced;
-        let keeps_gone = target.mode == Mode::History || target.keeps_deletes;
+        let keeps_gone = target.mode != Mode::Mirror || target.keeps_deletes;
         let gone = if keeps_gone { sourced.gone(block, &missing) } else { BTreeMap::new() };
         let reject =
             |(&row, found): (&usize, &Reject)| reject::of_incomplete_row(block, row, found);
         let rejects = sourced.rejects.iter().chain(&gone).map(reject).collect();
-        // An archive goes on with the row of before: it is the last that is known.
+        // Others go on with the row of before: it is the last that is known.
         if target.mode == Mode::History {
             sourced.rejects.extend(gone);
         }

@@ -3,7 +3,7 @@
 use crate::embedded::HOME_DATABASE;
 use crate::history;
 use crate::target::{Fallback, Target, TargetColumn};
-use model::{Mode, TableName, Version};
+use model::{Mode, OnUpdate, TableName, Version};
 
 /// A confirmed position must survive a power cut.
 const DURABLE: &str = "fsync_after_insert = 1, fsync_part_directory = 1";
@@ -22,6 +22,14 @@ pub fn create(target: &Target) -> Vec<String> {
         .map(|name| format!("CREATE DATABASE IF NOT EXISTS {}", ident(name)))
         .collect();
     statements.push(table(target));
+    if target.mode == Mode::Append && target.on_update == OnUpdate::Apply {
+        // Rows from when that was not wanted have the version of their commit.
+        statements.push(format!(
+            "ALTER TABLE {} ADD COLUMN IF NOT EXISTS `_version` UInt128 \
+             MATERIALIZED bitShiftLeft(toUInt128(`_lsn`), 64) CODEC(ZSTD(1))",
+            name(&target.rows)
+        ));
+    }
     statements
 }
 
@@ -30,6 +38,9 @@ pub fn own_columns(target: &Target) -> Vec<(&'static str, String)> {
     let plain = |name, clickhouse: &str| (name, clickhouse.to_owned());
     match target.mode {
         Mode::Mirror => vec![plain("`_version`", "UInt128"), plain("`_deleted`", "UInt8")],
+        Mode::Append if target.on_update == OnUpdate::Apply => {
+            vec![plain("`_lsn`", "UInt64"), plain("`_version`", "UInt128")]
+        }
         Mode::Append => vec![plain("`_lsn`", "UInt64")],
         Mode::History => {
             let mut columns = vec![

@@ -10,7 +10,7 @@
 use crate::ddl;
 use crate::history;
 use crate::target::{Target, TargetColumn};
-use model::{Block, Cells, Error, Kind, Mode, Op, Result};
+use model::{Block, Cells, Error, Kind, Mode, OnUpdate, Op, Result};
 
 /// Small pieces are gathered up to this before they are handed on.
 const PIECE_BYTES: usize = 256 << 10;
@@ -67,6 +67,13 @@ pub(crate) fn encode(
             out.text("UInt64");
             for version in &block.versions {
                 out.bytes(&version.commit().0.to_le_bytes())?;
+            }
+            if target.on_update == OnUpdate::Apply {
+                out.text("_version");
+                out.text("UInt128");
+                for version in &block.versions {
+                    out.bytes(&version.0.to_le_bytes())?;
+                }
             }
         }
     }

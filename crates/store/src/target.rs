@@ -127,7 +127,7 @@ impl Target {
         let columns = columns(&table, options)?;
         let order_by = order_by(&table, options, &columns, &section)?;
         check_rules(&table, options, &columns)?;
-        Ok(Target {
+        let target = Target {
             mode: options.mode,
             name,
             rows,
@@ -141,7 +141,14 @@ impl Target {
             on_update: options.on_update,
             table,
         }
-        .settled())
+        .settled();
+        if target.on_update == OnUpdate::Apply && !target.has_exact_key() {
+            let name = &target.table.name;
+            return Err(Error::definite(format!("cannot apply updates of {name}"))
+                .detail("Nothing tells which row one means: it has no key, or its key is left out or has another type.")
+                .hint(format!("on_update = \"append\" or \"ignore\" under {section}, or keep its key as it is")));
+        }
+        Ok(target)
     }
 
     /// With the marks that its columns leave on the table's.
@@ -169,6 +176,17 @@ impl Target {
     /// Whether rows may be there rightly that the source has no more, and that nothing marks.
     pub fn keeps_gone(&self) -> bool {
         self.keeps_deletes || self.keeps_truncated && self.mode != Mode::History
+    }
+
+    /// Whether the store can tell rows apart by the key exactly as the source does.
+    pub fn has_exact_key(&self) -> bool {
+        let is_exact = |&at: &usize| {
+            let kind = self.table.columns[at].pg.kind();
+            let plain = kind.clickhouse(false);
+            let same = |kept: &str| kept == plain || kept == format!("LowCardinality({plain})");
+            kind.may_be_nullable() && self.column_of(at).is_some_and(|c| same(&c.clickhouse))
+        };
+        self.table.has_key() && !self.table.is_its_own_key() && self.table.key.iter().all(is_exact)
     }
 
     /// The column that carries the source's column `source`.

@@ -3,12 +3,13 @@
 use super::piece::{self, Run};
 use super::plan::{self, Piece};
 use super::{Context, Job, Told, What};
+use crate::latest;
 use crate::quarantine;
 use crate::retry;
 use crate::status::State;
 use crate::tables::CopyState;
 use crate::task::in_time;
-use model::{Error, Fate, Lsn, Mode, Result, Table, Version};
+use model::{Error, Fate, Lsn, Mode, OnUpdate, Result, Table, Version};
 use source::copy::{Reader, Snapshot, pages};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -176,8 +177,7 @@ async fn begin(
     // What is current of a history without a key is what one snapshot saw, and what came since.
     let is_one = job.target.mode == Mode::History && table.declared_key().is_empty();
     let first = job.copy.attempt == 0;
-    let over =
-        !first && is_append && (!crate::keys::has_exact_key(&job.target) || job.is_rekeyed());
+    let over = !first && is_append && (!job.target.has_exact_key() || job.is_rekeyed());
     let pieces = match (is_append, first, over) {
         _ if job.copy.repairs => plan::repairing(size),
         (true, false, false) => plan::resumed(size, &past),
@@ -300,6 +300,10 @@ async fn done(context: &Context, job: &Job) -> Result<()> {
 }
 
 async fn sweep(context: &Context, job: &Job) -> Result<()> {
+    if job.target.on_update == OnUpdate::Apply {
+        let _passing = job.gate.pass().await?;
+        return latest::settle(context.store.as_ref(), &context.status, &job.target).await;
+    }
     if !job.copy.sweeps {
         return Ok(());
     }
@@ -366,6 +370,11 @@ async fn worker(context: Context, snapshot: Arc<Snapshot>, queue: Arc<Mutex<Queu
         match piece::copy(&context, reader, &run, &piece, &snapshot).await {
             Ok(reader) => {
                 idle = Some(reader);
+                if run.job.target.on_update == OnUpdate::Apply && run.job_again().is_rekeyed() {
+                    // It may have brought a key that the stream had taken away.
+                    run.put_off(Error::transient("could not go on: a key changed at the source"));
+                    continue;
+                }
                 if run.piece_done() && !run.job.gate.is_closed().await {
                     done(&context, &run.job).await?;
                 }

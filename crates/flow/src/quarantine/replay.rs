@@ -23,11 +23,12 @@ use super::{State, WAITING};
 use crate::copier::Gate;
 use crate::flush::patiently;
 use crate::history;
+use crate::latest;
 use crate::rules::Altered;
 use crate::sift::{self, Passed};
 use crate::status::{Status, now_us};
 use crate::toast::Filler;
-use model::{Block, Error, Lsn, Mode, Reject, Result, Version};
+use model::{Block, Error, Lsn, Mode, OnUpdate, Reject, Result, Version};
 use source::decode::again::{Refused, push_row};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -79,6 +80,9 @@ impl Replay {
             match self.target.mode {
                 Mode::Mirror => self.mirror(rows, done).await?,
                 Mode::Append | Mode::History => self.append(rows, done).await?,
+            }
+            if self.target.on_update == OnUpdate::Apply {
+                latest::settle(store, status, &self.target).await?;
             }
             drop(passing);
         }

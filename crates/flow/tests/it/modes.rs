@@ -1,7 +1,7 @@
 //! What modes do with changes: archives, TRUNCATE and UPDATE as it is wanted, and tables without a
 //! primary key.
 
-use crate::support::{Mortal, World, assert_equal, wait_until};
+use crate::support::{Mortal, World, assert_equal, assert_same, wait_until};
 use flow::Pipeline;
 use flow::resync::ResyncOptions;
 use flow::verify::{TableVerdict, VerifyOptions};
@@ -287,4 +287,87 @@ async fn updates_of_facts_are_more_rows_where_that_is_wanted() {
         "['u0','u0!','u1','u1!','u2','u2!','u3','u3!','u4','u4!','v1']"
     );
     pipeline.shutdown().await.unwrap();
+}
+
+/// An UPDATE of a fact takes the place of the row before it, whatever dies in between, also beside its copy.
+async fn apply_updates(schema: &'static str, rows: u32, is_copied: bool) {
+    let options =
+        TableOptions { mode: Mode::Append, on_update: OnUpdate::Apply, ..TableOptions::default() };
+    let world = World::new(
+        schema,
+        &format!(
+            "create table f (id int primary key, v text, body text); alter table f alter body set storage external;
+             insert into f select i, 'v' || i, repeat(md5(i::text), 20) from generate_series(1, {rows}) i;
+             create publication p for table f"
+        ),
+    )
+    .kept_as("f", options);
+    if is_copied {
+        let pipeline = world.start();
+        world.settle(&pipeline).await;
+        pipeline.shutdown().await.unwrap();
+    }
+    for round in 0..8u64 {
+        let store = Mortal::new(Duration::from_millis(round % 4 * 25));
+        let pipeline = Pipeline::start(world.options(), store.clone());
+        for step in 0..3u64 {
+            let n = round * 3 + step;
+            world.sql(&format!(
+                "begin; update f set v = 'u{n}' where id % 50 = {n}; update f set v = v || '!' where id % 100 = {n}; commit;
+                 update f set id = id + 100000 where id = 20 + {n} * 3; update f set v = 'again' where id = 100020 + {n} * 3;
+                 begin; insert into f values (200000 + {n}, 'new', 'b'); update f set v = 'newer' where id = 200000 + {n};
+                 update f set body = repeat('z{n}', 3000) where id = 200000 + {n}; commit; delete from f where id = 300 + {n}"
+            ));
+            tokio::time::sleep(Duration::from_millis(60 * step)).await;
+        }
+        store.kill(pipeline).await;
+    }
+    let pipeline = world.start();
+    assert_equal(&world, &pipeline, "applied").await;
+    let doubled = "select id, count() from {s}.f group by id having count() > 1 limit 5";
+    assert_eq!(world.stored(doubled).await, "");
+    let source = world.sql("select id, v, md5(body) from f order by id");
+    let kept = "select id, v, lower(hex(MD5(body))) from {s}.f where id not between 300 and 323 order by id";
+    assert_same("f", &source, &world.stored(kept).await);
+    // Rows that are deleted at the source stay.
+    let deleted = world.stored("select count() from {s}.f where id between 300 and 323").await;
+    assert!(!is_copied || deleted == "24", "{deleted}");
+    pipeline.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn updates_of_facts_are_applied_where_that_is_wanted() {
+    apply_updates("d_apply", 500, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn updates_of_facts_are_applied_beside_their_copy() {
+    apply_updates("d_applied", 60_000, false).await;
+}
+
+/// A table that kept the first values so far goes on with the latest.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_update_may_change_while_it_is_down() {
+    let options =
+        |on_update| TableOptions { mode: Mode::Append, on_update, ..TableOptions::default() };
+    let mut world = World::new(
+        "d_switch",
+        "create table f (id int primary key, v text); insert into f values (1, 'a'), (2, 'b'); create publication p for table f",
+    )
+    .kept_as("f", options(OnUpdate::Ignore));
+    for (on_update, value, stored) in [
+        (OnUpdate::Ignore, "ignored", "1|a\n2|b"),
+        (OnUpdate::Append, "more", "1|a\n1|more\n2|b"),
+        (OnUpdate::Apply, "latest", "1|latest\n2|b"),
+        (OnUpdate::Ignore, "ignored", "1|latest\n2|b"),
+    ] {
+        world.tables.insert("d_switch.f".into(), options(on_update));
+        let pipeline = world.start();
+        world.settle(&pipeline).await;
+        world.sql(&format!("update f set v = '{value}' where id = 1"));
+        world.settle(&pipeline).await;
+        assert_eq!(world.stored("select id, v from {s}.f order by id, v").await, stored);
+        assert_equal(&world, &pipeline, value).await;
+        pipeline.shutdown().await.unwrap();
+    }
 }

@@ -13,6 +13,7 @@ mod generated;
 mod holder;
 mod json;
 mod large_rows;
+mod modes;
 mod quarantine;
 mod refused;
 mod resync;
