@@ -32,7 +32,7 @@ use crate::catalog::{Catalog, Kept};
 use crate::finding::{Finding, Level, Lock, Work};
 use crate::names;
 use crate::{Against, DEFAULT_PUBLICATION};
-use model::{Mode, TableName};
+use model::{Mode, OnUpdate, TableName};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, ObjectType, RangeVar};
 

@@ -2,7 +2,7 @@
 
 use super::{Context, REMOVED};
 use crate::finding::{Finding, Level, Lock, Work};
-use model::{Mode, TableName, TableOptions};
+use model::{TableName, TableOptions};
 use pg_query::protobuf::{DropBehavior, DropStmt, ObjectType, TruncateStmt};
 
 pub(super) fn judge(drop: &DropStmt, context: Context<'_>) -> Vec<Finding> {

@@ -70,7 +70,10 @@ fn a_history_an_archive_and_facts_that_change() {
     assert!((0.0..600.0).contains(&seconds), "{seconds}");
     let now = queries[2].replace("WHERE _commit_time <= '2026-11-01' ", "");
     assert_ne!(now, queries[2]);
-    assert_eq!(up.query(&format!("SELECT groupArray((id, status)) FROM ({now})")), "[(1,'sent'),(2,'paid')]");
+    assert_eq!(
+        up.query(&format!("SELECT groupArray((id, status)) FROM ({now})")),
+        "[(1,'sent'),(2,'paid')]"
+    );
     assert_eq!(up.query("SELECT groupArray(name) FROM public.users"), "['ann','bob']");
     let status = project.run(&["status"]).stdout;
     assert!(status.contains("public.users: 1 DELETE not followed since start"), "{status}");
@@ -97,7 +100,7 @@ fn tables_without_a_primary_key_are_what_check_says() {
          create publication millrace for all tables;
          insert into indexed values (1, 'x'); insert into whole values (1, 'x'), (2, 'x'); insert into loose values (1, 'x')",
     );
-    let mut project = project(&cluster, "");
+    let project = project(&cluster, "");
     says(
         &project.run(&["check"]),
         1,
@@ -112,11 +115,20 @@ fn tables_without_a_primary_key_are_what_check_says() {
     says(&project.run(&["check"]), 0, &["public.loose has no key: the whole row is its key"]);
     let mut up = project.up();
     up.wait_ready();
-    cluster.sql("update indexed set v = 'y'; update whole set v = 'y' where a = 1; delete from loose");
-    up.wait_for("SELECT groupArray((a, v)) FROM (SELECT * FROM public.whole ORDER BY a)", "[(1,'y'),(2,'x')]");
+    cluster
+        .sql("update indexed set v = 'y'; update whole set v = 'y' where a = 1; delete from loose");
+    up.wait_for(
+        "SELECT groupArray((a, v)) FROM (SELECT * FROM public.whole ORDER BY a)",
+        "[(1,'y'),(2,'x')]",
+    );
     up.wait_for("SELECT count() FROM public.loose", "0");
     project.verify();
     assert_eq!(up.stop(), Some(0));
-    project.write(&config(&cluster.url(), "[tables.\"public.whole\"]\non_update = \"append\"\n"));
-    says(&project.run(&["config", "check"]), 2, &["on_update", "it is a setting of an append table"]);
+    project
+        .configure(&config(&cluster.url(), "[tables.\"public.whole\"]\non_update = \"append\"\n"));
+    says(
+        &project.run(&["config", "check"]),
+        2,
+        &["on_update", "it is a setting of an append table"],
+    );
 }
