@@ -68,6 +68,10 @@ impl Context<'_> {
         self.options(table).is_some_and(|options| options.keeps_deletes)
     }
 
+    fn keeps_truncated(&self, table: &TableName) -> bool {
+        self.options(table).is_some_and(model::TableOptions::survives_truncate)
+    }
+
     fn options(&self, table: &TableName) -> Option<&model::TableOptions> {
         self.against?.tables.get(&table.to_string())
     }

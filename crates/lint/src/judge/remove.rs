@@ -2,7 +2,7 @@
 
 use super::{Context, REMOVED};
 use crate::finding::{Finding, Level, Lock, Work};
-use model::{TableName, TableOptions};
+use model::{Mode, TableName};
 use pg_query::protobuf::{DropBehavior, DropStmt, ObjectType, TruncateStmt};
 
 pub(super) fn judge(drop: &DropStmt, context: Context<'_>) -> Vec<Finding> {
@@ -113,9 +113,10 @@ pub(super) fn truncate(truncate: &TruncateStmt, context: Context<'_>) -> Vec<Fin
         }
         finding.mirror(
             Level::Followed,
-            match context.options(table).is_some_and(TableOptions::survives_truncate) {
-                false => "its rows in ClickHouse go at the same position of the log",
-                true => "the rows in ClickHouse are kept",
+            match (context.mode(table), context.keeps_truncated(table)) {
+                (_, true) => "the rows in ClickHouse are kept",
+                (Mode::Mirror, false) => "the mirror is emptied at the same position of the log",
+                (_, false) => "its rows in ClickHouse go at the same position of the log",
             },
         )
     };
