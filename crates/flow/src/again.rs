@@ -51,7 +51,11 @@ pub(crate) async fn begin(
     };
     patiently(status, || crate::copier::forget_ranges(store, &target)).await?;
     // What was kept of columns that are no more went with the table.
-    let past = past.filter(|_| in_place).unwrap_or_else(|| Past::of(&target));
+    let past = past.filter(|_| in_place).unwrap_or_else(|| {
+        let mut past = entry.past.only_names();
+        past.note(&target);
+        past
+    });
     let copy = CopyState { sweeps: in_place, rows_per_second_max, ..CopyState::default() };
     entry.begin_again(target.clone(), past, copy);
     entry.enter(State::Waiting, None, store, status).await?;

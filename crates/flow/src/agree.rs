@@ -52,6 +52,11 @@ impl Missed {
         })
     }
 
+    /// Or of the same one, as it was before the store's position.
+    pub(crate) fn is_of_another_server(&self) -> bool {
+        self.history == History::Other
+    }
+
     /// Whether tables missed something even if all that they hold was.
     pub(crate) fn is_for_all(&self) -> bool {
         !matches!(self.history, History::LeftAt(_))

@@ -81,8 +81,9 @@ enum Event {
 /// Why the loop ended.
 enum End {
     Stopped,
-    /// The log cannot be read on as it was: see [`crate::agree`].
-    Again,
+    /// Everything is brought up again: the log cannot be read on as it was ([`crate::agree`]), or tables
+    /// have other names. What was asked meanwhile is asked of the next loop.
+    Again(Option<Command>),
 }
 
 struct Loop {
@@ -123,6 +124,8 @@ struct Loop {
     /// What the replay that runs has to pass.
     replays: HashMap<TableId, Gate>,
     surveying: Surveying,
+    /// Tables have other names.
+    begins_anew: bool,
 }
 
 /// Runs until it is stopped or a person has to help.
@@ -134,6 +137,7 @@ pub(crate) async fn run(
     mut stopping: watch::Receiver<bool>,
 ) -> Result<()> {
     let _room = Task::spawn(look::room(store.clone(), status.clone()));
+    let mut left = None;
     let outcome = loop {
         let ready = tokio::select! {
             ready = start::bring_up(&options, store.as_ref(), &status) => ready,
@@ -148,12 +152,12 @@ pub(crate) async fn run(
                 let _busy = Task::spawn(look::busy(pressure.clone()));
                 let (store, status) = (store.clone(), status.clone());
                 let mut the_loop = Loop::new(options.clone(), store, status, ready, pressure);
-                the_loop.go(&mut commands, &mut stopping).await
+                the_loop.go(left.take(), &mut commands, &mut stopping).await
             }
             Err(error) => Err(error),
         };
         match ended {
-            Ok(End::Again) => {}
+            Ok(End::Again(asked)) => left = asked,
             Ok(End::Stopped) => break Ok(()),
             Err(error) => break Err(error),
         }
@@ -173,6 +177,17 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     }
 }
 
+/// What is left to be asked, or what is asked next.
+async fn next(
+    left: &mut Option<Command>,
+    commands: &mut mpsc::Receiver<Command>,
+) -> Option<Command> {
+    match left.take() {
+        Some(command) => Some(command),
+        None => commands.recv().await,
+    }
+}
+
 async fn looked(looking: &mut Option<Task<Result<bool>>>) -> Result<bool> {
     match looking {
         Some(task) => task.join().await?,
@@ -188,23 +203,21 @@ async fn delivered(session: &mut Option<Session>) -> Option<Delivery> {
 }
 
 impl Loop {
-    async fn on_asked(&mut self, command: Command) -> Result<()> {
-        match command {
-            Command::Verify { options, reply } => {
-                self.survey_now().await?;
-                self.on_verify(options, reply);
-                Ok(())
-            }
-            Command::Resync { options, reply } => self.on_resync(options, reply).await,
-            Command::LookForNewer { tables, reply } => {
-                self.on_look_for_newer(tables, reply);
-                Ok(())
-            }
-            Command::Replay { options, reply } => {
-                self.on_replay(options, reply);
-                Ok(())
-            }
+    /// Returns what the next loop is asked.
+    async fn on_asked(&mut self, command: Command) -> Result<Option<Command>> {
+        if matches!(command, Command::Verify { .. }) {
+            self.survey_now().await?;
         }
+        if self.begins_anew {
+            return Ok(Some(command));
+        }
+        match command {
+            Command::Verify { options, reply } => self.on_verify(options, reply),
+            Command::Resync { options, reply } => self.on_resync(options, reply).await?,
+            Command::LookForNewer { tables, reply } => self.on_look_for_newer(tables, reply),
+            Command::Replay { options, reply } => self.on_replay(options, reply),
+        }
+        Ok(None)
     }
 
     fn new(
@@ -248,11 +261,13 @@ impl Loop {
             replaying: None,
             replays: HashMap::new(),
             surveying: Surveying::new(),
+            begins_anew: false,
         }
     }
 
     async fn go(
         &mut self,
+        mut asked: Option<Command>,
         commands: &mut mpsc::Receiver<Command>,
         stopping: &mut watch::Receiver<bool>,
     ) -> Result<End> {
@@ -279,7 +294,7 @@ impl Loop {
                     let broke = |panic| Error::bug("the copy broke").source(panic);
                     Event::CopyEnded(ended.map_err(broke))
                 }
-                Some(command) = commands.recv() => Event::Asked(command),
+                Some(command) = next(&mut asked, commands) => Event::Asked(command),
                 looked = looked(&mut self.looking) => Event::Looked(looked),
                 survey = surveyed(&mut self.surveying) => Event::Surveyed(survey),
                 // 5. The river, as long as there is room.
@@ -294,18 +309,17 @@ impl Loop {
                 Event::Tick => self.on_tick().await?,
                 Event::Copy(told) => self.on_told(told).await?,
                 Event::CopyEnded(ended) => ended?,
-                Event::Asked(command) => self.on_asked(command).await?,
-                Event::Looked(looked) => {
-                    if !self.on_looked(looked)? {
-                        self.wind_up().await?;
-                        return Ok(End::Again);
-                    }
-                }
+                Event::Asked(command) => asked = self.on_asked(command).await?,
+                Event::Looked(looked) => self.begins_anew |= !self.on_looked(looked)?,
                 Event::Surveyed(survey) => self.on_surveyed(survey).await?,
                 Event::Delivered(Some(delivery)) => self.on_delivery(delivery).await?,
                 Event::Delivered(None) => {
                     self.lose_session(Error::transient("could not read on: the stream ended"))?;
                 }
+            }
+            if self.begins_anew {
+                self.wind_up().await?;
+                return Ok(End::Again(asked));
             }
             self.start_flush();
         }

@@ -179,8 +179,11 @@ async fn is_same(one: &str, other: &str, store: &dyn Store, status: &Status) -> 
     Ok(rows.first().and_then(|row| row.first()?.as_deref()) == Some("1"))
 }
 
-/// Where the rows of a mirror wait for readers while it is copied in another shape. By the table's
-/// oid: no table of the source can be called so.
+/// Where the rows of a mirror wait for readers while it is copied in another shape.
 pub(crate) fn aside(target: &Target) -> TableName {
-    TableName::new("millrace", format!("before_{}", target.name))
+    aside_of(&target.name)
+}
+
+pub(crate) fn aside_of(stored: &TableName) -> TableName {
+    TableName::new("millrace", format!("before_{stored}"))
 }

@@ -105,6 +105,12 @@ impl TableStatus {
         }
     }
 
+    /// Another start of its pipeline.
+    fn renew(&mut self, now: TableStatus) {
+        (self.mode, self.state, self.last_error) = (now.mode, now.state, now.last_error);
+        (self.target, self.rows_in) = (now.target, now.rows_in);
+    }
+
     /// Rows that became visible just now.
     pub(crate) fn count_rows(&mut self, rows: u64) {
         self.recent.push_back((Instant::now(), rows));
@@ -269,8 +275,22 @@ impl Status {
         self.lock().out_of_room = out_of_room;
     }
 
+    /// What was counted of it stays.
     pub(crate) fn set_table(&self, name: &str, status: TableStatus) {
-        self.lock().tables.insert(name.to_owned(), status);
+        let mut inner = self.lock();
+        match inner.tables.get_mut(name) {
+            Some(shown) => shown.renew(status),
+            None => drop(inner.tables.insert(name.to_owned(), status)),
+        }
+    }
+
+    /// From the first name to the second, of each pair: they may change places.
+    pub(crate) fn rename_tables(&self, names: &[(String, String)]) {
+        let mut inner = self.lock();
+        let shown: Vec<_> = names.iter().map(|(before, _)| inner.tables.remove(before)).collect();
+        let shown = shown.into_iter().zip(names);
+        let shown = shown.filter_map(|(shown, (_, now))| Some((now.clone(), shown?)));
+        inner.tables.extend(shown);
     }
 
     pub(crate) fn set_schema_change(&self, name: &str, shown: Option<SchemaChange>) {

@@ -81,6 +81,12 @@ pub fn pg_error(doing: impl fmt::Display, error: tokio_postgres::Error) -> Error
     }
 }
 
+/// The SQLSTATE, if the server refused.
+pub(crate) fn code_of(error: &Error) -> Option<&str> {
+    let said = std::error::Error::source(error)?.downcast_ref::<Refusal>()?;
+    Some(&said.code)
+}
+
 /// The same from what the server said.
 pub(crate) fn refused(
     doing: impl fmt::Display,

@@ -4,6 +4,8 @@
 //! - a whole number in a narrower type, which would be cut to its lower bits
 //! - a time outside those of a chosen `DateTime`, `Date` or `DateTime64(9)`, which would wrap
 //! - a number with a fraction in a type of whole ones, which would be cut
+//!
+//! The same holds for the elements of arrays.
 
 use crate::target::{Target, TargetColumn};
 use model::{Block, Cells, Error, Kind, Result};
@@ -15,13 +17,8 @@ pub(crate) fn check(target: &Target, block: &Block) -> Result<()> {
         if lacks_null(column) && cells.nulls().contains(&1) {
             return refuse(target, &format!("NULL has no place in {}", column.clickhouse));
         }
-        if !has_place(cells, &column.clickhouse) {
-            return refuse(target, &format!("the value has no place in {}", column.clickhouse));
-        }
-        if let Some(range) = narrower(cells.kind(), &column.clickhouse)
-            && !holds(cells, range)
-        {
-            return refuse(target, &format!("the number has no place in {}", column.clickhouse));
+        if let Some(what) = misfit(cells, &column.clickhouse) {
+            return refuse(target, &format!("the {what} has no place in {}", column.clickhouse));
         }
     }
     Ok(())
@@ -29,6 +26,18 @@ pub(crate) fn check(target: &Target, block: &Block) -> Result<()> {
 
 fn refuse(target: &Target, why: &str) -> Result<()> {
     Err(Error::refused(format!("cannot write {}", target.table.name)).detail(why))
+}
+
+/// What of the cells the type would bend.
+fn misfit(cells: &Cells, clickhouse: &str) -> Option<&'static str> {
+    if let Some(element) = inside(clickhouse.trim(), "Array(") {
+        return cells.parts().first().and_then(|elements| misfit(elements, element));
+    }
+    if !has_place(cells, clickhouse) {
+        return Some("value");
+    }
+    let range = narrower(cells.kind(), clickhouse)?;
+    (!holds(cells, range)).then_some("number")
 }
 
 fn lacks_null(column: &TargetColumn) -> bool {
@@ -63,14 +72,54 @@ fn narrower(kind: &Kind, clickhouse: &str) -> Option<(i128, i128)> {
 fn base(clickhouse: &str) -> &str {
     let mut base = clickhouse.trim();
     for outer in ["LowCardinality(", "Nullable("] {
-        if let Some(inner) = base.strip_prefix(outer).and_then(|rest| rest.strip_suffix(')')) {
-            base = inner.trim();
-        }
+        base = inside(base, outer).unwrap_or(base);
     }
     base
 }
 
-/// Of times in a chosen type that has fewer, and of doubles in one of whole numbers. NULLs are zero.
+fn inside<'a>(clickhouse: &'a str, outer: &str) -> Option<&'a str> {
+    clickhouse.strip_prefix(outer)?.strip_suffix(')').map(str::trim)
+}
+
+/// The scale of a decimal type.
+fn scale(base: &str) -> Option<u32> {
+    let inner = base.strip_prefix("Decimal")?.split_once('(')?.1.strip_suffix(')')?;
+    inner.rsplit(',').next()?.trim().parse().ok()
+}
+
+/// Whether each value of a key is another one in the type that was chosen for it: two keys that became
+/// one would be one row. What it does not hold at all is refused when it comes.
+pub(crate) fn keeps_apart(kind: &Kind, clickhouse: &str) -> bool {
+    let base = base(clickhouse);
+    let digits = |rest: &str| rest.parse::<u32>().is_ok();
+    let is_whole = base.trim_start_matches('U').strip_prefix("Int").is_some_and(digits);
+    let is_time = |least: u32| {
+        let precision = base.strip_prefix("DateTime64(").map(|rest| rest.trim_end_matches(')'));
+        let precision = precision.and_then(|rest| rest.split(',').next()?.trim().parse().ok());
+        precision.is_some_and(|precision: u32| precision >= least)
+    };
+    let is_natural = base == kind.clickhouse(false);
+    is_natural
+        || base == "String"
+        || match kind {
+            Kind::Int16 | Kind::Int32 | Kind::Int64 | Kind::UInt32 | Kind::UInt64 => {
+                is_whole || scale(base).is_some()
+            }
+            Kind::Bool => is_whole,
+            Kind::Decimal { scale: own, .. } => {
+                scale(base).is_some_and(|scale| scale >= u32::from(*own)) || is_whole
+            }
+            Kind::Text => base.starts_with("FixedString(") || base.starts_with("Enum"),
+            Kind::Timestamp => is_time(6),
+            Kind::Date => is_time(0) || base.starts_with("Date"),
+            Kind::Float32 => base == "Float64" || is_whole,
+            Kind::Float64 => is_whole,
+            Kind::Time => base.starts_with("Time64(6"),
+            _ => false,
+        }
+}
+
+/// Of times in a chosen type that has fewer, and of fractions in one of whole numbers. NULLs are zero.
 fn has_place(cells: &Cells, clickhouse: &str) -> bool {
     let base = base(clickhouse);
     let name = base.split_once('(').map_or(base, |(name, _)| name);
@@ -100,6 +149,7 @@ fn has_place(cells: &Cells, clickhouse: &str) -> bool {
         Kind::Float64 if is_whole => {
             all(cells, |bits| is_whole_number(f64::from_bits(bits as u64)))
         }
+        Kind::Decimal { scale, .. } if is_whole => has_no_fraction(cells, *scale),
         _ => true,
     }
 }
@@ -111,6 +161,23 @@ const EXACT_MOST: f64 = 9_007_199_254_740_992.0;
 
 fn is_whole_number(value: f64) -> bool {
     value.fract() == 0.0 && value.abs() <= EXACT_MOST
+}
+
+/// Of decimals wider than 128 bits nothing is known.
+fn has_no_fraction(cells: &Cells, scale: u8) -> bool {
+    let width = cells.kind().width().unwrap_or(1);
+    let Some(one) = 10i128.checked_pow(u32::from(scale)).filter(|_| width <= 16) else {
+        return scale == 0;
+    };
+    cells.bytes().chunks_exact(width).map(signed).all(|value| value % one == 0)
+}
+
+/// Little-endian, of at most 16 bytes.
+fn signed(value: &[u8]) -> i128 {
+    let is_negative = value.last().is_some_and(|byte| byte & 0x80 != 0);
+    let mut bytes = [if is_negative { 0xff } else { 0 }; 16];
+    bytes[..value.len()].copy_from_slice(value);
+    i128::from_le_bytes(bytes)
 }
 
 fn all(cells: &Cells, is_held: impl Fn(i64) -> bool) -> bool {
@@ -125,13 +192,11 @@ fn days(cells: &Cells) -> impl Iterator<Item = i32> {
 }
 
 fn holds(cells: &Cells, (least, most): (i128, i128)) -> bool {
-    let signed = !matches!(cells.kind(), Kind::UInt32 | Kind::UInt64);
+    let is_signed = !matches!(cells.kind(), Kind::UInt32 | Kind::UInt64);
     let width = cells.kind().width().unwrap_or(1);
-    let number = |value: &[u8]| {
-        let is_negative = signed && value.last().is_some_and(|byte| byte & 0x80 != 0);
-        let mut bytes = [if is_negative { 0xff } else { 0 }; 16];
-        bytes[..value.len()].copy_from_slice(value);
-        i128::from_le_bytes(bytes)
+    let number = |value: &[u8]| match is_signed {
+        true => signed(value),
+        false => value.iter().rev().fold(0, |sum, byte| sum << 8 | i128::from(*byte)),
     };
     cells.bytes().chunks_exact(width).map(number).all(|value| (least..=most).contains(&value))
 }
@@ -182,6 +247,56 @@ mod tests {
         let mut days = Cells::new(Kind::Date);
         days.push_fixed(70_000i32.to_le_bytes());
         assert!(!has_place(&days, "Date") && has_place(&days, "Date32"));
+    }
+
+    #[test]
+    fn elements_and_decimals_are_looked_at_too() {
+        let mut lists = Cells::new(Kind::Array(Box::new(Kind::Int64)));
+        lists.parts_mut()[0].push_fixed(300i64.to_le_bytes());
+        lists.end_parts();
+        assert_eq!(misfit(&lists, "Array(Nullable(Int8))"), Some("number"));
+        assert_eq!(misfit(&lists, "Array(Int16)"), None);
+        assert_eq!(misfit(&lists, "String"), None);
+        let decimals = |value: i64| {
+            let mut cells = Cells::new(Kind::Decimal { precision: 12, scale: 2 });
+            cells.push_fixed(value.to_le_bytes());
+            cells
+        };
+        for (value, what) in [(-500, None), (-550, Some("value"))] {
+            assert_eq!(misfit(&decimals(value), "Nullable(Int32)"), what);
+            assert_eq!(misfit(&decimals(value), "Decimal(18, 4)"), None);
+        }
+        let mut wide = Cells::new(Kind::Decimal { precision: 50, scale: 1 });
+        wide.push_fixed([0; 32]);
+        assert_eq!(misfit(&wide, "Int64"), Some("value"));
+    }
+
+    #[test]
+    fn keys_stay_apart() {
+        let decimal = Kind::Decimal { precision: 12, scale: 2 };
+        for (kind, types) in [
+            (Kind::Int64, ["Int64", "LowCardinality(UInt32)", "String", "Decimal(38, 0)"]),
+            (decimal.clone(), ["Decimal(12, 2)", "Decimal128(3)", "String", "Int64"]),
+            (Kind::Text, ["String", "LowCardinality(String)", "Enum8('a' = 1)", "FixedString(4)"]),
+            (Kind::Timestamp, ["DateTime64(6)", "DateTime64(9, 'UTC')", "String", "DateTime64(7)"]),
+            (Kind::Date, ["Date", "Date32", "DateTime", "DateTime64(3)"]),
+        ] {
+            for ty in types {
+                assert!(keeps_apart(&kind, ty), "{ty}");
+            }
+        }
+        for (kind, ty) in [
+            (Kind::Int64, "Float64"),
+            (Kind::Int32, "Bool"),
+            (decimal, "Decimal(12, 1)"),
+            (Kind::Text, "UUID"),
+            (Kind::Text, "Int64"),
+            (Kind::Timestamp, "DateTime64(3)"),
+            (Kind::Timestamp, "DateTime"),
+            (Kind::Timestamp, "Date"),
+        ] {
+            assert!(!keeps_apart(&kind, ty), "{ty}");
+        }
     }
 
     #[test]

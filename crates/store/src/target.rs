@@ -104,13 +104,8 @@ impl Target {
         database_pattern: Option<&str>,
     ) -> Result<Target> {
         let section = format!("[tables.\"{}\"]", table.name);
-        let name = match &options.target {
-            Some(name) => name.clone(),
-            None => {
-                let pattern = database_pattern.unwrap_or("{schema}");
-                TableName::new(pattern.replace("{schema}", &table.name.schema), &table.name.table)
-            }
-        };
+        let (mode, chosen) = (options.mode, options.target.as_ref());
+        let (name, rows) = Target::places(&table.name, chosen, mode, database_pattern);
         if RESERVED.iter().any(|reserved| name.schema.eq_ignore_ascii_case(reserved)) {
             return Err(Error::definite(format!("cannot keep {} in {name}", table.name))
                 .detail(format!("The database {} is the engine's or Millrace's own.", name.schema))
@@ -120,16 +115,12 @@ impl Target {
             return Err(Error::definite(format!("cannot find column {unknown} of {}", table.name))
                 .hint(format!("correct its name under {section}, or publish the column")));
         }
-        let rows = match options.mode {
-            Mode::Append | Mode::History => name.clone(),
-            Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
-        };
         let table = with_texts(with_whole_rows(table, options), options);
         let columns = columns(&table, options)?;
         let order_by = order_by(&table, options, &columns, &section)?;
         rules::check_rules(&table, options, &columns)?;
         let target = Target {
-            mode: options.mode,
+            mode,
             name,
             rows,
             columns,
@@ -150,6 +141,25 @@ impl Target {
                 .hint(format!("on_update = \"append\" or \"ignore\" under {section}, or keep its key as it is")));
         }
         Ok(target)
+    }
+
+    /// Where readers find a table of the source, and where its rows are.
+    pub fn places(
+        source: &TableName,
+        chosen: Option<&TableName>,
+        mode: Mode,
+        database_pattern: Option<&str>,
+    ) -> (TableName, TableName) {
+        let by_pattern = || {
+            let pattern = database_pattern.unwrap_or("{schema}");
+            TableName::new(pattern.replace("{schema}", &source.schema), &source.table)
+        };
+        let name = chosen.cloned().unwrap_or_else(by_pattern);
+        let rows = match mode {
+            Mode::Append | Mode::History => name.clone(),
+            Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
+        };
+        (name, rows)
     }
 
     /// With the marks that its columns leave on the table's.
@@ -257,8 +267,9 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
     let mut columns: Vec<TargetColumn> = Vec::with_capacity(table.columns.len());
     for (source, column) in table.columns.iter().enumerate() {
         let chosen = options.columns.get(&column.name).cloned().unwrap_or_default();
+        let is_key = is_key(options, table, source);
         if chosen.exclude {
-            if is_key(options, table, source) {
+            if is_key {
                 return Err(Error::definite(format!(
                     "cannot leave out {}.{}: it is part of the key",
                     table.name, column.name
@@ -268,6 +279,14 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
         }
         let kind = column.pg.kind();
         let nullable = !column.not_null && kind.may_be_nullable();
+        if let Some(ty) = chosen.clickhouse_type.as_ref().filter(|_| is_key)
+            && !crate::fit::keeps_apart(&kind, ty)
+        {
+            let what = format!("cannot keep {}.{} as {ty}", table.name, column.name);
+            return Err(Error::definite(what)
+                .detail(format!("It is part of the key, and two keys of type {} can be one there: a row would be lost.", column.type_name))
+                .hint(format!("choose a type that keeps them apart, such as {}", kind.clickhouse(false))));
+        }
         let name = chosen.name.unwrap_or_else(|| column.name.clone());
         let may_be_null = nullable && chosen.default.is_none();
         let clickhouse = chosen.clickhouse_type.unwrap_or_else(|| natural(column, may_be_null));
@@ -282,7 +301,6 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
         let nullable =
             nullable || (chosen.on_unrepresentable == Some(Rule::Null) && kind.may_be_nullable());
         // Clamped, two keys would become one.
-        let is_key = is_key(options, table, source);
         let of_key = (is_key && column.pg.is_clamped()).then_some(Rule::Quarantine);
         let rule = chosen.on_unrepresentable.or(of_key);
         let column = TargetColumn { source, name, clickhouse, nullable, default, rule };

@@ -257,6 +257,7 @@ async fn tell_begin(context: &Context, job: &Job) -> Result<()> {
 fn is_another(today: Option<&Table>, table: &Table) -> bool {
     today.is_none_or(|today| {
         !today.has_columns_of(table)
+            || today.name != table.name
             || today.declared_key() != table.declared_key()
             || today.written.may_differ_from(&table.written)
     })

@@ -49,6 +49,9 @@ impl Past {
             let (column, before, now) = (column.to_owned(), before.to_owned(), now.to_owned());
             changes.push(Change { kind, column, before, now });
         };
+        if let Some(before) = self.names().last().filter(|before| **before != today.name) {
+            push("rename table", "", &before.to_string(), &today.name.to_string());
+        }
         for column in self.live() {
             let Some(now) = today.columns.iter().find(|now| now.attnum == column.attnum) else {
                 push("drop column", &column.name, &column.type_name, "");

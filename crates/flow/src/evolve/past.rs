@@ -5,7 +5,7 @@
 //! dropped and added again does not get back. A relation of the stream names columns without it, so it
 //! is matched: each of its columns, in order, with a version of one that we know.
 
-use model::{Column, Error, Leaf, Mode, PgType, Result, Table, TableId, Written};
+use model::{Column, Error, Leaf, Mode, PgType, Result, Table, TableId, TableName, Written};
 use serde_json::{Value, json};
 use source::stream::{Relation, RelationColumn};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub(crate) struct Past {
     live: Vec<i16>,
     key: Vec<i16>,
     written: Written,
+    /// Of the table, the last one that was seen at the end.
+    names: Vec<TableName>,
 }
 
 impl Past {
@@ -35,6 +37,11 @@ impl Past {
         let mut past = Past::default();
         past.note(target);
         past
+    }
+
+    /// Once its rows are copied into another table: nothing but what it was called.
+    pub(crate) fn only_names(&self) -> Past {
+        Past { names: self.names.clone(), ..Past::default() }
     }
 
     /// This is what the table is now. What it was stays known.
@@ -51,10 +58,17 @@ impl Past {
         }
         (self.live, self.key) = (attnums(table), key(table));
         self.written = table.written.clone();
+        self.names.retain(|name| *name != table.name);
+        self.names.push(table.name.clone());
+    }
+
+    pub(crate) fn names(&self) -> &[TableName] {
+        &self.names
     }
 
     pub(crate) fn is_today(&self, table: &Table) -> bool {
-        self.live == attnums(table)
+        self.names.last() == Some(&table.name)
+            && self.live == attnums(table)
             && self.key == key(table)
             && is_written_as(&self.written, &table.written)
             && table
@@ -252,7 +266,9 @@ impl Past {
             })
         };
         let leaf = |leaf: &Leaf| json!([leaf.id.0, leaf.file]);
+        let name = |name: &TableName| json!([name.schema, name.table]);
         json!({
+            "names": self.names.iter().map(name).collect::<Vec<_>>(),
             "versions": self.versions.iter().map(version).collect::<Vec<_>>(),
             "live": self.live,
             "key": self.key,
@@ -298,6 +314,8 @@ impl Past {
             let (id, file) = (json[0].as_u64()? as u32, json[1].as_u64()? as u32);
             Some(Leaf { id: TableId(id), file, brought_rows: false })
         };
+        let name = |json: &Value| Some(TableName::new(json[0].as_str()?, json[1].as_str()?));
+        let names = json["names"].as_array().map(Vec::as_slice).unwrap_or_default();
         let written = &json["written"];
         let written = Written {
             file: written["file"].as_u64()?,
@@ -311,6 +329,7 @@ impl Past {
             live: numbers(&json["live"])?,
             key: numbers(&json["key"])?,
             written,
+            names: names.iter().map(name).collect::<Option<_>>()?,
         })
     }
 

@@ -19,6 +19,14 @@ impl Loop {
         self.replaying = None;
         self.copies.abort_all();
         let drained = tokio::time::timeout(DRAIN_MOST, self.finish_reading()).await;
+        self.say_goodbye().await;
+        drained.map_err(|_| {
+            Error::transient("could not make everything durable in time")
+                .detail("What is missing will be read again at the next start.")
+        })?
+    }
+
+    async fn say_goodbye(&mut self) {
         let control = self.session.take().map(|session| session.control.clone());
         if let Some(control) = control {
             let begun = Instant::now();
@@ -27,10 +35,6 @@ impl Loop {
             }
         }
         self.status.set_connected(false);
-        drained.map_err(|_| {
-            Error::transient("could not make everything durable in time")
-                .detail("What is missing will be read again at the next start.")
-        })?
     }
 
     /// Nothing of this loop's is on its way to the store any more.
@@ -45,6 +49,7 @@ impl Loop {
             let recorded = recorded(&mut self.recording).await;
             self.on_recorded(recorded)?;
         }
+        self.say_goodbye().await;
         Ok(())
     }
 

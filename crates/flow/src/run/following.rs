@@ -116,7 +116,7 @@ impl Loop {
             return self.in_form(shape);
         };
         if !self.tables.by_id.contains_key(&id) && !self.admit(today.clone(), client).await? {
-            return Ok(skipped);
+            return Ok(if self.begins_anew { Answer::Nothing } else { skipped });
         }
         match self.follow(today, commit, client).await? {
             Followed::Here => {}
@@ -158,7 +158,10 @@ impl Loop {
     /// A published table that was not there at the start. Whether it is kept.
     pub(super) async fn admit(&mut self, table: Table, client: &Client) -> Result<bool> {
         let id = table.id;
-        self.replace_namesake(&table).await?;
+        if !self.replace_namesake(&table, client).await? {
+            self.begins_anew = true;
+            return Ok(false);
+        }
         let (store, status) = (self.store.clone(), self.status.clone());
         let around = Around { store: store.as_ref(), status: &status, client };
         self.tables.add(table, &around).await?;
@@ -171,20 +174,25 @@ impl Loop {
         Ok(true)
     }
 
-    /// The table that had its name is no more.
-    async fn replace_namesake(&mut self, table: &Table) -> Result<()> {
+    /// The table that had its name is no more. `false`: it has another name.
+    async fn replace_namesake(&mut self, table: &Table, client: &Client) -> Result<bool> {
         let name = table.name.to_string();
         let is_it = |(_, entry): &(&TableId, &Entry)| entry.name == name;
         let Some(id) = self.tables.by_id.iter().find(is_it).map(|(id, _)| *id) else {
-            return Ok(());
+            return Ok(true);
         };
+        let publication = &self.options.publication;
+        let today = in_time(source::catalog::table_by_id(client, publication, id)).await?;
+        if today.is_some() {
+            return Ok(false);
+        }
         self.drain().await?;
         if let Some(gate) = self.gates.remove(&id) {
             gate.close().await;
         }
         self.end_replay(id).await;
         self.tables.by_id.remove(&id);
-        Ok(())
+        Ok(true)
     }
 
     /// Makes the store follow the table that the catalog shows. `at`: where we read of it.
@@ -196,6 +204,11 @@ impl Loop {
     ) -> Result<Followed> {
         let id = today.id;
         let Some(entry) = self.tables.by_id.get(&id) else { return Ok(Followed::Stopped) };
+        if entry.name != today.name.to_string() {
+            // The start moves it.
+            self.begins_anew = true;
+            return Ok(Followed::Again);
+        }
         if entry.is_stopped() {
             return Ok(Followed::Stopped);
         }

@@ -98,7 +98,7 @@ impl Loop {
         let mut seen = Ok(());
         for table in tables {
             seen = self.see(table, at, &client).await;
-            if seen.is_err() {
+            if seen.is_err() || self.begins_anew {
                 break;
             }
         }
@@ -116,6 +116,10 @@ impl Loop {
             // First the rows of the one that had its name, then they are over.
             None if self.has_namesake(&table) => Ok(()),
             None => self.admit(table, client).await.map(drop),
+            Some(entry) if entry.name != table.name.to_string() => {
+                self.begins_anew = true;
+                Ok(())
+            }
             Some(entry) if entry.state == State::Removed => {
                 tracing::info!(table = %entry.name, "it is published again");
                 self.republish(table, client).await

@@ -57,6 +57,9 @@ pub(super) fn with_way_back(error: &Error, name: &str) -> String {
 }
 
 impl Known {
+    /// Of a name that nothing has any more.
+    pub(super) const NO_TABLE: u32 = 0;
+
     pub(super) fn of(target: &Target, state: State, copy: CopyState, version: i64) -> Known {
         Known {
             past: Past::of(target),
@@ -146,7 +149,7 @@ pub(crate) async fn is_known(store: &dyn Store, published: &[Table], slot: &str)
 }
 
 pub(super) async fn read_states(store: &dyn Store) -> Result<HashMap<String, Known>> {
-    let sql = "SELECT name, id, mode, target, state, detail, version FROM millrace.tables FINAL";
+    let sql = "SELECT name, id, mode, target, state, detail, version FROM millrace.tables FINAL WHERE id != 0";
     let unreadable = || Error::bug("a row of millrace.tables does not read back");
     let mut all = HashMap::new();
     for row in store.query(sql).await? {

@@ -1,6 +1,7 @@
 //! The tables of the pipeline: what each is, where it goes, and what survives a restart of it.
 
 mod known;
+mod renamed;
 
 pub(crate) use known::{CopyState, is_known};
 
@@ -69,12 +70,18 @@ impl Tables {
         missed: Option<Missed>,
         around: &Around<'_>,
     ) -> Result<Tables> {
-        let known = read_states(around.store).await?;
+        let slot = around.status.slot();
+        let mut known = read_states(around.store).await?;
+        let options = renamed::options(&published, &known, options, &slot);
+        // Of another server an oid says nothing.
+        if missed.as_ref().is_none_or(|missed| !missed.is_of_another_server()) {
+            known = renamed::follow(&published, known, &options, database_pattern, around).await?;
+        }
         let mut records: HashMap<_, _> =
             flush::last_records(around.store).await?.into_iter().collect();
         let mut tables = Tables {
             by_id: HashMap::new(),
-            options: options.clone(),
+            options,
             database_pattern: database_pattern.map(str::to_owned),
             missed,
         };
@@ -83,7 +90,6 @@ impl Tables {
         }
         let names: Vec<String> = published.iter().map(|table| table.name.to_string()).collect();
         // A store may be shared: the tables of other slots are not ours.
-        let slot = around.status.slot();
         let gone = |(name, known): &(&String, &Known)| known.slot == slot && !names.contains(name);
         for (name, known) in known.iter().filter(gone) {
             known.clone().note_unpublished(name, around).await?;
@@ -95,7 +101,7 @@ impl Tables {
         tables.record_new(around).await?;
         evolve::last(around.store, around.status).await?;
         tables.missed = None;
-        for name in options.keys().filter(|name| !names.contains(name)) {
+        for name in tables.options.keys().filter(|name| !names.contains(name)) {
             tables.show_unpublished(name, around.status);
         }
         Ok(tables)
@@ -182,17 +188,19 @@ impl Tables {
         }
         let is_gone = known.is_some() && !evolve::exists(&target, around).await?;
         let mut version = known.as_ref().map_or(0, |known| known.version);
-        let known = known.filter(|_| !is_gone);
-        if is_gone {
-            version = start_over(&name, &target, version, around).await?;
-        }
-        let is_new = known.is_none();
         // A table of that name was dropped at the source and made anew.
         let is_another = known.as_ref().is_some_and(|known| known.id != id.0);
         let mut past = match &known {
             Some(known) if !is_another => known.past.clone(),
             _ => Past::default(),
         };
+        let known = known.filter(|_| !is_gone);
+        let is_another = is_another && !is_gone;
+        if is_gone {
+            past = past.only_names();
+            version = start_over(&name, &target, &past, version, around).await?;
+        }
+        let is_new = known.is_none();
         past.resolve(around.client).await?;
         let (state, copy, reason) = match known {
             Some(known) if !is_another => (known.state, known.copy, known.reason),
@@ -304,12 +312,18 @@ fn refuse_another_place(known: &Known, target: &Target) -> Result<()> {
 
 /// Somebody took the table out of the store: what it held comes back by a copy, which is also the way
 /// back of one that stopped. Recorded before it is made anew: an empty one must never look copied.
-async fn start_over(name: &str, target: &Target, version: i64, around: &Around<'_>) -> Result<i64> {
+async fn start_over(
+    name: &str,
+    target: &Target,
+    past: &Past,
+    version: i64,
+    around: &Around<'_>,
+) -> Result<i64> {
     tracing::warn!(table = %name, "it is not in the store any more: it is copied again");
     let (store, status) = (around.store, around.status);
     flush::patiently(status, || crate::copier::forget_ranges(store, target)).await?;
     let known = Known::of(target, State::Waiting, CopyState::default(), version);
-    known.record(name, store, status).await
+    Known { past: past.clone(), ..known }.record(name, store, status).await
 }
 
 /// The table of that name was dropped at the source and made anew: what a mirror holds are rows of

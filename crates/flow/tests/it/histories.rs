@@ -306,3 +306,32 @@ async fn a_refused_change_has_a_place_in_the_history() {
     assert_equal(&world, &pipeline, "replayed").await;
     pipeline.shutdown().await.unwrap();
 }
+
+/// Under another name it goes on with all that it has, and so does an archive.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_history_goes_on() {
+    let world = World::new(
+        "h_named",
+        "create table h (id int primary key, v text); create table a (like h including all);
+         insert into h values (1, 'x'), (2, 'y'); insert into a select * from h; create publication p for table h, a",
+    )
+    .history("h")
+    .archive("a");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql("update h set v = 'z' where id = 1; delete from a where id = 1");
+    world.settle(&pipeline).await;
+    world.sql("alter table h rename to h2; update h2 set id = 20 where id = 2; alter table a rename to a2; delete from a2 where id = 2; insert into a2 values (3, 'z')");
+    assert_equal(&world, &pipeline, "while up").await;
+    pipeline.shutdown().await.unwrap();
+    world.sql("delete from h2 where id = 1; alter table h2 rename to h3; alter table a2 rename to a3; insert into a3 values (1, 'again')");
+    let pipeline = world.start();
+    assert_equal(&world, &pipeline, "while down").await;
+    let changes = "select _op, id, _key_before.1 from {s}.h3 order by _version, id";
+    assert_eq!(
+        world.stored(changes).await,
+        "snapshot|1|\nsnapshot|2|\nupdate|1|1\nupdate|20|2\ndelete|1|1"
+    );
+    assert_eq!(world.stored("select id, v from {s}.a3 order by id").await, "1|again\n2|y\n3|z");
+    pipeline.shutdown().await.unwrap();
+}

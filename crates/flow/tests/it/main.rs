@@ -8,6 +8,7 @@ mod histories;
 mod modes;
 mod oracle;
 mod quarantine;
+mod renamed;
 mod schema;
 mod stream;
 mod support;

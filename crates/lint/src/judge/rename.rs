@@ -24,8 +24,8 @@ pub(super) fn judge(rename: &RenameStmt, context: Context<'_>) -> Finding {
         }
         ObjectType::ObjectSchema => {
             Finding::new("rename_schema", format!("schema {} is renamed to {new}", rename.subname))
-                .mirror(Level::Plan, "rows go on in the database of the old name until `millrace up` is restarted; then its tables are copied into that of the new one, and what is configured by the old name is not found")
-                .instead("change millrace.toml, dbt models and dashboards and restart `millrace up` in the same step")
+                .mirror(Level::Followed, "its tables move into the database of the new name, with their rows; queries that name the old one must follow")
+                .instead("change dbt models and dashboards in the same step")
         }
         ObjectType::ObjectAttribute => {
             Finding::new("composite_type", format!("field {} becomes {new}", rename.subname))
@@ -57,12 +57,12 @@ fn column(table: &TableName, old: &str, new: &str, context: Context<'_>) -> Find
 fn renamed(finding: Finding, table: &TableName, context: Context<'_>) -> Finding {
     if context.options(table).is_some() {
         return finding
-            .mirror(Level::Plan, format!("[tables.\"{table}\"] names it by the old name"))
-            .instead("change millrace.toml in the same step");
+            .mirror(Level::Followed, format!("it moves with its rows, and [tables.\"{table}\"] goes on to hold for it until there is a section of the new name"))
+            .instead("name the section in millrace.toml by the new name after the migration; change queries on ClickHouse in the same step");
     }
     finding
-        .mirror(Level::Plan, "rows go on under the old name until `millrace up` is restarted; then the table is copied under the new name, and what is under the old one stays as it is")
-        .instead("restart `millrace up` in the same step and change queries on ClickHouse; a view of the old name lets the app follow later, but it is not mirrored")
+        .mirror(Level::Followed, "it moves with its rows; queries that name the old one must follow")
+        .instead("change queries on ClickHouse in the same step; a view of the old name lets the app follow later, but it is not mirrored")
 }
 
 /// SET SCHEMA.

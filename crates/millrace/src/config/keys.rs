@@ -168,7 +168,7 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Text,
         "see docs/types.md",
         "Its type in ClickHouse; the engine converts. What becomes of a value that it cannot hold says \
-         `on_unrepresentable`. A NULL in a type without `Nullable(…)` is such a value, unless there is a `default`.",
+         `on_unrepresentable`. A NULL in a type without `Nullable(…)` is such a value, unless there is a `default`. A key of a mirror takes only types in which no two of its values are one.",
     ),
     key(
         "tables.*.columns.*.on_unrepresentable",

@@ -2,7 +2,7 @@
 
 use super::range::Range;
 use super::spare::Spare;
-use crate::client::{pg_error, quoted};
+use crate::client::{code_of, literal, pg_error, quoted};
 use crate::decode::CopyDecoder;
 use crate::wire::Session;
 use model::{Block, Column, Error, Result, Table, TableId, Version};
@@ -103,8 +103,8 @@ impl Reader {
         let found = self.session.simple_query(&find_sql(table), DOING)?;
         let field = |at: usize| found.first()?.get(at)?.as_deref();
         let from = from_clause(field(0), field(1))?;
-        self.session.simple_query(&lock_sql(&from), DOING)?;
-        let same = self.session.simple_query(&is_same_sql(table), DOING)?;
+        self.session.simple_query(&lock_sql(&from), DOING).map_err(not_locked)?;
+        let same = self.session.simple_query(&is_same_sql(table, field(0)), DOING)?;
         check_same(same.first().and_then(|row| row.first()?.as_deref()))?;
         Ok(from)
     }
@@ -130,8 +130,9 @@ pub async fn hold(client: &Client, table: TableId) -> Result<String> {
     let found = client.query_opt(&find_sql(table), &[]).await.map_err(failed)?;
     let field = |at: usize| found.as_ref().map(|row| row.get(at));
     let from = from_clause(field(0), field(1))?;
-    client.batch_execute(&lock_sql(&from)).await.map_err(failed)?;
-    let same = client.query_one(&is_same_sql(table), &[]).await.map_err(failed)?;
+    let locked = client.batch_execute(&lock_sql(&from)).await.map_err(failed);
+    locked.map_err(not_locked)?;
+    let same = client.query_one(&is_same_sql(table, field(0)), &[]).await.map_err(failed)?;
     check_same(same.get(0))?;
     Ok(from)
 }
@@ -152,10 +153,20 @@ fn lock_sql(from: &str) -> String {
     format!("LOCK TABLE {from} IN ACCESS SHARE MODE")
 }
 
-fn is_same_sql(table: TableId) -> String {
-    let id = table.0;
+/// Only names can be locked, and this one may be another table's by now.
+fn not_locked(error: Error) -> Error {
+    match code_of(&error) {
+        Some("42P01" | "3F000") => Error::transient("could not lock the table")
+            .detail("It got another name at this moment.")
+            .source(error),
+        _ => error,
+    }
+}
+
+fn is_same_sql(table: TableId, name: Option<&str>) -> String {
+    let (id, name) = (table.0, literal(name.unwrap_or_default()));
     format!(
-        "select (not exists (
+        "select ({id}::oid::regclass::text = {name} and not exists (
             select from pg_class c
              where (c.oid = {id} or c.oid in (select relid from pg_partition_tree({id})))
                and c.relkind = 'r'
@@ -167,7 +178,7 @@ fn check_same(is_same: Option<&str>) -> Result<()> {
     match is_same {
         Some("true") => Ok(()),
         _ => Err(Error::transient("could not use the snapshot")
-            .detail("The table was rewritten or truncated after the snapshot was taken.")),
+            .detail("The table was rewritten, truncated or renamed after the snapshot was taken.")),
     }
 }
 

@@ -1,0 +1,378 @@
+//! Tables that are called otherwise at the source: what the store has of them moves with them.
+//!
+//! ```text
+//! known by its oid, under another name
+//!   1. park     its rows, and what is remembered of them by name, go where only the oid counts
+//!   2. record   `millrace.tables` says the new names, of all tables at once
+//!   3. unpark   from the oid to the new name
+//! ```
+//!
+//! Names may change places, so nothing takes one before all have left theirs. Killed anywhere, the same
+//! is decided and done once more: until the record the old names stand, and from then on whatever is
+//! parked belongs to the table of that oid. Each step does nothing where it was done.
+//!
+//! What is configured by the old name goes on to hold, until something is by the new one.
+
+use super::Around;
+use super::known::{Known, STATES};
+use crate::flush::patiently;
+use crate::shape;
+use crate::status::{Status, now_us};
+use model::{Mode, Result, Table, TableName, TableOptions};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use store::{Rows, Store, Target, ddl};
+
+/// A table of ours that says something by name.
+#[derive(Clone, Copy)]
+struct Remembered {
+    table: &'static str,
+    column: &'static str,
+    /// The name at the source, or the one in the store.
+    by_source: bool,
+}
+
+const REMEMBERED: [Remembered; 3] = [
+    Remembered { table: "millrace.batches", column: "target", by_source: false },
+    Remembered { table: "millrace.copy_ranges", column: "target", by_source: false },
+    Remembered { table: "millrace.quarantine", column: "source_table", by_source: true },
+];
+/// In one statement: the engine takes 256 KiB.
+const NAMES_AT_ONCE: usize = 200;
+
+/// Where a table is, by all its names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Place {
+    source: TableName,
+    /// What readers query.
+    stored: TableName,
+    rows: TableName,
+}
+
+impl Place {
+    fn named(&self, remembered: Remembered) -> String {
+        match remembered.by_source {
+            true => self.source.to_string(),
+            false => self.stored.to_string(),
+        }
+    }
+}
+
+struct Move {
+    mode: Mode,
+    known: Known,
+    from: Place,
+    to: Place,
+}
+
+/// What is known of tables, by name.
+pub(super) type AllKnown = HashMap<String, Known>;
+pub(super) type AllOptions = BTreeMap<String, TableOptions>;
+
+/// What each published table is configured by: its own name, or the last one that it had.
+pub(super) fn options(
+    published: &[Table],
+    known: &AllKnown,
+    options: &AllOptions,
+    slot: &str,
+) -> AllOptions {
+    let mut all = options.clone();
+    for table in published {
+        let name = table.name.to_string();
+        let known = known_of(table, known, slot).filter(|_| !options.contains_key(&name));
+        let Some((_, known)) = known else { continue };
+        let mut before = known.past.names().iter().rev();
+        let Some(before) = before.find(|before| options.contains_key(&before.to_string())) else {
+            continue;
+        };
+        tracing::warn!(table = %name, section = %format!("[tables.\"{before}\"]"), "it is configured by a name that it had before");
+        let mut held = options[&before.to_string()].clone();
+        match published.iter().any(|other| other.name == *before) {
+            // Another table has that name, and with it the place.
+            true => held.target = None,
+            false => drop(all.remove(&before.to_string())),
+        }
+        all.insert(name, held);
+    }
+    all
+}
+
+/// Moves what was renamed since. Returns what is known then.
+pub(super) async fn follow(
+    published: &[Table],
+    mut known: AllKnown,
+    options: &AllOptions,
+    database_pattern: Option<&str>,
+    around: &Around<'_>,
+) -> Result<AllKnown> {
+    let (store, status) = (around.store, around.status);
+    let slot = status.slot();
+    let place = |name: &TableName, target: Option<&TableName>, mode| {
+        let (stored, rows) = Target::places(name, target, mode, database_pattern);
+        Place { source: name.clone(), stored, rows }
+    };
+    let configured = |name: &TableName| options.get(&name.to_string()).cloned().unwrap_or_default();
+    let mut moves = Vec::new();
+    for table in published {
+        let Some((name, known)) = known_of(table, &known, &slot) else { continue };
+        let Some(before) = known.past.names().last().filter(|_| *name != table.name.to_string())
+        else {
+            continue;
+        };
+        let (now, then) = (configured(&table.name), configured(before));
+        let to = place(&table.name, now.target.as_ref(), now.mode);
+        let from = [now.target.as_ref(), then.target.as_ref(), None].into_iter();
+        let mut from = from.map(|target| place(before, target, now.mode));
+        let is_like = now.mode.name() == known.mode;
+        let Some(from) = from.find(|from| is_like && from.stored.to_string() == known.target)
+        else {
+            let (table, before) = (&table.name, &known.target);
+            tracing::warn!(%table, %before, "renamed, and configured otherwise: it is copied; what is kept of it stays under the old name");
+            continue;
+        };
+        moves.push(Move { mode: now.mode, known: known.clone(), from, to });
+    }
+    while let Some(at) = first_without_room(&moves, published, &known, options, around).await? {
+        let Move { from, to, .. } = moves.remove(at);
+        let (table, before, place) = (&to.source, &from.source, &to.stored);
+        tracing::warn!(%table, %before, %place, "renamed, and another table is kept in its place: it is copied; what is kept of it stays under the old name");
+    }
+    for moved in &moves {
+        tracing::info!(table = %moved.to.source, before = %moved.from.source, "renamed at the source: its rows move");
+        park(moved, store, status).await?;
+    }
+    for remembered in REMEMBERED {
+        let name = |moved: &Move| (moved.from.named(remembered), parked(&slot, moved.known.id));
+        let names: Vec<_> = moves.iter().map(name).collect();
+        give_names(remembered, &names, store, status).await?;
+    }
+    record(&moves, &mut known, store, status).await?;
+    forget_names(store, status).await?;
+    let ids = parked_ids(&slot, store).await?;
+    let mut places = Vec::new();
+    for table in published.iter().filter(|table| ids.contains(&table.id.0)) {
+        if known.get(&table.name.to_string()).is_some_and(|known| known.id == table.id.0) {
+            let now = configured(&table.name);
+            let to = place(&table.name, now.target.as_ref(), now.mode);
+            unpark(&slot, table.id.0, now.mode, &to, around).await?;
+            places.push((table.id.0, to));
+        }
+    }
+    for remembered in REMEMBERED {
+        remember(remembered, &slot, &places, store, status).await?;
+    }
+    Ok(known)
+}
+
+/// Under its name of today where that is known already.
+fn known_of<'a>(table: &Table, known: &'a AllKnown, slot: &str) -> Option<(&'a String, &'a Known)> {
+    let is_it = |(_, known): &(&String, &Known)| known.id == table.id.0 && known.slot == slot;
+    let by_name = known.get_key_value(&table.name.to_string()).filter(is_it);
+    by_name.or_else(|| known.iter().find(is_it))
+}
+
+/// A place is free when nothing is there, or nothing that stays: a mirror of what is no more is of no
+/// use; facts, changes and archives stay where they are.
+async fn first_without_room(
+    moves: &[Move],
+    published: &[Table],
+    known: &AllKnown,
+    options: &AllOptions,
+    around: &Around<'_>,
+) -> Result<Option<usize>> {
+    let is_archive = |name: &String| options.get(name).is_some_and(|named| named.keeps_deletes);
+    for (at, moved) in moves.iter().enumerate() {
+        let place = moved.to.stored.to_string();
+        if place == moved.known.target || moves.iter().any(|other| other.known.target == place) {
+            continue;
+        }
+        let has_room = match known.iter().find(|(_, known)| known.target == place) {
+            Some((name, _)) if is_archive(name) => false,
+            Some((_, there)) => {
+                let is_published = published.iter().any(|table| table.id.0 == there.id);
+                let is_mirror = there.mode == Mode::Mirror.name();
+                is_mirror && moved.mode == Mode::Mirror && !is_published
+            }
+            None => shape::kept(&moved.to.rows, around.store, around.status).await?.is_missing(),
+        };
+        if !has_room {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
+}
+
+/// A store may be shared by several slots, and an oid is one server's.
+fn parked(slot: &str, id: u32) -> String {
+    format!("moved {slot} {id}")
+}
+
+/// The tables that hold its rows, each with where they wait.
+fn tables_of(slot: &str, id: u32, place: &Place) -> [(TableName, TableName); 2] {
+    let wait = |what: &str| TableName::new("millrace", format!("moved_{what} {slot} {id}"));
+    [(place.rows.clone(), wait("rows")), (shape::aside_of(&place.stored), wait("aside"))]
+}
+
+async fn park(moved: &Move, store: &dyn Store, status: &Status) -> Result<()> {
+    let run = async |sql: String| patiently(status, || store.execute(&sql)).await;
+    let (slot, id) = (&status.slot(), moved.known.id);
+    for (rows, wait) in tables_of(slot, id, &moved.from) {
+        let is_there = !shape::kept(&rows, store, status).await?.is_missing();
+        if is_there && shape::kept(&wait, store, status).await?.is_missing() {
+            run(format!("RENAME TABLE {} TO {}", ddl::name(&rows), ddl::name(&wait))).await?;
+        }
+    }
+    if moved.mode == Mode::Mirror {
+        run(format!("DROP VIEW IF EXISTS {}", ddl::name(&moved.from.stored))).await?;
+    }
+    Ok(())
+}
+
+/// All at once: where two change places, either both have or none has.
+async fn record(
+    moves: &[Move],
+    known: &mut AllKnown,
+    store: &dyn Store,
+    status: &Status,
+) -> Result<()> {
+    if moves.is_empty() {
+        return Ok(());
+    }
+    let slot = status.slot();
+    let mut version = now_us();
+    let mut rows = Rows::new();
+    let mut names = Vec::new();
+    for Move { known: moved, from, to, .. } in moves {
+        let (before, now) = (from.source.to_string(), to.source.to_string());
+        let there = known.remove(&now).map_or(0, |there| there.version);
+        version = version.max(moved.version).max(there) + 1;
+        names.push((before, now));
+    }
+    let is_taken = |name: &String| names.iter().any(|(_, now)| now == name);
+    for ((before, _), moved) in names.iter().zip(moves).filter(|((name, _), _)| !is_taken(name)) {
+        known.remove(before);
+        let gone = Known { id: Known::NO_TABLE, version, ..moved.known.clone() };
+        rows.push(gone.row(before, &slot));
+    }
+    for ((_, now), moved) in names.iter().zip(moves) {
+        let target = moved.to.stored.to_string();
+        let here = Known { target, version, ..moved.known.clone() };
+        rows.push(here.clone().row(now, &slot));
+        known.insert(now.clone(), here);
+    }
+    status.rename_tables(&names);
+    patiently(status, || store.record(STATES, rows.clone())).await
+}
+
+/// Names that nothing has any more, with all that they were: the latest row of one hides the others.
+async fn forget_names(store: &dyn Store, status: &Status) -> Result<()> {
+    let sql = format!("SELECT name FROM millrace.tables FINAL WHERE id = {}", Known::NO_TABLE);
+    let names = patiently(status, || store.query(&sql)).await?.into_iter();
+    let names: Vec<String> = names.filter_map(|row| row.into_iter().next()?).collect();
+    forget("millrace.tables", "name", &names.iter().collect::<Vec<_>>(), store, status).await
+}
+
+/// The tables that something is parked of.
+async fn parked_ids(slot: &str, store: &dyn Store) -> Result<BTreeSet<u32>> {
+    let mut sql = "SELECT DISTINCT table FROM system.columns \
+                   WHERE database = 'millrace' AND startsWith(table, 'moved_')"
+        .to_owned();
+    for Remembered { table, column, .. } in REMEMBERED {
+        sql += &format!(
+            " UNION ALL SELECT DISTINCT {column} FROM {table} WHERE startsWith({column}, 'moved ')"
+        );
+    }
+    let names = store.query(&sql).await?.into_iter().filter_map(|row| row.into_iter().next()?);
+    let id = |name: String| {
+        let (_, waits) = name.split_once(' ')?;
+        waits.strip_prefix(slot)?.strip_prefix(' ')?.parse().ok()
+    };
+    Ok(names.filter_map(id).collect())
+}
+
+async fn unpark(slot: &str, id: u32, mode: Mode, to: &Place, around: &Around<'_>) -> Result<()> {
+    let (store, status) = (around.store, around.status);
+    let run = async |sql: String| patiently(status, || store.execute(&sql)).await;
+    for database in [&to.rows.schema, &to.stored.schema] {
+        run(format!("CREATE DATABASE IF NOT EXISTS {}", ddl::ident(database))).await?;
+    }
+    for (rows, wait) in tables_of(slot, id, to) {
+        if shape::kept(&wait, store, status).await?.is_missing() {
+            continue;
+        }
+        // Of a mirror that had the name before.
+        if mode == Mode::Mirror {
+            run(format!("DROP TABLE IF EXISTS {} SYNC", ddl::name(&rows))).await?;
+        }
+        run(format!("RENAME TABLE {} TO {}", ddl::name(&wait), ddl::name(&rows))).await?;
+    }
+    Ok(())
+}
+
+/// What is parked of these, by their names of today.
+async fn remember(
+    remembered: Remembered,
+    slot: &str,
+    places: &[(u32, Place)],
+    store: &dyn Store,
+    status: &Status,
+) -> Result<()> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    let Remembered { table, column, .. } = remembered;
+    let sql = format!("SELECT DISTINCT {column} FROM {table} WHERE startsWith({column}, 'moved ')");
+    let waiting = patiently(status, || store.query(&sql)).await?.into_iter();
+    let waiting: BTreeSet<String> = waiting.filter_map(|row| row.into_iter().next()?).collect();
+    let names = places.iter().map(|(id, to)| (parked(slot, *id), to.named(remembered)));
+    let names: Vec<_> = names.filter(|(wait, _)| waiting.contains(wait)).collect();
+    // Of whoever had the name, and what was brought here before a crash.
+    let taken: Vec<&String> = names.iter().map(|(_, now)| now).collect();
+    forget(table, column, &taken, store, status).await?;
+    give_names(remembered, &names, store, status).await
+}
+
+/// From the first name to the second, of each pair; none is both.
+async fn give_names(
+    remembered: Remembered,
+    names: &[(String, String)],
+    store: &dyn Store,
+    status: &Status,
+) -> Result<()> {
+    let Remembered { table, column, .. } = remembered;
+    for names in names.chunks(NAMES_AT_ONCE) {
+        let before: Vec<&String> = names.iter().map(|(before, _)| before).collect();
+        let (from, to) =
+            (literals(before.iter().copied()), literals(names.iter().map(|(_, now)| now)));
+        // Without the table's alias it would be the new name that is compared.
+        let sql = format!(
+            "INSERT INTO {table} SELECT * REPLACE \
+             (transform(toString(kept.{column}), [{from}], [{to}], '') AS {column}) \
+             FROM {table} AS kept FINAL WHERE kept.{column} IN ({from})"
+        );
+        patiently(status, || store.execute(&sql)).await?;
+        forget(table, column, &before, store, status).await?;
+    }
+    Ok(())
+}
+
+async fn forget(
+    table: &str,
+    column: &str,
+    names: &[&String],
+    store: &dyn Store,
+    status: &Status,
+) -> Result<()> {
+    for names in names.chunks(NAMES_AT_ONCE) {
+        let names = literals(names.iter().copied());
+        let sql = format!(
+            "ALTER TABLE {table} DELETE WHERE {column} IN ({names}) SETTINGS mutations_sync = 2"
+        );
+        patiently(status, || store.execute(&sql)).await?;
+    }
+    Ok(())
+}
+
+fn literals<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| ddl::literal(name)).collect();
+    names.join(", ")
+}
