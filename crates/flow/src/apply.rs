@@ -198,6 +198,25 @@ mod tests {
     }
 
     #[test]
+    fn an_archive_drops_deletes_and_no_other_tombstone() {
+        let rows = block(&[
+            (Op::Insert, 10, 1),
+            (Op::Delete, 10, 2),
+            (Op::Delete, 10, 3),
+            (Op::Insert, 10, 3),
+            (Op::Refused, 10, 4),
+            (Op::Delete, 10, 5),
+            (Op::Refused, 10, 5),
+            (Op::Delete, 20, 6),
+        ]);
+        let mut kept = 0;
+        let left = without_deletes(rows, &mut kept);
+        use Op::{Delete, Insert, Refused};
+        assert_eq!(left.ops, [Insert, Delete, Insert, Refused, Delete, Refused]);
+        assert_eq!(kept, 2);
+    }
+
+    #[test]
     fn a_batch_whose_rows_are_held_back_moves_no_position() {
         let order_by = vec!["id".to_owned()];
         let options = TableOptions { mode: Mode::Append, order_by, ..TableOptions::default() };

@@ -53,3 +53,43 @@ fn before(block: &Block, rows: &[usize], cells: &Cells) -> Cells {
 fn may_be_null(column: &TargetColumn) -> bool {
     column.nullable && (column.takes_null() || column.default.is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intervals::tests::block;
+    use model::{Mode, TableOptions};
+
+    #[test]
+    fn a_changed_key_is_one_row_with_the_key_before() {
+        let mut of_stream = block(&[
+            (Op::Insert, 10, 1),
+            (Op::Update, 10, 2),
+            (Op::Delete, 10, 3),
+            (Op::Insert, 10, 3),
+            (Op::Delete, 20, 4),
+            (Op::Delete, 20, 5),
+            (Op::Refused, 20, 5),
+            (Op::Truncate, 20, 6),
+        ]);
+        (of_stream.commits, of_stream.columns[0]) = (vec![(model::Lsn(10), 7)], {
+            let mut cells = Cells::new(of_stream.columns[0].kind().clone());
+            (1..=8i64).for_each(|id| cells.push_fixed(id.to_le_bytes()));
+            cells
+        });
+        let options = TableOptions { mode: Mode::History, ..TableOptions::default() };
+        let target = Target::resolve(of_stream.table.clone(), &options, None).unwrap();
+        let kept = changes(&of_stream, &target);
+        use Op::{Delete, Insert, Refused, Truncate, Update};
+        assert_eq!(kept.ops, [Insert, Update, Update, Delete, Refused, Truncate]);
+        let ids = |cells: &Cells| -> Vec<Option<i64>> {
+            let id = |row| i64::from_le_bytes(cells.value(row).try_into().unwrap());
+            (0..cells.rows()).map(|row| (!cells.is_null(row)).then(|| id(row))).collect()
+        };
+        assert_eq!(ids(&kept.columns[0]), [1, 2, 4, 5, 7, 8].map(Some));
+        assert_eq!(ids(&kept.before[0]), [None, Some(2), Some(3), Some(5), Some(6), None]);
+        assert_eq!((kept.committed_us(0), kept.committed_us(4)), (7, 0));
+        // Parts of it keep what belongs to their rows.
+        assert_eq!(ids(&kept.only(&[2, 4]).before[0]), [Some(3), Some(6)]);
+    }
+}

@@ -343,6 +343,53 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn each_table_takes_what_is_wanted_of_changes() {
+        let rows = || {
+            Some(block(&[
+                (Op::Insert, 10, 1),
+                (Op::Update, 20, 2),
+                (Op::Delete, 20, 3),
+                (Op::Delete, 20, 4),
+                (Op::Insert, 20, 4),
+                (Op::Delete, 20, 5),
+                (Op::Refused, 20, 5),
+                (Op::Truncate, 20, 6),
+            ]))
+        };
+        for (takes, taken, counts) in [
+            (Takes::Inserts, vec![1], (0, 2, 3)),
+            (Takes::Rows, vec![1, 2, 4], (2, 0, 3)),
+            // The keys that were changed, too.
+            (Takes::Latest, vec![1, 2, 4, 4, 5, 5], (2, 0, 1)),
+            (Takes::Changes, vec![1, 2, 3, 4, 4, 5, 5, 6], (0, 0, 0)),
+        ] {
+            let mut intervals = Intervals::new("a.e".into(), takes, None);
+            let cuts = intervals.cut(rows(), Lsn(21));
+            assert_eq!(values(&cuts[0].block), taken, "{takes:?}");
+            let counted =
+                (intervals.taken_updates, intervals.ignored_updates, intervals.ignored_deletes);
+            assert_eq!(counted, counts, "{takes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_back_from_before_a_barrier_goes_first() {
+        let mut before = Intervals::new("a.e".into(), Takes::Changes, None);
+        let last = before.cut(inserts(&[(10, 1), (10, 2)]), Lsn(9)).remove(0).record;
+        let version = |change| Version::of_change(Lsn(10), Lsn(change));
+        let mut after = Intervals::new("a.e".into(), Takes::Changes, Some(last.clone()));
+        assert!(after.cut(inserts(&[(10, 1)]), Lsn(9)).is_empty());
+        // In the middle of what was recorded there is none.
+        assert!(after.settle_before(version(2)).is_none());
+        assert!(after.cut(inserts(&[(10, 2)]), Lsn(9)).is_empty());
+        assert!(!after.is_past(version(3)) && after.is_past(version(1)));
+        let cut = after.settle_before(version(3)).unwrap();
+        assert_eq!((values(&cut.block), cut.record, cut.fresh), (vec![1, 2], last, false));
+        assert!(after.settle_before(version(3)).is_none());
+        assert!(!after.is_waiting());
+    }
+
+    #[test]
     fn rows_held_back_are_not_doubled_when_the_stream_starts_anew() {
         let mut before = Intervals::new("a.e".into(), Takes::Inserts, None);
         let last = before.cut(inserts(&[(10, 1), (20, 12)]), Lsn(21)).remove(0).record;

@@ -106,3 +106,24 @@ pub(crate) async fn settle(store: &dyn Store, status: &Status, target: &Target) 
     );
     patiently(status, || store.execute(&sql)).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intervals::tests::block;
+
+    #[test]
+    fn what_replaces_and_what_is_written_are_told_apart() {
+        let rows = block(&[
+            (Op::Insert, 10, 1),
+            (Op::Update, 10, 2),
+            (Op::Delete, 10, 3),
+            (Op::Insert, 10, 3),
+            (Op::Delete, 10, 4),
+            (Op::Refused, 10, 4),
+        ]);
+        let (written, replacing) = split(&rows);
+        assert_eq!(written.ops, [Op::Insert, Op::Update, Op::Insert]);
+        assert_eq!(replacing, [1, 2, 3, 4, 5]);
+    }
+}

@@ -103,19 +103,24 @@ fn counted(target: &Target, condition: &str) -> String {
     )
 }
 
-/// What a copy did not bring, and nothing newer told of, is gone: a row says so. Without a key that is
-/// not needed: what is current begins at the snapshot.
-pub fn sweep(target: &Target, version: Version) -> Option<String> {
-    if !target.table.has_key() || target.table.is_its_own_key() {
-        return None;
-    }
+/// What a copy did not bring, and nothing newer told of, is gone: a row says so. Without a key what is
+/// current begins at the snapshot, so that only one which saw no row has to be told of. Again: nothing.
+pub fn sweep(target: &Target, version: Version) -> String {
     let (rows, version) = (name(&target.rows), version.0);
+    if target.table.declared_key().is_empty() {
+        return format!(
+            "INSERT INTO {rows} (`_op`, `_commit_time`, `_version`) \
+             SELECT 'truncate', now64(6, 'UTC'), toUInt128('{version}') WHERE 0 = \
+             (SELECT count() FROM {rows} WHERE `_op` = 'snapshot' AND `_version` >= toUInt128('{version}') \
+             OR `_op` = 'truncate' AND `_version` = toUInt128('{version}'))"
+        );
+    }
     let names: Vec<String> = key(target).map(|column| ident(&column.name)).collect();
     let keys = names.join(", ");
-    Some(format!(
+    format!(
         "INSERT INTO {rows} ({keys}, `_op`, `_commit_time`, `_version`, `_key_before`) \
          SELECT {keys}, 'delete', now64(6, 'UTC'), toUInt128('{version}'), tuple({keys}) FROM {} \
          WHERE `_version` < toUInt128('{version}')",
         current(target)
-    ))
+    )
 }

@@ -313,7 +313,7 @@ async fn sweep(context: &Context, job: &Job) -> Result<()> {
     let _passing = job.gate.pass().await?;
     let version = Version::of_copy(job.copy.first_point);
     let sql = match job.target.mode {
-        Mode::History => history::sweep(&job.target, version),
+        Mode::History => Some(history::sweep(&job.target, version)),
         _ if job.target.keeps_gone() => None,
         _ => Some(ddl::sweep(&job.target, version)),
     };

@@ -437,12 +437,7 @@ async fn a_store_that_fails_after_it_has_written_doubles_nothing() {
     let flaky = Flaky::new(25);
     let pipeline = Pipeline::start(world.options(), flaky.clone());
     let handle = pipeline.handle();
-    // The slot is there before the first change.
-    wait_until("it reads the log", || match handle.report().source.connected {
-        true => Ok(()),
-        false => Err(format!("{:#?}", handle.report().source)),
-    })
-    .await;
+    world.wait_for_slot().await;
     let writer = Writer::start(
         &world,
         7,

@@ -77,6 +77,20 @@ impl World {
         Pipeline::start(self.options(), Arc::new(engine()))
     }
 
+    /// Waits until the slot is there: every change from now on is in its log.
+    pub(crate) async fn wait_for_slot(&self) {
+        let made = format!(
+            "select count(*) from pg_replication_slots
+              where slot_name = 'slot_{}' and confirmed_flush_lsn is not null",
+            self.schema
+        );
+        wait_until("the slot is there", || match self.sql(&made).as_str() {
+            "1" => Ok(()),
+            other => Err(other.to_owned()),
+        })
+        .await;
+    }
+
     /// Rows of the store as psql prints them.
     pub(crate) async fn stored(&self, sql: &str) -> String {
         let rows = engine().query(&sql.replace("{s}", self.schema)).await.unwrap();
