@@ -185,7 +185,7 @@ impl Block {
         for (mine, theirs) in part.columns.iter_mut().zip(&self.columns) {
             mine.extend_from(theirs, from, to);
         }
-        part.take_commits(self);
+        part.commits.extend_from_slice(self.commits_of(from, to));
         part.take_before(self, from, to);
         part.unchanged = self
             .unchanged
@@ -196,14 +196,16 @@ impl Block {
         part
     }
 
-    /// Those of rows that are here now.
-    fn take_commits(&mut self, other: &Block) {
-        let last = self.versions.last().map(|version| version.commit());
-        for &(commit, at_us) in other.commits.iter().filter(|known| Some(known.0) <= last) {
-            if self.commits.last().is_none_or(|known| known.0 < commit) {
-                self.commits.push((commit, at_us));
-            }
-        }
+    /// Those of the rows `from..to`.
+    fn commits_of(&self, from: usize, to: usize) -> &[(Lsn, i64)] {
+        let Some((first, last)) =
+            self.versions[from..to].first().zip(self.versions[from..to].last())
+        else {
+            return &[];
+        };
+        let begin = self.commits.partition_point(|known| known.0 < first.commit());
+        let end = self.commits.partition_point(|known| known.0 <= last.commit());
+        &self.commits[begin..end]
     }
 
     fn take_before(&mut self, other: &Block, from: usize, to: usize) {
@@ -233,12 +235,52 @@ impl Block {
         for (mine, theirs) in self.columns.iter_mut().zip(&other.columns) {
             mine.extend_from(theirs, 0, other.rows());
         }
-        self.take_commits(other);
+        let last = self.commits.last().map(|known| known.0);
+        self.commits.extend(other.commits.iter().filter(|known| Some(known.0) > last));
         self.take_before(other, 0, other.rows());
         let moved = |mark: &Unchanged| Unchanged { row: mark.row + base, column: mark.column };
         self.unchanged.extend(other.unchanged.iter().map(moved));
         self.rejects.extend(other.rejects.iter().cloned());
         self.count_clamped(other.clamped.iter().map(|(column, values)| (*column, *values)));
         self.count_nulled(other.nulled.iter().map(|(column, values)| (*column, *values)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{ReplicaIdentity, TableId, TableName, Written};
+
+    #[test]
+    fn parts_of_a_block_know_when_their_rows_were_committed() {
+        let table = Table {
+            id: TableId(1),
+            name: TableName::new("public", "t"),
+            columns: Vec::new(),
+            key: Vec::new(),
+            identity: ReplicaIdentity::Default,
+            objects: Vec::new(),
+            excluded: Vec::new(),
+            rules: BTreeMap::new(),
+            written: Written::default(),
+        };
+        let mut block = Block::new(Arc::new(table));
+        for commit in [1, 1, 2, 3, 3, 4u64] {
+            block.note_commit(Lsn(commit), 100 + commit as i64);
+            block.end_row(Op::Insert, Version::of_change(Lsn(commit), Lsn(8)));
+        }
+        assert_eq!(block.commits.len(), 4);
+        let times = |block: &Block| -> Vec<i64> {
+            (0..block.rows()).map(|row| block.committed_us(row)).collect()
+        };
+        assert_eq!(times(&block), [101, 101, 102, 103, 103, 104]);
+        let some = block.only(&[1, 4, 5]);
+        assert_eq!((times(&some), some.commits.len()), (vec![101, 103, 104], 3));
+        let middle = block.slice(2, 4);
+        assert_eq!((times(&middle), middle.commits.len()), (vec![102, 103], 2));
+        assert!(block.slice(3, 3).commits.is_empty());
+        let mut both = block.slice(0, 4);
+        both.append(&block.slice(4, 6));
+        assert_eq!((times(&both), both.commits.len()), (times(&block), 4));
     }
 }

@@ -190,7 +190,7 @@ async fn a_copy_adds_to_a_history_and_takes_nothing() {
     assert_eq!(world.stored(changes).await, "3|15|1");
     // Changes that it missed: what a copy finds is added.
     pipeline.shutdown().await.unwrap();
-    world.sql("select pg_drop_replication_slot('slot_h_again')");
+    world.drop_slot().await;
     world.sql("delete from h where key = 6; update h set status = 'unseen' where key = 7; insert into h values (61, 'unseen', '')");
     let rows = world.stored("select count() from {s}.h").await.parse::<u32>().unwrap();
     let pipeline = world.start();
@@ -253,7 +253,8 @@ async fn a_history_without_a_key_keeps_what_the_log_says() {
     assert_equal(&world, &pipeline, "truncate").await;
     pipeline.shutdown().await.unwrap();
     // Nobody sees how they are emptied.
-    world.sql("select pg_drop_replication_slot('slot_h_keyless'); truncate loose, whole");
+    world.drop_slot().await;
+    world.sql("truncate loose, whole");
     let pipeline = world.start();
     assert_equal(&world, &pipeline, "emptied").await;
     world.sql("insert into loose values (1, 'one'); insert into whole values (1, 'one', 0, null)");

@@ -1,7 +1,7 @@
 //! What modes do with changes: archives, TRUNCATE and UPDATE as it is wanted, and tables without a
 //! primary key.
 
-use crate::support::{Mortal, World, assert_equal, assert_same, wait_until};
+use crate::support::{Mortal, World, assert_equal, assert_same};
 use flow::Pipeline;
 use flow::resync::ResyncOptions;
 use flow::verify::{TableVerdict, VerifyOptions};
@@ -18,11 +18,6 @@ async fn verdict(world: &World, pipeline: &Pipeline) -> TableVerdict {
     world.settle(pipeline).await;
     let options = VerifyOptions { tables: Vec::new(), keys_max: 5 };
     pipeline.handle().verify(options).await.unwrap().tables.remove(0)
-}
-
-async fn drop_slot(world: &World) {
-    let drop = format!("select pg_drop_replication_slot('slot_{}')", world.schema);
-    wait_until("nobody uses the slot", || world.postgres.try_sql(&drop).map(|_| ())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +62,7 @@ async fn an_archive_keeps_what_is_deleted() {
     assert!(found.notes.iter().any(|note| note.contains("deletes = \"keep\"")), "{found:#?}");
     pipeline.shutdown().await.unwrap();
     // A part of the log is lost, then it is another table of that name, then one of another shape.
-    drop_slot(&world).await;
+    world.drop_slot().await;
     world.sql("delete from m where id = 6; insert into m values (5, 'five', 5, 'b')");
     let pipeline = world.start();
     assert_equal(&world, &pipeline, "a gap").await;

@@ -91,6 +91,13 @@ impl World {
         .await;
     }
 
+    /// Once the walsender of a pipeline that ended is gone, too.
+    pub(crate) async fn drop_slot(&self) {
+        let drop = format!("select pg_drop_replication_slot('slot_{}')", self.schema);
+        wait_until("nobody uses the slot", || self.postgres.try_sql(&drop).map(std::mem::drop))
+            .await;
+    }
+
     /// Rows of the store as psql prints them.
     pub(crate) async fn stored(&self, sql: &str) -> String {
         let rows = engine().query(&sql.replace("{s}", self.schema)).await.unwrap();
