@@ -285,6 +285,7 @@ mod tests {
             wal_status: Some("reserved".into()),
             invalidation: None,
             lag_bytes: 0,
+            retained_bytes: 0,
             safe_wal_size: None,
         }
     }

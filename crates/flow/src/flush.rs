@@ -6,6 +6,7 @@
 use crate::history;
 use crate::intervals::Record;
 use crate::latest;
+use crate::nulls;
 use crate::quarantine::{self, Origin, Stage};
 use crate::retry;
 use crate::sift;
@@ -119,6 +120,10 @@ async fn write_table(
                 Err(error) => return (work.id, Err(error)),
             }
         }
+        let target = match nulls::admit(target, &block, store.as_ref(), &status).await {
+            Ok(target) => target,
+            Err(error) => return (work.id, Err(error)),
+        };
         if target.mode == Mode::History {
             block = Arc::new(history::changes(&block, &target));
         }

@@ -8,6 +8,7 @@
 //! quarantine/  what was set aside, and the way back     rules   of columns
 //! evolve/    schema changes        shape    a table as the store has it
 //! again      a table copied again
+//! pause      at rest until somebody says otherwise      reload   other options for tables
 //! checkpoint, intervals, pace, retry   pure
 //! ```
 
@@ -23,9 +24,12 @@ mod hold;
 mod intervals;
 mod keys;
 mod latest;
+mod nulls;
 mod pace;
+pub mod pause;
 mod pipeline;
 pub mod quarantine;
+pub mod reload;
 pub mod resync;
 mod retry;
 mod rules;

@@ -1,6 +1,8 @@
 //! The pipeline: one slot of one source into one store.
 
+use crate::pause::{Paused, Resumed};
 use crate::quarantine::{ReplayOptions, Replayed};
+use crate::reload::{ReloadOptions, Reloaded};
 use crate::resync::{ResyncOptions, Resynced};
 use crate::run;
 use crate::status::{Report, Status};
@@ -61,6 +63,16 @@ pub(crate) enum Command {
     Replay {
         options: ReplayOptions,
         reply: oneshot::Sender<Result<Vec<Replayed>>>,
+    },
+    Pause {
+        reply: oneshot::Sender<Result<Paused>>,
+    },
+    Resume {
+        reply: oneshot::Sender<Result<Resumed>>,
+    },
+    Reload {
+        options: ReloadOptions,
+        reply: oneshot::Sender<Result<Reloaded>>,
     },
 }
 
@@ -129,6 +141,11 @@ impl Handle {
         self.status.is_ready()
     }
 
+    /// Nothing is read until somebody resumes.
+    pub fn is_paused(&self) -> bool {
+        self.status.is_paused()
+    }
+
     /// Compares source and store at one position.
     pub async fn verify(&self, options: VerifyOptions) -> Result<Verdict> {
         let gone = || Error::transient("could not verify: the pipeline does not run");
@@ -160,6 +177,31 @@ impl Handle {
         let gone = || Error::transient("could not replay: the pipeline does not run");
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Replay { options, reply }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Stops reading, and says so once everything that was read is durable. It stays so, also for the
+    /// next process, until [`Handle::resume`].
+    pub async fn pause(&self) -> Result<Paused> {
+        let gone = || Error::transient("could not pause: the pipeline does not run");
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Pause { reply }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Answers once it goes on; its source may be away.
+    pub async fn resume(&self) -> Result<Resumed> {
+        let gone = || Error::transient("could not resume: the pipeline does not run");
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Resume { reply }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Goes on with other options for tables; an error before it does so has changed nothing.
+    pub async fn reload(&self, options: ReloadOptions) -> Result<Reloaded> {
+        let gone = || Error::transient("could not reload: the pipeline does not run");
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Reload { options, reply }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }

@@ -20,14 +20,21 @@
 //! - `verifying`: the stream held for a comparison
 //! - `resyncing`: tables copied again
 //! - `quarantine`: rows that were set aside
+//! - `pausing`: to rest, and to be brought up otherwise
 //! - `ending`: the end in order
+//!
+//! And while there is no loop:
+//!
+//! - `resting`: paused, or without a source
 
 mod copies;
 mod deliveries;
 mod durable;
 mod ending;
 mod following;
+mod pausing;
 mod quarantine;
+mod resting;
 mod resyncing;
 mod sessions;
 mod surveying;
@@ -38,9 +45,11 @@ use crate::checkpoint::Positions;
 use crate::copier::{Gate, Told};
 use crate::flush::Flushed;
 use crate::pace::{Pace, Pressure};
+use crate::pause::{self, Resumed};
 use crate::pipeline::{Command, Options};
+use crate::reload::Reload;
 use crate::session::Session;
-use crate::start::{self, Ready};
+use crate::start::Ready;
 use crate::status::Status;
 use crate::tables::Tables;
 use crate::task::Task;
@@ -48,6 +57,7 @@ use crate::toast::Filler;
 use crate::watch as look;
 use durable::{Flight, Recording, flushed, recorded};
 use model::{Error, Lsn, Result, TableId};
+use resting::{Left, Resting};
 use source::stream::Delivery;
 use source::timeline::Server;
 use std::collections::{HashMap, HashSet};
@@ -81,9 +91,11 @@ enum Event {
 /// Why the loop ended.
 enum End {
     Stopped,
-    /// Everything is brought up again: the log cannot be read on as it was ([`crate::agree`]), or tables
-    /// have other names. What was asked meanwhile is asked of the next loop.
+    /// Everything is brought up again: the log cannot be read on as it was ([`crate::agree`]), tables have
+    /// other names, or a pause begins or ends. What was asked meanwhile is asked of the next loop.
     Again(Option<Command>),
+    /// The same with other options for tables.
+    Reload(Reload),
 }
 
 struct Loop {
@@ -130,34 +142,22 @@ struct Loop {
 
 /// Runs until it is stopped or a person has to help.
 pub(crate) async fn run(
-    options: Options,
+    mut options: Options,
     store: Arc<dyn Store>,
     status: Arc<Status>,
     mut commands: mpsc::Receiver<Command>,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<()> {
     let _room = Task::spawn(look::room(store.clone(), status.clone()));
-    let mut left = None;
+    let mut left = Left::default();
     let outcome = loop {
-        let ready = tokio::select! {
-            ready = start::bring_up(&options, store.as_ref(), &status) => ready,
-            () = stopped(&mut stopping) => return Ok(()),
-        };
-        let ended = match ready {
-            Ok(ready) => {
-                let pressure = Arc::<Pressure>::default();
-                let (address, slot) = (options.address.clone(), options.slot.clone());
-                let _source = Task::spawn(look::source(address, slot, status.clone()));
-                let _parts = Task::spawn(look::parts(store.clone(), pressure.clone()));
-                let _busy = Task::spawn(look::busy(pressure.clone()));
-                let (store, status) = (store.clone(), status.clone());
-                let mut the_loop = Loop::new(options.clone(), store, status, ready, pressure);
-                the_loop.go(left.take(), &mut commands, &mut stopping).await
+        let asked = (&mut commands, &mut stopping);
+        match live(&options, &store, &status, asked, &mut left).await {
+            Ok(End::Again(command)) => left.command = command.or(left.command.take()),
+            Ok(End::Reload(reload)) => {
+                options.tables.clone_from(&reload.options.tables);
+                left.reload = Some(reload);
             }
-            Err(error) => Err(error),
-        };
-        match ended {
-            Ok(End::Again(asked)) => left = asked,
             Ok(End::Stopped) => break Ok(()),
             Err(error) => break Err(error),
         }
@@ -168,6 +168,41 @@ pub(crate) async fn run(
         status.set_error(error);
     }
     outcome
+}
+
+/// From one bring-up to the next, or a pause.
+async fn live(
+    options: &Options,
+    store: &Arc<dyn Store>,
+    status: &Arc<Status>,
+    (commands, stopping): (&mut mpsc::Receiver<Command>, &mut watch::Receiver<bool>),
+    left: &mut Left,
+) -> Result<End> {
+    let paused_since = tokio::select! {
+        since = pause::since(store.as_ref(), status, &options.slot) => since?,
+        () = stopped(stopping) => return Ok(End::Stopped),
+    };
+    status.set_paused(paused_since);
+    let mut resting = Resting { options, store, status, commands, stopping, paused_since };
+    if paused_since.is_some() {
+        return resting.rest(left).await;
+    }
+    let ready = match resting.bring_up(left).await? {
+        Ok(ready) => ready,
+        Err(end) => return Ok(end),
+    };
+    if let Some(reload) = left.reload.take() {
+        reload.answer(status, false);
+    }
+    let pressure = Arc::<Pressure>::default();
+    let (address, slot) = (options.address.clone(), options.slot.clone());
+    let _source = Task::spawn(look::source(address, slot, status.clone(), true));
+    let _parts = Task::spawn(look::parts(store.clone(), pressure.clone()));
+    let _busy = Task::spawn(look::busy(pressure.clone()));
+    let (store, status) = (store.clone(), status.clone());
+    Loop::new(options.clone(), store, status, ready, pressure)
+        .go(left.command.take(), commands, stopping)
+        .await
 }
 
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
@@ -203,19 +238,25 @@ async fn delivered(session: &mut Option<Session>) -> Option<Delivery> {
 }
 
 impl Loop {
-    /// Returns what the next loop is asked.
-    async fn on_asked(&mut self, command: Command) -> Result<Option<Command>> {
+    /// `Some`: the loop has come to rest.
+    async fn on_asked(&mut self, command: Command) -> Result<Option<End>> {
         if matches!(command, Command::Verify { .. }) {
             self.survey_now().await?;
         }
         if self.begins_anew {
-            return Ok(Some(command));
+            self.wind_up().await?;
+            return Ok(Some(End::Again(Some(command))));
         }
         match command {
             Command::Verify { options, reply } => self.on_verify(options, reply),
             Command::Resync { options, reply } => self.on_resync(options, reply).await?,
             Command::LookForNewer { tables, reply } => self.on_look_for_newer(tables, reply),
             Command::Replay { options, reply } => self.on_replay(options, reply),
+            Command::Pause { reply } => return self.on_pause(reply).await.map(Some),
+            Command::Resume { reply } => {
+                let _ = reply.send(Ok(Resumed { paused_since: None }));
+            }
+            Command::Reload { options, reply } => return self.on_reload(options, reply).await,
         }
         Ok(None)
     }
@@ -309,7 +350,11 @@ impl Loop {
                 Event::Tick => self.on_tick().await?,
                 Event::Copy(told) => self.on_told(told).await?,
                 Event::CopyEnded(ended) => ended?,
-                Event::Asked(command) => asked = self.on_asked(command).await?,
+                Event::Asked(command) => {
+                    if let Some(end) = self.on_asked(command).await? {
+                        return Ok(end);
+                    }
+                }
                 Event::Looked(looked) => self.begins_anew |= !self.on_looked(looked)?,
                 Event::Surveyed(survey) => self.on_surveyed(survey).await?,
                 Event::Delivered(Some(delivery)) => self.on_delivery(delivery).await?,
@@ -319,7 +364,7 @@ impl Loop {
             }
             if self.begins_anew {
                 self.wind_up().await?;
-                return Ok(End::Again(asked));
+                return Ok(End::Again(None));
             }
             self.start_flush();
         }

@@ -1,4 +1,4 @@
-//! Bring-up: what must be there before anything can flow, with patience for what may come back.
+//! Bring-up: what must be there before anything can flow.
 //!
 //! ```text
 //! connect ─▶ publication ─▶ agree: where the stream goes on ─▶ tables' description ─▶ Tables::load ─▶ record
@@ -8,7 +8,6 @@
 use crate::agree::{self, agree};
 use crate::checkpoint::Positions;
 use crate::pipeline::Options;
-use crate::retry;
 use crate::status::Status;
 use crate::tables::{self, Around, Tables};
 use model::{Lsn, Result};
@@ -24,30 +23,11 @@ pub(crate) struct Ready {
     pub(crate) server: Server,
 }
 
-/// Tries until everything is there; ends only with an error that needs a person.
-pub(crate) async fn bring_up(
+pub(crate) async fn attempt(
     options: &Options,
     store: &dyn Store,
     status: &Status,
 ) -> Result<Ready> {
-    let mut tries = 0;
-    loop {
-        let error = match attempt(options, store, status).await {
-            Ok(ready) => return Ok(ready),
-            Err(error) => error,
-        };
-        tries += 1;
-        let Some(pause) = retry::pause(error.fate(), tries) else { return Err(error) };
-        if tries == 1 {
-            tracing::warn!(error = %error.report(), "could not start; trying on");
-        }
-        status.set_connected(false);
-        status.set_error(&error);
-        tokio::time::sleep(pause).await;
-    }
-}
-
-async fn attempt(options: &Options, store: &dyn Store, status: &Status) -> Result<Ready> {
     let client = connect(&options.address).await?;
     let made = slot::ensure_publication(&client, &options.publication, true).await?;
     if let Publication::Created { left_out } = made {

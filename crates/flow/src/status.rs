@@ -1,5 +1,6 @@
 //! What the pipeline shows of itself. Every number here is measured; nothing is derived from hope.
 
+use crate::pause::Kept;
 use crate::rules::Altered;
 use model::{Error, Fate, Lsn, Mode, Table, TableName};
 use serde::Serialize;
@@ -161,11 +162,13 @@ struct Inner {
     confirmed: Lsn,
     applied: Lsn,
     server_end: Lsn,
+    kept: Option<Kept>,
     wal_status: Option<String>,
     oldest_unapplied_us: i64,
     freshness_ms: VecDeque<u32>,
     last_error: Option<(String, Fate)>,
     out_of_room: bool,
+    paused_since: Option<i64>,
 }
 
 /// Written by the pipeline, read by whoever asks.
@@ -177,6 +180,8 @@ pub struct Status {
 /// `millrace status --json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// Seconds since 1970; `None`: it is not paused.
+    pub paused_since: Option<i64>,
     pub tables: Vec<TableReport>,
     pub source: SourceReport,
     pub freshness_ms: Freshness,
@@ -224,6 +229,10 @@ pub struct SourceReport {
     pub confirmed_lsn: String,
     /// Log that the server has written and the store does not hold yet.
     pub lag_bytes: u64,
+    /// Log that the server keeps for the slot, and how much more may be written before the server may give
+    /// the slot up. `None`: not known, and no limit.
+    pub retained_bytes: Option<u64>,
+    pub until_lost_bytes: Option<i64>,
     /// Age of the oldest commit that is on its way; 0 when nothing is.
     pub lag_seconds: f64,
     pub wal_status: Option<String>,
@@ -258,8 +267,22 @@ impl Status {
         }
     }
 
+    /// In seconds since 1970.
+    pub(crate) fn set_paused(&self, since: Option<i64>) {
+        self.lock().paused_since = since;
+    }
+
+    pub fn is_paused(&self) -> bool {
+        self.lock().paused_since.is_some()
+    }
+
     pub(crate) fn set_waiting_for(&self, what: Option<String>) {
         self.lock().waiting_for = what;
+    }
+
+    /// For something at the source.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.lock().waiting_for.is_some()
     }
 
     pub(crate) fn set_error(&self, error: &Error) {
@@ -293,6 +316,15 @@ impl Status {
         inner.tables.extend(shown);
     }
 
+    /// Others are nobody's any more.
+    pub(crate) fn keep_tables(&self, is_kept: impl Fn(&String) -> bool) {
+        self.lock().tables.retain(|name, _| is_kept(name));
+    }
+
+    pub(crate) fn has_table(&self, name: &str) -> bool {
+        self.lock().tables.contains_key(name)
+    }
+
     pub(crate) fn set_schema_change(&self, name: &str, shown: Option<SchemaChange>) {
         if let Some(shown) = shown {
             self.with_table(name, |table| table.schema_change = Some(shown));
@@ -313,10 +345,10 @@ impl Status {
         inner.server_end = inner.server_end.max(end);
     }
 
-    pub(crate) fn set_slot_health(&self, server_end: Lsn, wal_status: Option<String>) {
+    pub(crate) fn set_slot_health(&self, server_end: Lsn, kept: Kept, wal_status: Option<String>) {
         let mut inner = self.lock();
         inner.server_end = inner.server_end.max(server_end);
-        inner.wal_status = wal_status;
+        (inner.kept, inner.wal_status) = (Some(kept), wal_status);
     }
 
     pub(crate) fn set_slot_health_end(&self, server_end: Lsn) {
@@ -363,6 +395,8 @@ impl Status {
             applied_lsn: inner.applied.to_string(),
             confirmed_lsn: inner.confirmed.to_string(),
             lag_bytes: inner.server_end.bytes_since(inner.applied),
+            retained_bytes: inner.kept.map(|kept| kept.retained_bytes),
+            until_lost_bytes: inner.kept.and_then(|kept| kept.until_lost_bytes),
             lag_seconds: lag_us as f64 / 1e6,
             wal_status: inner.wal_status.clone(),
             last_error: match inner.out_of_room {
@@ -373,7 +407,7 @@ impl Status {
         };
         let freshness_ms =
             Freshness { p50: percentile(&samples, 50), p99: percentile(&samples, 99) };
-        Report { tables, source, freshness_ms }
+        Report { paused_since: inner.paused_since, tables, source, freshness_ms }
     }
 }
 

@@ -2,6 +2,7 @@
 //! whether its disk has room, and how busy the machine is.
 
 use crate::pace::Pressure;
+use crate::pause::Kept;
 use crate::status::Status;
 use model::{Lsn, Result};
 use source::{Address, slot};
@@ -20,10 +21,13 @@ const ROOM_EVERY: Duration = Duration::from_millis(500);
 const BUSY_EVERY: Duration = Duration::from_millis(500);
 
 /// Never ends by itself. What fails is tried again at the next look; the loop reports outages.
-pub(crate) async fn source(address: Address, slot: String, status: Arc<Status>) {
+pub(crate) async fn source(address: Address, slot: String, status: Arc<Status>, beats: bool) {
     let mut client: Option<Client> = None;
     let mut last_beat: Option<Instant> = None;
     loop {
+        if !beats {
+            last_beat = Some(Instant::now());
+        }
         let looked = async {
             let connection = match client.take().filter(|client| !client.is_closed()) {
                 Some(client) => client,
@@ -56,7 +60,7 @@ async fn look(
     }
     if let Some(info) = slot::slot_info(client, slot).await? {
         let end = Lsn(info.confirmed_flush.unwrap_or(Lsn::ZERO).0 + info.lag_bytes);
-        status.set_slot_health(end, info.wal_status);
+        status.set_slot_health(end, Kept::of(&info), info.wal_status);
     }
     Ok(())
 }

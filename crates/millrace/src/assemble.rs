@@ -10,6 +10,7 @@
 //! pipeline: whatever is in the store can be queried while the source is still being reached.
 
 use crate::config::Config;
+use crate::reload::Reloading;
 use crate::running::{Note, Running};
 use model::{Error, Result};
 use std::net::SocketAddr;
@@ -74,6 +75,7 @@ async fn bind(key: &str, place: SocketAddr) -> Result<TcpListener> {
 /// Everything that runs.
 pub(crate) struct Mill {
     pipeline: flow::Pipeline,
+    reloading: Arc<Reloading>,
     places: Running,
     close: watch::Sender<bool>,
     servers: Vec<JoinHandle<Result<()>>>,
@@ -99,11 +101,16 @@ impl Mill {
             serve::clickhouse::serve(ports.clickhouse, engine.clone(), until(closed.clone()));
         let door = tokio::spawn(door);
         let pipeline = flow::Pipeline::start(options, Arc::new(engine.clone()));
-        let ops =
-            serve::ops::Ops { handle: pipeline.handle(), engine: engine.clone(), version: VERSION };
+        let reloading = Reloading::new(config.clone(), pipeline.handle());
+        let ops = serve::ops::Ops {
+            handle: pipeline.handle(),
+            reload: reload(reloading.clone()),
+            engine: engine.clone(),
+            version: VERSION,
+        };
         let ops = tokio::spawn(serve::ops::serve(ports.ui, ops, until(closed)));
         let note = places.leave_note(engine.data_dir())?;
-        Ok(Mill { pipeline, places, close, servers: vec![door, ops], engine, note })
+        Ok(Mill { pipeline, reloading, places, close, servers: vec![door, ops], engine, note })
     }
 
     pub(crate) fn places(&self) -> &Running {
@@ -112,6 +119,10 @@ impl Mill {
 
     pub(crate) fn handle(&self) -> flow::Handle {
         self.pipeline.handle()
+    }
+
+    pub(crate) fn reloading(&self) -> Arc<Reloading> {
+        self.reloading.clone()
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -151,6 +162,10 @@ impl Mill {
         drop(self.engine);
         drained
     }
+}
+
+fn reload(reloading: Arc<Reloading>) -> serve::ops::Reload {
+    Arc::new(move || Box::pin(reloading.clone().reload()))
 }
 
 pub(crate) async fn open_engine(config: &Config) -> Result<Engine> {

@@ -4,6 +4,7 @@
 //! cli/         a file a verb: what was typed, what is answered
 //! config/      millrace.toml: what was written, what it means
 //! assemble     configuration ─▶ engine, door, ops, pipeline, and their orderly end
+//! reload       the configuration read again while it runs
 //! running      the `up` that runs on this machine: where it is, asking it
 //! demo/        a throwaway Postgres with a lively shop in it
 //! ```
@@ -14,6 +15,7 @@ mod assemble;
 mod cli;
 mod config;
 mod demo;
+mod reload;
 mod running;
 mod talk;
 

@@ -227,6 +227,10 @@ impl Mode {
             Mode::History => "history",
         }
     }
+
+    pub fn from_name(name: &str) -> Option<Mode> {
+        [Mode::Mirror, Mode::Append, Mode::History].into_iter().find(|mode| mode.name() == name)
+    }
 }
 
 /// What an append table does with an UPDATE at the source.

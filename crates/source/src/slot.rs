@@ -88,6 +88,8 @@ pub struct Slot {
     pub invalidation: Option<String>,
     /// Log that was written after what the slot has confirmed.
     pub lag_bytes: u64,
+    /// Log that the server keeps for it.
+    pub retained_bytes: u64,
     /// Log that may still be written before the slot is in danger; `None`: no limit is set.
     pub safe_wal_size: Option<i64>,
 }
@@ -109,7 +111,8 @@ pub async fn slot_info(client: &Client, name: &str) -> Result<Option<Slot>> {
     let sql = format!(
         "select s.plugin::text, s.database::text, s.active_pid, s.confirmed_flush_lsn::text,
                 s.restart_lsn::text, s.wal_status, to_jsonb(s) ->> 'invalidation_reason',
-                greatest(0, {END_OF_LOG} - s.confirmed_flush_lsn)::int8, s.safe_wal_size
+                greatest(0, {END_OF_LOG} - s.confirmed_flush_lsn)::int8, s.safe_wal_size,
+                greatest(0, {END_OF_LOG} - s.restart_lsn)::int8
            from pg_replication_slots s where s.slot_name = $1"
     );
     let row = client.query_opt(&sql, &[&name]).await;
@@ -125,6 +128,7 @@ pub async fn slot_info(client: &Client, name: &str) -> Result<Option<Slot>> {
         invalidation: row.get(6),
         lag_bytes: row.get::<_, Option<i64>>(7).unwrap_or(0) as u64,
         safe_wal_size: row.get(8),
+        retained_bytes: row.get::<_, Option<i64>>(9).unwrap_or(0) as u64,
     }))
 }
 

@@ -160,6 +160,12 @@ pub(crate) fn system() -> Vec<String> {
             "slot",
         ),
         table(
+            "pauses",
+            "slot String, since Int64, version UInt64",
+            "ReplacingMergeTree(version)",
+            "slot",
+        ),
+        table(
             "batches",
             &format!(
                 "target String, seq UInt64, from_version UInt128, through_version UInt128, \

@@ -10,7 +10,7 @@
 //! ```
 
 use crate::ddl::{ident, name};
-use crate::target::{Target, TargetColumn, takes_null};
+use crate::target::{Target, TargetColumn, nullable};
 use model::{Op, Version};
 
 /// What happened, as readers see it.
@@ -28,23 +28,17 @@ pub(crate) fn op_name(op: Op, version: Version) -> &'static str {
 /// The type of `_key_before`. Its elements have no names, so that a column may be renamed. `None`: the
 /// table has no key.
 pub fn key_before(target: &Target) -> Option<String> {
-    let types: Vec<String> = key(target).map(|column| nullable(&column.clickhouse)).collect();
+    let types: Vec<String> = key(target)
+        .map(|column| match column.takes_null() {
+            true => column.clickhouse.clone(),
+            false => nullable(&column.clickhouse),
+        })
+        .collect();
     (!types.is_empty()).then(|| format!("Tuple({})", types.join(", ")))
 }
 
 fn key(target: &Target) -> impl Iterator<Item = &TargetColumn> {
     target.table.key.iter().filter_map(|&at| target.column_of(at))
-}
-
-/// The type with NULL.
-pub(crate) fn nullable(clickhouse: &str) -> String {
-    if takes_null(clickhouse) {
-        return clickhouse.to_owned();
-    }
-    match clickhouse.strip_prefix("LowCardinality(").and_then(|rest| rest.strip_suffix(')')) {
-        Some(inner) => format!("LowCardinality(Nullable({inner}))"),
-        None => format!("Nullable({clickhouse})"),
-    }
 }
 
 /// The rows that are current, with their `_version`, as something to select from. Of a table without a

@@ -26,7 +26,9 @@ mod target;
 mod tsv;
 
 pub use embedded::{Engine, EngineOptions};
-pub use target::{Fallback, Target, TargetColumn, takes_null};
+pub use target::{
+    Fallback, Target, TargetColumn, nullable, rows_of, takes_null, without_low_cardinality,
+};
 
 use model::{Block, Result};
 use std::future::Future;

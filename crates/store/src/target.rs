@@ -155,10 +155,7 @@ impl Target {
             TableName::new(pattern.replace("{schema}", &source.schema), &source.table)
         };
         let name = chosen.cloned().unwrap_or_else(by_pattern);
-        let rows = match mode {
-            Mode::Append | Mode::History => name.clone(),
-            Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
-        };
+        let rows = rows_of(mode, &name);
         (name, rows)
     }
 
@@ -203,6 +200,14 @@ impl Target {
     /// The column that carries the source's column `source`.
     pub fn column_of(&self, source: usize) -> Option<&TargetColumn> {
         self.columns.iter().find(|column| column.source == source)
+    }
+}
+
+/// Where the rows of what readers query are.
+pub fn rows_of(mode: Mode, name: &TableName) -> TableName {
+    match mode {
+        Mode::Append | Mode::History => name.clone(),
+        Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
     }
 }
 
@@ -330,6 +335,20 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
 fn fallback(expression: String, kind: &Kind) -> Fallback {
     let text = (*kind == Kind::Text).then(|| ddl::text_of_literal(&expression)).flatten();
     Fallback { expression, text }
+}
+
+/// The type alone.
+pub fn without_low_cardinality(clickhouse: &str) -> &str {
+    let inner = clickhouse.strip_prefix("LowCardinality(");
+    inner.and_then(|rest| rest.strip_suffix(')')).unwrap_or(clickhouse)
+}
+
+/// The type with NULL.
+pub fn nullable(clickhouse: &str) -> String {
+    match without_low_cardinality(clickhouse) {
+        inner if inner.len() < clickhouse.len() => format!("LowCardinality(Nullable({inner}))"),
+        plain => format!("Nullable({plain})"),
+    }
 }
 
 fn natural(column: &Column, nullable: bool) -> String {

@@ -132,6 +132,11 @@ impl Up {
         }
     }
 
+    /// SIGHUP: it reads its configuration again.
+    pub fn hang_up(&self) {
+        signal(self.child.id(), "HUP");
+    }
+
     /// SIGTERM: it drains; the exit code.
     pub fn stop(mut self) -> Option<i32> {
         signal(self.child.id(), "TERM");

@@ -73,6 +73,7 @@ pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> 
             need = Need::Copy(why);
         }
     }
+    add_extra(target, &kept, around).await?;
     // Facts stay what they were when they were written.
     if target.mode != Mode::Append && past.is_rewritten(&target.table) {
         need = Need::Copy("Its rows were written anew at the source.".into());
@@ -80,7 +81,7 @@ pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> 
     if need == Need::Nothing && !past.is_empty() {
         need = of_unsaid_rows(target, past);
     }
-    show(target, around).await?;
+    show(target, store, status).await?;
     Ok(need)
 }
 
@@ -105,11 +106,10 @@ fn of_unsaid_rows(target: &Target, past: &Past) -> Need {
 }
 
 /// The view: rows of before serve readers as long as they are set aside.
-async fn show(target: &Target, around: &Around<'_>) -> Result<()> {
+pub(crate) async fn show(target: &Target, store: &dyn Store, status: &Status) -> Result<()> {
     if target.mode != Mode::Mirror {
         return Ok(());
     }
-    let (store, status) = (around.store, around.status);
     let aside = shape::aside(target);
     let served = shape::kept(&aside, store, status).await?;
     let view = match served.is_missing() {
@@ -183,6 +183,16 @@ async fn widen(target: &Target, kept: &Kept, around: &Around<'_>) -> Result<Opti
         patiently(status, || store.execute(&sql)).await?;
     }
     Ok(None)
+}
+
+/// Adds columns that the engine fills itself; those that are there stay what they are.
+async fn add_extra(target: &Target, kept: &Kept, around: &Around<'_>) -> Result<()> {
+    for (name, definition) in target.extra_columns.iter().filter(|(name, _)| !kept.has(name)) {
+        let rows = ddl::name(&target.rows);
+        let sql = format!("ALTER TABLE {rows} ADD COLUMN {} {definition}", ddl::ident(name));
+        patiently(around.status, || around.store.execute(&sql)).await?;
+    }
+    Ok(())
 }
 
 /// Adds a column that is new. Returns why its rows of before need a copy.

@@ -77,6 +77,17 @@ impl Past {
                 .all(|now| self.last(now.attnum).is_some_and(|last| last.is_same(now)))
     }
 
+    /// The same, and the store has its columns where they were: the configuration may have moved one, or
+    /// left it out.
+    pub(crate) fn is_now(&self, target: &Target) -> bool {
+        let is_stored = |(at, column): (usize, &Column)| {
+            let now = target.column_of(at).map(|now| (now.name.as_str(), now.clickhouse.as_str()));
+            let before = self.stored_in(column.attnum);
+            now == before.map(|(name, clickhouse)| (name.as_str(), clickhouse.as_str()))
+        };
+        self.is_today(&target.table) && target.table.columns.iter().enumerate().all(is_stored)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.versions.is_empty()
     }

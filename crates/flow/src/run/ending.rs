@@ -1,4 +1,5 @@
-//! The end in order: what has been read becomes durable, recorded and confirmed, within a time.
+//! The end in order: what has been read becomes durable, recorded and confirmed, within a time. The same
+//! where it is only a rest.
 
 use super::Loop;
 use super::durable::recorded;
@@ -26,6 +27,17 @@ impl Loop {
         })?
     }
 
+    /// The same, and nothing of this loop's is on its way to the store any more: it may be brought up again.
+    pub(super) async fn come_to_rest(&mut self) -> Result<()> {
+        self.verifying = None;
+        if let Ok(ended) = tokio::time::timeout(DRAIN_MOST, self.finish_reading()).await {
+            ended?;
+        }
+        // What was not drained in that time, for a full disk, is waited for without the server.
+        self.say_goodbye().await;
+        self.wind_up().await
+    }
+
     async fn say_goodbye(&mut self) {
         let control = self.session.take().map(|session| session.control.clone());
         if let Some(control) = control {
@@ -45,6 +57,8 @@ impl Loop {
             gate.close().await;
         }
         self.copies.abort_all();
+        // One of them may have.
+        self.status.set_waiting_for(None);
         if self.recording.is_some() {
             let recorded = recorded(&mut self.recording).await;
             self.on_recorded(recorded)?;

@@ -4,8 +4,8 @@
 use super::Around;
 use crate::evolve::Past;
 use crate::flush;
-use crate::status::{State, Status};
-use model::{Error, Lsn, Result, Table};
+use crate::status::{State, Status, TableStatus};
+use model::{Error, Lsn, Mode, Result, Table, TableName};
 use std::collections::HashMap;
 use store::{Rows, Store, Target};
 
@@ -146,6 +146,21 @@ pub(crate) async fn is_known(store: &dyn Store, published: &[Table], slot: &str)
         is_known = true;
     }
     Ok(is_known)
+}
+
+/// As the store remembers them: there may be no source to ask.
+pub(crate) async fn show_known(store: &dyn Store, status: &Status) -> Result<()> {
+    let slot = status.slot();
+    let ours = |(name, known): &(String, Known)| known.slot == slot && !status.has_table(name);
+    for (name, known) in read_states(store).await?.into_iter().filter(ours) {
+        let place = known.target.split_once('.').unwrap_or(("", &known.target));
+        let target = TableName::new(place.0, place.1);
+        let Some(mode) = Mode::from_name(&known.mode) else { continue };
+        let mut shown = TableStatus::new(mode, target.clone(), store::rows_of(mode, &target));
+        (shown.state, shown.last_error) = (known.state, known.reason);
+        status.set_table(&name, shown);
+    }
+    Ok(())
 }
 
 pub(super) async fn read_states(store: &dyn Store) -> Result<HashMap<String, Known>> {

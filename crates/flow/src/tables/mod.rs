@@ -1,9 +1,10 @@
 //! The tables of the pipeline: what each is, where it goes, and what survives a restart of it.
 
+mod check;
 mod known;
 mod renamed;
 
-pub(crate) use known::{CopyState, is_known};
+pub(crate) use known::{CopyState, is_known, show_known};
 
 use crate::again;
 use crate::agree::Missed;
@@ -104,6 +105,8 @@ impl Tables {
         for name in tables.options.keys().filter(|name| !names.contains(name)) {
             tables.show_unpublished(name, around.status);
         }
+        let kept = |name: &String| names.contains(name) || tables.options.contains_key(name);
+        around.status.keep_tables(kept);
         Ok(tables)
     }
 
@@ -355,7 +358,7 @@ impl Entry {
         let shown = evolve::record(&name, Lsn::ZERO, changes, how, store, status).await?;
         status.set_schema_change(&name, shown);
         match need {
-            Need::Nothing if self.past.is_today(&target.table) => Ok(()),
+            Need::Nothing if self.past.is_now(&target) => Ok(()),
             Need::Nothing => {
                 self.follow(target);
                 // A new one is recorded with all that are new.

@@ -226,3 +226,46 @@ async fn filters_and_column_lists_hold_for_copy_and_stream() {
     assert_equal(&world, &pipeline, "a longer list").await;
     pipeline.shutdown().await.unwrap();
 }
+
+/// The log does not say that a column had no NOT NULL for a moment, but it brings the rows of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nulls_of_a_moment_are_taken() {
+    let world = World::new(
+        "c_nulls",
+        "create type mood as enum ('sad', 'glad');
+         create table m (id int primary key, a int not null, b text not null, c mood not null);
+         create table e (id int primary key, a int not null, b text not null, c mood not null);
+         insert into m select i, i, 'b' || i, 'sad' from generate_series(1, 20) i;
+         insert into e select * from m;
+         create publication p for table m, e with (publish = 'insert, update, delete, truncate')",
+    )
+    .append("e");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    for table in ["m", "e"] {
+        world.sql(&format!(
+            "alter table {table} alter a drop not null, alter b drop not null, alter c drop not null;
+             insert into {table} values (101, null, 'b', 'glad'), (102, 1, null, null);
+             delete from {table} where a is null or b is null or c is null;
+             insert into {table} values (101, 1, 'b', 'glad');
+             alter table {table} alter a set not null, alter b set not null, alter c set not null;
+             insert into {table} values (103, 3, 'c', 'sad')"
+        ));
+    }
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.assert_mirror("m", "id, a, b, c", "id").await;
+    let facts = "select id, a, b, c from {s}.e where id > 100 order by id, a";
+    assert_eq!(world.stored(facts).await, "101|1|b|glad\n101||b|glad\n102|1||\n103|3|c|sad");
+    world.sql(
+        "insert into m values (104, 4, 'd', 'sad'); insert into e values (104, 4, 'd', 'sad')",
+    );
+    world.settle(&pipeline).await;
+    world.assert_mirror("m", "id, a, b, c", "id").await;
+    pipeline.shutdown().await.unwrap();
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.assert_mirror("m", "id, a, b, c", "id").await;
+    pipeline.shutdown().await.unwrap();
+}

@@ -5,8 +5,11 @@ mod config;
 mod demo;
 mod init;
 mod lint_migration;
+mod pause;
 mod propose;
 mod quarantine;
+mod reload;
+mod resume;
 mod resync;
 mod sql;
 mod status;
@@ -58,6 +61,12 @@ enum Verb {
     Verify(verify::Args),
     /// Copy tables again, while everything goes on
     Resync(resync::Args),
+    /// Stop reading the source until `resume`, also after a restart
+    Pause(pause::Args),
+    /// Go on after `pause`
+    Resume(resume::Args),
+    /// Take the tables' options from millrace.toml as they are now, without a restart
+    Reload(reload::Args),
     /// Say what SQL migrations will do to mirrors and to the lock queue
     LintMigration(lint_migration::Args),
     /// Rows that ClickHouse could not carry, and their way back
@@ -81,6 +90,9 @@ impl Cli {
             Verb::Sql(args) => sql::run(args, &load(path)?),
             Verb::Verify(args) => verify::run(args, &load(path)?),
             Verb::Resync(args) => resync::run(args, &load(path)?),
+            Verb::Pause(args) => pause::run(args, &load(path)?),
+            Verb::Resume(args) => resume::run(args, &load(path)?),
+            Verb::Reload(args) => reload::run(args, &load(path)?),
             Verb::LintMigration(args) => lint_migration::run(args),
             Verb::Quarantine(verb) => quarantine::run(verb, &load(path)?),
             Verb::Demo(args) => demo::run(args),
@@ -95,4 +107,9 @@ fn load(path: &std::path::Path) -> Result<Config> {
         talk::warning(warning);
     }
     Ok(config)
+}
+
+/// Seconds since 1970, as a person reads them.
+fn time(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map(|at| at.to_string()).unwrap_or_default()
 }

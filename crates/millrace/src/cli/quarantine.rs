@@ -189,7 +189,10 @@ fn replay_alone(config: &Config, options: ReplayOptions) -> Result<Vec<Replayed>
         let handle = mill.handle();
         let mut replayed = None;
         let work = async {
-            while handle.report().tables.is_empty() || !is_settled(&handle.report()) {
+            // A paused one answers why it cannot.
+            while !handle.is_paused()
+                && (handle.report().tables.is_empty() || !is_settled(&handle.report()))
+            {
                 tokio::time::sleep(READY_INTERVAL).await;
             }
             replayed = Some(handle.replay(options).await);

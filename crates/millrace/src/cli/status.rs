@@ -25,6 +25,7 @@ pub(crate) struct Args {
 
 #[derive(Deserialize)]
 struct Report {
+    paused_since: Option<i64>,
     tables: Vec<Table>,
     source: Source,
     freshness_ms: Freshness,
@@ -66,6 +67,8 @@ struct Source {
     received_lsn: String,
     confirmed_lsn: String,
     lag_bytes: u64,
+    retained_bytes: Option<u64>,
+    until_lost_bytes: Option<i64>,
     lag_seconds: f64,
     wal_status: Option<String>,
     last_error: Option<String>,
@@ -126,7 +129,7 @@ fn render(report: &Report) -> String {
         text += &altered(table);
     }
     text + "\n"
-        + &source(&report.source)
+        + &source(&report.source, report.paused_since)
         + &freshness(&report.freshness_ms)
         + &last_change(&report.tables)
 }
@@ -137,7 +140,7 @@ fn last_change(tables: &[Table]) -> String {
     let Some((table, last)) = changes.max_by_key(|(_, change)| change.at) else {
         return String::new();
     };
-    let at = jiff::Timestamp::from_second(last.at).map(|at| at.to_string()).unwrap_or_default();
+    let at = super::time(last.at);
     let (name, change, how) = (&table.name, &last.change, &last.followed_by);
     format!("schema     {name}: {change}; followed by: {how}, {at}\n")
 }
@@ -210,8 +213,12 @@ fn table(tables: &[Table]) -> String {
     text
 }
 
-fn source(source: &Source) -> String {
+fn source(source: &Source, paused_since: Option<i64>) -> String {
     let state = match (source.connected, &source.waiting_for) {
+        _ if paused_since.is_some() => {
+            let since = super::time(paused_since.unwrap_or_default());
+            talk::data(format!("PAUSED since {since}, to go on: millrace resume"), Paint::Yellow)
+        }
         (true, None) => talk::data("connected", Paint::Green),
         (true, Some(what)) => format!("connected, waits for {what}"),
         (false, _) => talk::data("not connected", Paint::Red),
@@ -226,10 +233,19 @@ fn source(source: &Source) -> String {
         talk::bytes(source.lag_bytes),
         source.lag_seconds
     );
+    if let Some(retained) = source.retained_bytes {
+        text += &format!("log kept   {} for the slot{}\n", talk::bytes(retained), limit(source));
+    }
     if let Some(error) = &source.last_error {
         text += &format!("{} {}\n", talk::data("error:", Paint::Red), error.replace('\n', "\n  "));
     }
     text
+}
+
+fn limit(source: &Source) -> String {
+    source.until_lost_bytes.map_or(String::new(), |left| {
+        format!(", given up after {} more", talk::bytes(left.max(0) as u64))
+    })
 }
 
 fn freshness(freshness: &Freshness) -> String {
@@ -254,7 +270,7 @@ mod tests {
             {"name":"public.notes","mode":"mirror","target":"public.notes","state":"failed","rows":null,
              "copied_ratio":0.25,"last_error":"cannot mirror public.notes\nhint: ALTER TABLE"}],
             "source":{"slot":"millrace","connected":true,"waiting_for":null,"received_lsn":"0/2","applied_lsn":"0/2",
-             "confirmed_lsn":"0/1","lag_bytes":2048,"lag_seconds":0.25,"wal_status":"reserved","last_error":null},
+             "confirmed_lsn":"0/1","lag_bytes":2048,"retained_bytes":4096,"until_lost_bytes":1048576,"lag_seconds":0.25,"wal_status":"reserved","last_error":null},
             "freshness_ms":{"p50":48,"p99":110}}"#;
         let expected = "\
 TABLE          MODE    TARGET            STATE           ROWS  COPIED  ROWS/S
@@ -269,9 +285,14 @@ public.notes: cannot mirror public.notes
 
 source     connected; slot millrace (reserved), received 0/2, confirmed 0/1
 lag        2.0 KiB, 0.2 s
+log kept   4.0 KiB for the slot, given up after 1.0 MiB more
 freshness  p50 48 ms, p99 110 ms
 schema     public.events: drop column gone: was text; followed by: in place, 2026-11-25T15:41:59Z
 ";
         assert_eq!(render(&read(body).unwrap()), expected);
+        let paused = body.replacen('{', r#"{"paused_since":1795621319,"#, 1);
+        let paused = render(&read(&paused).unwrap());
+        let said = "source     PAUSED since 2026-11-25T15:41:59Z, to go on: millrace resume; slot";
+        assert!(paused.contains(said), "{paused}");
     }
 }

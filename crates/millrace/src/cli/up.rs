@@ -1,10 +1,14 @@
-//! `millrace up`: runs everything until it is told to stop.
+//! `millrace up`: runs everything until it is told to stop. SIGHUP is `millrace reload`, unless it is the
+//! terminal that hangs up.
 
 use super::Answer;
 use crate::assemble::{Mill, Ports, block_on, stop_signal};
 use crate::config::Config;
+use crate::reload::Reloading;
 use crate::talk::{self, Paint};
-use model::Result;
+use model::{Error, Result};
+use std::io::IsTerminal;
+use std::sync::Arc;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {}
@@ -22,12 +26,40 @@ pub(crate) fn run(_args: Args, config: &Config) -> Result<Answer> {
             places.clickhouse,
             places.ui
         ));
+        let hung_up = hang_ups(mill.reloading())?;
         mill.run_until(async {
-            stop.await;
+            tokio::select! {
+                () = stop => {}
+                () = hung_up => {}
+            }
             talk::say("stopping: what has been read is made durable first; again stops at once");
         })
         .await
     })?;
     talk::say("stopped");
     Ok(Answer::Yes)
+}
+
+/// Reloads at each SIGHUP; completes when the terminal is gone.
+fn hang_ups(reloading: Arc<Reloading>) -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let cannot = |error| Error::definite("cannot listen for signals").source(error);
+    let mut hang_up = signal(SignalKind::hangup()).map_err(cannot)?;
+    let had_terminal = has_terminal();
+    Ok(async move {
+        while hang_up.recv().await.is_some() {
+            if had_terminal && !has_terminal() {
+                return;
+            }
+            match reloading.clone().reload().await {
+                Ok(reloaded) => talk::say(format!("reload: {}", super::reload::render(&reloaded))),
+                Err(error) => talk::error(&error),
+            }
+        }
+    })
+}
+
+/// One that hung up is none any more.
+fn has_terminal() -> bool {
+    std::io::stdin().is_terminal() || talk::stdout_is_terminal() || talk::stderr_is_terminal()
 }

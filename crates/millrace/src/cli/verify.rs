@@ -64,7 +64,8 @@ fn alone(config: &Config, options: VerifyOptions) -> Result<Verdict> {
         let handle = mill.handle();
         let mut verdict = None;
         let compared = async {
-            while !handle.is_ready() {
+            // A paused one answers why it cannot.
+            while !handle.is_ready() && !handle.is_paused() {
                 tokio::time::sleep(READY_INTERVAL).await;
             }
             verdict = Some(handle.verify(options).await);

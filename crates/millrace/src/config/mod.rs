@@ -11,8 +11,10 @@
 pub(crate) mod keys;
 mod secret;
 mod tables;
+mod written;
 
 pub(crate) use secret::{Raw, Secret};
+pub(crate) use written::Written;
 
 use model::{Error, Result, TableOptions};
 use serde::Deserialize;
@@ -34,8 +36,11 @@ const ENGINE_MEMORY_LEAST_MIB: u64 = 1024;
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// What the user wrote, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Config {
+    /// Where it was read from.
+    pub(crate) file: PathBuf,
+    pub(crate) written: Written,
     pub(crate) source: Source,
     pub(crate) store: Store,
     pub(crate) tables: BTreeMap<String, TableOptions>,
@@ -45,14 +50,14 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Source {
     url: Raw,
     pub(crate) publication: String,
     pub(crate) slot: String,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Store {
     /// `shop_{schema}`.
     pub(crate) database: Option<String>,
@@ -60,13 +65,13 @@ pub(crate) struct Store {
     pub(crate) data_dir: PathBuf,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Serve {
     pub(crate) clickhouse: SocketAddr,
     pub(crate) ui: SocketAddr,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) stream_memory_bytes: usize,
     pub(crate) engine_memory_bytes: u64,
@@ -118,18 +123,20 @@ impl Config {
     pub(crate) fn load(path: &Path) -> Result<Config> {
         let text = read(path)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        Config::parse(&text, folder.unwrap_or(Path::new(".")))
-            .map_err(|error| error.context(path.display()))
+        let config = Config::parse(&text, folder.unwrap_or(Path::new(".")))
+            .map_err(|error| error.context(path.display()))?;
+        Ok(Config { file: path.to_owned(), ..config })
     }
 
     pub(crate) fn parse(text: &str, folder: &Path) -> Result<Config> {
         let table: toml::Table = toml::from_str(text).map_err(|error| syntax(text, &error))?;
         keys::check(&table)?;
+        let written = Written::new(&table);
         let file: File = table.try_into().map_err(|error: toml::de::Error| {
             // The keys and their types were right; this is ours.
             Error::bug(format!("cannot read the configuration: {}", error.message()))
         })?;
-        file.resolve(folder)
+        Ok(Config { written, ..file.resolve(folder)? })
     }
 
     /// Where the source is, with its secrets in place.
@@ -217,6 +224,8 @@ impl File {
             .map(|(name, section)| Ok((name.clone(), section.resolve(&name)?)))
             .collect::<Result<_>>()?;
         Ok(Config {
+            file: PathBuf::new(),
+            written: Written::default(),
             source,
             store: self.store.resolve(folder)?,
             tables,

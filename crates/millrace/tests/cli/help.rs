@@ -3,7 +3,7 @@
 use crate::{millrace, out};
 use std::path::Path;
 
-const VERBS: [&str; 16] = [
+const VERBS: [&str; 19] = [
     "",
     "init",
     "check",
@@ -12,6 +12,9 @@ const VERBS: [&str; 16] = [
     "sql",
     "verify",
     "resync",
+    "pause",
+    "resume",
+    "reload",
     "lint-migration",
     "quarantine",
     "quarantine list",

@@ -26,6 +26,10 @@ pub(crate) enum Fault {
     KillDiskFull,
     /// Tables copied again beside the stream, killed on the way or not.
     Resync,
+    /// Paused for a while, killed meanwhile or not.
+    Pause,
+    /// Tables get other options while it runs, killed on the way or not.
+    Reload,
     /// A column gets another type, and its table is copied again.
     Retype,
     /// Columns come, go and change, several at once, killed in between or not.
@@ -39,7 +43,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 17] = [
+    pub(crate) const ALL: [Fault; 19] = [
         Fault::Kill,
         Fault::KillOften,
         Fault::KillInCopy,
@@ -52,6 +56,8 @@ impl Fault {
         Fault::DiskFull,
         Fault::KillDiskFull,
         Fault::Resync,
+        Fault::Pause,
+        Fault::Reload,
         Fault::Retype,
         Fault::Alter,
         Fault::LargeTransaction,
@@ -77,6 +83,8 @@ impl Fault {
             Fault::DiskFull => "disk full",
             Fault::KillDiskFull => "kill, disk full",
             Fault::Resync => "resync",
+            Fault::Pause => "pause",
+            Fault::Reload => "reload",
             Fault::Retype => "retype",
             Fault::Alter => "schema changes",
             Fault::LargeTransaction => "large transaction",

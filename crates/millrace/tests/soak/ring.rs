@@ -61,6 +61,15 @@ const RETYPED: [(&str, &str, [&str; 2]); 5] = [
     ("customers", "name", ["text", "varchar(200)"]),
 ];
 
+/// Options that tables take and lose again.
+const OPTIONS: [&str; 5] = [
+    "",
+    "[tables.\"public.documents\".columns]\nbody = { exclude = true }\n",
+    "[tables.\"public.scratch\".columns]\nword = { name = \"term\" }\nflag = { exclude = true }\n",
+    "[tables.\"public.orders\".columns]\nstatus = { type = \"LowCardinality(String)\" }\n",
+    "[tables.\"public.documents\".columns]\ntitle = { default = \"'untitled'\" }\n",
+];
+
 pub(crate) struct Ring {
     // In the order in which they must go: load, pipeline, disk, directory, source.
     pgbench: Option<Pgbench>,
@@ -70,6 +79,8 @@ pub(crate) struct Ring {
     project: Project,
     proxy: Proxy,
     cluster: Cluster,
+    /// Without options that come and go.
+    config: String,
     /// Commits when the last round ended, to see that the load is one.
     committed: u64,
 }
@@ -98,7 +109,8 @@ impl Ring {
         );
         let proxy = Proxy::start(cluster.port());
         let url = cluster.url().replace(&cluster.port().to_string(), &proxy.port().to_string());
-        let project = Project::new(BINARY, &config(&url, &more));
+        let config = config(&url, &more);
+        let project = Project::new(BINARY, &config);
         let disk = match Tmpfs::mount(&project.state(), DISK_MB) {
             Ok(disk) => Some(disk),
             Err(why) => {
@@ -110,7 +122,8 @@ impl Ring {
         let pgbench = Some(Pgbench::start(cluster.port(), PGBENCH_RATE));
         let mut up = project.up();
         up.wait_ready();
-        Ring { pgbench, traffic, up: Some(up), disk, project, proxy, cluster, committed: 0 }
+        let (up, committed) = (Some(up), 0);
+        Ring { pgbench, traffic, up, disk, project, proxy, cluster, config, committed }
     }
 
     pub(crate) fn has_small_disk(&self) -> bool {
@@ -237,6 +250,15 @@ impl Ring {
                 tables.dedup();
                 self.resync(&tables, dice)
             }
+            Fault::Pause => self.pause(dice),
+            Fault::Reload => {
+                for _ in 0..dice.within(1, 3) {
+                    self.project.configure(&format!("{}{}", self.config, dice.pick(&OPTIONS)));
+                    self.asked(&["reload"])?;
+                    self.perhaps_killed(dice)?;
+                }
+                Ok(())
+            }
             Fault::Retype => {
                 let (table, column, types) = dice.pick(&RETYPED);
                 let ty = dice.pick(types);
@@ -293,20 +315,45 @@ impl Ring {
         Ok(())
     }
 
-    /// Killed while it copies in half of the rounds; slowly, so that it does.
-    fn resync(&mut self, tables: &[&str], dice: &mut Dice) -> Result<(), String> {
-        let rate = dice.pick(&["0", "10000", "50000"]);
-        let args = [&["resync", "--max-rows-per-second", rate], tables].concat();
-        let mut ran = self.project.run(&args);
-        // It may have just begun.
+    /// Until it is done: the pipeline may have just begun.
+    fn asked(&self, args: &[&str]) -> Result<(), String> {
+        let mut ran = self.project.run(args);
         let asked = poll(PATIENCE, || {
             let done = ran.code == Some(0);
             if !done {
-                ran = self.project.run(&args);
+                ran = self.project.run(args);
             }
             done.then_some(())
         });
-        asked.ok_or_else(|| ran.talk())?;
+        asked.ok_or_else(|| ran.talk())
+    }
+
+    /// With a copy that runs in half of the rounds.
+    fn pause(&mut self, dice: &mut Dice) -> Result<(), String> {
+        if dice.below(2) == 0 {
+            let table = *dice.pick(&TABLES);
+            self.asked(&["resync", table])?;
+            pause(dice, 0, 500);
+        }
+        self.asked(&["pause"])?;
+        let sql = "select active from pg_replication_slots where slot_name = 'millrace'";
+        for _ in 0..dice.within(0, 2) {
+            pause(dice, 0, 1000);
+            self.kill();
+            self.begin()?;
+        }
+        pause(dice, 0, 2000);
+        if self.cluster.sql(sql) != "f" {
+            return Err("a paused pipeline is on its slot".to_owned());
+        }
+        self.asked(&["resume"])?;
+        self.perhaps_killed(dice)
+    }
+
+    /// Killed while it copies in half of the rounds; slowly, so that it does.
+    fn resync(&mut self, tables: &[&str], dice: &mut Dice) -> Result<(), String> {
+        let rate = dice.pick(&["0", "10000", "50000"]);
+        self.asked(&[&["resync", "--max-rows-per-second", rate], tables].concat())?;
         if dice.below(2) == 0 {
             pause(dice, 0, 1500);
             self.kill();

@@ -51,6 +51,9 @@ pub(super) fn text(report: &Report, version: &str, ready: bool, process: Process
     let mut out = String::new();
     one(&mut out, "millrace_info", "gauge", "Always 1", &[("version", version)], Some(1.0));
     one(&mut out, "millrace_ready", "gauge", "1: every table streams", &[], Some(flag(ready)));
+    let help = "1: nothing is read until `millrace resume`";
+    let paused = Some(flag(report.paused_since.is_some()));
+    one(&mut out, "millrace_paused", "gauge", help, &[], paused);
     for (index, (name, kind, help)) in TABLE.iter().enumerate() {
         header(&mut out, name, kind, help);
         for table in &report.tables {
@@ -90,6 +93,13 @@ fn source(out: &mut String, report: &Report) {
     let bytes = Some(source.lag_bytes as f64);
     let help = "Log that the server has written and the store does not hold";
     one(out, "millrace_source_lag_bytes", "gauge", help, &slot, bytes);
+    let kept = source.retained_bytes.map(|bytes| bytes as f64);
+    let help = "Log that the server keeps for the slot";
+    one(out, "millrace_source_retained_bytes", "gauge", help, &slot, kept);
+    let left = source.until_lost_bytes.map(|bytes| bytes as f64);
+    let help =
+        "Log that may still be written before the server may give the slot up; none: no limit";
+    one(out, "millrace_source_until_lost_bytes", "gauge", help, &slot, left);
     let seconds = Some(source.lag_seconds);
     let help = "Age of the oldest commit on its way";
     one(out, "millrace_source_lag_seconds", "gauge", help, &slot, seconds);
@@ -179,16 +189,21 @@ mod tests {
             applied_lsn: "0/0".into(),
             confirmed_lsn: "0/0".into(),
             lag_bytes: 77,
+            retained_bytes: Some(99),
+            until_lost_bytes: None,
             lag_seconds: 1.5,
             wal_status: Some("reserved".into()),
             last_error: None,
         };
         let freshness_ms = Freshness { p50: Some(40), p99: None };
-        let report = Report { tables: vec![table], source, freshness_ms };
+        let paused_since = Some(1);
+        let report = Report { paused_since, tables: vec![table], source, freshness_ms };
         let text = text(&report, "0.1.0", false, Process { resident_bytes: None });
         for line in [
             "millrace_info{version=\"0.1.0\"} 1",
             "millrace_ready 0",
+            "millrace_paused 1",
+            "millrace_source_retained_bytes{slot=\"millrace\"} 99",
             "millrace_table_rows{table=\"public.a\\\"b\",mode=\"mirror\"} 12",
             "millrace_table_copied_ratio{table=\"public.a\\\"b\",mode=\"mirror\"} 0.25",
             "millrace_table_state{table=\"public.a\\\"b\",state=\"copying\"} 1",
@@ -198,7 +213,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
-        assert!(!text.contains("0.99"));
+        assert!(!text.contains("0.99") && !text.contains("until_lost_bytes{"));
         assert_eq!(text.matches("# TYPE").count(), text.matches("# HELP").count());
     }
 }

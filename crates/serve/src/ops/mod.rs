@@ -8,6 +8,8 @@
 //! | `GET /api/status` | the pipeline's report with the rows of each table, JSON |
 //! | `POST /api/verify` | `VerifyOptions` in, `Verdict` out, JSON |
 //! | `POST /api/resync` | `ResyncOptions` in, what has begun out, JSON |
+//! | `POST /api/pause`, `/api/resume` | nothing in, what was and what is out, JSON |
+//! | `POST /api/reload` | nothing in, the tables whose options changed out, JSON |
 //! | `POST /api/quarantine/list`, `show`, `drop` | `Filter` in, what is or was there out, JSON |
 //! | `POST /api/quarantine/replay` | `ReplayOptions` in, what became of each table out, JSON |
 //!
@@ -25,6 +27,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use flow::quarantine::{self, Filter, ReplayOptions};
+use flow::reload::Reloaded;
 use flow::resync::ResyncOptions;
 use flow::status::{Report, State as TableState};
 use flow::verify::VerifyOptions;
@@ -34,16 +37,22 @@ use rows::Rows;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
+use store::BoxFuture;
 use tokio::net::TcpListener;
 
 const BODY_BYTES_MAX: usize = 1 << 20;
 /// For what is superseded in the quarantine to be found.
 const LOOK_MOST: Duration = Duration::from_secs(10);
 
+/// Reads the configuration again, which only the binary can.
+pub type Reload = Arc<dyn Fn() -> BoxFuture<'static, Result<Reloaded>> + Send + Sync>;
+
 #[derive(Clone)]
 pub struct Ops {
     pub handle: flow::Handle,
+    pub reload: Reload,
     pub engine: store::Engine,
     pub version: &'static str,
 }
@@ -69,6 +78,9 @@ pub async fn serve(
         .route("/api/status", get(status))
         .route("/api/verify", post(verify))
         .route("/api/resync", post(resync))
+        .route("/api/pause", post(pause))
+        .route("/api/resume", post(resume))
+        .route("/api/reload", post(reload))
         .route("/api/quarantine/list", post(quarantine_list))
         .route("/api/quarantine/show", post(quarantine_show))
         .route("/api/quarantine/drop", post(quarantine_drop))
@@ -94,6 +106,8 @@ async fn index(State(shared): State<Shared>) -> String {
          GET  /api/status   tables, lag, freshness (JSON)\n\
          POST /api/verify   compare source and store: {{\"tables\": [], \"keys_max\": 10}}\n\
          POST /api/resync   copy tables again: {{\"tables\": [\"public.orders\"]}}\n\
+         POST /api/pause, resume   stop reading, go on
+         POST /api/reload   take the [tables] of millrace.toml as they are now
          POST /api/quarantine/list, show, drop, replay   rows that were set aside: {{\"tables\": []}}\n\
          GET  /metrics      Prometheus\n\
          GET  /readyz       200 once every table streams\n\
@@ -112,8 +126,14 @@ async fn ready(State(shared): State<Shared>) -> Response {
 
 fn not_ready(report: &Report) -> String {
     let mut text = "not ready\n".to_owned();
-    if !report.source.connected {
-        text += "source: not connected\n";
+    match report.paused_since {
+        Some(since) => {
+            let since = jiff::Timestamp::from_second(since).map(|at| at.to_string());
+            text +=
+                &format!("paused since {}; to go on: millrace resume\n", since.unwrap_or_default());
+        }
+        None if !report.source.connected => text += "source: not connected\n",
+        None => {}
     }
     if let Some(what) = &report.source.waiting_for {
         text += &format!("source: waits for {what}\n");
@@ -159,6 +179,18 @@ async fn verify(State(shared): State<Shared>, body: Bytes) -> Result<Response, R
 async fn resync(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {
     let options: ResyncOptions = options(&body, "{\"tables\": [\"public.orders\"]}")?;
     Ok(Json(shared.ops.handle.resync(options).await?).into_response())
+}
+
+async fn pause(State(shared): State<Shared>) -> Result<Response, Refusal> {
+    Ok(Json(shared.ops.handle.pause().await?).into_response())
+}
+
+async fn resume(State(shared): State<Shared>) -> Result<Response, Refusal> {
+    Ok(Json(shared.ops.handle.resume().await?).into_response())
+}
+
+async fn reload(State(shared): State<Shared>) -> Result<Response, Refusal> {
+    Ok(Json((shared.ops.reload)().await?).into_response())
 }
 
 /// What is superseded is looked for first, so that nobody takes it for missing. A pipeline that waits

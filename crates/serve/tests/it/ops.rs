@@ -23,7 +23,9 @@ pub(crate) fn ops(engine: Engine) -> serve::ops::Ops {
     let handle = pipeline.handle();
     // It runs as long as the process.
     std::mem::forget(pipeline);
-    serve::ops::Ops { handle, engine, version: "0.0.0-test" }
+    let nothing = || async { Err(model::Error::definite("cannot reload: there is no file")) };
+    let reload: serve::ops::Reload = Arc::new(move || Box::pin(nothing()));
+    serve::ops::Ops { handle, reload, engine, version: "0.0.0-test" }
 }
 
 #[test]
@@ -32,7 +34,8 @@ fn alive_but_not_ready_without_a_source() {
     assert_eq!(get(port, "/healthz").status, 200);
     let ready = get(port, "/readyz");
     assert_eq!(ready.status, 503);
-    assert!(ready.text().contains("source: not connected"), "{}", ready.text());
+    let why = ready.text();
+    assert!(why.contains("source: not connected") || why.contains("paused"), "{why}");
     assert!(get(port, "/").text().contains("/api/status"));
     let reply = get(port, "/nowhere");
     assert_eq!(reply.status, 404);
@@ -54,6 +57,35 @@ fn status_is_json_and_metrics_are_prometheus() {
         .lines()
         .find_map(|line| line.strip_prefix("process_resident_memory_bytes ")?.parse::<u64>().ok());
     assert!(resident.unwrap() > 1 << 20);
+}
+
+/// Without a source, as it may be when somebody wants it. Other tests look at the same pipeline, so it
+/// does not stay so.
+#[test]
+fn pause_and_resume_answer_and_strangers_cannot_ask() {
+    let port = ports().ops;
+    for path in ["/api/pause", "/api/resume", "/api/reload"] {
+        let reply = post_with(port, path, &[("Origin", "https://evil.example")], b"");
+        assert_eq!(reply.status, 403, "{path}");
+        assert_eq!(get(port, path).status, 405, "{path}");
+    }
+    let answer = |path: &str| -> serde_json::Value {
+        let reply = post(port, path, "");
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+        serde_json::from_str(&reply.text()).unwrap()
+    };
+    assert_eq!(answer("/api/pause")["was_paused"], false);
+    let again = answer("/api/pause");
+    assert_eq!(again["was_paused"], true);
+    assert!(again["slot"].is_null());
+    assert!(get(port, "/readyz").text().contains("to go on: millrace resume"));
+    assert!(get(port, "/metrics").text().contains("millrace_paused 1\n"));
+    let verify = post(port, "/api/verify", "{}");
+    assert_eq!(verify.status, 409);
+    assert!(verify.text().contains("the pipeline is paused"), "{}", verify.text());
+    assert_eq!(answer("/api/resume")["paused_since"], again["since"]);
+    assert!(answer("/api/resume")["paused_since"].is_null());
+    assert_eq!(post(port, "/api/reload", "").status, 409);
 }
 
 #[test]

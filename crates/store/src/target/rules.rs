@@ -1,7 +1,6 @@
 //! Whether what a column is to do with NULL, and with what it cannot carry, can be kept.
 
-use super::{TargetColumn, is_key};
-use crate::history::nullable;
+use super::{TargetColumn, is_key, nullable};
 use model::{Error, Kind, Result, Rule, Table, TableOptions};
 
 pub(super) fn check_default(table: &Table, column: &TargetColumn, kind: &Kind) -> Result<()> {

@@ -42,7 +42,7 @@ async fn a_table_rewritten_after_the_snapshot_asks_for_a_new_one() {
     pair.cluster.sql("truncate t; insert into t values (1), (2)");
     let error = Locked::of(snapshot, &pair.ids()).await.err().unwrap();
     assert_eq!(error.fate(), Fate::Transient);
-    assert!(error.report().contains("rewritten or truncated"), "{}", error.report());
+    assert!(error.report().contains("rewritten, truncated or renamed"), "{}", error.report());
     assert_equal(&pair.one().await);
 }
 
