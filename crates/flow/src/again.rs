@@ -5,16 +5,16 @@
 //! | --- | --- | --- |
 //! | a mirror, of the same shape | its rows, from the copy or of before, and the stream's | what no copy brought goes |
 //! | a mirror, of another shape | the rows of before, set aside in `millrace` | the view moves, they go |
-//! | append | what was copied so far | the rows of before stay, under another name |
+//! | a history, of the same shape | its rows, and those of the snapshot as they come | a row says of each key that no copy brought that it is gone |
+//! | append; a history of another shape | what was copied so far | the rows of before stay, under another name |
 
 use crate::evolve::{self, Past};
 use crate::flush::patiently;
-use crate::keys;
 use crate::quarantine;
 use crate::shape;
 use crate::status::{State, Status};
 use crate::tables::{Around, CopyState, Entry};
-use model::{Lsn, Mode, Result, TableName};
+use model::{Lsn, Mode, OnUpdate, Result, TableName};
 use std::sync::Arc;
 use store::{Store, Target, ddl};
 
@@ -31,7 +31,7 @@ pub(crate) async fn begin(
     let (store, status) = (around.store, around.status);
     let kept = shape::kept(&target.rows, store, status).await?;
     let in_place = past.is_some()
-        && target.mode == Mode::Mirror
+        && target.mode != Mode::Append
         && shape::fits(&kept, &target, store, status).await?
         && is_older_than_the_log(&target, around).await?;
     let kept_as = match (in_place, target.mode) {
@@ -40,11 +40,11 @@ pub(crate) async fn begin(
             set_aside(&target, store, status).await?;
             None
         }
-        (false, Mode::Append) => {
-            // Facts of before are kept, those that were refused too.
+        (false, Mode::Append | Mode::History) => {
+            // Facts and changes of before are kept, those that were refused too.
             let name = &target.table.name;
             quarantine::supersede(store, status, name, None, false).await?;
-            let place = keep(&target, store, status).await?;
+            let place = keep(&target.rows, &target.rows, store, status).await?;
             entry.forget_batches(store, status).await?;
             Some(place)
         }
@@ -72,7 +72,10 @@ pub(crate) async fn is_repairable(
     is_other_history: bool,
     around: &Around<'_>,
 ) -> Result<bool> {
-    let by_key = target.mode == Mode::Append && keys::has_exact_key(target) && !copy.is_rekeyed();
+    // Of facts that changed meanwhile a key says nothing.
+    let stays = target.on_update != OnUpdate::Apply;
+    let by_key =
+        stays && target.mode == Mode::Append && target.has_exact_key() && !copy.is_rekeyed();
     Ok(by_key && !is_other_history && is_older_than_the_log(target, around).await?)
 }
 
@@ -84,11 +87,7 @@ async fn is_older_than_the_log(target: &Target, around: &Around<'_>) -> Result<b
 /// The commit of the newest row that the store has of it.
 pub(crate) async fn newest(target: &Target, around: &Around<'_>) -> Result<Lsn> {
     let (store, status) = (around.store, around.status);
-    let newest = match target.mode {
-        Mode::Mirror => "toUInt64(bitShiftRight(max(_version), 64))",
-        Mode::Append => "max(_lsn)",
-    };
-    let sql = format!("SELECT {newest} FROM {}", ddl::name(&target.rows));
+    let sql = format!("SELECT max({}) FROM {}", ddl::commit(target.mode), ddl::name(&target.rows));
     let rows = patiently(status, || store.query(&sql)).await?;
     let field = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());
     Ok(field.and_then(|text| text.parse().ok()).map_or(Lsn::ZERO, Lsn))
@@ -112,9 +111,15 @@ async fn set_aside(target: &Target, store: &dyn Store, status: &Status) -> Resul
     run(view).await
 }
 
-/// Facts may be gone at the source, so they are never dropped.
-async fn keep(target: &Target, store: &dyn Store, status: &Status) -> Result<TableName> {
-    let TableName { schema, table } = &target.rows;
+/// Facts may be gone at the source, so they are never dropped: the table is called like `of`, and before
+/// when, from now on.
+pub(crate) async fn keep(
+    rows: &TableName,
+    of: &TableName,
+    store: &dyn Store,
+    status: &Status,
+) -> Result<TableName> {
+    let TableName { schema, table } = of;
     let mut seconds = crate::status::now_us() / 1_000_000;
     let place = loop {
         let place = TableName::new(schema, format!("{table}_before_{seconds}"));
@@ -123,7 +128,7 @@ async fn keep(target: &Target, store: &dyn Store, status: &Status) -> Result<Tab
         }
         seconds += 1;
     };
-    let (rows, to) = (ddl::name(&target.rows), ddl::name(&place));
+    let (rows, to) = (ddl::name(rows), ddl::name(&place));
     let statement = format!("RENAME TABLE IF EXISTS {rows} TO {to}");
     patiently(status, || store.execute(&statement)).await?;
     Ok(place)

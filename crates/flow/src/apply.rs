@@ -1,7 +1,7 @@
 //! A batch of the stream becomes work for the store.
 
 use crate::flush::{Piece, TableWork, Work};
-use crate::intervals::{Cut, Intervals};
+use crate::intervals::{Cut, Intervals, Takes};
 use crate::rules::Altered;
 use crate::status::Status;
 use crate::tables::{Entry, Tables};
@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Work and what it is worth once it is durable.
+#[derive(Default)]
 pub(crate) struct Prepared {
     pub(crate) work: Work,
     pub(crate) session: u64,
@@ -82,6 +83,9 @@ fn take(
     let mut pieces = Vec::new();
     match &mut entry.intervals {
         None => {
+            if target.keeps_deletes {
+                block = without_deletes(block, &mut entry.kept_deletes);
+            }
             let block = Arc::new(block);
             pieces.push(Piece { target: target.clone(), block, token: None, record: None });
         }
@@ -90,10 +94,10 @@ fn take(
             intervals.is_updated |= rejects
                 .iter()
                 .any(|reject| reject.op == Op::Update && intervals.takes(reject.version));
+            let takes = Takes::of(&target);
             rejects.retain(|reject| {
-                reject.op == Op::Insert
-                    && intervals.takes(reject.version)
-                    && !of_key_change.contains(&reject.version)
+                let is_new = reject.op == Op::Insert && !of_key_change.contains(&reject.version);
+                intervals.takes(reject.version) && (is_new || takes != Takes::Inserts)
             });
             let name = target.name.to_string();
             let cuts = intervals.cut(Some(block), through);
@@ -111,45 +115,74 @@ fn take(
             }
         }
     }
-    let ignored = entry.intervals.as_ref().map(|i| (i.ignored_updates, i.ignored_deletes));
+    let ignored = match &entry.intervals {
+        Some(intervals) => (intervals.ignored_updates, intervals.ignored_deletes),
+        None => (0, entry.kept_deletes),
+    };
+    let taken = entry.intervals.as_ref().map_or(0, |intervals| intervals.taken_updates);
     let rejected = rejects.len() as u64;
     status.with_table(&entry.name, |status| {
         status.rejected_rows += rejected;
         status.count_altered(&table, &altered);
-        (status.ignored_updates, status.ignored_deletes) = ignored.unwrap_or_default();
+        (status.ignored_updates, status.ignored_deletes) = ignored;
+        status.taken_updates = taken;
     });
     let trusts_store = !entry.copy.sweeps;
     work.tables.push(TableWork { id, target, pieces, rejects, trusts_store });
     Ok(())
 }
 
-/// Versions of refused rows that took another key: they leave two tombstones, any other row one.
+/// What was deleted at the source stays; the key that another one took the place of goes.
+fn without_deletes(block: Block, kept: &mut u64) -> Block {
+    let is_kept = |row: usize| {
+        block.ops[row] == Op::Delete && (row + 1 == block.rows() || !block.changes_key(row + 1))
+    };
+    let rows: Vec<usize> = (0..block.rows()).filter(|&row| !is_kept(row)).collect();
+    *kept += (block.rows() - rows.len()) as u64;
+    if rows.len() == block.rows() { block } else { block.only(&rows) }
+}
+
+/// Versions of refused rows that took another key: the DELETE of the old one is there.
 fn key_changes(block: &Block, rejects: &[Reject]) -> BTreeSet<Version> {
-    let deletes = |version: Version| {
+    let is_of_two = |version: Version| {
         let from = block.versions.partition_point(|other| *other < version);
         let ops = block.versions[from..].iter().zip(&block.ops[from..]);
-        ops.take_while(|(other, _)| **other == version).filter(|(_, op)| **op == Op::Delete).count()
+        ops.take_while(|(other, _)| **other == version).any(|(_, op)| *op == Op::Delete)
     };
-    let runs = rejects.chunk_by(|a, b| a.version == b.version);
-    runs.filter(|run| deletes(run[0].version) > run.len()).map(|run| run[0].version).collect()
+    let versions = rejects.iter().map(|reject| reject.version);
+    versions.filter(|&version| is_of_two(version)).collect()
+}
+
+/// The rows of a table that are held back from before `version`, if there are any.
+pub(crate) fn settle_before(entry: &mut Entry, version: Version) -> Result<Option<Prepared>> {
+    let cut = entry.intervals.as_mut().and_then(|intervals| intervals.settle_before(version));
+    let Some(cut) = cut else { return Ok(None) };
+    let (mut work, rows) = (Work::default(), cut.block.rows() as u64);
+    add(entry, entry.target.table.id, cut, &mut work)?;
+    Ok(Some(Prepared { work, rows, ..Prepared::default() }))
 }
 
 fn settle(entry: &mut Entry, id: TableId, through: Lsn, work: &mut Work) -> Result<()> {
     let Some(intervals) = &mut entry.intervals else { return Ok(()) };
     // At most one: the batch that was recorded before the restart.
-    if let Some(cut) = intervals.cut(None, through).pop() {
-        let target = target_of(entry, &cut.block)?;
-        let token = Some(cut.record.token);
-        let block = Arc::new(cut.block);
-        let pieces = vec![Piece { target: target.clone(), block, token, record: None }];
-        let rejects = Vec::new();
-        work.tables.push(TableWork { id, target, pieces, rejects, trusts_store: true });
+    match intervals.cut(None, through).pop() {
+        Some(cut) => add(entry, id, cut, work),
+        None => Ok(()),
     }
+}
+
+/// A batch that was recorded before.
+fn add(entry: &Entry, id: TableId, cut: Cut, work: &mut Work) -> Result<()> {
+    let target = target_of(entry, &cut.block)?;
+    let (block, token) = (Arc::new(cut.block), Some(cut.record.token));
+    let pieces = vec![Piece { target: target.clone(), block, token, record: None }];
+    let (rejects, trusts_store) = (Vec::new(), !entry.copy.sweeps);
+    work.tables.push(TableWork { id, target, pieces, rejects, trusts_store });
     Ok(())
 }
 
 fn target_of(entry: &Entry, block: &Block) -> Result<Arc<store::Target>> {
-    debug_assert!(entry.target.mode == Mode::Append || entry.intervals.is_none());
+    debug_assert!(entry.target.mode != Mode::Mirror || entry.intervals.is_none());
     let target = entry.target_for(&block.table);
     target.cloned().ok_or_else(|| Error::bug(format!("rows of {} have no known shape", entry.name)))
 }
@@ -165,6 +198,25 @@ mod tests {
     fn inserts(changes: &[u64], through: u64) -> Batch {
         let rows: Vec<_> = changes.iter().map(|&change| (Op::Insert, change, change)).collect();
         Batch { blocks: vec![block(&rows)], through: Lsn(through), ..Batch::default() }
+    }
+
+    #[test]
+    fn an_archive_drops_deletes_and_no_other_tombstone() {
+        let rows = block(&[
+            (Op::Insert, 10, 1),
+            (Op::Delete, 10, 2),
+            (Op::Delete, 10, 3),
+            (Op::Insert, 10, 3),
+            (Op::Refused, 10, 4),
+            (Op::Delete, 10, 5),
+            (Op::Refused, 10, 5),
+            (Op::Delete, 20, 6),
+        ]);
+        let mut kept = 0;
+        let left = without_deletes(rows, &mut kept);
+        use Op::{Delete, Insert, Refused};
+        assert_eq!(left.ops, [Insert, Delete, Insert, Refused, Delete, Refused]);
+        assert_eq!(kept, 2);
     }
 
     #[test]

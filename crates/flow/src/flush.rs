@@ -3,14 +3,16 @@
 //! A flush may be repeated as a whole: mirrors replace themselves, append blocks carry tokens, and
 //! a record that is written twice is the same record.
 
+use crate::history;
 use crate::intervals::Record;
+use crate::latest;
 use crate::nulls;
 use crate::quarantine::{self, Origin, Stage};
 use crate::retry;
 use crate::sift;
 use crate::status::Status;
 use crate::toast::Filler;
-use model::{Block, Error, Fate, Reject, Result, TableId};
+use model::{Block, Error, Fate, Mode, OnUpdate, Reject, Result, TableId};
 use std::sync::Arc;
 use store::{Insert, Rows, Store, Target};
 use tokio::task::JoinSet;
@@ -122,10 +124,23 @@ async fn write_table(
             Ok(target) => target,
             Err(error) => return (work.id, Err(error)),
         };
-        let insert = Insert { target, block, token };
+        if target.mode == Mode::History {
+            block = Arc::new(history::changes(&block, &target));
+        }
+        let mut replacing = Vec::new();
+        let whole = block.clone();
+        if target.on_update == OnUpdate::Apply {
+            let (written, rows) = latest::split(&block);
+            (block, replacing) = (Arc::new(written), rows);
+        }
+        let insert = Insert { target: target.clone(), block, token };
         match sift::write(store.as_ref(), &status, insert, &Origin::Stream).await {
             Ok(written) => rows += written,
             Err(error) => return (work.id, Err(error)),
+        }
+        let replaced = latest::replace(store.as_ref(), &status, &target, &whole, &replacing);
+        if let Err(error) = replaced.await {
+            return (work.id, Err(error));
         }
     }
     (work.id, Ok(rows))

@@ -1,4 +1,4 @@
-//! Append tables have no key to replace on, so each of their batches is a closed interval of the
+//! Append tables and histories have no key to replace on, so each of their batches is a closed interval of the
 //! log: recorded before it is inserted, inserted with a token, and after a crash cut again at
 //! exactly the recorded borders, so that ClickHouse drops what had already arrived.
 //!
@@ -10,7 +10,8 @@
 //!
 //! Only the last record matters: batch 8 is recorded after batch 7 is durable.
 
-use model::{Block, Lsn, Op, Version};
+use model::{Block, Lsn, Mode, OnUpdate, Op, Version};
+use store::Target;
 
 /// A batch as `millrace.batches` keeps it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,16 +33,43 @@ pub(crate) struct Cut {
     pub(crate) fresh: bool,
 }
 
-/// The cutting of one append table.
+/// Which rows of the stream a table takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Takes {
+    /// New ones.
+    Inserts,
+    /// Those that an UPDATE leaves, too.
+    Rows,
+    /// The same, with the keys that another one took the place of.
+    Latest,
+    /// Every change.
+    Changes,
+}
+
+impl Takes {
+    pub(crate) fn of(target: &Target) -> Takes {
+        match (target.mode, target.on_update) {
+            (Mode::Mirror | Mode::History, _) => Takes::Changes,
+            (Mode::Append, OnUpdate::Ignore) => Takes::Inserts,
+            (Mode::Append, OnUpdate::Append) => Takes::Rows,
+            (Mode::Append, OnUpdate::Apply) => Takes::Latest,
+        }
+    }
+}
+
+/// The cutting of one table.
 #[derive(Debug)]
 pub(crate) struct Intervals {
     target: String,
+    takes: Takes,
     /// The last batch recorded, in this life or the one before.
     last: Record,
     /// The rows of `last` that came again since the restart; `None` once it is settled.
     again: Option<Option<Block>>,
     /// The copy holds every row that was committed before this position.
     copied_before: Lsn,
+    /// UPDATEs whose rows were taken.
+    pub(crate) taken_updates: u64,
     pub(crate) ignored_updates: u64,
     /// A changed key counts here too, for its old row.
     pub(crate) ignored_deletes: u64,
@@ -52,20 +80,27 @@ pub(crate) struct Intervals {
 }
 
 impl Intervals {
-    pub(crate) fn new(target: String, recorded: Option<Record>) -> Intervals {
+    pub(crate) fn new(target: String, takes: Takes, recorded: Option<Record>) -> Intervals {
         let again = recorded.as_ref().map(|_| None);
         let zero = Version(0);
         let nothing = Record { seq: 0, from: zero, through: zero, rows: 0, token: String::new() };
         Intervals {
             target,
+            takes,
             last: recorded.unwrap_or(nothing),
             again,
             copied_before: Lsn::ZERO,
+            taken_updates: 0,
             ignored_updates: 0,
             ignored_deletes: 0,
             rekeyed_at: Lsn::ZERO,
             is_updated: false,
         }
+    }
+
+    /// Whether a batch with rows from behind that version was recorded.
+    pub(crate) fn is_past(&self, version: Version) -> bool {
+        self.last.through > version
     }
 
     pub(crate) fn set_copied_before(&mut self, point: Lsn) {
@@ -75,6 +110,12 @@ impl Intervals {
     /// Whether the table takes rows of that version: not held by the copy.
     pub(crate) fn takes(&self, version: Version) -> bool {
         version.commit() >= self.copied_before
+    }
+
+    /// What is held back from before `version`, all of which has come by now.
+    pub(crate) fn settle_before(&mut self, version: Version) -> Option<Cut> {
+        let held = self.again.take_if(|_| self.last.through < version)?;
+        held.map(|block| Cut { block, record: self.last.clone(), fresh: false })
     }
 
     /// The log will be read again: rows held back come again.
@@ -92,7 +133,7 @@ impl Intervals {
     /// What to insert now, in order. `through` is the end of the last whole transaction delivered.
     pub(crate) fn cut(&mut self, block: Option<Block>, through: Lsn) -> Vec<Cut> {
         let mut cuts = Vec::new();
-        let mut rest = block.map(|block| self.only_new_inserts(block));
+        let mut rest = block.map(|block| self.only_new(block));
         if let Some(held) = self.again.take() {
             let border = self.last.through;
             let inside = rest.as_ref().map_or(0, |b| b.versions.partition_point(|v| *v <= border));
@@ -127,33 +168,44 @@ impl Intervals {
         Record { seq, from: self.last.through, through, rows: block.rows() as u64, token }
     }
 
-    /// Drops what an append table does not take: rows of the copy or of earlier batches, and
+    /// Drops what the table does not take: rows of the copy or of earlier batches, and of an append table
     /// changes of old rows, which are counted. Rejects stay with the block.
-    fn only_new_inserts(&mut self, mut block: Block) -> Block {
+    fn only_new(&mut self, mut block: Block) -> Block {
         let done = match self.again {
             Some(_) => self.last.from,
             None => self.last.through,
         };
         let mut keep = Vec::with_capacity(block.rows());
+        let is_first_half = |row: usize| row + 1 < block.rows() && block.changes_key(row + 1);
         for row in 0..block.rows() {
             let version = block.versions[row];
             let new = version > done && version.commit() >= self.copied_before;
-            // A changed key travels as a delete and an insert of one version.
-            let of_key_change =
-                row > 0 && block.ops[row - 1] == Op::Delete && block.versions[row - 1] == version;
-            let counter = match block.ops[row] {
-                Op::Insert if !of_key_change => {
-                    if new {
-                        keep.push(row);
-                    }
+            if !new {
+                continue;
+            }
+            let of_key_change = block.changes_key(row);
+            let is_update = of_key_change || block.ops[row] == Op::Update;
+            match (self.takes, block.ops[row]) {
+                (Takes::Changes, _) => {
+                    keep.push(row);
                     continue;
                 }
-                Op::Insert | Op::Update => &mut self.ignored_updates,
-                Op::Delete => &mut self.ignored_deletes,
-            };
-            *counter += u64::from(new);
-            self.is_updated |= new && block.ops[row] == Op::Update;
-            if new && of_key_change {
+                (_, Op::Insert) if !is_update => keep.push(row),
+                (Takes::Rows | Takes::Latest, op @ (Op::Insert | Op::Update)) => {
+                    self.taken_updates += 1;
+                    self.is_updated |= op == Op::Update;
+                    keep.push(row);
+                }
+                (Takes::Latest, Op::Refused) => keep.push(row),
+                (Takes::Latest, Op::Delete) if is_first_half(row) => keep.push(row),
+                (Takes::Inserts, op @ (Op::Insert | Op::Update)) => {
+                    self.ignored_updates += 1;
+                    self.is_updated |= op == Op::Update;
+                }
+                (_, Op::Delete) => self.ignored_deletes += 1,
+                (_, Op::Refused | Op::Truncate) => {}
+            }
+            if of_key_change && self.takes != Takes::Rows {
                 self.rekeyed_at = self.rekeyed_at.max(version.commit());
             }
         }
@@ -163,6 +215,7 @@ impl Intervals {
         let mut kept = block.only(&keep);
         kept.rejects = std::mem::take(&mut block.rejects);
         kept.clamped = std::mem::take(&mut block.clamped);
+        kept.nulled = std::mem::take(&mut block.nulled);
         kept
     }
 }
@@ -228,7 +281,7 @@ pub(crate) mod tests {
 
     #[test]
     fn each_batch_starts_where_the_last_one_ended() {
-        let mut intervals = Intervals::new("a.e".into(), None);
+        let mut intervals = Intervals::new("a.e".into(), Takes::Inserts, None);
         let first = intervals.cut(inserts(&[(10, 1), (10, 2)]), Lsn(11)).remove(0);
         let second = intervals.cut(inserts(&[(20, 12)]), Lsn(21)).remove(0);
         assert!(first.fresh && second.fresh);
@@ -239,11 +292,11 @@ pub(crate) mod tests {
 
     #[test]
     fn after_a_restart_the_last_batch_is_cut_again_at_its_borders() {
-        let mut before = Intervals::new("a.e".into(), None);
+        let mut before = Intervals::new("a.e".into(), Takes::Inserts, None);
         let _ = before.cut(inserts(&[(10, 1), (10, 2)]), Lsn(11));
         let last = before.cut(inserts(&[(10, 3), (20, 12), (20, 13)]), Lsn(11)).remove(0).record;
         // The log comes again from the start and is cut elsewhere.
-        let mut after = Intervals::new("a.e".into(), Some(last.clone()));
+        let mut after = Intervals::new("a.e".into(), Takes::Inserts, Some(last.clone()));
         assert!(after.cut(inserts(&[(10, 1), (10, 2), (10, 3), (20, 12)]), Lsn(11)).is_empty());
         assert!(after.is_waiting());
         let cuts = after.cut(inserts(&[(20, 13), (20, 14), (30, 22)]), Lsn(31));
@@ -263,7 +316,7 @@ pub(crate) mod tests {
             rows: 3,
             token: "t".into(),
         };
-        let mut intervals = Intervals::new("a.e".into(), Some(record));
+        let mut intervals = Intervals::new("a.e".into(), Takes::Inserts, Some(record));
         let cuts = intervals.cut(inserts(&[(30, 25)]), Lsn(31));
         assert_eq!(cuts.len(), 1);
         assert_eq!((cuts[0].record.seq, cuts[0].fresh), (5, true));
@@ -272,15 +325,15 @@ pub(crate) mod tests {
 
     #[test]
     fn the_last_batch_goes_again_when_the_position_has_passed_it() {
-        let mut before = Intervals::new("a.e".into(), None);
+        let mut before = Intervals::new("a.e".into(), Takes::Inserts, None);
         let last = before.cut(inserts(&[(10, 1)]), Lsn(11)).remove(0).record;
-        let mut after = Intervals::new("a.e".into(), Some(last));
+        let mut after = Intervals::new("a.e".into(), Takes::Inserts, Some(last));
         assert_eq!(after.cut(inserts(&[(10, 1)]), Lsn(11)).len(), 1);
     }
 
     #[test]
     fn changes_of_old_rows_are_counted_and_rows_of_the_copy_dropped() {
-        let mut intervals = Intervals::new("a.e".into(), None);
+        let mut intervals = Intervals::new("a.e".into(), Takes::Inserts, None);
         intervals.set_copied_before(Lsn(15));
         let rows = block(&[
             (Op::Insert, 10, 1),
@@ -297,10 +350,57 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn each_table_takes_what_is_wanted_of_changes() {
+        let rows = || {
+            Some(block(&[
+                (Op::Insert, 10, 1),
+                (Op::Update, 20, 2),
+                (Op::Delete, 20, 3),
+                (Op::Delete, 20, 4),
+                (Op::Insert, 20, 4),
+                (Op::Delete, 20, 5),
+                (Op::Refused, 20, 5),
+                (Op::Truncate, 20, 6),
+            ]))
+        };
+        for (takes, taken, counts) in [
+            (Takes::Inserts, vec![1], (0, 2, 3)),
+            (Takes::Rows, vec![1, 2, 4], (2, 0, 3)),
+            // The keys that were changed, too.
+            (Takes::Latest, vec![1, 2, 4, 4, 5, 5], (2, 0, 1)),
+            (Takes::Changes, vec![1, 2, 3, 4, 4, 5, 5, 6], (0, 0, 0)),
+        ] {
+            let mut intervals = Intervals::new("a.e".into(), takes, None);
+            let cuts = intervals.cut(rows(), Lsn(21));
+            assert_eq!(values(&cuts[0].block), taken, "{takes:?}");
+            let counted =
+                (intervals.taken_updates, intervals.ignored_updates, intervals.ignored_deletes);
+            assert_eq!(counted, counts, "{takes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_back_from_before_a_barrier_goes_first() {
+        let mut before = Intervals::new("a.e".into(), Takes::Changes, None);
+        let last = before.cut(inserts(&[(10, 1), (10, 2)]), Lsn(9)).remove(0).record;
+        let version = |change| Version::of_change(Lsn(10), Lsn(change));
+        let mut after = Intervals::new("a.e".into(), Takes::Changes, Some(last.clone()));
+        assert!(after.cut(inserts(&[(10, 1)]), Lsn(9)).is_empty());
+        // In the middle of what was recorded there is none.
+        assert!(after.settle_before(version(2)).is_none());
+        assert!(after.cut(inserts(&[(10, 2)]), Lsn(9)).is_empty());
+        assert!(!after.is_past(version(3)) && after.is_past(version(1)));
+        let cut = after.settle_before(version(3)).unwrap();
+        assert_eq!((values(&cut.block), cut.record, cut.fresh), (vec![1, 2], last, false));
+        assert!(after.settle_before(version(3)).is_none());
+        assert!(!after.is_waiting());
+    }
+
+    #[test]
     fn rows_held_back_are_not_doubled_when_the_stream_starts_anew() {
-        let mut before = Intervals::new("a.e".into(), None);
+        let mut before = Intervals::new("a.e".into(), Takes::Inserts, None);
         let last = before.cut(inserts(&[(10, 1), (20, 12)]), Lsn(21)).remove(0).record;
-        let mut after = Intervals::new("a.e".into(), Some(last));
+        let mut after = Intervals::new("a.e".into(), Takes::Inserts, Some(last));
         assert!(after.cut(inserts(&[(10, 1)]), Lsn(11)).is_empty());
         after.restart();
         assert!(!after.is_waiting());

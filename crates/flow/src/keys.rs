@@ -4,7 +4,7 @@
 //! keys, in memory and gone after the question, is not. `n` says which row was asked about.
 
 use crate::scratch::{self, Scratch};
-use model::{Block, Lsn, Mode, Op, Result, Table, TableName, Version};
+use model::{Block, Lsn, Mode, OnUpdate, Op, Result, Table, TableName, Version};
 use std::sync::Arc;
 use store::{Insert, Store, Target, TargetColumn, ddl};
 
@@ -70,19 +70,6 @@ pub(crate) fn key_tuple(target: &Target) -> Option<String> {
     names.filter(|names| !names.is_empty()).map(|names| format!("({})", names.join(", ")))
 }
 
-/// Whether the store can tell rows apart by the key exactly as the source does.
-pub(crate) fn has_exact_key(target: &Target) -> bool {
-    target.table.has_key()
-        && target.table.key.iter().all(|&at| {
-            let kind = target.table.columns[at].pg.kind();
-            let plain = kind.clickhouse(false);
-            let same = |kept: &str| {
-                [plain.clone(), format!("LowCardinality({plain})")].iter().any(|ty| ty == kept)
-            };
-            kind.may_be_nullable() && target.column_of(at).is_some_and(|c| same(&c.clickhouse))
-        })
-}
-
 fn staging(target: &Target, place: &TableName) -> Target {
     let source = &target.table;
     let columns: Vec<_> = source.key.iter().map(|&at| source.columns[at].clone()).collect();
@@ -116,5 +103,8 @@ fn staging(target: &Target, place: &TableName) -> Target {
         partition_by: None,
         ttl: None,
         extra_columns: Vec::new(),
+        keeps_deletes: false,
+        keeps_truncated: true,
+        on_update: OnUpdate::Ignore,
     }
 }

@@ -65,7 +65,10 @@ pub(crate) async fn fits(
     status: &Status,
 ) -> Result<bool> {
     let is_whole = target.visible().iter().all(|column| kept.has(column));
-    if !is_whole || key_difference(kept, target).is_some() {
+    if !is_whole
+        || key_difference(kept, target).is_some()
+        || before_difference(kept, target, store, status).await?.is_some()
+    {
         return Ok(false);
     }
     for column in &target.columns {
@@ -88,6 +91,25 @@ pub(crate) fn key_difference(kept: &Kept, target: &Target) -> Option<String> {
     }
     let names = |key: &BTreeSet<String>| Vec::from_iter(key.iter().cloned()).join(", ");
     Some(format!("Its key is ({}) now, and was ({}).", names(&key), names(&kept.key)))
+}
+
+/// What differs in the key that a history tells of, in words.
+pub(crate) async fn before_difference(
+    kept: &Kept,
+    target: &Target,
+    store: &dyn Store,
+    status: &Status,
+) -> Result<Option<String>> {
+    if target.mode != Mode::History {
+        return Ok(None);
+    }
+    let had = kept.columns.iter().find(|(name, _)| name == "_key_before").map(|(_, ty)| ty);
+    let is_same = match (had, store::history::key_before(target)) {
+        (None, None) => true,
+        (Some(had), Some(now)) => *had == now || is_same(had, &now, store, status).await?,
+        _ => false,
+    };
+    Ok((!is_same).then(|| "Its key is another one now.".to_owned()))
 }
 
 /// The type that the column has there, if it does not take the column's values as they are.

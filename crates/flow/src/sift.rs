@@ -4,7 +4,7 @@
 //! block ─▶ insert ─ refused ─▶ halves into a table that keeps nothing, down to single rows
 //!             ▲                  ├─▶ NULL, where that is the column's rule
 //!             │                  ├─▶ quarantine, with column and reason
-//!             └── the others ◀───┘   mirror: their keys as DELETEs, so that no old row stays visible
+//!             └── the others ◀───┘   mirror, history: their keys, so that no old row stays visible
 //! ```
 //!
 //! The same block comes to the same rows again, so an append table's interval and token stay exact.
@@ -12,7 +12,7 @@
 //! Into a Nullable type the engine makes NULL of a text that it cannot read, without a word. Values for
 //! such columns are tried first, without NULL in the type.
 //!
-//! A DELETE carries its key and defaults, and a chosen type may refuse a default (an enum without an
+//! A DELETE carries its key and nothing else but defaults, and a chosen type may refuse a default (an enum without an
 //! empty label). So the deletes of a refused block go by themselves, as keys alone.
 
 use crate::flush::patiently;
@@ -119,8 +119,10 @@ async fn set_aside(
     status.with_table(&name, |table| table.count_altered(&target.table, &altered));
     quarantine::record(store, status, target, rejects, origin, Stage::Store).await?;
     let mut rows = 0;
+    let of_gone = token.as_ref().map(|token| format!("{token}:keys"));
     // The keys first: of two rows with one version the later one wins.
-    for (target, block, token) in [(keys_of(target), gone, None), (target.clone(), kept, token)] {
+    for (target, block, token) in [(keys_of(target), gone, of_gone), (target.clone(), kept, token)]
+    {
         let insert = Insert { target, block: Arc::new(block), token };
         rows += patiently(status, || store.insert(insert.clone())).await?.rows();
     }
@@ -164,7 +166,7 @@ fn strict_name(at: usize) -> String {
 /// What a block comes to.
 pub(crate) struct Sifted {
     pub(crate) kept: Block,
-    /// Of a mirror: keys whose rows must not be visible.
+    /// Of a mirror or a history: keys whose rows must not be visible.
     pub(crate) gone: Block,
     pub(crate) rejects: Vec<Reject>,
     /// Their rows.
@@ -196,7 +198,8 @@ impl Trial<'_> {
         for (at, ty) in strict(target) {
             columns.push(format!("{} {ty}", ddl::ident(&strict_name(at))));
         }
-        columns.extend(ddl::own_columns(target.mode).iter().map(|column| (*column).to_owned()));
+        let own = ddl::own_columns(target).into_iter();
+        columns.extend(own.map(|(name, ty)| format!("{name} {ty}")));
         let what = format!("({}) ENGINE = Null", columns.join(", "));
         let place = scratch::place();
         let create = || Scratch::create(store, place.clone(), &what);
@@ -204,7 +207,7 @@ impl Trial<'_> {
     }
 
     async fn sift(&self, target: &Target, block: &Block, look: Look) -> Result<Option<Sifted>> {
-        let is_delete = |row: &usize| target.mode == Mode::Mirror && block.ops[*row] == Op::Delete;
+        let is_delete = |row: &usize| target.mode != Mode::Append && block.ops[*row].is_keys_only();
         let (deleted, rows): (Vec<usize>, Vec<usize>) = (0..block.rows()).partition(is_delete);
         let Values { nulls, mut nulled, rejects } = self.values(target, block, &rows).await?;
         let found = nulls.is_some() || !rejects.is_empty();
@@ -234,8 +237,8 @@ impl Trial<'_> {
         let refused: Vec<usize> = rejects.keys().copied().collect();
         let kept = block.only(&without(&rows, &refused));
         let mut gone = Block::new(block.table.clone());
-        if target.mode == Mode::Mirror {
-            let all = deletes(block, deleted.into_iter().chain(refused));
+        if target.mode != Mode::Append {
+            let all = keys(block, &deleted, &refused);
             let every: Vec<usize> = (0..all.rows()).collect();
             // What cannot be a key here has never been one.
             let never = self.refused(&keys_of(target), &all, &every).await?;
@@ -386,17 +389,15 @@ fn without(rows: &[usize], some: &[usize]) -> Vec<usize> {
     rows.iter().filter(|row| some.binary_search(row).is_err()).copied().collect()
 }
 
-/// The keys of `rows`, each with its version, as DELETEs.
-fn deletes(block: &Block, rows: impl Iterator<Item = usize>) -> Block {
-    let mut gone = Block::new(block.table.clone());
-    for row in rows {
-        for (at, cells) in gone.columns.iter_mut().enumerate() {
-            match block.table.key.contains(&at) {
-                true => cells.extend_from(&block.columns[at], row, row + 1),
-                false => cells.push_default(),
-            }
+/// The rows of `deleted` and `refused` as keys, each with its version.
+fn keys(block: &Block, deleted: &[usize], refused: &[usize]) -> Block {
+    let mut rows = [deleted, refused].concat();
+    rows.sort_unstable();
+    let mut gone = block.only(&rows);
+    for (at, row) in rows.iter().enumerate() {
+        if refused.binary_search(row).is_ok() {
+            gone.ops[at] = Op::Refused;
         }
-        gone.end_row(Op::Delete, block.versions[row]);
     }
     gone
 }

@@ -94,6 +94,7 @@ pub(crate) struct TableStatus {
     pub(crate) clamped: BTreeMap<String, u64>,
     pub(crate) nulled: BTreeMap<String, u64>,
     pub(crate) defaulted: BTreeMap<String, u64>,
+    pub(crate) taken_updates: u64,
     pub(crate) ignored_updates: u64,
     pub(crate) ignored_deletes: u64,
     pub(crate) last_error: Option<String>,
@@ -117,6 +118,7 @@ impl TableStatus {
             clamped: BTreeMap::new(),
             nulled: BTreeMap::new(),
             defaulted: BTreeMap::new(),
+            taken_updates: 0,
             ignored_updates: 0,
             ignored_deletes: 0,
             last_error: None,
@@ -227,6 +229,8 @@ pub struct TableReport {
     pub nulled_columns: BTreeMap<String, u64>,
     /// NULLs that became their column's default.
     pub defaulted_columns: BTreeMap<String, u64>,
+    /// UPDATEs whose rows an append table took, and changes that were not followed.
+    pub taken_updates: u64,
     pub ignored_updates: u64,
     pub ignored_deletes: u64,
     pub last_error: Option<String>,
@@ -452,6 +456,7 @@ fn report_table(name: &str, table: &mut TableStatus) -> TableReport {
         clamped_columns: table.clamped.clone(),
         nulled_columns: table.nulled.clone(),
         defaulted_columns: table.defaulted.clone(),
+        taken_updates: table.taken_updates,
         ignored_updates: table.ignored_updates,
         ignored_deletes: table.ignored_deletes,
         last_error: table.last_error.clone(),

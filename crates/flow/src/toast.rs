@@ -13,14 +13,15 @@
 //!
 //! This runs inside the flush: flushes come one after the other, so the store has every earlier row.
 
+mod stored;
+
 use crate::flush::patiently;
-use crate::keys::{Staged, key_tuple};
 use crate::status::Status;
-use model::{Block, Cells, Error, Kind, Op, Reject, Result};
+use model::{Block, Cells, Error, Kind, Mode, Op, Reject, Result};
 use source::Address;
 use source::decode::reject;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use store::{Store, Target, ddl};
+use store::{Store, Target};
 use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
@@ -105,9 +106,16 @@ impl Filler {
             }
         }
         let sourced = self.ask_source(status, block, &missing).await?;
+        let mut sourced = sourced;
+        let keeps_gone = target.mode != Mode::Mirror || target.keeps_deletes;
+        let gone = if keeps_gone { sourced.gone(block, &missing) } else { BTreeMap::new() };
         let reject =
             |(&row, found): (&usize, &Reject)| reject::of_incomplete_row(block, row, found);
-        let rejects = sourced.rejects.iter().map(reject).collect();
+        let rejects = sourced.rejects.iter().chain(&gone).map(reject).collect();
+        // Others go on with the row of before: it is the last that is known.
+        if target.mode == Mode::History {
+            sourced.rejects.extend(gone);
+        }
         Ok((rebuild(block, &origins, &stored, &sourced, target), rejects))
     }
 
@@ -132,7 +140,7 @@ impl Filler {
         for chunk in rows.chunks(ROWS_ASKED_MOST) {
             // A changed key: the store has the row under the old one, which travels just before.
             let keys: Vec<usize> = chunk.iter().map(|&row| before_key_change(block, row)).collect();
-            let ask = || ask_chunk(store, target, block, &keys, &columns);
+            let ask = || stored::ask(store, target, block, &keys, &columns);
             for (at, values) in patiently(status, ask).await? {
                 let row = chunk[at];
                 let wanted = &asked[&row];
@@ -198,6 +206,27 @@ impl Found {
         self.at.get(&place).map(|&(cells, at)| (&self.cells[cells], at))
     }
 
+    /// Rows that are gone, where nothing to come makes up for them.
+    fn gone(&self, block: &Block, missing: &Wanted) -> BTreeMap<usize, Reject> {
+        let mut all = BTreeMap::new();
+        for (&row, columns) in missing {
+            let gone = columns.iter().find(|&&column| !self.at.contains_key(&(row, column)));
+            let Some(&column) = gone.filter(|_| !self.rejects.contains_key(&row)) else { continue };
+            let reject = Reject {
+                version: block.versions[row],
+                op: block.ops[row],
+                column: block.table.columns[column].name.clone(),
+                reason:
+                    "the UPDATE left its large value alone, and the row went before that was read"
+                        .to_owned(),
+                row: "{}".to_owned(),
+                key: String::new(),
+            };
+            all.insert(row, reject);
+        }
+        all
+    }
+
     /// What the store has of it.
     fn value_of(&self, origin: Origin, column: usize) -> Option<(&Cells, usize)> {
         match origin {
@@ -225,63 +254,9 @@ fn reads_back(target: &Target, column: usize) -> bool {
         && matches!(kept, Some("String" | "Nullable(String)"))
 }
 
-type Values = Vec<Option<Vec<u8>>>;
-
-/// The place in `keys` and the values of each row that the store has.
-async fn ask_chunk(
-    store: &dyn Store,
-    target: &Target,
-    block: &Block,
-    keys: &[usize],
-    columns: &[usize],
-) -> Result<Vec<(usize, Values)>> {
-    let key = key_tuple(target).ok_or_else(|| Error::bug("a mirror keeps its key"))?;
-    let staged = Staged::create(store, target, block, keys).await?;
-    let values: Vec<String> = columns
-        .iter()
-        .filter_map(|&column| target.column_of(column))
-        .map(|column| format!("hex(r.{})", ddl::ident(&column.name)))
-        .collect();
-    let (name, tuple) = (staged.name(), &staged.tuple);
-    let pairs = target.table.key.iter().enumerate().filter_map(|(n, &at)| {
-        let column = target.column_of(at)?;
-        Some(format!("r.{} = l.k{n}", ddl::ident(&column.name)))
-    });
-    let sql = format!(
-        "SELECT l._lsn, {} FROM (SELECT * FROM {} FINAL WHERE {key} IN (SELECT {tuple} FROM {name})) AS r \
-         INNER JOIN {name} AS l ON {}",
-        values.join(", "),
-        ddl::name(&target.rows),
-        pairs.collect::<Vec<_>>().join(" AND ")
-    );
-    let answer = store.query(&sql).await;
-    staged.drop_table(store).await;
-    let unreadable = || Error::bug("a lookup does not read back");
-    answer?.iter().map(|row| read_row(row, keys.len()).ok_or_else(unreadable)).collect()
-}
-
-fn read_row(row: &[Option<String>], most: usize) -> Option<(usize, Values)> {
-    let (at, values) = row.split_first()?;
-    let at = at.as_ref()?.parse().ok().filter(|&at: &usize| at < most)?;
-    let values: Option<Values> = values
-        .iter()
-        .map(|value| value.as_ref().map_or(Some(None), |text| unhex(text).map(Some)))
-        .collect();
-    Some((at, values?))
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| Some((digit(pair[0])? << 4 | digit(*pair.get(1)?)?) as u8)).collect()
-}
-
-/// A changed key travels as a delete of the old one and the new row, of one version.
+/// Where the row's old key is.
 fn before_key_change(block: &Block, row: usize) -> usize {
-    let changed = row > 0
-        && block.ops[row - 1] == Op::Delete
-        && block.versions[row - 1] == block.versions[row];
-    if changed { row - 1 } else { row }
+    if block.changes_key(row) { row - 1 } else { row }
 }
 
 /// Where each marked value comes from, by the last earlier row of the same key.
@@ -320,6 +295,10 @@ fn origins(block: &Block) -> Result<HashMap<Place, Origin>> {
         deleted_just_now = None;
         match block.ops[row] {
             Op::Delete => deleted_just_now = last.insert(own, Last::Gone),
+            Op::Refused => {
+                last.insert(own, Last::Gone);
+            }
+            Op::Truncate => last.clear(),
             Op::Insert | Op::Update => {
                 last.insert(own, Last::Row(row));
             }
@@ -356,6 +335,7 @@ fn rebuild(
     };
     let mut filled = Block::new(block.table.clone());
     filled.clamped = block.clamped.clone();
+    filled.commits = block.commits.clone();
     for row in 0..block.rows() {
         let values = (0..filled.columns.len()).map(|column| value((row, column)));
         let Some(values) = values.collect::<Option<Vec<_>>>() else {
@@ -380,7 +360,7 @@ fn bury(block: &Block, row: usize, filled: &mut Block) {
             false => cells.push_default(),
         }
     }
-    filled.end_row(Op::Delete, block.versions[row]);
+    filled.end_row(Op::Refused, block.versions[row]);
 }
 
 #[cfg(test)]
@@ -505,11 +485,5 @@ mod tests {
         let filled = rebuild(&block, &origins(&block).unwrap(), &none, &sourced, &target);
         assert_eq!(filled.ops, [Op::Delete, Op::Insert]);
         assert_eq!(filled.columns[1].value(1), b"today");
-    }
-
-    #[test]
-    fn hex_reads_back() {
-        assert_eq!(unhex("00FFa1"), Some(vec![0, 255, 0xA1]));
-        assert_eq!((unhex("0"), unhex("zz")), (None, None));
     }
 }

@@ -40,7 +40,7 @@ pub(crate) use locked::Locked;
 
 use model::words::counted;
 use model::{Error, Fate, Mode, Result};
-use narrow::{Facts, Found, Kind};
+use narrow::{Found, Keeps, Kind};
 use read::{Both, Reader};
 use serde::{Deserialize, Serialize};
 use sides::Sides;
@@ -103,9 +103,10 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    fn facts(&self) -> Facts {
-        let kept = self.target.mode == Mode::Append;
-        Facts { kept, updated: kept && self.is_updated }
+    fn keeps(&self) -> Keeps {
+        let keeps = Keeps::of(&self.target);
+        let is_append = self.target.mode == Mode::Append;
+        Keeps { first: keeps.first && (self.is_updated || !is_append), ..keeps }
     }
 }
 
@@ -169,7 +170,7 @@ async fn table(
     let (here, there) = both.sums().await?;
     verdict.source_rows = here.values().map(|sum| sum.rows).sum();
     verdict.store_rows = there.values().map(|sum| sum.rows).sum();
-    let mut found = Found::new(options.keys_max, sides.has_key(), subject.facts());
+    let mut found = Found::new(options.keys_max, sides.has_key(), subject.keeps());
     for ranges in narrow::differing(&here, &there, ROWS_AT_ONCE) {
         let (here, there) = both.rows(&ranges).await?;
         found.walk(here, there);
@@ -177,7 +178,7 @@ async fn table(
     verdict.differing_keys = found.keys;
     verdict.differences = named(&both, &found).await?;
     verdict.columns_not_compared = sides.left_out.clone();
-    verdict.notes = notes(&sides, &found);
+    verdict.notes = notes(target, &sides, &found);
     if found.listed.iter().any(|(kind, _)| *kind == Kind::Missing) {
         verdict.notes.extend(quarantined(store, &verdict.name).await?);
     }
@@ -234,23 +235,42 @@ async fn named(both: &Both<'_>, found: &Found) -> Result<Vec<Difference>> {
     Ok(differences)
 }
 
-fn notes(sides: &Sides, found: &Found) -> Vec<String> {
+fn notes(target: &Target, sides: &Sides, found: &Found) -> Vec<String> {
     let mut notes = Vec::new();
+    let kind = match (target.mode, target.keeps_deletes) {
+        (Mode::Mirror, true) => "a mirror with deletes = \"keep\"",
+        (Mode::Mirror, false) => "a mirror with truncate = \"keep\"",
+        (Mode::Append, _) => "an append table",
+        (Mode::History, _) => "a history without a key",
+    };
     if found.kept > 0 {
         notes.push(format!(
-            "{} only in the store: an append table keeps what is deleted at the source; \
+            "{} only in the store: {kind} keeps what is deleted at the source; \
              a row that was never there would look the same",
             counted(found.kept, "row")
         ));
     }
     if found.updated > 0 {
+        let what = match sides.keeps.every {
+            true => "every value of a row that is updated at the source",
+            false => "the first value of a row that is updated there",
+        };
+        let row = counted(found.updated, "row");
+        notes.push(format!("{row} other than at the source: {kind} keeps {what}"));
+    }
+    if found.identical > 0 {
         notes.push(format!(
-            "{} other than at the source: an append table keeps the first value of a row that \
-             is updated there",
-            counted(found.updated, "row")
+            "{} the same as another one at the source: a mirror without a key shows one of them",
+            counted(found.identical, "row")
         ));
     }
-    if sides.is_append && !sides.has_key() {
+    if target.table.declared_key().is_empty() && target.mode == Mode::Mirror {
+        notes.push(
+            "compared by whole rows: the table has no key. Of rows that are the same none is shown \
+             once one of them is deleted or changed: ADD PRIMARY KEY cures that, and then millrace resync"
+                .to_owned(),
+        );
+    } else if !sides.has_key() || target.table.is_its_own_key() {
         notes.push("compared by whole rows: the table has no key".to_owned());
     }
     notes

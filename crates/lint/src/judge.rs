@@ -32,7 +32,7 @@ use crate::catalog::{Catalog, Kept};
 use crate::finding::{Finding, Level, Lock, Work};
 use crate::names;
 use crate::{Against, DEFAULT_PUBLICATION};
-use model::{Mode, TableName};
+use model::{Mode, OnUpdate, TableName};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, ObjectType, RangeVar};
 
@@ -58,6 +58,18 @@ impl Context<'_> {
 
     fn tables(&self, nodes: &[Node]) -> Vec<TableName> {
         nodes.iter().filter_map(|node| names::listed(node, &self.catalog.schema)).collect()
+    }
+
+    fn on_update(&self, table: &TableName) -> OnUpdate {
+        self.options(table).map_or(OnUpdate::Ignore, |options| options.on_update)
+    }
+
+    fn keeps_deletes(&self, table: &TableName) -> bool {
+        self.options(table).is_some_and(|options| options.keeps_deletes)
+    }
+
+    fn keeps_truncated(&self, table: &TableName) -> bool {
+        self.options(table).is_some_and(model::TableOptions::survives_truncate)
     }
 
     fn options(&self, table: &TableName) -> Option<&model::TableOptions> {

@@ -9,7 +9,7 @@
 //! Decoders push values straight into [`Cells`]; there is no value object per cell.
 
 use crate::cells::Cells;
-use crate::lsn::Version;
+use crate::lsn::{Lsn, Version};
 use crate::table::Table;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +22,18 @@ pub enum Op {
     Update = 1,
     /// Only the key columns carry values; the others hold defaults.
     Delete = 2,
+    /// The new row was set aside. Only its key is here, so that the row of before does not stay as if
+    /// it were current.
+    Refused = 3,
+    /// Every row went. No column carries a value.
+    Truncate = 4,
+}
+
+impl Op {
+    /// Whether only key columns carry values.
+    pub fn is_keys_only(self) -> bool {
+        matches!(self, Op::Delete | Op::Refused | Op::Truncate)
+    }
 }
 
 /// A value that a row of the block does not carry because the source said "unchanged" (TOAST).
@@ -52,6 +64,11 @@ pub struct Block {
     pub ops: Vec<Op>,
     pub versions: Vec<Version>,
     pub columns: Vec<Cells>,
+    /// When transactions with rows here committed, in microseconds since 1970, in log order.
+    pub commits: Vec<(Lsn, i64)>,
+    /// Of a history: the key that each row had before, a column for each of the key's. NULL: none.
+    /// Empty: of no row.
+    pub before: Vec<Cells>,
     pub unchanged: Vec<Unchanged>,
     pub rejects: Vec<Reject>,
     /// Values that a documented rule altered (timestamps outside ClickHouse's range), by the
@@ -69,6 +86,8 @@ impl Block {
             ops: Vec::new(),
             versions: Vec::new(),
             columns,
+            commits: Vec::new(),
+            before: Vec::new(),
             unchanged: Vec::new(),
             rejects: Vec::new(),
             clamped: BTreeMap::new(),
@@ -81,6 +100,8 @@ impl Block {
         self.ops.clear();
         self.versions.clear();
         self.columns.iter_mut().for_each(|column| column.truncate(0));
+        self.commits.clear();
+        self.before.clear();
         self.unchanged.clear();
         self.rejects.clear();
         self.clamped.clear();
@@ -106,6 +127,27 @@ impl Block {
         self.ops.push(op);
         self.versions.push(version);
         debug_assert!(self.columns.iter().all(|column| column.rows() == self.ops.len()));
+    }
+
+    /// The transaction of the rows to come committed then.
+    #[inline]
+    pub fn note_commit(&mut self, commit: Lsn, at_us: i64) {
+        if self.commits.last().is_none_or(|last| last.0 != commit) {
+            self.commits.push((commit, at_us));
+        }
+    }
+
+    /// When the row's transaction committed; 0: that is not known.
+    pub fn committed_us(&self, row: usize) -> i64 {
+        let commit = self.versions[row].commit();
+        let at = self.commits.binary_search_by_key(&commit, |known| known.0);
+        at.map_or(0, |at| self.commits[at].1)
+    }
+
+    /// A changed key travels as a DELETE of the old one and the new row, of one version: whether the
+    /// row is that new one.
+    pub fn changes_key(&self, row: usize) -> bool {
+        row > 0 && self.ops[row - 1] == Op::Delete && self.versions[row - 1] == self.versions[row]
     }
 
     /// Most rows have none.
@@ -143,6 +185,8 @@ impl Block {
         for (mine, theirs) in part.columns.iter_mut().zip(&self.columns) {
             mine.extend_from(theirs, from, to);
         }
+        part.commits.extend_from_slice(self.commits_of(from, to));
+        part.take_before(self, from, to);
         part.unchanged = self
             .unchanged
             .iter()
@@ -150,6 +194,28 @@ impl Block {
             .map(|mark| Unchanged { row: mark.row - from as u32, column: mark.column })
             .collect();
         part
+    }
+
+    /// Those of the rows `from..to`.
+    fn commits_of(&self, from: usize, to: usize) -> &[(Lsn, i64)] {
+        let Some((first, last)) =
+            self.versions[from..to].first().zip(self.versions[from..to].last())
+        else {
+            return &[];
+        };
+        let begin = self.commits.partition_point(|known| known.0 < first.commit());
+        let end = self.commits.partition_point(|known| known.0 <= last.commit());
+        &self.commits[begin..end]
+    }
+
+    fn take_before(&mut self, other: &Block, from: usize, to: usize) {
+        if self.before.is_empty() {
+            self.before =
+                other.before.iter().map(|cells| Cells::new(cells.kind().clone())).collect();
+        }
+        for (mine, theirs) in self.before.iter_mut().zip(&other.before) {
+            mine.extend_from(theirs, from, to);
+        }
     }
 
     /// These rows as a block of their own, in this order; rejects and counters stay behind.
@@ -169,10 +235,52 @@ impl Block {
         for (mine, theirs) in self.columns.iter_mut().zip(&other.columns) {
             mine.extend_from(theirs, 0, other.rows());
         }
+        let last = self.commits.last().map(|known| known.0);
+        self.commits.extend(other.commits.iter().filter(|known| Some(known.0) > last));
+        self.take_before(other, 0, other.rows());
         let moved = |mark: &Unchanged| Unchanged { row: mark.row + base, column: mark.column };
         self.unchanged.extend(other.unchanged.iter().map(moved));
         self.rejects.extend(other.rejects.iter().cloned());
         self.count_clamped(other.clamped.iter().map(|(column, values)| (*column, *values)));
         self.count_nulled(other.nulled.iter().map(|(column, values)| (*column, *values)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{ReplicaIdentity, TableId, TableName, Written};
+
+    #[test]
+    fn parts_of_a_block_know_when_their_rows_were_committed() {
+        let table = Table {
+            id: TableId(1),
+            name: TableName::new("public", "t"),
+            columns: Vec::new(),
+            key: Vec::new(),
+            identity: ReplicaIdentity::Default,
+            objects: Vec::new(),
+            excluded: Vec::new(),
+            rules: BTreeMap::new(),
+            written: Written::default(),
+        };
+        let mut block = Block::new(Arc::new(table));
+        for commit in [1, 1, 2, 3, 3, 4u64] {
+            block.note_commit(Lsn(commit), 100 + commit as i64);
+            block.end_row(Op::Insert, Version::of_change(Lsn(commit), Lsn(8)));
+        }
+        assert_eq!(block.commits.len(), 4);
+        let times = |block: &Block| -> Vec<i64> {
+            (0..block.rows()).map(|row| block.committed_us(row)).collect()
+        };
+        assert_eq!(times(&block), [101, 101, 102, 103, 103, 104]);
+        let some = block.only(&[1, 4, 5]);
+        assert_eq!((times(&some), some.commits.len()), (vec![101, 103, 104], 3));
+        let middle = block.slice(2, 4);
+        assert_eq!((times(&middle), middle.commits.len()), (vec![102, 103], 2));
+        assert!(block.slice(3, 3).commits.is_empty());
+        let mut both = block.slice(0, 4);
+        both.append(&block.slice(4, 6));
+        assert_eq!((times(&both), both.commits.len()), (times(&block), 4));
     }
 }

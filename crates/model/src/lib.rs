@@ -14,7 +14,7 @@ pub use cells::Cells;
 pub use error::{Error, Fate, Result};
 pub use lsn::{Lsn, ParseLsnError, Version};
 pub use table::{
-    Column, ColumnOptions, Leaf, Mode, ReplicaIdentity, Rule, Table, TableId, TableName,
+    Column, ColumnOptions, Leaf, Mode, OnUpdate, ReplicaIdentity, Rule, Table, TableId, TableName,
     TableOptions, Written,
 };
 pub use types::{Composite, CompositeField, Kind, PgType, Printed};

@@ -80,6 +80,11 @@ impl Version {
         Version(u128::from(consistent_point.0) << 64)
     }
 
+    /// Whether a snapshot brought the row. A replayed one is newer by one; changes lie further on.
+    pub fn is_of_copy(self) -> bool {
+        self.0 as u64 <= 1
+    }
+
     pub fn commit(self) -> Lsn {
         Lsn((self.0 >> 64) as u64)
     }

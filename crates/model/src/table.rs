@@ -184,6 +184,19 @@ impl Table {
         !self.key.is_empty()
     }
 
+    /// Whether the whole row stands in for a key (REPLICA IDENTITY FULL without one): identical rows
+    /// cannot be told apart.
+    pub fn is_its_own_key(&self) -> bool {
+        self.identity == ReplicaIdentity::Full
+            && self.has_key()
+            && self.key.len() + self.excluded.len() == self.columns.len()
+    }
+
+    /// The key that the source declares.
+    pub fn declared_key(&self) -> &[usize] {
+        if self.is_its_own_key() { &[] } else { &self.key }
+    }
+
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
     }
@@ -202,6 +215,8 @@ pub enum Mode {
     Mirror,
     /// Facts: every row once, never changed.
     Append,
+    /// Every change of an entity, a row each.
+    History,
 }
 
 impl Mode {
@@ -209,11 +224,36 @@ impl Mode {
         match self {
             Mode::Mirror => "mirror",
             Mode::Append => "append",
+            Mode::History => "history",
         }
     }
 
     pub fn from_name(name: &str) -> Option<Mode> {
-        [Mode::Mirror, Mode::Append].into_iter().find(|mode| mode.name() == name)
+        [Mode::Mirror, Mode::Append, Mode::History].into_iter().find(|mode| mode.name() == name)
+    }
+}
+
+/// What an append table does with an UPDATE at the source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnUpdate {
+    /// The first value stays; it is counted.
+    #[default]
+    Ignore,
+    /// The row after it is one more row.
+    Append,
+    /// The row after it takes the place of the one before.
+    Apply,
+}
+
+impl OnUpdate {
+    pub const ALL: [OnUpdate; 3] = [OnUpdate::Ignore, OnUpdate::Append, OnUpdate::Apply];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            OnUpdate::Ignore => "ignore",
+            OnUpdate::Append => "append",
+            OnUpdate::Apply => "apply",
+        }
     }
 }
 
@@ -229,6 +269,19 @@ pub struct TableOptions {
     /// ClickHouse columns that the engine fills itself: name to `TYPE DEFAULT expression`.
     pub extra_columns: BTreeMap<String, String>,
     pub columns: BTreeMap<String, ColumnOptions>,
+    /// A mirror that keeps what is deleted at the source: an archive.
+    pub keeps_deletes: bool,
+    /// Absent: a mirror that is no archive applies a TRUNCATE, the others keep their rows.
+    pub keeps_truncated: Option<bool>,
+    /// Of an append table.
+    pub on_update: OnUpdate,
+}
+
+impl TableOptions {
+    /// Whether rows that are truncated at the source stay.
+    pub fn survives_truncate(&self) -> bool {
+        self.keeps_truncated.unwrap_or(self.keeps_deletes || self.mode != Mode::Mirror)
+    }
 }
 
 /// What `[tables."schema.table".columns] name = { … }` says.

@@ -1,12 +1,13 @@
 //! The statements that make tables: the user's, and our own in `millrace`.
 
 use crate::embedded::HOME_DATABASE;
+use crate::history;
 use crate::target::{Fallback, Target, TargetColumn};
-use model::{Mode, TableName, Version};
+use model::{Mode, OnUpdate, TableName, Version};
 
 /// A confirmed position must survive a power cut.
 const DURABLE: &str = "fsync_after_insert = 1, fsync_part_directory = 1";
-/// Tokens that an append table remembers, one for each partition of a block. Only the last batch is
+/// Tokens that an append table or a history remembers, one for each partition of a block. Only the last batch is
 /// ever repeated, but blocks of a copy may come between.
 const TOKENS_REMEMBERED: u32 = 10_000;
 
@@ -21,14 +22,43 @@ pub fn create(target: &Target) -> Vec<String> {
         .map(|name| format!("CREATE DATABASE IF NOT EXISTS {}", ident(name)))
         .collect();
     statements.push(table(target));
+    if target.mode == Mode::Append && target.on_update == OnUpdate::Apply {
+        // Rows from when that was not wanted have the version of their commit.
+        statements.push(format!(
+            "ALTER TABLE {} ADD COLUMN IF NOT EXISTS `_version` UInt128 \
+             MATERIALIZED bitShiftLeft(toUInt128(`_lsn`), 64) CODEC(ZSTD(1))",
+            name(&target.rows)
+        ));
+    }
     statements
 }
 
-/// What is sent beside the columns of the source.
-pub fn own_columns(mode: Mode) -> &'static [&'static str] {
+/// What is sent beside the columns of the source: names, quoted, and types.
+pub fn own_columns(target: &Target) -> Vec<(&'static str, String)> {
+    let plain = |name, clickhouse: &str| (name, clickhouse.to_owned());
+    match target.mode {
+        Mode::Mirror => vec![plain("`_version`", "UInt128"), plain("`_deleted`", "UInt8")],
+        Mode::Append if target.on_update == OnUpdate::Apply => {
+            vec![plain("`_lsn`", "UInt64"), plain("`_version`", "UInt128")]
+        }
+        Mode::Append => vec![plain("`_lsn`", "UInt64")],
+        Mode::History => {
+            let mut columns = vec![
+                plain("`_op`", "LowCardinality(String)"),
+                plain("`_commit_time`", "DateTime64(6, 'UTC')"),
+                plain("`_version`", "UInt128"),
+            ];
+            columns.extend(history::key_before(target).map(|ty| ("`_key_before`", ty)));
+            columns
+        }
+    }
+}
+
+/// The commit of a row, in the order of the log.
+pub fn commit(mode: Mode) -> &'static str {
     match mode {
-        Mode::Mirror => &["`_version` UInt128", "`_deleted` UInt8"],
-        Mode::Append => &["`_lsn` UInt64"],
+        Mode::Append => "_lsn",
+        Mode::Mirror | Mode::History => "toUInt64(bitShiftRight(_version, 64))",
     }
 }
 
@@ -41,18 +71,27 @@ fn table(target: &Target) -> String {
     for (name, definition) in &target.extra_columns {
         columns.push(format!("{} {definition}", ident(name)));
     }
+    // Facts and changes are ordered by what is asked for, and that may be NULL at the source.
+    let nulls = "allow_nullable_key = 1";
+    let tokens = format!("non_replicated_deduplication_window = {TOKENS_REMEMBERED}");
     let (engine, settings) = match target.mode {
         Mode::Mirror => {
             columns.push("`_version` UInt128 CODEC(ZSTD(1))".into());
             columns.push("`_deleted` UInt8".into());
-            ("ReplacingMergeTree(`_version`, `_deleted`)".to_owned(), DURABLE.to_owned())
+            let nulls =
+                if target.table.is_its_own_key() { format!(", {nulls}") } else { String::new() };
+            ("ReplacingMergeTree(`_version`, `_deleted`)", format!("{DURABLE}{nulls}"))
         }
         Mode::Append => {
             columns.push("`_lsn` UInt64 MATERIALIZED 0 CODEC(ZSTD(1))".into());
-            let tokens = format!("non_replicated_deduplication_window = {TOKENS_REMEMBERED}");
-            // Facts are ordered by what is asked for, and that may be NULL at the source.
-            let nulls = "allow_nullable_key = 1";
-            ("MergeTree".to_owned(), format!("{DURABLE}, {tokens}, {nulls}"))
+            ("MergeTree", format!("{DURABLE}, {tokens}, {nulls}"))
+        }
+        Mode::History => {
+            for (name, clickhouse) in own_columns(target) {
+                let codec = if name == "`_version`" { " CODEC(ZSTD(1))" } else { "" };
+                columns.push(format!("{name} {clickhouse}{codec}"));
+            }
+            ("MergeTree", format!("{DURABLE}, {tokens}, {nulls}"))
         }
     };
     let mut sql = format!(

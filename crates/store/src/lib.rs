@@ -8,7 +8,7 @@
 //! - **Durability.** `insert` returns only once the rows would survive `kill -9`, and a power cut too
 //!   (`fsync_after_insert`). Only then is there a [`Receipt`], and only receipts move the slot.
 //! - **Duplicates.** A mirror batch may arrive twice: rows carry their version, so a copy replaces
-//!   itself. An append batch carries a token: the second arrival of a token is dropped.
+//!   itself. A batch of an append table or a history carries a token: the second arrival of a token is dropped.
 //! - **Atomicity.** A batch is one block. A crash inside `insert` may leave some of its partitions;
 //!   the same block with the same token then adds exactly the missing ones.
 //! - **Ordering.** The caller sends batches of one append table in log order, one at a time. Mirror
@@ -20,6 +20,7 @@
 pub mod ddl;
 pub mod embedded;
 mod fit;
+pub mod history;
 mod native;
 mod target;
 mod tsv;
@@ -54,7 +55,7 @@ impl Receipt {
 pub struct Insert {
     pub target: Arc<Target>,
     pub block: Arc<Block>,
-    /// Append tables: what makes a second arrival recognisable.
+    /// Append tables and histories: what makes a second arrival recognisable.
     pub token: Option<String>,
 }
 

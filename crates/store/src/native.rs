@@ -8,20 +8,17 @@
 //! the table has another one, the engine converts.
 
 use crate::ddl;
+use crate::history;
 use crate::target::{Target, TargetColumn};
-use model::{Block, Cells, Error, Kind, Mode, Op, Result};
+use model::{Block, Cells, Error, Kind, Mode, OnUpdate, Op, Result};
 
 /// Small pieces are gathered up to this before they are handed on.
 const PIECE_BYTES: usize = 256 << 10;
 
 /// The columns that [`encode`] sends, quoted, in its order.
 pub(crate) fn column_names(target: &Target) -> Vec<String> {
-    let own: &[&str] = match target.mode {
-        Mode::Mirror => &["_version", "_deleted"],
-        Mode::Append => &["_lsn"],
-    };
-    let names = target.columns.iter().map(|column| column.name.as_str());
-    names.chain(own.iter().copied()).map(ddl::ident).collect()
+    let names = target.columns.iter().map(|column| ddl::ident(&column.name));
+    names.chain(ddl::own_columns(target).into_iter().map(|(name, _)| name.to_owned())).collect()
 }
 
 /// Hands the encoded block to `sink`, piece by piece.
@@ -30,10 +27,7 @@ pub(crate) fn encode(
     block: &Block,
     sink: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
-    let own = match target.mode {
-        Mode::Mirror => 2,
-        Mode::Append => 1,
-    };
+    let own = ddl::own_columns(target).len();
     let mut out = Pieces { buffer: Vec::with_capacity(PIECE_BYTES + 64), sink };
     out.varint((target.columns.len() + own) as u64);
     out.varint(block.rows() as u64);
@@ -64,18 +58,68 @@ pub(crate) fn encode(
             out.text("_deleted");
             out.text("UInt8");
             for op in &block.ops {
-                out.bytes(&[u8::from(*op == Op::Delete)])?;
+                out.bytes(&[u8::from(matches!(op, Op::Delete | Op::Refused))])?;
             }
         }
+        Mode::History => change(target, block, &mut out)?,
         Mode::Append => {
             out.text("_lsn");
             out.text("UInt64");
             for version in &block.versions {
                 out.bytes(&version.commit().0.to_le_bytes())?;
             }
+            if target.on_update == OnUpdate::Apply {
+                out.text("_version");
+                out.text("UInt128");
+                for version in &block.versions {
+                    out.bytes(&version.0.to_le_bytes())?;
+                }
+            }
         }
     }
     out.flush()
+}
+
+/// What a history says of each change.
+fn change(target: &Target, block: &Block, out: &mut Pieces<'_>) -> Result<()> {
+    out.text("_op");
+    out.text("String");
+    for (op, version) in block.ops.iter().zip(&block.versions) {
+        let name = history::op_name(*op, *version);
+        out.varint(name.len() as u64);
+        out.bytes(name.as_bytes())?;
+    }
+    out.text("_commit_time");
+    out.text("DateTime64(6, 'UTC')");
+    for row in 0..block.rows() {
+        out.bytes(&block.committed_us(row).to_le_bytes())?;
+    }
+    out.text("_version");
+    out.text("UInt128");
+    for version in &block.versions {
+        out.bytes(&version.0.to_le_bytes())?;
+    }
+    if !target.table.has_key() {
+        return Ok(());
+    }
+    let kinds = target.table.key.iter().map(|&at| block.columns[at].kind());
+    let types: Vec<String> = kinds.clone().map(|kind| kind.clickhouse(true)).collect();
+    out.text("_key_before");
+    out.text(&format!("Tuple({})", types.join(", ")));
+    if !block.before.is_empty() {
+        for cells in &block.before {
+            null_map(cells, out)?;
+            values(cells, out)?;
+        }
+        return Ok(());
+    }
+    for kind in kinds {
+        let mut none = Cells::new(kind.clone());
+        (0..block.rows()).for_each(|_| none.push_null());
+        null_map(&none, out)?;
+        values(&none, out)?;
+    }
+    Ok(())
 }
 
 /// What stands for NULL among the texts of a column.

@@ -1,7 +1,12 @@
 //! Where a table lives in ClickHouse: its names, columns and types there.
 
+mod rules;
+
 use crate::ddl;
-use model::{Column, Error, Kind, Mode, PgType, Result, Rule, Table, TableName, TableOptions};
+use model::{
+    Column, Error, Kind, Mode, OnUpdate, PgType, ReplicaIdentity, Result, Rule, Table, TableName,
+    TableOptions,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,9 +15,9 @@ use std::sync::Arc;
 pub struct Target {
     pub table: Arc<Table>,
     pub mode: Mode,
-    /// What readers query: the table of an append target, the view of a mirror.
+    /// What readers query: the view of a mirror, the table itself otherwise.
     pub name: TableName,
-    /// Where rows are written: the same as `name` for append, `<database>_raw.<table>` for a mirror.
+    /// Where rows are written: `<database>_raw.<table>` for a mirror, the same as `name` otherwise.
     pub rows: TableName,
     pub columns: Vec<TargetColumn>,
     /// Expressions, quoted where they are names.
@@ -21,6 +26,12 @@ pub struct Target {
     pub ttl: Option<String>,
     /// Columns that the engine fills itself: name and `TYPE DEFAULT expression`.
     pub extra_columns: Vec<(String, String)>,
+    /// Of a mirror: what is deleted at the source stays visible.
+    pub keeps_deletes: bool,
+    /// What is truncated at the source stays.
+    pub keeps_truncated: bool,
+    /// Of an append table.
+    pub on_update: OnUpdate,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -82,7 +93,8 @@ pub fn takes_null(clickhouse: &str) -> bool {
 /// Databases that are the engine's or ours.
 const RESERVED: [&str; 4] = ["system", "information_schema", "default", "millrace"];
 /// Columns that we add.
-const OWN_COLUMNS: [&str; 3] = ["_version", "_deleted", "_lsn"];
+const OWN_COLUMNS: [&str; 6] =
+    ["_version", "_deleted", "_lsn", "_op", "_commit_time", "_key_before"];
 
 impl Target {
     /// Where `options` and `[store] database` (`shop_{schema}`) put the table.
@@ -103,11 +115,11 @@ impl Target {
             return Err(Error::definite(format!("cannot find column {unknown} of {}", table.name))
                 .hint(format!("correct its name under {section}, or publish the column")));
         }
-        let table = with_texts(table, options);
+        let table = with_texts(with_whole_rows(table, options), options);
         let columns = columns(&table, options)?;
         let order_by = order_by(&table, options, &columns, &section)?;
-        check_rules(&table, options, &columns)?;
-        Ok(Target {
+        rules::check_rules(&table, options, &columns)?;
+        let target = Target {
             mode,
             name,
             rows,
@@ -116,9 +128,19 @@ impl Target {
             partition_by: options.partition_by.clone(),
             ttl: options.ttl.clone(),
             extra_columns: options.extra_columns.clone().into_iter().collect(),
+            keeps_deletes: options.keeps_deletes,
+            keeps_truncated: options.survives_truncate(),
+            on_update: options.on_update,
             table,
         }
-        .settled())
+        .settled();
+        if target.on_update == OnUpdate::Apply && !target.has_exact_key() {
+            let name = &target.table.name;
+            return Err(Error::definite(format!("cannot apply updates of {name}"))
+                .detail("Nothing tells which row one means: it has no key, or its key is left out or has another type.")
+                .hint(format!("on_update = \"append\" or \"ignore\" under {section}, or keep its key as it is")));
+        }
+        Ok(target)
     }
 
     /// Where readers find a table of the source, and where its rows are.
@@ -159,6 +181,22 @@ impl Target {
         own.chain(self.extra_columns.iter().map(|(name, _)| name.as_str())).collect()
     }
 
+    /// Whether rows may be there rightly that the source has no more, and that nothing marks.
+    pub fn keeps_gone(&self) -> bool {
+        self.keeps_deletes || self.keeps_truncated && self.mode != Mode::History
+    }
+
+    /// Whether the store can tell rows apart by the key exactly as the source does.
+    pub fn has_exact_key(&self) -> bool {
+        let is_exact = |&at: &usize| {
+            let kind = self.table.columns[at].pg.kind();
+            let plain = kind.clickhouse(false);
+            let same = |kept: &str| kept == plain || kept == format!("LowCardinality({plain})");
+            kind.may_be_nullable() && self.column_of(at).is_some_and(|c| same(&c.clickhouse))
+        };
+        self.table.has_key() && !self.table.is_its_own_key() && self.table.key.iter().all(is_exact)
+    }
+
     /// The column that carries the source's column `source`.
     pub fn column_of(&self, source: usize) -> Option<&TargetColumn> {
         self.columns.iter().find(|column| column.source == source)
@@ -168,13 +206,33 @@ impl Target {
 /// Where the rows of what readers query are.
 pub fn rows_of(mode: Mode, name: &TableName) -> TableName {
     match mode {
-        Mode::Append => name.clone(),
+        Mode::Append | Mode::History => name.clone(),
         Mode::Mirror => TableName::new(format!("{}_raw", name.schema), &name.table),
     }
 }
 
+/// Where nothing else tells rows apart, and their old values are sent, the whole row does: all that is
+/// kept of it. Facts have no need of it, and the same fact may come twice.
+fn with_whole_rows(table: Arc<Table>, options: &TableOptions) -> Arc<Table> {
+    let needs_key = options.mode != Mode::Append && !table.has_key();
+    if !needs_key || table.identity != ReplicaIdentity::Full {
+        return table;
+    }
+    let is_kept = |at: &usize| {
+        let chosen = options.columns.get(&table.columns[*at].name);
+        chosen.is_none_or(|chosen| !chosen.exclude)
+    };
+    let (key, excluded) = (0..table.columns.len()).partition(is_kept);
+    Arc::new(Table { key, excluded, ..Table::clone(&table) })
+}
+
+/// Whether the store tells rows apart by the column.
+fn is_key(options: &TableOptions, table: &Table, at: usize) -> bool {
+    options.mode != Mode::Append && table.key.contains(&at)
+}
+
 /// What comes as Postgres prints it: what has no NULL in ClickHouse and is wanted as text, and such
-/// a part of a mirror's key, which has to be looked up and ordered by.
+/// a part of a key by which rows are told apart, which has to be looked up and ordered by.
 fn with_texts(table: Arc<Table>, options: &TableOptions) -> Arc<Table> {
     let is_text = |at: usize, column: &Column| {
         let chosen = options.columns.get(&column.name);
@@ -183,8 +241,8 @@ fn with_texts(table: Arc<Table>, options: &TableOptions) -> Arc<Table> {
         match chosen {
             Some(chosen) => !has_null && is_string(chosen),
             None => {
-                let is_key = options.mode == Mode::Mirror && table.key.contains(&at);
-                is_key && (!has_null || matches!(column.pg, PgType::Composite(_)))
+                is_key(options, table.as_ref(), at)
+                    && (!has_null || matches!(column.pg, PgType::Composite(_)))
             }
         }
     };
@@ -214,7 +272,7 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
     let mut columns: Vec<TargetColumn> = Vec::with_capacity(table.columns.len());
     for (source, column) in table.columns.iter().enumerate() {
         let chosen = options.columns.get(&column.name).cloned().unwrap_or_default();
-        let is_key = options.mode == Mode::Mirror && table.key.contains(&source);
+        let is_key = is_key(options, table, source);
         if chosen.exclude {
             if is_key {
                 return Err(Error::definite(format!(
@@ -259,7 +317,16 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
             ))
             .detail(format!("Its type is {}.", source.type_name)));
         }
-        check_default(table, &column, &kind)?;
+        if column.is_json() && is_key {
+            let source = &table.columns[source];
+            return Err(Error::definite(format!(
+                "cannot keep {}.{} as JSON",
+                table.name, source.name
+            ))
+            .detail("It is part of the key, and JSON has no order.")
+            .hint(format!("{} = {{ type = \"String\" }}", source.name)));
+        }
+        rules::check_default(table, &column, &kind)?;
         columns.push(column);
     }
     Ok(columns)
@@ -268,77 +335,6 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
 fn fallback(expression: String, kind: &Kind) -> Fallback {
     let text = (*kind == Kind::Text).then(|| ddl::text_of_literal(&expression)).flatten();
     Fallback { expression, text }
-}
-
-fn check_default(table: &Table, column: &TargetColumn, kind: &Kind) -> Result<()> {
-    let Some(default) = &column.default else { return Ok(()) };
-    let source = &table.columns[column.source];
-    let cannot = |why: &str, hint: String| {
-        let what = format!("cannot use the default of {}.{}", table.name, source.name);
-        Err(Error::definite(what).detail(why).hint(hint))
-    };
-    let remove = || "remove the default".to_owned();
-    if column.is_json() || !kind.may_be_nullable() {
-        return cannot("A NULL there is an empty value, by the rule of its type.", remove());
-    }
-    if column.takes_null() {
-        let hint = format!("take Nullable(…) away from {}, or the default", column.clickhouse);
-        return cannot("Its type holds NULL, so that a NULL stays one.", hint);
-    }
-    let is_string = matches!(column.clickhouse.as_str(), "String" | "LowCardinality(String)");
-    if *kind == Kind::Text && !is_string && default.text.is_none() {
-        return cannot(
-            "Into this type values travel as texts, and its text is not known.",
-            "write it as a literal: default = \"'new'\", default = \"0\"".to_owned(),
-        );
-    }
-    Ok(())
-}
-
-/// Whether the rules that were chosen can be kept.
-fn check_rules(table: &Table, options: &TableOptions, columns: &[TargetColumn]) -> Result<()> {
-    for column in columns {
-        let source = &table.columns[column.source];
-        let Some(rule) = column.rule else { continue };
-        let is_key = options.mode == Mode::Mirror && table.key.contains(&column.source);
-        let cannot = |why: &str, hint: String| {
-            let (name, rule) = (&source.name, rule.name());
-            let what =
-                format!("cannot use on_unrepresentable = \"{rule}\" for {}.{name}", table.name);
-            Err(Error::definite(what).detail(why).hint(hint))
-        };
-        match rule {
-            Rule::Clamp if !source.pg.is_clamped() => {
-                let hint = "\"quarantine\", \"null\" or \"stop\"".to_owned();
-                return cannot(
-                    &format!("Its type is {}: only times are clamped.", source.type_name),
-                    hint,
-                );
-            }
-            Rule::Clamp if is_key => {
-                let hint = "\"quarantine\" or \"stop\"".to_owned();
-                return cannot("It is part of the key: two rows would become one.", hint);
-            }
-            Rule::Null if is_key => {
-                let hint = "\"quarantine\" or \"stop\"".to_owned();
-                return cannot("It is part of the key, which is never NULL.", hint);
-            }
-            Rule::Null if !source.pg.kind().may_be_nullable() => {
-                let hint = "\"quarantine\" or \"stop\"; or type = \"Nullable(String)\"".to_owned();
-                return cannot("ClickHouse has no NULL of what it travels as.", hint);
-            }
-            Rule::Null if !column.takes_null() && column.default.is_none() => {
-                let why = format!("Its type is {}, which does not hold NULL.", column.clickhouse);
-                let hint = match column.is_json() {
-                    true => "type = \"Nullable(String)\"".to_owned(),
-                    false => format!("type = \"{}\", or a default", nullable(&column.clickhouse)),
-                };
-                return cannot(&why, hint);
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// The type alone.
@@ -387,12 +383,17 @@ fn order_by(
             let plain = table.key.iter().all(|&at| table.columns[at].not_null);
             Ok(if plain { key() } else { Vec::new() })
         }
-        Mode::Append => Ok(chosen()),
+        Mode::History if options.order_by.is_empty() => {
+            let key = if table.is_its_own_key() { Vec::new() } else { key() };
+            Ok(key.into_iter().chain([ddl::ident("_version")]).collect())
+        }
+        Mode::Append | Mode::History => Ok(chosen()),
         Mode::Mirror if !table.has_key() => {
             Err(Error::definite(format!("cannot mirror {}: it has no key", table.name))
                 .detail("Without a key nothing tells which row an UPDATE or DELETE means.")
                 .hint(format!(
-                    "ALTER TABLE {} ADD PRIMARY KEY (…); or, if its rows never change, mode = \"append\" under {section}",
+                    "ALTER TABLE {0} ADD PRIMARY KEY (…); or, with the whole row as key, ALTER TABLE {0} REPLICA \
+                     IDENTITY FULL; or, if its rows never change, mode = \"append\" under {section}",
                     table.name
                 )))
         }

@@ -10,7 +10,7 @@ use crate::rules::Altered;
 use crate::sift;
 use crate::tables::CopyState;
 use model::{Block, Error, Lsn, Mode, Result, Version};
-use source::copy::{self, Range, Reader, Spare};
+use source::copy::{self, Range, Reader, Snapshot, Spare};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use store::{Insert, Rows, Store, Target, ddl};
@@ -118,8 +118,9 @@ pub(super) async fn copy(
     reader: Reader,
     run: &Run,
     piece: &Piece,
-    point: Lsn,
+    snapshot: &Snapshot,
 ) -> Result<Reader, Failed> {
+    let point = snapshot.consistent_point;
     let inserted = AtomicBool::new(false);
     let failed = |error| Failed { error, inserted: inserted.load(Ordering::Acquire) };
     let is_append = run.job.target.mode == Mode::Append;
@@ -138,7 +139,7 @@ pub(super) async fn copy(
     };
     let spare = reader.spare();
     let read = reader.read(wanted, blocks);
-    let write = insert_all(context, run, piece, point, decoded, &spare, &inserted);
+    let write = insert_all(context, run, piece, snapshot, decoded, &spare, &inserted);
     let (read, written) = tokio::join!(read, write);
     // When the writer fails the reader cannot hand over, which says less.
     let (reader, _rows) = written.and(read).map_err(failed)?;
@@ -163,15 +164,16 @@ async fn insert_all(
     context: &Context,
     run: &Run,
     piece: &Piece,
-    point: Lsn,
+    snapshot: &Snapshot,
     mut decoded: mpsc::Receiver<Block>,
     spare: &Spare,
     inserted: &AtomicBool,
 ) -> Result<()> {
-    let target = &run.job.target;
+    let (target, point) = (&run.job.target, snapshot.consistent_point);
     let mut number = 0;
     while let Some(mut block) = decoded.recv().await {
         number += 1;
+        block.note_commit(point, snapshot.taken_us);
         let rejects = std::mem::take(&mut block.rejects);
         let (rejected, altered) = (rejects.len() as u64, Altered::take(&mut block, target));
         let name = token(run, piece, point, number);
@@ -187,7 +189,7 @@ async fn insert_all(
             block = block.only(&lacking.await?);
         }
         let block = Arc::new(block);
-        let token = (target.mode == Mode::Append).then_some(name);
+        let token = (target.mode != Mode::Mirror).then_some(name);
         inserted.store(true, Ordering::Release);
         let insert = Insert { target: target.clone(), block: block.clone(), token };
         let rows = sift::write(store, status, insert, &origin).await?;

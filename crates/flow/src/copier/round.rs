@@ -3,16 +3,17 @@
 use super::piece::{self, Run};
 use super::plan::{self, Piece};
 use super::{Context, Job, Told, What};
+use crate::latest;
 use crate::quarantine;
 use crate::retry;
 use crate::status::State;
 use crate::tables::CopyState;
 use crate::task::in_time;
-use model::{Error, Fate, Lsn, Mode, Result, Table, Version};
+use model::{Error, Fate, Lsn, Mode, OnUpdate, Result, Table, Version};
 use source::copy::{Reader, Snapshot, pages};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use store::ddl;
+use store::{ddl, history};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
@@ -173,14 +174,15 @@ async fn begin(
     let past = piece::ranges_of(context, &job.target).await?;
     let size = heap.map(|heap| (heap.relfilenode, heap.pages));
     let is_append = job.target.mode == Mode::Append;
+    // What is current of a history without a key is what one snapshot saw, and what came since.
+    let is_one = job.target.mode == Mode::History && table.declared_key().is_empty();
     let first = job.copy.attempt == 0;
-    let over =
-        !first && is_append && (!crate::keys::has_exact_key(&job.target) || job.is_rekeyed());
+    let over = !first && is_append && (!job.target.has_exact_key() || job.is_rekeyed());
     let pieces = match (is_append, first, over) {
         _ if job.copy.repairs => plan::repairing(size),
         (true, false, false) => plan::resumed(size, &past),
         (true, ..) => plan::plain(size, &[]),
-        (false, ..) => plan::plain(size, &past),
+        (false, ..) => plan::plain(size, if is_one { &[] } else { &past }),
     };
     let mut copy = CopyState { attempt: job.copy.attempt + 1, ..job.copy };
     if first {
@@ -256,7 +258,7 @@ fn is_another(today: Option<&Table>, table: &Table) -> bool {
     today.is_none_or(|today| {
         !today.has_columns_of(table)
             || today.name != table.name
-            || today.key != table.key
+            || today.declared_key() != table.declared_key()
             || today.written.may_differ_from(&table.written)
     })
 }
@@ -299,13 +301,23 @@ async fn done(context: &Context, job: &Job) -> Result<()> {
 }
 
 async fn sweep(context: &Context, job: &Job) -> Result<()> {
+    if job.target.on_update == OnUpdate::Apply {
+        let _passing = job.gate.pass().await?;
+        return latest::settle(context.store.as_ref(), &context.status, &job.target).await;
+    }
     if !job.copy.sweeps {
         return Ok(());
     }
     // Rows from before the copy's position that the stream still brings must not come after it.
     settle(context, job.copy.first_point).await?;
     let _passing = job.gate.pass().await?;
-    let sql = ddl::sweep(&job.target, Version::of_copy(job.copy.first_point));
+    let version = Version::of_copy(job.copy.first_point);
+    let sql = match job.target.mode {
+        Mode::History => Some(history::sweep(&job.target, version)),
+        _ if job.target.keeps_gone() => None,
+        _ => Some(ddl::sweep(&job.target, version)),
+    };
+    let Some(sql) = sql else { return Ok(()) };
     crate::flush::patiently(&context.status, || context.store.execute(&sql)).await
 }
 
@@ -356,10 +368,14 @@ async fn worker(context: Context, snapshot: Arc<Snapshot>, queue: Arc<Mutex<Queu
             Some(reader) => reader,
             None => snapshot.reader().await?,
         };
-        let point = snapshot.consistent_point;
-        match piece::copy(&context, reader, &run, &piece, point).await {
+        match piece::copy(&context, reader, &run, &piece, &snapshot).await {
             Ok(reader) => {
                 idle = Some(reader);
+                if run.job.target.on_update == OnUpdate::Apply && run.job_again().is_rekeyed() {
+                    // It may have brought a key that the stream had taken away.
+                    run.put_off(Error::transient("could not go on: a key changed at the source"));
+                    continue;
+                }
                 if run.piece_done() && !run.job.gate.is_closed().await {
                     done(&context, &run.job).await?;
                 }

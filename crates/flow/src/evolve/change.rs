@@ -76,7 +76,8 @@ impl Past {
             let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
             names.join(", ")
         };
-        let key: Vec<i16> = today.key.iter().map(|&at| today.columns[at].attnum).collect();
+        let key: Vec<i16> =
+            today.declared_key().iter().map(|&at| today.columns[at].attnum).collect();
         if key != self.key() {
             let before = names(self.key().iter().filter_map(|&attnum| self.last(attnum)).collect());
             let now = names(today.key.iter().map(|&at| &today.columns[at]).collect());

@@ -23,6 +23,7 @@ mod widen;
 pub(crate) use change::{Change, last, record};
 pub(crate) use past::Past;
 
+use crate::again;
 use crate::flush::patiently;
 use crate::shape::{self, Kept};
 use crate::status::Status;
@@ -74,7 +75,7 @@ pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> 
     }
     add_extra(target, &kept, around).await?;
     // Facts stay what they were when they were written.
-    if target.mode == Mode::Mirror && past.is_rewritten(&target.table) {
+    if target.mode != Mode::Append && past.is_rewritten(&target.table) {
         need = Need::Copy("Its rows were written anew at the source.".into());
     }
     if need == Need::Nothing && !past.is_empty() {
@@ -90,11 +91,13 @@ fn of_unsaid_rows(target: &Target, past: &Past) -> Need {
     let is_anew = past.is_published_anew(&target.table);
     let mistaken = || Need::Copy("Columns went and others came between two looks at it.".into());
     match target.mode {
-        Mode::Mirror if past.may_be_mistaken(&target.table) => mistaken(),
+        Mode::Mirror | Mode::History if past.may_be_mistaken(&target.table) => mistaken(),
         Mode::Append if past.are_facts_mistaken(&target.table) => mistaken(),
-        Mode::Mirror if is_anew => Need::Copy("It is published anew.".into()),
+        Mode::Mirror | Mode::History if is_anew => Need::Copy("It is published anew.".into()),
         Mode::Append if is_anew => Need::Repair,
-        Mode::Mirror if past.has_gained(&target.table) || past.has_lost(&target.table) => {
+        Mode::Mirror | Mode::History
+            if past.has_gained(&target.table) || past.has_lost(&target.table) =>
+        {
             Need::Copy("Partitions came or went with their rows.".into())
         }
         Mode::Append if past.has_gained(&target.table) => Need::Repair,
@@ -104,7 +107,7 @@ fn of_unsaid_rows(target: &Target, past: &Past) -> Need {
 
 /// The view: rows of before serve readers as long as they are set aside.
 pub(crate) async fn show(target: &Target, store: &dyn Store, status: &Status) -> Result<()> {
-    if target.mode == Mode::Append {
+    if target.mode != Mode::Mirror {
         return Ok(());
     }
     let aside = shape::aside(target);
@@ -161,6 +164,9 @@ async fn rename(
 async fn widen(target: &Target, kept: &Kept, around: &Around<'_>) -> Result<Option<String>> {
     let (store, status) = (around.store, around.status);
     if let Some(difference) = shape::key_difference(kept, target) {
+        return Ok(Some(difference));
+    }
+    if let Some(difference) = shape::before_difference(kept, target, store, status).await? {
         return Ok(Some(difference));
     }
     let mut steps = Vec::new();
@@ -254,15 +260,16 @@ async fn default_of(text: &str, clickhouse: &str, around: &Around<'_>) -> Result
 
 /// A copy is done: what it brought is what readers see.
 pub(crate) async fn finish_copy(target: &Target, store: &dyn Store, status: &Status) -> Result<()> {
-    if target.mode == Mode::Append {
+    if target.mode != Mode::Mirror {
         return Ok(());
     }
     let view = ddl::view(target, &target.visible(), &target.rows);
-    let drop = format!("DROP TABLE IF EXISTS {}", ddl::name(&shape::aside(target)));
-    for statement in [view, drop] {
-        patiently(status, || store.execute(&statement)).await?;
+    patiently(status, || store.execute(&view)).await?;
+    if target.keeps_gone() {
+        return again::keep(&shape::aside(target), &target.rows, store, status).await.map(drop);
     }
-    Ok(())
+    let drop = format!("DROP TABLE IF EXISTS {}", ddl::name(&shape::aside(target)));
+    patiently(status, || store.execute(&drop)).await
 }
 
 pub(crate) async fn exists(target: &Target, around: &Around<'_>) -> Result<bool> {

@@ -199,7 +199,8 @@ impl Past {
             return None;
         }
         let place = |attnum: &i16| columns.iter().position(|column| column.attnum == *attnum);
-        let key: Vec<usize> = key(&today.table).iter().map(place).collect::<Option<_>>()?;
+        let today_key = today.table.key.iter().map(|&at| today.table.columns[at].attnum);
+        let key: Vec<usize> = today_key.map(|attnum| place(&attnum)).collect::<Option<_>>()?;
         if !sends_key(relation, &key) {
             return None;
         }
@@ -383,7 +384,7 @@ fn attnums(table: &Table) -> Vec<i16> {
 }
 
 fn key(table: &Table) -> Vec<i16> {
-    table.key.iter().map(|&at| table.columns[at].attnum).collect()
+    table.declared_key().iter().map(|&at| table.columns[at].attnum).collect()
 }
 
 /// Whether a leaf has rows is of interest while it is new.

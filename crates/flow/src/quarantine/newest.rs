@@ -6,6 +6,7 @@ use crate::keys::{Staged, key_tuple};
 use crate::status::Status;
 use model::{Block, Error, Fate, Lsn, Result, Version};
 use source::decode::again::push_key;
+use std::collections::BTreeMap;
 use store::{Store, Target, ddl};
 
 /// The version of a replayed row: newer than the DELETE of its key that was written in its place,
@@ -90,6 +91,34 @@ pub(super) async fn copied_since(
         copied[*places.get(row).ok_or_else(unreadable)?] = true;
     }
     Ok(copied)
+}
+
+/// When the changes of a history were committed: its rows that stand for them say so. Of a table without
+/// a key there are none, and they were set aside a moment later.
+pub(super) async fn commits(
+    store: &dyn Store,
+    status: &Status,
+    target: &Target,
+    rows: &[Kept],
+) -> Result<Vec<(Lsn, i64)>> {
+    let list = |of: &dyn Fn(&Kept) -> String| rows.iter().map(of).collect::<Vec<_>>().join(", ");
+    let versions = list(&|kept| format!("toUInt128('{}')", kept.version.0));
+    let times = list(&|kept| format!("toDateTime64({}, 6, 'UTC')", ddl::literal(&kept.at)));
+    let sql = format!(
+        "SELECT k.v, toUnixTimestamp64Micro(if(m.v = 0, k.t, m.t)) FROM \
+         (SELECT tupleElement(z, 1) AS v, tupleElement(z, 2) AS t FROM \
+         (SELECT arrayJoin(arrayZip([{versions}], [{times}])) AS z)) AS k LEFT JOIN \
+         (SELECT _version AS v, any(_commit_time) AS t FROM {} WHERE _op = 'quarantined' \
+         AND _version IN ({versions}) GROUP BY v) AS m ON k.v = m.v",
+        ddl::name(&target.rows)
+    );
+    let mut commits = BTreeMap::new();
+    for row in patiently(status, || store.query(&sql)).await? {
+        let [Some(version), Some(at_us)] = &row[..] else { return Err(unreadable()) };
+        let version = Version(version.parse().map_err(|_| unreadable())?);
+        commits.insert(version.commit(), at_us.parse().map_err(|_| unreadable())?);
+    }
+    Ok(commits.into_iter().collect())
 }
 
 /// `what` of the store's rows with each key, by the place of the key.

@@ -1,7 +1,6 @@
 //! Refused rows on their way into the quarantine.
 
 use crate::flush::patiently;
-use crate::keys::has_exact_key;
 use crate::rules;
 use crate::status::Status;
 use model::{Mode, Reject, Result, Version};
@@ -100,7 +99,7 @@ fn id(target: &Target, origin: &Origin, stage: Stage, number: u64, reject: &Reje
     match (target.mode, origin) {
         (Mode::Mirror, _) if !key.is_empty() => format!("key {key}"),
         (_, Origin::Stream) => format!("stream {:032x} {stage} {number}", reject.version.0),
-        (_, Origin::Copy { .. }) if !key.is_empty() && has_exact_key(target) => {
+        (_, Origin::Copy { .. }) if !key.is_empty() && target.has_exact_key() => {
             format!("copy {key}")
         }
         (_, Origin::Copy { block, .. }) => format!("{block} {stage} {number}"),

@@ -2,31 +2,33 @@
 //!
 //! ```text
 //! mirror  page ─▶ newer in the store? ─▶ decode ─▶ fill ─▶ insert ─▶ replayed
-//! append  page ─▶ decode ─▶ try ─▶ replaying, with a token ─▶ insert with it ─▶ replayed
+//! others  page ─▶ decode ─▶ try ─▶ replaying, with a token ─▶ insert with it ─▶ replayed
 //!                     still refused ─▶ waiting, with today's reason
 //! ```
 //!
 //! # Once
 //! - **Mirrors**: the row carries its own version and one more, so that it wins over the DELETE of its
 //!   key that took its place, whenever the log is read again, and over nothing else. Twice is once.
-//! - **Append tables**: before a block is written, its rows and its token are durable. After a crash
+//! - **Append tables and histories**: before a block is written, its rows and its token are durable. After a crash
 //!   exactly these rows go again with that token, at the next start and before anything else is written,
 //!   and the engine drops what had arrived.
 //!
 //! It runs beside the loop and passes a gate with each page; the loop closes it before the table is
 //! truncated, copied again or stopped.
 
-use super::newest::{copied_since, replayed, versions};
+use super::newest::{commits, copied_since, replayed, versions};
 use super::page::{self, Kept, mark, refused};
 use super::words::Replayed;
 use super::{State, WAITING};
 use crate::copier::Gate;
 use crate::flush::patiently;
+use crate::history;
+use crate::latest;
 use crate::rules::Altered;
 use crate::sift::{self, Passed};
 use crate::status::{Status, now_us};
 use crate::toast::Filler;
-use model::{Block, Error, Lsn, Mode, Reject, Result, Version};
+use model::{Block, Error, Lsn, Mode, OnUpdate, Reject, Result, Version};
 use source::decode::again::{Refused, push_row};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -77,7 +79,10 @@ impl Replay {
             after = last.id.clone();
             match self.target.mode {
                 Mode::Mirror => self.mirror(rows, done).await?,
-                Mode::Append => self.append(rows, done).await?,
+                Mode::Append | Mode::History => self.append(rows, done).await?,
+            }
+            if self.target.on_update == OnUpdate::Apply {
+                latest::settle(store, status, &self.target).await?;
             }
             drop(passing);
         }
@@ -185,7 +190,7 @@ impl Replay {
         let mut decoded = Decoded { block, rows: Vec::new(), refused: Vec::new() };
         for kept in rows {
             let version = match self.target.mode {
-                Mode::Mirror => replayed(kept.version),
+                Mode::Mirror | Mode::History => replayed(kept.version),
                 Mode::Append => kept.version,
             };
             let unreadable = || Refused {
@@ -218,6 +223,10 @@ impl Replay {
         let (store, status) = (self.store.as_ref(), self.status.as_ref());
         let mut altered = Altered::take(&mut block, &self.target);
         let target = self.target.clone();
+        if target.mode == Mode::History {
+            block.commits = commits(store, status, &target, &rows).await?;
+            block = history::changes(&block, &target);
+        }
         let insert = Insert { target: target.clone(), block: Arc::new(block), token };
         let mut out: BTreeMap<usize, Refused> = BTreeMap::new();
         let mut written = rows.len() as u64;

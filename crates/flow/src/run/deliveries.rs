@@ -7,8 +7,9 @@ use super::following::Answer;
 use crate::apply;
 use crate::copier;
 use crate::flush;
+use crate::intervals::Intervals;
 use crate::quarantine;
-use model::{Mode, Result, TableId, Version};
+use model::{Block, Cells, Mode, Op, Result, TableId, Version};
 use source::stream::{Batch, Delivery};
 
 impl Loop {
@@ -26,10 +27,10 @@ impl Loop {
                     Err(error) => self.lose_session(error),
                 }
             }
-            Delivery::Truncate { tables, version, done } => {
+            Delivery::Truncate { tables, version, commit_us, done } => {
                 self.drain().await?;
                 for id in tables {
-                    self.truncate(id, version).await?;
+                    self.truncate(id, version, commit_us).await?;
                 }
                 let _ = done.send(());
                 Ok(())
@@ -63,23 +64,40 @@ impl Loop {
         Ok(())
     }
 
-    /// Rows from before the TRUNCATE go, those of a copy that still runs too. Facts stay.
-    async fn truncate(&mut self, id: TableId, version: Version) -> Result<()> {
-        let Some(entry) = self.tables.by_id.get(&id) else { return Ok(()) };
-        if entry.target.mode == Mode::Append || entry.is_stopped() {
+    /// Rows from before the TRUNCATE go, those of a copy that still runs too. Where they are kept, a
+    /// history says that it was.
+    async fn truncate(&mut self, id: TableId, version: Version, commit_us: i64) -> Result<()> {
+        let Some(entry) = self.tables.by_id.get_mut(&id) else { return Ok(()) };
+        if entry.is_stopped() {
             return Ok(());
         }
-        let was_copying = entry.needs_copy();
+        match (entry.target.mode, entry.target.keeps_truncated) {
+            (Mode::History, true) => return self.note_truncate(id, version, commit_us).await,
+            (Mode::Mirror | Mode::Append, true) => return Ok(()),
+            (_, false) => {}
+        }
+        // Facts have the version of their transaction alone: with rows from behind it, it was done.
+        let is_done = |intervals: &Intervals| intervals.is_past(version);
+        if entry.target.mode == Mode::Append && entry.intervals.as_ref().is_some_and(is_done) {
+            return Ok(());
+        }
+        self.next = apply::settle_before(entry, version)?;
+        self.drain().await?;
+        let entry = self.entry(id)?;
+        let (was_copying, target) = (entry.needs_copy(), entry.target.clone());
         if let Some(gate) = self.gates.remove(&id).filter(|_| was_copying) {
             gate.close().await;
         }
-        let (target, status) = (entry.target.clone(), self.status.clone());
+        let status = self.status.clone();
         self.end_replay(id).await;
         // By version: the log may be read again, and then newer rows are there.
+        let which = match target.mode {
+            Mode::Mirror | Mode::History => format!("_version < toUInt128('{}')", version.0),
+            Mode::Append => format!("_lsn <= {}", version.commit().0),
+        };
         let sql = format!(
-            "ALTER TABLE {} DELETE WHERE _version < toUInt128('{}') SETTINGS mutations_sync = 2",
-            store::ddl::name(&target.rows),
-            version.0
+            "ALTER TABLE {} DELETE WHERE {which} SETTINGS mutations_sync = 2",
+            store::ddl::name(&target.rows)
         );
         let store = self.store.clone();
         if let Err(error) = flush::patiently(&status, || store.execute(&sql)).await {
@@ -93,5 +111,16 @@ impl Loop {
             self.start_copies(&[id]);
         }
         Ok(())
+    }
+
+    /// A row like any other of the stream: once, whenever the log is read again.
+    async fn note_truncate(&mut self, id: TableId, version: Version, commit_us: i64) -> Result<()> {
+        let mut block = Block::new(self.entry(id)?.target.table.clone());
+        block.note_commit(version.commit(), commit_us);
+        block.columns.iter_mut().for_each(Cells::push_default);
+        block.end_row(Op::Truncate, version);
+        let batch = Batch { blocks: vec![block], ..Batch::default() };
+        self.next = Some(apply::prepare(batch, 0, &mut self.tables, &self.status)?);
+        self.drain().await
     }
 }

@@ -16,7 +16,7 @@ impl Loop {
     pub(super) async fn finish_replays(&mut self) -> Result<()> {
         let goes_on = |entry: &&Entry| {
             entry.state == State::Streaming
-                || (entry.target.mode == Mode::Append && !entry.is_stopped())
+                || (entry.target.mode != Mode::Mirror && !entry.is_stopped())
         };
         let tables = self.tables.by_id.values().filter(goes_on);
         let targets: Vec<Arc<Target>> = tables.map(|entry| entry.target.clone()).collect();

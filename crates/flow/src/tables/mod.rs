@@ -10,7 +10,7 @@ use crate::again;
 use crate::agree::Missed;
 use crate::evolve::{self, Change, Need, Past};
 use crate::flush;
-use crate::intervals::{Intervals, Record};
+use crate::intervals::{Intervals, Record, Takes};
 use crate::status::{State, Status, TableStatus};
 use crate::verify::Subject;
 use known::{Known, STATES, read_states, with_way_back};
@@ -33,8 +33,10 @@ pub(crate) struct Entry {
     pub(crate) state: State,
     /// Of what the store remembers of it.
     version: i64,
-    /// Append tables only.
+    /// Of all but mirrors.
     pub(crate) intervals: Option<Intervals>,
+    /// DELETEs that an archive did not follow.
+    pub(crate) kept_deletes: u64,
     /// Where the copy stands, while there is one.
     pub(crate) copy: CopyState,
     /// The last commit whose rows were not taken because the copy's position was not known yet.
@@ -206,7 +208,12 @@ impl Tables {
         past.resolve(around.client).await?;
         let (state, copy, reason) = match known {
             Some(known) if !is_another => (known.state, known.copy, known.reason),
-            _ => (State::Waiting, CopyState::default(), None),
+            _ => {
+                // What is kept of the old one is over at the end of the copy.
+                let keeps = target.mode == Mode::History || target.keeps_gone();
+                let sweeps = is_another && keeps && target.mode != Mode::Append;
+                (State::Waiting, CopyState { sweeps, ..CopyState::default() }, None)
+            }
         };
         let mut need = Need::Nothing;
         if state != State::Failed {
@@ -215,8 +222,8 @@ impl Tables {
         if state == State::Removed && need == Need::Nothing {
             need = Need::Copy("It was not published for a while.".into());
         }
-        // Rows of the stream may be in a mirror before its copy begins.
-        let has_rows = !is_new && (target.mode == Mode::Mirror || copy.attempt > 0);
+        // Rows of the stream may be there before the copy begins, but those of an append table.
+        let has_rows = !is_new && (target.mode != Mode::Append || copy.attempt > 0);
         let missed = self.missed.as_ref().filter(|_| !is_another && has_rows);
         let is_other = match missed {
             Some(missed) => missed.is_other_history(&target, around).await?,
@@ -236,12 +243,10 @@ impl Tables {
         if is_another {
             forget_rows(&target, around).await?;
         }
-        let intervals = (target.mode == Mode::Append).then(|| {
+        let intervals = (target.mode != Mode::Mirror).then(|| {
             let key = target.name.to_string();
-            let mut intervals = Intervals::new(key.clone(), records.remove(&key));
-            // Kept after the copy too: the slot may stand before the copy's position.
-            intervals.set_copied_before(copy.first_point);
-            intervals
+            let recorded = records.remove(&key);
+            Intervals::new(key, Takes::of(&target), recorded)
         });
         let mut shown = TableStatus::new(target.mode, target.name.clone(), target.rows.clone());
         shown.state = state;
@@ -255,11 +260,14 @@ impl Tables {
             state,
             version,
             intervals,
+            kept_deletes: 0,
             copy,
             skipped: None,
             rekeyed_at: Arc::new(AtomicU64::new(copy.rekeyed_at.0)),
             begun_again: 0,
         };
+        // Kept after the copy too: the slot may stand before the copy's position.
+        entry.set_copy(copy);
         entry.bring_up(target, need, &changes, around).await?;
         Ok(entry)
     }
@@ -323,12 +331,12 @@ async fn start_over(
 }
 
 /// The table of that name was dropped at the source and made anew: what a mirror holds are rows of
-/// the old one. Facts stay.
+/// the old one. Facts, changes and an archive stay.
 async fn forget_rows(target: &Target, around: &Around<'_>) -> Result<()> {
     let store = around.store;
     let is_mirror = target.mode == Mode::Mirror;
     crate::quarantine::supersede(store, around.status, &target.table.name, None, is_mirror).await?;
-    if target.mode == Mode::Mirror {
+    if target.mode == Mode::Mirror && !target.keeps_gone() {
         store.execute(&format!("TRUNCATE TABLE {}", store::ddl::name(&target.rows))).await?;
     }
     crate::copier::forget_ranges(store, target).await
@@ -383,7 +391,7 @@ impl Entry {
     /// A copy that has no position yet, and which rows of the stream it will hold matters: those of an
     /// append table, or of a shape that is not known. None are taken.
     pub(crate) fn is_unpointed(&self) -> bool {
-        let matters = self.intervals.is_some() || self.skipped.is_some();
+        let matters = self.target.mode == Mode::Append || self.skipped.is_some();
         matters && self.copy.attempt == 0 && !self.is_stopped()
     }
 
@@ -441,7 +449,9 @@ impl Entry {
     pub(crate) fn set_copy(&mut self, copy: CopyState) {
         let CopyState { rekeyed_at, updated, .. } = self.copy;
         self.copy = CopyState { rekeyed_at, updated, ..copy };
-        if let Some(intervals) = &mut self.intervals {
+        if let Some(intervals) = &mut self.intervals
+            && self.target.mode == Mode::Append
+        {
             intervals.set_copied_before(copy.first_point);
         }
     }
@@ -489,7 +499,7 @@ impl Entry {
             "ALTER TABLE millrace.batches DELETE WHERE target = {} SETTINGS mutations_sync = 2",
             ddl::literal(&key)
         );
-        *intervals = Intervals::new(key, None);
+        *intervals = Intervals::new(key, Takes::of(&self.target), None);
         flush::patiently(status, || store.execute(&sql)).await
     }
 
@@ -534,7 +544,8 @@ impl Tables {
             target,
             state: State::Streaming,
             version: 0,
-            intervals: Some(Intervals::new(key, Some(recorded))),
+            intervals: Some(Intervals::new(key, Takes::Inserts, Some(recorded))),
+            kept_deletes: 0,
             copy: CopyState { attempt: 1, ..CopyState::default() },
             skipped: None,
             rekeyed_at: Arc::default(),

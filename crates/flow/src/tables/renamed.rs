@@ -131,7 +131,7 @@ pub(super) async fn follow(
         };
         moves.push(Move { mode: now.mode, known: known.clone(), from, to });
     }
-    while let Some(at) = first_without_room(&moves, published, &known, around).await? {
+    while let Some(at) = first_without_room(&moves, published, &known, options, around).await? {
         let Move { from, to, .. } = moves.remove(at);
         let (table, before, place) = (&to.source, &from.source, &to.stored);
         tracing::warn!(%table, %before, %place, "renamed, and another table is kept in its place: it is copied; what is kept of it stays under the old name");
@@ -171,21 +171,23 @@ fn known_of<'a>(table: &Table, known: &'a AllKnown, slot: &str) -> Option<(&'a S
 }
 
 /// A place is free when nothing is there, or nothing that stays: a mirror of what is no more is of no
-/// use, and facts stay where they are.
+/// use; facts, changes and archives stay where they are.
 async fn first_without_room(
     moves: &[Move],
     published: &[Table],
     known: &AllKnown,
+    options: &AllOptions,
     around: &Around<'_>,
 ) -> Result<Option<usize>> {
+    let is_archive = |name: &String| options.get(name).is_some_and(|named| named.keeps_deletes);
     for (at, moved) in moves.iter().enumerate() {
         let place = moved.to.stored.to_string();
         if place == moved.known.target || moves.iter().any(|other| other.known.target == place) {
             continue;
         }
-        let there = known.values().find(|known| known.target == place);
-        let has_room = match there {
-            Some(there) => {
+        let has_room = match known.iter().find(|(_, known)| known.target == place) {
+            Some((name, _)) if is_archive(name) => false,
+            Some((_, there)) => {
                 let is_published = published.iter().any(|table| table.id.0 == there.id);
                 let is_mirror = there.mode == Mode::Mirror.name();
                 is_mirror && moved.mode == Mode::Mirror && !is_published

@@ -1,7 +1,7 @@
 //! A few rows of a table compared while the stream goes on: nobody waits for it.
 //!
 //! ```text
-//! pick   keys: of some pages of the source; of a mirror, as many of the store, which may have rows too many
+//! pick   keys: of some pages of the source; as many of the store, unless it may have more (append)
 //! look   source, by key ─▶ end of the log ─▶ the stream has passed it ─▶ store, by key
 //! again  what differs, until a row of the source was the same at two looks and so was the store's
 //! ```
@@ -157,10 +157,10 @@ impl Beside {
             Eye { sides: &sides, keys: &keys, client, store, settled, busy: Duration::ZERO };
         eye.busy += begun.elapsed();
         let share = (options.percent * ALL as f64 / 100.0).ceil().clamp(1.0, ALL as f64) as u64;
-        let is_mirror = target.mode == Mode::Mirror;
+        let is_exact = target.mode != Mode::Append;
         let (picked, next) = match &options.from {
-            None => eye.pick_source(target, 0, share, is_mirror).await?,
-            Some(Place::Page(page)) => eye.pick_source(target, *page, share, is_mirror).await?,
+            None => eye.pick_source(target, 0, share, is_exact).await?,
+            Some(Place::Page(page)) => eye.pick_source(target, *page, share, is_exact).await?,
             Some(Place::Key(after)) => eye.pick_store(after, share).await?,
         };
         let (suspects, moving) = eye.suspects(&picked, &self.subject).await?;
@@ -196,7 +196,7 @@ impl Seen {
     }
 
     fn differs(&self, subject: &Subject) -> bool {
-        let mut found = Found::new(0, true, subject.facts());
+        let mut found = Found::new(0, true, subject.keeps());
         self.note_in(0, &mut found);
         found.keys > 0
     }
@@ -218,7 +218,7 @@ impl Eye<'_> {
         target: &store::Target,
         from: u64,
         share: u64,
-        is_mirror: bool,
+        is_exact: bool,
     ) -> Result<(Picked, Option<Place>)> {
         let begun = Instant::now();
         let sql = "
@@ -244,7 +244,7 @@ impl Eye<'_> {
         self.busy += begun.elapsed();
         let next = match from + stretch < pages {
             true => Some(Place::Page(from + stretch)),
-            false => is_mirror.then(|| Place::Key(Vec::new())),
+            false => is_exact.then(|| Place::Key(Vec::new())),
         };
         Ok((picked, next))
     }
@@ -359,7 +359,7 @@ fn differences(
     picked: &Picked,
     subject: &Subject,
 ) -> Vec<Difference> {
-    let mut found = Found::new(usize::MAX, true, subject.facts());
+    let mut found = Found::new(usize::MAX, true, subject.keeps());
     for (key, row) in suspects {
         row.note_in(*key, &mut found);
     }

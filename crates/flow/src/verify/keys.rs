@@ -12,15 +12,20 @@ use model::{Error, Kind, Mode, PgType, Result};
 use source::client::quoted;
 use store::Target;
 use store::ddl::{ident, literal, name};
+use store::history::current;
 
 /// The texts of one key, a column each.
 pub(super) type Texts = Vec<String>;
 
 pub(super) struct Keys {
     parts: Vec<Part>,
-    /// Where the store keeps its rows.
+    /// Where the store keeps its rows: all of them, and those that readers see.
     rows: String,
-    is_mirror: bool,
+    seen: String,
+    /// Of a row of `rows`.
+    is_alive: &'static str,
+    /// The position that brought a row.
+    life: &'static str,
 }
 
 /// A column of the key.
@@ -58,10 +63,22 @@ impl Keys {
             })
         };
         let parts: Option<Vec<Part>> = target.table.key.iter().zip(types).map(part).collect();
-        match parts.filter(|_| crate::keys::has_exact_key(target)) {
+        match parts.filter(|_| target.has_exact_key()) {
             Some(parts) => {
-                let is_mirror = target.mode == Mode::Mirror;
-                Ok(Keys { parts, rows: name(&target.rows), is_mirror })
+                let rows = name(&target.rows);
+                Ok(match target.mode {
+                    Mode::Mirror => {
+                        let (is_alive, life) = ("`_deleted` = 0", "`_version`");
+                        Keys { parts, seen: format!("{rows} FINAL"), rows, is_alive, life }
+                    }
+                    Mode::Append => {
+                        Keys { parts, seen: rows.clone(), rows, is_alive: "1", life: "`_lsn`" }
+                    }
+                    Mode::History => {
+                        let rows = current(target);
+                        Keys { parts, seen: rows.clone(), rows, is_alive: "1", life: "`_version`" }
+                    }
+                })
             }
             None => Err(Error::definite("cannot look its rows up by their key")
                 .detail("Its type, or the one that it has in the store, does not tell them apart.")
@@ -135,7 +152,7 @@ impl Keys {
         ))
     }
 
-    /// A share of the keys of a mirror behind `after`, up to `end`: in thousandths of a percent.
+    /// A share of the keys of the store behind `after`, up to `end`: in thousandths of a percent.
     pub(super) fn pick_store(
         &self,
         sides: &Sides,
@@ -154,10 +171,11 @@ impl Keys {
             false => String::new(),
         };
         Ok(format!(
-            "SELECT DISTINCT toString({}), {} FROM {} WHERE `_deleted` = 0 AND {}{end}{chance} {PRINTED}",
+            "SELECT DISTINCT toString({}), {} FROM {} WHERE {} AND {}{end}{chance} {PRINTED}",
             clickhouse_bits(&sides.clickhouse_md5(&sides.key)),
             texts.join(", "),
             self.rows,
+            self.is_alive,
             self.behind(after)?
         ))
     }
@@ -165,18 +183,18 @@ impl Keys {
     /// The rows of these keys as readers see them, each with the position that brought it.
     pub(super) fn look_store(&self, sides: &Sides, keys: &[&Texts]) -> Result<String> {
         let all: Vec<usize> = (0..sides.columns.len()).collect();
-        let (life, dead) = if self.is_mirror { ("`_version`", " FINAL") } else { ("`_lsn`", "") };
         let tuples: Result<Vec<String>> =
             keys.iter().map(|key| Ok(format!("({})", self.literals(key)?.join(", ")))).collect();
         Ok(format!(
             "SELECT toString({}), toString({}), toString(millrace_l) FROM \
-             (SELECT {} AS millrace_k, {} AS millrace_h, {life} AS millrace_l \
-             FROM {}{dead} WHERE ({}) IN ({})) {PRINTED}",
+             (SELECT {} AS millrace_k, {} AS millrace_h, {} AS millrace_l \
+             FROM {} WHERE ({}) IN ({})) {PRINTED}",
             clickhouse_bits("millrace_k"),
             clickhouse_bits("millrace_h"),
             sides.clickhouse_md5(&sides.key),
             sides.clickhouse_md5(&all),
-            self.rows,
+            self.life,
+            self.seen,
             self.store_names().join(", "),
             tuples?.join(", ")
         ))

@@ -7,7 +7,9 @@
 //! store   (k1,h1) (k2,h9) (k3,h3)                  k2 changed, k3 extra, k4 missing
 //! ```
 
+use model::{Mode, OnUpdate};
 use std::collections::BTreeMap;
+use store::Target;
 
 /// A row: the hash of its key, the hash of all of it.
 pub(super) type Hashes = (i64, i64);
@@ -35,31 +37,55 @@ impl Kind {
     }
 }
 
-/// What may differ because it is an append table.
+/// What a table keeps other than the source has it, as it should.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct Facts {
-    /// It keeps what is purged at the source.
-    pub(super) kept: bool,
-    /// And the first value of what is updated there, which has happened.
-    pub(super) updated: bool,
+pub(super) struct Keeps {
+    /// Rows that are deleted at the source.
+    pub(super) deleted: bool,
+    /// The first value of a row that is updated there.
+    pub(super) first: bool,
+    /// Every value of a row that is updated there.
+    pub(super) every: bool,
+    /// One of rows that are the same there.
+    pub(super) one: bool,
+}
+
+impl Keeps {
+    pub(super) fn of(target: &Target) -> Keeps {
+        let table = &target.table;
+        let keeps = Keeps::default();
+        match (target.mode, target.on_update) {
+            (Mode::Append, OnUpdate::Ignore) => Keeps { deleted: true, first: true, ..keeps },
+            (Mode::Append, OnUpdate::Append) => Keeps { deleted: true, every: true, ..keeps },
+            (Mode::Append, OnUpdate::Apply) => Keeps { deleted: true, ..keeps },
+            (Mode::Mirror, _) => {
+                Keeps { deleted: target.keeps_gone(), one: table.is_its_own_key(), ..keeps }
+            }
+            // Nothing tells which of its rows are current.
+            (Mode::History, _) if !table.has_key() => Keeps { deleted: true, first: true, ..keeps },
+            (Mode::History, _) => keeps,
+        }
+    }
 }
 
 /// What differs: all of it counted, the first of it listed.
 pub(super) struct Found {
     keys_max: usize,
     has_key: bool,
-    facts: Facts,
+    keeps: Keeps,
     pub(super) keys: u64,
     pub(super) listed: Vec<(Kind, i64)>,
-    /// Append tables: rows whose key the source has no more, and those that it has otherwise.
+    /// Rows whose key the source has no more, those that it has otherwise, and those that it has more
+    /// often.
     pub(super) kept: u64,
     pub(super) updated: u64,
+    pub(super) identical: u64,
 }
 
 impl Found {
-    pub(super) fn new(keys_max: usize, has_key: bool, facts: Facts) -> Found {
-        let listed = Vec::new();
-        Found { keys_max, has_key, facts, keys: 0, listed, kept: 0, updated: 0 }
+    pub(super) fn new(keys_max: usize, has_key: bool, keeps: Keeps) -> Found {
+        let (listed, kept, updated, identical) = (Vec::new(), 0, 0, 0);
+        Found { keys_max, has_key, keeps, keys: 0, listed, kept, updated, identical }
     }
 
     /// Compares the rows of the same ranges of keys.
@@ -77,11 +103,25 @@ impl Found {
     }
 
     fn note(&mut self, key: i64, source: &[Hashes], store: &[Hashes]) {
+        let keeps = self.keeps;
         let kind = match (source.len(), store.len()) {
             (_, 0) => Kind::Missing,
             // One row stored twice is a fault even where its source is gone.
-            (0, _) if self.facts.kept && self.has_key && store.windows(2).any(|w| w[0] == w[1]) => {
+            (0, _)
+                if keeps.deleted
+                    && !keeps.every
+                    && self.has_key
+                    && store.windows(2).any(|w| w[0] == w[1]) =>
+            {
                 Kind::Duplicate
+            }
+            (1.., _) if keeps.every && source.iter().all(|row| store.contains(row)) => {
+                self.updated += 1;
+                return;
+            }
+            (1.., 1) if keeps.one && source.iter().all(|row| *row == store[0]) => {
+                self.identical += source.len() as u64 - 1;
+                return;
             }
             (0, _) => Kind::Extra,
             (here, there) if there > here => Kind::Duplicate,
@@ -89,8 +129,8 @@ impl Found {
             _ => Kind::Changed,
         };
         match kind {
-            Kind::Extra if self.facts.kept => self.kept += store.len() as u64,
-            Kind::Changed if self.facts.updated => self.updated += 1,
+            Kind::Extra if keeps.deleted => self.kept += store.len() as u64,
+            Kind::Changed if keeps.first => self.updated += 1,
             _ => {
                 self.keys += 1;
                 if self.listed.len() < self.keys_max {
@@ -148,11 +188,11 @@ mod tests {
     use super::*;
     use Kind::{Changed, Duplicate, Extra, Missing};
 
-    const MIRROR: Facts = Facts { kept: false, updated: false };
-    const FACTS: Facts = Facts { kept: true, updated: false };
+    const NOTHING: Keeps = Keeps { deleted: false, first: false, every: false, one: false };
+    const FACTS: Keeps = Keeps { deleted: true, first: true, ..NOTHING };
 
-    fn found(facts: Facts, source: &[Hashes], store: &[Hashes]) -> Found {
-        let mut found = Found::new(10, true, facts);
+    fn found(keeps: Keeps, source: &[Hashes], store: &[Hashes]) -> Found {
+        let mut found = Found::new(10, true, keeps);
         found.walk(source.to_vec(), store.to_vec());
         found
     }
@@ -161,12 +201,12 @@ mod tests {
     fn every_kind_of_difference_is_told() {
         let source = [(4, 4), (1, 1), (2, 2), (-5, 5)];
         let store = [(3, 3), (2, 9), (1, 1), (-5, 5), (-5, 5)];
-        let all = found(MIRROR, &source, &store);
+        let all = found(NOTHING, &source, &store);
         assert_eq!(all.listed, [(Duplicate, -5), (Changed, 2), (Extra, 3), (Missing, 4)]);
         assert_eq!(all.keys, 4);
-        let bent = found(FACTS, &source, &store);
+        let bent = found(Keeps { first: false, ..FACTS }, &source, &store);
         assert_eq!(bent.listed, [(Duplicate, -5), (Changed, 2), (Missing, 4)]);
-        let kept = found(Facts { updated: true, ..FACTS }, &source, &store);
+        let kept = found(FACTS, &source, &store);
         assert_eq!(kept.listed, [(Duplicate, -5), (Missing, 4)]);
         assert_eq!((kept.kept, kept.updated), (1, 1));
         assert_eq!(found(FACTS, &[], &[(1, 1), (1, 1)]).listed, [(Duplicate, 1)]);
@@ -185,8 +225,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_on_purpose_is_no_difference() {
+        let archive = Keeps { deleted: true, ..NOTHING };
+        let found_in = |keeps, source: &[Hashes], store: &[Hashes]| {
+            let found = found(keeps, source, store);
+            (found.listed, found.kept, found.updated, found.identical)
+        };
+        assert_eq!(found_in(archive, &[(1, 1)], &[(1, 2), (2, 2)]), (vec![(Changed, 1)], 1, 0, 0));
+        let every = Keeps { deleted: true, every: true, ..NOTHING };
+        assert_eq!(found_in(every, &[(1, 3)], &[(1, 2), (1, 3), (1, 2)]), (vec![], 0, 1, 0));
+        assert_eq!(found_in(every, &[(1, 4)], &[(1, 2)]), (vec![(Changed, 1)], 0, 0, 0));
+        let one = Keeps { one: true, ..NOTHING };
+        assert_eq!(found_in(one, &[(1, 1), (1, 1), (1, 1)], &[(1, 1)]), (vec![], 0, 0, 2));
+        assert_eq!(found_in(one, &[(1, 1)], &[]), (vec![(Missing, 1)], 0, 0, 0));
+    }
+
+    #[test]
     fn all_are_counted_and_some_are_listed() {
-        let mut found = Found::new(2, true, MIRROR);
+        let mut found = Found::new(2, true, NOTHING);
         found.walk((0..100).map(|key| (key, key)).collect(), Vec::new());
         assert_eq!((found.keys, found.listed.len()), (100, 2));
     }

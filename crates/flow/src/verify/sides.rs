@@ -8,10 +8,12 @@
 //! ```
 
 use super::canon::{self, Canon, Shape};
+use super::narrow::Keeps;
 use super::rules;
 use model::{Error, Mode, Result};
 use source::client::quoted;
 use store::ddl::{ident, literal, name};
+use store::history::current;
 use store::{Store, Target};
 
 /// A table is looked at in this many ranges of keys. A prime: keys that are multiples of a power of
@@ -34,7 +36,8 @@ pub(super) struct Sides {
     pub(super) filter: Option<String>,
     view: String,
     shown: (String, String),
-    pub(super) is_append: bool,
+    /// What differs although all is well.
+    pub(super) keeps: Keeps,
     /// Columns that are not compared.
     pub(super) left_out: Vec<String>,
 }
@@ -80,7 +83,7 @@ impl Sides {
             (Some(key), _) => key,
             // An append table may leave out its key.
             (None, Mode::Append) => Vec::new(),
-            (None, Mode::Mirror) => {
+            (None, Mode::Mirror | Mode::History) => {
                 return Err(Error::definite("cannot compare the key")
                     .detail("No way is known to compare the type that it has in the store."));
             }
@@ -113,7 +116,10 @@ impl Sides {
             utf8,
             from,
             filter,
-            view: name(&target.name),
+            view: match target.mode {
+                Mode::Mirror | Mode::Append => name(&target.name),
+                Mode::History => current(target),
+            },
             shown: (
                 format!("left(concat_ws(', ', {}), {SHOWN_CHARS_MAX})", shown_source.join(", ")),
                 format!(
@@ -121,7 +127,7 @@ impl Sides {
                     shown_store.join(", ")
                 ),
             ),
-            is_append: target.mode == Mode::Append,
+            keeps: Keeps::of(target),
             left_out,
         })
     }

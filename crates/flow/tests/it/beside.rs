@@ -3,6 +3,7 @@
 use crate::support::{World, engine};
 use flow::verify::{Piece, PieceOptions};
 use flow::{Handle, Pipeline};
+use model::{Mode, TableOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -128,5 +129,47 @@ async fn a_bent_fact_is_told_from_one_that_was_updated() {
     assert!(found(&round(&pipeline.handle(), "bent.others", 1.0).await).is_empty());
     let skipped = round(&pipeline.handle(), "bent.none", 1.0).await.remove(0).skipped;
     assert_eq!(skipped.as_deref(), Some("not streamed"));
+    pipeline.shutdown().await.unwrap();
+}
+
+/// Of a history what is current counts, of an archive what is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn histories_and_archives_are_looked_at_too() {
+    let mut world = World::new(
+        "beside_kept",
+        "create table h (id int primary key, v int); create table a (id int primary key, v int);
+         insert into h select n, n from generate_series(1, 1500) n; insert into a select * from h;
+         create publication p for table h, a",
+    );
+    let history = TableOptions { mode: Mode::History, ..TableOptions::default() };
+    let archive = TableOptions { keeps_deletes: true, ..TableOptions::default() };
+    world.tables.insert("beside_kept.h".into(), history);
+    world.tables.insert("beside_kept.a".into(), archive);
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    for table in ["h", "a"] {
+        world.sql(&format!(
+            "update {table} set v = -v where id % 3 = 0; delete from {table} where id % 7 = 0;
+             update {table} set id = id + 10000 where id % 11 = 0"
+        ));
+    }
+    world.settle(&pipeline).await;
+    let handle = pipeline.handle();
+    for table in ["beside_kept.h", "beside_kept.a"] {
+        let pieces = round(&handle, table, 100.0).await;
+        assert_eq!(found(&pieces), Vec::<String>::new(), "{table}");
+        assert!(pieces.iter().all(|piece| piece.skipped.is_none()), "{pieces:?}");
+    }
+    for sql in [
+        "ALTER TABLE beside_kept.h UPDATE v = 7777 WHERE id = 5 SETTINGS mutations_sync = 2",
+        "ALTER TABLE beside_kept.h DELETE WHERE id = 14 AND _op = 'delete' SETTINGS mutations_sync = 2",
+        "ALTER TABLE beside_kept_raw.a UPDATE v = 7777 WHERE id = 5 SETTINGS mutations_sync = 2",
+    ] {
+        engine().execute(sql).await.unwrap();
+    }
+    let pieces = round(&handle, "beside_kept.h", 100.0).await;
+    assert_eq!(found(&pieces), ["changed 5", "extra 14"]);
+    let pieces = round(&handle, "beside_kept.a", 100.0).await;
+    assert_eq!(found(&pieces), ["changed 5"]);
     pipeline.shutdown().await.unwrap();
 }

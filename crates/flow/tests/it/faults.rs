@@ -2,7 +2,7 @@
 
 use crate::support::{Mortal, World, assert_same, engine, wait_until};
 use flow::Pipeline;
-use model::Result;
+use model::{Mode, OnUpdate, Result, TableOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -423,24 +423,33 @@ async fn a_store_that_fails_after_it_has_written_doubles_nothing() {
         World::new(
             "f_flaky",
             "create table m (id int primary key, v text); create table e (id int primary key, v text);
-             create table loose (v text);
+             create table loose (v text); create table h (id int primary key, v text); create table u (like h including all);
+             insert into u select i, 'u' || i from generate_series(1, 2000) i;
              insert into m select i, 'v' || i from generate_series(1, 20000) i;
              insert into e select i, 'e' || i from generate_series(1, 20000) i;
              insert into loose select i from generate_series(1, 20000) i;
-             create publication p for table m, e, loose",
+             create publication p for table m, e, loose, h, u",
         )
         .append("e")
-        .append("loose"),
+        .append("loose")
+        .history("h")
+        .kept_as(
+            "u",
+            TableOptions { mode: Mode::Append, on_update: OnUpdate::Apply, ..Default::default() },
+        ),
     );
     let flaky = Flaky::new(25);
     let pipeline = Pipeline::start(world.options(), flaky.clone());
+    let handle = pipeline.handle();
+    world.wait_for_slot().await;
     let writer = Writer::start(
         &world,
         7,
         "begin; insert into e values (100000 + {n}, 'n{n}'); insert into loose values ('n{n}'); update m set v = 'w{n}' where id = {r};
-         insert into m values (100000 + {n}, 'new'); delete from m where id = 100000 + {n} - 3; commit",
+         insert into m values (100000 + {n}, 'new'); delete from m where id = 100000 + {n} - 3; commit;
+         insert into h values ({n} + 1, 'n'); update h set v = 'u' where id = {n} + 1; update h set id = -id where id = {n};
+         update u set v = 'v{n}' where id = {r}; update u set v = v || '!' where id % 500 = {r};",
     );
-    let handle = pipeline.handle();
     wait_until("enough has failed", || match flaky.failed_after.load(Ordering::SeqCst) {
         8.. => Ok(()),
         failed => Err(format!("{failed} calls; {:#?}", handle.report())),
@@ -450,7 +459,14 @@ async fn a_store_that_fails_after_it_has_written_doubles_nothing() {
     flaky.failing.store(0, Ordering::SeqCst);
     world.settle(&pipeline).await;
     world.assert_mirror("m", "id, v", "id").await;
-    for (table, columns) in [("e", "id, v"), ("loose", "v")] {
+    let doubled =
+        "select id, _op, count() from {s}.h group by id, _op, v having count() > 1 limit 5";
+    assert_eq!(world.stored(doubled).await, "");
+    let changes = "select countIf(_op = 'insert') - countIf(v = 'u' and _key_before.1 = id), \
+        countIf(_op = 'insert') - countIf(_key_before.1 = -id) from {s}.h";
+    assert_eq!(world.stored(changes).await, "0|1");
+    crate::support::assert_equal(&world, &pipeline, "flaky").await;
+    for (table, columns) in [("e", "id, v"), ("loose", "v"), ("u", "id, v")] {
         let sql = |of: &str| format!("select {columns} from {of} order by {columns}");
         let stored = world.stored(&sql(&format!("{{s}}.{table}"))).await;
         assert_same(table, &world.sql(&sql(table)), &stored);

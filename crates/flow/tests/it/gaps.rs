@@ -199,9 +199,8 @@ async fn facts_that_the_source_has_purged_outlive_a_repair() {
     world.sql("delete from e where id < 50; update e set id = id + 5000 where id = 60");
     world.settle(&pipeline).await;
     pipeline.shutdown().await.unwrap();
-    world.sql(
-        "insert into e values (1001, 'missed'); select pg_drop_replication_slot('slot_g_repair')",
-    );
+    world.sql("insert into e values (1001, 'missed')");
+    world.drop_slot().await;
     let pipeline = world.start();
     world.sql("update e set id = id + 5000 where id = 61");
     world.settle(&pipeline).await;

@@ -321,8 +321,12 @@ async fn any_changes_in_any_order_are_followed() {
     let budget = Duration::from_secs(from_env("MILLRACE_SCHEMA_SECONDS").unwrap_or(5));
     println!("MILLRACE_SEED={seed}");
     let mut dice = Dice(seed | 1);
-    let world = World::new("s_any", "create publication p for all tables").append("facts");
-    let mut tables = ["one", "two", "facts"].map(|name| Shape::create(&world, name));
+    let world = World::new("s_any", "create publication p for all tables")
+        .append("facts")
+        .history("told")
+        .archive("kept");
+    let mut tables =
+        ["one", "two", "facts", "told", "kept"].map(|name| Shape::create(&world, name));
     let mut pipeline = world.start();
     // What is configured by a name is known by it first.
     world.settle(&pipeline).await;
@@ -330,7 +334,7 @@ async fn any_changes_in_any_order_are_followed() {
     let mut log = Vec::new();
     while begun.elapsed() < budget {
         for _ in 0..dice.below(12) + 1 {
-            let table = &mut tables[dice.below(3)];
+            let table = &mut tables[dice.below(5)];
             table.transaction(&world, &mut dice, &mut log);
             if dice.below(6) == 0 {
                 log.push("restart".into());

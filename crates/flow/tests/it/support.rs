@@ -41,8 +41,19 @@ impl World {
         World { postgres, schema, tables: BTreeMap::new() }
     }
 
-    pub(crate) fn append(mut self, table: &str) -> World {
-        let options = TableOptions { mode: Mode::Append, ..TableOptions::default() };
+    pub(crate) fn append(self, table: &str) -> World {
+        self.kept_as(table, TableOptions { mode: Mode::Append, ..TableOptions::default() })
+    }
+
+    pub(crate) fn history(self, table: &str) -> World {
+        self.kept_as(table, TableOptions { mode: Mode::History, ..TableOptions::default() })
+    }
+
+    pub(crate) fn archive(self, table: &str) -> World {
+        self.kept_as(table, TableOptions { keeps_deletes: true, ..TableOptions::default() })
+    }
+
+    pub(crate) fn kept_as(mut self, table: &str, options: TableOptions) -> World {
         self.tables.insert(format!("{}.{table}", self.schema), options);
         self
     }
@@ -64,6 +75,27 @@ impl World {
 
     pub(crate) fn start(&self) -> Pipeline {
         Pipeline::start(self.options(), Arc::new(engine()))
+    }
+
+    /// Waits until the slot is there: every change from now on is in its log.
+    pub(crate) async fn wait_for_slot(&self) {
+        let made = format!(
+            "select count(*) from pg_replication_slots
+              where slot_name = 'slot_{}' and confirmed_flush_lsn is not null",
+            self.schema
+        );
+        wait_until("the slot is there", || match self.sql(&made).as_str() {
+            "1" => Ok(()),
+            other => Err(other.to_owned()),
+        })
+        .await;
+    }
+
+    /// Once the walsender of a pipeline that ended is gone, too.
+    pub(crate) async fn drop_slot(&self) {
+        let drop = format!("select pg_drop_replication_slot('slot_{}')", self.schema);
+        wait_until("nobody uses the slot", || self.postgres.try_sql(&drop).map(std::mem::drop))
+            .await;
     }
 
     /// Rows of the store as psql prints them.

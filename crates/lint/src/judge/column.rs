@@ -186,7 +186,7 @@ pub(super) fn drop(table: &TableName, name: &str, context: Context<'_>) -> Findi
         Mode::Mirror => {
             "the view hides it, and what it held is kept; queries that name it fail (if it is part of the key, the table is copied again)"
         }
-        Mode::Append => "the column stays, and new rows have its default",
+        Mode::Append | Mode::History => "the column stays, and new rows have its default",
     };
     finding.mirror(Level::Followed, mirror).instead(
         "stop reading it first, in the app and in queries on ClickHouse; drop it a release later",

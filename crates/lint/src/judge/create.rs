@@ -39,14 +39,14 @@ fn plain(table: &TableName, persistence: &str, has_key: bool, context: Context<'
         Kept::Permanent => {}
     }
     let finding = finding.about(table);
-    if has_key || context.mode(table) == Mode::Append {
+    if has_key || context.mode(table) != Mode::Mirror {
         return finding.mirror(
             Level::Followed,
             "if the publication takes it in (all tables, or its schema), it is copied and streamed",
         );
     }
     let mut finding = finding.mirror(Level::Plan, KEYLESS).instead(
-        "give it a PRIMARY KEY; for rows that never change: mode = \"append\" in millrace.toml",
+        "give it a PRIMARY KEY; or REPLICA IDENTITY FULL, and the whole row is its key; for rows that never change: mode = \"append\" in millrace.toml",
     );
     finding.code = "create_table_without_key";
     finding

@@ -113,9 +113,10 @@ pub(super) fn truncate(truncate: &TruncateStmt, context: Context<'_>) -> Vec<Fin
         }
         finding.mirror(
             Level::Followed,
-            match context.mode(table) {
-                Mode::Mirror => "the mirror is emptied at the same position of the log",
-                Mode::Append => "the rows in ClickHouse are kept",
+            match (context.mode(table), context.keeps_truncated(table)) {
+                (_, true) => "the rows in ClickHouse are kept",
+                (Mode::Mirror, false) => "the mirror is emptied at the same position of the log",
+                (_, false) => "its rows in ClickHouse go at the same position of the log",
             },
         )
     };

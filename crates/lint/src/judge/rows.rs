@@ -3,7 +3,7 @@
 use super::{Context, create};
 use crate::finding::{Finding, Level, Lock, Work};
 use crate::names;
-use model::{Mode, TableName};
+use model::{Mode, OnUpdate, TableName};
 use pg_query::protobuf::{
     CopyStmt, DeleteStmt, InsertStmt, MergeStmt, Node, SelectStmt, UpdateStmt,
 };
@@ -15,9 +15,11 @@ pub(super) fn update(update: &UpdateStmt, context: Context<'_>) -> Finding {
     let table = context.table(&update.relation);
     let mirror = match context.mode(&table) {
         Mode::Mirror => "every row goes through the log in one transaction, and arrives at its end",
-        Mode::Append => {
+        Mode::Append if context.on_update(&table) == OnUpdate::Ignore => {
             "an append table does not take updates of old rows: they are counted, and what is there stays"
         }
+        Mode::Append => "every row that it changes goes through the log, and is written again",
+        Mode::History => "every row that it changes is one more row of the history",
     };
     whole(&table, "updated", update.where_clause.as_deref(), mirror)
 }
@@ -25,7 +27,11 @@ pub(super) fn update(update: &UpdateStmt, context: Context<'_>) -> Finding {
 pub(super) fn delete(delete: &DeleteStmt, context: Context<'_>) -> Finding {
     let table = context.table(&delete.relation);
     let mirror = match context.mode(&table) {
+        Mode::Mirror if context.keeps_deletes(&table) => {
+            "a mirror with deletes = \"keep\" keeps what the source deletes"
+        }
         Mode::Mirror => "every row goes through the log in one transaction, and is gone at its end",
+        Mode::History => "a history says of every row that it is gone, and keeps what it was",
         Mode::Append => "an append table keeps what the source deletes",
     };
     whole(&table, "deleted", delete.where_clause.as_deref(), mirror)

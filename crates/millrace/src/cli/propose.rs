@@ -68,7 +68,8 @@ fn section(table: &Surveyed) -> String {
         (Some(reasons), Some(time)) => append(table, &reasons, time, &json),
         _ if !table.can_be_published => format!(
             "\n# {name}: left out of the publication. It has no primary key, and publishing it would make its\n\
-             # UPDATEs and DELETEs fail. Add a key; or, if its rows never change, publish it and say:\n\
+             # UPDATEs and DELETEs fail. Add a key, or set REPLICA IDENTITY FULL, and the whole row is its key;\n\
+             # or, if its rows never change, publish it and say:\n\
              # [tables.{}]\n# mode = \"append\"\n",
             quoted(&name)
         ),

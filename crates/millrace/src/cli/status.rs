@@ -44,6 +44,12 @@ struct Table {
     #[serde(default)]
     rejected_rows: u64,
     #[serde(default)]
+    taken_updates: u64,
+    #[serde(default)]
+    ignored_updates: u64,
+    #[serde(default)]
+    ignored_deletes: u64,
+    #[serde(default)]
     clamped_columns: BTreeMap<String, u64>,
     #[serde(default)]
     nulled_columns: BTreeMap<String, u64>,
@@ -152,6 +158,15 @@ fn altered(table: &Table) -> String {
     ] {
         for (column, values) in columns {
             parts.push(format!("{} of {column} {became}", counted(*values, what)));
+        }
+    }
+    for (changes, what, became) in [
+        (table.taken_updates, "UPDATE", "taken as rows"),
+        (table.ignored_updates, "UPDATE", "not followed"),
+        (table.ignored_deletes, "DELETE", "not followed"),
+    ] {
+        if changes > 0 {
+            parts.push(format!("{} {became}", counted(changes, what)));
         }
     }
     match parts.is_empty() {

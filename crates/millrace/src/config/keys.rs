@@ -106,14 +106,35 @@ pub(crate) const KEYS: &[Key] = &[
         "tables.*.mode",
         Kind::Text,
         "mirror",
-        "`mirror`: the current row of each key (entities). `append`: every row once, never changed (facts).",
+        "`mirror`: the current row of each key (entities). `append`: every row once, never changed (facts). \
+         `history`: every change of a row as a row of its own. See [docs/modes.md](modes.md).",
+    ),
+    key(
+        "tables.*.deletes",
+        Kind::Text,
+        "apply",
+        "Mirrors only. `apply`: what is deleted at the source goes. `keep`: it stays (an archive).",
+    ),
+    key(
+        "tables.*.truncate",
+        Kind::Text,
+        "`apply` for mirrors without `deletes = \"keep\"`, else `keep`",
+        "What a TRUNCATE at the source does: `apply`: the rows of before go. `keep`: they stay; a history gets a row \
+         that says so.",
+    ),
+    key(
+        "tables.*.on_update",
+        Kind::Text,
+        "ignore",
+        "Append only: what becomes of an UPDATE of a row at the source; either way it is counted. `ignore`: the first \
+         value stays. `append`: the row after it is one more row. `apply`: it takes the place of the one before.",
     ),
     key("tables.*.target", Kind::Text, "", "Its place in ClickHouse: `database.table`."),
     key(
         "tables.*.order_by",
         Kind::Texts,
-        "the key",
-        "Append only: the sorting key. Columns by their name in ClickHouse, or expressions.",
+        "the key; in a history the key and `_version`",
+        "Append and history only: the sorting key. Columns by their name in ClickHouse, or expressions.",
     ),
     key(
         "tables.*.partition_by",

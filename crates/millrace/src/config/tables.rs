@@ -1,7 +1,7 @@
 //! `[tables."schema.table"]`.
 
 use super::keys::nearest;
-use model::{ColumnOptions, Error, Mode, Result, Rule, TableName, TableOptions};
+use model::{ColumnOptions, Error, Mode, OnUpdate, Result, Rule, TableName, TableOptions};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -13,6 +13,9 @@ pub(super) struct TableSection {
     order_by: Vec<String>,
     partition_by: Option<String>,
     ttl: Option<String>,
+    deletes: Option<String>,
+    truncate: Option<String>,
+    on_update: Option<String>,
     extra_columns: BTreeMap<String, String>,
     columns: BTreeMap<String, ColumnSection>,
 }
@@ -71,13 +74,7 @@ impl ColumnSection {
 
 fn rule(key: &str, text: &str) -> Result<Rule> {
     let names = Rule::ALL.map(Rule::name);
-    Rule::from_name(text).ok_or_else(|| {
-        let error = Error::definite(format!("cannot use {key}.on_unrepresentable: {text:?}"));
-        match nearest(text, &names) {
-            Some(near) => error.hint(format!("did you mean {near:?}?")),
-            None => error.hint(format!("known: {}", names.join(", "))),
-        }
-    })
+    Rule::from_name(text).ok_or_else(|| unknown(key, "on_unrepresentable", text, &names))
 }
 
 impl TableSection {
@@ -107,6 +104,20 @@ impl TableSection {
                     .hint("remove it"));
             }
         }
+        let deletes = keeps(&key, "deletes", self.deletes.as_deref())?;
+        if deletes.is_some() && mode != Mode::Mirror {
+            let hint = match mode {
+                Mode::History => "remove it: a history says of every row that it was deleted",
+                _ => "remove it: an append table keeps what is deleted at the source",
+            };
+            return Err(of_another_mode(&key, "deletes", "a mirror").hint(hint));
+        }
+        let on_update = self.on_update.as_deref().map(|text| on_update(&key, text)).transpose()?;
+        if on_update.is_some() && mode != Mode::Append {
+            let hint = "remove it: every UPDATE is followed; or mode = \"append\"";
+            return Err(of_another_mode(&key, "on_update", "an append table").hint(hint));
+        }
+        let keeps_truncated = keeps(&key, "truncate", self.truncate.as_deref())?;
         let columns = self.columns.into_iter().map(|(name, column)| {
             let options = column.resolve(&format!("{key}.columns.{name}"))?;
             Ok((name, options))
@@ -120,20 +131,48 @@ impl TableSection {
             ttl: self.ttl,
             extra_columns: self.extra_columns,
             columns,
+            keeps_deletes: deletes.unwrap_or_default(),
+            keeps_truncated,
+            on_update: on_update.unwrap_or_default(),
         })
     }
+}
+
+/// `"keep"` or `"apply"`.
+fn keeps(key: &str, field: &str, text: Option<&str>) -> Result<Option<bool>> {
+    match text {
+        None => Ok(None),
+        Some("keep") => Ok(Some(true)),
+        Some("apply") => Ok(Some(false)),
+        Some(other) => Err(unknown(key, field, other, &["keep", "apply"])),
+    }
+}
+
+fn on_update(key: &str, text: &str) -> Result<OnUpdate> {
+    let known = OnUpdate::ALL.into_iter().find(|known| known.name() == text);
+    known.ok_or_else(|| unknown(key, "on_update", text, &OnUpdate::ALL.map(OnUpdate::name)))
+}
+
+fn unknown(key: &str, field: &str, text: &str, known: &[&str]) -> Error {
+    let error = Error::definite(format!("cannot use {key}.{field}: {text:?}"));
+    match nearest(text, known) {
+        Some(near) => error.hint(format!("did you mean {near:?}?")),
+        None => error.hint(format!("known: {}", known.join(", "))),
+    }
+}
+
+fn of_another_mode(key: &str, field: &str, whose: &str) -> Error {
+    Error::definite(format!("cannot use {key}.{field}: it is a setting of {whose}"))
 }
 
 fn mode(key: &str, text: Option<&str>) -> Result<Mode> {
     match text {
         None | Some("mirror") => Ok(Mode::Mirror),
         Some("append") => Ok(Mode::Append),
-        Some("history") => {
-            Err(Error::definite(format!("cannot use {key}.mode: \"history\" comes later"))
-                .hint("mode = \"mirror\" for entities, \"append\" for facts"))
-        }
-        Some(other) => Err(Error::definite(format!("cannot use {key}.mode: {other:?}"))
-            .hint("mode = \"mirror\" for entities, \"append\" for facts")),
+        Some("history") => Ok(Mode::History),
+        Some(other) => Err(Error::definite(format!("cannot use {key}.mode: {other:?}")).hint(
+            "mode = \"mirror\" for entities, \"append\" for facts, \"history\" for every change",
+        )),
     }
 }
 

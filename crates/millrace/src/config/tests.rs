@@ -87,7 +87,6 @@ fn what_is_not_allowed_says_why() {
         ),
         (&with_source("[serve]\nui = \"nonsense\""), "\"nonsense\" is no address"),
         (&with_source("[tables.events]\nmode = \"append\""), "the schema is missing"),
-        (&with_source("[tables.\"a.b\"]\nmode = \"history\""), "comes later"),
         (&with_source("[tables.\"a.b\"]\nmode = \"mirrored\""), "tables.\"a.b\".mode"),
         (&with_source("[tables.\"a.b\"]\ntarget = \"events\""), "tables.\"a.b\".target"),
         (&with_source("[limits]\nengine_memory_mib = 1"), "limits.engine_memory_mib"),
@@ -159,6 +158,35 @@ fn the_reference_is_current() {
         current == keys::reference(),
         "docs/configuration.md is not current: MILLRACE_WRITE_DOCS=1 cargo test -p millrace reference"
     );
+}
+
+#[test]
+fn what_is_done_with_changes_belongs_to_a_mode() {
+    let with = |options: &str| parse(&with_source(&format!("[tables.\"public.t\"]\n{options}")));
+    let table = |options: &str| with(options).unwrap().tables["public.t"].clone();
+    let archive = table("deletes = \"keep\"");
+    assert!(archive.keeps_deletes && archive.survives_truncate());
+    assert!(!table("deletes = \"apply\"").survives_truncate());
+    assert!(!table("deletes = \"keep\"\ntruncate = \"apply\"").survives_truncate());
+    let history = table("mode = \"history\"");
+    assert_eq!((history.mode, history.survives_truncate()), (model::Mode::History, true));
+    let facts = table("mode = \"append\"\non_update = \"append\"");
+    assert_eq!(facts.on_update, model::OnUpdate::Append);
+    for (options, what, hint) in [
+        ("mode = \"append\"\ndeletes = \"keep\"", "it is a setting of a mirror", "keeps what is"),
+        ("mode = \"history\"\ndeletes = \"keep\"", "it is a setting of a mirror", "a history says"),
+        ("on_update = \"apply\"", "it is a setting of an append table", "mode = \"append\""),
+        ("deletes = \"kep\"", "deletes: \"kep\"", "did you mean \"keep\"?"),
+        ("truncate = \"ignore it\"", "truncate: \"ignore it\"", "known: keep, apply"),
+        (
+            "mode = \"append\"\non_update = \"aply\"",
+            "on_update: \"aply\"",
+            "did you mean \"apply\"?",
+        ),
+    ] {
+        let report = with(options).unwrap_err().report();
+        assert!(report.contains(what) && report.contains(hint), "{options}: {report}");
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod generated;
 mod holder;
 mod json;
 mod large_rows;
+mod modes;
 mod pause;
 mod quarantine;
 mod refused;

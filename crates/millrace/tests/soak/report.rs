@@ -82,7 +82,7 @@ impl Report {
         let mut page = format!(
             "# Soak\n\nWritten by `make soak`. Each round does one thing to a pipeline under pgbench and a \
              shop's traffic, waits until every table streams again, and ends with `millrace verify` \
-             over all ten tables (mirrors and append tables), in half of the rounds while the \
+             over all twelve tables (mirrors, append tables, a history and an archive), in half of the rounds while the \
              traffic goes on.\n\n{}.\n\n\
              | fault | rounds | differences or failures | seconds a round | rows compared |\n\
              | --- | ---: | ---: | ---: | ---: |\n",

@@ -18,20 +18,46 @@ const HISTORY_ROWS: u32 = 15_000;
 const PGBENCH_RATE: u32 = 100;
 const DISK_MB: u32 = 1024;
 
-/// Mirrors and append tables.
-const TABLES: [&str; 6] = [
+/// A history and an archive of what is done to `scratch`.
+const FOLLOWERS: &str = "
+    create table past (id bigint primary key, word text, weight float8);
+    create table kept (like past including all);
+    create function follow() returns trigger language plpgsql as $$ declare name text; begin
+      foreach name in array array['past', 'kept'] loop
+        if tg_op <> 'INSERT' then
+          if tg_op = 'UPDATE' and old.id <> new.id then
+            execute format('delete from %I where id = $1', name) using new.id;
+            execute format('update %I set id = $2 where id = $1', name) using old.id, new.id;
+          end if;
+          if tg_op = 'DELETE' then
+            execute format('delete from %I where id = $1', name) using old.id;
+          end if;
+        end if;
+        if tg_op <> 'DELETE' then
+          execute format('insert into %I values ($1, $2, $3) on conflict (id) do update set word = excluded.word, weight = excluded.weight', name)
+            using new.id, new.word, new.weight;
+        end if;
+      end loop;
+      return null; end $$;
+    create trigger follows after insert or update or delete on scratch for each row execute function follow();";
+
+/// Mirrors, append tables, a history and an archive.
+const TABLES: [&str; 8] = [
     "public.customers",
     "public.orders",
     "public.order_items",
     "public.documents",
     "public.events",
     "public.pgbench_history",
+    "public.past",
+    "public.kept",
 ];
 /// Columns of mirrors, and what they may be.
-const RETYPED: [(&str, &str, [&str; 2]); 4] = [
+const RETYPED: [(&str, &str, [&str; 2]); 5] = [
     ("order_items", "quantity", ["int", "bigint"]),
     ("documents", "revision", ["int", "bigint"]),
     ("scratch", "weight", ["float4", "float8"]),
+    ("past", "weight", ["float4", "float8"]),
     ("customers", "name", ["text", "varchar(200)"]),
 ];
 
@@ -73,9 +99,12 @@ impl Ring {
         let cluster = Cluster::start_with(&["wal_sender_timeout = '10s'"]);
         Pgbench::init(&cluster, 1);
         cluster.sql(&shop_schema(HISTORY_ROWS));
+        cluster.sql(FOLLOWERS);
         cluster.sql("create publication millrace for all tables");
         let more = format!(
-            "{}[tables.\"public.pgbench_history\"]\nmode = \"append\"\norder_by = [\"tid\", \"mtime\"]\n",
+            "{}[tables.\"public.pgbench_history\"]\nmode = \"append\"\norder_by = [\"tid\", \"mtime\"]\n\
+             [tables.\"public.past\"]\nmode = \"history\"\n\
+             [tables.\"public.kept\"]\ndeletes = \"keep\"\n",
             shop_config()
         );
         let proxy = Proxy::start(cluster.port());

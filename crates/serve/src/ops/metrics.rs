@@ -22,7 +22,12 @@ const TABLE: &[(&str, &str, &str)] = &[
         "NULLs that became their column's default",
     ),
     ("millrace_table_ignored_updates_total", "counter", "Updates that an append table left out"),
-    ("millrace_table_ignored_deletes_total", "counter", "Deletes that an append table left out"),
+    ("millrace_table_ignored_deletes_total", "counter", "Deletes that were not followed"),
+    (
+        "millrace_table_taken_updates_total",
+        "counter",
+        "Updates whose rows an append table took (on_update)",
+    ),
     ("millrace_table_verified_rows_total", "counter", "Rows that were compared beside the stream"),
     ("millrace_table_verified_differences_total", "counter", "Keys of them that differed"),
     (
@@ -71,8 +76,9 @@ pub(super) fn text(report: &Report, version: &str, ready: bool, process: Process
                 8 => Some(table.defaulted_columns.values().sum::<u64>() as f64),
                 9 => Some(table.ignored_updates as f64),
                 10 => Some(table.ignored_deletes as f64),
-                11 => Some(table.verified.rows as f64),
-                12 => Some(table.verified.differences as f64),
+                11 => Some(table.taken_updates as f64),
+                12 => Some(table.verified.rows as f64),
+                13 => Some(table.verified.differences as f64),
                 _ => table.verified.at.map(|at| at as f64),
             };
             sample(&mut out, name, &[("table", &table.name), ("mode", table.mode)], value);
@@ -178,6 +184,7 @@ mod tests {
             clamped_columns: Default::default(),
             nulled_columns: Default::default(),
             defaulted_columns: Default::default(),
+            taken_updates: 0,
             ignored_updates: 0,
             ignored_deletes: 0,
             last_error: None,

@@ -82,6 +82,7 @@ mod tests {
             clamped_columns: Default::default(),
             nulled_columns: Default::default(),
             defaulted_columns: Default::default(),
+            taken_updates: 0,
             ignored_updates: 0,
             ignored_deletes: 0,
             last_error: None,

@@ -17,6 +17,8 @@ use tokio_postgres::Client;
 /// hours. What stays is an idle transaction, which holds back VACUUM alone.
 pub struct Snapshot {
     pub consistent_point: Lsn,
+    /// By the server's clock, in microseconds since 1970.
+    pub taken_us: i64,
     /// For `SET TRANSACTION SNAPSHOT`.
     pub name: String,
     address: Address,
@@ -37,11 +39,16 @@ impl Snapshot {
         let (session, consistent_point, exported) =
             tell_while_waiting(address, &slot, creation, waiting).await?;
         let keeper = join(address, &exported).await?;
-        let row = keeper.query_one("select pg_export_snapshot()", &[]).await;
+        let row = keeper
+            .query_one(
+                "select pg_export_snapshot(), (extract(epoch from now()) * 1000000)::int8",
+                &[],
+            )
+            .await;
         let row = row.map_err(|error| pg_error("share the snapshot", error))?;
         drop(session);
-        let (name, address) = (row.get(0), address.clone());
-        Ok(Snapshot { consistent_point, name, address, _keeper: keeper })
+        let (name, taken_us, address) = (row.get(0), row.get(1), address.clone());
+        Ok(Snapshot { consistent_point, taken_us, name, address, _keeper: keeper })
     }
 
     /// A fresh connection inside the snapshot, for reading. After an error it is of no more use.

@@ -190,7 +190,7 @@ fn refuse(
     let reject = reject::of_fields(table, &fields, column, refusal.0, op, version);
     block.rejects.push(reject);
     if block.table.has_key() {
-        push_key(&fields, block, version);
+        push_key(&fields, block, Op::Refused, version);
     }
     Ok(())
 }
@@ -204,12 +204,12 @@ pub(crate) fn push_delete(
     if fields.len() != block.table.columns.len() {
         return Err(Malformed("a tuple has not the columns of its table"));
     }
-    push_key(fields, block, version);
+    push_key(fields, block, Op::Delete, version);
     Ok(())
 }
 
 /// A tombstone. A key that cannot be carried has never been in the store.
-fn push_key(fields: &[Field<'_>], block: &mut Block, version: Version) {
+fn push_key(fields: &[Field<'_>], block: &mut Block, op: Op, version: Version) {
     let row = block.rows() as u32;
     let Block { table, columns, unchanged, .. } = &mut *block;
     for (at, (column, cells)) in table.columns.iter().zip(columns).enumerate() {
@@ -224,7 +224,7 @@ fn push_key(fields: &[Field<'_>], block: &mut Block, version: Version) {
             return;
         }
     }
-    block.end_row(Op::Delete, version);
+    block.end_row(op, version);
 }
 
 /// Whether two rows of a table have the same key; "unchanged" is.

@@ -5,7 +5,7 @@ use crate::catalog;
 use crate::client::quoted;
 use crate::slot::publication_options;
 use model::words::counted;
-use model::{Mode, ReplicaIdentity, Result, Table, TableName};
+use model::{Mode, ReplicaIdentity, Result, Table};
 
 /// Answers with the published tables.
 pub(super) async fn inspect(
@@ -155,18 +155,47 @@ fn identity(
                 .cure(format!("{first}{leave}")),
         );
     }
-    if mode == Mode::Mirror && !table.has_key() {
-        findings.push(keyless(&table.name, &quoted_name));
+    if mode != Mode::Append && !table.has_key() {
+        findings.extend(keyless(table, mode, &quoted_name));
     }
 }
 
-fn keyless(name: &TableName, quoted_name: &str) -> Finding {
-    Finding::new(Level::Error, "no_key", format!("{name} cannot be mirrored: it has no key"))
-        .why("Without a key nothing tells which row an UPDATE or DELETE means.")
-        .cure(format!(
-            "ALTER TABLE {quoted_name} ADD PRIMARY KEY (…); or, if its rows never change, \
-             mode = \"append\" under [tables.\"{name}\"] in millrace.toml"
-        ))
+/// What can be kept of a table by what tells its rows apart.
+fn keyless(table: &Table, mode: Mode, quoted_name: &str) -> Option<Finding> {
+    let name = &table.name;
+    let add_key = format!("ALTER TABLE {quoted_name} ADD PRIMARY KEY (…);");
+    let add_index = format!(
+        "for a unique index over NOT NULL columns ALTER TABLE {quoted_name} REPLICA IDENTITY USING INDEX …;"
+    );
+    let finding = match (mode, table.identity) {
+        (Mode::Mirror, ReplicaIdentity::Full) => {
+            let what = format!("{name} has no key: the whole row is its key");
+            Finding::new(Level::Warning, "whole_row_key", what)
+                .why(
+                    "Rows that are the same are one row in the mirror, and none once one of them is deleted or \
+                     changed. Arrays and the like are kept as Postgres's text.",
+                )
+                .cure(format!("{add_key} or {add_index}"))
+        }
+        (Mode::Mirror, _) => {
+            let what = format!("{name} cannot be mirrored: it has no key");
+            Finding::new(Level::Error, "no_key", what)
+                .why("Without a key nothing tells which row an UPDATE or DELETE means.")
+                .cure(format!(
+                    "{add_key} or {add_index} or, with the whole row as key, ALTER TABLE {quoted_name} REPLICA \
+                     IDENTITY FULL; or, if its rows never change, mode = \"append\" under [tables.\"{name}\"] in \
+                     millrace.toml"
+                ))
+        }
+        (Mode::History, ReplicaIdentity::Full) | (Mode::Append, _) => return None,
+        (Mode::History, _) => {
+            let what = format!("the history of {name} has inserts alone: it has no key");
+            Finding::new(Level::Warning, "history_without_key", what)
+                .why("Without a key nothing tells which row an UPDATE or DELETE means.")
+                .cure(format!("{add_key} or ALTER TABLE {quoted_name} REPLICA IDENTITY FULL;"))
+        }
+    };
+    Some(finding)
 }
 
 fn text_columns(table: &Table, findings: &mut Vec<Finding>) {

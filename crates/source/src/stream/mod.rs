@@ -79,6 +79,8 @@ pub enum Delivery {
         tables: Vec<TableId>,
         /// Rows of before are older, those of its own transaction too.
         version: Version,
+        /// Microseconds since 1970.
+        commit_us: i64,
         done: std::sync::mpsc::SyncSender<()>,
     },
     /// `pg_logical_emit_message`, when it was transactional or not.

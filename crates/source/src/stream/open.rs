@@ -85,6 +85,10 @@ impl Open {
         self.commit
     }
 
+    pub(super) fn commit_us(&self) -> i64 {
+        self.commit_us
+    }
+
     pub(super) fn through(&self) -> Lsn {
         self.through
     }
@@ -190,6 +194,7 @@ impl Open {
         }
         self.newest_commit_us = self.commit_us;
         let block = open.block.get_or_insert_with(|| Block::new(table.clone()));
+        block.note_commit(self.commit, self.commit_us);
         Some((block, Version::of_change(self.commit, change)))
     }
 

@@ -259,7 +259,8 @@ impl<'a> Reader<'a> {
         self.cut()?;
         let (done, answer): (SyncSender<()>, _) = sync_channel(1);
         let version = Version::of_change(self.open.commit(), change);
-        self.deliver(Delivery::Truncate { tables, version, done })?;
+        let commit_us = self.open.commit_us();
+        self.deliver(Delivery::Truncate { tables, version, commit_us, done })?;
         self.wait_for(&answer)
     }
 

@@ -94,6 +94,40 @@ fn everything_wrong_is_found_at_once_and_the_cures_cure_it() {
 }
 
 #[test]
+fn what_each_table_without_a_primary_key_can_be_is_said() {
+    let cluster = Cluster::start();
+    cluster.sql(
+        "create table indexed (a int not null); create unique index by_a on indexed (a);
+         alter table indexed replica identity using index by_a;
+         create table whole (a int); alter table whole replica identity full;
+         create table past (a int); create table changes (a int); alter table changes replica identity full;
+         create table facts (a int);
+         create publication millrace for all tables with (publish = 'insert')",
+    );
+    let of = |mode| TableOptions { mode, ..TableOptions::default() };
+    let tables = BTreeMap::from([
+        ("public.past".to_owned(), of(Mode::History)),
+        ("public.changes".to_owned(), of(Mode::History)),
+        ("public.facts".to_owned(), of(Mode::Append)),
+    ]);
+    let preflight = look(&cluster.url(), &tables);
+    assert!(find(&preflight, "no_key").is_empty(), "{:?}", preflight.findings);
+    let [whole] = find(&preflight, "whole_row_key")[..] else { panic!("{:?}", preflight.findings) };
+    assert_eq!(whole.what, "public.whole has no key: the whole row is its key");
+    let [past] = find(&preflight, "history_without_key")[..] else { panic!("one has no changes") };
+    assert_eq!(past.what, "the history of public.past has inserts alone: it has no key");
+    // Without the last words, which are a choice.
+    let (_, cure) = past.cure.as_deref().unwrap().split_once(" or ").unwrap();
+    cluster.sql(cure);
+    assert!(find(&look(&cluster.url(), &tables), "history_without_key").is_empty());
+    // A mirror of neither.
+    let preflight = look(&cluster.url(), &BTreeMap::new());
+    let [none] = find(&preflight, "no_key")[..] else { panic!("{:?}", preflight.findings) };
+    assert!(none.what.starts_with("public.facts cannot be mirrored"), "{none:?}");
+    assert!(none.cure.as_deref().unwrap().contains("REPLICA IDENTITY FULL"), "{none:?}");
+}
+
+#[test]
 fn tables_outside_the_publication_are_told_with_the_statement_that_adds_them() {
     let cluster = Cluster::start();
     cluster.sql(

@@ -87,6 +87,7 @@ fn lines(block: &Block) -> Vec<String> {
             Op::Insert => "insert",
             Op::Update => "update",
             Op::Delete => "delete",
+            Op::Refused | Op::Truncate => "other",
         };
         format!("{op} {id} {}", if kept { "(unchanged)" } else { &note })
     };

@@ -231,7 +231,7 @@ fn insert_statement(insert: &Insert) -> String {
     let target = &insert.target;
     let mode = match target.mode {
         // Duplicates wait for the merge: nearly twice the rate, and FINAL gives the same result.
-        Mode::Mirror => "optimize_on_insert = 0",
+        Mode::Mirror | Mode::History => "optimize_on_insert = 0",
         Mode::Append => "insert_allow_materialized_columns = 1",
     };
     let token = insert.token.as_ref().map_or(String::new(), |token| {

@@ -208,7 +208,7 @@ impl Case {
 
     /// The row is kept as text, and the row of before ends.
     fn check_reject(&self, row: &Row, block: &Block) {
-        assert_eq!(block.ops, [Op::Delete], "{}", self.sql);
+        assert_eq!(block.ops, [Op::Refused], "{}", self.sql);
         assert_eq!(block.columns[0].bytes(), row.id.to_le_bytes());
         let text = row.text.as_deref().unwrap();
         let quoted = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");

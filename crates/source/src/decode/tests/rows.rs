@@ -38,7 +38,7 @@ fn a_rejected_row_leaves_a_tombstone_and_its_texts() {
     let mut block = block();
     push(&mut block, None, &texts(["k1", "123.4", "2026-01-01 00:00:00", "x"]));
     push(&mut block, None, &texts(["k2", "NaN", "infinity", "a \"b\"\n"]));
-    assert_eq!(block.ops, [Op::Update, Op::Delete]);
+    assert_eq!(block.ops, [Op::Update, Op::Refused]);
     assert_eq!(block.columns[0].value(1), b"k2");
     assert_eq!(block.columns[3].value(1), b"");
     let [reject] = &block.rejects[..] else { panic!("one reject") };
@@ -96,7 +96,7 @@ fn a_key_only_old_row_gives_the_key_and_nothing_else() {
     assert_eq!(block.unchanged, [Unchanged { row: 0, column: 3 }]);
     let refused = unchanged(texts(["??", "NaN", "2026-01-01 00:00:00", "x"]), "??");
     push(&mut block, Some(&old), &refused);
-    assert_eq!((block.ops[1], block.columns[0].value(1)), (Op::Delete, &b"long key"[..]));
+    assert_eq!((block.ops[1], block.columns[0].value(1)), (Op::Refused, &b"long key"[..]));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn marks_of_a_rejected_row_go_with_it() {
         let bytes = tuple(b't', &[Some(b"1"), Some(b"?"), Some(last.as_bytes())]);
         push(&mut block, None, &unchanged(bytes, "?"));
     }
-    assert_eq!(block.ops, [Op::Update, Op::Delete, Op::Update]);
+    assert_eq!(block.ops, [Op::Update, Op::Refused, Op::Update]);
     let marks = [Unchanged { row: 0, column: 1 }, Unchanged { row: 2, column: 1 }];
     assert_eq!(block.unchanged, marks);
 }

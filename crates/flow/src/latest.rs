@@ -1,0 +1,129 @@
+//! Facts of which the latest row stands (`on_update = "apply"`): the row after an UPDATE is written like
+//! any other, and then the ones that it takes the place of go.
+//!
+//! ```text
+//! record the interval ─▶ insert, with its token ─▶ DELETE what is older by key ─▶ done
+//! ```
+//!
+//! A crash between any two of them has the whole batch come again: the engine drops the rows that it
+//! has by their token, and nothing that is older by key is left to delete. Between the second step and
+//! the third a reader sees both rows; never neither.
+//!
+//! A statement names the rows that go by the hash of their key and their version, so that one which a
+//! crash interrupts ends by itself: it needs no table of ours.
+
+use crate::flush::patiently;
+use crate::keys::{Staged, key_tuple};
+use crate::status::Status;
+use model::{Block, Error, Op, Result};
+use store::{Store, Target, ddl};
+
+/// Rows of one DELETE: its text stays below a quarter of a megabyte.
+const ROWS_AT_ONCE: usize = 1000;
+
+/// The rows to write, and the block's rows that say what goes.
+pub(crate) fn split(block: &Block) -> (Block, Vec<usize>) {
+    let is_new = |&row: &usize| matches!(block.ops[row], Op::Insert | Op::Update);
+    let written: Vec<usize> = (0..block.rows()).filter(is_new).collect();
+    let is_first = |row: usize| block.ops[row] == Op::Insert && !block.changes_key(row);
+    let replacing = (0..block.rows()).filter(|&row| !is_first(row)).collect();
+    (block.only(&written), replacing)
+}
+
+/// Of these rows' keys everything that is older than they are goes.
+pub(crate) async fn replace(
+    store: &dyn Store,
+    status: &Status,
+    target: &Target,
+    block: &Block,
+    rows: &[usize],
+) -> Result<()> {
+    for chunk in rows.chunks(ROWS_AT_ONCE) {
+        let older = patiently(status, || older(store, target, block, chunk)).await?;
+        for older in older.chunks(ROWS_AT_ONCE) {
+            let sql = format!(
+                "DELETE FROM {} WHERE (hex(sipHash128{}), _version) IN ({})",
+                ddl::name(&target.rows),
+                key(target)?,
+                older.join(", ")
+            );
+            patiently(status, || store.execute(&sql)).await?;
+        }
+    }
+    Ok(())
+}
+
+fn key(target: &Target) -> Result<String> {
+    key_tuple(target).ok_or_else(|| Error::bug("facts are replaced by their key"))
+}
+
+/// `('hash of the key', version)` of each row that goes.
+async fn older(
+    store: &dyn Store,
+    target: &Target,
+    block: &Block,
+    rows: &[usize],
+) -> Result<Vec<String>> {
+    let key = key(target)?;
+    let staged = Staged::create(store, target, block, rows).await?;
+    let versions: Vec<String> =
+        rows.iter().map(|&row| format!("toUInt128('{}')", block.versions[row].0)).collect();
+    let pairs = target.table.key.iter().enumerate().filter_map(|(n, &at)| {
+        let column = target.column_of(at)?;
+        Some(format!("r.{} = l.k{n}", ddl::ident(&column.name)))
+    });
+    let (name, tuple) = (staged.name(), &staged.tuple);
+    let sql = format!(
+        "SELECT DISTINCT r.millrace_h, toString(r._version) FROM \
+         (SELECT *, _version, hex(sipHash128{key}) AS millrace_h FROM {} \
+         WHERE {key} IN (SELECT {tuple} FROM {name})) AS r INNER JOIN {name} AS l ON {} \
+         WHERE r._version < [{}][l._lsn + 1]",
+        ddl::name(&target.rows),
+        pairs.collect::<Vec<_>>().join(" AND "),
+        versions.join(", ")
+    );
+    let answer = store.query(&sql).await;
+    staged.drop_table(store).await;
+    let unreadable = || Error::bug("a lookup does not read back");
+    let read = |row: &Vec<Option<String>>| match row.as_slice() {
+        [Some(hash), Some(version)] => {
+            Ok(format!("({}, toUInt128('{version}'))", ddl::literal(hash)))
+        }
+        _ => Err(unreadable()),
+    };
+    answer?.iter().map(read).collect()
+}
+
+/// The same for the whole table: what a copy or a replay brought behind a newer row.
+pub(crate) async fn settle(store: &dyn Store, status: &Status, target: &Target) -> Result<()> {
+    let (rows, key) = (ddl::name(&target.rows), key(target)?);
+    let key = key.trim_matches(['(', ')']);
+    let sql = format!(
+        "ALTER TABLE {rows} DELETE WHERE ({key}, _version) IN (SELECT {key}, v FROM \
+         (SELECT {key}, groupArray(_version) AS versions, max(_version) AS newest FROM {rows} \
+         GROUP BY {key} HAVING min(_version) < newest) ARRAY JOIN versions AS v WHERE v < newest) \
+         SETTINGS mutations_sync = 2"
+    );
+    patiently(status, || store.execute(&sql)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intervals::tests::block;
+
+    #[test]
+    fn what_replaces_and_what_is_written_are_told_apart() {
+        let rows = block(&[
+            (Op::Insert, 10, 1),
+            (Op::Update, 10, 2),
+            (Op::Delete, 10, 3),
+            (Op::Insert, 10, 3),
+            (Op::Delete, 10, 4),
+            (Op::Refused, 10, 4),
+        ]);
+        let (written, replacing) = split(&rows);
+        assert_eq!(written.ops, [Op::Insert, Op::Update, Op::Insert]);
+        assert_eq!(replacing, [1, 2, 3, 4, 5]);
+    }
+}

@@ -1,0 +1,79 @@
+//! Whether what a column is to do with NULL, and with what it cannot carry, can be kept.
+
+use super::{TargetColumn, is_key, nullable};
+use model::{Error, Kind, Result, Rule, Table, TableOptions};
+
+pub(super) fn check_default(table: &Table, column: &TargetColumn, kind: &Kind) -> Result<()> {
+    let Some(default) = &column.default else { return Ok(()) };
+    let source = &table.columns[column.source];
+    let cannot = |why: &str, hint: String| {
+        let what = format!("cannot use the default of {}.{}", table.name, source.name);
+        Err(Error::definite(what).detail(why).hint(hint))
+    };
+    let remove = || "remove the default".to_owned();
+    if column.is_json() || !kind.may_be_nullable() {
+        return cannot("A NULL there is an empty value, by the rule of its type.", remove());
+    }
+    if column.takes_null() {
+        let hint = format!("take Nullable(…) away from {}, or the default", column.clickhouse);
+        return cannot("Its type holds NULL, so that a NULL stays one.", hint);
+    }
+    let is_string = matches!(column.clickhouse.as_str(), "String" | "LowCardinality(String)");
+    if *kind == Kind::Text && !is_string && default.text.is_none() {
+        return cannot(
+            "Into this type values travel as texts, and its text is not known.",
+            "write it as a literal: default = \"'new'\", default = \"0\"".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Whether the rules that were chosen can be kept.
+pub(super) fn check_rules(
+    table: &Table,
+    options: &TableOptions,
+    columns: &[TargetColumn],
+) -> Result<()> {
+    for column in columns {
+        let source = &table.columns[column.source];
+        let Some(rule) = column.rule else { continue };
+        let is_key = is_key(options, table, column.source);
+        let cannot = |why: &str, hint: String| {
+            let (name, rule) = (&source.name, rule.name());
+            let what =
+                format!("cannot use on_unrepresentable = \"{rule}\" for {}.{name}", table.name);
+            Err(Error::definite(what).detail(why).hint(hint))
+        };
+        match rule {
+            Rule::Clamp if !source.pg.is_clamped() => {
+                let hint = "\"quarantine\", \"null\" or \"stop\"".to_owned();
+                return cannot(
+                    &format!("Its type is {}: only times are clamped.", source.type_name),
+                    hint,
+                );
+            }
+            Rule::Clamp if is_key => {
+                let hint = "\"quarantine\" or \"stop\"".to_owned();
+                return cannot("It is part of the key: two rows would become one.", hint);
+            }
+            Rule::Null if is_key => {
+                let hint = "\"quarantine\" or \"stop\"".to_owned();
+                return cannot("It is part of the key, which is never NULL.", hint);
+            }
+            Rule::Null if !source.pg.kind().may_be_nullable() => {
+                let hint = "\"quarantine\" or \"stop\"; or type = \"Nullable(String)\"".to_owned();
+                return cannot("ClickHouse has no NULL of what it travels as.", hint);
+            }
+            Rule::Null if !column.takes_null() && column.default.is_none() => {
+                let why = format!("Its type is {}, which does not hold NULL.", column.clickhouse);
+                let hint = match column.is_json() {
+                    true => "type = \"Nullable(String)\"".to_owned(),
+                    false => format!("type = \"{}\", or a default", nullable(&column.clickhouse)),
+                };
+                return cannot(&why, hint);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
