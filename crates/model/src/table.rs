@@ -40,6 +40,8 @@ pub enum ReplicaIdentity {
     Default,
     Index,
     Full,
+    /// All of them, and the whole row stands in for a key, as the table has none.
+    WholeRow,
     Nothing,
 }
 
@@ -187,9 +189,7 @@ impl Table {
     /// Whether the whole row stands in for a key (REPLICA IDENTITY FULL without one): identical rows
     /// cannot be told apart.
     pub fn is_its_own_key(&self) -> bool {
-        self.identity == ReplicaIdentity::Full
-            && self.has_key()
-            && self.key.len() + self.excluded.len() == self.columns.len()
+        self.identity == ReplicaIdentity::WholeRow && self.has_key()
     }
 
     /// The key that the source declares.

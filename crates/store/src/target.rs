@@ -223,7 +223,7 @@ fn with_whole_rows(table: Arc<Table>, options: &TableOptions) -> Arc<Table> {
         chosen.is_none_or(|chosen| !chosen.exclude)
     };
     let (key, excluded) = (0..table.columns.len()).partition(is_kept);
-    Arc::new(Table { key, excluded, ..Table::clone(&table) })
+    Arc::new(Table { key, excluded, identity: ReplicaIdentity::WholeRow, ..Table::clone(&table) })
 }
 
 /// Whether the store tells rows apart by the column.
@@ -530,6 +530,34 @@ mod tests {
         let target = Target::resolve(table(vec![0]), &options, None).unwrap();
         assert!(matches!(target.table.columns[2].pg, PgType::AsText(_)));
         assert!(target.table.has_columns_of(&table(vec![0])), "it is the same at the source");
+    }
+
+    #[test]
+    fn the_whole_row_is_the_key_only_where_there_is_none() {
+        let full = |key| {
+            let identity = ReplicaIdentity::Full;
+            Arc::new(Table { identity, ..Table::clone(&table(key)) })
+        };
+        let exclude = ColumnOptions { exclude: true, ..ColumnOptions::default() };
+        let without = |names: &[&str]| TableOptions {
+            columns: names.iter().map(|name| ((*name).to_owned(), exclude.clone())).collect(),
+            ..TableOptions::default()
+        };
+        let resolve = |key, options| Target::resolve(full(key), &options, None).unwrap();
+        // A key of every column, or of all that are kept, is a key like others.
+        for target in
+            [resolve(vec![0, 1, 2], without(&[])), resolve(vec![0], without(&["status", "tags"]))]
+        {
+            assert!(!target.table.is_its_own_key());
+            assert_eq!(target.table.declared_key(), target.table.key);
+        }
+        assert!(resolve(vec![0], without(&["status", "tags"])).has_exact_key());
+        let keyless = resolve(vec![], without(&["tags"]));
+        assert!(keyless.table.is_its_own_key() && !keyless.has_exact_key());
+        assert_eq!(
+            (keyless.table.key.as_slice(), keyless.table.declared_key()),
+            (&[0, 1][..], &[][..])
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::support::{Mortal, World, assert_equal, assert_same};
 use flow::Pipeline;
 use flow::resync::ResyncOptions;
 use flow::verify::{TableVerdict, VerifyOptions};
-use model::{Mode, OnUpdate, TableOptions};
+use model::{ColumnOptions, Mode, OnUpdate, TableOptions};
 use std::time::Duration;
 
 async fn resync(pipeline: &Pipeline, table: &str) {
@@ -365,4 +365,46 @@ async fn on_update_may_change_while_it_is_down() {
         assert_equal(&world, &pipeline, value).await;
         pipeline.shutdown().await.unwrap();
     }
+}
+
+/// With all old values in the log, a key that is all that is kept of a row, or all that there is of it,
+/// stays the key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_every_column_is_a_key() {
+    let mut hidden = TableOptions::default();
+    let exclude = ColumnOptions { exclude: true, ..ColumnOptions::default() };
+    hidden.columns.insert("secret".into(), exclude);
+    let applied =
+        TableOptions { mode: Mode::Append, on_update: OnUpdate::Apply, ..TableOptions::default() };
+    let world = World::new(
+        "d_every",
+        "create table hidden (id int primary key, secret text); create table pairs (a int, b int, primary key (a, b));
+         create table joins (like pairs including all); create table told (like pairs including all);
+         alter table hidden replica identity full; alter table pairs replica identity full;
+         alter table joins replica identity full; alter table told replica identity full;
+         insert into hidden values (1, 'x'), (2, 'y'); insert into pairs values (1, 1), (1, 2);
+         insert into joins select * from pairs; insert into told select * from pairs;
+         create publication p for all tables",
+    )
+    .kept_as("hidden", hidden)
+    .kept_as("joins", applied)
+    .history("told");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql("update hidden set id = 3 where id = 1; delete from hidden where id = 2");
+    for table in ["pairs", "joins", "told"] {
+        world.sql(&format!(
+            "update {table} set b = 3 where b = 1; insert into {table} values (2, 1)"
+        ));
+    }
+    assert_equal(&world, &pipeline, "every column").await;
+    world.assert_mirror("hidden", "id", "id").await;
+    world.assert_mirror("pairs", "a, b", "a, b").await;
+    world.assert_mirror("joins", "a, b", "a, b").await;
+    let order = "select sorting_key from system.tables where database = '{s}' and name = 'told'";
+    assert_eq!(world.stored(order).await, "a, b, _version");
+    let changes =
+        "select change from millrace.schema_changes where source_table like 'd\\_every.%'";
+    assert_eq!(world.stored(changes).await, "");
+    pipeline.shutdown().await.unwrap();
 }

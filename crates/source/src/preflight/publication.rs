@@ -129,7 +129,7 @@ fn identity(
     findings: &mut Vec<Finding>,
 ) {
     let names_rows = match table.identity {
-        ReplicaIdentity::Full => true,
+        ReplicaIdentity::Full | ReplicaIdentity::WholeRow => true,
         ReplicaIdentity::Nothing => false,
         ReplicaIdentity::Default | ReplicaIdentity::Index => table.has_key(),
     };
