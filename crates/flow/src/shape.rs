@@ -6,6 +6,9 @@ use model::{Mode, Result, TableName};
 use std::collections::{BTreeMap, BTreeSet};
 use store::{Store, Target, TargetColumn, ddl};
 
+/// Of a history.
+pub(crate) const OTHER_KEY: &str = "Its key is another one now.";
+
 /// Columns with their types; the names of those that it is ordered by.
 #[derive(Default)]
 pub(crate) struct Kept {
@@ -109,7 +112,7 @@ pub(crate) async fn before_difference(
         (Some(had), Some(now)) => *had == now || is_same(had, &now, store, status).await?,
         _ => false,
     };
-    Ok((!is_same).then(|| "Its key is another one now.".to_owned()))
+    Ok((!is_same).then(|| OTHER_KEY.to_owned()))
 }
 
 /// The type that the column has there, if it does not take the column's values as they are.

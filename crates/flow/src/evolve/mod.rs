@@ -51,6 +51,9 @@ pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> 
     for statement in ddl::create(target) {
         patiently(status, || store.execute(&statement)).await?;
     }
+    if past.has_other_key(target) {
+        return Ok(Need::Anew(shape::OTHER_KEY.into()));
+    }
     if let Some(column) = clash(target, past) {
         return Ok(Need::Anew(format!("Another column was called {column} before.")));
     }

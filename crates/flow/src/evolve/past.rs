@@ -110,6 +110,19 @@ impl Past {
         &self.key
     }
 
+    /// Whether rows of a history were told apart by other columns, or by the same in another order.
+    pub(crate) fn has_other_key(&self, target: &Target) -> bool {
+        target.mode == Mode::History && !self.is_empty() && self.key != key(&target.table)
+    }
+
+    /// The same, where a table of that name was made anew: its columns are other ones.
+    pub(crate) fn has_other_key_names(&self, target: &Target) -> bool {
+        let before = self.key.iter().map(|&attnum| self.stored_as(attnum));
+        let now = target.table.declared_key().iter();
+        let now = now.map(|&at| target.column_of(at).map(|column| column.name.as_str()));
+        target.mode == Mode::History && !self.is_empty() && !before.eq(now)
+    }
+
     /// Whether a column was there before, published or not.
     pub(crate) fn was_there(&self, attnum: i16) -> bool {
         attnum <= self.written.attributes

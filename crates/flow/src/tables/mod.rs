@@ -11,6 +11,7 @@ use crate::agree::Missed;
 use crate::evolve::{self, Change, Need, Past};
 use crate::flush;
 use crate::intervals::{Intervals, Record, Takes};
+use crate::shape;
 use crate::status::{State, Status, TableStatus};
 use crate::verify::Subject;
 use known::{Known, STATES, read_states, with_way_back};
@@ -211,6 +212,8 @@ impl Tables {
         let mut version = known.as_ref().map_or(0, |known| known.version);
         // A table of that name was dropped at the source and made anew.
         let is_another = known.as_ref().is_some_and(|known| known.id != id.0);
+        let has_other_key =
+            known.as_ref().is_some_and(|known| known.past.has_other_key_names(&target));
         let mut past = match &known {
             Some(known) if !is_another => known.past.clone(),
             _ => Past::default(),
@@ -235,6 +238,9 @@ impl Tables {
         let mut need = Need::Nothing;
         if state != State::Failed {
             need = evolve::bring(&target, &past, around).await?;
+        }
+        if is_another && has_other_key {
+            need = Need::Anew(shape::OTHER_KEY.into());
         }
         if state == State::Removed && need == Need::Nothing {
             need = Need::Copy("It was not published for a while.".into());

@@ -336,3 +336,38 @@ async fn a_renamed_history_goes_on() {
     assert_eq!(world.stored("select id, v from {s}.a3 order by id").await, "1|again\n2|y\n3|z");
     pipeline.shutdown().await.unwrap();
 }
+
+/// Another key of the same types is another key all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_with_another_key_is_another_table() {
+    let world = World::new(
+        "h_other",
+        "create table h (id int primary key, code int not null); create table o (a int, b int, primary key (a, b));
+         create table again (like h including all); insert into h values (1, 10), (2, 20); insert into o values (1, 2), (3, 4);
+         insert into again select * from h; create publication p for table h, o, again",
+    )
+    .history("h")
+    .history("o")
+    .history("again");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql("update h set id = 3 where id = 1; update o set a = 5 where a = 1; update again set id = 3 where id = 1");
+    assert_equal(&world, &pipeline, "before").await;
+    world.sql("alter table h drop constraint h_pkey, add primary key (code); update h set id = 10 where code = 20; insert into h values (10, 2)");
+    assert_equal(&world, &pipeline, "while up").await;
+    pipeline.shutdown().await.unwrap();
+    world.sql("alter table o drop constraint o_pkey, add primary key (b, a); update o set a = 6 where a = 5;
+        drop table again; create table again (id int not null, code int primary key);
+        alter publication p add table again; insert into again values (1, 1), (2, 1 + 2)");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql("update again set code = 2 where code = 1");
+    assert_equal(&world, &pipeline, "while down").await;
+    let order = "select name, sorting_key from system.tables where database = '{s}' and engine = 'MergeTree' order by name";
+    let order = world.stored(order).await;
+    for wanted in ["h|code, _version", "o|b, a, _version", "again|code, _version"] {
+        assert!(order.lines().any(|line| line == wanted), "{order}");
+    }
+    assert_eq!(order.lines().count(), 6, "what was before stays: {order}");
+    pipeline.shutdown().await.unwrap();
+}
