@@ -47,15 +47,16 @@ pub fn current(target: &Target) -> String {
     let rows = name(&target.rows);
     let of = |op: &str| format!("(SELECT max(`_version`) FROM {rows} WHERE `_op` = '{op}')");
     let since = format!("`_version` > {}", of("truncate"));
+    // A row of it that was replayed is newer than the others.
+    let snapshot = format!("bitShiftLeft(bitShiftRight({}, 64), 64)", of("snapshot"));
+    let since_snapshot = format!("{since} AND `_version` >= {snapshot}");
     if !target.table.has_key() {
         return format!(
-            "(SELECT * FROM {rows} WHERE `_op` IN ('snapshot', 'insert', 'update') \
-             AND {since} AND `_version` >= {})",
-            of("snapshot")
+            "(SELECT * FROM {rows} WHERE `_op` IN ('snapshot', 'insert', 'update') AND {since_snapshot})"
         );
     }
     if target.table.is_its_own_key() {
-        return counted(target, &format!("{since} AND `_version` >= {}", of("snapshot")));
+        return counted(target, &since_snapshot);
     }
     let names: Vec<String> = key(target).map(|column| ident(&column.name)).collect();
     let places = 1..=names.len();

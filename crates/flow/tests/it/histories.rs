@@ -337,6 +337,34 @@ async fn a_renamed_history_goes_on() {
     pipeline.shutdown().await.unwrap();
 }
 
+/// A row of the snapshot that comes by a replay is newer than the others, which stay current.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_into_a_history_without_a_key_hides_no_row() {
+    let mut world = World::new(
+        "h_loose",
+        "create table loose (a int, n numeric); alter table loose replica identity nothing;
+         insert into loose values (1, 1), (2, 'NaN'), (3, 3); create publication p for table loose",
+    )
+    .history("loose");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    let columns = &mut world.tables.get_mut("h_loose.loose").unwrap().columns;
+    let rule = Some(Rule::Null);
+    columns.insert("n".into(), ColumnOptions { on_unrepresentable: rule, ..Default::default() });
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    let options = ReplayOptions { tables: vec!["h_loose.loose".into()] };
+    let replayed = pipeline.handle().replay(options).await.unwrap();
+    assert_eq!((replayed[0].replayed, replayed[0].refused), (1, 0), "{replayed:#?}");
+    let rows = "select a, n, dense_rank() over (order by _version) from {s}.loose where _op = 'snapshot' order by a";
+    assert_eq!(world.stored(rows).await, "1|1|1\n2||2\n3|3|1");
+    assert_equal(&world, &pipeline, "replayed").await;
+    world.sql("insert into loose values (4, 4)");
+    assert_equal(&world, &pipeline, "and goes on").await;
+    pipeline.shutdown().await.unwrap();
+}
+
 /// Another key of the same types is another key all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_with_another_key_is_another_table() {
