@@ -107,7 +107,7 @@ impl Filler {
         }
         let sourced = self.ask_source(status, block, &missing).await?;
         let mut sourced = sourced;
-        let keeps_gone = target.mode != Mode::Mirror || target.keeps_deletes;
+        let keeps_gone = target.mode != Mode::Mirror || target.keeps_gone();
         let gone = if keeps_gone { sourced.gone(block, &missing) } else { BTreeMap::new() };
         let reject =
             |(&row, found): (&usize, &Reject)| reject::of_incomplete_row(block, row, found);

@@ -208,7 +208,8 @@ async fn first_without_room(
     options: &AllOptions,
     around: &Around<'_>,
 ) -> Result<Option<usize>> {
-    let is_archive = |name: &String| options.get(name).is_some_and(|named| named.keeps_deletes);
+    let keeps = |named: &TableOptions| named.keeps_deletes || named.survives_truncate();
+    let is_archive = |name: &String| options.get(name).is_some_and(keeps);
     for (at, moved) in moves.iter().enumerate() {
         let place = moved.to.stored.to_string();
         if place == moved.known.target || moves.iter().any(|other| other.known.target == place) {

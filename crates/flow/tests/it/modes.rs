@@ -1,12 +1,13 @@
 //! What modes do with changes: archives, TRUNCATE and UPDATE as it is wanted, and tables without a
 //! primary key.
 
-use crate::support::{Mortal, World, assert_equal, assert_same};
+use crate::support::{Mortal, World, assert_equal, assert_same, engine};
 use flow::Pipeline;
 use flow::resync::ResyncOptions;
 use flow::verify::{TableVerdict, VerifyOptions};
 use model::{ColumnOptions, Mode, OnUpdate, TableOptions};
 use std::time::Duration;
+use store::Store;
 
 async fn resync(pipeline: &Pipeline, table: &str) {
     let options = ResyncOptions { tables: vec![table.to_owned()], rows_per_second_max: 0 };
@@ -406,5 +407,36 @@ async fn a_key_of_every_column_is_a_key() {
     let changes =
         "select change from millrace.schema_changes where source_table like 'd\\_every.%'";
     assert_eq!(world.stored(changes).await, "");
+    pipeline.shutdown().await.unwrap();
+}
+
+/// A mirror that keeps what is truncated cannot know that a row which the source lacks is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_that_keeps_truncated_rows_loses_no_change() {
+    let keeps = TableOptions { keeps_truncated: Some(true), ..TableOptions::default() };
+    let world = World::new(
+        "d_keeps",
+        "create table m (id int primary key, v text, body text); create table other (like m including all);
+         alter table m alter body set storage external; insert into m values (1, 'a', repeat('x', 5000));
+         insert into other values (7, 'other', ''); create publication p for table m, other",
+    )
+    .kept_as("m", keeps);
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    // As if it had not been copied yet.
+    engine()
+        .execute("alter table d_keeps_raw.m delete where id = 1 settings mutations_sync = 2")
+        .await
+        .unwrap();
+    world.sql("begin; update m set v = 'z' where id = 1; truncate m; commit; insert into m values (2, 'b', '')");
+    world.settle(&pipeline).await;
+    let kept = "select op, column from millrace.quarantine final where source_table = 'd_keeps.m'";
+    assert_eq!(world.stored(kept).await, "update|body");
+    pipeline.shutdown().await.unwrap();
+    // What it keeps is not in the way of another one that takes its name.
+    world.sql("drop table m; alter table other rename to m");
+    let pipeline = world.start();
+    assert_equal(&world, &pipeline, "renamed").await;
+    assert_eq!(world.stored("select id from {s}.m order by id").await, "2\n7");
     pipeline.shutdown().await.unwrap();
 }
