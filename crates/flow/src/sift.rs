@@ -241,8 +241,14 @@ impl Trial<'_> {
             let all = keys(block, &deleted, &refused);
             let every: Vec<usize> = (0..all.rows()).collect();
             // What cannot be a key here has never been one.
-            let never = self.refused(&keys_of(target), &all, &every).await?;
+            let of_keys = keys_of(target);
+            let never = self.refused(&of_keys, &all, &every).await?;
             gone = all.only(&without(&every, &never));
+            let before = left(&all, &never);
+            let every: Vec<usize> = (0..before.rows()).collect();
+            let never = self.refused(&of_keys, &before, &every).await?;
+            gone.append(&before.only(&without(&every, &never)));
+            gone.commits.clone_from(&all.commits);
         }
         // With their values as they came.
         let of_row = |(row, (column, reason)): (&usize, &(usize, String))| {
@@ -400,6 +406,18 @@ fn keys(block: &Block, deleted: &[usize], refused: &[usize]) -> Block {
         }
     }
     gone
+}
+
+/// Of a history: the keys that these rows had before, which are no more.
+fn left(keys: &Block, rows: &[usize]) -> Block {
+    let had_one = |row: &usize| keys.before.iter().any(|cells| !cells.is_null(*row));
+    let rows: Vec<usize> = rows.iter().copied().filter(had_one).collect();
+    let mut left = keys.only(&rows);
+    left.ops.fill(Op::Delete);
+    for (&at, cells) in keys.table.key.iter().zip(&left.before) {
+        left.columns[at].clone_from(cells);
+    }
+    left
 }
 
 fn too_many(target: &Target, why: &str) -> Error {

@@ -399,3 +399,42 @@ async fn a_history_with_another_key_is_another_table() {
     assert_eq!(order.lines().count(), 6, "what was before stays: {order}");
     pipeline.shutdown().await.unwrap();
 }
+
+/// A key that the store refuses is nowhere; the one before it is gone all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_to_a_refused_key_leaves_no_row_of_before() {
+    let narrow = |ty: &str| {
+        let mut options = TableOptions { mode: Mode::History, ..TableOptions::default() };
+        let narrow = ColumnOptions { clickhouse_type: Some(ty.into()), ..Default::default() };
+        options.columns.insert("code".into(), narrow);
+        options
+    };
+    let tables = ["fixed", "named"];
+    let world = World::new(
+        "h_narrow",
+        "create table fixed (code text primary key, v text); create table named (like fixed including all);
+         insert into fixed values ('ab', 'x'), ('cd', 'y'), ('ef', 'z'); insert into named select * from fixed;
+         create publication p for table fixed, named",
+    )
+    .kept_as("fixed", narrow("FixedString(2)"))
+    .kept_as("named", narrow("Enum8('ab' = 1, 'cd' = 2, 'ef' = 3)"));
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    // In one transaction, so that rows which are refused and others share a block.
+    for table in tables {
+        world.sql(&format!(
+            "begin; update {table} set code = 'abc' where code = 'ab'; update {table} set v = 'w' where code = 'cd';
+             delete from {table} where code = 'ef'; insert into {table} values ('long', 'v'); commit"
+        ));
+    }
+    world.settle(&pipeline).await;
+    for table in tables {
+        let changes = format!(
+            "select _op, toString(code), toString(_key_before.1), _commit_time > now() - 600 \
+             from {{s}}.{table} where _op != 'snapshot' order by _version"
+        );
+        let wanted = "delete|ab|ab|1\nupdate|cd|cd|1\ndelete|ef|ef|1";
+        assert_eq!(world.stored(&changes).await, wanted, "{table}");
+    }
+    pipeline.shutdown().await.unwrap();
+}
