@@ -141,7 +141,10 @@ fn clash<'a>(target: &'a Target, past: &Past) -> Option<&'a str> {
         past.stored_as(attnum) != Some(&column.name)
             && past.is_left_over(&column.name, &target.table)
     };
-    target.columns.iter().find(is_clash).map(|column| column.name.as_str())
+    let clash = target.columns.iter().find(is_clash).map(|column| column.name.as_str());
+    // One that the engine fills would show what is hidden.
+    let mut extra = target.extra_columns.iter().map(|(name, _)| name.as_str());
+    clash.or_else(|| extra.find(|name| past.is_hidden(name, &target.table)))
 }
 
 /// Gives columns their names. What keeps them from it, in words: then nothing was renamed.
