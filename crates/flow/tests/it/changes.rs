@@ -271,3 +271,34 @@ async fn nulls_of_a_moment_are_taken() {
     world.assert_mirror("m", "id, a, b, c, d", "id").await;
     pipeline.shutdown().await.unwrap();
 }
+
+/// Where the whole row is the key, which the engine does not alter, NULL has its place before it comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn nulls_of_a_moment_are_taken_where_the_whole_row_is_the_key() {
+    let world = World::new(
+        "c_whole_nulls",
+        "create table m (a int not null, b text not null); alter table m replica identity full;
+         create table h (a int not null, b text not null); alter table h replica identity full;
+         insert into m select i, 'b' || i from generate_series(1, 20) i; insert into h select * from m;
+         create publication p for table m, h",
+    )
+    .history("h");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    for table in ["m", "h"] {
+        world.sql(&format!(
+            "alter table {table} alter b drop not null;
+             insert into {table} values (101, null), (102, 'b'); delete from {table} where b is null;
+             alter table {table} alter b set not null;
+             insert into {table} values (103, 'c'); delete from {table} where a < 5"
+        ));
+    }
+    let pipeline = world.start();
+    assert_equal(&world, &pipeline, "after it").await;
+    world.assert_mirror("m", "a, b", "a").await;
+    world.sql("alter table m alter b drop not null; insert into m values (104, null)");
+    world.settle(&pipeline).await;
+    world.assert_mirror("m", "a, b", "a").await;
+    pipeline.shutdown().await.unwrap();
+}
