@@ -283,3 +283,8 @@ pub fn push(bytes: &mut &[u8], block: &mut Block, op: Op, version: Version) {
     push_new(&mut cursor, block, None, op, version).expect("a well-formed tuple");
     *bytes = cursor.rest();
 }
+
+#[test]
+fn a_byte_chooses_among_all_types() {
+    assert!(types().len() <= 1 + usize::from(u8::MAX), "{}: let two bytes choose", types().len());
+}
