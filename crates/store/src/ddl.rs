@@ -115,10 +115,14 @@ fn table(target: &Target) -> String {
 /// What readers of a mirror query: these columns of the table that holds its rows. FINAL drops older
 /// versions, and with `_deleted` the rows that are gone.
 pub fn view(target: &Target, columns: &[&str], rows: &TableName) -> String {
+    view_at(&target.name, columns, rows)
+}
+
+pub fn view_at(place: &TableName, columns: &[&str], rows: &TableName) -> String {
     let columns: Vec<String> = columns.iter().map(|name| ident(name)).collect();
     format!(
         "CREATE OR REPLACE VIEW {} AS SELECT {} FROM {} FINAL",
-        name(&target.name),
+        name(place),
         columns.join(", "),
         name(rows)
     )

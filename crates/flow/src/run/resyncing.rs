@@ -82,8 +82,10 @@ impl Loop {
         rows_per_second_max: u64,
         client: &Client,
     ) -> Result<Resynced> {
-        let past = Some(Past::of(&target));
         let id = target.table.id;
+        let mut past = self.entry(id)?.past.only_names();
+        past.note(&target);
+        let past = Some(past);
         let kept_as = self.begin_again(target, past, rows_per_second_max, client).await?;
         let entry = self.tables.by_id.get(&id).ok_or_else(|| Error::bug("a table went away"))?;
         let kept_as = kept_as.map(|place| place.to_string());

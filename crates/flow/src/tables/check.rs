@@ -19,7 +19,7 @@ impl Tables {
         store: &dyn Store,
     ) -> Result<()> {
         let known = read_states(store).await?;
-        let by_name = |options| renamed::options(published, &known, options, &before.slot);
+        let by_name = |options| renamed::options(published, &known, options, &before.slot).0;
         let before_by_name = by_name(&before.tables);
         let tables = Tables {
             by_id: HashMap::new(),

@@ -61,6 +61,8 @@ pub(super) fn with_way_back(error: &Error, name: &str) -> String {
 impl Known {
     /// Of a name that nothing has any more.
     pub(super) const NO_TABLE: u32 = 0;
+    /// Of a table of another server.
+    const SOME_TABLE: u32 = u32::MAX;
 
     pub(super) fn of(target: &Target, state: State, copy: CopyState, version: i64) -> Known {
         Known {
@@ -105,8 +107,16 @@ impl Known {
     }
 
     /// What is committed to it now is sent to nobody: published again, it is copied again.
-    pub(super) async fn note_unpublished(mut self, name: &str, around: &Around<'_>) -> Result<()> {
-        if matches!(self.state, State::Failed | State::Removed) {
+    /// `is_elsewhere`: and what has its oid now is another table.
+    pub(super) async fn note_unpublished(
+        mut self,
+        name: &str,
+        is_elsewhere: bool,
+        around: &Around<'_>,
+    ) -> Result<()> {
+        if is_elsewhere {
+            self.id = Known::SOME_TABLE;
+        } else if matches!(self.state, State::Failed | State::Removed) {
             return Ok(());
         }
         tracing::warn!(table = %name, "the publication lacks it; what is kept of it stays as it is");

@@ -16,7 +16,7 @@ use crate::verify::Subject;
 use known::{Known, STATES, read_states, with_way_back};
 use model::{Error, Fate, Lsn, Mode, Result, Table, TableId, TableName, TableOptions};
 use source::stream::Relation;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use store::{Rows, Store, Target, ddl};
@@ -66,7 +66,7 @@ impl Tables {
     /// Resolves every published table, creates what is missing in the store, and reads back states.
     /// A table that cannot be kept is shown as failed and left out; the others go on.
     pub(crate) async fn load(
-        published: Vec<Table>,
+        mut published: Vec<Table>,
         options: &BTreeMap<String, TableOptions>,
         database_pattern: Option<&str>,
         missed: Option<Missed>,
@@ -74,11 +74,18 @@ impl Tables {
     ) -> Result<Tables> {
         let slot = around.status.slot();
         let mut known = read_states(around.store).await?;
-        let options = renamed::options(&published, &known, options, &slot);
         // Of another server an oid says nothing.
-        if missed.as_ref().is_none_or(|missed| !missed.is_of_another_server()) {
+        let is_elsewhere = missed.as_ref().is_some_and(Missed::is_of_another_server);
+        let (mut options, mut lent) = (options.clone(), BTreeSet::new());
+        if !is_elsewhere {
+            (options, lent) = renamed::options(&published, &known, &options, &slot);
             known = renamed::follow(&published, known, &options, database_pattern, around).await?;
         }
+        // Who is in a place stays there.
+        let is_new = |table: &Table| {
+            known.get(&table.name.to_string()).is_none_or(|known| known.id != table.id.0)
+        };
+        published.sort_by_key(is_new);
         let mut records: HashMap<_, _> =
             flush::last_records(around.store).await?.into_iter().collect();
         let mut tables = Tables {
@@ -94,7 +101,7 @@ impl Tables {
         // A store may be shared: the tables of other slots are not ours.
         let gone = |(name, known): &(&String, &Known)| known.slot == slot && !names.contains(name);
         for (name, known) in known.iter().filter(gone) {
-            known.clone().note_unpublished(name, around).await?;
+            known.clone().note_unpublished(name, is_elsewhere, around).await?;
         }
         for table in published {
             let known = known.get(&table.name.to_string()).cloned();
@@ -103,10 +110,13 @@ impl Tables {
         tables.record_new(around).await?;
         evolve::last(around.store, around.status).await?;
         tables.missed = None;
-        for name in tables.options.keys().filter(|name| !names.contains(name)) {
+        let is_nobodys = |name: &&String| !names.contains(name) && !lent.contains(*name);
+        for name in tables.options.keys().filter(is_nobodys) {
             tables.show_unpublished(name, around.status);
         }
-        let kept = |name: &String| names.contains(name) || tables.options.contains_key(name);
+        let kept = |name: &String| {
+            names.contains(name) || tables.options.contains_key(name) && !lent.contains(name)
+        };
         around.status.keep_tables(kept);
         Ok(tables)
     }
@@ -189,6 +199,13 @@ impl Tables {
         let target = Arc::new(target);
         if let Some(known) = &known {
             refuse_another_place(known, &target)?;
+        }
+        let is_there = |entry: &&Entry| entry.target.name == target.name;
+        if let Some(other) = self.by_id.values().find(is_there) {
+            let what =
+                format!("cannot keep {name} in {}: {} is kept there", target.name, other.name);
+            return Err(Error::definite(what)
+                .hint(format!("give it another place: target = \"…\" under [tables.\"{name}\"]")));
         }
         let is_gone = known.is_some() && !evolve::exists(&target, around).await?;
         let mut version = known.as_ref().map_or(0, |known| known.version);

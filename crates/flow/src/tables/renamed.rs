@@ -17,7 +17,7 @@ use super::Around;
 use super::known::{Known, STATES};
 use crate::flush::patiently;
 use crate::shape;
-use crate::status::{Status, now_us};
+use crate::status::{State, Status, now_us};
 use model::{Mode, Result, Table, TableName, TableOptions};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::{Rows, Store, Target, ddl};
@@ -68,14 +68,15 @@ struct Move {
 pub(super) type AllKnown = HashMap<String, Known>;
 pub(super) type AllOptions = BTreeMap<String, TableOptions>;
 
-/// What each published table is configured by: its own name, or the last one that it had.
+/// What each published table is configured by: its own name, or the last one that it had. Returns the
+/// names whose sections hold for others alone, too.
 pub(super) fn options(
     published: &[Table],
     known: &AllKnown,
     options: &AllOptions,
     slot: &str,
-) -> AllOptions {
-    let mut all = options.clone();
+) -> (AllOptions, BTreeSet<String>) {
+    let (mut all, mut lent) = (options.clone(), BTreeSet::new());
     for table in published {
         let name = table.name.to_string();
         let known = known_of(table, known, slot).filter(|_| !options.contains_key(&name));
@@ -86,14 +87,14 @@ pub(super) fn options(
         };
         tracing::warn!(table = %name, section = %format!("[tables.\"{before}\"]"), "it is configured by a name that it had before");
         let mut held = options[&before.to_string()].clone();
-        match published.iter().any(|other| other.name == *before) {
-            // Another table has that name, and with it the place.
-            true => held.target = None,
-            false => drop(all.remove(&before.to_string())),
+        if !published.iter().any(|other| other.name == *before) {
+            lent.insert(before.to_string());
         }
+        // One place is one table's: whose it is already.
+        held.target = held.target.filter(|target| target.to_string() == known.target);
         all.insert(name, held);
     }
-    all
+    (all, lent)
 }
 
 /// Moves what was renamed since. Returns what is known then.
@@ -118,13 +119,11 @@ pub(super) async fn follow(
         else {
             continue;
         };
-        let (now, then) = (configured(&table.name), configured(before));
+        let now = configured(&table.name);
         let to = place(&table.name, now.target.as_ref(), now.mode);
-        let from = [now.target.as_ref(), then.target.as_ref(), None].into_iter();
-        let mut from = from.map(|target| place(before, target, now.mode));
         let is_like = now.mode.name() == known.mode;
-        let Some(from) = from.find(|from| is_like && from.stored.to_string() == known.target)
-        else {
+        let chosen = [now.target, configured(before).target];
+        let Some(from) = place_of(known, before, &chosen, &place).filter(|_| is_like) else {
             let (table, before) = (&table.name, &known.target);
             tracing::warn!(%table, %before, "renamed, and configured otherwise: it is copied; what is kept of it stays under the old name");
             continue;
@@ -157,17 +156,47 @@ pub(super) async fn follow(
             places.push((table.id.0, to));
         }
     }
+    // Dropped, or configured otherwise, while they were parked: back to where they are known to be.
+    let placed: BTreeSet<u32> = places.iter().map(|(id, _)| *id).collect();
+    for id in ids.difference(&placed) {
+        let Some((name, known)) = known.iter().find(|(_, k)| k.id == *id && k.slot == slot) else {
+            continue;
+        };
+        let (schema, table) = name.split_once('.').unwrap_or(("", name));
+        let name = TableName::new(schema, table);
+        let chosen = [configured(&name).target];
+        if let Some(to) = place_of(known, &name, &chosen, &place)
+            && let Some(mode) = Mode::from_name(&known.mode)
+        {
+            unpark(&slot, *id, mode, &to, around).await?;
+            places.push((*id, to));
+        }
+    }
     for remembered in REMEMBERED {
         remember(remembered, &slot, &places, store, status).await?;
     }
     Ok(known)
 }
 
-/// Under its name of today where that is known already.
+/// Where a table is that was called so.
+fn place_of(
+    known: &Known,
+    name: &TableName,
+    chosen: &[Option<TableName>],
+    place: &impl Fn(&TableName, Option<&TableName>, Mode) -> Place,
+) -> Option<Place> {
+    let mode = Mode::from_name(&known.mode)?;
+    let chosen = chosen.iter().map(Option::as_ref).chain([None]);
+    let mut places = chosen.map(|target| place(name, target, mode));
+    places.find(|place| place.stored.to_string() == known.target)
+}
+
+/// Under its name of today where that is known already; else what was last heard of it.
 fn known_of<'a>(table: &Table, known: &'a AllKnown, slot: &str) -> Option<(&'a String, &'a Known)> {
     let is_it = |(_, known): &(&String, &Known)| known.id == table.id.0 && known.slot == slot;
     let by_name = known.get_key_value(&table.name.to_string()).filter(is_it);
-    by_name.or_else(|| known.iter().find(is_it))
+    let latest = |(_, known): &(&String, &Known)| (known.state != State::Removed, known.version);
+    by_name.or_else(|| known.iter().filter(is_it).max_by_key(latest))
 }
 
 /// A place is free when nothing is there, or nothing that stays: a mirror of what is no more is of no
@@ -206,23 +235,29 @@ fn parked(slot: &str, id: u32) -> String {
     format!("moved {slot} {id}")
 }
 
+fn waits(what: &str, slot: &str, id: u32) -> TableName {
+    TableName::new("millrace", format!("moved_{what} {slot} {id}"))
+}
+
 /// The tables that hold its rows, each with where they wait.
 fn tables_of(slot: &str, id: u32, place: &Place) -> [(TableName, TableName); 2] {
-    let wait = |what: &str| TableName::new("millrace", format!("moved_{what} {slot} {id}"));
-    [(place.rows.clone(), wait("rows")), (shape::aside_of(&place.stored), wait("aside"))]
+    let aside = shape::aside_of(&place.stored);
+    [(place.rows.clone(), waits("rows", slot, id)), (aside, waits("aside", slot, id))]
 }
 
 async fn park(moved: &Move, store: &dyn Store, status: &Status) -> Result<()> {
     let run = async |sql: String| patiently(status, || store.execute(&sql)).await;
     let (slot, id) = (&status.slot(), moved.known.id);
-    for (rows, wait) in tables_of(slot, id, &moved.from) {
-        let is_there = !shape::kept(&rows, store, status).await?.is_missing();
-        if is_there && shape::kept(&wait, store, status).await?.is_missing() {
-            run(format!("RENAME TABLE {} TO {}", ddl::name(&rows), ddl::name(&wait))).await?;
-        }
-    }
+    let mut places = tables_of(slot, id, &moved.from).to_vec();
     if moved.mode == Mode::Mirror {
-        run(format!("DROP VIEW IF EXISTS {}", ddl::name(&moved.from.stored))).await?;
+        // It says what readers see.
+        places.push((moved.from.stored.clone(), waits("view", slot, id)));
+    }
+    for (place, wait) in places {
+        let is_there = !shape::kept(&place, store, status).await?.is_missing();
+        if is_there && shape::kept(&wait, store, status).await?.is_missing() {
+            run(format!("RENAME TABLE {} TO {}", ddl::name(&place), ddl::name(&wait))).await?;
+        }
     }
     Ok(())
 }
@@ -295,15 +330,29 @@ async fn unpark(slot: &str, id: u32, mode: Mode, to: &Place, around: &Around<'_>
     for database in [&to.rows.schema, &to.stored.schema] {
         run(format!("CREATE DATABASE IF NOT EXISTS {}", ddl::ident(database))).await?;
     }
-    for (rows, wait) in tables_of(slot, id, to) {
-        if shape::kept(&wait, store, status).await?.is_missing() {
-            continue;
+    let is_there = async |place: &TableName| {
+        shape::kept(place, store, status).await.map(|kept| !kept.is_missing())
+    };
+    let [rows, aside] = tables_of(slot, id, to);
+    // What a mirror that had the name before has left.
+    if mode == Mode::Mirror && is_there(&rows.1).await? {
+        run(format!("DROP TABLE IF EXISTS {} SYNC", ddl::name(&aside.0))).await?;
+    }
+    for (place, wait) in [&rows, &aside] {
+        if is_there(wait).await? {
+            if mode == Mode::Mirror {
+                run(format!("DROP TABLE IF EXISTS {} SYNC", ddl::name(place))).await?;
+            }
+            run(format!("RENAME TABLE {} TO {}", ddl::name(wait), ddl::name(place))).await?;
         }
-        // Of a mirror that had the name before.
-        if mode == Mode::Mirror {
-            run(format!("DROP TABLE IF EXISTS {} SYNC", ddl::name(&rows))).await?;
-        }
-        run(format!("RENAME TABLE {} TO {}", ddl::name(&wait), ddl::name(&rows))).await?;
+    }
+    let view = waits("view", slot, id);
+    let seen = shape::kept(&view, store, status).await?;
+    if !seen.is_missing() {
+        // The table may have stopped, or its source be away: its rows are shown all the same.
+        let serving = if is_there(&aside.0).await? { &aside.0 } else { &to.rows };
+        run(ddl::view_at(&to.stored, &seen.visible(), serving)).await?;
+        run(format!("DROP VIEW IF EXISTS {}", ddl::name(&view))).await?;
     }
     Ok(())
 }
