@@ -127,11 +127,13 @@ async fn write_table(
         if target.mode == Mode::History {
             block = Arc::new(history::changes(&block, &target));
         }
-        let mut replacing = Vec::new();
         let whole = block.clone();
-        if target.on_update == OnUpdate::Apply {
-            let (written, rows) = latest::split(&block);
-            (block, replacing) = (Arc::new(written), rows);
+        let replacing = match target.on_update {
+            OnUpdate::Apply => latest::replacing(&whole),
+            OnUpdate::Ignore | OnUpdate::Append => Vec::new(),
+        };
+        if target.on_update != OnUpdate::Ignore {
+            block = Arc::new(latest::written(&whole));
         }
         let insert = Insert { target: target.clone(), block, token };
         match sift::write(store.as_ref(), &status, insert, &Origin::Stream).await {

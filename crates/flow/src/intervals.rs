@@ -196,7 +196,12 @@ impl Intervals {
                     self.is_updated |= op == Op::Update;
                     keep.push(row);
                 }
-                (Takes::Latest, Op::Refused) => keep.push(row),
+                // They say whose large values a row goes on with.
+                (Takes::Rows | Takes::Latest, Op::Refused) => keep.push(row),
+                (Takes::Rows, Op::Delete) if is_first_half(row) => {
+                    self.ignored_deletes += 1;
+                    keep.push(row);
+                }
                 (Takes::Latest, Op::Delete) if is_first_half(row) => keep.push(row),
                 (Takes::Inserts, op @ (Op::Insert | Op::Update)) => {
                     self.ignored_updates += 1;
@@ -365,8 +370,8 @@ pub(crate) mod tests {
         };
         for (takes, taken, counts) in [
             (Takes::Inserts, vec![1], (0, 2, 3)),
-            (Takes::Rows, vec![1, 2, 4], (2, 0, 3)),
             // The keys that were changed, too.
+            (Takes::Rows, vec![1, 2, 4, 4, 5, 5], (2, 0, 3)),
             (Takes::Latest, vec![1, 2, 4, 4, 5, 5], (2, 0, 1)),
             (Takes::Changes, vec![1, 2, 3, 4, 4, 5, 5, 6], (0, 0, 0)),
         ] {

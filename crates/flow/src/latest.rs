@@ -21,13 +21,17 @@ use store::{Store, Target, ddl};
 /// Rows of one DELETE: its text stays below a quarter of a megabyte.
 const ROWS_AT_ONCE: usize = 1000;
 
-/// The rows to write, and the block's rows that say what goes.
-pub(crate) fn split(block: &Block) -> (Block, Vec<usize>) {
+/// The rows to write.
+pub(crate) fn written(block: &Block) -> Block {
     let is_new = |&row: &usize| matches!(block.ops[row], Op::Insert | Op::Update);
-    let written: Vec<usize> = (0..block.rows()).filter(is_new).collect();
+    let rows: Vec<usize> = (0..block.rows()).filter(is_new).collect();
+    block.only(&rows)
+}
+
+/// The block's rows that say what goes.
+pub(crate) fn replacing(block: &Block) -> Vec<usize> {
     let is_first = |row: usize| block.ops[row] == Op::Insert && !block.changes_key(row);
-    let replacing = (0..block.rows()).filter(|&row| !is_first(row)).collect();
-    (block.only(&written), replacing)
+    (0..block.rows()).filter(|&row| !is_first(row)).collect()
 }
 
 /// Of these rows' keys everything that is older than they are goes.
@@ -122,8 +126,7 @@ mod tests {
             (Op::Delete, 10, 4),
             (Op::Refused, 10, 4),
         ]);
-        let (written, replacing) = split(&rows);
-        assert_eq!(written.ops, [Op::Insert, Op::Update, Op::Insert]);
-        assert_eq!(replacing, [1, 2, 3, 4, 5]);
+        assert_eq!(written(&rows).ops, [Op::Insert, Op::Update, Op::Insert]);
+        assert_eq!(replacing(&rows), [1, 2, 3, 4, 5]);
     }
 }

@@ -366,3 +366,28 @@ async fn on_update_may_change_while_it_is_down() {
         pipeline.shutdown().await.unwrap();
     }
 }
+
+/// The row that took a key over goes on with its own large value, not with that of the key's row before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_key_of_facts_keeps_its_large_value() {
+    let options =
+        TableOptions { mode: Mode::Append, on_update: OnUpdate::Append, ..TableOptions::default() };
+    let world = World::new(
+        "d_taken",
+        "create table f (id int primary key, body text); alter table f alter body set storage external;
+         insert into f select i, repeat(chr(96 + i), 5000) from generate_series(1, 5) i;
+         create publication p for table f",
+    )
+    .kept_as("f", options);
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql("delete from f where id = 2");
+    world.settle(&pipeline).await;
+    world.sql("update f set id = 2 where id = 1");
+    world.sql("begin; update f set id = 30 where id = 3; update f set id = 3 where id = 4; update f set id = 4 where id = 30; commit");
+    world.settle(&pipeline).await;
+    let bodies = "select id, left(body, 1) from {s}.f order by id, _lsn";
+    assert_eq!(world.stored(bodies).await, "1|a\n2|b\n2|a\n3|c\n3|d\n4|d\n4|c\n5|e\n30|c");
+    assert_equal(&world, &pipeline, "keys changed").await;
+    pipeline.shutdown().await.unwrap();
+}
