@@ -4,7 +4,7 @@
 //! a record that is written twice is the same record.
 
 use crate::history;
-use crate::intervals::Record;
+use crate::intervals::{Record, Takes};
 use crate::latest;
 use crate::nulls;
 use crate::quarantine::{self, Origin, Stage};
@@ -192,7 +192,7 @@ where
 }
 
 const RECORDS: &str =
-    "millrace.batches (target, seq, from_version, through_version, row_count, token)";
+    "millrace.batches (target, seq, from_version, through_version, row_count, token, takes)";
 
 async fn record_batches(store: &dyn Store, status: &Status, rows: Rows) -> Result<()> {
     patiently(status, || store.record(RECORDS, rows.clone())).await
@@ -206,6 +206,7 @@ fn record_row(target: &str, record: &Record) -> Vec<Option<String>> {
         record.through.0.to_string(),
         record.rows.to_string(),
         record.token.clone(),
+        record.takes.map_or("", Takes::name).to_owned(),
     ]
     .map(Some)
     .to_vec()
@@ -215,7 +216,7 @@ fn record_row(target: &str, record: &Record) -> Vec<Option<String>> {
 pub(crate) async fn last_records(store: &dyn Store) -> Result<Vec<(String, Record)>> {
     let rows = store
         .query(
-            "SELECT target, seq, from_version, through_version, row_count, token \
+            "SELECT target, seq, from_version, through_version, row_count, token, takes \
              FROM millrace.batches FINAL",
         )
         .await?;
@@ -236,6 +237,7 @@ fn read_record(row: Vec<Option<String>>) -> Option<(String, Record)> {
         through: model::Version(next()?.parse().ok()?),
         rows: next()?.parse().ok()?,
         token: next()?,
+        takes: next().and_then(|name| Takes::ALL.into_iter().find(|takes| takes.name() == name)),
     };
     Some((target, record))
 }

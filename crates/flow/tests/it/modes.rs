@@ -391,3 +391,42 @@ async fn a_changed_key_of_facts_keeps_its_large_value() {
     assert_equal(&world, &pipeline, "keys changed").await;
     pipeline.shutdown().await.unwrap();
 }
+
+/// The batch that was under way goes again as it was cut, whatever is wanted of updates by now.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_update_may_change_after_a_kill() {
+    let options =
+        |on_update| TableOptions { mode: Mode::Append, on_update, ..TableOptions::default() };
+    let mut world = World::new(
+        "d_killed",
+        "create table f (id int primary key, v text); insert into f values (0, 'a'); create publication p for table f",
+    )
+    .kept_as("f", options(OnUpdate::Ignore));
+    for (step, (before, now, stored)) in [
+        (OnUpdate::Ignore, OnUpdate::Apply, "0|a\n1|new"),
+        (OnUpdate::Apply, OnUpdate::Ignore, "0|u1\n1|new\n2|new"),
+        (OnUpdate::Append, OnUpdate::Apply, "0|u1\n0|u2\n1|new\n2|new\n3|new"),
+        (OnUpdate::Ignore, OnUpdate::Append, "0|u1\n0|u2\n1|new\n2|new\n3|new\n4|new"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        world.tables.insert("d_killed.f".into(), options(before));
+        let pipeline = world.start();
+        world.settle(&pipeline).await;
+        pipeline.shutdown().await.unwrap();
+        let store = Mortal::silent("f");
+        let pipeline = Pipeline::start(world.options(), store.clone());
+        world.sql(&format!(
+            "begin; update f set v = 'u{step}' where id = 0; insert into f values ({step} + 1, 'new'); commit"
+        ));
+        store.wait_for_silence().await;
+        store.kill(pipeline).await;
+        world.tables.insert("d_killed.f".into(), options(now));
+        let pipeline = world.start();
+        world.settle(&pipeline).await;
+        let rows = "select id, v from {s}.f order by id, v";
+        assert_eq!(world.stored(rows).await, stored, "{before:?} to {now:?}");
+        pipeline.shutdown().await.unwrap();
+    }
+}
