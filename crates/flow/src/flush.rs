@@ -113,6 +113,7 @@ async fn write_table(
                 return (work.id, Err(error));
             }
         }
+        let whole = block.clone();
         if !block.unchanged.is_empty() {
             let fill = fill(store.as_ref(), &status, &filler, &target, &block, work.trusts_store);
             match fill.await {
@@ -127,20 +128,19 @@ async fn write_table(
         if target.mode == Mode::History {
             block = Arc::new(history::changes(&block, &target));
         }
-        let whole = block.clone();
-        let replacing = match target.on_update {
-            OnUpdate::Apply => latest::replacing(&whole),
-            OnUpdate::Ignore | OnUpdate::Append => Vec::new(),
+        let (replacing, lost) = match target.on_update {
+            OnUpdate::Apply => (latest::replacing(&whole), latest::lost(&whole, &block)),
+            OnUpdate::Ignore | OnUpdate::Append => Default::default(),
         };
         if target.on_update != OnUpdate::Ignore {
-            block = Arc::new(latest::written(&whole));
+            block = Arc::new(latest::written(&block));
         }
         let insert = Insert { target: target.clone(), block, token };
         match sift::write(store.as_ref(), &status, insert, &Origin::Stream).await {
             Ok(written) => rows += written,
             Err(error) => return (work.id, Err(error)),
         }
-        let replaced = latest::replace(store.as_ref(), &status, &target, &whole, &replacing);
+        let replaced = latest::replace(store.as_ref(), &status, &target, &whole, &replacing, &lost);
         if let Err(error) = replaced.await {
             return (work.id, Err(error));
         }

@@ -452,3 +452,39 @@ async fn updates_in_a_gap_are_not_lost_where_they_are_wanted() {
     assert_eq!(world.stored(rows).await, "1|meanwhile\n2|b\n3|c");
     pipeline.shutdown().await.unwrap();
 }
+
+/// A large value that only the source has may be gone by the time an UPDATE is read, or read again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_whose_row_went_leaves_one_row() {
+    let options =
+        TableOptions { mode: Mode::Append, on_update: OnUpdate::Apply, ..TableOptions::default() };
+    let world = World::new(
+        "d_went",
+        "create table f (id int primary key, v text, tags text[]); alter table f alter tags set storage external;
+         insert into f select i, 'old', array[repeat('x', 5000)] from generate_series(1, 3) i;
+         create publication p for table f",
+    )
+    .kept_as("f", options);
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    // It is there, with what it takes the place of; that goes although it cannot be read again.
+    let store = Mortal::silent("f");
+    let pipeline = Pipeline::start(world.options(), store.clone());
+    world.sql("update f set v = 'new' where id in (1, 3)");
+    store.wait_for_silence().await;
+    store.kill(pipeline).await;
+    assert_eq!(world.stored("select count() from {s}.f").await, "5");
+    world.sql("delete from f where id = 1");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    let rows = "select id, v from {s}.f order by id, v";
+    assert_eq!(world.stored(rows).await, "1|new\n2|old\n3|new");
+    pipeline.shutdown().await.unwrap();
+    // It never came: the row before it is the last that is known.
+    world.sql("update f set v = 'unseen' where id = 2; delete from f where id = 2");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    assert_eq!(world.stored(rows).await, "1|new\n2|old\n3|new");
+    pipeline.shutdown().await.unwrap();
+}
