@@ -8,6 +8,7 @@
 use model::{Column, Error, Leaf, Mode, PgType, Result, Table, TableId, TableName, Written};
 use serde_json::{Value, json};
 use source::stream::{Relation, RelationColumn};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{Target, TargetColumn};
 use tokio_postgres::Client;
@@ -30,6 +31,8 @@ pub(crate) struct Past {
     written: Written,
     /// Of the table, the last one that was seen at the end.
     names: Vec<TableName>,
+    /// Columns of the store with what it had of ones that were left out since.
+    hidden: BTreeSet<String>,
 }
 
 impl Past {
@@ -49,6 +52,10 @@ impl Past {
         let table = &target.table;
         for (at, column) in table.columns.iter().enumerate() {
             let stored = target.column_of(at).map(|c| (c.name.clone(), c.clickhouse.clone()));
+            match (&stored, self.stored_as(column.attnum).map(str::to_owned)) {
+                (Some((name, _)), _) => drop(self.hidden.remove(name)),
+                (None, before) => self.hidden.extend(before),
+            }
             let same = self.versions.iter().position(|version| version.column == *column);
             // Today's is the last one.
             same.map(|at| self.versions.remove(at));
@@ -188,6 +195,14 @@ impl Past {
         })
     }
 
+    /// The same, or of one that is left out since.
+    pub(crate) fn is_hidden(&self, stored_as: &str, table: &Table) -> bool {
+        let mut excluded = table.excluded.iter().map(|&at| table.columns[at].attnum);
+        self.is_left_over(stored_as, table)
+            || self.hidden.contains(stored_as)
+            || excluded.any(|attnum| self.stored_as(attnum) == Some(stored_as))
+    }
+
     /// The shape in which a relation sends its rows, and where the store has them today. `None`: it
     /// is not known, or could be more than one.
     pub(crate) fn shape_of(&self, relation: &Relation, today: &Target) -> Option<Target> {
@@ -282,6 +297,7 @@ impl Past {
             "names": self.names.iter().map(name).collect::<Vec<_>>(),
             "versions": self.versions.iter().map(version).collect::<Vec<_>>(),
             "live": self.live,
+            "hidden": self.hidden,
             "key": self.key,
             "written": {
                 "file": self.written.file,
@@ -327,6 +343,7 @@ impl Past {
         };
         let name = |json: &Value| Some(TableName::new(json[0].as_str()?, json[1].as_str()?));
         let names = json["names"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let hidden = json["hidden"].as_array().into_iter().flatten();
         let written = &json["written"];
         let written = Written {
             file: written["file"].as_u64()?,
@@ -341,6 +358,7 @@ impl Past {
             key: numbers(&json["key"])?,
             written,
             names: names.iter().map(name).collect::<Option<_>>()?,
+            hidden: hidden.filter_map(|name| Some(name.as_str()?.to_owned())).collect(),
         })
     }
 

@@ -251,22 +251,23 @@ async fn nulls_of_a_moment_are_taken() {
              delete from {table} where a is null or b is null or c is null;
              insert into {table} values (101, 1, 'b', 'glad');
              alter table {table} alter a set not null, alter b set not null, alter c set not null;
+             alter table {table} add d int default 7;
              insert into {table} values (103, 3, 'c', 'sad')"
         ));
     }
     let pipeline = world.start();
     world.settle(&pipeline).await;
-    world.assert_mirror("m", "id, a, b, c", "id").await;
+    world.assert_mirror("m", "id, a, b, c, d", "id").await;
     let facts = "select id, a, b, c from {s}.e where id > 100 order by id, a";
     assert_eq!(world.stored(facts).await, "101|1|b|glad\n101||b|glad\n102|1||\n103|3|c|sad");
     world.sql(
         "insert into m values (104, 4, 'd', 'sad'); insert into e values (104, 4, 'd', 'sad')",
     );
     world.settle(&pipeline).await;
-    world.assert_mirror("m", "id, a, b, c", "id").await;
+    world.assert_mirror("m", "id, a, b, c, d", "id").await;
     pipeline.shutdown().await.unwrap();
     let pipeline = world.start();
     world.settle(&pipeline).await;
-    world.assert_mirror("m", "id, a, b, c", "id").await;
+    world.assert_mirror("m", "id, a, b, c, d", "id").await;
     pipeline.shutdown().await.unwrap();
 }
