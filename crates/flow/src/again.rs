@@ -73,7 +73,7 @@ pub(crate) async fn is_repairable(
     around: &Around<'_>,
 ) -> Result<bool> {
     // Of facts that changed meanwhile a key says nothing.
-    let stays = target.on_update != OnUpdate::Apply;
+    let stays = target.on_update == OnUpdate::Ignore;
     let by_key =
         stays && target.mode == Mode::Append && target.has_exact_key() && !copy.is_rekeyed();
     Ok(by_key && !is_other_history && is_older_than_the_log(target, around).await?)

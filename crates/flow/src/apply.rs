@@ -1,7 +1,7 @@
 //! A batch of the stream becomes work for the store.
 
 use crate::flush::{Piece, TableWork, Work};
-use crate::intervals::{Cut, Intervals, Takes};
+use crate::intervals::{Cut, Intervals, Record, Takes};
 use crate::rules::Altered;
 use crate::status::Status;
 use crate::tables::{Entry, Tables};
@@ -94,16 +94,16 @@ fn take(
             intervals.is_updated |= rejects
                 .iter()
                 .any(|reject| reject.op == Op::Update && intervals.takes(reject.version));
-            let takes = Takes::of(&target);
             rejects.retain(|reject| {
                 let is_new = reject.op == Op::Insert && !of_key_change.contains(&reject.version);
+                let takes = intervals.takes_at(reject.version);
                 intervals.takes(reject.version) && (is_new || takes != Takes::Inserts)
             });
             let name = target.name.to_string();
             let cuts = intervals.cut(Some(block), through);
             for Cut { block, record, fresh } in cuts {
                 // What was held back may have come in an earlier shape.
-                let target = target_of(entry, &block)?;
+                let target = target_of_cut(entry, &block, &record)?;
                 let token = Some(record.token.clone());
                 let mut later = None;
                 match (fresh, pieces.is_empty()) {
@@ -173,12 +173,17 @@ fn settle(entry: &mut Entry, id: TableId, through: Lsn, work: &mut Work) -> Resu
 
 /// A batch that was recorded before.
 fn add(entry: &Entry, id: TableId, cut: Cut, work: &mut Work) -> Result<()> {
-    let target = target_of(entry, &cut.block)?;
+    let target = target_of_cut(entry, &cut.block, &cut.record)?;
     let (block, token) = (Arc::new(cut.block), Some(cut.record.token));
     let pieces = vec![Piece { target: target.clone(), block, token, record: None }];
     let (rejects, trusts_store) = (Vec::new(), !entry.copy.sweeps);
     work.tables.push(TableWork { id, target, pieces, rejects, trusts_store });
     Ok(())
+}
+
+fn target_of_cut(entry: &Entry, block: &Block, record: &Record) -> Result<Arc<store::Target>> {
+    let target = target_of(entry, block)?;
+    Ok(record.takes.map_or_else(|| target.clone(), |takes| takes.written_to(&target)))
 }
 
 fn target_of(entry: &Entry, block: &Block) -> Result<Arc<store::Target>> {
@@ -190,7 +195,6 @@ fn target_of(entry: &Entry, block: &Block) -> Result<Arc<store::Target>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intervals::Record;
     use crate::intervals::tests::block;
     use model::TableOptions;
     use store::Target;
@@ -226,7 +230,8 @@ mod tests {
         let target = Target::resolve(block(&[]).table, &options, None).unwrap();
         let version = |at| Version::of_change(Lsn(at), Lsn(at));
         let token = "t".to_owned();
-        let recorded = Record { seq: 1, from: version(1), through: version(5), rows: 4, token };
+        let recorded =
+            Record { seq: 1, from: version(1), through: version(5), rows: 4, token, takes: None };
         let mut tables = Tables::of_append(target, recorded);
         let mut through = |changes: &[u64], at| {
             prepare(inserts(changes, at), 1, &mut tables, &Status::default()).unwrap()

@@ -4,7 +4,7 @@
 //! a record that is written twice is the same record.
 
 use crate::history;
-use crate::intervals::Record;
+use crate::intervals::{Record, Takes};
 use crate::latest;
 use crate::nulls;
 use crate::quarantine::{self, Origin, Stage};
@@ -113,6 +113,7 @@ async fn write_table(
                 return (work.id, Err(error));
             }
         }
+        let whole = block.clone();
         if !block.unchanged.is_empty() {
             let fill = fill(store.as_ref(), &status, &filler, &target, &block, work.trusts_store);
             match fill.await {
@@ -127,18 +128,19 @@ async fn write_table(
         if target.mode == Mode::History {
             block = Arc::new(history::changes(&block, &target));
         }
-        let mut replacing = Vec::new();
-        let whole = block.clone();
-        if target.on_update == OnUpdate::Apply {
-            let (written, rows) = latest::split(&block);
-            (block, replacing) = (Arc::new(written), rows);
+        let (replacing, lost) = match target.on_update {
+            OnUpdate::Apply => (latest::replacing(&whole), latest::lost(&whole, &block)),
+            OnUpdate::Ignore | OnUpdate::Append => Default::default(),
+        };
+        if target.on_update != OnUpdate::Ignore {
+            block = Arc::new(latest::written(&block));
         }
         let insert = Insert { target: target.clone(), block, token };
         match sift::write(store.as_ref(), &status, insert, &Origin::Stream).await {
             Ok(written) => rows += written,
             Err(error) => return (work.id, Err(error)),
         }
-        let replaced = latest::replace(store.as_ref(), &status, &target, &whole, &replacing);
+        let replaced = latest::replace(store.as_ref(), &status, &target, &whole, &replacing, &lost);
         if let Err(error) = replaced.await {
             return (work.id, Err(error));
         }
@@ -190,7 +192,7 @@ where
 }
 
 const RECORDS: &str =
-    "millrace.batches (target, seq, from_version, through_version, row_count, token)";
+    "millrace.batches (target, seq, from_version, through_version, row_count, token, takes)";
 
 async fn record_batches(store: &dyn Store, status: &Status, rows: Rows) -> Result<()> {
     patiently(status, || store.record(RECORDS, rows.clone())).await
@@ -204,6 +206,7 @@ fn record_row(target: &str, record: &Record) -> Vec<Option<String>> {
         record.through.0.to_string(),
         record.rows.to_string(),
         record.token.clone(),
+        record.takes.map_or("", Takes::name).to_owned(),
     ]
     .map(Some)
     .to_vec()
@@ -213,7 +216,7 @@ fn record_row(target: &str, record: &Record) -> Vec<Option<String>> {
 pub(crate) async fn last_records(store: &dyn Store) -> Result<Vec<(String, Record)>> {
     let rows = store
         .query(
-            "SELECT target, seq, from_version, through_version, row_count, token \
+            "SELECT target, seq, from_version, through_version, row_count, token, takes \
              FROM millrace.batches FINAL",
         )
         .await?;
@@ -234,6 +237,7 @@ fn read_record(row: Vec<Option<String>>) -> Option<(String, Record)> {
         through: model::Version(next()?.parse().ok()?),
         rows: next()?.parse().ok()?,
         token: next()?,
+        takes: next().and_then(|name| Takes::ALL.into_iter().find(|takes| takes.name() == name)),
     };
     Some((target, record))
 }

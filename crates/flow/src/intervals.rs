@@ -8,9 +8,11 @@
 //! restart: rows ≤ 7.from are done │ (7.from, 7.through] go again, same token │ the rest is new
 //! ```
 //!
-//! Only the last record matters: batch 8 is recorded after batch 7 is durable.
+//! Only the last record matters: batch 8 is recorded after batch 7 is durable. What goes again is cut
+//! and written by the `on_update` of before, whatever it is now: the token stands for those rows.
 
 use model::{Block, Lsn, Mode, OnUpdate, Op, Version};
+use std::sync::Arc;
 use store::Target;
 
 /// A batch as `millrace.batches` keeps it.
@@ -23,6 +25,8 @@ pub(crate) struct Record {
     pub(crate) through: Version,
     pub(crate) rows: u64,
     pub(crate) token: String,
+    /// What it was cut and written by. `None`: by a version of ours that did not write it down.
+    pub(crate) takes: Option<Takes>,
 }
 
 /// Rows to insert. A `fresh` record has to be made durable first.
@@ -47,6 +51,30 @@ pub(crate) enum Takes {
 }
 
 impl Takes {
+    pub(crate) const ALL: [Takes; 4] = [Takes::Inserts, Takes::Rows, Takes::Latest, Takes::Changes];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Takes::Inserts => "inserts",
+            Takes::Rows => "rows",
+            Takes::Latest => "latest",
+            Takes::Changes => "changes",
+        }
+    }
+
+    /// The target as it was when such rows were taken.
+    pub(crate) fn written_to(self, target: &Arc<Target>) -> Arc<Target> {
+        if Takes::of(target) == self {
+            return target.clone();
+        }
+        let on_update = match self {
+            Takes::Inserts | Takes::Changes => OnUpdate::Ignore,
+            Takes::Rows => OnUpdate::Append,
+            Takes::Latest => OnUpdate::Apply,
+        };
+        Arc::new(Target { on_update, ..target.as_ref().clone() })
+    }
+
     pub(crate) fn of(target: &Target) -> Takes {
         match (target.mode, target.on_update) {
             (Mode::Mirror | Mode::History, _) => Takes::Changes,
@@ -83,7 +111,14 @@ impl Intervals {
     pub(crate) fn new(target: String, takes: Takes, recorded: Option<Record>) -> Intervals {
         let again = recorded.as_ref().map(|_| None);
         let zero = Version(0);
-        let nothing = Record { seq: 0, from: zero, through: zero, rows: 0, token: String::new() };
+        let nothing = Record {
+            seq: 0,
+            from: zero,
+            through: zero,
+            rows: 0,
+            token: String::new(),
+            takes: None,
+        };
         Intervals {
             target,
             takes,
@@ -110,6 +145,12 @@ impl Intervals {
     /// Whether the table takes rows of that version: not held by the copy.
     pub(crate) fn takes(&self, version: Version) -> bool {
         version.commit() >= self.copied_before
+    }
+
+    /// Which rows it takes there: of a batch that goes again those of before.
+    pub(crate) fn takes_at(&self, version: Version) -> Takes {
+        let is_again = self.again.is_some() && version <= self.last.through;
+        self.last.takes.filter(|_| is_again).unwrap_or(self.takes)
     }
 
     /// What is held back from before `version`, all of which has come by now.
@@ -165,7 +206,14 @@ impl Intervals {
         let seq = self.last.seq + 1;
         let through = *block.versions.last().expect("only blocks with rows are recorded");
         let token = format!("{}:{seq}:{:x}", self.target, through.0);
-        Record { seq, from: self.last.through, through, rows: block.rows() as u64, token }
+        Record {
+            seq,
+            from: self.last.through,
+            through,
+            rows: block.rows() as u64,
+            token,
+            takes: Some(self.takes),
+        }
     }
 
     /// Drops what the table does not take: rows of the copy or of earlier batches, and of an append table
@@ -185,7 +233,8 @@ impl Intervals {
             }
             let of_key_change = block.changes_key(row);
             let is_update = of_key_change || block.ops[row] == Op::Update;
-            match (self.takes, block.ops[row]) {
+            let takes = self.takes_at(version);
+            match (takes, block.ops[row]) {
                 (Takes::Changes, _) => {
                     keep.push(row);
                     continue;
@@ -196,7 +245,12 @@ impl Intervals {
                     self.is_updated |= op == Op::Update;
                     keep.push(row);
                 }
-                (Takes::Latest, Op::Refused) => keep.push(row),
+                // They say whose large values a row goes on with.
+                (Takes::Rows | Takes::Latest, Op::Refused) => keep.push(row),
+                (Takes::Rows, Op::Delete) if is_first_half(row) => {
+                    self.ignored_deletes += 1;
+                    keep.push(row);
+                }
                 (Takes::Latest, Op::Delete) if is_first_half(row) => keep.push(row),
                 (Takes::Inserts, op @ (Op::Insert | Op::Update)) => {
                     self.ignored_updates += 1;
@@ -205,7 +259,7 @@ impl Intervals {
                 (_, Op::Delete) => self.ignored_deletes += 1,
                 (_, Op::Refused | Op::Truncate) => {}
             }
-            if of_key_change && self.takes != Takes::Rows {
+            if of_key_change && takes != Takes::Rows {
                 self.rekeyed_at = self.rekeyed_at.max(version.commit());
             }
         }
@@ -234,7 +288,6 @@ fn merge(held: &mut Option<Block>, more: Block) {
 pub(crate) mod tests {
     use super::*;
     use model::{Column, PgType, ReplicaIdentity, Table, TableId, TableName};
-    use std::sync::Arc;
 
     fn table() -> Arc<Table> {
         let column = Column {
@@ -315,6 +368,7 @@ pub(crate) mod tests {
             through: Version::of_change(Lsn(20), Lsn(12)),
             rows: 3,
             token: "t".into(),
+            takes: Some(Takes::Inserts),
         };
         let mut intervals = Intervals::new("a.e".into(), Takes::Inserts, Some(record));
         let cuts = intervals.cut(inserts(&[(30, 25)]), Lsn(31));
@@ -365,8 +419,8 @@ pub(crate) mod tests {
         };
         for (takes, taken, counts) in [
             (Takes::Inserts, vec![1], (0, 2, 3)),
-            (Takes::Rows, vec![1, 2, 4], (2, 0, 3)),
             // The keys that were changed, too.
+            (Takes::Rows, vec![1, 2, 4, 4, 5, 5], (2, 0, 3)),
             (Takes::Latest, vec![1, 2, 4, 4, 5, 5], (2, 0, 1)),
             (Takes::Changes, vec![1, 2, 3, 4, 4, 5, 5, 6], (0, 0, 0)),
         ] {
@@ -376,6 +430,25 @@ pub(crate) mod tests {
             let counted =
                 (intervals.taken_updates, intervals.ignored_updates, intervals.ignored_deletes);
             assert_eq!(counted, counts, "{takes:?}");
+        }
+    }
+
+    #[test]
+    fn a_batch_that_goes_again_is_cut_as_it_was() {
+        let rows = || Some(block(&[(Op::Update, 10, 1), (Op::Insert, 10, 2)]));
+        let next = || Some(block(&[(Op::Update, 20, 12), (Op::Insert, 20, 13)]));
+        for (before, now, again, fresh) in [
+            (Takes::Inserts, Takes::Latest, vec![2], vec![12, 13]),
+            (Takes::Latest, Takes::Inserts, vec![1, 2], vec![13]),
+        ] {
+            let recorded =
+                Intervals::new("a.e".into(), before, None).cut(rows(), Lsn(11)).remove(0);
+            assert_eq!(recorded.record.takes, Some(before));
+            let mut after = Intervals::new("a.e".into(), now, Some(recorded.record));
+            let cuts = after.cut(rows(), Lsn(11));
+            assert_eq!((values(&cuts[0].block), cuts[0].record.takes), (again, Some(before)));
+            let cuts = after.cut(next(), Lsn(21));
+            assert_eq!((values(&cuts[0].block), cuts[0].record.takes), (fresh, Some(now)));
         }
     }
 

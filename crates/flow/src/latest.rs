@@ -15,31 +15,49 @@
 use crate::flush::patiently;
 use crate::keys::{Staged, key_tuple};
 use crate::status::Status;
-use model::{Block, Error, Op, Result};
+use model::{Block, Error, Op, Result, Version};
+use std::collections::{BTreeSet, HashSet};
 use store::{Store, Target, ddl};
 
 /// Rows of one DELETE: its text stays below a quarter of a megabyte.
 const ROWS_AT_ONCE: usize = 1000;
 
-/// The rows to write, and the block's rows that say what goes.
-pub(crate) fn split(block: &Block) -> (Block, Vec<usize>) {
+/// The rows to write.
+pub(crate) fn written(block: &Block) -> Block {
     let is_new = |&row: &usize| matches!(block.ops[row], Op::Insert | Op::Update);
-    let written: Vec<usize> = (0..block.rows()).filter(is_new).collect();
-    let is_first = |row: usize| block.ops[row] == Op::Insert && !block.changes_key(row);
-    let replacing = (0..block.rows()).filter(|&row| !is_first(row)).collect();
-    (block.only(&written), replacing)
+    let rows: Vec<usize> = (0..block.rows()).filter(is_new).collect();
+    block.only(&rows)
 }
 
-/// Of these rows' keys everything that is older than they are goes.
+/// The block's rows that say what goes.
+pub(crate) fn replacing(block: &Block) -> Vec<usize> {
+    let is_first = |row: usize| block.ops[row] == Op::Insert && !block.changes_key(row);
+    (0..block.rows()).filter(|&row| !is_first(row)).collect()
+}
+
+/// Rows that were to be written and are not among `filled`: their large values are gone at the source.
+pub(crate) fn lost(block: &Block, filled: &Block) -> HashSet<usize> {
+    let is_row = |op: Op| op != Op::Delete && op != Op::Truncate;
+    let there: HashSet<Version> = (filled.versions.iter().zip(&filled.ops))
+        .filter(|(_, op)| is_row(**op))
+        .map(|(version, _)| *version)
+        .collect();
+    let is_lost = |&row: &usize| is_row(block.ops[row]) && !there.contains(&block.versions[row]);
+    (0..block.rows()).filter(is_lost).collect()
+}
+
+/// Of these rows' keys everything that is older than they are goes; of `lost` ones only where the
+/// store has them from before a crash: else the row before them is the last that is known.
 pub(crate) async fn replace(
     store: &dyn Store,
     status: &Status,
     target: &Target,
     block: &Block,
     rows: &[usize],
+    lost: &HashSet<usize>,
 ) -> Result<()> {
     for chunk in rows.chunks(ROWS_AT_ONCE) {
-        let older = patiently(status, || older(store, target, block, chunk)).await?;
+        let older = patiently(status, || older(store, target, block, chunk, lost)).await?;
         for older in older.chunks(ROWS_AT_ONCE) {
             let sql = format!(
                 "DELETE FROM {} WHERE (hex(sipHash128{}), _version) IN ({})",
@@ -63,6 +81,7 @@ async fn older(
     target: &Target,
     block: &Block,
     rows: &[usize],
+    lost: &HashSet<usize>,
 ) -> Result<Vec<String>> {
     let key = key(target)?;
     let staged = Staged::create(store, target, block, rows).await?;
@@ -74,10 +93,10 @@ async fn older(
     });
     let (name, tuple) = (staged.name(), &staged.tuple);
     let sql = format!(
-        "SELECT DISTINCT r.millrace_h, toString(r._version) FROM \
+        "SELECT DISTINCT r.millrace_h, toString(r._version), l._lsn FROM \
          (SELECT *, _version, hex(sipHash128{key}) AS millrace_h FROM {} \
          WHERE {key} IN (SELECT {tuple} FROM {name})) AS r INNER JOIN {name} AS l ON {} \
-         WHERE r._version < [{}][l._lsn + 1]",
+         WHERE r._version <= [{}][l._lsn + 1]",
         ddl::name(&target.rows),
         pairs.collect::<Vec<_>>().join(" AND "),
         versions.join(", ")
@@ -85,13 +104,26 @@ async fn older(
     let answer = store.query(&sql).await;
     staged.drop_table(store).await;
     let unreadable = || Error::bug("a lookup does not read back");
-    let read = |row: &Vec<Option<String>>| match row.as_slice() {
-        [Some(hash), Some(version)] => {
-            Ok(format!("({}, toUInt128('{version}'))", ddl::literal(hash)))
-        }
-        _ => Err(unreadable()),
+    let found: Option<Vec<_>> = answer?.into_iter().map(|row| read(row, rows)).collect();
+    let found = found.ok_or_else(unreadable)?;
+    let is_itself =
+        |(_, version, row): &&(String, Version, usize)| *version == block.versions[*row];
+    let there: HashSet<usize> = found.iter().filter(is_itself).map(|(_, _, row)| *row).collect();
+    let goes = |found: &&(String, Version, usize)| {
+        !is_itself(found) && (!lost.contains(&found.2) || there.contains(&found.2))
     };
-    answer?.iter().map(read).collect()
+    let named = |(hash, version, _): &(String, Version, usize)| {
+        format!("({}, toUInt128('{}'))", ddl::literal(hash), version.0)
+    };
+    let older: BTreeSet<String> = found.iter().filter(goes).map(named).collect();
+    Ok(older.into_iter().collect())
+}
+
+/// The hash of a key, the version of a row that has it, and the block's row with that key.
+fn read(row: Vec<Option<String>>, rows: &[usize]) -> Option<(String, Version, usize)> {
+    let [hash, version, at] = <[Option<String>; 3]>::try_from(row).ok()?;
+    let at: usize = at?.parse().ok()?;
+    Some((hash?, Version(version?.parse().ok()?), *rows.get(at)?))
 }
 
 /// The same for the whole table: what a copy or a replay brought behind a newer row.
@@ -122,8 +154,22 @@ mod tests {
             (Op::Delete, 10, 4),
             (Op::Refused, 10, 4),
         ]);
-        let (written, replacing) = split(&rows);
-        assert_eq!(written.ops, [Op::Insert, Op::Update, Op::Insert]);
-        assert_eq!(replacing, [1, 2, 3, 4, 5]);
+        assert_eq!(written(&rows).ops, [Op::Insert, Op::Update, Op::Insert]);
+        assert_eq!(replacing(&rows), [1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_row_that_was_left_out_is_lost() {
+        let rows = block(&[
+            (Op::Insert, 10, 1),
+            (Op::Update, 10, 2),
+            (Op::Delete, 10, 3),
+            (Op::Insert, 10, 3),
+            (Op::Update, 10, 4),
+        ]);
+        let mut filled = rows.only(&[0, 2, 4]);
+        filled.ops[2] = Op::Refused;
+        assert_eq!(lost(&rows, &filled), HashSet::from([1, 3]));
+        assert!(lost(&rows, &rows).is_empty());
     }
 }

@@ -42,7 +42,8 @@ pub(crate) async fn admit(
         tracing::info!(%table, %columns, "NULLs of a time without NOT NULL: the columns take them");
         let sql = format!("ALTER TABLE {} {}", ddl::name(&target.rows), steps.join(", "));
         patiently(status, || store.execute(&sql)).await?;
-        evolve::show(&admitted, store, status).await?;
+        // The block may be of before what readers see.
+        evolve::show_as_shown(&admitted, store, status).await?;
     }
     Ok(Arc::new(admitted))
 }

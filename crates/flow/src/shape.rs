@@ -16,6 +16,8 @@ pub(crate) struct Kept {
     /// What a column is when nothing is given.
     defaults: BTreeMap<String, String>,
     key: BTreeSet<String>,
+    /// Those that say to which partition a row belongs.
+    partition: BTreeSet<String>,
 }
 
 impl Kept {
@@ -27,8 +29,9 @@ impl Kept {
         self.columns.iter().any(|(name, _)| name == column)
     }
 
+    /// Whether the place of its rows depends on it: it cannot be altered.
     pub(crate) fn is_key(&self, column: &str) -> bool {
-        self.key.contains(column)
+        self.key.contains(column) || self.partition.contains(column)
     }
 
     /// Without what we add.
@@ -41,7 +44,7 @@ impl Kept {
 pub(crate) async fn kept(place: &TableName, store: &dyn Store, status: &Status) -> Result<Kept> {
     // Not joined with system.tables: that waits for every table that is locked.
     let sql = format!(
-        "SELECT name, type, is_in_sorting_key, default_expression FROM system.columns \
+        "SELECT name, type, is_in_sorting_key, is_in_partition_key, default_expression FROM system.columns \
          WHERE database = {} AND table = {} ORDER BY position",
         ddl::literal(&place.schema),
         ddl::literal(&place.table)
@@ -51,8 +54,10 @@ pub(crate) async fn kept(place: &TableName, store: &dyn Store, status: &Status) 
         let mut fields = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || fields.next().unwrap_or_default();
         let (name, ty) = (next(), next());
-        if next() == "1" {
-            kept.key.insert(name.clone());
+        for key in [&mut kept.key, &mut kept.partition] {
+            if next() == "1" {
+                key.insert(name.clone());
+            }
         }
         kept.defaults.insert(name.clone(), next());
         kept.columns.push((name, ty));

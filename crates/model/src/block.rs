@@ -187,12 +187,11 @@ impl Block {
         }
         part.commits.extend_from_slice(self.commits_of(from, to));
         part.take_before(self, from, to);
-        part.unchanged = self
-            .unchanged
-            .iter()
-            .filter(|mark| (from..to).contains(&(mark.row as usize)))
-            .map(|mark| Unchanged { row: mark.row - from as u32, column: mark.column })
-            .collect();
+        // Marks lie in the order of their rows.
+        let place = |row| self.unchanged.partition_point(|mark| (mark.row as usize) < row);
+        let marks = self.unchanged[place(from)..place(to)].iter();
+        let moved = |mark: &Unchanged| Unchanged { row: mark.row - from as u32, ..*mark };
+        part.unchanged = marks.map(moved).collect();
         part
     }
 

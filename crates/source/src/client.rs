@@ -5,6 +5,7 @@ use crate::wire::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, UNACKNOW
 use model::{Error, Result};
 use std::fmt;
 use std::time::Duration;
+use tokio::task::AbortHandle;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -25,8 +26,31 @@ pub const SESSION: &str = "\
     WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', \
                    'idle_session_timeout', 'transaction_timeout')";
 
-/// Opens a session. It ends when the client is dropped.
+/// Opens a session. It ends when the client is dropped, and what was asked is answered.
 pub async fn connect(address: &Address) -> Result<Client> {
+    log_in(address).await.map(|(client, _)| client)
+}
+
+/// A session that ends with its owner, whatever it is asked.
+pub(crate) struct Bound {
+    pub(crate) client: Client,
+    connection: AbortHandle,
+}
+
+impl Bound {
+    pub(crate) async fn connect(address: &Address) -> Result<Bound> {
+        let (client, connection) = log_in(address).await?;
+        Ok(Bound { client, connection })
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+async fn log_in(address: &Address) -> Result<(Client, AbortHandle)> {
     let opened = tokio::time::timeout(LOGIN_TIMEOUT, open(address)).await;
     opened.unwrap_or_else(|_| {
         Err(Error::transient(format!("could not log in to {}", address.place()))
@@ -37,7 +61,7 @@ pub async fn connect(address: &Address) -> Result<Client> {
     })
 }
 
-async fn open(address: &Address) -> Result<Client> {
+async fn open(address: &Address) -> Result<(Client, AbortHandle)> {
     let mut config = address.config();
     config.application_name("millrace").connect_timeout(CONNECT_TIMEOUT);
     // A connection that is dead and does not know it ends.
@@ -47,30 +71,31 @@ async fn open(address: &Address) -> Result<Client> {
         .keepalives_retries(KEEPALIVE_PROBES)
         .tcp_user_timeout(UNACKNOWLEDGED_MOST);
     let refused = |error| connect_error(&config, error);
-    let client = match address.tls()? {
+    let (client, connection) = match address.tls()? {
         None => {
             let (client, connection) = config.connect(NoTls).await.map_err(refused)?;
-            drive(connection);
-            client
+            (client, drive(connection))
         }
         Some(tls) => {
             let tls = MakeRustlsConnect::new(tls.as_ref().clone());
             let (client, connection) = config.connect(tls).await.map_err(refused)?;
-            drive(connection);
-            client
+            (client, drive(connection))
         }
     };
     client.batch_execute(SESSION).await.map_err(|error| pg_error("set up a session", error))?;
-    Ok(client)
+    Ok((client, connection))
 }
 
 /// Whoever waits for an answer gets the connection's error; nobody else needs it.
-fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static) {
-    tokio::spawn(async move {
+fn drive(
+    connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
+) -> AbortHandle {
+    let driven = async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection to the source ended");
         }
-    });
+    };
+    tokio::spawn(driven).abort_handle()
 }
 
 /// The error of a statement. `doing` goes on from "could not …": `read the catalog`.

@@ -3,10 +3,12 @@
 //! The first bytes choose among the types and the ways in; the rest is what a server would send.
 
 use crate::decode::{CopyDecoder, Cursor, Field, Old, invariants, push_delete, push_new};
+use crate::wire::Inbox;
 use model::{
     Block, Column, Composite, CompositeField, Op, PgType, Printed, ReplicaIdentity, Table, TableId,
     TableName, Version,
 };
+use std::cell::RefCell;
 use std::sync::Arc;
 
 fn numeric(precision: u16, scale: i16) -> PgType {
@@ -252,15 +254,18 @@ pub fn message(bytes: &[u8]) {
 /// The server's bytes, read whole and read in pieces, are the same messages.
 pub fn wire(bytes: &[u8]) {
     let Some((cut, rest)) = split(bytes) else { return };
-    let whole = frames(rest, rest.len().max(1));
-    // Each read may make room for a megabyte: a few cuts tell as much as many.
-    let pieces = frames(rest, usize::from(cut).max(rest.len() / 8).max(1));
-    assert_eq!(whole, pieces);
+    // It has room for a megabyte, which takes longer to make than any input takes to read.
+    thread_local!(static INBOX: RefCell<Inbox> = RefCell::default());
+    INBOX.with_borrow_mut(|inbox| {
+        let whole = frames(inbox, rest, rest.len().max(1));
+        let pieces = frames(inbox, rest, usize::from(cut).max(1));
+        assert_eq!(whole, pieces);
+    });
 }
 
 /// The messages, and whether an impossible one ended them.
-fn frames(mut bytes: &[u8], piece: usize) -> (Vec<(u8, Vec<u8>)>, bool) {
-    let mut inbox = crate::wire::Inbox::default();
+fn frames(inbox: &mut Inbox, mut bytes: &[u8], piece: usize) -> (Vec<(u8, Vec<u8>)>, bool) {
+    inbox.forget();
     let mut frames = Vec::new();
     while !bytes.is_empty() {
         let mut limited = std::io::Read::take(&mut bytes, piece as u64);
@@ -282,4 +287,9 @@ pub fn push(bytes: &mut &[u8], block: &mut Block, op: Op, version: Version) {
     let mut cursor = Cursor::new(bytes);
     push_new(&mut cursor, block, None, op, version).expect("a well-formed tuple");
     *bytes = cursor.rest();
+}
+
+#[test]
+fn a_byte_chooses_among_all_types() {
+    assert!(types().len() <= 1 + usize::from(u8::MAX), "{}: let two bytes choose", types().len());
 }

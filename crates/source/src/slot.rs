@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use crate::catalog::server_version;
-use crate::client::{connect, pg_error, quoted};
+use crate::client::{Bound, connect, pg_error, quoted};
 use crate::own_tables::{OwnTable, own_tables};
 use model::{Error, Lsn, Result, TableName};
 use std::fmt;
@@ -181,7 +181,8 @@ pub async fn create_slot(
     name: &str,
     waiting: &mut (dyn FnMut(&[Blocker]) + Send),
 ) -> Result<Lsn> {
-    let client = connect(address).await?;
+    let session = Bound::connect(address).await?;
+    let client = &session.client;
     // Without it a creation that nobody waits for any more would leave its slot behind, and a slot
     // without a reader keeps log for ever. Platforms that cannot do it refuse; then so be it.
     let _ = client.batch_execute("SET client_connection_check_interval = '5s'").await;

@@ -173,11 +173,13 @@ pub(crate) fn system() -> Vec<String> {
             "batches",
             &format!(
                 "target String, seq UInt64, from_version UInt128, through_version UInt128, \
-                 row_count UInt64, token String, {at}"
+                 row_count UInt64, token String, {at}, takes LowCardinality(String)"
             ),
             "ReplacingMergeTree(seq)",
             "target",
         ),
+        // Of an earlier version of ours it has none.
+        "ALTER TABLE millrace.batches ADD COLUMN IF NOT EXISTS takes LowCardinality(String)".into(),
         table(
             "tables",
             "name String, id UInt32, mode LowCardinality(String), target String, \

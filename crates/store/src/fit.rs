@@ -3,7 +3,7 @@
 //! - NULL in a column whose type has none, which would become the type's zero
 //! - a whole number in a narrower type, which would be cut to its lower bits
 //! - a time outside those of a chosen `DateTime`, `Date` or `DateTime64(9)`, which would wrap
-//! - a number with a fraction in a type of whole ones, which would be cut
+//! - a number with digits behind the point that the type has no place for, which would be cut
 //!
 //! The same holds for the elements of arrays.
 
@@ -44,7 +44,7 @@ fn lacks_null(column: &TargetColumn) -> bool {
     column.nullable && column.default.is_none() && !column.takes_null()
 }
 
-/// The least and the most of an integer type that does not hold all of `kind`.
+/// The least and the most of an integer type that does not hold all of an integer `kind`.
 fn narrower(kind: &Kind, clickhouse: &str) -> Option<(i128, i128)> {
     let own = match kind {
         Kind::Int16 => (i128::from(i16::MIN), i128::from(i16::MAX)),
@@ -54,19 +54,22 @@ fn narrower(kind: &Kind, clickhouse: &str) -> Option<(i128, i128)> {
         Kind::UInt64 => (0, i128::from(u64::MAX)),
         _ => return None,
     };
-    let base = base(clickhouse);
+    range(base(clickhouse)).filter(|range| range.0 > own.0 || range.1 < own.1)
+}
+
+/// The least and the most of an integer type, as far as numbers of the source reach.
+fn range(base: &str) -> Option<(i128, i128)> {
     let (signed, width) = match base.strip_prefix('U') {
         Some(rest) => (false, rest),
         None => (true, base),
     };
     let width: u32 = width.strip_prefix("Int")?.parse().ok()?;
-    let range = match (signed, width) {
+    Some(match (signed, width) {
         (true, 8 | 16 | 32 | 64) => (-(1i128 << (width - 1)), (1i128 << (width - 1)) - 1),
         (false, 8 | 16 | 32 | 64) => (0, (1i128 << width) - 1),
         (false, _) => (0, i128::MAX),
-        (true, _) => return None,
-    };
-    (range.0 > own.0 || range.1 < own.1).then_some(range)
+        (true, _) => (i128::MIN, i128::MAX),
+    })
 }
 
 fn base(clickhouse: &str) -> &str {
@@ -81,10 +84,18 @@ fn inside<'a>(clickhouse: &'a str, outer: &str) -> Option<&'a str> {
     clickhouse.strip_prefix(outer)?.strip_suffix(')').map(str::trim)
 }
 
-/// The scale of a decimal type.
+/// The scale of a decimal type: `Decimal(9)` is one of whole numbers, `Decimal32(9)` is not.
 fn scale(base: &str) -> Option<u32> {
-    let inner = base.strip_prefix("Decimal")?.split_once('(')?.1.strip_suffix(')')?;
-    inner.rsplit(',').next()?.trim().parse().ok()
+    let of = base.strip_prefix("Decimal")?;
+    if of.is_empty() {
+        return Some(0);
+    }
+    let (width, inner) = of.strip_suffix(')')?.split_once('(')?;
+    match (width.trim(), inner.split_once(',')) {
+        ("", None) => Some(0),
+        ("", Some((_, scale))) => scale.trim().parse().ok(),
+        _ => inner.trim().parse().ok(),
+    }
 }
 
 /// Whether each value of a key is another one in the type that was chosen for it: two keys that became
@@ -119,12 +130,12 @@ pub(crate) fn keeps_apart(kind: &Kind, clickhouse: &str) -> bool {
         }
 }
 
-/// Of times in a chosen type that has fewer, and of fractions in one of whole numbers. NULLs are zero.
+/// Of times in a chosen type that has fewer, of fractions in one that has none or shorter ones, and of
+/// doubles in one of whole numbers. NULLs are zero.
 fn has_place(cells: &Cells, clickhouse: &str) -> bool {
     let base = base(clickhouse);
     let name = base.split_once('(').map_or(base, |(name, _)| name);
-    let width = base.trim_start_matches('U').strip_prefix("Int");
-    let is_whole = width.is_some_and(|width| width.parse::<u32>().is_ok());
+    let whole = range(base);
     match cells.kind() {
         Kind::Timestamp => match name {
             "DateTime" => {
@@ -141,15 +152,19 @@ fn has_place(cells: &Cells, clickhouse: &str) -> bool {
         }
         Kind::Date if name == "DateTime" => days(cells)
             .all(|day| (0..=i64::from(u32::MAX)).contains(&(i64::from(day) * DAY_US / SECOND_US))),
-        Kind::Float32 if is_whole => {
+        Kind::Float32 => whole.is_none_or(|range| {
             let values =
                 cells.bytes().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-            values.map(f64::from).all(is_whole_number)
+            values.map(f64::from).all(|value| is_whole_in(range, value))
+        }),
+        Kind::Float64 => whole
+            .is_none_or(|range| all(cells, |bits| is_whole_in(range, f64::from_bits(bits as u64)))),
+        Kind::Decimal { scale: own, .. } => {
+            let kept = if whole.is_some() { Some(0) } else { scale(base) };
+            let dropped = kept.map_or(0, |kept| u32::from(*own).saturating_sub(kept));
+            let width = cells.kind().width().unwrap_or(1);
+            dropped == 0 || cells.bytes().chunks_exact(width).all(|value| ends_in(value, dropped))
         }
-        Kind::Float64 if is_whole => {
-            all(cells, |bits| is_whole_number(f64::from_bits(bits as u64)))
-        }
-        Kind::Decimal { scale, .. } if is_whole => has_no_fraction(cells, *scale),
         _ => true,
     }
 }
@@ -159,17 +174,37 @@ const DAY_US: i64 = 86_400 * SECOND_US;
 /// Beyond, doubles have gaps, and the engine's way to whole numbers its own ideas.
 const EXACT_MOST: f64 = 9_007_199_254_740_992.0;
 
-fn is_whole_number(value: f64) -> bool {
-    value.fract() == 0.0 && value.abs() <= EXACT_MOST
+fn is_whole_in((least, most): (i128, i128), value: f64) -> bool {
+    let is_whole = value.fract() == 0.0 && value.abs() <= EXACT_MOST;
+    is_whole && (least..=most).contains(&(value as i128))
 }
 
-/// Of decimals wider than 128 bits nothing is known.
-fn has_no_fraction(cells: &Cells, scale: u8) -> bool {
-    let width = cells.kind().width().unwrap_or(1);
-    let Some(one) = 10i128.checked_pow(u32::from(scale)).filter(|_| width <= 16) else {
-        return scale == 0;
+/// Whether the number, little-endian and of any width, ends in so many zeros.
+fn ends_in(value: &[u8], mut zeros: u32) -> bool {
+    let is_negative = value.last().is_some_and(|byte| byte & 0x80 != 0);
+    let mut borrow = is_negative;
+    // Its amount, in what fits a division each.
+    let limb = |bytes: &[u8]| {
+        let limb = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let (limb, carries) =
+            (if is_negative { !limb } else { limb }).overflowing_add(borrow.into());
+        borrow = carries;
+        u64::from(limb)
     };
-    cells.bytes().chunks_exact(width).map(signed).all(|value| value % one == 0)
+    let mut limbs: Vec<u64> = value.chunks_exact(4).map(limb).collect();
+    while zeros > 0 && limbs.iter().any(|limb| *limb != 0) {
+        let some = zeros.min(9);
+        let (one, mut rest) = (10u64.pow(some), 0);
+        for limb in limbs.iter_mut().rev() {
+            let value = rest << 32 | *limb;
+            (*limb, rest) = (value / one, value % one);
+        }
+        if rest != 0 {
+            return false;
+        }
+        zeros -= some;
+    }
+    true
 }
 
 /// Little-endian, of at most 16 bytes.
@@ -244,6 +279,19 @@ mod tests {
         assert!(has_place(&doubles, "Int32"));
         doubles.push_fixed(5.5f64.to_le_bytes());
         assert!(!has_place(&doubles, "Nullable(UInt64)") && has_place(&doubles, "Float32"));
+        for (value, held, not_held) in [
+            (300.0, "Int16", "Int8"),
+            (-5.0, "Int64", "UInt32"),
+            (-5.0, "Int256", "UInt256"),
+            (f64::INFINITY, "Float64", "Int256"),
+        ] {
+            let (mut double, mut single) = (Cells::new(Kind::Float64), Cells::new(Kind::Float32));
+            double.push_fixed(f64::to_le_bytes(value));
+            single.push_fixed((value as f32).to_le_bytes());
+            for cells in [double, single] {
+                assert!(has_place(&cells, held) && !has_place(&cells, not_held), "{value}");
+            }
+        }
         let mut days = Cells::new(Kind::Date);
         days.push_fixed(70_000i32.to_le_bytes());
         assert!(!has_place(&days, "Date") && has_place(&days, "Date32"));
@@ -264,11 +312,27 @@ mod tests {
         };
         for (value, what) in [(-500, None), (-550, Some("value"))] {
             assert_eq!(misfit(&decimals(value), "Nullable(Int32)"), what);
-            assert_eq!(misfit(&decimals(value), "Decimal(18, 4)"), None);
+            assert_eq!(misfit(&decimals(value), "Nullable(Decimal(9))"), what);
+            for ty in ["Decimal(18, 4)", "Decimal64(2)", "Decimal(9, 1)", "Float64", "String"] {
+                assert_eq!(misfit(&decimals(value), ty), None, "{ty}");
+            }
         }
-        let mut wide = Cells::new(Kind::Decimal { precision: 50, scale: 1 });
-        wide.push_fixed([0; 32]);
-        assert_eq!(misfit(&wide, "Int64"), Some("value"));
+        assert_eq!(misfit(&decimals(-551), "Decimal(9, 1)"), Some("value"));
+        assert_eq!(misfit(&decimals(-551), "Decimal32(1)"), Some("value"));
+        let wide = |value: i128, sign: u8| {
+            let mut cells = Cells::new(Kind::Decimal { precision: 76, scale: 38 });
+            let mut bytes = [sign; 32];
+            bytes[..16].copy_from_slice(&value.to_le_bytes());
+            cells.push_fixed(bytes);
+            cells
+        };
+        let one = 10i128.pow(38);
+        for (value, sign) in [(0, 0), (one, 0), (-one, 0xff)] {
+            assert_eq!(misfit(&wide(value, sign), "Int64"), None);
+        }
+        for (value, sign) in [(1, 0), (-1, 0xff), (one + one / 1000, 0), (0, 1)] {
+            assert_eq!(misfit(&wide(value, sign), "Decimal(18, 2)"), Some("value"));
+        }
     }
 
     #[test]
@@ -288,7 +352,8 @@ mod tests {
         for (kind, ty) in [
             (Kind::Int64, "Float64"),
             (Kind::Int32, "Bool"),
-            (decimal, "Decimal(12, 1)"),
+            (decimal.clone(), "Decimal(12, 1)"),
+            (decimal, "Decimal(12)"),
             (Kind::Text, "UUID"),
             (Kind::Text, "Int64"),
             (Kind::Timestamp, "DateTime64(3)"),

@@ -283,7 +283,9 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
             continue;
         }
         let kind = column.pg.kind();
-        let nullable = !column.not_null && kind.may_be_nullable();
+        // The engine alters no column of a key, and NOT NULL may go.
+        let is_null_possible = !column.not_null || is_key && table.is_its_own_key();
+        let nullable = is_null_possible && kind.may_be_nullable();
         if let Some(ty) = chosen.clickhouse_type.as_ref().filter(|_| is_key)
             && !crate::fit::keeps_apart(&kind, ty)
         {

@@ -3,8 +3,8 @@
 use super::{Need, Past};
 use crate::flush::patiently;
 use crate::status::{SchemaChange, Status, now_us};
-use model::{Column, Error, Lsn, Result, Table};
-use store::{Rows, Store};
+use model::{Column, Error, Lsn, Mode, Result, Table};
+use store::{Rows, Store, Target};
 
 /// One change of a table at the source.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,6 +39,21 @@ impl Change<'_> {
 }
 
 impl Past {
+    /// Whether rows of a history were told apart by other columns, or by the same in another order.
+    pub(crate) fn has_other_key(&self, target: &Target) -> bool {
+        let table = &target.table;
+        let key = table.declared_key().iter().map(|&at| &table.columns[at].attnum);
+        target.mode == Mode::History && !self.is_empty() && !self.key().iter().eq(key)
+    }
+
+    /// The same, where a table of that name was made anew: its columns are other ones.
+    pub(crate) fn has_other_key_names(&self, target: &Target) -> bool {
+        let before = self.key().iter().map(|&attnum| self.stored_as(attnum));
+        let now = target.table.declared_key().iter();
+        let now = now.map(|&at| target.column_of(at).map(|column| column.name.as_str()));
+        target.mode == Mode::History && !self.is_empty() && !before.eq(now)
+    }
+
     /// What makes the table of today of that of before.
     pub(crate) fn changes(&self, today: &Table) -> Vec<Change<'static>> {
         let mut changes = Vec::new();

@@ -122,6 +122,21 @@ pub(crate) async fn show(target: &Target, store: &dyn Store, status: &Status) ->
     patiently(status, || store.execute(&view)).await
 }
 
+/// The view as it is, of columns that have other types now.
+pub(crate) async fn show_as_shown(
+    target: &Target,
+    store: &dyn Store,
+    status: &Status,
+) -> Result<()> {
+    let is_aside = !shape::kept(&shape::aside(target), store, status).await?.is_missing();
+    let shown = shape::kept(&target.name, store, status).await?;
+    if target.mode != Mode::Mirror || is_aside || shown.is_missing() {
+        return Ok(());
+    }
+    let view = ddl::view(target, &shown.visible(), &target.rows);
+    patiently(status, || store.execute(&view)).await
+}
+
 /// A column that would take the place of another one's values.
 fn clash<'a>(target: &'a Target, past: &Past) -> Option<&'a str> {
     let is_clash = |column: &&TargetColumn| {
@@ -129,7 +144,10 @@ fn clash<'a>(target: &'a Target, past: &Past) -> Option<&'a str> {
         past.stored_as(attnum) != Some(&column.name)
             && past.is_left_over(&column.name, &target.table)
     };
-    target.columns.iter().find(is_clash).map(|column| column.name.as_str())
+    let clash = target.columns.iter().find(is_clash).map(|column| column.name.as_str());
+    // One that the engine fills would show what is hidden.
+    let mut extra = target.extra_columns.iter().map(|(name, _)| name.as_str());
+    clash.or_else(|| extra.find(|name| past.is_hidden(name, &target.table)))
 }
 
 /// Gives columns their names. What keeps them from it, in words: then nothing was renamed.

@@ -8,6 +8,7 @@
 use model::{Column, Error, Leaf, Mode, PgType, Result, Table, TableId, TableName, Written};
 use serde_json::{Value, json};
 use source::stream::{Relation, RelationColumn};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{Target, TargetColumn};
 use tokio_postgres::Client;
@@ -30,6 +31,8 @@ pub(crate) struct Past {
     written: Written,
     /// Of the table, the last one that was seen at the end.
     names: Vec<TableName>,
+    /// Columns of the store with what it had of ones that were left out since.
+    hidden: BTreeSet<String>,
 }
 
 impl Past {
@@ -49,6 +52,10 @@ impl Past {
         let table = &target.table;
         for (at, column) in table.columns.iter().enumerate() {
             let stored = target.column_of(at).map(|c| (c.name.clone(), c.clickhouse.clone()));
+            match (&stored, self.stored_as(column.attnum).map(str::to_owned)) {
+                (Some((name, _)), _) => drop(self.hidden.remove(name)),
+                (None, before) => self.hidden.extend(before),
+            }
             let same = self.versions.iter().position(|version| version.column == *column);
             // Today's is the last one.
             same.map(|at| self.versions.remove(at));
@@ -108,19 +115,6 @@ impl Past {
 
     pub(crate) fn key(&self) -> &[i16] {
         &self.key
-    }
-
-    /// Whether rows of a history were told apart by other columns, or by the same in another order.
-    pub(crate) fn has_other_key(&self, target: &Target) -> bool {
-        target.mode == Mode::History && !self.is_empty() && self.key != key(&target.table)
-    }
-
-    /// The same, where a table of that name was made anew: its columns are other ones.
-    pub(crate) fn has_other_key_names(&self, target: &Target) -> bool {
-        let before = self.key.iter().map(|&attnum| self.stored_as(attnum));
-        let now = target.table.declared_key().iter();
-        let now = now.map(|&at| target.column_of(at).map(|column| column.name.as_str()));
-        target.mode == Mode::History && !self.is_empty() && !before.eq(now)
     }
 
     /// Whether a column was there before, published or not.
@@ -199,6 +193,14 @@ impl Past {
             table.columns.iter().all(|column| column.attnum != version.column.attnum)
                 && version.stored.as_ref().is_some_and(|(name, _)| name == stored_as)
         })
+    }
+
+    /// The same, or of one that is left out since.
+    pub(crate) fn is_hidden(&self, stored_as: &str, table: &Table) -> bool {
+        let mut excluded = table.excluded.iter().map(|&at| table.columns[at].attnum);
+        self.is_left_over(stored_as, table)
+            || self.hidden.contains(stored_as)
+            || excluded.any(|attnum| self.stored_as(attnum) == Some(stored_as))
     }
 
     /// The shape in which a relation sends its rows, and where the store has them today. `None`: it
@@ -295,6 +297,7 @@ impl Past {
             "names": self.names.iter().map(name).collect::<Vec<_>>(),
             "versions": self.versions.iter().map(version).collect::<Vec<_>>(),
             "live": self.live,
+            "hidden": self.hidden,
             "key": self.key,
             "written": {
                 "file": self.written.file,
@@ -340,6 +343,7 @@ impl Past {
         };
         let name = |json: &Value| Some(TableName::new(json[0].as_str()?, json[1].as_str()?));
         let names = json["names"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let hidden = json["hidden"].as_array().into_iter().flatten();
         let written = &json["written"];
         let written = Written {
             file: written["file"].as_u64()?,
@@ -354,6 +358,7 @@ impl Past {
             key: numbers(&json["key"])?,
             written,
             names: names.iter().map(name).collect::<Option<_>>()?,
+            hidden: hidden.filter_map(|name| Some(name.as_str()?.to_owned())).collect(),
         })
     }
 

@@ -212,8 +212,6 @@ impl Loop {
         if entry.is_stopped() {
             return Ok(Followed::Stopped);
         }
-        // Under another name it goes on where it is, until the next start.
-        let today = Table { name: entry.target.table.name.clone(), ..today };
         if entry.past.is_today(&today) {
             return Ok(Followed::Here);
         }

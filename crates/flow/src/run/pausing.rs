@@ -14,7 +14,7 @@ impl Loop {
         let (store, status) = (self.store.as_ref(), &self.status);
         let since = pause::record(true, store, status, &self.options.slot).await?;
         status.set_paused(Some(since));
-        answer_paused(&self.options, since, false, reply).await;
+        answer_paused(&self.options, since, false, reply);
         Ok(End::Again(None))
     }
 

@@ -166,7 +166,8 @@ impl Resting<'_> {
                     Some(since) => since,
                     None => pause::record(true, store, status, slot).await?,
                 };
-                answer_paused(self.options, since, was_paused.is_some(), reply).await;
+                status.set_paused(Some(since));
+                answer_paused(self.options, since, was_paused.is_some(), reply);
                 return Ok(was_paused.is_none().then_some(End::Again(None)));
             }
             Command::Resume { reply } => {
@@ -203,12 +204,16 @@ impl Resting<'_> {
     }
 }
 
-pub(super) async fn answer_paused(
+/// Once nobody is on the slot. Not waited for here: the one who is on it may be what ends with us.
+pub(super) fn answer_paused(
     options: &Options,
     since: i64,
     was_paused: bool,
     reply: oneshot::Sender<Result<Paused>>,
 ) {
-    let slot = pause::kept(options).await;
-    let _ = reply.send(Ok(Paused { since, was_paused, slot }));
+    let options = options.clone();
+    tokio::spawn(async move {
+        let slot = pause::kept(&options).await;
+        let _ = reply.send(Ok(Paused { since, was_paused, slot }));
+    });
 }

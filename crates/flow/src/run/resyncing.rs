@@ -67,7 +67,9 @@ impl Loop {
             })?;
             if today.name.to_string() != *name {
                 let what = format!("cannot copy {name} again: it is {} now", today.name);
-                return Err(Error::definite(what).hint("restart millrace up"));
+                return Err(
+                    Error::definite(what).hint("it moves within seconds; then use that name")
+                );
             }
             wanted.push(Arc::new(self.tables.resolve(today)?));
         }

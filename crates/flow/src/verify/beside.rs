@@ -114,6 +114,7 @@ impl Beside {
     /// The store keeps the table as it did.
     pub(crate) fn is_same(&self, other: &Beside) -> bool {
         Arc::ptr_eq(&self.subject.target, &other.subject.target)
+            && self.subject.is_updated == other.subject.is_updated
     }
 
     pub(crate) async fn compare(
@@ -223,14 +224,17 @@ impl Eye<'_> {
         let begun = Instant::now();
         let sql = "
             select coalesce(max(pg_relation_size(c.oid) / current_setting('block_size')::int8), 0),
-                   coalesce(sum(nullif(c.reltuples, -1)) / nullif(sum(c.relpages), 0), 0)::float8
+                   coalesce(sum(nullif(c.reltuples, -1)) / nullif(sum(c.relpages), 0), 0)::float8,
+                   greatest(count(*) filter (where c.relkind = 'r'), 1)
               from pg_class c
              where c.oid = $1 or c.oid in (select relid from pg_partition_tree($1::oid::regclass))";
         let row = self.client.query_one(sql, &[&target.table.id.0]).await;
         let row = row.map_err(|error| pg_error("measure a table", error))?;
         let (pages, rows_a_page) = (row.get::<_, i64>(0) as u64, row.get::<_, f64>(1));
         let rows_a_page = if rows_a_page > 0.0 { rows_a_page } else { ROWS_A_PAGE };
-        let read = ((ROWS as f64 / rows_a_page).ceil() as u64).clamp(1, PAGES_MOST);
+        // Pages of that number are read in each partition.
+        let leaves = row.get::<_, i64>(2) as f64;
+        let read = ((ROWS as f64 / rows_a_page / leaves).ceil() as u64).clamp(1, PAGES_MOST);
         // Of a stretch of the table, these pages stand for all.
         let stretch = (read * ALL / share).max(read);
         let at =

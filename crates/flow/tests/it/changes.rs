@@ -251,22 +251,54 @@ async fn nulls_of_a_moment_are_taken() {
              delete from {table} where a is null or b is null or c is null;
              insert into {table} values (101, 1, 'b', 'glad');
              alter table {table} alter a set not null, alter b set not null, alter c set not null;
+             alter table {table} add d int default 7;
              insert into {table} values (103, 3, 'c', 'sad')"
         ));
     }
     let pipeline = world.start();
     world.settle(&pipeline).await;
-    world.assert_mirror("m", "id, a, b, c", "id").await;
+    world.assert_mirror("m", "id, a, b, c, d", "id").await;
     let facts = "select id, a, b, c from {s}.e where id > 100 order by id, a";
     assert_eq!(world.stored(facts).await, "101|1|b|glad\n101||b|glad\n102|1||\n103|3|c|sad");
     world.sql(
         "insert into m values (104, 4, 'd', 'sad'); insert into e values (104, 4, 'd', 'sad')",
     );
     world.settle(&pipeline).await;
-    world.assert_mirror("m", "id, a, b, c", "id").await;
+    world.assert_mirror("m", "id, a, b, c, d", "id").await;
     pipeline.shutdown().await.unwrap();
     let pipeline = world.start();
     world.settle(&pipeline).await;
-    world.assert_mirror("m", "id, a, b, c", "id").await;
+    world.assert_mirror("m", "id, a, b, c, d", "id").await;
+    pipeline.shutdown().await.unwrap();
+}
+
+/// Where the whole row is the key, which the engine does not alter, NULL has its place before it comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn nulls_of_a_moment_are_taken_where_the_whole_row_is_the_key() {
+    let world = World::new(
+        "c_whole_nulls",
+        "create table m (a int not null, b text not null); alter table m replica identity full;
+         create table h (a int not null, b text not null); alter table h replica identity full;
+         insert into m select i, 'b' || i from generate_series(1, 20) i; insert into h select * from m;
+         create publication p for table m, h",
+    )
+    .history("h");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    for table in ["m", "h"] {
+        world.sql(&format!(
+            "alter table {table} alter b drop not null;
+             insert into {table} values (101, null), (102, 'b'); delete from {table} where b is null;
+             alter table {table} alter b set not null;
+             insert into {table} values (103, 'c'); delete from {table} where a < 5"
+        ));
+    }
+    let pipeline = world.start();
+    assert_equal(&world, &pipeline, "after it").await;
+    world.assert_mirror("m", "a, b", "a").await;
+    world.sql("alter table m alter b drop not null; insert into m values (104, null)");
+    world.settle(&pipeline).await;
+    world.assert_mirror("m", "a, b", "a").await;
     pipeline.shutdown().await.unwrap();
 }

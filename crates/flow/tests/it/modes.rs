@@ -368,6 +368,147 @@ async fn on_update_may_change_while_it_is_down() {
     }
 }
 
+/// The row that took a key over goes on with its own large value, not with that of the key's row before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_key_of_facts_keeps_its_large_value() {
+    let options =
+        TableOptions { mode: Mode::Append, on_update: OnUpdate::Append, ..TableOptions::default() };
+    let world = World::new(
+        "d_taken",
+        "create table f (id int primary key, body text); alter table f alter body set storage external;
+         insert into f select i, repeat(chr(96 + i), 5000) from generate_series(1, 5) i;
+         create publication p for table f",
+    )
+    .kept_as("f", options);
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql("delete from f where id = 2");
+    world.settle(&pipeline).await;
+    world.sql("update f set id = 2 where id = 1");
+    world.sql("begin; update f set id = 30 where id = 3; update f set id = 3 where id = 4; update f set id = 4 where id = 30; commit");
+    world.settle(&pipeline).await;
+    let bodies = "select id, left(body, 1) from {s}.f order by id, _lsn";
+    assert_eq!(world.stored(bodies).await, "1|a\n2|b\n2|a\n3|c\n3|d\n4|d\n4|c\n5|e\n30|c");
+    assert_equal(&world, &pipeline, "keys changed").await;
+    pipeline.shutdown().await.unwrap();
+}
+
+/// The batch that was under way goes again as it was cut, whatever is wanted of updates by now.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_update_may_change_after_a_kill() {
+    let options =
+        |on_update| TableOptions { mode: Mode::Append, on_update, ..TableOptions::default() };
+    let mut world = World::new(
+        "d_killed",
+        "create table f (id int primary key, v text); insert into f values (0, 'a'); create publication p for table f",
+    )
+    .kept_as("f", options(OnUpdate::Ignore));
+    for (step, (before, now, stored)) in [
+        (OnUpdate::Ignore, OnUpdate::Apply, "0|a\n1|new"),
+        (OnUpdate::Apply, OnUpdate::Ignore, "0|u1\n1|new\n2|new"),
+        (OnUpdate::Append, OnUpdate::Apply, "0|u1\n0|u2\n1|new\n2|new\n3|new"),
+        (OnUpdate::Ignore, OnUpdate::Append, "0|u1\n0|u2\n1|new\n2|new\n3|new\n4|new"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        world.tables.insert("d_killed.f".into(), options(before));
+        let pipeline = world.start();
+        world.settle(&pipeline).await;
+        pipeline.shutdown().await.unwrap();
+        let store = Mortal::silent("f");
+        let pipeline = Pipeline::start(world.options(), store.clone());
+        world.sql(&format!(
+            "begin; update f set v = 'u{step}' where id = 0; insert into f values ({step} + 1, 'new'); commit"
+        ));
+        store.wait_for_silence().await;
+        store.kill(pipeline).await;
+        world.tables.insert("d_killed.f".into(), options(now));
+        let pipeline = world.start();
+        world.settle(&pipeline).await;
+        let rows = "select id, v from {s}.f order by id, v";
+        assert_eq!(world.stored(rows).await, stored, "{before:?} to {now:?}");
+        pipeline.shutdown().await.unwrap();
+    }
+}
+
+/// Which rows changed in a part of the log that is lost no key tells: all are copied again.
+#[tokio::test(flavor = "multi_thread")]
+async fn updates_in_a_gap_are_not_lost_where_they_are_wanted() {
+    let options =
+        TableOptions { mode: Mode::Append, on_update: OnUpdate::Append, ..TableOptions::default() };
+    let world = World::new(
+        "d_gap",
+        "create table f (id int primary key, v text); insert into f values (1, 'a'), (2, 'b'); create publication p for table f",
+    )
+    .kept_as("f", options);
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    world.drop_slot().await;
+    world.sql("update f set v = 'meanwhile' where id = 1; insert into f values (3, 'c')");
+    let pipeline = world.start();
+    assert_equal(&world, &pipeline, "a gap").await;
+    let rows = "select id, v from {s}.f order by id, v";
+    assert_eq!(world.stored(rows).await, "1|meanwhile\n2|b\n3|c");
+    pipeline.shutdown().await.unwrap();
+}
+
+/// A large value that only the source has may be gone by the time an UPDATE is read, or read again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_whose_row_went_leaves_one_row() {
+    let options =
+        TableOptions { mode: Mode::Append, on_update: OnUpdate::Apply, ..TableOptions::default() };
+    let world = World::new(
+        "d_went",
+        "create table f (id int primary key, v text, tags text[]); alter table f alter tags set storage external;
+         insert into f select i, 'old', array[repeat('x', 5000)] from generate_series(1, 3) i;
+         create publication p for table f",
+    )
+    .kept_as("f", options);
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    // It is there, with what it takes the place of; that goes although it cannot be read again.
+    let store = Mortal::silent("f");
+    let pipeline = Pipeline::start(world.options(), store.clone());
+    world.sql("update f set v = 'new' where id in (1, 3)");
+    store.wait_for_silence().await;
+    store.kill(pipeline).await;
+    assert_eq!(world.stored("select count() from {s}.f").await, "5");
+    world.sql("delete from f where id = 1");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    let rows = "select id, v from {s}.f order by id, v";
+    assert_eq!(world.stored(rows).await, "1|new\n2|old\n3|new");
+    pipeline.shutdown().await.unwrap();
+    // It never came: the row before it is the last that is known.
+    world.sql("update f set v = 'unseen' where id = 2; delete from f where id = 2");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    assert_eq!(world.stored(rows).await, "1|new\n2|old\n3|new");
+    pipeline.shutdown().await.unwrap();
+}
+
+/// A row whose new value cannot be carried is not there, whatever its copy brings behind the change.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_facts_does_not_bring_back_what_cannot_be_carried() {
+    let options =
+        TableOptions { mode: Mode::Append, on_update: OnUpdate::Apply, ..TableOptions::default() };
+    let world = World::new(
+        "d_refused",
+        "create table f (id int primary key, n numeric, pad text);
+         insert into f select i, i, repeat('p', 300) from generate_series(1, 60000) i; create publication p for table f",
+    )
+    .kept_as("f", options);
+    let pipeline = Pipeline::start(world.options(), Mortal::new(Duration::from_millis(300)));
+    world.wait_for_slot().await;
+    world.sql("update f set n = 'NaN' where id = 60000");
+    world.settle(&pipeline).await;
+    assert_eq!(world.stored("select count(), max(id) from {s}.f").await, "59999|59999");
+    pipeline.shutdown().await.unwrap();
+}
+
 /// With all old values in the log, a key that is all that is kept of a row, or all that there is of it,
 /// stays the key.
 #[tokio::test(flavor = "multi_thread")]

@@ -187,3 +187,68 @@ async fn columns_that_the_engine_fills_come_and_go() {
     assert_equal(&world, &pipeline, "after it").await;
     pipeline.shutdown().await.unwrap();
 }
+
+/// What was kept of a column that is masked now is not what the mask shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_the_engine_fills_does_not_show_what_is_hidden() {
+    let world = World::new(
+        "r_mask",
+        "create table m (id int primary key, note text); create table n (id int primary key, note text);
+         insert into m values (1, 'secret'); insert into n values (1, 'secret');
+         create publication p for table m, n",
+    );
+    let pipeline = world.start();
+    let handle = pipeline.handle();
+    world.settle(&pipeline).await;
+    let excluded = column("note", ColumnOptions { exclude: true, ..Default::default() });
+    let extra_columns = BTreeMap::from([("note".to_owned(), "String DEFAULT 'hidden'".to_owned())]);
+    let masked = TableOptions { extra_columns, ..excluded.clone() };
+    let keep = async |m: &TableOptions, n: &TableOptions| {
+        let tables = [("r_mask.m".to_owned(), m.clone()), ("r_mask.n".to_owned(), n.clone())];
+        let changed = ["r_mask.m", "r_mask.n"].map(|name| (name.to_owned(), vec![])).into();
+        handle.reload(ReloadOptions { tables: tables.into(), changed }).await.unwrap()
+    };
+    // At once, and one after the other.
+    keep(&TableOptions::default(), &excluded).await;
+    keep(&masked, &masked).await;
+    world.sql("insert into m values (2, 'secret'); insert into n values (2, 'secret')");
+    world.settle(&pipeline).await;
+    let shown = async |table: &str| {
+        world.stored(&format!("select id, note from {{s}}.{table} order by id")).await
+    };
+    for table in ["m", "n"] {
+        assert_eq!(shown(table).await, "1|hidden\n2|hidden", "{table}");
+    }
+    // From then on it is one like any other.
+    let answer = keep(&masked, &masked).await;
+    assert!(answer.tables.iter().all(|table| table.state.as_deref() == Some("streaming")));
+    assert_equal(&world, &pipeline, "after it").await;
+    pipeline.shutdown().await.unwrap();
+}
+
+/// The engine renames no column that says to which partition a row belongs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_parts_the_rows_takes_another_name() {
+    let world = World::new(
+        "r_parts",
+        "create table e (id int primary key, ts timestamptz not null); create publication p for table e;
+         insert into e values (1, '2026-01-01'), (2, '2026-02-01')",
+    );
+    let parted = |name: &str| {
+        let columns = ColumnOptions { name: Some(name.into()), ..Default::default() };
+        let partition_by = Some(format!("toYYYYMM({name})"));
+        TableOptions { mode: Mode::Append, partition_by, ..column("ts", columns) }
+    };
+    let world = world.kept_as("e", parted("ts"));
+    let (pipeline, name) = (world.start(), "r_parts.e");
+    world.settle(&pipeline).await;
+    let answer = reload(&pipeline.handle(), name, parted("at")).await.unwrap();
+    assert_eq!(answer.tables[0].last_error, None);
+    world.sql("insert into e values (3, '2026-03-01')");
+    world.settle(&pipeline).await;
+    assert_eq!(
+        world.stored("select id, toYYYYMM(at) from {s}.e order by id").await,
+        "1|202601\n2|202602\n3|202603"
+    );
+    pipeline.shutdown().await.unwrap();
+}

@@ -393,7 +393,13 @@ impl Shape {
 
     /// The first one, and the one that it may have as well.
     fn names(&self) -> [&'static str; 2] {
-        let names = [["one", "first"], ["two", "second"], ["facts", "facts_2"]];
+        let names = [
+            ["one", "first"],
+            ["two", "second"],
+            ["facts", "facts_2"],
+            ["told", "told_2"],
+            ["kept", "kept_2"],
+        ];
         names.into_iter().find(|names| names.contains(&self.name)).unwrap()
     }
 

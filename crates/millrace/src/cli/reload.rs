@@ -41,7 +41,7 @@ fn of_table(table: &ReloadedTable, paused: bool) -> String {
         Some("waiting" | "copying") => "it is copied; watch it: millrace status".to_owned(),
         _ => match &table.last_error {
             Some(error) => error.replace('\n', "\n  "),
-            None => "no published table has that name".to_owned(),
+            None => "no published table has that name; one that had it before follows".to_owned(),
         },
     };
     format!("{}: {what} changed; {now}", table.name)
@@ -90,7 +90,8 @@ mod tests {
              made with: millrace resync 'public.a' makes one\n\
              public.b: columns.n.exclude changed; it is copied; watch it: millrace status\n\
              public.c: mode changed; cannot stream\n  hint: ALTER\n\
-             public.d: its section changed; no published table has that name"
+             public.d: its section changed; no published table has that name; one that had it before \
+             follows"
         );
         let paused = render(&Reloaded { tables: tables[..1].to_vec(), paused: true });
         assert!(

@@ -27,6 +27,8 @@ fn a_paused_pipeline_answers_and_reads_nothing_until_it_goes_on() {
     cluster.sql("insert into orders values (2)");
     assert_eq!(up.query("SELECT count() FROM public.orders"), "1");
     assert!(!up.is_ready());
+    let index = get(up.ui(), "/");
+    assert!(index.lines().all(|line| !line.starts_with(' ')), "{index}");
     let ready = get(up.ui(), "/readyz");
     assert!(ready.contains("paused since 2") && ready.contains("millrace resume"), "{ready}");
     assert!(!ready.contains("not connected"), "{ready}");
@@ -104,6 +106,7 @@ fn it_pauses_while_its_first_slot_waits() {
     let up = project.up();
     wait_until("it waits", || !project.status()["source"]["waiting_for"].is_null());
     says(&project.run(&["pause"]), 0, &["paused: "]);
+    assert_eq!(cluster.sql("select count(*) from pg_replication_slots"), "0");
     says(&project.run(&["status"]), 0, &["PAUSED since"]);
     assert_eq!(up.stop(), Some(0));
     older.run("rollback").unwrap();

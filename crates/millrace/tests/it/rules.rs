@@ -236,6 +236,41 @@ fn numbers_that_a_narrower_type_cannot_hold_are_not_cut_in_silence() {
     assert_eq!(up.stop(), Some(0));
 }
 
+/// The engine would wrap doubles, and leave digits behind the point away.
+#[test]
+fn numbers_with_a_point_are_not_bent_in_silence() {
+    let cluster = Cluster::start();
+    cluster.sql(
+        "create table nums (id bigint primary key, f float8, r real, n numeric(12,2), d numeric, b numeric(6,2));
+         create table keyed (f float8 primary key); insert into keyed values (44), (300);
+         insert into nums values (1, 100, 100, -1.5, 7, 100), (2, 300, 0, 0, 0, 0), (3, 0, -5, 0, 0, 0)",
+    );
+    let tables = "[tables.\"public.nums\".columns]\nf = { type = \"Nullable(Int8)\" }\n\
+                  r = { type = \"Nullable(UInt32)\" }\nn = { type = \"Nullable(Decimal(12, 1))\" }\n\
+                  d = { type = \"Nullable(Decimal(12))\" }\nb = { type = \"Nullable(Int8)\" }\n\
+                  [tables.\"public.keyed\".columns]\nf = { type = \"Int8\" }\n";
+    let project = project(&cluster, tables);
+    let mut up = project.up();
+    up.wait_ready();
+    cluster.sql(
+        "insert into nums values (4, 0, 0, 1.25, 0, 0), (5, 0, 0, 0, -7.5, 0), (6, 0, 0, 0, 0, 300), (7, -128, 16777216, 0.1, -8, -1)",
+    );
+    up.wait_for("SELECT count() FROM public.nums WHERE id = 7", "1");
+    assert_eq!(
+        up.query("SELECT * FROM public.nums ORDER BY id"),
+        "1\t100\t100\t-1.5\t7\t100\n7\t-128\t16777216\t0.1\t-8\t-1"
+    );
+    assert_eq!(up.query("SELECT f FROM public.keyed"), "44");
+    let kept = up
+        .query("SELECT key, column FROM millrace.quarantine FINAL ORDER BY source_table DESC, key");
+    let kept: Vec<&str> = kept.lines().collect();
+    assert_eq!(kept.len(), 6, "{kept:?}");
+    for (row, column) in kept.iter().zip(["f", "r", "n", "d", "b", "f"]) {
+        assert!(row.ends_with(&format!("\t{column}")), "{kept:?}");
+    }
+    assert_eq!(up.stop(), Some(0));
+}
+
 /// Into a Nullable type the engine would make NULL of whatever it cannot read.
 #[test]
 fn a_text_that_a_nullable_type_cannot_hold_is_not_made_null_in_silence() {

@@ -109,8 +109,8 @@ async fn index(State(shared): State<Shared>) -> String {
          POST /api/verify   compare source and store: {{\"tables\": [], \"keys_max\": 10}}\n\
          POST /api/verify/piece   a few rows of a table, while everything goes on: {{\"table\": \"public.orders\", \"percent\": 1}}\n\
          POST /api/resync   copy tables again: {{\"tables\": [\"public.orders\"]}}\n\
-         POST /api/pause, resume   stop reading, go on
-         POST /api/reload   take the [tables] of millrace.toml as they are now
+         POST /api/pause, resume   stop reading, go on\n\
+         POST /api/reload   take the [tables] of millrace.toml as they are now\n\
          POST /api/quarantine/list, show, drop, replay   rows that were set aside: {{\"tables\": []}}\n\
          GET  /metrics      Prometheus\n\
          GET  /readyz       200 once every table streams\n\

@@ -63,9 +63,10 @@ pub(super) fn push(pg: &PgType, value: &[u8], cells: &mut Cells) -> Pushed {
             _ => Err(bad_form()),
         },
         PgType::Date => clock::push_date(i32::from_be_bytes(fixed(value)?), cells),
-        PgType::Time => reversed::<8>(value, cells),
+        PgType::Time => clock::push_time(i64::from_be_bytes(fixed(value)?), cells),
         PgType::Timetz => {
-            cells.push_text(clock::timetz_text(fixed(value)?).as_bytes());
+            let text = clock::timetz_text(fixed(value)?).ok_or_else(bad_form)?;
+            cells.push_text(text.as_bytes());
             Ok(0)
         }
         PgType::Interval => {

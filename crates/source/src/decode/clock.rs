@@ -10,6 +10,9 @@ const EPOCH_DAYS: i64 = 10_957;
 /// 1900-01-01 and 2299-12-31: what DateTime64 and Date32 hold.
 const FIRST_DAY: i64 = -25_567;
 const LAST_DAY: i64 = 120_529;
+/// No zone is 16 hours from Greenwich
+/// (<https://github.com/postgres/postgres/blob/REL_15_STABLE/src/include/datatype/timestamp.h>).
+const ZONE_LIMIT: i64 = 16 * 3600;
 
 /// µs since 2000, ±infinity included.
 #[inline]
@@ -29,12 +32,34 @@ pub(super) fn push_date(days: i32, cells: &mut Cells) -> Pushed {
     Ok(u64::from(carried != wanted))
 }
 
+/// µs since midnight.
+pub(super) fn push_time(us: i64, cells: &mut Cells) -> Pushed {
+    if !is_in_day(us) {
+        return Err(bad_form());
+    }
+    cells.push_fixed(us.to_le_bytes());
+    Ok(0)
+}
+
+/// As `time_recv` has it: 24:00:00 is a time.
+fn is_in_day(us: i64) -> bool {
+    (0..=DAY_US).contains(&us)
+}
+
+/// `12:30:00.5`; `None`: more than a day has.
+pub(super) fn time_text(us: i64) -> Option<String> {
+    is_in_day(us).then(|| clock_text(us))
+}
+
 /// `12:30:00.5+02`
-pub(super) fn timetz_text(value: [u8; 12]) -> String {
+pub(super) fn timetz_text(value: [u8; 12]) -> Option<String> {
     let us = i64::from_be_bytes(value[..8].try_into().expect("8 bytes"));
     // Postgres keeps seconds west of Greenwich.
     let zone = -i64::from(i32::from_be_bytes(value[8..].try_into().expect("4 bytes")));
-    let mut text = clock_text(us);
+    if zone.abs() >= ZONE_LIMIT {
+        return None;
+    }
+    let mut text = time_text(us)?;
     let _ = write!(text, "{}{:02}", if zone < 0 { '-' } else { '+' }, zone.abs() / 3600);
     if zone % 3600 != 0 {
         let _ = write!(text, ":{:02}", zone.abs() / 60 % 60);
@@ -42,7 +67,7 @@ pub(super) fn timetz_text(value: [u8; 12]) -> String {
     if zone % 60 != 0 {
         let _ = write!(text, ":{:02}", zone.abs() % 60);
     }
-    text
+    Some(text)
 }
 
 /// `hh:mm:ss` with the fraction's trailing zeros left out.
@@ -138,8 +163,7 @@ pub(super) fn push_date_text(value: &[u8], cells: &mut Cells) -> Pushed {
 }
 
 pub(super) fn push_time_text(value: &[u8], cells: &mut Cells) -> Pushed {
-    cells.push_fixed(time_us(value)?.to_le_bytes());
-    Ok(0)
+    push_time(time_us(value)?, cells)
 }
 
 fn era(value: &[u8]) -> (&[u8], bool) {
@@ -199,4 +223,42 @@ fn zone_seconds(zone: &[u8]) -> Result<i64, Refusal> {
         seconds += number(part)? * unit;
     }
     Ok(if *sign == b'-' { -seconds } else { seconds })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{binary, print, text};
+    use super::*;
+    use model::PgType;
+
+    fn is_read(pg: &PgType, value: &[u8]) -> bool {
+        let is_read = binary::push(pg, value, &mut Cells::new(pg.kind())).is_ok();
+        assert_eq!(is_read, print::text(pg, value).is_some(), "{pg:?} {value:?}");
+        is_read
+    }
+
+    /// What no server sends is refused in both forms alike, not carried as a time of no clock.
+    #[test]
+    fn a_time_lies_within_a_day() {
+        let time = |us: i64| is_read(&PgType::Time, &us.to_be_bytes());
+        assert!(time(0) && time(DAY_US));
+        assert!(!time(-1) && !time(DAY_US + 1) && !time(i64::MIN) && !time(i64::MAX));
+        // What the fuzzer found.
+        assert!(!is_read(&PgType::Time, &[58, 0, 140, 0, 140, 115, 113, 3]));
+
+        let mut cells = Cells::new(PgType::Time.kind());
+        for (value, is_one) in [(&b"24:00:00"[..], true), (b"24:00:00.000001", false)] {
+            assert_eq!(text::push(&PgType::Time, value, &mut cells).is_ok(), is_one);
+        }
+    }
+
+    #[test]
+    fn a_time_of_a_zone_lies_within_a_day_and_a_zone() {
+        let timetz = |us: i64, zone: i32| {
+            is_read(&PgType::Timetz, &[&us.to_be_bytes()[..], &zone.to_be_bytes()].concat())
+        };
+        assert!(timetz(DAY_US, 57_599) && timetz(0, -57_599));
+        assert!(!timetz(DAY_US + 1, 0) && !timetz(-1, 0));
+        assert!(!timetz(0, 57_600) && !timetz(0, i32::MIN));
+    }
 }

@@ -46,8 +46,8 @@ pub(super) fn write(pg: &PgType, value: &[u8], out: &mut Vec<u8>) -> Option<()> 
         PgType::Timestamp => timestamp(i64::from_be_bytes(value.try_into().ok()?), ""),
         PgType::Timestamptz => timestamp(i64::from_be_bytes(value.try_into().ok()?), "+00"),
         PgType::Date => date(i32::from_be_bytes(value.try_into().ok()?)),
-        PgType::Time => clock::clock_text(i64::from_be_bytes(value.try_into().ok()?)),
-        PgType::Timetz => clock::timetz_text(value.try_into().ok()?),
+        PgType::Time => clock::time_text(i64::from_be_bytes(value.try_into().ok()?))?,
+        PgType::Timetz => clock::timetz_text(value.try_into().ok()?)?,
         PgType::Interval => clock::interval_text(value.try_into().ok()?),
         _ => return write_parts(pg, value, out),
     };

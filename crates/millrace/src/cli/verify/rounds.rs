@@ -90,24 +90,33 @@ async fn in_background<T: Send + 'static>(
 #[derive(Default)]
 struct Sum {
     rows: u64,
-    differences: u64,
+    /// Tables and keys, each once however many rounds find it; not more than are remembered.
+    differences: BTreeSet<(String, String)>,
     moving: u64,
     tables: BTreeSet<String>,
-    /// Why tables were not compared.
+    /// Why tables were not compared, in no round.
     skipped: BTreeMap<String, String>,
 }
 
 impl Sum {
     fn is_equal(&self) -> bool {
-        self.differences == 0 && self.skipped.is_empty()
+        self.differences.is_empty() && self.skipped.is_empty()
     }
 
     fn add(&mut self, other: &Sum) {
         self.rows += other.rows;
-        self.differences += other.differences;
         self.moving += other.moving;
         self.tables.extend(other.tables.iter().cloned());
+        other.differences.iter().for_each(|(table, key)| self.differ(table, key));
         self.skipped.extend(other.skipped.iter().map(|(name, why)| (name.clone(), why.clone())));
+        // One that was being copied in some round was compared in another.
+        self.skipped.retain(|name, _| !self.tables.contains(name));
+    }
+
+    fn differ(&mut self, table: &str, key: &str) {
+        if self.differences.len() < REMEMBERED_MOST {
+            self.differences.insert((table.to_owned(), key.to_owned()));
+        }
     }
 
     fn json(&self, rounds: u64, took: Duration) -> serde_json::Value {
@@ -116,7 +125,7 @@ impl Sum {
             "rounds": rounds,
             "rows": self.rows,
             "tables": self.tables,
-            "differences": self.differences,
+            "differences": self.differences.len(),
             "moving": self.moving,
             "not_compared": self.skipped,
             "seconds": took.as_secs_f64(),
@@ -131,8 +140,8 @@ impl Sum {
             false => talk::data("not equal", Paint::Red),
         };
         text += &format!(": {rows} of {tables} compared");
-        if self.differences > 0 {
-            text += &format!(", {}", counted(self.differences, "differing key"));
+        if !self.differences.is_empty() {
+            text += &format!(", {}", counted(self.differences.len() as u64, "differing key"));
         }
         if self.moving > 0 {
             text += &format!(", {} changed too fast to be compared", grouped(self.moving));
@@ -269,7 +278,7 @@ impl Walk {
         self.now.tables.insert(table.to_owned());
         self.now.rows += piece.rows;
         self.now.moving += piece.moving;
-        self.now.differences += piece.differences.len() as u64;
+        piece.differences.iter().for_each(|found| self.now.differ(table, &found.key));
         for column in &piece.columns_not_compared {
             if self.said.columns.insert(format!("{table}.{column}")) {
                 talk::say(format!("note: {table}.{column} is not compared"));
@@ -339,11 +348,18 @@ mod tests {
         );
         assert!(sum.is_equal());
         sum.skipped.insert("public.b".into(), "copying".into());
-        sum.differences = 2;
+        for key in ["1", "2", "2"] {
+            sum.differ("public.a", key);
+        }
         assert_eq!(
             sum.render(),
             "not equal: 1,200 rows of 1 table compared, 2 differing keys, 3 changed too fast to be \
              compared, 1 table not compared"
         );
+        let mut later = Sum { rows: 10, ..Sum::default() };
+        later.tables.insert("public.b".into());
+        later.differ("public.a", "1");
+        sum.add(&later);
+        assert_eq!((sum.skipped.len(), sum.differences.len(), sum.rows), (0, 2, 1210));
     }
 }
