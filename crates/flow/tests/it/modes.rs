@@ -490,25 +490,6 @@ async fn an_update_whose_row_went_leaves_one_row() {
     pipeline.shutdown().await.unwrap();
 }
 
-/// A row whose new value cannot be carried is not there, whatever its copy brings behind the change.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_copy_of_facts_does_not_bring_back_what_cannot_be_carried() {
-    let options =
-        TableOptions { mode: Mode::Append, on_update: OnUpdate::Apply, ..TableOptions::default() };
-    let world = World::new(
-        "d_refused",
-        "create table f (id int primary key, n numeric, pad text);
-         insert into f select i, i, repeat('p', 300) from generate_series(1, 60000) i; create publication p for table f",
-    )
-    .kept_as("f", options);
-    let pipeline = Pipeline::start(world.options(), Mortal::new(Duration::from_millis(300)));
-    world.wait_for_slot().await;
-    world.sql("update f set n = 'NaN' where id = 60000");
-    world.settle(&pipeline).await;
-    assert_eq!(world.stored("select count(), max(id) from {s}.f").await, "59999|59999");
-    pipeline.shutdown().await.unwrap();
-}
-
 /// With all old values in the log, a key that is all that is kept of a row, or all that there is of it,
 /// stays the key.
 #[tokio::test(flavor = "multi_thread")]
