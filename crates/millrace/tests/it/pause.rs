@@ -50,9 +50,10 @@ fn a_paused_pipeline_answers_and_reads_nothing_until_it_goes_on() {
     // Nobody's to end but a person's.
     says(&project.run(&["verify"]), 2, &["cannot verify: the pipeline is paused"]);
     let mut up = project.up();
-    wait_until("it is paused again", || project.status()["paused_since"].is_i64());
-    let status = project.status();
-    assert_eq!(status["tables"][0]["rows"], 1, "{status}");
+    wait_until("it is paused again, and knows its table", || {
+        let status = project.status();
+        status["paused_since"].is_i64() && status["tables"][0]["rows"] == 1
+    });
     wait_until("the slot is looked at", || {
         project.status()["source"]["retained_bytes"].as_u64() > Some(0)
     });
