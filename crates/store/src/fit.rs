@@ -7,8 +7,10 @@
 //!
 //! The same holds for the elements of arrays.
 
+use crate::alias::own_name;
 use crate::target::{Target, TargetColumn};
 use model::{Block, Cells, Error, Kind, Result};
+use std::borrow::Cow;
 
 /// An error if a column of the target cannot hold what the block has for it.
 pub(crate) fn check(target: &Target, block: &Block) -> Result<()> {
@@ -54,7 +56,7 @@ fn narrower(kind: &Kind, clickhouse: &str) -> Option<(i128, i128)> {
         Kind::UInt64 => (0, i128::from(u64::MAX)),
         _ => return None,
     };
-    range(base(clickhouse)).filter(|range| range.0 > own.0 || range.1 < own.1)
+    range(&base(clickhouse)).filter(|range| range.0 > own.0 || range.1 < own.1)
 }
 
 /// The least and the most of an integer type, as far as numbers of the source reach.
@@ -72,12 +74,13 @@ fn range(base: &str) -> Option<(i128, i128)> {
     })
 }
 
-fn base(clickhouse: &str) -> &str {
+/// What is inside of others, under its own name.
+fn base(clickhouse: &str) -> Cow<'_, str> {
     let mut base = clickhouse.trim();
     for outer in ["LowCardinality(", "Nullable("] {
         base = inside(base, outer).unwrap_or(base);
     }
-    base
+    own_name(base)
 }
 
 fn inside<'a>(clickhouse: &'a str, outer: &str) -> Option<&'a str> {
@@ -101,7 +104,7 @@ fn scale(base: &str) -> Option<u32> {
 /// Whether each value of a key is another one in the type that was chosen for it: two keys that became
 /// one would be one row. What it does not hold at all is refused when it comes.
 pub(crate) fn keeps_apart(kind: &Kind, clickhouse: &str) -> bool {
-    let base = base(clickhouse);
+    let base = &*base(clickhouse);
     let digits = |rest: &str| rest.parse::<u32>().is_ok();
     let is_whole = base.trim_start_matches('U').strip_prefix("Int").is_some_and(digits);
     let is_time = |least: u32| {
@@ -133,7 +136,7 @@ pub(crate) fn keeps_apart(kind: &Kind, clickhouse: &str) -> bool {
 /// Of times in a chosen type that has fewer, of fractions in one that has none or shorter ones, and of
 /// doubles in one of whole numbers. NULLs are zero.
 fn has_place(cells: &Cells, clickhouse: &str) -> bool {
-    let base = base(clickhouse);
+    let base = &*base(clickhouse);
     let name = base.split_once('(').map_or(base, |(name, _)| name);
     let whole = range(base);
     match cells.kind() {
@@ -253,7 +256,8 @@ mod tests {
         {
             assert_eq!(narrower(&kind, wide), None, "{wide}");
         }
-        for other in ["String", "Float64", "Interval", "Int", "Decimal(9, 2)"] {
+        assert_eq!(narrower(&Kind::Int64, "Nullable(int)"), Some((-(1 << 31), (1 << 31) - 1)));
+        for other in ["String", "Float64", "Interval", "Decimal(9, 2)"] {
             assert_eq!(narrower(&Kind::Int64, other), None, "{other}");
         }
     }
@@ -266,7 +270,7 @@ mod tests {
             cells
         };
         let (before, of_2200) = (times(-1), times(7_258_118_400_000_000));
-        for ty in ["DateTime", "Nullable(DateTime('UTC'))", "Date"] {
+        for ty in ["DateTime", "Nullable(DateTime('UTC'))", "Date", "timestamp", "DATE"] {
             assert!(!has_place(&before, ty) && !has_place(&of_2200, ty), "{ty}");
             assert!(has_place(&times(1_800_000_000_000_000), ty), "{ty}");
         }
@@ -319,6 +323,7 @@ mod tests {
         }
         assert_eq!(misfit(&decimals(-551), "Decimal(9, 1)"), Some("value"));
         assert_eq!(misfit(&decimals(-551), "Decimal32(1)"), Some("value"));
+        assert_eq!(misfit(&decimals(-551), "NUMERIC(9,1)"), Some("value"));
         let wide = |value: i128, sign: u8| {
             let mut cells = Cells::new(Kind::Decimal { precision: 76, scale: 38 });
             let mut bytes = [sign; 32];

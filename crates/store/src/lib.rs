@@ -17,6 +17,7 @@
 //! - **Errors** have a fate: see [`model::Fate`]. A full disk is transient. Values that their column
 //!   cannot hold are refused, and then nothing of the block is there.
 
+mod alias;
 pub mod ddl;
 pub mod embedded;
 mod fit;

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::Target;
+use crate::alias::own_name;
 use model::{
     Block, Column, ColumnOptions, Lsn, Op, PgType, ReplicaIdentity, Table, TableId, TableName,
     TableOptions, Version,
@@ -105,6 +106,19 @@ fn a_mirror_shows_the_newest_version_of_each_living_row() {
         .collect();
     assert_eq!(text, ["1=-0.07", "2=NULL"]);
     assert_eq!(one("SELECT tags[1], tags[2] FROM mirrored.t WHERE id = 1"), "a\n\nb|NULL");
+}
+
+/// A name that we do not know would have its values cut without a word.
+#[test]
+fn every_other_name_of_a_number_or_a_time_is_known() {
+    let sql = "SELECT alias_to, name FROM system.data_type_families \
+               WHERE match(alias_to, '^(U?Int\\\\d+|Decimal\\\\d*|Date.*)$') ORDER BY ALL";
+    let rows = engine().read(sql).unwrap();
+    assert!(rows.len() > 20, "{rows:?}");
+    for row in rows {
+        let [Some(own), Some(name)] = row.as_slice() else { panic!("{row:?}") };
+        assert_eq!(own_name(name), *own, "{name}");
+    }
 }
 
 #[test]
