@@ -13,7 +13,8 @@
 //! such columns are tried first, without NULL in the type.
 //!
 //! A DELETE carries its key and nothing else but defaults, and a chosen type may refuse a default (an enum without an
-//! empty label). So the deletes of a refused block go by themselves, as keys alone.
+//! empty label). So the deletes of a refused block go by themselves, as keys alone, and so do the TRUNCATEs of a
+//! history, without any column.
 
 use crate::flush::patiently;
 use crate::quarantine::{self, Origin, Stage};
@@ -112,17 +113,20 @@ async fn set_aside(
     token: Option<String>,
     origin: &Origin,
 ) -> Result<u64> {
-    let Sifted { kept, gone, rejects, nulled, .. } = sifted;
+    let Sifted { kept, gone, emptied, rejects, nulled, .. } = sifted;
     tell(status, target, &rejects);
     let name = target.table.name.to_string();
     let altered = Altered { nulled, ..Altered::default() };
     status.with_table(&name, |table| table.count_altered(&target.table, &altered));
     quarantine::record(store, status, target, rejects, origin, Stage::Store).await?;
     let mut rows = 0;
-    let of_gone = token.as_ref().map(|token| format!("{token}:keys"));
+    let of = |part: &str| token.as_ref().map(|token| format!("{token}:{part}"));
     // The keys first: of two rows with one version the later one wins.
-    for (target, block, token) in [(keys_of(target), gone, of_gone), (target.clone(), kept, token)]
-    {
+    for (target, block, token) in [
+        (keys_of(target), gone, of("keys")),
+        (without_columns(target), emptied, of("emptied")),
+        (target.clone(), kept, token.clone()),
+    ] {
         let insert = Insert { target, block: Arc::new(block), token };
         rows += patiently(status, || store.insert(insert.clone())).await?.rows();
     }
@@ -142,6 +146,11 @@ fn keys_of(target: &Target) -> Arc<Target> {
     let is_key = |column: &&TargetColumn| target.table.key.contains(&column.source);
     let columns = target.columns.iter().filter(is_key).cloned().collect();
     Arc::new(Target { columns, ..target.clone() })
+}
+
+/// The target with nothing but what we add.
+fn without_columns(target: &Target) -> Arc<Target> {
+    Arc::new(Target { columns: Vec::new(), ..target.clone() })
 }
 
 /// What became of values that were tried by themselves.
@@ -168,6 +177,8 @@ pub(crate) struct Sifted {
     pub(crate) kept: Block,
     /// Of a mirror or a history: keys whose rows must not be visible.
     pub(crate) gone: Block,
+    /// Of a history: that every row went.
+    pub(crate) emptied: Block,
     pub(crate) rejects: Vec<Reject>,
     /// Their rows.
     pub(crate) refused: Vec<usize>,
@@ -208,7 +219,9 @@ impl Trial<'_> {
 
     async fn sift(&self, target: &Target, block: &Block, look: Look) -> Result<Option<Sifted>> {
         let is_delete = |row: &usize| target.mode != Mode::Append && block.ops[*row].is_keys_only();
-        let (deleted, rows): (Vec<usize>, Vec<usize>) = (0..block.rows()).partition(is_delete);
+        let (keyed, rows): (Vec<usize>, Vec<usize>) = (0..block.rows()).partition(is_delete);
+        let (truncated, deleted): (Vec<usize>, Vec<usize>) =
+            keyed.into_iter().partition(|row| block.ops[*row] == Op::Truncate);
         let Values { nulls, mut nulled, rejects } = self.values(target, block, &rows).await?;
         let found = nulls.is_some() || !rejects.is_empty();
         let (original, block) = (block, nulls.as_ref().unwrap_or(block));
@@ -225,7 +238,9 @@ impl Trial<'_> {
         let nothing = !found && rejects.is_empty();
         match look {
             Look::AtTexts | Look::AtAll if nothing => return Ok(None),
-            Look::For(why) if nothing && deleted.is_empty() => return Err(why),
+            Look::For(why) if nothing && deleted.is_empty() && truncated.is_empty() => {
+                return Err(why);
+            }
             _ => {}
         }
         for &row in rejects.keys() {
@@ -235,7 +250,7 @@ impl Trial<'_> {
             }
         }
         let refused: Vec<usize> = rejects.keys().copied().collect();
-        let kept = block.only(&without(&rows, &refused));
+        let (kept, emptied) = (block.only(&without(&rows, &refused)), block.only(&truncated));
         let mut gone = Block::new(block.table.clone());
         if target.mode != Mode::Append {
             let all = keys(block, &deleted, &refused);
@@ -256,7 +271,7 @@ impl Trial<'_> {
         };
         let (refused, rejects) =
             (rejects.keys().copied().collect(), rejects.iter().map(of_row).collect());
-        Ok(Some(Sifted { kept, gone, rejects, refused, nulled }))
+        Ok(Some(Sifted { kept, gone, emptied, rejects, refused, nulled }))
     }
 
     /// Columns whose values are tried by themselves, each once: dirt repeats itself. Those that are

@@ -99,7 +99,7 @@ fn change(target: &Target, block: &Block, out: &mut Pieces<'_>) -> Result<()> {
     for version in &block.versions {
         out.bytes(&version.0.to_le_bytes())?;
     }
-    if !target.table.has_key() {
+    if history::key_before(target).is_none() {
         return Ok(());
     }
     let kinds = target.table.key.iter().map(|&at| block.columns[at].kind());

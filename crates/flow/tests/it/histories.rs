@@ -436,5 +436,51 @@ async fn a_change_to_a_refused_key_leaves_no_row_of_before() {
         let wanted = "delete|ab|ab|1\nupdate|cd|cd|1\ndelete|ef|ef|1";
         assert_eq!(world.stored(&changes).await, wanted, "{table}");
     }
+    // An enum without an empty label has no default to send.
+    world.sql("begin; truncate fixed, named; insert into fixed values ('gh', 'x'); insert into named values ('cd', 'x'); commit");
+    world.settle(&pipeline).await;
+    for table in tables {
+        let last = format!("select _op from {{s}}.{table} order by _version desc limit 2");
+        assert_eq!(world.stored(&last).await, "insert\ntruncate", "{table}");
+    }
+    pipeline.shutdown().await.unwrap();
+}
+
+/// Values are tried by themselves, one column at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_sets_aside_what_is_refused_and_no_more() {
+    let mut options = TableOptions { mode: Mode::History, ..TableOptions::default() };
+    for (column, ty, rule) in [
+        ("u", "Nullable(UUID)", None),
+        ("size", "Nullable(Int8)", Some(Rule::Null)),
+        ("at", "Nullable(UUID)", Some(Rule::Null)),
+    ] {
+        let chosen = ColumnOptions {
+            clickhouse_type: Some(ty.into()),
+            on_unrepresentable: rule,
+            ..ColumnOptions::default()
+        };
+        options.columns.insert(column.into(), chosen);
+    }
+    let one = "'00000000-0000-0000-0000-000000000001'";
+    let world = World::new(
+        "h_sifted",
+        &format!(
+            "create table h (id int primary key, u text, size int, at text);
+             insert into h values (1, {one}, 1, {one}), (2, 'odd', 2, {one}); create publication p for table h"
+        ),
+    )
+    .kept_as("h", options);
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql(&format!(
+        "insert into h values (3, {one}, 300, {one}), (4, {one}, 4, 'odd'), (5, 'odd', 5, {one}), (6, {one}, 6, {one})"
+    ));
+    world.settle(&pipeline).await;
+    let rows = "select id, _op, isNull(u), size, isNull(at) from {s}.h order by id";
+    assert_eq!(
+        world.stored(rows).await,
+        "1|snapshot|0|1|0\n2|quarantined|1||1\n3|insert|0||0\n4|insert|0|4|1\n5|quarantined|1||1\n6|insert|0|6|0"
+    );
     pipeline.shutdown().await.unwrap();
 }
