@@ -259,7 +259,9 @@ impl Intervals {
                 (_, Op::Delete) => self.ignored_deletes += 1,
                 (_, Op::Refused | Op::Truncate) => {}
             }
-            if of_key_change && takes != Takes::Rows {
+            // A copy that runs may bring a row that was taken away before.
+            let takes_away = takes == Takes::Latest && block.ops[row] == Op::Refused;
+            if takes_away || of_key_change && takes != Takes::Rows {
                 self.rekeyed_at = self.rekeyed_at.max(version.commit());
             }
         }
