@@ -44,6 +44,11 @@ fn key(target: &Target) -> impl Iterator<Item = &TargetColumn> {
 /// The rows that are current, with their `_version`, as something to select from. Of a table without a
 /// key: those that came since its last snapshot, as nothing tells which of them are gone.
 pub fn current(target: &Target) -> String {
+    current_among(target, None)
+}
+
+/// The same among rows of these keys, a list of tuples: what others are is not looked at.
+pub fn current_among(target: &Target, among: Option<&str>) -> String {
     let rows = name(&target.rows);
     let of = |op: &str| format!("(SELECT max(`_version`) FROM {rows} WHERE `_op` = '{op}')");
     let since = format!("`_version` > {}", of("truncate"));
@@ -67,15 +72,20 @@ pub fn current(target: &Target) -> String {
     };
     let by: Vec<String> = (0..names.len()).map(|at| format!("k{at}")).collect();
     let (by, keys) = (by.join(", "), names.join(", "));
+    let among = |columns: &str| {
+        among.map_or(String::new(), |among| format!(" AND ({columns}) IN ({among})"))
+    };
     format!(
         "(SELECT * FROM {rows} WHERE `_op` NOT IN ('delete', 'quarantined', 'truncate') AND {since} \
          AND ({keys}, `_version`) IN (SELECT {by}, max(v) FROM (\
-         SELECT {}, `_version` AS v FROM {rows} WHERE `_op` != 'truncate' \
+         SELECT {}, `_version` AS v FROM {rows} WHERE `_op` != 'truncate'{} \
          UNION ALL SELECT {}, `_version` AS v FROM {rows} \
          WHERE `_op` IN ('update', 'quarantined') AND `_key_before` != tuple({keys}) \
-         AND isNotNull(`_key_before`.1)) GROUP BY {by}))",
+         AND isNotNull(`_key_before`.1){}) GROUP BY {by}))",
         list(&names),
+        among(&keys),
         list(&before),
+        among(&before.join(", ")),
     )
 }
 

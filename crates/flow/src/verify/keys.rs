@@ -10,22 +10,17 @@ use super::rules;
 use super::sides::{PRINTED, Sides, clickhouse_bits, postgres_bits};
 use model::{Error, Kind, Mode, PgType, Result};
 use source::client::quoted;
+use std::sync::Arc;
 use store::Target;
 use store::ddl::{ident, literal, name};
-use store::history::current;
+use store::history::current_among;
 
 /// The texts of one key, a column each.
 pub(super) type Texts = Vec<String>;
 
 pub(super) struct Keys {
+    target: Arc<Target>,
     parts: Vec<Part>,
-    /// Where the store keeps its rows: all of them, and those that readers see.
-    rows: String,
-    seen: String,
-    /// Of a row of `rows`.
-    is_alive: &'static str,
-    /// The position that brought a row.
-    life: &'static str,
 }
 
 /// A column of the key.
@@ -40,7 +35,7 @@ struct Part {
 
 impl Keys {
     /// `types` are Postgres's of the key's columns.
-    pub(super) fn new(target: &Target, types: Vec<String>) -> Result<Keys> {
+    pub(super) fn new(target: &Arc<Target>, types: Vec<String>) -> Result<Keys> {
         if !target.table.has_key() {
             return Err(Error::definite("cannot look its rows up: it has no key")
                 .hint("millrace verify without --sample and --continuous compares it whole"));
@@ -64,22 +59,7 @@ impl Keys {
         };
         let parts: Option<Vec<Part>> = target.table.key.iter().zip(types).map(part).collect();
         match parts.filter(|_| target.has_exact_key()) {
-            Some(parts) => {
-                let rows = name(&target.rows);
-                Ok(match target.mode {
-                    Mode::Mirror => {
-                        let (is_alive, life) = ("`_deleted` = 0", "`_version`");
-                        Keys { parts, seen: format!("{rows} FINAL"), rows, is_alive, life }
-                    }
-                    Mode::Append => {
-                        Keys { parts, seen: rows.clone(), rows, is_alive: "1", life: "`_lsn`" }
-                    }
-                    Mode::History => {
-                        let rows = current(target);
-                        Keys { parts, seen: rows.clone(), rows, is_alive: "1", life: "`_version`" }
-                    }
-                })
-            }
+            Some(parts) => Ok(Keys { target: target.clone(), parts }),
             None => Err(Error::definite("cannot look its rows up by their key")
                 .detail("Its type, or the one that it has in the store, does not tell them apart.")
                 .hint("millrace verify without --sample and --continuous compares it whole")),
@@ -146,7 +126,7 @@ impl Keys {
         Ok(format!(
             "SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1 OFFSET {rows} {PRINTED}",
             texts.join(", "),
-            self.rows,
+            name(&self.target.rows),
             self.behind(after)?,
             names.join(", ")
         ))
@@ -170,12 +150,16 @@ impl Keys {
             true => format!(" AND rand64() % {ALL} < {share}"),
             false => String::new(),
         };
+        let is_alive = match self.target.mode {
+            Mode::Mirror => "`_deleted` = 0",
+            Mode::Append => "1",
+            Mode::History => "`_op` NOT IN ('delete', 'quarantined', 'truncate')",
+        };
         Ok(format!(
-            "SELECT DISTINCT toString({}), {} FROM {} WHERE {} AND {}{end}{chance} {PRINTED}",
+            "SELECT DISTINCT toString({}), {} FROM {} WHERE {is_alive} AND {}{end}{chance} {PRINTED}",
             clickhouse_bits(&sides.clickhouse_md5(&sides.key)),
             texts.join(", "),
-            self.rows,
-            self.is_alive,
+            name(&self.target.rows),
             self.behind(after)?
         ))
     }
@@ -185,18 +169,20 @@ impl Keys {
         let all: Vec<usize> = (0..sides.columns.len()).collect();
         let tuples: Result<Vec<String>> =
             keys.iter().map(|key| Ok(format!("({})", self.literals(key)?.join(", ")))).collect();
+        let tuples = tuples?.join(", ");
+        let (rows, names) = (name(&self.target.rows), self.store_names().join(", "));
+        let (life, seen) = match self.target.mode {
+            Mode::Mirror => ("`_version`", format!("{rows} FINAL WHERE ({names}) IN ({tuples})")),
+            Mode::Append => ("`_lsn`", format!("{rows} WHERE ({names}) IN ({tuples})")),
+            Mode::History => ("`_version`", current_among(&self.target, Some(&tuples))),
+        };
         Ok(format!(
             "SELECT toString({}), toString({}), toString(millrace_l) FROM \
-             (SELECT {} AS millrace_k, {} AS millrace_h, {} AS millrace_l \
-             FROM {} WHERE ({}) IN ({})) {PRINTED}",
+             (SELECT {} AS millrace_k, {} AS millrace_h, {life} AS millrace_l FROM {seen}) {PRINTED}",
             clickhouse_bits("millrace_k"),
             clickhouse_bits("millrace_h"),
             sides.clickhouse_md5(&sides.key),
             sides.clickhouse_md5(&all),
-            self.life,
-            self.seen,
-            self.store_names().join(", "),
-            tuples?.join(", ")
         ))
     }
 
