@@ -4,7 +4,8 @@
 //! with the number of tables that are busy at once: one table gets 50 ms, fifty get 0.6 s.
 //!
 //! The machine may have other work, the source's among it. On one that has nothing to spare a batch
-//! may grow as old as a promise of freshness within a second allows.
+//! may grow as old as a promise of freshness within a second allows. Not while our own copies are that
+//! work: they can wait, and readers need not.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -49,13 +50,20 @@ pub(crate) struct Pace {
 
 impl Pace {
     /// The age for the next batch, after one that wrote `tables` tables in `flush_us`.
-    pub(crate) fn age_us(&mut self, tables: usize, flush_us: u64, pressure: &Pressure) -> u64 {
+    pub(crate) fn age_us(
+        &mut self,
+        tables: usize,
+        flush_us: u64,
+        pressure: &Pressure,
+        is_copying: bool,
+    ) -> u64 {
         // One slow flush is an accident, several are the machine.
         self.flush_us = (self.flush_us.saturating_mul(3).saturating_add(flush_us)) / 4;
         let by_tables = AGE_LEAST_US + PER_TABLE_US * tables.saturating_sub(1) as u64;
         let by_flushes = self.flush_us.saturating_mul(FLUSHES);
         let eased = by_tables.max(by_flushes).min(AGE_MOST_US);
-        let busy = pressure.busy.load(Ordering::Relaxed).clamp(BUSY_EASY, BUSY_FULL);
+        let busy = if is_copying { BUSY_EASY } else { pressure.busy.load(Ordering::Relaxed) };
+        let busy = busy.clamp(BUSY_EASY, BUSY_FULL);
         let crowded_most = FRESH_CROWDED_US.saturating_sub(by_flushes);
         let crowded = crowded_most * (busy - BUSY_EASY) / (BUSY_FULL - BUSY_EASY);
         let parts = pressure.parts.load(Ordering::Relaxed);
@@ -74,7 +82,7 @@ mod tests {
 
     fn steadily(tables: usize, flush_us: u64, parts: u64) -> u64 {
         let (mut pace, pressure) = (Pace::default(), pressed(parts, 0));
-        (0..50).map(|_| pace.age_us(tables, flush_us, &pressure)).last().unwrap()
+        (0..50).map(|_| pace.age_us(tables, flush_us, &pressure, false)).last().unwrap()
     }
 
     #[test]
@@ -90,18 +98,20 @@ mod tests {
     #[test]
     fn one_slow_flush_is_forgotten() {
         let (mut pace, pressure) = (Pace::default(), pressed(0, 0));
-        assert!(pace.age_us(1, 100_000, &pressure) < 60_000);
-        assert_eq!((0..9).map(|_| pace.age_us(1, 12_000, &pressure)).last(), Some(50_000));
+        assert!(pace.age_us(1, 100_000, &pressure, false) < 60_000);
+        assert_eq!((0..9).map(|_| pace.age_us(1, 12_000, &pressure, false)).last(), Some(50_000));
     }
 
     #[test]
     fn a_busy_machine_is_left_to_others() {
-        let age = |busy, flush_us| Pace::default().age_us(1, flush_us, &pressed(0, busy));
+        let age = |busy, flush_us| Pace::default().age_us(1, flush_us, &pressed(0, busy), false);
         assert_eq!([age(0, 0), age(700, 0), age(775, 0)], [50_000, 50_000, 375_000]);
         assert_eq!([age(850, 0), age(1000, 0)], [FRESH_CROWDED_US; 2]);
         // What flushes take is not left for waiting.
         assert_eq!(age(1000, 400_000), FRESH_CROWDED_US - 200_000);
         assert_eq!(age(1000, 2_000_000), AGE_MOST_US);
+        // To our own copies it is not.
+        assert_eq!(Pace::default().age_us(1, 0, &pressed(0, 1000), true), AGE_LEAST_US);
     }
 
     #[test]

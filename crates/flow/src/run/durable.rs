@@ -10,6 +10,7 @@ use crate::apply::Prepared;
 use crate::checkpoint;
 use crate::flush::{self, Flushed};
 use crate::status::now_us;
+use crate::tables::Entry;
 use crate::task::Task;
 use model::{Lsn, Result};
 use std::time::Instant;
@@ -76,7 +77,8 @@ impl Loop {
             self.rows_since_record = true;
             self.sample_freshness(&prepared);
             let flush_us = flight.begun.elapsed().as_micros() as u64;
-            self.age_us = self.pace.age_us(flight.tables, flush_us, &self.pressure);
+            let is_copying = self.tables.by_id.values().any(Entry::needs_copy);
+            self.age_us = self.pace.age_us(flight.tables, flush_us, &self.pressure, is_copying);
             if let Some(session) = &self.session {
                 session.control.set_age_us(self.age_us);
             }
