@@ -84,7 +84,7 @@ fn take(
     match &mut entry.intervals {
         None => {
             if target.keeps_deletes {
-                block = without_deletes(block, &mut entry.kept_deletes);
+                block = without_deletes(block, &rejects, &mut entry.kept_deletes);
             }
             let block = Arc::new(block);
             pieces.push(Piece { target: target.clone(), block, token: None, record: None });
@@ -133,9 +133,13 @@ fn take(
 }
 
 /// What was deleted at the source stays; the key that another one took the place of goes.
-fn without_deletes(block: Block, kept: &mut u64) -> Block {
+fn without_deletes(block: Block, rejects: &[Reject], kept: &mut u64) -> Block {
+    // Refused as a key, too, it is no row here.
+    let refused: BTreeSet<Version> = rejects.iter().map(|reject| reject.version).collect();
     let is_kept = |row: usize| {
-        block.ops[row] == Op::Delete && (row + 1 == block.rows() || !block.changes_key(row + 1))
+        block.ops[row] == Op::Delete
+            && (row + 1 == block.rows() || !block.changes_key(row + 1))
+            && !refused.contains(&block.versions[row])
     };
     let rows: Vec<usize> = (0..block.rows()).filter(|&row| !is_kept(row)).collect();
     *kept += (block.rows() - rows.len()) as u64;
@@ -215,11 +219,16 @@ mod tests {
             (Op::Delete, 10, 5),
             (Op::Refused, 10, 5),
             (Op::Delete, 20, 6),
+            (Op::Delete, 20, 7),
         ]);
+        let text = String::new;
+        let version = Version::of_change(Lsn(20), Lsn(7));
+        let (column, reason, row, key) = (text(), text(), text(), text());
+        let reject = Reject { version, op: Op::Update, column, reason, row, key };
         let mut kept = 0;
-        let left = without_deletes(rows, &mut kept);
+        let left = without_deletes(rows, &[reject], &mut kept);
         use Op::{Delete, Insert, Refused};
-        assert_eq!(left.ops, [Insert, Delete, Insert, Refused, Delete, Refused]);
+        assert_eq!(left.ops, [Insert, Delete, Insert, Refused, Delete, Refused, Delete]);
         assert_eq!(kept, 2);
     }
 

@@ -60,7 +60,7 @@ use model::{Error, Lsn, Result, TableId};
 use resting::{Left, Resting};
 use source::stream::Delivery;
 use source::timeline::Server;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::Store;
@@ -103,8 +103,6 @@ struct Loop {
     store: Arc<dyn Store>,
     status: Arc<Status>,
     tables: Tables,
-    /// Tables that could not be kept: their rows are skipped without asking again.
-    left_out: HashSet<TableId>,
     /// A connection for looks at the source's catalog.
     catalog: Option<Client>,
     positions: Positions,
@@ -276,7 +274,6 @@ impl Loop {
             store,
             status,
             tables: ready.tables,
-            left_out: HashSet::new(),
             catalog: None,
             positions: ready.positions,
             session: None,

@@ -138,11 +138,11 @@ pub(crate) async fn show_as_shown(
 }
 
 /// A column that would take the place of another one's values.
-fn clash<'a>(target: &'a Target, past: &Past) -> Option<&'a str> {
+pub(crate) fn clash<'a>(target: &'a Target, past: &Past) -> Option<&'a str> {
     let is_clash = |column: &&TargetColumn| {
         let attnum = target.table.columns[column.source].attnum;
         past.stored_as(attnum) != Some(&column.name)
-            && past.is_left_over(&column.name, &target.table)
+            && past.is_anothers(attnum, &column.name, &target.table)
     };
     let clash = target.columns.iter().find(is_clash).map(|column| column.name.as_str());
     // One that the engine fills would show what is hidden.
@@ -291,6 +291,14 @@ pub(crate) async fn finish_copy(target: &Target, store: &dyn Store, status: &Sta
     }
     let drop = format!("DROP TABLE IF EXISTS {}", ddl::name(&shape::aside(target)));
     patiently(status, || store.execute(&drop)).await
+}
+
+/// What a table that is made anew at the source finds in the store of the one of before.
+pub(crate) async fn past_of_another(target: &Target, around: &Around<'_>) -> Result<Past> {
+    let kept = shape::kept(&target.rows, around.store, around.status).await?;
+    let visible = target.visible();
+    let others = kept.visible().into_iter().filter(|name| !visible.contains(name));
+    Ok(Past::hiding(others.map(str::to_owned)))
 }
 
 pub(crate) async fn exists(target: &Target, around: &Around<'_>) -> Result<bool> {

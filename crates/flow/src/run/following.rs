@@ -104,7 +104,7 @@ impl Loop {
         let skipped = Answer::Rows(None);
         match self.tables.by_id.get(&id).map(|entry| entry.state) {
             Some(State::Failed | State::Removed) => return Ok(skipped),
-            None if self.left_out.contains(&id) => return Ok(skipped),
+            None if self.tables.left_out.contains_key(&id) => return Ok(skipped),
             _ => {}
         }
         let publication = &self.options.publication;
@@ -158,18 +158,22 @@ impl Loop {
     /// A published table that was not there at the start. Whether it is kept.
     pub(super) async fn admit(&mut self, table: Table, client: &Client) -> Result<bool> {
         let id = table.id;
-        if !self.replace_namesake(&table, client).await? {
+        let (store, status) = (self.store.clone(), self.status.clone());
+        let around = Around { store: store.as_ref(), status: &status, client };
+        let is_renamed = self.tables.is_known_otherwise(&table, &around).await?;
+        if is_renamed || !self.replace_namesake(&table, client).await? {
             self.begins_anew = true;
             return Ok(false);
         }
-        let (store, status) = (self.store.clone(), self.status.clone());
-        let around = Around { store: store.as_ref(), status: &status, client };
+        let was_left_out = self.tables.left_out.contains_key(&id);
         self.tables.add(table, &around).await?;
-        let Some(entry) = self.tables.by_id.get(&id) else {
-            self.left_out.insert(id);
-            return Ok(false);
-        };
+        let Some(entry) = self.tables.by_id.get(&id) else { return Ok(false) };
         tracing::info!(table = %entry.name, "a new table");
+        if was_left_out {
+            // The session skips its rows.
+            self.drain().await?;
+            self.start_anew_after(LET_GO);
+        }
         self.start_copies(&[id]);
         Ok(true)
     }
@@ -212,7 +216,7 @@ impl Loop {
         if entry.is_stopped() {
             return Ok(Followed::Stopped);
         }
-        if entry.past.is_today(&today) {
+        if entry.past.is_today(&today) && !self.is_told_apart_otherwise(entry, &today) {
             return Ok(Followed::Here);
         }
         let (name, changes) = (entry.name.clone(), entry.past.changes(&today));
@@ -227,6 +231,13 @@ impl Loop {
         let followed = self.follow_with(id, brought, client).await;
         status.set_schema_change(&name, shown);
         followed
+    }
+
+    /// Whether the whole row is its key since, or is not any more: its identity alone says so.
+    fn is_told_apart_otherwise(&self, entry: &Entry, today: &Table) -> bool {
+        let is_whole = entry.target.table.is_its_own_key();
+        let is_other = |now: store::Target| now.table.is_its_own_key() != is_whole;
+        today.declared_key().is_empty() && self.tables.resolve(today.clone()).is_ok_and(is_other)
     }
 
     async fn follow_with(

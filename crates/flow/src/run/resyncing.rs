@@ -3,7 +3,7 @@
 use super::Loop;
 use super::copies::LET_GO;
 use crate::again;
-use crate::evolve::Past;
+use crate::evolve::{self, Past};
 use crate::resync::{ResyncOptions, Resynced};
 use crate::tables::Around;
 use model::{Error, Result, TableName};
@@ -83,9 +83,9 @@ impl Loop {
         client: &Client,
     ) -> Result<Resynced> {
         let id = target.table.id;
-        let mut past = self.entry(id)?.past.only_names();
-        past.note(&target);
-        let past = Some(past);
+        let past = &self.entry(id)?.past;
+        // Another column's values would be taken for those of one that is new.
+        let past = evolve::clash(&target, past).is_none().then(|| past.with(&target));
         let kept_as = self.begin_again(target, past, rows_per_second_max, client).await?;
         let entry = self.tables.by_id.get(&id).ok_or_else(|| Error::bug("a table went away"))?;
         let kept_as = kept_as.map(|place| place.to_string());

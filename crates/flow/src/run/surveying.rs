@@ -112,7 +112,7 @@ impl Loop {
     async fn see(&mut self, table: Table, at: Lsn, client: &Client) -> Result<()> {
         let id = table.id;
         match self.tables.by_id.get(&id) {
-            None if self.left_out.contains(&id) => Ok(()),
+            None if self.tables.left_out.get(&id) == Some(&table) => Ok(()),
             // First the rows of the one that had its name, then they are over.
             None if self.has_namesake(&table) => Ok(()),
             None => self.admit(table, client).await.map(drop),

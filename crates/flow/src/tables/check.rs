@@ -23,6 +23,7 @@ impl Tables {
         let before_by_name = by_name(&before.tables);
         let tables = Tables {
             by_id: HashMap::new(),
+            left_out: HashMap::new(),
             options: by_name(now),
             database_pattern: before.database_pattern.clone(),
             missed: None,

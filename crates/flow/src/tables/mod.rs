@@ -50,6 +50,8 @@ pub(crate) struct Entry {
 
 pub(crate) struct Tables {
     pub(crate) by_id: HashMap<TableId, Entry>,
+    /// Those that cannot be kept as they are: their rows are skipped without asking again.
+    pub(crate) left_out: HashMap<TableId, Table>,
     options: BTreeMap<String, TableOptions>,
     database_pattern: Option<String>,
     /// While they are brought up: the part of the log that their streams lack.
@@ -91,6 +93,7 @@ impl Tables {
             flush::last_records(around.store).await?.into_iter().collect();
         let mut tables = Tables {
             by_id: HashMap::new(),
+            left_out: HashMap::new(),
             options,
             database_pattern: database_pattern.map(str::to_owned),
             missed,
@@ -130,6 +133,19 @@ impl Tables {
         self.record_new(around).await
     }
 
+    /// Whether it is remembered under another name, which a start gives it.
+    pub(crate) async fn is_known_otherwise(
+        &self,
+        table: &Table,
+        around: &Around<'_>,
+    ) -> Result<bool> {
+        if self.left_out.get(&table.id).is_some_and(|before| before.name == table.name) {
+            return Ok(false);
+        }
+        let (known, slot) = (read_states(around.store).await?, around.status.slot());
+        Ok(renamed::is_renamed(table, &known, &slot))
+    }
+
     /// Before a row of theirs is taken: should one be left out at a later start, it is known.
     async fn record_new(&mut self, around: &Around<'_>) -> Result<()> {
         let new = || self.by_id.values().filter(|entry| entry.version == 0);
@@ -156,8 +172,9 @@ impl Tables {
         let (id, place) = (table.id, table.name.clone());
         let name = place.to_string();
         let options = self.options.get(&name).cloned().unwrap_or_default();
-        match self.bring_up(table, &options, known.clone(), records, around).await {
+        match self.bring_up(table.clone(), &options, known.clone(), records, around).await {
             Ok(entry) => {
+                self.left_out.remove(&id);
                 self.by_id.insert(id, entry);
                 Ok(())
             }
@@ -168,6 +185,7 @@ impl Tables {
                     None => error.report(),
                 };
                 around.status.set_table(&name, failed(options.mode, place, error));
+                self.left_out.insert(id, table);
                 Ok(())
             }
             Err(error) => Err(error),
@@ -216,7 +234,8 @@ impl Tables {
             known.as_ref().is_some_and(|known| known.past.has_other_key_names(&target));
         let mut past = match &known {
             Some(known) if !is_another => known.past.clone(),
-            _ => Past::default(),
+            Some(_) => evolve::past_of_another(&target, around).await?,
+            None => Past::default(),
         };
         let known = known.filter(|_| !is_gone);
         let is_another = is_another && !is_gone;
@@ -444,9 +463,7 @@ impl Entry {
 
     /// What its rows in the log may look like behind a copy of that kind.
     pub(crate) fn past_with(&self, target: &Target, need: &Need) -> Option<Past> {
-        let mut past = self.past.clone();
-        past.note(target);
-        (!matches!(need, Need::Anew(_))).then_some(past)
+        (!matches!(need, Need::Anew(_))).then(|| self.past.with(target))
     }
 
     /// The store has followed: this is the table now. Rows of before go where their columns are.
@@ -575,6 +592,7 @@ impl Tables {
             begun_again: 0,
         };
         let by_id = HashMap::from([(id, entry)]);
-        Tables { by_id, options: BTreeMap::new(), database_pattern: None, missed: None }
+        let (left_out, options) = (HashMap::new(), BTreeMap::new());
+        Tables { by_id, left_out, options, database_pattern: None, missed: None }
     }
 }

@@ -80,15 +80,14 @@ pub(super) fn options(
     for table in published {
         let name = table.name.to_string();
         let known = known_of(table, known, slot).filter(|_| !options.contains_key(&name));
-        let Some((_, known)) = known else { continue };
-        let mut before = known.past.names().iter().rev();
-        let Some(before) = before.find(|before| options.contains_key(&before.to_string())) else {
-            continue;
-        };
+        let Some((last, known)) = known else { continue };
+        let before = known.past.names().iter().rev().map(TableName::to_string);
+        let mut before = [last.clone()].into_iter().chain(before);
+        let Some(before) = before.find(|before| options.contains_key(before)) else { continue };
         tracing::warn!(table = %name, section = %format!("[tables.\"{before}\"]"), "it is configured by a name that it had before");
-        let mut held = options[&before.to_string()].clone();
-        if !published.iter().any(|other| other.name == *before) {
-            lent.insert(before.to_string());
+        let mut held = options[&before].clone();
+        if !published.iter().any(|other| other.name.to_string() == before) {
+            lent.insert(before);
         }
         // One place is one table's: whose it is already.
         held.target = held.target.filter(|target| target.to_string() == known.target);
@@ -115,10 +114,12 @@ pub(super) async fn follow(
     let mut moves = Vec::new();
     for table in published {
         let Some((name, known)) = known_of(table, &known, &slot) else { continue };
-        let Some(before) = known.past.names().last().filter(|_| *name != table.name.to_string())
-        else {
+        if *name == table.name.to_string() {
             continue;
-        };
+        }
+        let mut names = known.past.names().iter();
+        let before = names.find(|before| before.to_string() == *name).cloned();
+        let before = &before.unwrap_or_else(|| name_of(name));
         let now = configured(&table.name);
         let to = place(&table.name, now.target.as_ref(), now.mode);
         let is_like = now.mode.name() == known.mode;
@@ -162,8 +163,7 @@ pub(super) async fn follow(
         let Some((name, known)) = known.iter().find(|(_, k)| k.id == *id && k.slot == slot) else {
             continue;
         };
-        let (schema, table) = name.split_once('.').unwrap_or(("", name));
-        let name = TableName::new(schema, table);
+        let name = name_of(name);
         let chosen = [configured(&name).target];
         if let Some(to) = place_of(known, &name, &chosen, &place)
             && let Some(mode) = Mode::from_name(&known.mode)
@@ -176,6 +176,17 @@ pub(super) async fn follow(
         remember(remembered, &slot, &places, store, status).await?;
     }
     Ok(known)
+}
+
+/// Whether the table is remembered under another name than it has.
+pub(super) fn is_renamed(table: &Table, known: &AllKnown, slot: &str) -> bool {
+    known_of(table, known, slot).is_some_and(|(name, _)| *name != table.name.to_string())
+}
+
+/// As it was written down.
+fn name_of(written: &str) -> TableName {
+    let (schema, table) = written.split_once('.').unwrap_or(("", written));
+    TableName::new(schema, table)
 }
 
 /// Where a table is that was called so.
@@ -212,6 +223,9 @@ async fn first_without_room(
     let is_archive = |name: &String| options.get(name).is_some_and(keeps);
     for (at, moved) in moves.iter().enumerate() {
         let place = moved.to.stored.to_string();
+        if moves[..at].iter().any(|other| other.to.stored == moved.to.stored) {
+            return Ok(Some(at));
+        }
         if place == moved.known.target || moves.iter().any(|other| other.known.target == place) {
             continue;
         }

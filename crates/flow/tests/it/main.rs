@@ -15,6 +15,7 @@ mod quarantine;
 mod reload;
 mod renamed;
 mod schema;
+mod shapes;
 mod stream;
 mod support;
 mod types;

@@ -4,7 +4,7 @@ use crate::support::{Mortal, World, assert_equal, engine, wait_until};
 use flow::Pipeline;
 use flow::resync::ResyncOptions;
 use flow::status::State;
-use model::{ColumnOptions, Mode, Result, Rule, TableOptions};
+use model::{ColumnOptions, Mode, Result, Rule, TableName, TableOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -434,4 +434,65 @@ async fn a_move_that_dies_anywhere_is_finished() {
     assert_eq!(world.stored(moved).await, "0");
     let modes = world.tables.values().filter(|options| options.mode == Mode::Append).count();
     assert_eq!(modes, 2);
+}
+
+/// A table that stopped has names as well, and each of them moves it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_table_moves_at_every_rename() {
+    let mut options = TableOptions { mode: Mode::Append, ..TableOptions::default() };
+    let stops = ColumnOptions { on_unrepresentable: Some(Rule::Stop), ..ColumnOptions::default() };
+    options.columns.insert("n".into(), stops);
+    let world = World::new(
+        "r_stopped",
+        "create table a (id int primary key, n numeric(8,2)); insert into a values (1, 1);
+         create publication p for all tables",
+    )
+    .kept_as("a", options);
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql("insert into a values (2, 'NaN')");
+    world.settle_to(&pipeline, false).await;
+    pipeline.shutdown().await.unwrap();
+    for (before, now) in [("a", "b"), ("b", "c")] {
+        world.sql(&format!("alter table {before} rename to {now}"));
+        let pipeline = world.start();
+        world.settle_to(&pipeline, false).await;
+        let report = pipeline.handle().report();
+        let [table] = &report.tables[..] else { panic!("{report:#?}") };
+        assert_eq!(
+            (table.name.as_str(), table.state),
+            (format!("r_stopped.{now}").as_str(), State::Failed)
+        );
+        assert_eq!(world.stored(&format!("select id, n from {{s}}.{now}")).await, "1|1");
+        assert_eq!(places(&world, "r_stopped").await, format!("r_stopped.{now}"));
+        pipeline.shutdown().await.unwrap();
+    }
+}
+
+/// Where two are to go into one place, the second one has none.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_renames_into_one_place_mix_no_rows() {
+    let place = |table: &str| TableOptions {
+        target: Some(TableName::new("r_place", table)),
+        ..TableOptions::default()
+    };
+    let mut world = World::new(
+        "r_place",
+        "create table a (id int primary key); create table c (id int primary key);
+         insert into a values (1); insert into c values (2); create publication p for all tables",
+    );
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    world.sql("alter table a rename to a2; alter table c rename to c2");
+    world.tables.insert("r_place.a2".into(), place("one"));
+    world.tables.insert("r_place.c2".into(), place("one"));
+    let pipeline = world.start();
+    world.settle_to(&pipeline, false).await;
+    let failed: Vec<State> =
+        pipeline.handle().report().tables.iter().map(|table| table.state).collect();
+    assert!(failed.contains(&State::Failed) && failed.contains(&State::Streaming), "{failed:?}");
+    let rows = world.stored("select id from {s}.one").await;
+    assert!(["1", "2"].contains(&rows.as_str()), "{rows}");
+    pipeline.shutdown().await.unwrap();
 }
