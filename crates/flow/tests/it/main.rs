@@ -8,6 +8,7 @@ mod gaps;
 mod histories;
 mod large;
 mod modes;
+mod nulls;
 mod oracle;
 mod pains;
 mod pause;
