@@ -24,6 +24,7 @@ use crate::copier::Gate;
 use crate::flush::patiently;
 use crate::history;
 use crate::latest;
+use crate::nulls;
 use crate::rules::Altered;
 use crate::sift::{self, Passed};
 use crate::status::{Status, now_us};
@@ -151,7 +152,8 @@ impl Replay {
             out.insert(row, Refused { column, reason });
         }
         block.unchanged.clear();
-        if let Some(sifted) = sift::dry(store, status, &self.target, block).await? {
+        let target = nulls::admit(self.target.clone(), block, store, status).await?;
+        if let Some(sifted) = sift::dry(store, status, &target, block).await? {
             for (row, reject) in sifted.refused.into_iter().zip(sifted.rejects) {
                 let Reject { column, reason, .. } = reject;
                 out.insert(row, Refused { column, reason });
@@ -222,7 +224,7 @@ impl Replay {
         }
         let (store, status) = (self.store.as_ref(), self.status.as_ref());
         let mut altered = Altered::take(&mut block, &self.target);
-        let target = self.target.clone();
+        let target = nulls::admit(self.target.clone(), &block, store, status).await?;
         if target.mode == Mode::History {
             block.commits = commits(store, status, &target, &rows).await?;
             block = history::changes(&block, &target);

@@ -1,8 +1,9 @@
 //! NULLs of columns that have none any more: they come in the log, are kept, are compared, and come back.
 
 use crate::support::{World, assert_equal};
+use flow::quarantine::ReplayOptions;
 use flow::verify::PieceOptions;
-use model::{Mode, OnUpdate, TableOptions};
+use model::{ColumnOptions, Mode, OnUpdate, Rule, TableOptions};
 
 /// "Add, fill, set not null", all of it while nobody looked: the rows of before have NULL in the log alone.
 #[tokio::test(flavor = "multi_thread")]
@@ -62,5 +63,42 @@ async fn a_column_may_be_filled_and_set_not_null_while_it_is_down() {
             }
         }
     }
+    pipeline.shutdown().await.unwrap();
+}
+
+/// What was set aside is of a time when the column might be NULL.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_brings_nulls_of_before_and_what_is_behind_them() {
+    let mut world = World::new(
+        "n_replay",
+        "create table e (id int primary key, v numeric, c int); create table h (like e including all);
+         create publication p for all tables",
+    )
+    .append("e")
+    .history("h");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    for table in ["e", "h"] {
+        world.sql(&format!(
+            "insert into {table} values (1, 'NaN', null), (2, 'NaN', 2); update {table} set c = 0 where c is null;
+             alter table {table} alter c set not null; insert into {table} values (3, 'NaN', 3)"
+        ));
+    }
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    let null = ColumnOptions { on_unrepresentable: Some(Rule::Null), ..ColumnOptions::default() };
+    for options in world.tables.values_mut() {
+        options.columns.insert("v".into(), null.clone());
+    }
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    let replayed = pipeline.handle().replay(ReplayOptions::default()).await.unwrap();
+    let counts = replayed.iter().map(|table| (table.replayed, table.refused, &table.skipped));
+    assert_eq!(Vec::from_iter(counts), [(3, 0, &None), (4, 0, &None)]);
+    assert_equal(&world, &pipeline, "replayed").await;
+    let rows = "select id, v, c from {s}.e order by id";
+    assert_eq!(world.stored(rows).await, "1||\n2||2\n3||3");
+    let changes = "select _op, id, c from {s}.h where _op != 'quarantined' order by _version";
+    assert_eq!(world.stored(changes).await, "insert|1|\ninsert|2|2\nupdate|1|0\ninsert|3|3");
     pipeline.shutdown().await.unwrap();
 }
