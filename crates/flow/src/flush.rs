@@ -5,7 +5,7 @@
 
 use crate::history;
 use crate::intervals::{Record, Takes};
-use crate::latest;
+use crate::latest::{self, Turn};
 use crate::nulls;
 use crate::quarantine::{self, Origin, Stage};
 use crate::retry;
@@ -30,6 +30,7 @@ pub(crate) struct TableWork {
     pub(crate) rejects: Vec<Reject>,
     /// Not while a resync runs over rows that missed changes.
     pub(crate) trusts_store: bool,
+    pub(crate) turn: Turn,
 }
 
 pub(crate) struct Piece {
@@ -140,6 +141,10 @@ async fn write_table(
             Ok(written) => rows += written,
             Err(error) => return (work.id, Err(error)),
         }
+        if replacing.is_empty() {
+            continue;
+        }
+        let _turn = work.turn.wait().await;
         let replaced = latest::replace(store.as_ref(), &status, &target, &whole, &replacing, &lost);
         if let Err(error) = replaced.await {
             return (work.id, Err(error));

@@ -16,6 +16,7 @@
 mod stored;
 
 use crate::flush::patiently;
+use crate::keys::key_bytes;
 use crate::status::Status;
 use model::{Block, Cells, Error, Kind, Mode, Op, Reject, Result};
 use source::Address;
@@ -305,18 +306,6 @@ fn origins(block: &Block) -> Result<HashMap<Place, Origin>> {
         }
     }
     Ok(origins)
-}
-
-fn key_bytes(block: &Block, row: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for &at in &block.table.key {
-        let cells = &block.columns[at];
-        bytes.push(u8::from(cells.is_null(row)));
-        let value = cells.value(row);
-        bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(value);
-    }
-    bytes
 }
 
 fn rebuild(

@@ -302,8 +302,8 @@ async fn done(context: &Context, job: &Job) -> Result<()> {
 
 async fn sweep(context: &Context, job: &Job) -> Result<()> {
     if job.target.on_update == OnUpdate::Apply {
-        let _passing = job.gate.pass().await?;
-        return latest::settle(context.store.as_ref(), &context.status, &job.target).await;
+        let (store, _passing) = (context.store.as_ref(), job.gate.pass().await?);
+        return latest::settle(store, &context.status, &job.target, job.copy.first_point).await;
     }
     if !job.copy.sweeps {
         return Ok(());

@@ -7,6 +7,7 @@ mod faults;
 mod gaps;
 mod histories;
 mod large;
+mod latest;
 mod modes;
 mod nulls;
 mod oracle;

@@ -1,0 +1,138 @@
+//! Facts of which the latest row stands: beside what was purged, and what was set aside.
+
+use crate::quarantine::Border;
+use crate::support::{World, assert_equal, wait_until};
+use flow::Pipeline;
+use flow::quarantine::ReplayOptions;
+use model::{ColumnOptions, Mode, OnUpdate, Rule, TableOptions};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+fn facts(on_update: OnUpdate) -> TableOptions {
+    TableOptions { mode: Mode::Append, on_update, ..TableOptions::default() }
+}
+
+/// From now on a NaN is NULL.
+fn take_nan(world: &mut World) {
+    let null = ColumnOptions { on_unrepresentable: Some(Rule::Null), ..ColumnOptions::default() };
+    for options in world.tables.values_mut() {
+        options.columns.insert("v".into(), null.clone());
+    }
+}
+
+const REFUSED: &str = "
+    insert into f select n, 'NaN' from generate_series(1, 6) n;
+    update f set v = 10 where id = 1; update f set id = 20 where id = 2; update f set id = 30, v = 33 where id = 3;
+    update f set v = 4 where id = 4; update f set v = 'NaN' where id = 4; delete from f where id = 5;
+    insert into f values (5, 5);";
+
+/// Keys that were refused, and are the newest of their kind no more, with the row that is.
+const KEPT: &str = "1|10\n4|\n5|5\n5|\n6|\n20|\n30|33";
+
+/// docs/quarantine.md: a row that an UPDATE has taken the place of is superseded as it is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_brings_no_fact_that_an_update_took_the_place_of() {
+    let mut world = World::new(
+        "l_replay",
+        "create table f (id int primary key, v numeric); create publication p for table f",
+    )
+    .kept_as("f", facts(OnUpdate::Apply));
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql(REFUSED);
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    let waiting = "select state, count() from millrace.quarantine final where source_table = 'l_replay.f' group by 1 order by 1";
+    assert_eq!(world.stored(waiting).await, "superseded|4\nwaiting|4");
+    take_nan(&mut world);
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    let replayed = pipeline.handle().replay(ReplayOptions::default()).await.unwrap();
+    assert_eq!((replayed[0].replayed, replayed[0].refused), (4, 0), "{replayed:?}");
+    assert_equal(&world, &pipeline, "replayed").await;
+    assert_eq!(world.stored("select id, v from {s}.f order by id, v").await, KEPT);
+    pipeline.shutdown().await.unwrap();
+}
+
+/// The same wherever the process dies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_of_facts_that_dies_leaves_one_row_of_each() {
+    let mut world = World::new(
+        "l_dies",
+        "create table f (id int primary key, v numeric); create publication p for table f",
+    )
+    .kept_as("f", TableOptions { keeps_truncated: Some(false), ..facts(OnUpdate::Apply) });
+    for border in 0..6 {
+        let pipeline = world.start();
+        world.settle(&pipeline).await;
+        world.sql(&format!("truncate f; {REFUSED}"));
+        world.settle(&pipeline).await;
+        pipeline.shutdown().await.unwrap();
+        let before = world.tables.clone();
+        take_nan(&mut world);
+        let store = Arc::new(Border { schema: "l_dies", left: AtomicI64::new(i64::MAX / 2) });
+        let pipeline = Pipeline::start(world.options(), store.clone());
+        world.settle(&pipeline).await;
+        store.left.store(border, Ordering::SeqCst);
+        let handle = pipeline.handle();
+        let reached = wait_until("a border", || match store.is_reached() {
+            true => Ok(()),
+            false => Err("it goes on".into()),
+        });
+        tokio::select! {
+            answer = handle.replay(ReplayOptions::default()) => panic!("it came to its end: {answer:?}"),
+            () = reached => {}
+        }
+        drop(pipeline);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let pipeline = world.start();
+        world.settle(&pipeline).await;
+        pipeline.handle().replay(ReplayOptions::default()).await.unwrap();
+        let rows = world.stored("select id, v from {s}.f order by id, v").await;
+        assert_eq!(rows, KEPT, "border {border}");
+        pipeline.shutdown().await.unwrap();
+        world.tables = before;
+    }
+}
+
+/// docs/modes.md: a key that is deleted and inserted again is another fact.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purged_fact_stays_beside_another_one_of_its_key() {
+    let world = World::new(
+        "l_purged",
+        "create table ignored (id int primary key, v numeric); create table applied (like ignored including all);
+         create table every (like ignored including all); create publication p for all tables",
+    )
+    .kept_as("ignored", facts(OnUpdate::Ignore))
+    .kept_as("applied", facts(OnUpdate::Apply))
+    .kept_as("every", facts(OnUpdate::Append));
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    let each = |sql: &str| {
+        for table in ["ignored", "applied", "every"] {
+            world.sql(&sql.replace("{t}", table));
+        }
+    };
+    each("insert into {t} select n, n from generate_series(1, 5) n");
+    assert_equal(&world, &pipeline, "inserted").await;
+    each(
+        "delete from {t} where id < 5; insert into {t} select n, n * 10 from generate_series(1, 3) n",
+    );
+    each("insert into {t} values (4, 'NaN')");
+    world.settle(&pipeline).await;
+    let rows = "select groupArray((id, v)) from (select id, v from {s}.{t} order by id, v)";
+    for table in ["ignored", "applied", "every"] {
+        let kept = world.stored(&rows.replace("{t}", table)).await;
+        assert_eq!(kept, "[(1,1),(1,10),(2,2),(2,20),(3,3),(3,30),(4,4),(5,5)]", "{table}");
+    }
+    each("delete from {t} where id = 4");
+    assert_equal(&world, &pipeline, "inserted again").await;
+    each(
+        "update {t} set v = 11 where id = 1; delete from {t} where id = 2; update {t} set id = 2 where id = 3",
+    );
+    assert_equal(&world, &pipeline, "updated").await;
+    let kept = world.stored(&rows.replace("{t}", "applied")).await;
+    assert_eq!(kept, "[(1,11),(2,2),(2,20),(2,30),(4,4),(5,5)]");
+    pipeline.shutdown().await.unwrap();
+}
