@@ -14,6 +14,7 @@ mod oracle;
 mod pains;
 mod pause;
 mod quarantine;
+mod refused;
 mod reload;
 mod renamed;
 mod schema;
