@@ -127,7 +127,8 @@ fn take(
         status.taken_updates = taken;
     });
     let (trusts_store, turn) = (!entry.copy.sweeps, Turn::of(entry));
-    work.tables.push(TableWork { id, target, pieces, rejects, trusts_store, turn });
+    let rekeyed_at = entry.rekeyed_at.clone();
+    work.tables.push(TableWork { id, target, pieces, rejects, trusts_store, turn, rekeyed_at });
     Ok(())
 }
 
@@ -180,7 +181,8 @@ fn add(entry: &Entry, id: TableId, cut: Cut, work: &mut Work) -> Result<()> {
     let (block, token) = (Arc::new(cut.block), Some(cut.record.token));
     let pieces = vec![Piece { target: target.clone(), block, token, record: None }];
     let (rejects, trusts_store, turn) = (Vec::new(), !entry.copy.sweeps, Turn::of(entry));
-    work.tables.push(TableWork { id, target, pieces, rejects, trusts_store, turn });
+    let rekeyed_at = entry.rekeyed_at.clone();
+    work.tables.push(TableWork { id, target, pieces, rejects, trusts_store, turn, rekeyed_at });
     Ok(())
 }
 

@@ -23,6 +23,7 @@ use crate::tables::Entry;
 use model::{Block, Error, Lsn, Op, Result, Version};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use store::{Store, Target, ddl};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -70,7 +71,8 @@ pub(crate) fn lost(block: &Block, filled: &Block) -> HashSet<usize> {
 }
 
 /// Of these rows' keys everything that is older than they are goes; of `lost` ones only where the
-/// store has them from before a crash: else the row before them is the last that is known.
+/// store has them from before a crash: else the row before them is the last that is known. Where a row
+/// goes and no other one is there, `rekeyed_at` says so before it goes: a copy that runs may bring it.
 pub(crate) async fn replace(
     store: &dyn Store,
     status: &Status,
@@ -78,11 +80,17 @@ pub(crate) async fn replace(
     block: &Block,
     rows: &[usize],
     lost: &HashSet<usize>,
+    rekeyed_at: &AtomicU64,
 ) -> Result<()> {
     let rows = updates(store, status, target, block, rows).await?;
     for chunk in rows.chunks(ROWS_AT_ONCE) {
-        let (older, lost) = patiently(status, || older(store, target, block, chunk, lost)).await?;
-        let taken = chunk.iter().filter(|row| !lost.contains(row)).copied().collect::<Vec<_>>();
+        let (older, there) = patiently(status, || older(store, target, block, chunk, lost)).await?;
+        let is_taken = |row: &usize| !lost.contains(row) || there.contains(row);
+        let taken: Vec<usize> = chunk.iter().filter(|row| is_taken(row)).copied().collect();
+        let is_gone = |row: &&usize| block.ops[**row] == Op::Update && !there.contains(row);
+        if let Some(row) = taken.iter().rfind(is_gone) {
+            rekeyed_at.fetch_max(block.versions[*row].commit().0, Ordering::AcqRel);
+        }
         quarantine::supersede_older(store, status, target, block, &taken).await?;
         for older in older.chunks(ROWS_AT_ONCE) {
             let sql = format!(
@@ -135,7 +143,7 @@ fn key(target: &Target) -> Result<String> {
     key_tuple(target).ok_or_else(|| Error::bug("facts are replaced by their key"))
 }
 
-/// `('hash of the key', version)` of each row that goes, and those of `rows` that are lost.
+/// `('hash of the key', version)` of each row that goes, and those of `rows` that are there.
 async fn older(
     store: &dyn Store,
     target: &Target,
@@ -168,13 +176,14 @@ async fn older(
     let is_itself =
         |(_, version, row): &&(String, Version, usize)| *version == block.versions[*row];
     let there: HashSet<usize> = found.iter().filter(is_itself).map(|(_, _, row)| *row).collect();
-    let lost: HashSet<usize> = lost.difference(&there).copied().collect();
-    let goes = |found: &&(String, Version, usize)| !is_itself(found) && !lost.contains(&found.2);
+    let goes = |found: &&(String, Version, usize)| {
+        !is_itself(found) && (!lost.contains(&found.2) || there.contains(&found.2))
+    };
     let named = |(hash, version, _): &(String, Version, usize)| {
         format!("({}, toUInt128('{}'))", ddl::literal(hash), version.0)
     };
     let older: BTreeSet<String> = found.iter().filter(goes).map(named).collect();
-    Ok((older.into_iter().collect(), lost))
+    Ok((older.into_iter().collect(), there))
 }
 
 /// The hash of a key, the version of a row that has it, and the block's row with that key.

@@ -1,13 +1,15 @@
 //! Facts of which the latest row stands: beside what was purged, and what was set aside.
 
 use crate::quarantine::Border;
-use crate::support::{World, assert_equal, wait_until};
+use crate::support::{World, assert_equal, engine, is_copied, wait_until};
 use flow::Pipeline;
 use flow::quarantine::ReplayOptions;
-use model::{ColumnOptions, Mode, OnUpdate, Rule, TableOptions};
+use model::{ColumnOptions, Mode, OnUpdate, Result, Rule, TableOptions};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
+use store::{BoxFuture, Engine, Insert, Receipt, Rows, Store};
+use tokio::sync::watch;
 
 fn facts(on_update: OnUpdate) -> TableOptions {
     TableOptions { mode: Mode::Append, on_update, ..TableOptions::default() }
@@ -134,5 +136,69 @@ async fn a_purged_fact_stays_beside_another_one_of_its_key() {
     assert_equal(&world, &pipeline, "updated").await;
     let kept = world.stored(&rows.replace("{t}", "applied")).await;
     assert_eq!(kept, "[(1,11),(2,2),(2,20),(2,30),(4,4),(5,5)]");
+    pipeline.shutdown().await.unwrap();
+}
+
+/// A store that takes copied blocks of `f` only once it is said so.
+struct Held {
+    inner: Engine,
+    waiting: AtomicU64,
+    open: watch::Receiver<bool>,
+}
+
+impl Store for Held {
+    fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
+        self.inner.execute(sql)
+    }
+
+    fn insert(&self, insert: Insert) -> BoxFuture<'_, Result<Receipt>> {
+        Box::pin(async move {
+            if insert.target.rows.table == "f" && is_copied(&insert) {
+                self.waiting.fetch_add(1, Ordering::SeqCst);
+                self.open.clone().wait_for(|open| *open).await.unwrap();
+            }
+            self.inner.insert(insert).await
+        })
+    }
+
+    fn record<'a>(&'a self, into: &'a str, rows: Rows) -> BoxFuture<'a, Result<()>> {
+        self.inner.record(into, rows)
+    }
+
+    fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
+        self.inner.query(sql)
+    }
+}
+
+/// The store alone knows that it cannot carry the row after an UPDATE, and the one of before is copied behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_brings_no_row_whose_update_was_refused() {
+    let mut options = facts(OnUpdate::Apply);
+    let small = ColumnOptions { clickhouse_type: Some("UInt8".into()), ..ColumnOptions::default() };
+    options.columns.insert("v".into(), small);
+    let world = World::new(
+        "l_beside",
+        "create table f (id int primary key, v int not null); insert into f select n, n from generate_series(1, 9) n;
+         create publication p for table f",
+    )
+    .kept_as("f", options);
+    let (open, opened) = watch::channel(false);
+    let store = Arc::new(Held { inner: engine(), waiting: AtomicU64::new(0), open: opened });
+    let pipeline = Pipeline::start(world.options(), store.clone());
+    wait_until("the copy waits", || match store.waiting.load(Ordering::SeqCst) {
+        0 => Err("it does not".into()),
+        _ => Ok(()),
+    })
+    .await;
+    world.sql("update f set v = 300 where id = 7; update f set v = 80 where id = 8");
+    world.settle_to(&pipeline, false).await;
+    open.send(true).unwrap();
+    world.settle(&pipeline).await;
+    let rows = "select id, v from {s}.f where id > 5 order by id, v";
+    assert_eq!(world.stored(rows).await, "6|6\n8|80\n9|9");
+    let waiting = "select count() from millrace.quarantine final where source_table = 'l_beside.f' and state = 'waiting'";
+    assert_eq!(world.stored(waiting).await, "1");
+    world.sql("update f set v = 70 where id = 7");
+    assert_equal(&world, &pipeline, "it can be carried again").await;
     pipeline.shutdown().await.unwrap();
 }
