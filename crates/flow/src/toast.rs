@@ -106,8 +106,7 @@ impl Filler {
                 missing.entry(row).or_default().insert(column);
             }
         }
-        let sourced = self.ask_source(status, block, &missing).await?;
-        let mut sourced = sourced;
+        let mut sourced = self.ask_source(status, block, &missing).await?;
         let keeps_gone = target.mode != Mode::Mirror || target.keeps_gone();
         let gone = if keeps_gone { sourced.gone(block, &missing) } else { BTreeMap::new() };
         let reject =
@@ -141,8 +140,7 @@ impl Filler {
         for chunk in rows.chunks(ROWS_ASKED_MOST) {
             // A changed key: the store has the row under the old one, which travels just before.
             let keys: Vec<usize> = chunk.iter().map(|&row| before_key_change(block, row)).collect();
-            let ask = || stored::ask(store, target, block, &keys, &columns);
-            for (at, values) in patiently(status, ask).await? {
+            for (at, values) in stored::ask(store, status, target, block, &keys, &columns).await? {
                 let row = chunk[at];
                 let wanted = &asked[&row];
                 for (&column, value) in columns.iter().zip(values) {

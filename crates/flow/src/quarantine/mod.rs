@@ -31,7 +31,7 @@ pub use ask::{drop_rows, list, show};
 pub use words::{Dropped, Filter, Group, ReplayOptions, Replayed, Shown};
 
 pub(crate) use record::{Origin, Stage, record};
-pub(crate) use replaced::supersede_older;
+pub(crate) use replaced::{refused_before, supersede_older};
 pub(crate) use replay::{Replay, finish_interrupted, look_for_copied, look_for_newer, not_now};
 
 use crate::flush::patiently;

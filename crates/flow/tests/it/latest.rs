@@ -202,3 +202,38 @@ async fn a_copy_brings_no_row_whose_update_was_refused() {
     assert_equal(&world, &pipeline, "it can be carried again").await;
     pipeline.shutdown().await.unwrap();
 }
+
+/// What a refused row brought is not what an earlier one had.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_behind_a_refused_row_has_its_own_large_value() {
+    let world = World::new(
+        "l_large",
+        "create table every (id int primary key, v numeric, body text); alter table every alter body set storage external;
+         create table applied (like every including all); create publication p for all tables",
+    )
+    .kept_as("every", facts(OnUpdate::Append))
+    .kept_as("applied", facts(OnUpdate::Apply));
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    // A batch for each of them.
+    for change in [
+        "insert into {t} select n, n, repeat('a', 5000) from generate_series(1, 3) n",
+        "update {t} set v = 'NaN', body = repeat('b', 5000) where id = 1; delete from {t} where id = 2",
+        "insert into {t} values (2, 'NaN', repeat('b', 5000))",
+        "update {t} set v = 10",
+    ] {
+        for table in ["every", "applied"] {
+            world.sql(&change.replace("{t}", table));
+        }
+        world.settle(&pipeline).await;
+    }
+    let rows = "select groupArray((id, v, b)) from (select id, v, left(body, 1) as b from {s}.{t} order by id, v)";
+    let [every, applied] = ["every", "applied"].map(|table| rows.replace("{t}", table));
+    assert_eq!(
+        world.stored(&every).await,
+        "[(1,1,'a'),(1,10,'b'),(2,2,'a'),(2,10,'b'),(3,3,'a'),(3,10,'a')]"
+    );
+    assert_eq!(world.stored(&applied).await, "[(1,10,'b'),(2,10,'b'),(3,10,'a')]");
+    assert_equal(&world, &pipeline, "updated").await;
+    pipeline.shutdown().await.unwrap();
+}
