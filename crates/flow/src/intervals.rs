@@ -11,7 +11,8 @@
 //! Only the last record matters: batch 8 is recorded after batch 7 is durable. What goes again is cut
 //! and written by the `on_update` of before, whatever it is now: the token stands for those rows.
 
-use model::{Block, Lsn, Mode, OnUpdate, Op, Version};
+use crate::latest::Turn;
+use model::{Block, Lsn, Mode, OnUpdate, Op, Reject, Version};
 use std::sync::Arc;
 use store::Target;
 
@@ -105,6 +106,7 @@ pub(crate) struct Intervals {
     pub(crate) rekeyed_at: Lsn,
     /// Rows that are kept here were changed at the source.
     pub(crate) is_updated: bool,
+    pub(crate) turn: Turn,
 }
 
 impl Intervals {
@@ -130,6 +132,7 @@ impl Intervals {
             ignored_deletes: 0,
             rekeyed_at: Lsn::ZERO,
             is_updated: false,
+            turn: Turn::default(),
         }
     }
 
@@ -160,6 +163,19 @@ impl Intervals {
     pub(crate) fn takes_at(&self, version: Version) -> Takes {
         let is_again = self.again.is_some() && version <= self.last.through;
         self.last.takes.filter(|_| is_again).unwrap_or(self.takes)
+    }
+
+    /// A row that is set aside.
+    pub(crate) fn note_refused(&mut self, reject: &Reject) {
+        let version = reject.version;
+        if reject.op != Op::Update || !self.takes(version) {
+            return;
+        }
+        self.is_updated = true;
+        // It takes the row of before away, which a copy that runs may bring again.
+        if self.takes_at(version) == Takes::Latest {
+            self.rekeyed_at = self.rekeyed_at.max(version.commit());
+        }
     }
 
     /// What is held back from before `version`, all of which has come by now.
@@ -263,9 +279,7 @@ impl Intervals {
                 (_, Op::Delete) => self.ignored_deletes += 1,
                 (_, Op::Refused | Op::Truncate) => {}
             }
-            // A copy that runs may bring a row that was taken away before.
-            let takes_away = takes == Takes::Latest && block.ops[row] == Op::Refused;
-            if takes_away || of_key_change && takes != Takes::Rows {
+            if of_key_change && takes != Takes::Rows {
                 self.rekeyed_at = self.rekeyed_at.max(version.commit());
             }
         }

@@ -16,6 +16,7 @@
 mod stored;
 
 use crate::flush::patiently;
+use crate::keys::key_bytes;
 use crate::status::Status;
 use model::{Block, Cells, Error, Kind, Mode, Op, Reject, Result};
 use source::Address;
@@ -105,8 +106,7 @@ impl Filler {
                 missing.entry(row).or_default().insert(column);
             }
         }
-        let sourced = self.ask_source(status, block, &missing).await?;
-        let mut sourced = sourced;
+        let mut sourced = self.ask_source(status, block, &missing).await?;
         let keeps_gone = target.mode != Mode::Mirror || target.keeps_gone();
         let gone = if keeps_gone { sourced.gone(block, &missing) } else { BTreeMap::new() };
         let reject =
@@ -140,8 +140,7 @@ impl Filler {
         for chunk in rows.chunks(ROWS_ASKED_MOST) {
             // A changed key: the store has the row under the old one, which travels just before.
             let keys: Vec<usize> = chunk.iter().map(|&row| before_key_change(block, row)).collect();
-            let ask = || stored::ask(store, target, block, &keys, &columns);
-            for (at, values) in patiently(status, ask).await? {
+            for (at, values) in stored::ask(store, status, target, block, &keys, &columns).await? {
                 let row = chunk[at];
                 let wanted = &asked[&row];
                 for (&column, value) in columns.iter().zip(values) {
@@ -305,18 +304,6 @@ fn origins(block: &Block) -> Result<HashMap<Place, Origin>> {
         }
     }
     Ok(origins)
-}
-
-fn key_bytes(block: &Block, row: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for &at in &block.table.key {
-        let cells = &block.columns[at];
-        bytes.push(u8::from(cells.is_null(row)));
-        let value = cells.value(row);
-        bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(value);
-    }
-    bytes
 }
 
 fn rebuild(

@@ -12,7 +12,7 @@ use crate::client::{literal, pg_error};
 use crate::copy::binary_form;
 use crate::decode::CopyDecoder;
 use futures_util::StreamExt;
-use model::{Block, Cells, Column, Error, PgType, Reject, Result, Table, Version};
+use model::{Block, Cells, Column, Error, Op, PgType, Reject, Result, Table, Version};
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
@@ -66,6 +66,10 @@ impl Found {
     fn take(&mut self, answer: Block, first: usize) {
         let base = self.columns.first().map_or(0, Cells::rows);
         for (row, ordinal) in answer.columns[0].bytes().chunks_exact(4).enumerate() {
+            // It is among the rejects.
+            if answer.ops[row] == Op::Refused {
+                continue;
+            }
             let ordinal = i32::from_le_bytes(ordinal.try_into().expect("4 bytes"));
             self.at[first + ordinal as usize - 1] = Some(base + row);
         }

@@ -268,7 +268,11 @@ impl Past {
             let today = today.columns.iter().find(is_it);
             let rule = today.and_then(|today| today.rule);
             let default = today.and_then(|today| today.default.clone());
-            let is_nullable = !column.not_null || rule == Some(model::Rule::Null);
+            // NULLs of before are taken as they come: see `nulls`.
+            let is_nullable = match today {
+                Some(today) => today.nullable,
+                None => !self.was_not_null(column.attnum),
+            };
             let nullable = is_nullable && column.pg.kind().may_be_nullable();
             columns.push(TargetColumn { source, name, clickhouse, nullable, default, rule });
         }
@@ -301,13 +305,16 @@ impl Past {
         Some(attnums)
     }
 
-    /// What reads so of that column. It may hold NULL if it ever might: a relation does not say.
+    /// What reads so of that column.
     fn version(&self, attnum: i16, sent: &RelationColumn) -> Option<Column> {
-        let of_it = |version: &&Version| version.column.attnum == attnum;
-        let versions = self.versions.iter().filter(of_it);
-        let column = versions.clone().rev().find(|version| is_sent(&version.column, sent))?;
-        let not_null = versions.clone().all(|version| version.column.not_null);
-        Some(Column { not_null, ..column.column.clone() })
+        let mut versions = self.versions.iter().rev().map(|version| &version.column);
+        versions.find(|column| column.attnum == attnum && is_sent(column, sent)).cloned()
+    }
+
+    /// At the end.
+    fn was_not_null(&self, attnum: i16) -> bool {
+        let mut versions = self.versions.iter().rev().map(|version| &version.column);
+        versions.find(|column| column.attnum == attnum).is_some_and(|column| column.not_null)
     }
 
     /// After [`Past::from_json`]: the types that the catalog knows.

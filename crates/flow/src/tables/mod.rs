@@ -505,8 +505,8 @@ impl Entry {
             return false;
         };
         let known = self.copy.is_rekeyed();
-        self.copy.rekeyed_at = self.copy.rekeyed_at.max(intervals.rekeyed_at);
-        self.rekeyed_at.store(self.copy.rekeyed_at.0, Ordering::Release);
+        let seen = Lsn(self.rekeyed_at.fetch_max(intervals.rekeyed_at.0, Ordering::AcqRel));
+        self.copy.rekeyed_at = self.copy.rekeyed_at.max(intervals.rekeyed_at).max(seen);
         !known && self.copy.is_rekeyed()
     }
 

@@ -264,6 +264,33 @@ async fn a_history_without_a_key_keeps_what_the_log_says() {
     pipeline.shutdown().await.unwrap();
 }
 
+/// What a snapshot saw that was never whole is not current, nor do DELETEs of rows count that it never brought.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_without_a_key_that_is_emptied_while_it_is_copied_is_empty() {
+    let world = World::new(
+        "h_cut",
+        "create table whole (a int, b text) with (fillfactor = 10); alter table whole replica identity full;
+         insert into whole select i, repeat('x', 100) from generate_series(1, 40000) i;
+         create publication p for table whole",
+    )
+    .history("whole");
+    let store = Mortal::limited("whole", 1);
+    let pipeline = Pipeline::start(world.options(), store.clone());
+    store.wait_for_limit().await;
+    world.sql("delete from whole");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    store.kill(pipeline).await;
+    let pipeline = world.start();
+    assert_equal(&world, &pipeline, "emptied").await;
+    let snapshot = "select count() between 1 and 39999 from {s}.whole where _op = 'snapshot'";
+    assert_eq!(world.stored(snapshot).await, "1");
+    // As they were.
+    world
+        .sql("insert into whole select i, repeat('x', 100) from generate_series(1, 40000, 1000) i");
+    assert_equal(&world, &pipeline, "filled").await;
+    pipeline.shutdown().await.unwrap();
+}
+
 /// What a column cannot carry: the history says that there was a change, and gets it by a replay.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_change_has_a_place_in_the_history() {
