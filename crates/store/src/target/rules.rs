@@ -18,8 +18,7 @@ pub(super) fn check_default(table: &Table, column: &TargetColumn, kind: &Kind) -
         let hint = format!("take Nullable(…) away from {}, or the default", column.clickhouse);
         return cannot("Its type holds NULL, so that a NULL stays one.", hint);
     }
-    let is_string = matches!(column.clickhouse.as_str(), "String" | "LowCardinality(String)");
-    if *kind == Kind::Text && !is_string && default.text.is_none() {
+    if *kind == Kind::Text && !column.ty().is_string() && default.text.is_none() {
         return cannot(
             "Into this type values travel as texts, and its text is not known.",
             "write it as a literal: default = \"'new'\", default = \"0\"".to_owned(),
