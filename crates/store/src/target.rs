@@ -221,6 +221,11 @@ fn is_key(options: &TableOptions, table: &Table, at: usize) -> bool {
     options.mode != Mode::Append && table.key.contains(&at)
 }
 
+/// Whether rows are told apart by the column, here or when an update of a fact looks for its row.
+fn tells_apart(options: &TableOptions, table: &Table, at: usize) -> bool {
+    is_key(options, table, at) || options.on_update == OnUpdate::Apply && table.key.contains(&at)
+}
+
 /// What comes as Postgres prints it: what has no NULL in ClickHouse and is wanted as text, and such
 /// a part of a key by which rows are told apart, which has to be looked up and ordered by.
 fn with_texts(table: Arc<Table>, options: &TableOptions) -> Arc<Table> {
@@ -284,7 +289,8 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
         let nullable =
             nullable || (chosen.on_unrepresentable == Some(Rule::Null) && kind.may_be_nullable());
         // Clamped, two keys would become one.
-        let of_key = (is_key && column.pg.is_clamped()).then_some(Rule::Quarantine);
+        let is_clamped = tells_apart(options, table, source) && column.pg.is_clamped();
+        let of_key = is_clamped.then_some(Rule::Quarantine);
         let rule = chosen.on_unrepresentable.or(of_key);
         let column = TargetColumn { source, name, clickhouse, nullable, default, rule };
         rules::check_default(table, &column, &kind)?;
@@ -480,6 +486,31 @@ mod tests {
             let error = rule(name, asked, ty).unwrap_err();
             assert_eq!(error.hint_text(), Some(hint), "{}", error.report());
         }
+    }
+
+    /// Clamped or NULL, two keys would be one, and an update of one fact would take the other away.
+    #[test]
+    fn updates_find_their_row_by_a_key_that_is_not_clamped() {
+        let mut temporal = Table::clone(&table(vec![0, 1]));
+        let until = &mut temporal.columns[1];
+        (until.pg, until.not_null) = (PgType::Timestamptz, true);
+        let resolve = |on_update, on_unrepresentable| {
+            let mut options = TableOptions { mode: Mode::Append, on_update, ..Default::default() };
+            let chosen = ColumnOptions { on_unrepresentable, ..ColumnOptions::default() };
+            options.columns.insert("status".into(), chosen);
+            Target::resolve(Arc::new(temporal.clone()), &options, None)
+        };
+        for (on_update, rule) in
+            [(OnUpdate::Ignore, None), (OnUpdate::Apply, Some(Rule::Quarantine))]
+        {
+            assert_eq!(resolve(on_update, None).unwrap().table.rule(1), rule);
+        }
+        assert!(resolve(OnUpdate::Ignore, Some(Rule::Clamp)).is_ok());
+        for rule in [Rule::Clamp, Rule::Null] {
+            let error = resolve(OnUpdate::Apply, Some(rule)).unwrap_err();
+            assert_eq!(error.hint_text(), Some("\"quarantine\" or \"stop\""), "{}", error.report());
+        }
+        assert!(resolve(OnUpdate::Apply, Some(Rule::Stop)).is_ok());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Whether what a column is to do with NULL, and with what it cannot carry, can be kept.
 
-use super::{TargetColumn, is_key, nullable};
+use super::{TargetColumn, nullable, tells_apart};
 use model::{Error, Kind, Result, Rule, Table, TableOptions};
 
 pub(super) fn check_default(table: &Table, column: &TargetColumn, kind: &Kind) -> Result<()> {
@@ -36,7 +36,7 @@ pub(super) fn check_rules(
     for column in columns {
         let source = &table.columns[column.source];
         let Some(rule) = column.rule else { continue };
-        let is_key = is_key(options, table, column.source);
+        let is_key = tells_apart(options, table, column.source);
         let cannot = |why: &str, hint: String| {
             let (name, rule) = (&source.name, rule.name());
             let what =

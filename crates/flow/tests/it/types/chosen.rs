@@ -2,7 +2,7 @@
 
 use crate::support::World;
 use flow::verify::VerifyOptions;
-use model::{ColumnOptions, Rule, TableOptions};
+use model::{ColumnOptions, Mode, OnUpdate, Rule, TableOptions};
 
 /// Of each column: its type, the one that was chosen, a value that has a place there, what that is to
 /// the engine, and values that have none.
@@ -144,5 +144,28 @@ async fn what_has_no_place_is_refused_or_null_and_compared() {
     let waiting = 2 * unfit as u64 - 2;
     let wanted = [("t_chosen.aside".to_owned(), waiting), ("t_chosen.nulled".to_owned(), 0)];
     assert_eq!(differing.collect::<Vec<_>>(), wanted);
+    pipeline.shutdown().await.unwrap();
+}
+
+/// Infinity and the year 9999 would be one time in ClickHouse, and two facts one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_of_a_fact_takes_no_other_away() {
+    let options =
+        TableOptions { mode: Mode::Append, on_update: OnUpdate::Apply, ..Default::default() };
+    let world = World::new(
+        "t_until",
+        "create table m (id int, until timestamptz, v text, primary key (id, until));
+         insert into m values (1, '2026-01-01', 'a'), (1, '9999-12-31', 'b'), (1, 'infinity', 'c');
+         create publication p for table m",
+    )
+    .kept_as("m", options);
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql("insert into m select 2, until, v from m");
+    world.sql("update m set v = 'x' where until = '9999-12-31'; update m set v = 'y' where until = '2026-01-01'");
+    world.settle(&pipeline).await;
+    assert_eq!(world.stored("select id, v from {s}.m order by id").await, "1|y\n2|y");
+    let kept = "select count() from millrace.quarantine final where source_table = '{s}.m' and column = 'until'";
+    assert_eq!(world.stored(kept).await, "6");
     pipeline.shutdown().await.unwrap();
 }
