@@ -1,6 +1,6 @@
 //! Types that were chosen: what they have no place for is never bent, and verify knows of it.
 
-use crate::support::World;
+use crate::support::{World, assert_equal};
 use flow::verify::VerifyOptions;
 use model::{ColumnOptions, Mode, OnUpdate, Rule, TableOptions};
 
@@ -167,5 +167,37 @@ async fn an_update_of_a_fact_takes_no_other_away() {
     assert_eq!(world.stored("select id, v from {s}.m order by id").await, "1|y\n2|y");
     let kept = "select count() from millrace.quarantine final where source_table = '{s}.m' and column = 'until'";
     assert_eq!(world.stored(kept).await, "6");
+    pipeline.shutdown().await.unwrap();
+}
+
+/// A key that has no place was never there; cut to what has one, it would be another row's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_before_that_has_no_place_takes_no_other_away() {
+    let narrow = |ty: &str| {
+        let chosen = ColumnOptions { clickhouse_type: Some(ty.into()), ..Default::default() };
+        TableOptions {
+            mode: Mode::History,
+            columns: [("id".to_owned(), chosen)].into(),
+            ..TableOptions::default()
+        }
+    };
+    let world = World::new(
+        "t_before",
+        "create table n (id int8 primary key, v text); create table f (id text primary key, v text);
+         insert into n values (1410065407, 'a'), (9999999999, 'b');
+         insert into f values ('1', 'a'), ('', 'b'); create publication p for table n, f",
+    )
+    .kept_as("n", narrow("Int32"))
+    .kept_as("f", narrow("Enum8('b' = 1, '1' = 5, 'c' = 7)"));
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql("update n set id = 5 where v = 'b'; update f set id = 'c' where v = 'b'");
+    world.settle(&pipeline).await;
+    world.sql("insert into n values (9999999998, 'c'); insert into f values ('5', 'd')");
+    world.sql("update n set id = 6 where v = 'c'; update f set id = 'b' where v = 'd'");
+    world.settle(&pipeline).await;
+    assert_equal(&world, &pipeline, "keys that were nowhere").await;
+    let before = "select groupArray(isNull(_key_before.1)) from {s}.n where _op = 'update'";
+    assert_eq!(world.stored(before).await, "[1,1]");
     pipeline.shutdown().await.unwrap();
 }
