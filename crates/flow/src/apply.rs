@@ -97,7 +97,10 @@ fn take(
             rejects.retain(|reject| {
                 let is_new = reject.op == Op::Insert && !of_key_change.contains(&reject.version);
                 let takes = intervals.takes_at(reject.version);
-                intervals.takes(reject.version) && (is_new || takes != Takes::Inserts)
+                // Read again by another type, it may be refused now, and was carried.
+                let is_taken =
+                    intervals.takes(reject.version) && !intervals.is_done(reject.version);
+                is_taken && (is_new || takes != Takes::Inserts)
             });
             let name = target.name.to_string();
             let cuts = intervals.cut(Some(block), through);

@@ -142,6 +142,15 @@ impl Intervals {
         self.copied_before = self.copied_before.max(point);
     }
 
+    /// Whether a batch that is over had what has that version, refused rows too.
+    pub(crate) fn is_done(&self, version: Version) -> bool {
+        let done = match self.again {
+            Some(_) => self.last.from,
+            None => self.last.through,
+        };
+        version <= done
+    }
+
     /// Whether the table takes rows of that version: not held by the copy.
     pub(crate) fn takes(&self, version: Version) -> bool {
         version.commit() >= self.copied_before
@@ -219,16 +228,11 @@ impl Intervals {
     /// Drops what the table does not take: rows of the copy or of earlier batches, and of an append table
     /// changes of old rows, which are counted. Rejects stay with the block.
     fn only_new(&mut self, mut block: Block) -> Block {
-        let done = match self.again {
-            Some(_) => self.last.from,
-            None => self.last.through,
-        };
         let mut keep = Vec::with_capacity(block.rows());
         let is_first_half = |row: usize| row + 1 < block.rows() && block.changes_key(row + 1);
         for row in 0..block.rows() {
             let version = block.versions[row];
-            let new = version > done && version.commit() >= self.copied_before;
-            if !new {
+            if self.is_done(version) || !self.takes(version) {
                 continue;
             }
             let of_key_change = block.changes_key(row);
@@ -343,6 +347,8 @@ pub(crate) mod tests {
         assert_eq!(second.record.from, first.record.through);
         assert_ne!(first.record.token, second.record.token);
         assert_eq!(first.record.rows, 2);
+        let is_done = |change| intervals.is_done(Version::of_change(Lsn(20), Lsn(change)));
+        assert!(is_done(12) && !is_done(13));
     }
 
     #[test]

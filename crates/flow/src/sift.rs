@@ -20,6 +20,7 @@ use crate::scratch::{self, Scratch};
 use crate::status::Status;
 use model::{Block, Error, Fate, Mode, Op, Reject, Result, Rule};
 use source::decode::reject;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use store::{Insert, Store, Target, TargetColumn, ddl};
@@ -191,8 +192,9 @@ impl Trial<'_> {
             keyed.into_iter().partition(|row| block.ops[*row] == Op::Truncate);
         let (nulls, mut nulled) = self.nulled(target, block, &rows).await?;
         let (original, block) = (block, nulls.as_ref().unwrap_or(block));
-        let refused = self.refused(target, block, &rows).await?;
-        let nothing = nulls.is_none() && refused.is_empty();
+        let (refused, block) = self.refused_for_good(target, block, &rows).await?;
+        let is_whole = nulls.is_none() && matches!(block, Cow::Borrowed(_));
+        let (nothing, block) = (is_whole && refused.is_empty(), block.as_ref());
         match why {
             None if nothing => return Ok(None),
             Some(why) if nothing && deleted.is_empty() && truncated.is_empty() => return Err(why),
@@ -211,7 +213,7 @@ impl Trial<'_> {
             let every: Vec<usize> = (0..all.rows()).collect();
             // What cannot be a key here has never been one.
             let of_keys = keys_of(target);
-            let never = self.refused(&of_keys, &all, &every).await?;
+            let (never, all) = self.refused_for_good(&of_keys, &all, &every).await?;
             gone = all.only(&without(&every, &never));
             let before = left(&all, &never);
             let every: Vec<usize> = (0..before.rows()).collect();
@@ -223,7 +225,7 @@ impl Trial<'_> {
         let of_row = |(row, column, reason): (usize, usize, String)| {
             reject::of_row(original, row, &block.table.columns[column].name, &reason)
         };
-        let rejects = self.rejects(target, block, &refused).await?;
+        let rejects = self.rejects(target, &unrelated(block, &refused), &refused).await?;
         let rejects = rejects.into_iter().map(of_row).collect();
         Ok(Some(Sifted { kept, gone, emptied, rejects, refused, nulled }))
     }
@@ -261,6 +263,27 @@ impl Trial<'_> {
             changed.get_or_insert_with(|| block.clone()).columns[at] = cells.with_nulls(&rows);
         }
         Ok((changed, nulled))
+    }
+
+    /// Those of `rows` that are refused whatever key they had before, and the block without the keys of
+    /// before for which others were.
+    async fn refused_for_good<'b>(
+        &self,
+        target: &Target,
+        block: &'b Block,
+        rows: &[usize],
+    ) -> Result<(Vec<usize>, Cow<'b, Block>)> {
+        let all = self.refused(target, block, rows).await?;
+        if all.is_empty() || block.before.is_empty() {
+            return Ok((all, Cow::Borrowed(block)));
+        }
+        let refused = self.refused(target, &unrelated(block, &all), &all).await?;
+        let orphans = without(&all, &refused);
+        let block = match orphans.is_empty() {
+            true => Cow::Borrowed(block),
+            false => Cow::Owned(unrelated(block, &orphans)),
+        };
+        Ok((refused, block))
     }
 
     /// Those of `rows` that are refused by themselves, in order.
@@ -369,6 +392,13 @@ fn left(keys: &Block, rows: &[usize]) -> Block {
         left.columns[at].clone_from(cells);
     }
     left
+}
+
+/// Of a history: these rows without the key that they had before. One that was refused has never been
+/// a row here.
+fn unrelated(block: &Block, rows: &[usize]) -> Block {
+    let before = block.before.iter().map(|cells| cells.with_nulls(rows)).collect();
+    Block { before, ..block.clone() }
 }
 
 fn too_many(target: &Target, why: &str) -> Error {

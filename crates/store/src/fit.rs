@@ -11,7 +11,6 @@ mod texts;
 use crate::target::{Target, TargetColumn};
 use crate::types::Type;
 use model::{Block, Cells, Error, Kind, Op, Result};
-use std::borrow::Cow;
 pub use texts::Texts;
 
 /// An error if a column of the target cannot hold what the block has for it.
@@ -35,29 +34,15 @@ pub(crate) fn check(target: &Target, block: &Block) -> Result<()> {
             return refuse(target, column, what);
         }
     }
-    Ok(())
-}
-
-/// The keys that rows had before. One that its column has no place for was refused when it came, and is
-/// nowhere: NULL says so, where the engine would make another one's of it.
-pub(crate) fn before<'a>(target: &Target, block: &'a Block) -> Cow<'a, [Cells]> {
-    let has_place = |at: usize, cells: &Cells| {
-        let way = target.column_of(at).and_then(|column| way(cells.kind(), &column.ty()));
-        way.is_none_or(|way| way.misfit(cells, &|_| true).is_none())
-    };
-    let parts = || target.table.key.iter().copied().zip(&block.before);
-    if parts().all(|(at, cells)| has_place(at, cells)) {
-        return Cow::Borrowed(&block.before);
+    // Of another key the engine would make one that has a place, and may be a row's.
+    for (&at, cells) in target.table.key.iter().zip(&block.before) {
+        let Some(column) = target.column_of(at) else { continue };
+        let way = way(cells.kind(), &column.ty());
+        if way.is_some_and(|way| way.misfit(cells, &|_| true).is_some()) {
+            return refuse(target, column, "the key before");
+        }
     }
-    let is_nowhere = |row: &usize| {
-        parts().any(|(at, cells)| {
-            let mut alone = Cells::new(cells.kind().clone());
-            alone.extend_from(cells, *row, *row + 1);
-            !has_place(at, &alone)
-        })
-    };
-    let rows: Vec<usize> = (0..block.rows()).filter(is_nowhere).collect();
-    Cow::Owned(block.before.iter().map(|cells| cells.with_nulls(&rows)).collect())
+    Ok(())
 }
 
 fn refuse(target: &Target, column: &TargetColumn, what: &str) -> Result<()> {

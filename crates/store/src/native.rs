@@ -8,7 +8,6 @@
 //! the table has another one, the engine converts.
 
 use crate::ddl;
-use crate::fit;
 use crate::history;
 use crate::target::{Target, TargetColumn};
 use model::{Block, Cells, Error, Kind, Mode, OnUpdate, Op, Result};
@@ -108,7 +107,7 @@ fn change(target: &Target, block: &Block, out: &mut Pieces<'_>) -> Result<()> {
     out.text("_key_before");
     out.text(&format!("Tuple({})", types.join(", ")));
     if !block.before.is_empty() {
-        for cells in fit::before(target, block).iter() {
+        for cells in &block.before {
             null_map(cells, out)?;
             values(cells, out)?;
         }

@@ -9,7 +9,7 @@ mod json;
 
 use model::{Column, Error, Mode, PgType, Result, Table, TableId, TableName, Written};
 use source::stream::{Relation, RelationColumn};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{Target, TargetColumn};
 use tokio_postgres::Client;
@@ -34,6 +34,8 @@ pub(crate) struct Past {
     names: Vec<TableName>,
     /// Columns of the store with what it had of ones that were left out since.
     hidden: BTreeSet<String>,
+    /// Of columns with row types, by `attnum`: a type may get other fields under its name.
+    fields: BTreeMap<i16, String>,
 }
 
 impl Past {
@@ -76,6 +78,8 @@ impl Past {
             let others = self.versions.iter_mut().filter(|v| v.column.attnum == column.attnum);
             others.for_each(|version| version.stored.clone_from(&stored));
         }
+        let fields = |column: &Column| (column.attnum, column.pg.fields());
+        self.fields = table.columns.iter().map(fields).filter(|(_, of)| !of.is_empty()).collect();
         (self.live, self.key) = (attnums(table), key(table));
         self.written = table.written.clone();
         self.names.retain(|name| *name != table.name);
@@ -91,6 +95,7 @@ impl Past {
             && self.live == attnums(table)
             && self.key == key(table)
             && is_written_as(&self.written, &table.written)
+            && !table.columns.iter().any(|now| self.has_other_fields(now))
             && table
                 .columns
                 .iter()
@@ -138,6 +143,11 @@ impl Past {
     /// Whether rows may have got other values since without a word in the log.
     pub(crate) fn is_rewritten(&self, table: &Table) -> bool {
         !self.is_empty() && table.written.may_differ_from(&self.written)
+    }
+
+    /// Whether the column's row type got other fields: its values show them, and come with them.
+    pub(crate) fn has_other_fields(&self, now: &Column) -> bool {
+        self.fields.get(&now.attnum).is_some_and(|before| *before != now.pg.fields())
     }
 
     /// Whether another entry of the publication sends it: it may have been away, or have another filter.

@@ -468,6 +468,8 @@ impl Entry {
 
     /// The store has followed: this is the table now. Rows of before go where their columns are.
     pub(crate) fn follow(&mut self, target: Arc<Target>) {
+        // Facts show the fields that they had.
+        self.copy.updated |= evolve::reads_otherwise(&target, &self.past);
         self.past.note(&target);
         // The stream may hold it, and goes on with it until the next relation.
         self.shapes.push(std::mem::replace(&mut self.target, target));

@@ -436,6 +436,15 @@ async fn a_change_to_a_refused_key_leaves_no_row_of_before() {
         let wanted = "delete|ab|ab|1\nupdate|cd|cd|1\ndelete|ef|ef|1";
         assert_eq!(world.stored(&changes).await, wanted, "{table}");
     }
+    // What a key was that was refused nobody knows here.
+    world.sql("update fixed set code = 'ij', v = 'back' where code = 'abc'; update named set code = 'ab', v = 'back' where code = 'abc'");
+    world.settle(&pipeline).await;
+    for (table, code) in [("fixed", "ij"), ("named", "ab")] {
+        let last = format!(
+            "select _op, toString(code), v, toString(_key_before.1) from {{s}}.{table} order by _version desc limit 1"
+        );
+        assert_eq!(world.stored(&last).await, format!("update|{code}|back|"), "{table}");
+    }
     // An enum without an empty label has no default to send.
     world.sql("begin; truncate fixed, named; insert into fixed values ('gh', 'x'); insert into named values ('cd', 'x'); commit");
     world.settle(&pipeline).await;
