@@ -16,7 +16,7 @@
 //!   and a NULL is the column's default where it has one.
 
 use super::rules::{self, FIRST, LAST};
-use super::{array, decimal, parts};
+use super::{array, decimal, parts, spelt};
 use model::{Column, PgType, Rule};
 use store::ddl::{ident, literal};
 use store::{TargetColumn, Type};
@@ -197,10 +197,10 @@ pub(super) fn pair(pg: &PgType, texts: Texts, ty: &Type, from: &str, value: &str
             _ => None,
         },
         PgType::Numeric(_) => decimal::numeric(pg, ty, from, value),
-        PgType::Text if texts.direct => string(from.to_owned(), ty, value),
-        PgType::Text => string(printed(from), ty, value),
+        PgType::Text if texts.direct => spelt::pair(from, ty, value),
+        PgType::Text => spelt::pair(&printed(from), ty, value),
         PgType::Enum | PgType::Json | PgType::Jsonb | PgType::Timetz | PgType::Interval => {
-            string(format!("({from})::text"), ty, value)
+            spelt::pair(&format!("({from})::text"), ty, value)
         }
         PgType::Xid8 if base == "String" || is_integer => {
             text(format!("({from})::text"), format!("toString({value})"))
@@ -208,10 +208,10 @@ pub(super) fn pair(pg: &PgType, texts: Texts, ty: &Type, from: &str, value: &str
         PgType::Xid8 => None,
         PgType::Money(scale) => decimal::money(*scale, ty, from, value),
         PgType::Printed(_) | PgType::AsText(_) | PgType::Other | PgType::Unread => {
-            string(printed(from), ty, value)
+            spelt::pair(&printed(from), ty, value)
         }
         PgType::Composite(_) if parts::is_json_known(pg) => {
-            string(format!("to_json({from})::text"), ty, value)
+            spelt::pair(&format!("to_json({from})::text"), ty, value)
         }
         PgType::Composite(_) => None,
         PgType::Bytea if base == "String" => {
@@ -243,14 +243,6 @@ pub(super) fn pair(pg: &PgType, texts: Texts, ty: &Type, from: &str, value: &str
         | PgType::Polygon
         | PgType::Vector
         | PgType::Halfvec => parts::pair(pg, texts, ty, from, value),
-    }
-}
-
-pub(super) fn string(postgres: String, ty: &Type, value: &str) -> Option<Pair> {
-    match ty.name() {
-        "String" | "FixedString" => text(postgres, value),
-        "Enum" | "Enum8" | "Enum16" => text(postgres, format!("toString({value})")),
-        _ => None,
     }
 }
 
@@ -366,7 +358,7 @@ mod tests {
         let texts = Texts { direct: true, utf8: true };
         let known = |pg: PgType, ty: &str| pair(&pg, texts, &Type::parse(ty), "x", "x").is_some();
         assert!(!known(PgType::Jsonb, "JSON"));
-        assert!(!known(PgType::Text, "UUID"));
+        assert!(!known(PgType::Text, "IPv6"));
         assert!(!known(PgType::Numeric(None), "Float64"));
         assert!(known(PgType::Numeric(Some((10, 2))), "Float64"));
         assert!(!known(PgType::Array(Box::new(PgType::Int4), 2), "Array(Int32)"));

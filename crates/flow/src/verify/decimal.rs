@@ -1,6 +1,7 @@
 //! Numbers with digits behind a point.
 
-use super::canon::{Pair, bits, string, text, word};
+use super::canon::{Pair, bits, text, word};
+use super::spelt;
 use model::{Kind, PgType};
 use store::Type;
 
@@ -10,7 +11,7 @@ const FLOAT64_DIGITS: u8 = 15;
 pub(super) fn numeric(pg: &PgType, ty: &Type, from: &str, value: &str) -> Option<Pair> {
     let Kind::Decimal { precision, .. } = pg.kind() else {
         // Wider than any Decimal: Postgres's text of it.
-        return string(format!("({from})::text"), ty, value);
+        return spelt::pair(&format!("({from})::text"), ty, value);
     };
     let printed = format!("toString({value})");
     match ty.base.as_str() {
@@ -27,7 +28,11 @@ pub(super) fn numeric(pg: &PgType, ty: &Type, from: &str, value: &str) -> Option
 /// Our sessions count in hundredths, the column in what the database's own `lc_monetary` says.
 pub(super) fn money(scale: u8, ty: &Type, from: &str, value: &str) -> Option<Pair> {
     ty.decimal()?;
-    let hundredths = format!("({from})::numeric * 100");
-    let amount = format!("({hundredths}) * 1e-{scale}");
+    let amount = amount(scale, from);
     word(format!("trim_scale({amount})"), format!("toString({value})"))
+}
+
+/// What money is as a number.
+pub(super) fn amount(scale: u8, from: &str) -> String {
+    format!("(({from})::numeric * 100) * 1e-{scale}")
 }

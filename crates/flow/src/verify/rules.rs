@@ -1,5 +1,6 @@
 //! Rules of a column, stated in Postgres's SQL: what becomes NULL there, and what a NULL becomes.
 
+use super::decimal::amount;
 use model::{Kind, PgType};
 use source::client::literal;
 use store::{Texts, Type, Way, way};
@@ -16,9 +17,14 @@ pub(super) fn carries(pg: &PgType, ty: &Type, from: &str) -> Option<String> {
         _ => None,
     };
     match pg {
-        PgType::Numeric(_) => Some(carries_number(pg, ty, from)),
+        PgType::Numeric(_) if matches!(pg.kind(), Kind::Decimal { .. }) => {
+            Some(carries_number(pg, ty, from))
+        }
+        PgType::Money(scale) => {
+            Some(carries_number(pg, ty, &format!("({})", amount(*scale, from))))
+        }
         // Of what an oid can be cast to, a text can be cast on.
-        PgType::Int2 | PgType::Int4 | PgType::Int8 | PgType::Oid => {
+        PgType::Int2 | PgType::Int4 | PgType::Int8 | PgType::Oid | PgType::Xid8 => {
             within.map(|range| between(&format!("({from})::text::numeric"), range))
         }
         PgType::Float4 | PgType::Float8 => match way? {
@@ -109,7 +115,7 @@ fn carries_number(pg: &PgType, ty: &Type, from: &str) -> String {
 }
 
 /// The least and the most of an integer type, as numbers of Postgres's.
-fn integers(is_signed: bool, width: u32) -> String {
+pub(super) fn integers(is_signed: bool, width: u32) -> String {
     match is_signed {
         true => format!("-(2::numeric ^ {0}) AND 2::numeric ^ {0} - 1", width - 1),
         false => format!("0 AND 2::numeric ^ {width} - 1"),

@@ -198,7 +198,8 @@ const TAIL: &str = "
 | `hstore` | `Map(String, …)` likewise | likewise |
 
 Around each may be `Nullable(…)` and `LowCardinality(…)`, and its other names do as well (`VARCHAR`, `int unsigned`). A `Float` holds the nearest number that it has, and a type with fewer digits of a second
-leaves out the others: for that one chooses them. Any other pair is an error, because the engine would change values without a word. `millrace verify` names the columns that it cannot compare: texts in most of these types.
+leaves out the others: for that one chooses them. Any other pair is an error, because the engine would change values without a word. `millrace verify` names the columns that it
+cannot compare: `JSON`, and texts as floats, times of a day or `IPv6`.
 
 What becomes of a value that is refused is the column's `on_unrepresentable` ([configuration](configuration.md)). Where rows are
 set aside and it refuses more than 1,000 rows of one batch, or 1,000 different values of a column that makes them NULL, the table stops.

@@ -4,9 +4,11 @@ use crate::support::{World, assert_equal};
 use flow::verify::VerifyOptions;
 use model::{ColumnOptions, Mode, OnUpdate, Rule, TableOptions};
 
+const MOST: &str = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
+
 /// Of each column: its type, the one that was chosen, a value that has a place there, what that is to
 /// the engine, and values that have none.
-const COLUMNS: [(&str, &str, &str, &str, &[&str]); 22] = [
+const COLUMNS: [(&str, &str, &str, &str, &[&str]); 34] = [
     (
         "timestamptz",
         "DateTime('UTC')",
@@ -53,6 +55,36 @@ const COLUMNS: [(&str, &str, &str, &str, &[&str]); 22] = [
     ("text", "FixedString(3)", "gü", "", &["ab", "abcd", ""]),
     ("text", "Enum8('a b' = 1, '2' = 5)", "2", "2", &["1", "5", ""]),
     ("varchar(9)", "LowCardinality(String)", "", "", &[]),
+    ("money", "Decimal(9, 1)", "12.5", "12.5", &["12.34", "123456789.5"]),
+    ("xid8", "Int64", "9223372036854775807", "9223372036854775807", &["9223372036854775808"]),
+    ("numeric(99,3)", "Decimal(9, 2)", "1.250", "1.25", &["1.125", "NaN", "12345678"]),
+    (
+        "numeric(99,0)",
+        "UInt256",
+        MOST,
+        MOST,
+        &["-1", "1157920892373161954235709850086879078532699846656405640394575840079131296399360"],
+    ),
+    ("text", "Int32", "007", "7", &["9999999999", "-2147483649", "x", "", "1.0"]),
+    ("text", "Int256", "-0", "0", &["+1"]),
+    ("text", "Decimal(9, 2)", "-01.50", "-1.5", &["1.239", "12345678", ".5", "1e2"]),
+    (
+        "text",
+        "UUID",
+        "61F0C404-5cb3-11e7-907b-a6006ad3dba0",
+        "61f0c404-5cb3-11e7-907b-a6006ad3dba0",
+        &["x"],
+    ),
+    (
+        "text",
+        "Date",
+        "2149-06-06",
+        "2149-06-06",
+        &["2149-06-07", "2023-02-30", "2026-1-01", "0000-01-01", "2026-01-00", "2026-13-01"],
+    ),
+    ("text", "Date32", "2024-02-29", "2024-02-29", &["1899-12-31", "2300-01-01"]),
+    ("inet", "IPv4", "127.0.0.1", "127.0.0.1", &["10.0.0.0/8", "::1"]),
+    ("text", "Bool", "yes", "true", &["2", "TRUE"]),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
