@@ -136,6 +136,13 @@ pub fn way(kind: &Kind, ty: &Type) -> Option<Way> {
     }
 }
 
+/// Whether a text says a value of the type.
+pub fn says(text: &str, ty: &Type) -> bool {
+    let mut cells = Cells::new(Kind::Text);
+    cells.push_text(text.as_bytes());
+    way(&Kind::Text, ty).is_some_and(|way| way.misfit(&cells, &|_| true).is_none())
+}
+
 fn whole(kind: &Kind, ty: &Type) -> Option<Way> {
     let own = match kind {
         Kind::Int16 => (i128::from(i16::MIN), i128::from(i16::MAX)),

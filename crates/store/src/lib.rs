@@ -28,7 +28,7 @@ mod tsv;
 mod types;
 
 pub use embedded::{Engine, EngineOptions};
-pub use fit::{Texts, Way, way};
+pub use fit::{Texts, Way, says, way};
 pub use target::{
     Fallback, Target, TargetColumn, nullable, rows_of, takes_null, without_low_cardinality,
 };

@@ -273,7 +273,7 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
         let is_null_possible = !column.not_null || is_key && table.is_its_own_key();
         let nullable = is_null_possible && kind.may_be_nullable();
         if let Some(ty) = &chosen.clickhouse_type {
-            check_type(table, column, ty, is_key)?;
+            rules::check_type(table, column, ty, is_key)?;
         }
         let name = chosen.name.unwrap_or_else(|| column.name.clone());
         let may_be_null = nullable && chosen.default.is_none();
@@ -297,35 +297,6 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
         columns.push(column);
     }
     Ok(columns)
-}
-
-/// Whether a column can be kept as the type that was chosen for it.
-fn check_type(table: &Table, column: &Column, chosen: &str, is_key: bool) -> Result<()> {
-    let (kind, ty) = (column.pg.kind(), Type::parse(chosen));
-    let cannot = |why: &str, hint: String| {
-        Err(Error::definite(format!("cannot keep {}.{} as {chosen}", table.name, column.name))
-            .detail(why)
-            .hint(hint))
-    };
-    if crate::fit::way(&kind, &ty).is_none() {
-        return cannot(
-            &format!(
-                "Its type is {}, and nothing is known that makes values of it such ones and changes none.",
-                column.type_name
-            ),
-            format!("choose one of {}", crate::fit::places(&kind)),
-        );
-    }
-    if is_key && !crate::fit::keeps_apart(&kind, &ty) {
-        return cannot(
-            &format!(
-                "It is part of the key, and two keys of type {} can be one there: a row would be lost.",
-                column.type_name
-            ),
-            format!("choose a type that keeps them apart, such as {}", kind.clickhouse(false)),
-        );
-    }
-    Ok(())
 }
 
 fn fallback(expression: String, kind: &Kind) -> Fallback {
@@ -529,7 +500,11 @@ mod tests {
         let fallback = number.columns[1].default.clone().unwrap();
         assert_eq!(fallback.text.as_deref(), Some("-1"));
         assert!(default(Some("String"), "concat('a', 'b')").is_ok());
-        assert!(default(Some("Int32"), "1 + 1").is_err());
+        for (ty, wrong) in
+            [("Int32", "1 + 1"), ("Int32", "9999999999"), ("Decimal(9, 2)", "'1.005'")]
+        {
+            assert!(default(Some(ty), wrong).is_err(), "{ty} {wrong}");
+        }
         assert!(default(Some("Nullable(Int32)"), "1").is_err());
         assert!(default(Some("JSON"), "'{}'").is_err());
     }

@@ -233,3 +233,29 @@ async fn a_key_of_before_that_has_no_place_takes_no_other_away() {
     assert_eq!(world.stored(before).await, "[1,1]");
     pipeline.shutdown().await.unwrap();
 }
+
+/// What rows of before show in a new column is a value like any other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_default_of_the_source_that_has_no_place_is_refused() {
+    let mut world = World::new(
+        "t_added",
+        "create table m (id int primary key); insert into m values (1), (2); create publication p for table m",
+    );
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    world
+        .sql("alter table m add a int8 not null default 9999999999, add b int8 not null default 7");
+    world.sql("insert into m values (3, 5, 6)");
+    let columns = ["a", "b"].map(|name| {
+        let clickhouse_type = Some("Int32".to_owned());
+        (name.to_owned(), ColumnOptions { clickhouse_type, ..ColumnOptions::default() })
+    });
+    world = world.kept_as("m", TableOptions { columns: columns.into(), ..TableOptions::default() });
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    assert_eq!(world.stored("select * from {s}.m order by id").await, "3|5|6");
+    let kept = "select count() from millrace.quarantine final where source_table = '{s}.m' and column = 'a'";
+    assert_eq!(world.stored(kept).await, "2");
+    pipeline.shutdown().await.unwrap();
+}
