@@ -88,16 +88,18 @@ pub fn way(kind: &Kind, ty: &Type) -> Option<Way> {
             (None, "Float32") => Some(Way::Single),
             _ => None,
         },
-        Kind::Decimal { scale, .. } => {
+        Kind::Decimal { precision, scale } => {
             if is_float(ty) {
                 return Some(Way::Any);
             }
             // The engine refuses a number that is too large for an integer.
             let (digits, kept) =
                 ty.integer().map_or_else(|| ty.decimal(), |_| Some((u8::MAX, 0)))?;
-            Some(Way::Decimal {
-                zeros: scale.saturating_sub(kept).into(),
-                digits: digits.saturating_sub(kept.saturating_sub(*scale)).into(),
+            let (zeros, more) = (scale.saturating_sub(kept), kept.saturating_sub(*scale));
+            let digits = digits.saturating_sub(more);
+            Some(match zeros == 0 && digits >= *precision {
+                true => Way::Any,
+                false => Way::Decimal { zeros: zeros.into(), digits: digits.into() },
             })
         }
         Kind::Text => texts::of(ty),
@@ -438,6 +440,7 @@ mod tests {
             holds(&decimals(99_999), "Decimal(5, 2)")
                 && !holds(&decimals(100_000), "Decimal(5, 2)")
         );
+        assert_eq!(way(&kind, &Type::parse("Decimal(14, 4)")), Some(Way::Any));
         let wide = |value: i128, sign: u8| {
             let mut bytes = [sign; 32];
             bytes[..16].copy_from_slice(&value.to_le_bytes());
