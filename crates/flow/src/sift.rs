@@ -9,9 +9,6 @@
 //!
 //! The same block comes to the same rows again, so an append table's interval and token stay exact.
 //!
-//! Into a Nullable type the engine makes NULL of a text that it cannot read, without a word. Values for
-//! such columns are tried first, without NULL in the type.
-//!
 //! A DELETE carries its key and nothing else but defaults, and a chosen type may refuse a default (an enum without an
 //! empty label). So the deletes of a refused block go by themselves, as keys alone, and so do the TRUNCATEs of a
 //! history, without any column.
@@ -59,15 +56,10 @@ pub(crate) enum Passed {
 pub(crate) async fn pass(store: &dyn Store, status: &Status, insert: &Insert) -> Result<Passed> {
     let Insert { target, block, .. } = insert;
     let sifted = |sifted| Passed::Sifted(Box::new(sifted));
-    if target.columns.iter().any(|column| column.strict(&target.table).is_some())
-        && let Some(found) = sift(store, status, target, block, Look::AtTexts).await?
-    {
-        return Ok(sifted(found));
-    }
     match patiently(status, || store.insert(insert.clone())).await {
         Ok(receipt) => Ok(Passed::Whole(receipt.rows())),
         Err(error) if error.fate() == Fate::Refused => {
-            let found = sift(store, status, target, block, Look::For(error)).await?;
+            let found = sift(store, status, target, block, Some(error)).await?;
             found.map(sifted).ok_or_else(|| Error::bug("a block is refused, and no row of it is"))
         }
         Err(error) => Err(error),
@@ -81,27 +73,19 @@ pub(crate) async fn dry(
     target: &Arc<Target>,
     block: &Block,
 ) -> Result<Option<Sifted>> {
-    sift(store, status, target, block, Look::AtAll).await
+    sift(store, status, target, block, None).await
 }
 
-/// What a block is sifted for.
-enum Look {
-    /// Texts of which the engine would make NULL.
-    AtTexts,
-    AtAll,
-    /// The store refused the block for this.
-    For(Error),
-}
-
+/// `why` the store refused the block, if it was asked.
 async fn sift(
     store: &dyn Store,
     status: &Status,
     target: &Arc<Target>,
     block: &Block,
-    look: Look,
+    why: Option<Error>,
 ) -> Result<Option<Sifted>> {
     let trial = Trial::create(store, status, target).await?;
-    let sifted = trial.sift(target, block, look).await;
+    let sifted = trial.sift(target, block, why).await;
     trial.table.drop_table(store).await;
     sifted
 }
@@ -154,25 +138,6 @@ fn without_columns(target: &Target) -> Arc<Target> {
     Arc::new(Target { columns: Vec::new(), ..target.clone() })
 }
 
-/// What became of values that were tried by themselves.
-struct Values {
-    /// The block with NULL in the place of some.
-    nulls: Option<Block>,
-    /// How many, by the column's place.
-    nulled: BTreeMap<usize, u64>,
-    /// Rows that are refused, with the column and why.
-    rejects: BTreeMap<usize, (usize, String)>,
-}
-
-fn strict(target: &Target) -> impl Iterator<Item = (usize, &str)> {
-    target.columns.iter().filter_map(|column| Some((column.source, column.strict(&target.table)?)))
-}
-
-/// Of the column in the trial's table that has no NULL.
-fn strict_name(at: usize) -> String {
-    format!("millrace_strict_{at}")
-}
-
 /// What a block comes to.
 pub(crate) struct Sifted {
     pub(crate) kept: Block,
@@ -207,9 +172,6 @@ impl Trial<'_> {
             .iter()
             .map(|column| format!("{} {}", ddl::ident(&column.name), column.clickhouse))
             .collect();
-        for (at, ty) in strict(target) {
-            columns.push(format!("{} {ty}", ddl::ident(&strict_name(at))));
-        }
         let own = ddl::own_columns(target).into_iter();
         columns.extend(own.map(|(name, ty)| format!("{name} {ty}")));
         let what = format!("({}) ENGINE = Null", columns.join(", "));
@@ -218,48 +180,32 @@ impl Trial<'_> {
         Ok(Trial { store, status, table: patiently(status, create).await? })
     }
 
-    async fn sift(&self, target: &Target, block: &Block, look: Look) -> Result<Option<Sifted>> {
+    async fn sift(
+        &self,
+        target: &Target,
+        block: &Block,
+        why: Option<Error>,
+    ) -> Result<Option<Sifted>> {
         let is_delete = |row: &usize| target.mode != Mode::Append && block.ops[*row].is_keys_only();
         let (keyed, rows): (Vec<usize>, Vec<usize>) = (0..block.rows()).partition(is_delete);
         let (truncated, deleted): (Vec<usize>, Vec<usize>) =
             keyed.into_iter().partition(|row| block.ops[*row] == Op::Truncate);
-        let Values { nulls, mut nulled, rejects } = self.values(target, block, &rows).await?;
-        let mut found = nulls.is_some() || !rejects.is_empty();
+        let (nulls, mut nulled) = self.nulled(target, block, &rows).await?;
         let (original, block) = (block, nulls.as_ref().unwrap_or(block));
-        let rows = without(&rows, &Vec::from_iter(rejects.keys().copied()));
-        let (mut rejects, mut block) = (rejects, Cow::Borrowed(block));
-        if found || !matches!(look, Look::AtTexts) {
-            let mut refused = self.refused(target, &block, &rows).await?;
-            if !block.before.is_empty() && !refused.is_empty() {
-                let all = refused;
-                refused = self.refused(target, &unrelated(&block, &all), &all).await?;
-                let orphans = without(&all, &refused);
-                if !orphans.is_empty() {
-                    (found, block) = (true, Cow::Owned(unrelated(&block, &orphans)));
-                }
-            }
-            rejects.extend(self.rejects(target, &block, &refused).await?);
-        }
-        let block = block.as_ref();
-        if rejects.len() > REFUSED_MAX {
-            let (_, (_, reason)) = rejects.pop_first().unwrap_or_default();
-            return Err(too_many(target, &reason));
-        }
-        let nothing = !found && rejects.is_empty();
-        match look {
-            Look::AtTexts | Look::AtAll if nothing => return Ok(None),
-            Look::For(why) if nothing && deleted.is_empty() && truncated.is_empty() => {
-                return Err(why);
-            }
+        let (refused, block) = self.refused_for_good(target, block, &rows).await?;
+        let is_whole = nulls.is_none() && matches!(block, Cow::Borrowed(_));
+        let (nothing, block) = (is_whole && refused.is_empty(), block.as_ref());
+        match why {
+            None if nothing => return Ok(None),
+            Some(why) if nothing && deleted.is_empty() && truncated.is_empty() => return Err(why),
             _ => {}
         }
-        for &row in rejects.keys() {
+        for &row in &refused {
             for (at, values) in &mut nulled {
                 let is_null = |of: &Block| of.columns[*at].is_null(row);
                 *values -= u64::from(is_null(block) && !is_null(original));
             }
         }
-        let refused: Vec<usize> = rejects.keys().copied().collect();
         let (kept, emptied) = (block.only(&without(&rows, &refused)), block.only(&truncated));
         let mut gone = Block::new(block.table.clone());
         if target.mode != Mode::Append {
@@ -267,7 +213,7 @@ impl Trial<'_> {
             let every: Vec<usize> = (0..all.rows()).collect();
             // What cannot be a key here has never been one.
             let of_keys = keys_of(target);
-            let never = self.refused(&of_keys, &all, &every).await?;
+            let (never, all) = self.refused_for_good(&of_keys, &all, &every).await?;
             gone = all.only(&without(&every, &never));
             let before = left(&all, &never);
             let every: Vec<usize> = (0..before.rows()).collect();
@@ -276,35 +222,28 @@ impl Trial<'_> {
             gone.commits.clone_from(&all.commits);
         }
         // With their values as they came.
-        let of_row = |(row, (column, reason)): (&usize, &(usize, String))| {
-            reject::of_row(original, *row, &block.table.columns[*column].name, reason)
+        let of_row = |(row, column, reason): (usize, usize, String)| {
+            reject::of_row(original, row, &block.table.columns[column].name, &reason)
         };
-        let (refused, rejects) =
-            (rejects.keys().copied().collect(), rejects.iter().map(of_row).collect());
+        let rejects = self.rejects(target, &unrelated(block, &refused), &refused).await?;
+        let rejects = rejects.into_iter().map(of_row).collect();
         Ok(Some(Sifted { kept, gone, emptied, rejects, refused, nulled }))
     }
 
-    /// Columns whose values are tried by themselves, each once: dirt repeats itself. Those that are
-    /// refused become NULL, where that is the column's rule.
-    async fn values(&self, target: &Target, block: &Block, rows: &[usize]) -> Result<Values> {
-        let mut found = Values { nulls: None, nulled: BTreeMap::new(), rejects: BTreeMap::new() };
-        let strict: BTreeMap<usize, &str> = strict(target).collect();
-        for column in &target.columns {
+    /// The block with NULL in the place of values that are refused, where that is their column's rule,
+    /// and how many. They are tried by themselves, each once: dirt repeats itself.
+    async fn nulled(
+        &self,
+        target: &Target,
+        block: &Block,
+        rows: &[usize],
+    ) -> Result<(Option<Block>, BTreeMap<usize, u64>)> {
+        let (mut changed, mut nulled) = (None, BTreeMap::new());
+        let becomes_null =
+            |column: &&TargetColumn| target.table.rule(column.source) == Some(Rule::Null);
+        for column in target.columns.iter().filter(becomes_null) {
             let at = column.source;
-            let becomes_null = target.table.rule(at) == Some(Rule::Null);
-            if !becomes_null && !strict.contains_key(&at) {
-                continue;
-            }
-            let tried = match strict.get(&at) {
-                Some(&ty) => TargetColumn {
-                    name: strict_name(at),
-                    clickhouse: ty.to_owned(),
-                    nullable: false,
-                    ..column.clone()
-                },
-                None => column.clone(),
-            };
-            let alone = Target { columns: vec![tried], ..target.clone() };
+            let alone = Target { columns: vec![column.clone()], ..target.clone() };
             let cells = &block.columns[at];
             let mut firsts: HashMap<&[u8], usize> = HashMap::new();
             let values = rows.iter().filter(|&&row| !cells.is_null(row));
@@ -314,28 +253,37 @@ impl Trial<'_> {
             let mut distinct: Vec<usize> = firsts.into_values().collect();
             distinct.sort_unstable();
             let refused = self.refused(&alone, block, &distinct).await?;
-            let Some(&first) = refused.first() else { continue };
+            if refused.is_empty() {
+                continue;
+            }
             let refused: HashSet<&[u8]> = refused.iter().map(|&row| cells.value(row)).collect();
             let rows: Vec<usize> =
                 values.copied().filter(|&row| refused.contains(cells.value(row))).collect();
-            if becomes_null {
-                found.nulled.insert(at, rows.len() as u64);
-                let changed = found.nulls.get_or_insert_with(|| block.clone());
-                changed.columns[at] = cells.with_nulls(&rows);
-                continue;
-            }
-            let why = self.refusal(&alone, block, &[first]).await?;
-            let why = why.as_ref().and_then(Error::detail_text).unwrap_or_default().to_owned();
-            let stops = target.table.rule(at) == Some(Rule::Stop);
-            for row in rows {
-                let reject = (at, why.clone());
-                match stops {
-                    true => drop(found.rejects.insert(row, reject)),
-                    false => drop(found.rejects.entry(row).or_insert(reject)),
-                }
-            }
+            nulled.insert(at, rows.len() as u64);
+            changed.get_or_insert_with(|| block.clone()).columns[at] = cells.with_nulls(&rows);
         }
-        Ok(found)
+        Ok((changed, nulled))
+    }
+
+    /// Those of `rows` that are refused whatever key they had before, and the block without the keys of
+    /// before for which others were.
+    async fn refused_for_good<'b>(
+        &self,
+        target: &Target,
+        block: &'b Block,
+        rows: &[usize],
+    ) -> Result<(Vec<usize>, Cow<'b, Block>)> {
+        let all = self.refused(target, block, rows).await?;
+        if all.is_empty() || block.before.is_empty() {
+            return Ok((all, Cow::Borrowed(block)));
+        }
+        let refused = self.refused(target, &unrelated(block, &all), &all).await?;
+        let orphans = without(&all, &refused);
+        let block = match orphans.is_empty() {
+            true => Cow::Borrowed(block),
+            false => Cow::Owned(unrelated(block, &orphans)),
+        };
+        Ok((refused, block))
     }
 
     /// Those of `rows` that are refused by themselves, in order.
@@ -383,12 +331,13 @@ impl Trial<'_> {
         }
     }
 
+    /// These rows with the column that is refused, and why.
     async fn rejects(
         &self,
         target: &Target,
         block: &Block,
         refused: &[usize],
-    ) -> Result<Vec<(usize, (usize, String))>> {
+    ) -> Result<Vec<(usize, usize, String)>> {
         let stops = |column: &&TargetColumn| target.table.rule(column.source) == Some(Rule::Stop);
         let (first, mut columns): (Vec<&TargetColumn>, Vec<_>) =
             target.columns.iter().partition(stops);
@@ -409,7 +358,7 @@ impl Trial<'_> {
             let Some((source, why)) = found else {
                 return Err(Error::bug("a row is refused, and none of its columns is"));
             };
-            rejects.push((row, (source, why.detail_text().unwrap_or_default().to_owned())));
+            rejects.push((row, source, why.detail_text().unwrap_or_default().to_owned()));
         }
         Ok(rejects)
     }

@@ -34,6 +34,7 @@ mod parts;
 mod read;
 mod rules;
 mod sides;
+mod spelt;
 
 pub use beside::{Piece, PieceOptions, Place};
 pub(crate) use locked::Locked;

@@ -1,9 +1,8 @@
-//! Other names that the engine takes for the types of numbers and times: `int unsigned` is `UInt32`.
+//! Other names that the engine takes for a type: `int unsigned` is `UInt32`.
 
-use std::borrow::Cow;
-
-/// The types whose values may not fit, with their other names. The engine reads all of these in any case.
-const NAMES: [(&str, &[&str]); 17] = [
+/// The types that values are kept in, with their other names. The engine reads all of these in any case.
+const NAMES: [(&str, &[&str]); 28] = [
+    ("Bool", &["BOOL", "BOOLEAN"]),
     ("Int8", &["BYTE", "INT1", "INT1 SIGNED", "TINYINT", "TINYINT SIGNED"]),
     ("UInt8", &["INT1 UNSIGNED", "TINYINT UNSIGNED"]),
     ("Int16", &["SMALLINT", "SMALLINT SIGNED"]),
@@ -12,6 +11,8 @@ const NAMES: [(&str, &[&str]); 17] = [
     ("UInt32", &["INT UNSIGNED", "INTEGER UNSIGNED", "MEDIUMINT UNSIGNED"]),
     ("Int64", &["BIGINT", "BIGINT SIGNED", "SIGNED"]),
     ("UInt64", &["BIGINT UNSIGNED", "BIT", "SET", "UNSIGNED"]),
+    ("Float32", &["FLOAT", "REAL", "SINGLE"]),
+    ("Float64", &["DOUBLE", "DOUBLE PRECISION"]),
     ("Decimal", &["DEC", "DECIMAL", "FIXED", "NUMERIC"]),
     ("Decimal32", &["DECIMAL32"]),
     ("Decimal64", &["DECIMAL64"]),
@@ -21,21 +22,64 @@ const NAMES: [(&str, &[&str]); 17] = [
     ("Date32", &["DATE32"]),
     ("DateTime", &["DATETIME", "DATETIME32", "TIMESTAMP"]),
     ("DateTime64", &["DATETIME64"]),
+    ("Time", &["TIME"]),
+    ("Time64", &["TIME64"]),
+    ("FixedString", &["BINARY"]),
+    ("Enum", &["ENUM"]),
+    ("IPv4", &["INET4"]),
+    ("IPv6", &["INET6"]),
+    ("JSON", &["JSON"]),
+    (
+        "String",
+        &[
+            "BINARY LARGE OBJECT",
+            "BINARY VARYING",
+            "BLOB",
+            "BYTEA",
+            "CHAR",
+            "CHAR LARGE OBJECT",
+            "CHAR VARYING",
+            "CHARACTER",
+            "CHARACTER LARGE OBJECT",
+            "CHARACTER VARYING",
+            "CLOB",
+            "LONGBLOB",
+            "LONGTEXT",
+            "MEDIUMBLOB",
+            "MEDIUMTEXT",
+            "NATIONAL CHAR",
+            "NATIONAL CHAR VARYING",
+            "NATIONAL CHARACTER",
+            "NATIONAL CHARACTER LARGE OBJECT",
+            "NATIONAL CHARACTER VARYING",
+            "NCHAR",
+            "NCHAR LARGE OBJECT",
+            "NCHAR VARYING",
+            "NVARCHAR",
+            "TEXT",
+            "TINYBLOB",
+            "TINYTEXT",
+            "VARBINARY",
+            "VARCHAR",
+            "VARCHAR2",
+        ],
+    ),
 ];
 
-/// The type under its own name.
-pub(crate) fn own_name(clickhouse: &str) -> Cow<'_, str> {
+/// The type under its own name. A length of texts says nothing.
+pub(crate) fn own_name(clickhouse: &str) -> String {
     let (name, rest) = clickhouse.split_at(clickhouse.find('(').unwrap_or(clickhouse.len()));
     let plain = name.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase();
     let is_other = |(_, names): &&(&str, &[&str])| names.contains(&plain.as_str());
     match NAMES.iter().find(is_other) {
-        Some((own, _)) => Cow::Owned(format!("{own}{rest}")),
-        None => Cow::Borrowed(clickhouse),
+        Some((own @ "String", _)) => (*own).to_owned(),
+        Some((own, _)) => format!("{own}{rest}"),
+        None => clickhouse.to_owned(),
     }
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
 
     #[test]
@@ -45,6 +89,7 @@ pub(crate) mod tests {
             ("Numeric(9, 1)", "Decimal(9, 1)"),
             ("timestamp('UTC')", "DateTime('UTC')"),
             ("DateTime64(3)", "DateTime64(3)"),
+            ("varchar(20)", "String"),
             ("Map(String, INT)", "Map(String, INT)"),
         ] {
             assert_eq!(own_name(name), own);

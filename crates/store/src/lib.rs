@@ -25,11 +25,14 @@ pub mod history;
 mod native;
 mod target;
 mod tsv;
+mod types;
 
 pub use embedded::{Engine, EngineOptions};
+pub use fit::{Texts, Way, says, way};
 pub use target::{
     Fallback, Target, TargetColumn, nullable, rows_of, takes_null, without_low_cardinality,
 };
+pub use types::Type;
 
 use model::{Block, Result};
 use std::future::Future;

@@ -3,6 +3,7 @@
 mod rules;
 
 use crate::ddl;
+use crate::types::Type;
 use model::{
     Column, Error, Kind, Mode, OnUpdate, PgType, ReplicaIdentity, Result, Rule, Table, TableName,
     TableOptions,
@@ -60,34 +61,24 @@ pub struct Fallback {
 }
 
 impl TargetColumn {
+    pub fn ty(&self) -> Type {
+        Type::parse(&self.clickhouse)
+    }
+
     /// Whether NULL has a place in it.
     pub fn takes_null(&self) -> bool {
         takes_null(&self.clickhouse)
     }
 
-    /// The type without NULL, where the engine would make NULL of a text that it cannot read into the
-    /// column. Of an enum it does not.
-    pub fn strict(&self, table: &Table) -> Option<&str> {
-        if table.columns[self.source].pg.kind() != Kind::Text {
-            return None;
-        }
-        let inner = self.clickhouse.trim().strip_prefix("Nullable(")?.strip_suffix(')')?.trim();
-        let takes_any = inner == "String" || inner.starts_with("Enum");
-        (!takes_any).then_some(inner)
-    }
-
     /// Whether it is ClickHouse's JSON, which is neither empty nor NULL.
     pub(crate) fn is_json(&self) -> bool {
-        self.clickhouse == "JSON" || self.clickhouse.starts_with("JSON(")
+        self.ty().is_json()
     }
 }
 
 /// Whether a type of ClickHouse's holds NULL.
 pub fn takes_null(clickhouse: &str) -> bool {
-    let plain: String = clickhouse.chars().filter(|c| !c.is_whitespace()).collect();
-    ["Nullable(", "LowCardinality(Nullable(", "Variant(", "Dynamic"]
-        .iter()
-        .any(|start| plain.starts_with(start))
+    Type::parse(clickhouse).nullable
 }
 
 /// Databases that are the engine's or ours.
@@ -190,9 +181,8 @@ impl Target {
     pub fn has_exact_key(&self) -> bool {
         let is_exact = |&at: &usize| {
             let kind = self.table.columns[at].pg.kind();
-            let plain = kind.clickhouse(false);
-            let same = |kept: &str| kept == plain || kept == format!("LowCardinality({plain})");
-            kind.may_be_nullable() && self.column_of(at).is_some_and(|c| same(&c.clickhouse))
+            let is_plain = |ty: Type| !ty.nullable && ty.base == kind.clickhouse(false);
+            kind.may_be_nullable() && self.column_of(at).is_some_and(|c| is_plain(c.ty()))
         };
         self.table.has_key() && !self.table.is_its_own_key() && self.table.key.iter().all(is_exact)
     }
@@ -231,6 +221,11 @@ fn is_key(options: &TableOptions, table: &Table, at: usize) -> bool {
     options.mode != Mode::Append && table.key.contains(&at)
 }
 
+/// Whether rows are told apart by the column, here or when an update of a fact looks for its row.
+fn tells_apart(options: &TableOptions, table: &Table, at: usize) -> bool {
+    is_key(options, table, at) || options.on_update == OnUpdate::Apply && table.key.contains(&at)
+}
+
 /// What comes as Postgres prints it: what has no NULL in ClickHouse and is wanted as text, and such
 /// a part of a key by which rows are told apart, which has to be looked up and ordered by.
 fn with_texts(table: Arc<Table>, options: &TableOptions) -> Arc<Table> {
@@ -239,7 +234,7 @@ fn with_texts(table: Arc<Table>, options: &TableOptions) -> Arc<Table> {
         let chosen = chosen.and_then(|chosen| chosen.clickhouse_type.as_deref());
         let has_null = column.pg.kind().may_be_nullable();
         match chosen {
-            Some(chosen) => !has_null && is_string(chosen),
+            Some(chosen) => !has_null && Type::parse(chosen).is_string(),
             None => {
                 is_key(options, table.as_ref(), at)
                     && (!has_null || matches!(column.pg, PgType::Composite(_)))
@@ -257,15 +252,6 @@ fn with_texts(table: Arc<Table>, options: &TableOptions) -> Arc<Table> {
         column.pg = PgType::AsText(Box::new(column.pg.clone()));
     }
     Arc::new(table)
-}
-
-/// `String`, whatever is around it.
-fn is_string(clickhouse: &str) -> bool {
-    let plain: String = clickhouse.chars().filter(|letter| !letter.is_whitespace()).collect();
-    let inside =
-        |ty: &str, outer: &str| Some(ty.strip_prefix(outer)?.strip_suffix(')')?.to_owned());
-    let plain = inside(&plain, "LowCardinality(").unwrap_or(plain);
-    inside(&plain, "Nullable(").unwrap_or(plain) == "String"
 }
 
 fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
@@ -286,13 +272,8 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
         // The engine alters no column of a key, and NOT NULL may go.
         let is_null_possible = !column.not_null || is_key && table.is_its_own_key();
         let nullable = is_null_possible && kind.may_be_nullable();
-        if let Some(ty) = chosen.clickhouse_type.as_ref().filter(|_| is_key)
-            && !crate::fit::keeps_apart(&kind, ty)
-        {
-            let what = format!("cannot keep {}.{} as {ty}", table.name, column.name);
-            return Err(Error::definite(what)
-                .detail(format!("It is part of the key, and two keys of type {} can be one there: a row would be lost.", column.type_name))
-                .hint(format!("choose a type that keeps them apart, such as {}", kind.clickhouse(false))));
+        if let Some(ty) = &chosen.clickhouse_type {
+            rules::check_type(table, column, ty, is_key)?;
         }
         let name = chosen.name.unwrap_or_else(|| column.name.clone());
         let may_be_null = nullable && chosen.default.is_none();
@@ -308,26 +289,10 @@ fn columns(table: &Table, options: &TableOptions) -> Result<Vec<TargetColumn>> {
         let nullable =
             nullable || (chosen.on_unrepresentable == Some(Rule::Null) && kind.may_be_nullable());
         // Clamped, two keys would become one.
-        let of_key = (is_key && column.pg.is_clamped()).then_some(Rule::Quarantine);
+        let is_clamped = tells_apart(options, table, source) && column.pg.is_clamped();
+        let of_key = is_clamped.then_some(Rule::Quarantine);
         let rule = chosen.on_unrepresentable.or(of_key);
         let column = TargetColumn { source, name, clickhouse, nullable, default, rule };
-        if column.is_json() && kind != Kind::Text {
-            let source = &table.columns[source];
-            return Err(Error::definite(format!(
-                "cannot keep {}.{} as JSON",
-                table.name, source.name
-            ))
-            .detail(format!("Its type is {}.", source.type_name)));
-        }
-        if column.is_json() && is_key {
-            let source = &table.columns[source];
-            return Err(Error::definite(format!(
-                "cannot keep {}.{} as JSON",
-                table.name, source.name
-            ))
-            .detail("It is part of the key, and JSON has no order.")
-            .hint(format!("{} = {{ type = \"String\" }}", source.name)));
-        }
         rules::check_default(table, &column, &kind)?;
         columns.push(column);
     }
@@ -340,17 +305,14 @@ fn fallback(expression: String, kind: &Kind) -> Fallback {
 }
 
 /// The type alone.
-pub fn without_low_cardinality(clickhouse: &str) -> &str {
-    let inner = clickhouse.strip_prefix("LowCardinality(");
-    inner.and_then(|rest| rest.strip_suffix(')')).unwrap_or(clickhouse)
+pub fn without_low_cardinality(clickhouse: &str) -> String {
+    let ty = Type::parse(clickhouse);
+    if ty.nullable { format!("Nullable({})", ty.base) } else { ty.base }
 }
 
 /// The type with NULL.
 pub fn nullable(clickhouse: &str) -> String {
-    match without_low_cardinality(clickhouse) {
-        inner if inner.len() < clickhouse.len() => format!("LowCardinality(Nullable({inner}))"),
-        plain => format!("Nullable({plain})"),
-    }
+    Type::parse(clickhouse).with_null()
 }
 
 fn natural(column: &Column, nullable: bool) -> String {
@@ -497,6 +459,31 @@ mod tests {
         }
     }
 
+    /// Clamped or NULL, two keys would be one, and an update of one fact would take the other away.
+    #[test]
+    fn updates_find_their_row_by_a_key_that_is_not_clamped() {
+        let mut temporal = Table::clone(&table(vec![0, 1]));
+        let until = &mut temporal.columns[1];
+        (until.pg, until.not_null) = (PgType::Timestamptz, true);
+        let resolve = |on_update, on_unrepresentable| {
+            let mut options = TableOptions { mode: Mode::Append, on_update, ..Default::default() };
+            let chosen = ColumnOptions { on_unrepresentable, ..ColumnOptions::default() };
+            options.columns.insert("status".into(), chosen);
+            Target::resolve(Arc::new(temporal.clone()), &options, None)
+        };
+        for (on_update, rule) in
+            [(OnUpdate::Ignore, None), (OnUpdate::Apply, Some(Rule::Quarantine))]
+        {
+            assert_eq!(resolve(on_update, None).unwrap().table.rule(1), rule);
+        }
+        assert!(resolve(OnUpdate::Ignore, Some(Rule::Clamp)).is_ok());
+        for rule in [Rule::Clamp, Rule::Null] {
+            let error = resolve(OnUpdate::Apply, Some(rule)).unwrap_err();
+            assert_eq!(error.hint_text(), Some("\"quarantine\" or \"stop\""), "{}", error.report());
+        }
+        assert!(resolve(OnUpdate::Apply, Some(Rule::Stop)).is_ok());
+    }
+
     #[test]
     fn a_default_takes_null_out_of_the_type() {
         let default = |ty: Option<&str>, default: &str| {
@@ -513,7 +500,11 @@ mod tests {
         let fallback = number.columns[1].default.clone().unwrap();
         assert_eq!(fallback.text.as_deref(), Some("-1"));
         assert!(default(Some("String"), "concat('a', 'b')").is_ok());
-        assert!(default(Some("Int32"), "1 + 1").is_err());
+        for (ty, wrong) in
+            [("Int32", "1 + 1"), ("Int32", "9999999999"), ("Decimal(9, 2)", "'1.005'")]
+        {
+            assert!(default(Some(ty), wrong).is_err(), "{ty} {wrong}");
+        }
         assert!(default(Some("Nullable(Int32)"), "1").is_err());
         assert!(default(Some("JSON"), "'{}'").is_err());
     }

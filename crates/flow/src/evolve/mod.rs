@@ -30,7 +30,7 @@ use crate::status::Status;
 use crate::tables::Around;
 use crate::task::in_time;
 use missing::Missing;
-use model::{Fate, Mode, PgType, Result};
+use model::{Column, Fate, Mode, PgType, Result};
 use store::{Store, Target, TargetColumn, ddl};
 
 /// What it takes until the store's table is whole in today's shape.
@@ -257,6 +257,12 @@ async fn bring_column(
         Missing::Nothing => (ddl::default(column), None),
         // One default for the rows of before, and another for NULL.
         Missing::Value(_) if column.default.is_some() => (ddl::default(column), Some(())),
+        // The engine would bend what has no place in a type that was chosen.
+        Missing::Value(text)
+            if !is_natural(column, source) && !store::says(&text, &column.ty()) =>
+        {
+            (String::new(), Some(()))
+        }
         Missing::Value(text) => match default_of(&text, &column.clickhouse, around).await? {
             Some(default) => (default, None),
             None => (String::new(), Some(())),
@@ -273,6 +279,10 @@ async fn bring_column(
         patiently(around.status, || around.store.execute(&sql)).await?;
     }
     Ok(why.map(|()| format!("What rows of before hold in {} is not in the log.", source.name)))
+}
+
+fn is_natural(column: &TargetColumn, source: &Column) -> bool {
+    column.ty().base == source.pg.kind().clickhouse(false)
 }
 
 /// The clause, if the engine takes the text for a value of that type: a DEFAULT that it does not would

@@ -1,53 +1,37 @@
 //! Types that take every value of another one, as the engine itself converts a column: what was kept
 //! of rows stays what it is.
 
-/// Whether `now` holds all that `before` does, NULL too where it had it.
+use store::Type;
+
+/// Whether `now` holds all that `before` does, NULL too where it had it. A dictionary changes no value.
 pub(super) fn is_wider(now: &str, before: &str) -> bool {
-    let ((now, takes_null), (before, had_null)) = (plain(now), plain(before));
-    (takes_null || !had_null) && (now == before || holds(now, before))
+    let (now, before) = (Type::parse(now), Type::parse(before));
+    (now.nullable || !before.nullable) && (now.base == before.base || holds(&now, &before))
 }
 
-/// Without `Nullable`, and whether it was there. A dictionary changes no value.
-fn plain(ty: &str) -> (&str, bool) {
-    let inner = |ty: &str, outer: &str| Some((ty.strip_prefix(outer)?.strip_suffix(')')?).len());
-    let ty = match inner(ty, "LowCardinality(") {
-        Some(len) => &ty["LowCardinality(".len()..][..len],
-        None => ty,
-    };
-    match inner(ty, "Nullable(") {
-        Some(len) => (&ty["Nullable(".len()..][..len], true),
-        None => (ty, false),
-    }
-}
-
-fn holds(now: &str, before: &str) -> bool {
-    if let (Some(now), Some(before)) = (integer_bits(now), integer_bits(before)) {
+fn holds(now: &Type, before: &Type) -> bool {
+    if let (Some(now), Some(before)) = (signed_bits(now), signed_bits(before)) {
         return now >= before;
     }
-    if (now, before) == ("Float64", "Float32") {
+    if (now.base.as_str(), before.base.as_str()) == ("Float64", "Float32") {
         return true;
     }
-    let Some((digits, scale)) = decimal(now) else { return false };
-    match (decimal(before), integer_bits(before)) {
+    let Some((digits, scale)) = now.decimal() else { return false };
+    let whole = digits.saturating_sub(scale);
+    match (before.decimal(), signed_bits(before)) {
         (Some((digits_before, scale_before)), _) => {
-            scale >= scale_before && digits - scale >= digits_before - scale_before
+            scale >= scale_before && whole >= digits_before.saturating_sub(scale_before)
         }
         // The digits of the largest one.
-        (_, Some(16)) => digits - scale >= 5,
-        (_, Some(32)) => digits - scale >= 10,
-        (_, Some(_)) => digits - scale >= 19,
+        (_, Some(16)) => whole >= 5,
+        (_, Some(32)) => whole >= 10,
+        (_, Some(64)) => whole >= 19,
         _ => false,
     }
 }
 
-/// Of the signed ones.
-fn integer_bits(ty: &str) -> Option<u32> {
-    ["Int16", "Int32", "Int64"].contains(&ty).then(|| ty[3..].parse().ok())?
-}
-
-fn decimal(ty: &str) -> Option<(i32, i32)> {
-    let (digits, scale) = ty.strip_prefix("Decimal(")?.strip_suffix(')')?.split_once(',')?;
-    Some((digits.trim().parse().ok()?, scale.trim().parse().ok()?))
+fn signed_bits(ty: &Type) -> Option<u32> {
+    ty.integer().filter(|(is_signed, _)| *is_signed).map(|(_, bits)| bits)
 }
 
 #[cfg(test)]

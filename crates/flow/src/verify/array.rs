@@ -1,27 +1,27 @@
 //! Arrays: the shape where there is more than one dimension, then the elements one after another.
 
-use super::canon::{self, Chosen, Pair, Shape, Texts, text};
+use super::canon::{self, Pair, Shape, Texts, text};
 use model::PgType;
+use store::Type;
 
 pub(super) fn pair(
     element: &PgType,
     depth: u8,
     texts: Texts,
-    base: &str,
+    ty: &Type,
     from: &str,
     value: &str,
 ) -> Option<Pair> {
-    let mut inner = base.to_owned();
+    let mut inner = ty.clone();
     for _ in 0..depth {
-        inner = inner.strip_prefix("Array(")?.strip_suffix(')')?.to_owned();
+        inner = inner.element()?;
     }
-    let inner = Chosen::parse(&inner);
     let item = if inner.nullable { "assumeNotNull(e)" } else { "e" };
     // Arrays in arrays are taken apart as far as the column is declared, and no further.
     if depth > 1 && !element.kind().may_be_nullable() {
         return None;
     }
-    let pair = canon::pair(element, texts, &inner.base, "e", item)?;
+    let pair = canon::pair(element, texts, &inner, "e", item)?;
     let flat = if depth > 1 { format!("arrayFlatten({value})") } else { value.to_owned() };
     let each = |item: String| match inner.nullable {
         true => format!("arrayMap(e -> if(isNull(e), 'N', {item}), {flat})"),

@@ -8,18 +8,18 @@
 //! - **Timestamps and dates** are clamped to 1900..2299 on Postgres's side, ±infinity too: that is the
 //!   documented rule of the map. Nothing else is clamped: a `DateTime` that could not hold a
 //!   value shows as changed.
-//! - **Fewer digits by configuration** (`DateTime64(3)`, `Decimal(10,2)` of a finer number) are cut
-//!   towards zero as the engine cuts them, before 1970 too.
+//! - **Fewer digits of a second by configuration** (`DateTime64(3)`) are cut towards zero as the engine
+//!   cuts them, before 1970 too.
 //! - **NULL** is the empty text, and no value is: numbers have a digit, texts a length before them.
 //!   A NULL array equals an empty one, by the map's rule.
 //! - **Rules of the column** ([`super::rules`]): what cannot be carried is NULL where that is its rule,
 //!   and a NULL is the column's default where it has one.
 
 use super::rules::{self, FIRST, LAST};
-use super::{array, decimal, parts};
+use super::{array, decimal, parts, spelt};
 use model::{Column, PgType, Rule};
-use store::TargetColumn;
 use store::ddl::{ident, literal};
+use store::{TargetColumn, Type};
 
 /// How texts of a column are kept apart from what follows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,7 +69,7 @@ pub(super) fn column(
     utf8: bool,
 ) -> Option<Canon> {
     let name = ident(&target.name);
-    let chosen = Chosen::parse(&target.clickhouse);
+    let chosen = target.ty();
     // A column that is NOT NULL now may keep NULLs of before. Where it cannot, this costs nothing.
     let may_be_null = chosen.nullable || source.pg.kind().may_be_nullable();
     let value = match may_be_null {
@@ -78,14 +78,14 @@ pub(super) fn column(
     };
     let from = source::client::quoted(&source.name);
     let texts = Texts { direct: is_builtin_text(source.type_oid), utf8 };
-    let of = |value: &str| pair(&source.pg, texts, &chosen.base, &from, value);
+    let of = |value: &str| pair(&source.pg, texts, &chosen, &from, value);
     let mut pair = of(&value)?;
     let default = target.default.as_ref().and_then(|default| {
         let ty = literal(&target.clickhouse);
         Some(of(&format!("CAST(({}), {ty})", default.expression))?.clickhouse)
     });
     if rule == Some(Rule::Null)
-        && let Some(carries) = rules::carries(&source.pg, &target.clickhouse, &chosen.base, &from)
+        && let Some(carries) = rules::carries(&source.pg, &chosen, &from)
     {
         pair.postgres = format!("CASE WHEN {carries} THEN {} END", pair.postgres);
     }
@@ -143,33 +143,6 @@ pub(super) fn bytes(from: &str, utf8: bool) -> String {
     }
 }
 
-/// A ClickHouse type without what only changes how it is kept.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Chosen {
-    /// Without spaces: `DateTime64(3,'UTC')`.
-    pub(super) base: String,
-    pub(super) nullable: bool,
-}
-
-impl Chosen {
-    pub(super) fn parse(clickhouse: &str) -> Chosen {
-        let mut base: String = clickhouse.chars().filter(|c| !c.is_whitespace()).collect();
-        let mut nullable = false;
-        loop {
-            let inside = |outer: &str| {
-                Some(base.strip_prefix(outer)?.strip_prefix('(')?.strip_suffix(')')?.to_owned())
-            };
-            if let Some(inner) = inside("LowCardinality") {
-                base = inner;
-            } else if let Some(inner) = inside("Nullable") {
-                (base, nullable) = (inner, true);
-            } else {
-                return Chosen { base, nullable };
-            }
-        }
-    }
-}
-
 /// The built-in texts, and arrays of them, of which `octet_length` is known. Others (xml, a domain
 /// over one) go through their output function.
 fn is_builtin_text(oid: u32) -> bool {
@@ -183,48 +156,64 @@ fn printed(from: &str) -> String {
     format!("CASE WHEN {from} IS DISTINCT FROM NULL THEN format('%s', {from}) END")
 }
 
-/// `from` is a value in Postgres, `value` one in ClickHouse that is not NULL and of type `base`.
-pub(super) fn pair(pg: &PgType, texts: Texts, base: &str, from: &str, value: &str) -> Option<Pair> {
+/// `from` is a value in Postgres, `value` one in ClickHouse that is not NULL and of type `ty`.
+pub(super) fn pair(pg: &PgType, texts: Texts, ty: &Type, from: &str, value: &str) -> Option<Pair> {
+    let base = ty.base.as_str();
+    let is_integer = ty.integer().is_some();
     match pg {
         PgType::Bool => match base {
             "Bool" => word(from, format!("if({value}, 't', 'f')")),
             "String" => text(format!("({from})::text"), value),
-            _ if is_integer(base) => word(format!("({from})::int4"), format!("toString({value})")),
+            _ if is_integer => word(format!("({from})::int4"), format!("toString({value})")),
             _ => None,
         },
         PgType::Int2 | PgType::Int4 | PgType::Int8 | PgType::Oid => match base {
             "String" => text(format!("({from})::text"), value),
-            "Float64" => bits(&format!("({from})::float8"), value, 64),
-            _ if is_integer(base) => word(from, format!("toString({value})")),
+            "Bool" => word(from, format!("toString(toUInt8({value}))")),
+            // An oid has no way to a float.
+            "Float64" => bits(&format!("({from})::int8::float8"), value, 64),
+            "Float32" => bits(&format!("({from})::int8::float4"), value, 32),
+            _ if ty.name() == "DateTime" => word(from, seconds(value)),
+            _ if is_integer || ty.decimal().is_some() => word(from, format!("toString({value})")),
             _ => None,
         },
         PgType::Float4 => match base {
             "Float32" => bits(from, value, 32),
             "Float64" => bits(&format!("({from})::float8"), value, 64),
             "String" => bits_of_text(from, value, 32),
+            _ if is_integer => whole_of_float(from, value),
             _ => None,
         },
         PgType::Float8 => match base {
             "Float64" => bits(from, value, 64),
+            "Float32" => {
+                // What is nearest to zero is an error there, and what is beyond the largest too.
+                let held = format!(
+                    "CASE WHEN abs({from}) <= 7.006492321624085e-46 THEN {from} * 0 WHEN {} THEN {from} END",
+                    rules::is_single(from)
+                );
+                bits(&format!("({held})::float4"), value, 32)
+            }
             "String" => bits_of_text(from, value, 64),
+            _ if is_integer => whole_of_float(from, value),
             _ => None,
         },
-        PgType::Numeric(_) => decimal::numeric(pg, base, from, value),
-        PgType::Text if texts.direct => string(from.to_owned(), base, value),
-        PgType::Text => string(printed(from), base, value),
+        PgType::Numeric(_) => decimal::numeric(pg, ty, from, value),
+        PgType::Text if texts.direct => spelt::pair(from, ty, value),
+        PgType::Text => spelt::pair(&printed(from), ty, value),
         PgType::Enum | PgType::Json | PgType::Jsonb | PgType::Timetz | PgType::Interval => {
-            string(format!("({from})::text"), base, value)
+            spelt::pair(&format!("({from})::text"), ty, value)
         }
-        PgType::Xid8 if base == "String" || is_integer(base) => {
+        PgType::Xid8 if base == "String" || is_integer => {
             text(format!("({from})::text"), format!("toString({value})"))
         }
         PgType::Xid8 => None,
-        PgType::Money(scale) => decimal::money(*scale, base, from, value),
+        PgType::Money(scale) => decimal::money(*scale, ty, from, value),
         PgType::Printed(_) | PgType::AsText(_) | PgType::Other | PgType::Unread => {
-            string(printed(from), base, value)
+            spelt::pair(&printed(from), ty, value)
         }
         PgType::Composite(_) if parts::is_json_known(pg) => {
-            string(format!("to_json({from})::text"), base, value)
+            spelt::pair(&format!("to_json({from})::text"), ty, value)
         }
         PgType::Composite(_) => None,
         PgType::Bytea if base == "String" => {
@@ -236,40 +225,27 @@ pub(super) fn pair(pg: &PgType, texts: Texts, base: &str, from: &str, value: &st
             "String" => text(format!("({from})::text"), value),
             _ => None,
         },
-        PgType::Timestamp => timestamp("timestamp", base, from, value),
-        PgType::Timestamptz => timestamp("timestamptz", base, from, value),
-        PgType::Date => date(base, from, value),
-        PgType::Time => match base {
-            // Seconds with their fraction.
-            "Time64(6)" => word(
-                format!("trim_scale(extract(epoch from {from}))"),
+        PgType::Timestamp => timestamp("timestamp", ty, from, value),
+        PgType::Timestamptz => timestamp("timestamptz", ty, from, value),
+        PgType::Date => date(ty, from, value),
+        PgType::Time => match (ty.name(), ty.time_digits()) {
+            // Seconds with their fraction, or what the type keeps of it.
+            ("Time64", Some(digits)) => word(
+                format!("trim_scale(trunc(extract(epoch from {from}), {digits}))"),
                 format!("toString(CAST({value} AS Decimal(18, 6)))"),
             ),
-            "String" => text(format!("to_char({from}, 'HH24:MI:SS.US')"), value),
+            ("String", _) => text(format!("to_char({from}, 'HH24:MI:SS.US')"), value),
             _ => None,
         },
-        PgType::Array(element, depth) => array::pair(element, *depth, texts, base, from, value),
+        PgType::Array(element, depth) => array::pair(element, *depth, texts, ty, from, value),
         PgType::Range(_)
         | PgType::Multirange(_)
         | PgType::Hstore
         | PgType::Point
         | PgType::Polygon
         | PgType::Vector
-        | PgType::Halfvec => parts::pair(pg, texts, base, from, value),
+        | PgType::Halfvec => parts::pair(pg, texts, ty, from, value),
     }
-}
-
-pub(super) fn string(postgres: String, base: &str, value: &str) -> Option<Pair> {
-    match base {
-        "String" => text(postgres, value),
-        _ if base.starts_with("Enum") => text(postgres, format!("toString({value})")),
-        _ => None,
-    }
-}
-
-pub(super) fn is_integer(base: &str) -> bool {
-    let width = base.strip_prefix("Int").or_else(|| base.strip_prefix("UInt"));
-    width.is_some_and(|width| matches!(width, "8" | "16" | "32" | "64" | "128" | "256"))
 }
 
 /// The bits of a float, as hex; NaN by name.
@@ -298,7 +274,15 @@ fn bits_of_text(from: &str, value: &str, width: usize) -> Option<Pair> {
     word(pair.postgres, clickhouse)
 }
 
-fn timestamp(pg: &str, base: &str, from: &str, value: &str) -> Option<Pair> {
+/// Others are refused.
+fn whole_of_float(from: &str, value: &str) -> Option<Pair> {
+    word(
+        format!("CASE WHEN abs({from}) <= 2 ^ 53 THEN ({from})::int8 END"),
+        format!("toString({value})"),
+    )
+}
+
+fn timestamp(pg: &str, ty: &Type, from: &str, value: &str) -> Option<Pair> {
     let zone = if pg == "timestamptz" { "+00" } else { "" };
     let (first, last) =
         (format!("{pg} '{FIRST} 00:00:00{zone}'"), format!("{pg} '{LAST} 23:59:59.999999{zone}'"));
@@ -307,21 +291,21 @@ fn timestamp(pg: &str, base: &str, from: &str, value: &str) -> Option<Pair> {
     );
     // `extract` is exact: it gives a numeric.
     let micros = format!("(extract(epoch from {held}) * 1000000)::int8");
-    match base {
+    match ty.base.as_str() {
         "String" => text(format!("to_char({held}, 'YYYY-MM-DD HH24:MI:SS.US')"), value),
         "Date" | "Date32" => word(
             format!("(({held})::date - date '1970-01-01')"),
             format!("toString(toInt32({value}))"),
         ),
         _ => {
-            let digits = time_digits(base)?;
-            let ticks = match digits {
-                None => return word(format!("{micros} / 1000000"), seconds(value)),
+            let ticks = match (ty.name(), ty.time_digits()?.into()) {
+                ("DateTime", _) => return word(format!("{micros} / 1000000"), seconds(value)),
                 // The source is asked for what costs it least.
-                Some(6) => return word(sent(pg, &held), sent_of(value)),
+                ("DateTime64", 6) => return word(sent(pg, &held), sent_of(value)),
                 // Whole numbers are divided towards zero, on both sides.
-                Some(digits @ 0..6) => format!("{micros} / {}", 10i64.pow(6 - digits)),
-                Some(digits) => format!("{micros}::numeric * {}", 10i64.pow(digits - 6)),
+                ("DateTime64", digits @ 0..6) => format!("{micros} / {}", 10i64.pow(6 - digits)),
+                ("DateTime64", digits) => format!("{micros}::numeric * {}", 10i64.pow(digits - 6)),
+                _ => return None,
             };
             word(ticks, ticks_of(value))
         }
@@ -346,29 +330,19 @@ fn ticks_of(value: &str) -> String {
     format!("toString(reinterpretAsInt64({value}))")
 }
 
-/// `DateTime64(3,'UTC')`: 3 digits after the second; `DateTime`: none, and ticks are not kept.
-fn time_digits(base: &str) -> Option<Option<u32>> {
-    if base == "DateTime" || base.starts_with("DateTime(") {
-        return Some(None);
-    }
-    let arguments = base.strip_prefix("DateTime64(")?.strip_suffix(')')?;
-    let digits = arguments.split(',').next()?.parse().ok()?;
-    (digits <= 9).then_some(Some(digits))
-}
-
-fn date(base: &str, from: &str, value: &str) -> Option<Pair> {
+fn date(ty: &Type, from: &str, value: &str) -> Option<Pair> {
     let (first, last) = (format!("date '{FIRST}'"), format!("date '{LAST}'"));
     let held = format!(
         "CASE WHEN {from} < {first} THEN {first} WHEN {from} > {last} THEN {last} ELSE {from} END"
     );
     let days = format!("({held} - date '1970-01-01')");
-    match base {
+    match ty.base.as_str() {
         "Date32" | "Date" => word(days, format!("toString(toInt32({value}))")),
         "String" => text(format!("({held})::text"), value),
         // Midnight of which zone only UTC says.
-        _ if base.ends_with("'UTC')") => match time_digits(base)? {
-            None => word(format!("{days}::int8 * 86400"), seconds(value)),
-            Some(digits) => {
+        _ if ty.is_in_utc() => match (ty.name(), ty.time_digits()?.into()) {
+            ("DateTime", _) => word(format!("{days}::int8 * 86400"), seconds(value)),
+            (_, digits) => {
                 let ticks = 86_400i64 * 10i64.pow(digits);
                 word(format!("{days}::numeric * {ticks}"), ticks_of(value))
             }
@@ -382,26 +356,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn types_are_read_through_their_wrappers() {
-        let chosen = |text: &str| {
-            let chosen = Chosen::parse(text);
-            (chosen.base, chosen.nullable)
-        };
-        assert_eq!(chosen("LowCardinality(Nullable(String))"), ("String".into(), true));
-        assert_eq!(chosen("DateTime64(3, 'UTC')"), ("DateTime64(3,'UTC')".into(), false));
-        assert_eq!(chosen("Array(Nullable(Int32))"), ("Array(Nullable(Int32))".into(), false));
-        assert_eq!(decimal::decimal_scale("Decimal(10,2)"), Some(2));
-        assert_eq!(decimal::decimal_scale("Decimal64(3)"), Some(3));
-        assert_eq!(time_digits("DateTime64(3,'UTC')"), Some(Some(3)));
-        assert_eq!(time_digits("DateTime('UTC')"), Some(None));
-    }
-
-    #[test]
     fn what_cannot_be_compared_is_not_taken_for_equal() {
         let texts = Texts { direct: true, utf8: true };
-        let known = |pg: PgType, base: &str| pair(&pg, texts, base, "x", "x").is_some();
+        let known = |pg: PgType, ty: &str| pair(&pg, texts, &Type::parse(ty), "x", "x").is_some();
         assert!(!known(PgType::Jsonb, "JSON"));
-        assert!(!known(PgType::Text, "UUID"));
+        assert!(!known(PgType::Text, "IPv6"));
         assert!(!known(PgType::Numeric(None), "Float64"));
         assert!(known(PgType::Numeric(Some((10, 2))), "Float64"));
         assert!(!known(PgType::Array(Box::new(PgType::Int4), 2), "Array(Int32)"));

@@ -44,8 +44,7 @@ impl Keys {
             let (column, kept) = (&target.table.columns[at], target.column_of(at)?);
             let from = quoted(&column.name);
             let text = text_of(&column.pg, &from)?;
-            let carries =
-                rules::carries(&column.pg, &kept.clickhouse, kept.clickhouse.as_str(), &from);
+            let carries = rules::carries(&column.pg, &kept.ty(), &from);
             Some(Part {
                 postgres_text: match carries {
                     Some(carries) => format!("CASE WHEN {carries} THEN {text} END"),

@@ -4,12 +4,13 @@
 //! expressions of Postgres's are never NULL.
 
 use super::array::tagged;
-use super::canon::{self, Chosen, Pair, Texts, delimited, hex_of_float, text};
+use super::canon::{self, Pair, Texts, delimited, hex_of_float, text};
 use model::{PgType, Printed};
+use store::Type;
 
 /// The column must have the map's own type: no other is known to compare.
-pub(super) fn pair(pg: &PgType, texts: Texts, base: &str, from: &str, value: &str) -> Option<Pair> {
-    if base != without_blanks(&pg.kind().clickhouse(false)) {
+pub(super) fn pair(pg: &PgType, texts: Texts, ty: &Type, from: &str, value: &str) -> Option<Pair> {
+    if ty.base != pg.kind().clickhouse(false) {
         return None;
     }
     match pg {
@@ -51,16 +52,12 @@ pub(super) fn pair(pg: &PgType, texts: Texts, base: &str, from: &str, value: &st
     }
 }
 
-fn without_blanks(clickhouse: &str) -> String {
-    clickhouse.chars().filter(|letter| !letter.is_whitespace()).collect()
-}
-
 fn range(bound: &PgType, texts: Texts, from: &str, value: &str) -> Option<Pair> {
-    let base = Chosen::parse(&bound.kind().clickhouse(true)).base;
+    let ty = Type::parse(&bound.kind().clickhouse(true));
     let texts = texts.of_printed();
     let part = |of: &str, at: u8| {
         let (from, value) = (format!("{of}({from})"), format!("tupleElement({value}, {at})"));
-        let pair = canon::pair(bound, texts, &base, &from, &format!("assumeNotNull({value})"))?;
+        let pair = canon::pair(bound, texts, &ty, &from, &format!("assumeNotNull({value})"))?;
         let clickhouse = format!("if(isNull({value}), 'N', {})", delimited(&pair));
         Some((tagged(&pair, texts, &from), clickhouse))
     };

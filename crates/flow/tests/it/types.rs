@@ -1,5 +1,6 @@
 //! Shapes of tables and values at the edges of what Postgres has, by copy and by stream.
 
+mod chosen;
 mod texts;
 
 use crate::support::{World, assert_same, wait_until};

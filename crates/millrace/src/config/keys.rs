@@ -167,13 +167,13 @@ pub(crate) const KEYS: &[Key] = &[
         "tables.*.columns.*.type",
         Kind::Text,
         "see docs/types.md",
-        "Its type in ClickHouse; the engine converts. What becomes of a value that it cannot hold says \
+        "Its type in ClickHouse, one of those [that change no value](types.md#types-to-choose). What becomes of a value that it cannot hold says \
          `on_unrepresentable`. A NULL in a type without `Nullable(…)` is such a value, unless there is a `default`. A key of a mirror takes only types in which no two of its values are one.",
     ),
     key(
         "tables.*.columns.*.on_unrepresentable",
         Kind::Text,
-        "`clamp` for times, `quarantine` for everything else",
+        "`clamp` for times, `quarantine` for those by which rows are told apart and for everything else",
         "What becomes of a value that the column cannot carry exactly. `quarantine`: its row is set aside with the \
          reason (`millrace quarantine`). `null`: it becomes NULL, or the `default`, and is counted; the type has to be \
          Nullable. `clamp`: a timestamp or date outside 1900..2299 becomes the nearest that there is, and is counted. \

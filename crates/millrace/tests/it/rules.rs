@@ -226,7 +226,7 @@ fn numbers_that_a_narrower_type_cannot_hold_are_not_cut_in_silence() {
         "1\t1\t1\n3\t-32768\t\\N\n5\t5\t\\N\n6\t6\t255"
     );
     let kept = up.query("SELECT key, column, reason FROM millrace.quarantine FINAL ORDER BY key");
-    let why = "small\tthe number has no place in Int16";
+    let why = "small\tthe value has no place in Int16";
     assert_eq!(kept, format!("[\"2\"]\t{why}\n[\"4\"]\t{why}"));
     let verify = project.run(&["verify"]);
     assert!(

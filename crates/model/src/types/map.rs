@@ -180,7 +180,28 @@ What a column of Postgres becomes in ClickHouse. A NOT NULL column is plain, any
 ";
 
 const TAIL: &str = "
-A type that you chose may hold less: what becomes of a value that it refuses is the column's `on_unrepresentable` ([configuration](configuration.md)). Where rows are
+## Types to choose
+
+| values of | may be kept as | refused |
+| --- | --- | --- |
+| any type | `String`, as Postgres prints them | |
+| `bool` | whole numbers | |
+| whole numbers | whole numbers, `Decimal`, `Bool`, `Float32`, `Float64`, `DateTime` (seconds since 1970) | what the type does not reach; in a `Bool` all but 0 and 1 |
+| `float4`, `float8` | `Float32`, `Float64`, whole numbers | what the type does not reach; in whole numbers fractions, and beyond ±2⁵³ everything |
+| `numeric`, `money` | `Decimal`, whole numbers, `Float32`, `Float64` | digits that the type has not, before the point and behind it |
+| `timestamptz`, `timestamp` | `DateTime64(…)`, `DateTime`, `Date`, `Date32` | what the type does not reach: a `DateTime` begins in 1970 and ends in 2106 |
+| `date` | `Date`, `Date32`, `DateTime('UTC')`, `DateTime64(…, 'UTC')` | likewise |
+| `time` | `Time64(…)` | |
+| texts of all kinds | `FixedString(…)`, `Enum8(…)`, `UUID`, `IPv4`, `IPv6`, `Bool`, whole numbers, `Decimal`, `Float32`, `Float64`, `Date`, `Date32`, `DateTime('UTC')`, `DateTime64(…, 'UTC')` | a text that is no value of the type as the type itself writes it; in a `FixedString` one of another length |
+| `json`, `jsonb`, row types | `JSON` | what is no object |
+| arrays | `Array(…)` of what their elements may be kept as | elements that are refused, NULL where the type has none |
+| `hstore` | `Map(String, …)` likewise | likewise |
+
+Around each may be `Nullable(…)` and `LowCardinality(…)`, and its other names do as well (`VARCHAR`, `int unsigned`). A `Float` holds the nearest number that it has, and a type with fewer digits of a second
+leaves out the others: for that one chooses them. Any other pair is an error, because the engine would change values without a word. `millrace verify` names the columns that it
+cannot compare: `JSON`, and texts as floats, times of a day or `IPv6`.
+
+What becomes of a value that is refused is the column's `on_unrepresentable` ([configuration](configuration.md)). Where rows are
 set aside and it refuses more than 1,000 rows of one batch, or 1,000 different values of a column that makes them NULL, the table stops.
 
 *Quarantined*: the row is kept with its reason and its text, and counted ([quarantine](quarantine.md)). A mirror then shows no row with that key, rather than an older one as if it

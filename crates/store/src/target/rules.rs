@@ -1,7 +1,39 @@
-//! Whether what a column is to do with NULL, and with what it cannot carry, can be kept.
+//! Whether a column can have the type that was chosen for it, and do with NULL, and with what it cannot
+//! carry, as it is to.
 
-use super::{TargetColumn, is_key, nullable};
-use model::{Error, Kind, Result, Rule, Table, TableOptions};
+use super::{TargetColumn, nullable, tells_apart};
+use crate::fit;
+use crate::types::Type;
+use model::{Column, Error, Kind, Result, Rule, Table, TableOptions};
+
+/// Whether a column can be kept as the type that was chosen for it.
+pub(super) fn check_type(table: &Table, column: &Column, chosen: &str, is_key: bool) -> Result<()> {
+    let (kind, ty) = (column.pg.kind(), Type::parse(chosen));
+    let cannot = |why: &str, hint: String| {
+        Err(Error::definite(format!("cannot keep {}.{} as {chosen}", table.name, column.name))
+            .detail(why)
+            .hint(hint))
+    };
+    if fit::way(&kind, &ty).is_none() {
+        return cannot(
+            &format!(
+                "Its type is {}, and the engine would change values of it there without a word.",
+                column.type_name
+            ),
+            format!("choose one of {}", fit::places(&kind)),
+        );
+    }
+    if is_key && !fit::keeps_apart(&kind, &ty) {
+        return cannot(
+            &format!(
+                "It is part of the key, and two keys of type {} can be one there: a row would be lost.",
+                column.type_name
+            ),
+            format!("choose a type that keeps them apart, such as {}", kind.clickhouse(false)),
+        );
+    }
+    Ok(())
+}
 
 pub(super) fn check_default(table: &Table, column: &TargetColumn, kind: &Kind) -> Result<()> {
     let Some(default) = &column.default else { return Ok(()) };
@@ -18,12 +50,17 @@ pub(super) fn check_default(table: &Table, column: &TargetColumn, kind: &Kind) -
         let hint = format!("take Nullable(…) away from {}, or the default", column.clickhouse);
         return cannot("Its type holds NULL, so that a NULL stays one.", hint);
     }
-    let is_string = matches!(column.clickhouse.as_str(), "String" | "LowCardinality(String)");
-    if *kind == Kind::Text && !is_string && default.text.is_none() {
+    if *kind == Kind::Text && !column.ty().is_string() && default.text.is_none() {
         return cannot(
             "Into this type values travel as texts, and its text is not known.",
             "write it as a literal: default = \"'new'\", default = \"0\"".to_owned(),
         );
+    }
+    if let Some(text) = &default.text
+        && !fit::says(text, &column.ty())
+    {
+        let hint = "write it as the type itself writes it".to_owned();
+        return cannot(&format!("It has no place in {}.", column.clickhouse), hint);
     }
     Ok(())
 }
@@ -37,7 +74,7 @@ pub(super) fn check_rules(
     for column in columns {
         let source = &table.columns[column.source];
         let Some(rule) = column.rule else { continue };
-        let is_key = is_key(options, table, column.source);
+        let is_key = tells_apart(options, table, column.source);
         let cannot = |why: &str, hint: String| {
             let (name, rule) = (&source.name, rule.name());
             let what =

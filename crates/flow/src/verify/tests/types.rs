@@ -136,7 +136,8 @@ async fn configured_types_are_compared_or_named() {
             id int8 primary key, a int8, u uuid, b bool, f float8, f4 float4, n numeric(10,4), nx numeric,
             ts timestamptz, ts3 timestamptz not null, ts9 timestamptz, dt timestamp, dd timestamp, d date, dm date,
             ti time, t text, e text, w int4, nf numeric(12,2), n2 numeric(10,4), o oid, g float4,
-            j jsonb, ar text[], gone text);
+            j jsonb, ar text[], gone text, x1 text, x2 text, x3 text, x4 text, x5 inet, x6 text, x7 float8, x8 float8,
+            x9 int8, y1 int4, y2 time, y3 text, y4 int4, y5 int4);
         insert into chosen select i, i * -7, md5(i::text)::uuid, i % 2 = 0, i / 7.0, -i / 3.0, i / 16.0, i / 8.0,
             '2026-01-01'::timestamptz + i * interval '1234567 us',
             '1960-01-01'::timestamptz + i * interval '98765432.1 s',
@@ -144,7 +145,9 @@ async fn configured_types_are_compared_or_named() {
             '2001-01-01'::timestamp + i * interval '1234567 us', '1975-01-01'::timestamp + i * interval '1.5 days',
             '1990-01-01'::date + i, '1960-01-01'::date + i * 50, '00:00:00'::time + i * interval '1234567 us',
             case i % 3 when 0 then null when 1 then '' else 'text' || i end, 'ab'[i % 2], i, i * 1.25, i / 4.0, i, i / 3.0,
-            jsonb_build_object('k', i), array['a', i::text], 'gone'
+            jsonb_build_object('k', i), array['a', i::text], 'gone', i::text, (i / 4.0)::numeric(8,2)::text,
+            md5(i::text)::uuid::text, ('2026-01-01'::date + i)::text, ('10.0.0.' || i)::inet, (i % 2 = 0)::text, i / 3.0,
+            i, i, i % 2, '00:00:00'::time + i * interval '1234567 us', lpad(i::text, 3, '0'), i, i
         from generate_series(1, 60) i;";
     let tables = tables.replace("'ab'[i % 2]", "substr('ab', i % 2 + 1, 1)");
     let mut options = TableOptions::default();
@@ -173,6 +176,20 @@ async fn configured_types_are_compared_or_named() {
         ("g", "Nullable(String)"),
         ("j", "JSON"),
         ("ar", "Array(LowCardinality(String))"),
+        ("x1", "Nullable(Int32)"),
+        ("x2", "Nullable(Decimal(9, 2))"),
+        ("x3", "Nullable(UUID)"),
+        ("x4", "Nullable(Date)"),
+        ("x5", "Nullable(IPv4)"),
+        ("x6", "Nullable(Bool)"),
+        ("x7", "Nullable(Float32)"),
+        ("x8", "Nullable(Int64)"),
+        ("x9", "Nullable(DateTime('UTC'))"),
+        ("y1", "Nullable(Bool)"),
+        ("y2", "Nullable(Time64(3))"),
+        ("y3", "Nullable(FixedString(3))"),
+        ("y4", "Nullable(Float32)"),
+        ("y5", "Nullable(Decimal(9, 2))"),
     ] {
         let chosen = ColumnOptions { clickhouse_type: Some(kind.into()), ..Default::default() };
         options.columns.insert(name.into(), chosen);
