@@ -17,7 +17,7 @@ mod stored;
 
 use crate::flush::patiently;
 use crate::status::Status;
-use model::{Block, Cells, Error, Kind, Mode, Op, Reject, Result};
+use model::{Block, Cells, Error, Mode, Op, Reject, Result, Rule};
 use source::Address;
 use source::decode::reject;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -105,8 +105,7 @@ impl Filler {
                 missing.entry(row).or_default().insert(column);
             }
         }
-        let sourced = self.ask_source(status, block, &missing).await?;
-        let mut sourced = sourced;
+        let mut sourced = self.ask_source(status, block, &missing).await?;
         let keeps_gone = target.mode != Mode::Mirror || target.keeps_gone();
         let gone = if keeps_gone { sourced.gone(block, &missing) } else { BTreeMap::new() };
         let reject =
@@ -119,7 +118,7 @@ impl Filler {
         Ok((rebuild(block, &origins, &stored, &sourced, target), rejects))
     }
 
-    /// Text columns that the store keeps as they came; other types do not read back exactly.
+    /// Columns that the store keeps as they came; other types do not read back exactly.
     async fn ask_store(
         &self,
         store: &dyn Store,
@@ -129,26 +128,28 @@ impl Filler {
         asked: &Wanted,
     ) -> Result<Found> {
         let mut found = Found::default();
-        let mut columns: Vec<usize> = asked.values().flatten().copied().collect();
-        columns.sort_unstable();
-        columns.dedup();
-        columns.retain(|&column| reads_back(target, column));
-        let rows: Vec<usize> = asked.keys().copied().collect();
+        let columns: BTreeSet<usize> = asked.values().flatten().copied().collect();
+        let reads_back = |column: &usize| target.read_back(*column, "").is_some();
+        let columns: Vec<usize> = columns.into_iter().filter(reads_back).collect();
         if columns.is_empty() {
             return Ok(found);
         }
+        let rows: Vec<usize> = asked.keys().copied().collect();
         for chunk in rows.chunks(ROWS_ASKED_MOST) {
             // A changed key: the store has the row under the old one, which travels just before.
             let keys: Vec<usize> = chunk.iter().map(|&row| before_key_change(block, row)).collect();
             let ask = || stored::ask(store, target, block, &keys, &columns);
-            for (at, values) in patiently(status, ask).await? {
-                let row = chunk[at];
-                let wanted = &asked[&row];
-                for (&column, value) in columns.iter().zip(values) {
-                    if wanted.contains(&column) {
-                        found.put((row, column), value.as_deref());
+            let (places, values) = patiently(status, ask).await?;
+            for (&column, values) in columns.iter().zip(values) {
+                // No large value is NULL: the row is another one, or that is what became of the value.
+                let may_be_null = block.table.rule(column) == Some(Rule::Null);
+                for (at, &place) in places.iter().enumerate() {
+                    let row = chunk[place];
+                    if asked[&row].contains(&column) && (may_be_null || !values.is_null(at)) {
+                        found.at.insert((row, column), (found.cells.len(), at));
                     }
                 }
+                found.cells.push(values);
             }
         }
         Ok(found)
@@ -234,24 +235,6 @@ impl Found {
             Origin::Row(_) | Origin::Source => None,
         }
     }
-
-    fn put(&mut self, place: Place, value: Option<&[u8]>) {
-        if self.cells.is_empty() {
-            self.cells.push(Cells::new(Kind::Text));
-        }
-        let cells = &mut self.cells[0];
-        match value {
-            Some(bytes) => cells.push_text(bytes),
-            None => cells.push_null(),
-        }
-        self.at.insert(place, (0, cells.rows() - 1));
-    }
-}
-
-fn reads_back(target: &Target, column: usize) -> bool {
-    let kept = target.column_of(column).map(|column| column.clickhouse.as_str());
-    target.table.columns[column].pg.kind() == Kind::Text
-        && matches!(kept, Some("String" | "Nullable(String)"))
 }
 
 /// Where the row's old key is.
@@ -367,8 +350,8 @@ fn bury(block: &Block, row: usize, filled: &mut Block) {
 mod tests {
     use super::*;
     use model::{
-        Column, Lsn, PgType, ReplicaIdentity, Table, TableId, TableName, TableOptions, Unchanged,
-        Version,
+        Column, Kind, Lsn, PgType, ReplicaIdentity, Table, TableId, TableName, TableOptions,
+        Unchanged, Version,
     };
     use std::sync::Arc;
 
@@ -406,6 +389,12 @@ mod tests {
             block.end_row(op, Version::of_change(Lsn(version), Lsn(version)));
         }
         block
+    }
+
+    fn found(place: Place, value: &str) -> Found {
+        let mut cells = Cells::new(Kind::Text);
+        cells.push_text(value.as_bytes());
+        Found { cells: vec![cells], at: HashMap::from([(place, (0, 0))]), ..Found::default() }
     }
 
     #[test]
@@ -465,9 +454,7 @@ mod tests {
             (Op::Delete, 4, 9, None),
         ]);
         let target = Target::resolve(block.table.clone(), &TableOptions::default(), None).unwrap();
-        let mut found = Found::default();
-        found.put((1, 1), Some(b"there"));
-        let none = Found::default();
+        let (found, none) = (found((1, 1), "there"), Found::default());
         let filled = rebuild(&block, &origins(&block).unwrap(), &found, &none, &target);
         assert_eq!(filled.ops, [Op::Update, Op::Update, Op::Delete]);
         assert_eq!(filled.columns[1].value(0), b"there");
@@ -480,8 +467,7 @@ mod tests {
         let block =
             block(&[(Op::Update, 1, 7, None), (Op::Delete, 2, 7, None), (Op::Insert, 2, 8, None)]);
         let target = Target::resolve(block.table.clone(), &TableOptions::default(), None).unwrap();
-        let (none, mut sourced) = (Found::default(), Found::default());
-        sourced.put((2, 1), Some(b"today"));
+        let (none, sourced) = (Found::default(), found((2, 1), "today"));
         let filled = rebuild(&block, &origins(&block).unwrap(), &none, &sourced, &target);
         assert_eq!(filled.ops, [Op::Delete, Op::Insert]);
         assert_eq!(filled.columns[1].value(1), b"today");
