@@ -1,7 +1,7 @@
 //! Large values as the store has them: of the row before each change.
 
 use crate::keys::{Staged, key_tuple};
-use model::{Block, Cells, Error, Kind, Mode, OnUpdate, Result, Version};
+use model::{Block, Cells, Error, Kind, Mode, OnUpdate, Op, Result, Version};
 use store::{Store, Target, ddl};
 
 /// The place in `keys` of each row that the store has, and the values of the columns, which it gives
@@ -60,10 +60,12 @@ fn named(values: &[String]) -> String {
 }
 
 /// The last version, or commit, of a row that may stand for the one before the change. After a crash the
-/// log is read again, and the store has what comes after it, too. In a mirror that wins over this one.
+/// log is read again, and the store has what comes after it, too. In a mirror such a row wins over this
+/// one, but not where the key was changed: another row may have the old one by then.
 fn bound(target: &Target, block: &Block, row: usize) -> String {
     let version = block.versions[row];
     let last = match (target.mode, target.on_update) {
+        (Mode::Mirror, _) if block.ops[row] == Op::Delete => version,
         (Mode::Mirror, _) => Version(u128::MAX),
         (Mode::History, _) => Version(version.0 - 1),
         // What took its place may be there already.

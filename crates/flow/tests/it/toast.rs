@@ -239,3 +239,25 @@ async fn values_of_then_are_not_those_of_now() {
     assert_eq!(world.stored(kept).await, "0");
     pipeline.shutdown().await.unwrap();
 }
+
+/// The log is read again after a crash, and the store may have another row under the old key by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_under_another_key_takes_no_values_of_who_has_its_old_one() {
+    let world = World::new(
+        "w_moved",
+        "create table m (id int primary key, body text); alter table m alter body set storage external;
+         insert into m select i, repeat(md5(i::text), 200) from generate_series(1, 9) i;
+         create publication p for table m",
+    );
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    let store = Mortal::silent("m");
+    let pipeline = Pipeline::start(world.options(), store.clone());
+    world.sql("begin; update m set id = 19 where id = 5; update m set id = 5 where id = 3; commit");
+    store.wait_for_silence().await;
+    store.kill(pipeline).await;
+    let pipeline = world.start();
+    assert_equal(&world, &pipeline, "moved").await;
+    pipeline.shutdown().await.unwrap();
+}
