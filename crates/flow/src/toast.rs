@@ -20,6 +20,7 @@ use crate::status::Status;
 use model::{Block, Cells, Error, Mode, Op, Reject, Result, Rule};
 use source::Address;
 use source::decode::reject;
+use source::lookup::Today;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::{Store, Target};
 use tokio::sync::Mutex;
@@ -105,7 +106,7 @@ impl Filler {
                 missing.entry(row).or_default().insert(column);
             }
         }
-        let mut sourced = self.ask_source(status, block, &missing).await?;
+        let mut sourced = self.ask_source(status, target, block, &missing).await?;
         let keeps_gone = target.mode != Mode::Mirror || target.keeps_gone();
         let gone = if keeps_gone { sourced.gone(block, &missing) } else { BTreeMap::new() };
         let reject =
@@ -155,7 +156,13 @@ impl Filler {
         Ok(found)
     }
 
-    async fn ask_source(&self, status: &Status, block: &Block, missing: &Wanted) -> Result<Found> {
+    async fn ask_source(
+        &self,
+        status: &Status,
+        target: &Target,
+        block: &Block,
+        missing: &Wanted,
+    ) -> Result<Found> {
         if missing.is_empty() {
             return Ok(Found::default());
         }
@@ -173,14 +180,32 @@ impl Filler {
         let columns: Vec<usize> = columns.into_iter().collect();
         let ask = || self.look_up(block, &rows, &columns);
         let answer = patiently(status, ask).await?;
-        let mut found = Found { cells: answer.columns, ..Found::default() };
-        for (row, place) in places {
-            if let Some(reject) = answer.rejects.get(&place) {
-                found.rejects.insert(row, reject.clone());
+        let mut found = Found::default();
+        for (row, place) in &places {
+            if let Some(reject) = answer.rejects.get(place) {
+                found.rejects.insert(*row, reject.clone());
             }
-            let Some(at) = answer.at[place] else { continue };
-            let places = columns.iter().enumerate().map(|(cells, &column)| (column, cells));
-            found.at.extend(places.map(|(column, cells)| ((row, column), (cells, at))));
+        }
+        for (&column, today) in columns.iter().zip(answer.columns) {
+            let at = found.cells.len();
+            match today {
+                Today::Values(cells) => {
+                    let there = places.iter().filter_map(|(row, n)| Some((*row, answer.at[*n]?)));
+                    found.at.extend(there.map(|(row, value)| ((row, column), (at, value))));
+                    found.cells.push(cells);
+                }
+                // A view shows it no more, and nothing to come in the stream would bring the row again.
+                Today::Dropped if target.mode == Mode::Mirror => {
+                    let mut none = Cells::new(block.columns[column].kind().clone());
+                    match target.column_of(column).is_some_and(|column| column.nullable) {
+                        true => none.push_null(),
+                        false => none.push_default(),
+                    }
+                    found.at.extend(places.iter().map(|(row, _)| ((*row, column), (at, 0))));
+                    found.cells.push(none);
+                }
+                Today::Dropped | Today::Other => {}
+            }
         }
         Ok(found)
     }
@@ -218,7 +243,7 @@ impl Found {
                 op: block.ops[row],
                 column: block.table.columns[column].name.clone(),
                 reason:
-                    "the UPDATE left its large value alone, and the row went before that was read"
+                    "the UPDATE left its large value alone, and that was gone before it was read"
                         .to_owned(),
                 row: "{}".to_owned(),
                 key: String::new(),

@@ -1,10 +1,12 @@
 //! Large values that an UPDATE leaves alone, of every kind that Postgres moves out of a row: whatever
 //! becomes of them at the source meanwhile, each version of a row has the ones that it had.
 
-use crate::support::{Mortal, World, assert_equal, assert_same};
+use crate::support::{Mortal, World, assert_equal, assert_same, engine, wait_until};
 use flow::Pipeline;
+use flow::status::State;
 use model::{Mode, OnUpdate, TableOptions};
 use std::time::Duration;
+use store::Store;
 
 /// What Postgres may move out of a row, each made of a number.
 const LARGE: [(&str, &str, &str); 14] = [
@@ -134,7 +136,8 @@ impl Dice {
         let (id, n) = (self.below(12) + 1, self.below(10_000) + 1);
         match self.below(10) {
             0 => insert(table, id, n),
-            1 => format!("delete from {table} where id = {id};"),
+            // The latest facts keep it beside one that comes under its key again.
+            1 if table != "latest" => format!("delete from {table} where id = {id};"),
             2 => format!(
                 "update {table} set id = {0}, n = {n} where id = {id} and not exists (select from {table} where id = {0});",
                 self.below(12) + 1
@@ -259,5 +262,112 @@ async fn a_row_under_another_key_takes_no_values_of_who_has_its_old_one() {
     store.kill(pipeline).await;
     let pipeline = world.start();
     assert_equal(&world, &pipeline, "moved").await;
+    pipeline.shutdown().await.unwrap();
+}
+
+/// Tables whose row 1 is not in the store, as if it had not been copied yet: `h` with its history, `m`
+/// mirrored, `e` with a row for each UPDATE.
+async fn without_row_1(schema: &'static str) -> World {
+    let world = World::new(
+        schema,
+        "create table h (id int primary key, n int, tags varchar[]); alter table h alter tags set storage external;
+         insert into h select i, 0, array[repeat('x', 4000 + i)] from generate_series(1, 3) i;
+         create table m (like h including all); insert into m select * from h;
+         create table e (like h including all); insert into e select * from h;
+         create publication p for all tables",
+    )
+    .history("h")
+    .kept_as(
+        "e",
+        TableOptions { mode: Mode::Append, on_update: OnUpdate::Append, ..Default::default() },
+    );
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    for table in [".h", "_raw.m", ".e"] {
+        let sql =
+            format!("alter table {schema}{table} delete where id = 1 settings mutations_sync = 2");
+        engine().execute(&sql).await.unwrap();
+    }
+    world
+}
+
+fn each(sql: &str) -> String {
+    ["h", "m", "e"].map(|table| sql.replace("{t}", table)).concat()
+}
+
+const TOLD: &str = "select _op, id, n, length(labels[1]) from {s}.h where _op not in ('snapshot') order by _version";
+
+/// The source knows a column under the name of today.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_was_renamed_meanwhile_is_found() {
+    let world = without_row_1("w_renamed").await;
+    world.sql(&each("update {t} set n = 1; alter table {t} rename tags to labels; alter table {t} rename id to key;"));
+    world.sql(&each("alter table {t} rename key to id; alter table {t} alter labels type text[];"));
+    let pipeline = world.start();
+    assert_equal(&world, &pipeline, "renamed").await;
+    let changes = "update|1|1|4001\nupdate|2|1|4002\nupdate|3|1|4003";
+    assert_eq!(world.stored(TOLD).await, changes);
+    // In the transaction of the UPDATE, and again without the row.
+    let sql = "alter table w_renamed.h delete where id = 1 settings mutations_sync = 2";
+    engine().execute(sql).await.unwrap();
+    world.sql(
+        "begin; update h set n = 2 where id = 1; alter table h rename labels to words; commit",
+    );
+    assert_equal(&world, &pipeline, "renamed in a transaction").await;
+    let words = TOLD.replace("labels", "words");
+    assert_eq!(world.stored(&words).await, "update|2|1|4002\nupdate|3|1|4003\nupdate|1|2|4001");
+    pipeline.shutdown().await.unwrap();
+}
+
+/// What nobody has any more is set aside, and no table stops.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_was_dropped_meanwhile_stops_nothing() {
+    let world = without_row_1("w_dropped").await;
+    world.sql(&each("update {t} set n = 1; alter table {t} drop tags;"));
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.assert_mirror("m", "id, n", "id").await;
+    let told = TOLD.replace("labels", "tags");
+    assert_eq!(world.stored(&told).await, "quarantined|1||\nupdate|2|1|4002\nupdate|3|1|4003");
+    let facts = "select id, n, length(tags[1]) from {s}.e order by id, n";
+    assert_eq!(world.stored(facts).await, "2|0|4002\n2|1|4002\n3|0|4003\n3|1|4003");
+    let kept = "select source_table, op, key, column from millrace.quarantine final \
+        where source_table like 'w\\_dropped.%' order by source_table";
+    assert_eq!(
+        world.stored(kept).await,
+        "w_dropped.e|update|[\"1\"]|tags\nw_dropped.h|update|[\"1\"]|tags"
+    );
+    pipeline.shutdown().await.unwrap();
+}
+
+/// The last changes of a table are kept, whatever of them can be.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_was_dropped_meanwhile_loses_no_other_row() {
+    let world = without_row_1("w_gone").await;
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    world.sql(&each(
+        "begin; insert into {t} values (4, 4, array['y']); update {t} set n = 1; drop table {t}; commit;",
+    ));
+    let handle = pipeline.handle();
+    wait_until("they are removed", || {
+        let tables = handle.report().tables;
+        let is_removed = |name: &str| {
+            tables.iter().any(|table| table.name == name && table.state == State::Removed)
+        };
+        match ["w_gone.h", "w_gone.m", "w_gone.e"].into_iter().all(is_removed) {
+            true => Ok(()),
+            false => Err(format!("{tables:#?}")),
+        }
+    })
+    .await;
+    let told = TOLD.replace("labels", "tags");
+    assert_eq!(
+        world.stored(&told).await,
+        "insert|4|4|1\nquarantined|1||\nupdate|2|1|4002\nupdate|3|1|4003\nupdate|4|1|1"
+    );
+    let facts = "select id, n, length(tags[1]) from {s}.e where n > 0 order by id, n";
+    assert_eq!(world.stored(facts).await, "2|1|4002\n3|1|4003\n4|1|1\n4|4|1");
     pipeline.shutdown().await.unwrap();
 }
