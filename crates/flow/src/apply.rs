@@ -2,6 +2,7 @@
 
 use crate::flush::{Piece, TableWork, Work};
 use crate::intervals::{Cut, Intervals, Record, Takes};
+use crate::latest::Turn;
 use crate::rules::Altered;
 use crate::status::Status;
 use crate::tables::{Entry, Tables};
@@ -91,13 +92,14 @@ fn take(
         }
         Some(intervals) => {
             let of_key_change = key_changes(&block, &rejects);
-            intervals.is_updated |= rejects
-                .iter()
-                .any(|reject| reject.op == Op::Update && intervals.takes(reject.version));
+            rejects.iter().for_each(|reject| intervals.note_refused(reject));
             rejects.retain(|reject| {
                 let is_new = reject.op == Op::Insert && !of_key_change.contains(&reject.version);
                 let takes = intervals.takes_at(reject.version);
-                intervals.takes(reject.version) && (is_new || takes != Takes::Inserts)
+                // Read again by another type, it may be refused now, and was carried.
+                let is_taken =
+                    intervals.takes(reject.version) && !intervals.is_done(reject.version);
+                is_taken && (is_new || takes != Takes::Inserts)
             });
             let name = target.name.to_string();
             let cuts = intervals.cut(Some(block), through);
@@ -127,8 +129,9 @@ fn take(
         (status.ignored_updates, status.ignored_deletes) = ignored;
         status.taken_updates = taken;
     });
-    let trusts_store = !entry.copy.sweeps;
-    work.tables.push(TableWork { id, target, pieces, rejects, trusts_store });
+    let (trusts_store, turn) = (!entry.copy.sweeps, Turn::of(entry));
+    let rekeyed_at = entry.rekeyed_at.clone();
+    work.tables.push(TableWork { id, target, pieces, rejects, trusts_store, turn, rekeyed_at });
     Ok(())
 }
 
@@ -180,8 +183,9 @@ fn add(entry: &Entry, id: TableId, cut: Cut, work: &mut Work) -> Result<()> {
     let target = target_of_cut(entry, &cut.block, &cut.record)?;
     let (block, token) = (Arc::new(cut.block), Some(cut.record.token));
     let pieces = vec![Piece { target: target.clone(), block, token, record: None }];
-    let (rejects, trusts_store) = (Vec::new(), !entry.copy.sweeps);
-    work.tables.push(TableWork { id, target, pieces, rejects, trusts_store });
+    let (rejects, trusts_store, turn) = (Vec::new(), !entry.copy.sweeps, Turn::of(entry));
+    let rekeyed_at = entry.rekeyed_at.clone();
+    work.tables.push(TableWork { id, target, pieces, rejects, trusts_store, turn, rekeyed_at });
     Ok(())
 }
 

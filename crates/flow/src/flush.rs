@@ -5,7 +5,7 @@
 
 use crate::history;
 use crate::intervals::{Record, Takes};
-use crate::latest;
+use crate::latest::{self, Turn};
 use crate::nulls;
 use crate::quarantine::{self, Origin, Stage};
 use crate::retry;
@@ -14,6 +14,7 @@ use crate::status::Status;
 use crate::toast::Filler;
 use model::{Block, Error, Fate, Mode, OnUpdate, Reject, Result, TableId};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use store::{Insert, Rows, Store, Target};
 use tokio::task::JoinSet;
 
@@ -30,6 +31,9 @@ pub(crate) struct TableWork {
     pub(crate) rejects: Vec<Reject>,
     /// Not while a resync runs over rows that missed changes.
     pub(crate) trusts_store: bool,
+    pub(crate) turn: Turn,
+    /// For a running copy to see: see [`latest::replace`].
+    pub(crate) rekeyed_at: Arc<AtomicU64>,
 }
 
 pub(crate) struct Piece {
@@ -140,7 +144,13 @@ async fn write_table(
             Ok(written) => rows += written,
             Err(error) => return (work.id, Err(error)),
         }
-        let replaced = latest::replace(store.as_ref(), &status, &target, &whole, &replacing, &lost);
+        if replacing.is_empty() {
+            continue;
+        }
+        let _turn = work.turn.wait().await;
+        let (store, rekeyed_at) = (store.as_ref(), &work.rekeyed_at);
+        let replaced =
+            latest::replace(store, &status, &target, &whole, &replacing, &lost, rekeyed_at);
         if let Err(error) = replaced.await {
             return (work.id, Err(error));
         }

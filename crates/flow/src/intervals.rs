@@ -11,7 +11,8 @@
 //! Only the last record matters: batch 8 is recorded after batch 7 is durable. What goes again is cut
 //! and written by the `on_update` of before, whatever it is now: the token stands for those rows.
 
-use model::{Block, Lsn, Mode, OnUpdate, Op, Version};
+use crate::latest::Turn;
+use model::{Block, Lsn, Mode, OnUpdate, Op, Reject, Version};
 use std::sync::Arc;
 use store::Target;
 
@@ -105,6 +106,7 @@ pub(crate) struct Intervals {
     pub(crate) rekeyed_at: Lsn,
     /// Rows that are kept here were changed at the source.
     pub(crate) is_updated: bool,
+    pub(crate) turn: Turn,
 }
 
 impl Intervals {
@@ -130,6 +132,7 @@ impl Intervals {
             ignored_deletes: 0,
             rekeyed_at: Lsn::ZERO,
             is_updated: false,
+            turn: Turn::default(),
         }
     }
 
@@ -142,6 +145,15 @@ impl Intervals {
         self.copied_before = self.copied_before.max(point);
     }
 
+    /// Whether a batch that is over had what has that version, refused rows too.
+    pub(crate) fn is_done(&self, version: Version) -> bool {
+        let done = match self.again {
+            Some(_) => self.last.from,
+            None => self.last.through,
+        };
+        version <= done
+    }
+
     /// Whether the table takes rows of that version: not held by the copy.
     pub(crate) fn takes(&self, version: Version) -> bool {
         version.commit() >= self.copied_before
@@ -151,6 +163,19 @@ impl Intervals {
     pub(crate) fn takes_at(&self, version: Version) -> Takes {
         let is_again = self.again.is_some() && version <= self.last.through;
         self.last.takes.filter(|_| is_again).unwrap_or(self.takes)
+    }
+
+    /// A row that is set aside.
+    pub(crate) fn note_refused(&mut self, reject: &Reject) {
+        let version = reject.version;
+        if reject.op != Op::Update || !self.takes(version) {
+            return;
+        }
+        self.is_updated = true;
+        // It takes the row of before away, which a copy that runs may bring again.
+        if self.takes_at(version) == Takes::Latest {
+            self.rekeyed_at = self.rekeyed_at.max(version.commit());
+        }
     }
 
     /// What is held back from before `version`, all of which has come by now.
@@ -219,16 +244,11 @@ impl Intervals {
     /// Drops what the table does not take: rows of the copy or of earlier batches, and of an append table
     /// changes of old rows, which are counted. Rejects stay with the block.
     fn only_new(&mut self, mut block: Block) -> Block {
-        let done = match self.again {
-            Some(_) => self.last.from,
-            None => self.last.through,
-        };
         let mut keep = Vec::with_capacity(block.rows());
         let is_first_half = |row: usize| row + 1 < block.rows() && block.changes_key(row + 1);
         for row in 0..block.rows() {
             let version = block.versions[row];
-            let new = version > done && version.commit() >= self.copied_before;
-            if !new {
+            if self.is_done(version) || !self.takes(version) {
                 continue;
             }
             let of_key_change = block.changes_key(row);
@@ -259,9 +279,7 @@ impl Intervals {
                 (_, Op::Delete) => self.ignored_deletes += 1,
                 (_, Op::Refused | Op::Truncate) => {}
             }
-            // A copy that runs may bring a row that was taken away before.
-            let takes_away = takes == Takes::Latest && block.ops[row] == Op::Refused;
-            if takes_away || of_key_change && takes != Takes::Rows {
+            if of_key_change && takes != Takes::Rows {
                 self.rekeyed_at = self.rekeyed_at.max(version.commit());
             }
         }
@@ -343,6 +361,8 @@ pub(crate) mod tests {
         assert_eq!(second.record.from, first.record.through);
         assert_ne!(first.record.token, second.record.token);
         assert_eq!(first.record.rows, 2);
+        let is_done = |change| intervals.is_done(Version::of_change(Lsn(20), Lsn(change)));
+        assert!(is_done(12) && !is_done(13));
     }
 
     #[test]

@@ -70,6 +70,19 @@ pub(crate) fn key_tuple(target: &Target) -> Option<String> {
     names.filter(|names| !names.is_empty()).map(|names| format!("({})", names.join(", ")))
 }
 
+/// What tells the key of a row from others.
+pub(crate) fn key_bytes(block: &Block, row: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for &at in &block.table.key {
+        let cells = &block.columns[at];
+        bytes.push(u8::from(cells.is_null(row)));
+        let value = cells.value(row);
+        bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(value);
+    }
+    bytes
+}
+
 fn staging(target: &Target, place: &TableName) -> Target {
     let source = &target.table;
     let columns: Vec<_> = source.key.iter().map(|&at| source.columns[at].clone()).collect();

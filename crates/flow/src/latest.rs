@@ -11,13 +11,36 @@
 //!
 //! A statement names the rows that go by the hash of their key and their version, so that one which a
 //! crash interrupts ends by itself: it needs no table of ours.
+//!
+//! What waits in the quarantine goes likewise, so that no replay brings it behind the newer row. An INSERT
+//! takes the place of nothing: a fact that was purged at the source stays beside one that has its key now.
 
 use crate::flush::patiently;
 use crate::keys::{Staged, key_tuple};
+use crate::quarantine;
 use crate::status::Status;
-use model::{Block, Error, Op, Result, Version};
+use crate::tables::Entry;
+use model::{Block, Error, Lsn, Op, Result, Version};
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use store::{Store, Target, ddl};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// A page of a replay, or the rows that an UPDATE takes the place of: one after the other. Whoever has it
+/// must not wait for the loop.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Turn(Arc<Mutex<()>>);
+
+impl Turn {
+    pub(crate) fn of(entry: &Entry) -> Turn {
+        entry.intervals.as_ref().map(|intervals| intervals.turn.clone()).unwrap_or_default()
+    }
+
+    pub(crate) async fn wait(&self) -> MutexGuard<'_, ()> {
+        self.0.lock().await
+    }
+}
 
 /// Rows of one DELETE: its text stays below a quarter of a megabyte.
 const ROWS_AT_ONCE: usize = 1000;
@@ -29,9 +52,10 @@ pub(crate) fn written(block: &Block) -> Block {
     block.only(&rows)
 }
 
-/// The block's rows that say what goes.
+/// The block's rows that say what goes. The second half of a changed key does not: what had that key
+/// before was another row.
 pub(crate) fn replacing(block: &Block) -> Vec<usize> {
-    let is_first = |row: usize| block.ops[row] == Op::Insert && !block.changes_key(row);
+    let is_first = |row: usize| block.ops[row] == Op::Insert || block.changes_key(row);
     (0..block.rows()).filter(|&row| !is_first(row)).collect()
 }
 
@@ -47,7 +71,8 @@ pub(crate) fn lost(block: &Block, filled: &Block) -> HashSet<usize> {
 }
 
 /// Of these rows' keys everything that is older than they are goes; of `lost` ones only where the
-/// store has them from before a crash: else the row before them is the last that is known.
+/// store has them from before a crash: else the row before them is the last that is known. Where a row
+/// goes and no other one is there, `rekeyed_at` says so before it goes: a copy that runs may bring it.
 pub(crate) async fn replace(
     store: &dyn Store,
     status: &Status,
@@ -55,9 +80,18 @@ pub(crate) async fn replace(
     block: &Block,
     rows: &[usize],
     lost: &HashSet<usize>,
+    rekeyed_at: &AtomicU64,
 ) -> Result<()> {
+    let rows = updates(store, status, target, block, rows).await?;
     for chunk in rows.chunks(ROWS_AT_ONCE) {
-        let older = patiently(status, || older(store, target, block, chunk, lost)).await?;
+        let (older, there) = patiently(status, || older(store, target, block, chunk, lost)).await?;
+        let is_taken = |row: &usize| !lost.contains(row) || there.contains(row);
+        let taken: Vec<usize> = chunk.iter().filter(|row| is_taken(row)).copied().collect();
+        let is_gone = |row: &&usize| block.ops[**row] == Op::Update && !there.contains(row);
+        if let Some(row) = taken.iter().rfind(is_gone) {
+            rekeyed_at.fetch_max(block.versions[*row].commit().0, Ordering::AcqRel);
+        }
+        quarantine::supersede_older(store, status, target, block, &taken).await?;
         for older in older.chunks(ROWS_AT_ONCE) {
             let sql = format!(
                 "DELETE FROM {} WHERE (hex(sipHash128{}), _version) IN ({})",
@@ -71,18 +105,52 @@ pub(crate) async fn replace(
     Ok(())
 }
 
+/// Those of `rows` that were no INSERT: of a refused one the quarantine knows, where it is by now.
+async fn updates(
+    store: &dyn Store,
+    status: &Status,
+    target: &Target,
+    block: &Block,
+    rows: &[usize],
+) -> Result<Vec<usize>> {
+    let refused = rows.iter().filter(|&&row| block.ops[row] == Op::Refused);
+    let refused: Vec<String> =
+        refused.map(|&row| format!("toUInt128('{}')", block.versions[row].0)).collect();
+    let mut new = HashSet::new();
+    for some in refused.chunks(ROWS_AT_ONCE) {
+        // Settled ones, too: the batch may come again.
+        let sql = format!(
+            "SELECT DISTINCT version FROM millrace.quarantine \
+             WHERE source_table = {} AND op = 'insert' AND version IN ({})",
+            ddl::literal(&target.table.name.to_string()),
+            some.join(", ")
+        );
+        for row in patiently(status, || store.query(&sql)).await? {
+            let version = row.first().and_then(|field| field.as_ref()?.parse().ok());
+            new.insert(Version(version.ok_or_else(unreadable)?));
+        }
+    }
+    let is_update =
+        |row: &&usize| block.ops[**row] != Op::Refused || !new.contains(&block.versions[**row]);
+    Ok(rows.iter().filter(is_update).copied().collect())
+}
+
+fn unreadable() -> Error {
+    Error::bug("a lookup does not read back")
+}
+
 fn key(target: &Target) -> Result<String> {
     key_tuple(target).ok_or_else(|| Error::bug("facts are replaced by their key"))
 }
 
-/// `('hash of the key', version)` of each row that goes.
+/// `('hash of the key', version)` of each row that goes, and those of `rows` that are there.
 async fn older(
     store: &dyn Store,
     target: &Target,
     block: &Block,
     rows: &[usize],
     lost: &HashSet<usize>,
-) -> Result<Vec<String>> {
+) -> Result<(Vec<String>, HashSet<usize>)> {
     let key = key(target)?;
     let staged = Staged::create(store, target, block, rows).await?;
     let versions: Vec<String> =
@@ -103,7 +171,6 @@ async fn older(
     );
     let answer = store.query(&sql).await;
     staged.drop_table(store).await;
-    let unreadable = || Error::bug("a lookup does not read back");
     let found: Option<Vec<_>> = answer?.into_iter().map(|row| read(row, rows)).collect();
     let found = found.ok_or_else(unreadable)?;
     let is_itself =
@@ -116,7 +183,7 @@ async fn older(
         format!("({}, toUInt128('{}'))", ddl::literal(hash), version.0)
     };
     let older: BTreeSet<String> = found.iter().filter(goes).map(named).collect();
-    Ok(older.into_iter().collect())
+    Ok((older.into_iter().collect(), there))
 }
 
 /// The hash of a key, the version of a row that has it, and the block's row with that key.
@@ -126,15 +193,22 @@ fn read(row: Vec<Option<String>>, rows: &[usize]) -> Option<(String, Version, us
     Some((hash?, Version(version?.parse().ok()?), *rows.get(at)?))
 }
 
-/// The same for the whole table: what a copy or a replay brought behind a newer row.
-pub(crate) async fn settle(store: &dyn Store, status: &Status, target: &Target) -> Result<()> {
+/// What a copy brought behind a newer row goes. `first_point`: of its first snapshot.
+pub(crate) async fn settle(
+    store: &dyn Store,
+    status: &Status,
+    target: &Target,
+    first_point: Lsn,
+) -> Result<()> {
+    let first = Version::of_copy(first_point).0;
     let (rows, key) = (ddl::name(&target.rows), key(target)?);
     let key = key.trim_matches(['(', ')']);
     let sql = format!(
         "ALTER TABLE {rows} DELETE WHERE ({key}, _version) IN (SELECT {key}, v FROM \
          (SELECT {key}, groupArray(_version) AS versions, max(_version) AS newest FROM {rows} \
-         GROUP BY {key} HAVING min(_version) < newest) ARRAY JOIN versions AS v WHERE v < newest) \
-         SETTINGS mutations_sync = 2"
+         GROUP BY {key} HAVING min(_version) < newest) ARRAY JOIN versions AS v WHERE v < newest \
+         AND v >= toUInt128('{first}') AND v = bitShiftLeft(bitShiftRight(v, 64), 64)) SETTINGS \
+         mutations_sync = 2"
     );
     patiently(status, || store.execute(&sql)).await
 }
@@ -155,7 +229,7 @@ mod tests {
             (Op::Refused, 10, 4),
         ]);
         assert_eq!(written(&rows).ops, [Op::Insert, Op::Update, Op::Insert]);
-        assert_eq!(replacing(&rows), [1, 2, 3, 4, 5]);
+        assert_eq!(replacing(&rows), [1, 2, 4]);
     }
 
     #[test]

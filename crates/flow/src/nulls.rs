@@ -1,12 +1,13 @@
-//! NULLs of a moment: a column that is NOT NULL now, and was before, may have been without it in between,
-//! and rows of that time hold NULL. The log does not say so, but it brings them: the column takes them.
+//! NULLs of before: a column that is NOT NULL now may have been without it when rows of the log were
+//! written, and these hold NULL. The log does not say so, but it brings them: the column takes them.
 
 use crate::evolve;
 use crate::flush::patiently;
+use crate::shape;
 use crate::status::Status;
 use model::{Block, Result};
 use std::sync::Arc;
-use store::{Store, Target, ddl};
+use store::{Store, Target, TargetColumn, ddl};
 
 /// The target as it has to be for the block.
 pub(crate) async fn admit(
@@ -15,26 +16,33 @@ pub(crate) async fn admit(
     store: &dyn Store,
     status: &Status,
 ) -> Result<Arc<Target>> {
-    let has_null = |at: usize| block.columns[at].nulls().contains(&1);
-    let is_surprised = |column: &&store::TargetColumn| {
+    let is_surprised = |column: &TargetColumn| {
         let kind = target.table.columns[column.source].pg.kind();
-        !column.nullable && kind.may_be_nullable() && has_null(column.source)
+        let has_null = block.columns[column.source].nulls().contains(&1);
+        !column.nullable && kind.may_be_nullable() && has_null
     };
-    let names: Vec<String> =
-        target.columns.iter().filter(is_surprised).map(|column| column.name.clone()).collect();
-    if names.is_empty() {
+    if !target.columns.iter().any(is_surprised) {
         return Ok(target);
     }
+    let kept = shape::kept(&target.rows, store, status).await?;
     let mut admitted = Target::clone(&target);
-    let mut steps = Vec::new();
-    for column in admitted.columns.iter_mut().filter(|column| names.contains(&column.name)) {
+    let (mut steps, mut names) = (Vec::new(), Vec::new());
+    for column in admitted.columns.iter_mut().filter(|column| is_surprised(column)) {
         column.nullable = true;
+        if column.default.is_some() {
+            continue;
+        }
+        // Of a time when it might be NULL, or of a block before this one.
+        if let Some(ty) = kept.type_of(&column.name).filter(|ty| store::takes_null(ty)) {
+            column.clickhouse = ty.to_owned();
+            continue;
+        }
         // A type that somebody chose stays: what it does not hold is refused, by the rule.
         let natural = target.table.columns[column.source].pg.kind().clickhouse(false);
-        if store::without_low_cardinality(&column.clickhouse) == natural && column.default.is_none()
-        {
+        if store::without_low_cardinality(&column.clickhouse) == natural {
             column.clickhouse = store::nullable(&column.clickhouse);
             steps.push(format!("MODIFY COLUMN {} {}", ddl::ident(&column.name), column.clickhouse));
+            names.push(column.name.clone());
         }
     }
     if !steps.is_empty() {

@@ -26,7 +26,11 @@ impl Kept {
     }
 
     pub(crate) fn has(&self, column: &str) -> bool {
-        self.columns.iter().any(|(name, _)| name == column)
+        self.type_of(column).is_some()
+    }
+
+    pub(crate) fn type_of(&self, column: &str) -> Option<&str> {
+        self.columns.iter().find(|(name, _)| name == column).map(|(_, ty)| ty.as_str())
     }
 
     /// Whether the place of its rows depends on it: it cannot be altered.
@@ -111,10 +115,10 @@ pub(crate) async fn before_difference(
     if target.mode != Mode::History {
         return Ok(None);
     }
-    let had = kept.columns.iter().find(|(name, _)| name == "_key_before").map(|(_, ty)| ty);
+    let had = kept.type_of("_key_before");
     let is_same = match (had, store::history::key_before(target)) {
         (None, None) => true,
-        (Some(had), Some(now)) => *had == now || is_same(had, &now, store, status).await?,
+        (Some(had), Some(now)) => had == now || is_same(had, &now, store, status).await?,
         _ => false,
     };
     Ok((!is_same).then(|| OTHER_KEY.to_owned()))
@@ -127,13 +131,11 @@ pub(crate) async fn misfit(
     store: &dyn Store,
     status: &Status,
 ) -> Result<Option<String>> {
-    let Some((_, ty)) = kept.columns.iter().find(|(name, _)| *name == column.name) else {
-        return Ok(None);
-    };
+    let Some(ty) = kept.type_of(&column.name) else { return Ok(None) };
     // Where a NULL becomes the default, a column that holds NULL would keep it.
     let keeps_null = column.default.is_some() && store::takes_null(ty);
     let holds = !keeps_null && holds(ty, &column.clickhouse, store, status).await?;
-    Ok((!holds).then(|| ty.clone()))
+    Ok((!holds).then(|| ty.to_owned()))
 }
 
 /// What a NULL becomes has to be the same for rows of before.

@@ -23,6 +23,7 @@ use crate::scratch::{self, Scratch};
 use crate::status::Status;
 use model::{Block, Error, Fate, Mode, Op, Reject, Result, Rule};
 use source::decode::reject;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use store::{Insert, Store, Target, TargetColumn, ddl};
@@ -223,14 +224,23 @@ impl Trial<'_> {
         let (truncated, deleted): (Vec<usize>, Vec<usize>) =
             keyed.into_iter().partition(|row| block.ops[*row] == Op::Truncate);
         let Values { nulls, mut nulled, rejects } = self.values(target, block, &rows).await?;
-        let found = nulls.is_some() || !rejects.is_empty();
+        let mut found = nulls.is_some() || !rejects.is_empty();
         let (original, block) = (block, nulls.as_ref().unwrap_or(block));
         let rows = without(&rows, &Vec::from_iter(rejects.keys().copied()));
-        let mut rejects = rejects;
+        let (mut rejects, mut block) = (rejects, Cow::Borrowed(block));
         if found || !matches!(look, Look::AtTexts) {
-            let refused = self.refused(target, block, &rows).await?;
-            rejects.extend(self.rejects(target, block, &refused).await?);
+            let mut refused = self.refused(target, &block, &rows).await?;
+            if !block.before.is_empty() && !refused.is_empty() {
+                let all = refused;
+                refused = self.refused(target, &unrelated(&block, &all), &all).await?;
+                let orphans = without(&all, &refused);
+                if !orphans.is_empty() {
+                    (found, block) = (true, Cow::Owned(unrelated(&block, &orphans)));
+                }
+            }
+            rejects.extend(self.rejects(target, &block, &refused).await?);
         }
+        let block = block.as_ref();
         if rejects.len() > REFUSED_MAX {
             let (_, (_, reason)) = rejects.pop_first().unwrap_or_default();
             return Err(too_many(target, &reason));
@@ -433,6 +443,13 @@ fn left(keys: &Block, rows: &[usize]) -> Block {
         left.columns[at].clone_from(cells);
     }
     left
+}
+
+/// Of a history: these rows without the key that they had before. One that was refused has never been
+/// a row here.
+fn unrelated(block: &Block, rows: &[usize]) -> Block {
+    let before = block.before.iter().map(|cells| cells.with_nulls(rows)).collect();
+    Block { before, ..block.clone() }
 }
 
 fn too_many(target: &Target, why: &str) -> Error {

@@ -16,8 +16,10 @@
 mod stored;
 
 use crate::flush::patiently;
+use crate::keys::key_bytes;
+use crate::quarantine;
 use crate::status::Status;
-use model::{Block, Cells, Error, Mode, Op, Reject, Result, Rule};
+use model::{Block, Cells, Error, Mode, Op, Reject, Result, Rule, Version};
 use source::Address;
 use source::decode::reject;
 use source::lookup::Today;
@@ -91,14 +93,19 @@ impl Filler {
             .map(|(&place, &origin)| (place, origin))
             .collect();
         let mut wanted = Wanted::new();
-        for (&(_, column), &origin) in &outside {
+        // Rows whose values go on under another key.
+        let mut moved = BTreeSet::new();
+        for (&(to, column), &origin) in &outside {
             if let Origin::Store(row) = origin
                 && trusts_store
             {
                 wanted.entry(row).or_default().insert(column);
+                if key_bytes(block, to) != key_bytes(block, before_key_change(block, row)) {
+                    moved.insert(row);
+                }
             }
         }
-        let stored = self.ask_store(store, status, target, block, &wanted).await?;
+        let stored = self.ask_store(store, status, target, block, &wanted, &moved).await?;
         // Each by its own key: the one of the row that the store was asked about may be gone.
         let mut missing = Wanted::new();
         for (&(row, column), &origin) in &outside {
@@ -127,6 +134,7 @@ impl Filler {
         target: &Target,
         block: &Block,
         asked: &Wanted,
+        moved: &BTreeSet<usize>,
     ) -> Result<Found> {
         let mut found = Found::default();
         let columns: BTreeSet<usize> = asked.values().flatten().copied().collect();
@@ -139,7 +147,8 @@ impl Filler {
         for chunk in rows.chunks(ROWS_ASKED_MOST) {
             // A changed key: the store has the row under the old one, which travels just before.
             let keys: Vec<usize> = chunk.iter().map(|&row| before_key_change(block, row)).collect();
-            let ask = || stored::ask(store, target, block, &keys, &columns);
+            let between = between(store, status, target, block, chunk, moved).await?;
+            let ask = || stored::ask(store, target, block, &keys, &columns, &between);
             let (places, values) = patiently(status, ask).await?;
             for (&column, values) in columns.iter().zip(values) {
                 // No large value is NULL: the row is another one, or that is what became of the value.
@@ -262,6 +271,36 @@ impl Found {
     }
 }
 
+/// Between which versions the store's row stands for the one before each of these rows. After a crash the
+/// log is read again, and the store has what comes after it, too.
+async fn between(
+    store: &dyn Store,
+    status: &Status,
+    target: &Target,
+    block: &Block,
+    rows: &[usize],
+    moved: &BTreeSet<usize>,
+) -> Result<Vec<(Version, Version)>> {
+    // Nothing in an append table stands for a row that was refused: what is from before it is older.
+    let refused = match target.mode {
+        Mode::Append => {
+            let keys: Vec<usize> = rows.iter().map(|&row| before_key_change(block, row)).collect();
+            quarantine::refused_before(store, status, target, block, &keys).await?
+        }
+        Mode::Mirror | Mode::History => vec![None; rows.len()],
+    };
+    let last = |row: usize| match target.mode {
+        // A newer one wins over this one, too, but not under another key: somebody else may have the
+        // one of before by then.
+        Mode::Mirror if !moved.contains(&row) => Version(u128::MAX),
+        Mode::History => Version(block.versions[row].0 - 1),
+        // What took the place of the one before may be there already.
+        Mode::Mirror | Mode::Append => block.versions[row],
+    };
+    let after = refused.into_iter().map(|version| version.unwrap_or(Version(0)));
+    Ok(after.zip(rows.iter().map(|&row| last(row))).collect())
+}
+
 /// Where the row's old key is.
 fn before_key_change(block: &Block, row: usize) -> usize {
     if block.changes_key(row) { row - 1 } else { row }
@@ -315,18 +354,6 @@ fn origins(block: &Block) -> Result<HashMap<Place, Origin>> {
     Ok(origins)
 }
 
-fn key_bytes(block: &Block, row: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for &at in &block.table.key {
-        let cells = &block.columns[at];
-        bytes.push(u8::from(cells.is_null(row)));
-        let value = cells.value(row);
-        bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(value);
-    }
-    bytes
-}
-
 fn rebuild(
     block: &Block,
     origins: &HashMap<Place, Origin>,
@@ -376,7 +403,7 @@ mod tests {
     use super::*;
     use model::{
         Column, Kind, Lsn, PgType, ReplicaIdentity, Table, TableId, TableName, TableOptions,
-        Unchanged, Version,
+        Unchanged,
     };
     use std::sync::Arc;
 

@@ -14,7 +14,7 @@ use crate::client::{code_of, literal, pg_error, quoted};
 use crate::copy::binary_form;
 use crate::decode::CopyDecoder;
 use futures_util::StreamExt;
-use model::{Block, Cells, Column, Error, PgType, Reject, Result, Table, Version};
+use model::{Block, Cells, Column, Error, Op, PgType, Reject, Result, Table, Version};
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
@@ -110,6 +110,10 @@ impl Found {
             self.columns.iter_mut().filter_map(Today::values).collect();
         let base = columns.first().map_or(0, |cells| cells.rows());
         for (row, ordinal) in answer.columns[0].bytes().chunks_exact(4).enumerate() {
+            // It is among the rejects.
+            if answer.ops[row] == Op::Refused {
+                continue;
+            }
             let ordinal = i32::from_le_bytes(ordinal.try_into().expect("4 bytes"));
             self.at[first + ordinal as usize - 1] = Some(base + row);
         }

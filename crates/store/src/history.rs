@@ -109,7 +109,8 @@ fn counted(target: &Target, condition: &str) -> String {
 }
 
 /// What a copy did not bring, and nothing newer told of, is gone: a row says so. Without a key what is
-/// current begins at the snapshot, so that only one which saw no row has to be told of. Again: nothing.
+/// current begins at the snapshot, so that only one which saw no row, and is not the first that there is of
+/// it, has to be told of. Again: nothing.
 pub fn sweep(target: &Target, version: Version) -> String {
     let (rows, version) = (name(&target.rows), version.0);
     if target.table.declared_key().is_empty() {
@@ -117,7 +118,8 @@ pub fn sweep(target: &Target, version: Version) -> String {
             "INSERT INTO {rows} (`_op`, `_commit_time`, `_version`) \
              SELECT 'truncate', now64(6, 'UTC'), toUInt128('{version}') WHERE 0 = \
              (SELECT count() FROM {rows} WHERE `_op` = 'snapshot' AND `_version` >= toUInt128('{version}') \
-             OR `_op` = 'truncate' AND `_version` = toUInt128('{version}'))"
+             OR `_op` = 'truncate' AND `_version` = toUInt128('{version}')) \
+             AND EXISTS (SELECT 1 FROM {rows} WHERE `_version` < toUInt128('{version}'))"
         );
     }
     let names: Vec<String> = key(target).map(|column| ident(&column.name)).collect();

@@ -4,12 +4,13 @@ use super::plan::{Past, Piece, predicate};
 use super::throttle::Throttle;
 use super::{Context, Job};
 use crate::flush::patiently;
+use crate::history;
 use crate::keys::{Staged, key_tuple};
 use crate::quarantine::{self, Origin, Stage};
 use crate::rules::Altered;
 use crate::sift;
 use crate::tables::CopyState;
-use model::{Block, Error, Lsn, Mode, Result, Version};
+use model::{Block, Error, Lsn, Mode, Op, Result, Version};
 use source::copy::{self, Range, Reader, Snapshot, Spare};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -182,6 +183,8 @@ async fn insert_all(
         // Closing the gate waits for this block, and for what is set aside of it.
         let passing = run.job.gate.pass().await?;
         quarantine::record(store, status, target, rejects, &origin, Stage::Decoder).await?;
+        let refused;
+        (block, refused) = without_refused(block, target);
         if piece.lookup {
             let lacking = crate::flush::patiently(&context.status, || {
                 lacking(context.store.as_ref(), target, &block, point)
@@ -201,13 +204,26 @@ async fn insert_all(
             spare.give(block);
         }
         context.status.with_table(&run.job.name, |table| {
-            table.copied_rows += rows;
+            table.copied_rows += rows.saturating_sub(refused);
             table.rejected_rows += rejected;
             table.count_altered(&target.table, &altered);
             table.count_rows(rows);
         });
     }
     Ok(())
+}
+
+/// The block with the keys of refused rows as its mode wants them, and how many there are: facts stay
+/// whatever becomes of their keys.
+fn without_refused(block: Block, target: &Target) -> (Block, u64) {
+    let is_refused = |&row: &usize| block.ops[row] == Op::Refused;
+    let (refused, others): (Vec<usize>, Vec<usize>) = (0..block.rows()).partition(is_refused);
+    match target.mode {
+        _ if refused.is_empty() => (block, 0),
+        Mode::Append => (block.only(&others), 0),
+        Mode::History => (history::changes(&block, target), refused.len() as u64),
+        Mode::Mirror => (block, refused.len() as u64),
+    }
 }
 
 /// A block that is tried again within this process is the same block. The position makes it another

@@ -13,7 +13,7 @@ use model::{Error, Fate, Lsn, Mode, OnUpdate, Result, Table, Version};
 use source::copy::{Reader, Snapshot, pages};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use store::{ddl, history};
+use store::{Target, ddl, history};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
@@ -174,8 +174,7 @@ async fn begin(
     let past = piece::ranges_of(context, &job.target).await?;
     let size = heap.map(|heap| (heap.relfilenode, heap.pages));
     let is_append = job.target.mode == Mode::Append;
-    // What is current of a history without a key is what one snapshot saw, and what came since.
-    let is_one = job.target.mode == Mode::History && table.declared_key().is_empty();
+    let is_one = is_whole_snapshot(&job.target);
     let first = job.copy.attempt == 0;
     let over = !first && is_append && (!job.target.has_exact_key() || job.is_rekeyed());
     let pieces = match (is_append, first, over) {
@@ -198,7 +197,7 @@ async fn begin(
     });
     let run = Run::new(job, size.map_or(0, |(file, _)| file), filter, xmin, &pieces);
     if pieces.is_empty() {
-        done(context, &run.job).await?;
+        done(context, &run.job, point).await?;
         return Ok(None);
     }
     let course = if over { Course::StartOver(pieces) } else { Course::Pieces(pieces) };
@@ -287,11 +286,12 @@ async fn refused(context: &Context, job: &Job, error: Error) -> Result<()> {
 }
 
 /// Every range was copied. What the store held before, and no range brought, is gone at the source.
-async fn done(context: &Context, job: &Job) -> Result<()> {
+/// `point` is the last snapshot's.
+async fn done(context: &Context, job: &Job, point: Lsn) -> Result<()> {
     if is_changed(context, job).await? {
         return tell(context, job, What::Changed).await;
     }
-    match sweep(context, job).await {
+    match sweep(context, job, point).await {
         Ok(()) => tell(context, job, What::Done).await,
         Err(error) => {
             fail(context, job, error).await;
@@ -300,18 +300,26 @@ async fn done(context: &Context, job: &Job) -> Result<()> {
     }
 }
 
-async fn sweep(context: &Context, job: &Job) -> Result<()> {
+/// What is current of a history without a key is what one snapshot saw, and what came since.
+fn is_whole_snapshot(target: &Target) -> bool {
+    target.mode == Mode::History && target.table.declared_key().is_empty()
+}
+
+async fn sweep(context: &Context, job: &Job, point: Lsn) -> Result<()> {
     if job.target.on_update == OnUpdate::Apply {
-        let _passing = job.gate.pass().await?;
-        return latest::settle(context.store.as_ref(), &context.status, &job.target).await;
+        let (store, _passing) = (context.store.as_ref(), job.gate.pass().await?);
+        return latest::settle(store, &context.status, &job.target, job.copy.first_point).await;
     }
-    if !job.copy.sweeps {
-        return Ok(());
-    }
+    // The snapshot that brought it all: what an earlier one saw, and the changes before it, count no more.
+    let point = match is_whole_snapshot(&job.target) {
+        true => point,
+        false if job.copy.sweeps => job.copy.first_point,
+        false => return Ok(()),
+    };
     // Rows from before the copy's position that the stream still brings must not come after it.
-    settle(context, job.copy.first_point).await?;
+    settle(context, point).await?;
     let _passing = job.gate.pass().await?;
-    let version = Version::of_copy(job.copy.first_point);
+    let version = Version::of_copy(point);
     let sql = match job.target.mode {
         Mode::History => Some(history::sweep(&job.target, version)),
         _ if job.target.keeps_gone() => None,
@@ -377,7 +385,7 @@ async fn worker(context: Context, snapshot: Arc<Snapshot>, queue: Arc<Mutex<Queu
                     continue;
                 }
                 if run.piece_done() && !run.job.gate.is_closed().await {
-                    done(&context, &run.job).await?;
+                    done(&context, &run.job, snapshot.consistent_point).await?;
                 }
             }
             Err(_) if run.job.gate.is_closed().await => {}

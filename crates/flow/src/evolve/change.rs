@@ -78,6 +78,9 @@ impl Past {
             if now.type_name != column.type_name {
                 push("change type", &now.name, &column.type_name, &now.type_name);
             }
+            if self.has_other_fields(now) {
+                push("change fields", &now.name, "", "");
+            }
             match (column.not_null, now.not_null) {
                 (true, false) => push("drop not null", &now.name, "", ""),
                 (false, true) => push("set not null", &now.name, "", ""),

@@ -94,6 +94,9 @@ fn of_unsaid_rows(target: &Target, past: &Past) -> Need {
     let is_anew = past.is_published_anew(&target.table);
     let mistaken = || Need::Copy("Columns went and others came between two looks at it.".into());
     match target.mode {
+        Mode::Mirror | Mode::History if reads_otherwise(target, past) => {
+            Need::Copy("A row type has other fields.".into())
+        }
         Mode::Mirror | Mode::History if past.may_be_mistaken(&target.table) => mistaken(),
         Mode::Append if past.are_facts_mistaken(&target.table) => mistaken(),
         Mode::Mirror | Mode::History if is_anew => Need::Copy("It is published anew.".into()),
@@ -106,6 +109,11 @@ fn of_unsaid_rows(target: &Target, past: &Past) -> Need {
         Mode::Append if past.has_gained(&target.table) => Need::Repair,
         _ => Need::Nothing,
     }
+}
+
+/// Whether a row type has other fields since. A session reads it as it was at its beginning.
+pub(crate) fn reads_otherwise(target: &Target, past: &Past) -> bool {
+    target.table.columns.iter().any(|now| past.has_other_fields(now))
 }
 
 /// The view: rows of before serve readers as long as they are set aside.

@@ -9,7 +9,7 @@ mod json;
 
 use model::{Column, Error, Mode, PgType, Result, Table, TableId, TableName, Written};
 use source::stream::{Relation, RelationColumn};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{Target, TargetColumn};
 use tokio_postgres::Client;
@@ -34,6 +34,8 @@ pub(crate) struct Past {
     names: Vec<TableName>,
     /// Columns of the store with what it had of ones that were left out since.
     hidden: BTreeSet<String>,
+    /// Of columns with row types, by `attnum`: a type may get other fields under its name.
+    fields: BTreeMap<i16, String>,
 }
 
 impl Past {
@@ -76,6 +78,8 @@ impl Past {
             let others = self.versions.iter_mut().filter(|v| v.column.attnum == column.attnum);
             others.for_each(|version| version.stored.clone_from(&stored));
         }
+        let fields = |column: &Column| (column.attnum, column.pg.fields());
+        self.fields = table.columns.iter().map(fields).filter(|(_, of)| !of.is_empty()).collect();
         (self.live, self.key) = (attnums(table), key(table));
         self.written = table.written.clone();
         self.names.retain(|name| *name != table.name);
@@ -91,6 +95,7 @@ impl Past {
             && self.live == attnums(table)
             && self.key == key(table)
             && is_written_as(&self.written, &table.written)
+            && !table.columns.iter().any(|now| self.has_other_fields(now))
             && table
                 .columns
                 .iter()
@@ -138,6 +143,11 @@ impl Past {
     /// Whether rows may have got other values since without a word in the log.
     pub(crate) fn is_rewritten(&self, table: &Table) -> bool {
         !self.is_empty() && table.written.may_differ_from(&self.written)
+    }
+
+    /// Whether the column's row type got other fields: its values show them, and come with them.
+    pub(crate) fn has_other_fields(&self, now: &Column) -> bool {
+        self.fields.get(&now.attnum).is_some_and(|before| *before != now.pg.fields())
     }
 
     /// Whether another entry of the publication sends it: it may have been away, or have another filter.
@@ -258,7 +268,11 @@ impl Past {
             let today = today.columns.iter().find(is_it);
             let rule = today.and_then(|today| today.rule);
             let default = today.and_then(|today| today.default.clone());
-            let is_nullable = !column.not_null || rule == Some(model::Rule::Null);
+            // NULLs of before are taken as they come: see `nulls`.
+            let is_nullable = match today {
+                Some(today) => today.nullable,
+                None => !self.was_not_null(column.attnum),
+            };
             let nullable = is_nullable && column.pg.kind().may_be_nullable();
             columns.push(TargetColumn { source, name, clickhouse, nullable, default, rule });
         }
@@ -291,13 +305,16 @@ impl Past {
         Some(attnums)
     }
 
-    /// What reads so of that column. It may hold NULL if it ever might: a relation does not say.
+    /// What reads so of that column.
     fn version(&self, attnum: i16, sent: &RelationColumn) -> Option<Column> {
-        let of_it = |version: &&Version| version.column.attnum == attnum;
-        let versions = self.versions.iter().filter(of_it);
-        let column = versions.clone().rev().find(|version| is_sent(&version.column, sent))?;
-        let not_null = versions.clone().all(|version| version.column.not_null);
-        Some(Column { not_null, ..column.column.clone() })
+        let mut versions = self.versions.iter().rev().map(|version| &version.column);
+        versions.find(|column| column.attnum == attnum && is_sent(column, sent)).cloned()
+    }
+
+    /// At the end.
+    fn was_not_null(&self, attnum: i16) -> bool {
+        let mut versions = self.versions.iter().rev().map(|version| &version.column);
+        versions.find(|column| column.attnum == attnum).is_some_and(|column| column.not_null)
     }
 
     /// After [`Past::from_json`]: the types that the catalog knows.

@@ -3,7 +3,7 @@
 //! ```text
 //! decoder, sift, lookup ─▶ record ─▶ waiting ─▶ replaying ─▶ replayed     written by the ordinary path
 //!                                       ├────▶ dropped                    a person forgot it
-//!                                       └────▶ superseded                 a newer copy has its table
+//!                                       └────▶ superseded                 a newer copy has its table, or a newer row its place
 //! ```
 //!
 //! What tells a row apart:
@@ -23,6 +23,7 @@ mod ask;
 mod newest;
 mod page;
 mod record;
+mod replaced;
 mod replay;
 mod words;
 
@@ -30,6 +31,7 @@ pub use ask::{drop_rows, list, show};
 pub use words::{Dropped, Filter, Group, ReplayOptions, Replayed, Shown};
 
 pub(crate) use record::{Origin, Stage, record};
+pub(crate) use replaced::{refused_before, supersede_older};
 pub(crate) use replay::{Replay, finish_interrupted, look_for_copied, look_for_newer, not_now};
 
 use crate::flush::patiently;

@@ -4,7 +4,7 @@ use super::page::Kept;
 use crate::flush::patiently;
 use crate::keys::{Staged, key_tuple};
 use crate::status::Status;
-use model::{Block, Error, Fate, Lsn, Result, Version};
+use model::{Block, Error, Fate, Lsn, OnUpdate, Result, Version};
 use source::decode::again::push_key;
 use std::collections::BTreeMap;
 use store::{Store, Target, ddl};
@@ -15,7 +15,7 @@ pub(super) fn replayed(version: Version) -> Version {
     Version(version.0 + 1)
 }
 
-/// The newest version that the store holds of each row's key, dead or alive. Mirrors only.
+/// The newest version that the store holds of each row's key, dead or alive. Of tables whose rows have one.
 pub(super) async fn versions(
     store: &dyn Store,
     status: &Status,
@@ -137,9 +137,11 @@ async fn joined(
         let column = target.column_of(at)?;
         Some(format!("r.{} = l.k{n}", ddl::ident(&column.name)))
     });
+    // Of facts it does not go with the others.
+    let version = if target.on_update == OnUpdate::Apply { ", _version" } else { "" };
     let sql = format!(
         "SELECT l._lsn, {what} FROM \
-         (SELECT * FROM {} WHERE {which}{key} IN (SELECT {tuple} FROM {name})) AS r \
+         (SELECT *{version} FROM {} WHERE {which}{key} IN (SELECT {tuple} FROM {name})) AS r \
          INNER JOIN {name} AS l ON {} GROUP BY l._lsn",
         ddl::name(&target.rows),
         pairs.collect::<Vec<_>>().join(" AND ")

@@ -23,7 +23,8 @@ use super::{State, WAITING};
 use crate::copier::Gate;
 use crate::flush::patiently;
 use crate::history;
-use crate::latest;
+use crate::latest::Turn;
+use crate::nulls;
 use crate::rules::Altered;
 use crate::sift::{self, Passed};
 use crate::status::{Status, now_us};
@@ -41,6 +42,7 @@ pub(crate) struct Replay {
     pub(crate) filler: Arc<Filler>,
     pub(crate) target: Arc<Target>,
     pub(crate) gate: Gate,
+    pub(crate) turn: Turn,
 }
 
 /// Rows of a page that could be decoded, each at its place in the block.
@@ -74,6 +76,7 @@ impl Replay {
                     .detail("Meanwhile it was truncated, stopped, or began to be copied again.")
             };
             let passing = self.gate.pass().await.map_err(unwanted)?;
+            let turn = self.turn.wait().await;
             let rows = page::next(store, status, &name, WAITING, &after).await?;
             let Some(last) = rows.last() else { return Ok(()) };
             after = last.id.clone();
@@ -81,10 +84,7 @@ impl Replay {
                 Mode::Mirror => self.mirror(rows, done).await?,
                 Mode::Append | Mode::History => self.append(rows, done).await?,
             }
-            if self.target.on_update == OnUpdate::Apply {
-                latest::settle(store, status, &self.target).await?;
-            }
-            drop(passing);
+            drop((turn, passing));
         }
     }
 
@@ -139,6 +139,10 @@ impl Replay {
 
     async fn append(&self, rows: Vec<Kept>, done: &mut Replayed) -> Result<()> {
         let (store, status, name) = (self.store.as_ref(), &self.status, self.name());
+        let rows = match self.target.on_update {
+            OnUpdate::Apply => self.latest(rows, done).await?,
+            OnUpdate::Ignore | OnUpdate::Append => rows,
+        };
         let mut decoded = self.decode(&rows);
         let block = &mut decoded.block;
         // What was never sent cannot be asked for: the row may be another one today.
@@ -151,7 +155,8 @@ impl Replay {
             out.insert(row, Refused { column, reason });
         }
         block.unchanged.clear();
-        if let Some(sifted) = sift::dry(store, status, &self.target, block).await? {
+        let target = nulls::admit(self.target.clone(), block, store, status).await?;
+        if let Some(sifted) = sift::dry(store, status, &target, block).await? {
             for (row, reject) in sifted.refused.into_iter().zip(sifted.rejects) {
                 let Reject { column, reason, .. } = reject;
                 out.insert(row, Refused { column, reason });
@@ -172,6 +177,22 @@ impl Replay {
         mark(store, status, &name, &mut going, State::Replaying, false, &token).await?;
         done.replayed += self.finish(going, &token, done).await?;
         Ok(())
+    }
+
+    /// Without those that a copy could not bring, where an UPDATE beside it left a newer row: any other one is
+    /// superseded as the UPDATE is written.
+    async fn latest(&self, rows: Vec<Kept>, done: &mut Replayed) -> Result<Vec<Kept>> {
+        let (copied, mut rows): (Vec<Kept>, Vec<Kept>) =
+            rows.into_iter().partition(|kept| kept.version.is_of_copy());
+        let newest = versions(self.store.as_ref(), &self.status, &self.target, &copied).await?;
+        let mut past = Vec::new();
+        for (kept, newest) in copied.into_iter().zip(newest) {
+            let is_past = newest.is_some_and(|newest| newest > kept.version);
+            if is_past { past.push(kept) } else { rows.push(kept) }
+        }
+        self.settle(&mut past, State::Superseded).await?;
+        done.superseded += past.len() as u64;
+        Ok(rows)
     }
 
     /// Writes the rows of that token, once. Returns how many.
@@ -222,7 +243,7 @@ impl Replay {
         }
         let (store, status) = (self.store.as_ref(), self.status.as_ref());
         let mut altered = Altered::take(&mut block, &self.target);
-        let target = self.target.clone();
+        let target = nulls::admit(self.target.clone(), &block, store, status).await?;
         if target.mode == Mode::History {
             block.commits = commits(store, status, &target, &rows).await?;
             block = history::changes(&block, &target);
@@ -334,7 +355,8 @@ pub(crate) async fn finish_interrupted(
         ddl::literal(&name)
     );
     let tokens = patiently(&status, || store.query(&sql)).await?;
-    let replay = Replay { store, status, filler, target, gate: Gate::default() };
+    let (gate, turn) = (Gate::default(), Turn::default());
+    let replay = Replay { store, status, filler, target, gate, turn };
     for token in tokens.into_iter().filter_map(|row| row.into_iter().next()?) {
         let which = format!("state = 'replaying' AND token = {}", ddl::literal(&token));
         let rows = page::next(replay.store.as_ref(), &replay.status, &name, &which, "").await?;

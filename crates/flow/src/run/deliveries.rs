@@ -53,7 +53,7 @@ impl Loop {
     }
 
     /// Durable before the position moves past the change of a key, or of a fact.
-    async fn note_changed(&mut self) -> Result<()> {
+    pub(super) async fn note_changed(&mut self) -> Result<()> {
         for entry in self.tables.by_id.values_mut() {
             let (is_rekeyed, is_updated) = (entry.note_rekeyed(), entry.note_updated());
             if is_rekeyed || is_updated {

@@ -69,6 +69,7 @@ impl Loop {
         for (id, error) in flushed.failed {
             self.fail_table(id, error).await?;
         }
+        self.note_changed().await?;
         let prepared = flight.prepared;
         if self.session.as_ref().is_some_and(|session| session.number == prepared.session) {
             self.positions.apply(prepared.through);

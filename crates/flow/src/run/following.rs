@@ -247,6 +247,13 @@ impl Loop {
         client: &Client,
     ) -> Result<Followed> {
         match brought {
+            Ok((target, Need::Nothing))
+                if evolve::reads_otherwise(&target, &self.entry(id)?.past) =>
+            {
+                self.start_anew_after(LET_GO);
+                self.follow_in_place(target).await?;
+                Ok(Followed::Again)
+            }
             Ok((target, Need::Nothing)) => self.follow_in_place(target).await,
             Ok((target, Need::Repair)) => self.repair(target, client).await,
             Ok((target, need)) => {

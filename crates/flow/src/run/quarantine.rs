@@ -2,6 +2,7 @@
 
 use super::Loop;
 use crate::copier::Gate;
+use crate::latest::Turn;
 use crate::quarantine::{self, Replay, ReplayOptions, Replayed};
 use crate::status::State;
 use crate::tables::Entry;
@@ -117,6 +118,7 @@ impl Loop {
                     filler: self.filler.clone(),
                     target: entry.target.clone(),
                     gate: Gate::default(),
+                    turn: Turn::of(entry),
                 }),
                 state => answers.push(quarantine::not_now(&entry.name, state)),
             }

@@ -468,6 +468,8 @@ impl Entry {
 
     /// The store has followed: this is the table now. Rows of before go where their columns are.
     pub(crate) fn follow(&mut self, target: Arc<Target>) {
+        // Facts show the fields that they had.
+        self.copy.updated |= evolve::reads_otherwise(&target, &self.past);
         self.past.note(&target);
         // The stream may hold it, and goes on with it until the next relation.
         self.shapes.push(std::mem::replace(&mut self.target, target));
@@ -503,8 +505,8 @@ impl Entry {
             return false;
         };
         let known = self.copy.is_rekeyed();
-        self.copy.rekeyed_at = self.copy.rekeyed_at.max(intervals.rekeyed_at);
-        self.rekeyed_at.store(self.copy.rekeyed_at.0, Ordering::Release);
+        let seen = Lsn(self.rekeyed_at.fetch_max(intervals.rekeyed_at.0, Ordering::AcqRel));
+        self.copy.rekeyed_at = self.copy.rekeyed_at.max(intervals.rekeyed_at).max(seen);
         !known && self.copy.is_rekeyed()
     }
 

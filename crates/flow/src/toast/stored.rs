@@ -1,17 +1,19 @@
 //! Large values as the store has them: of the row before each change.
 
 use crate::keys::{Staged, key_tuple};
-use model::{Block, Cells, Error, Kind, Mode, OnUpdate, Op, Result, Version};
+use model::{Block, Cells, Error, Kind, Mode, OnUpdate, Result, Version};
 use store::{Store, Target, ddl};
 
 /// The place in `keys` of each row that the store has, and the values of the columns, which it gives
-/// back as they were sent.
+/// back as they were sent. Only rows from behind the first version of `between`, and not from behind the
+/// second one: of each key the last of them.
 pub(super) async fn ask(
     store: &dyn Store,
     target: &Target,
     block: &Block,
     keys: &[usize],
     columns: &[usize],
+    between: &[(Version, Version)],
 ) -> Result<(Vec<usize>, Vec<Cells>)> {
     // An append table may leave out its key.
     let Some(key) = key_tuple(target) else { return Ok(Default::default()) };
@@ -26,16 +28,30 @@ pub(super) async fn ask(
     });
     let joined = format!("{name} AS l ON {}", pairs.collect::<Vec<_>>().join(" AND "));
     let of_keys = format!("WHERE {key} IN (SELECT {tuple} FROM {name})");
-    let bounds: Vec<String> = keys.iter().map(|&row| bound(target, block, row)).collect();
-    let bound = format!("[{}][l._lsn + 1]", bounds.join(", "));
+    let at = match (target.mode, target.on_update) {
+        (Mode::Append, OnUpdate::Ignore | OnUpdate::Append) => "_lsn",
+        _ => "_version",
+    };
+    let list = |of: fn(&(Version, Version)) -> Version| {
+        let number = |version: Version| match at {
+            "_lsn" => format!("toUInt64('{}')", version.commit().0),
+            _ => format!("toUInt128('{}')", version.0),
+        };
+        let numbers: Vec<String> = between.iter().map(of).map(number).collect();
+        format!("[{}][l._lsn + 1]", numbers.join(", "))
+    };
+    let mut stands = format!("r.{at} <= {}", list(|(_, last)| *last));
+    if between.iter().any(|(after, _)| *after > Version(0)) {
+        stands += &format!(" AND r.{at} > {}", list(|(after, _)| *after));
+    }
     let rows = match target.mode {
         Mode::Mirror => format!(
             "SELECT l._lsn AS n, {} FROM (SELECT * FROM {} FINAL {of_keys}) AS r \
-             INNER JOIN {joined} WHERE r._version <= {bound}",
+             INNER JOIN {joined} WHERE {stands}",
             named(&values),
             ddl::name(&target.rows),
         ),
-        Mode::Append | Mode::History => latest(target, &of_keys, &joined, &bound, &values),
+        Mode::Append | Mode::History => latest(target, &of_keys, &joined, at, &stands, &values),
     };
     let read = columns.iter().enumerate();
     let read = read.filter_map(|(n, &column)| target.read_back(column, &format!("v{n}")));
@@ -59,36 +75,26 @@ fn named(values: &[String]) -> String {
     named.collect::<Vec<_>>().join(", ")
 }
 
-/// The last version, or commit, of a row that may stand for the one before the change. After a crash the
-/// log is read again, and the store has what comes after it, too. In a mirror such a row wins over this
-/// one, but not where the key was changed: another row may have the old one by then.
-fn bound(target: &Target, block: &Block, row: usize) -> String {
-    let version = block.versions[row];
-    let last = match (target.mode, target.on_update) {
-        (Mode::Mirror, _) if block.ops[row] == Op::Delete => version,
-        (Mode::Mirror, _) => Version(u128::MAX),
-        (Mode::History, _) => Version(version.0 - 1),
-        // What took its place may be there already.
-        (Mode::Append, OnUpdate::Apply) => version,
-        (Mode::Append, _) => return format!("toUInt64('{}')", version.commit().0),
-    };
-    format!("toUInt128('{}')", last.0)
-}
-
-/// What the last row up to the bound held, whatever came after it. Of the facts of one commit nothing
+/// What the last of the rows that may stand for it held. Of the facts of one commit nothing
 /// says which is the later one, unless the latest are kept: they have to agree.
-fn latest(target: &Target, of_keys: &str, joined: &str, bound: &str, values: &[String]) -> String {
-    let (at, op, hidden) = match (target.mode, target.on_update) {
-        (Mode::History, _) => ("_version", "r._op", ""),
-        (_, OnUpdate::Apply) => ("_version", "'insert'", ", _version"),
-        _ => ("_lsn", "'insert'", ", _lsn"),
+fn latest(
+    target: &Target,
+    of_keys: &str,
+    joined: &str,
+    at: &str,
+    stands: &str,
+    values: &[String],
+) -> String {
+    let (op, hidden) = match target.mode {
+        Mode::History => ("r._op", String::new()),
+        Mode::Mirror | Mode::Append => ("'insert'", format!(", {at}")),
     };
     let any: Vec<String> = values.iter().map(|value| format!("any({value})")).collect();
     let names: Vec<String> = (0..values.len()).map(|n| format!("v{n}")).collect();
     format!(
         "SELECT n, {} FROM (SELECT l._lsn AS n, r.{at} AS at, any({op}) AS op, {}, \
          uniqExact(tuple({})) AS values FROM (SELECT *{hidden} FROM {} {of_keys}) AS r \
-         INNER JOIN {joined} WHERE r.{at} <= {bound} GROUP BY n, at ORDER BY at DESC LIMIT 1 BY n) \
+         INNER JOIN {joined} WHERE {stands} GROUP BY n, at ORDER BY at DESC LIMIT 1 BY n) \
          WHERE values = 1 AND op IN ('snapshot', 'insert', 'update')",
         names.join(", "),
         named(&any),

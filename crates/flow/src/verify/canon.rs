@@ -70,7 +70,9 @@ pub(super) fn column(
 ) -> Option<Canon> {
     let name = ident(&target.name);
     let chosen = Chosen::parse(&target.clickhouse);
-    let value = match chosen.nullable {
+    // A column that is NOT NULL now may keep NULLs of before. Where it cannot, this costs nothing.
+    let may_be_null = chosen.nullable || source.pg.kind().may_be_nullable();
+    let value = match may_be_null {
         true => format!("assumeNotNull({name})"),
         false => name.clone(),
     };
@@ -88,7 +90,7 @@ pub(super) fn column(
         pair.postgres = format!("CASE WHEN {carries} THEN {} END", pair.postgres);
     }
     let clickhouse = delimited(&pair);
-    let clickhouse = match (chosen.nullable, pair.shape) {
+    let clickhouse = match (may_be_null, pair.shape) {
         (false, _) => clickhouse,
         (true, Shape::Word) => format!("if(isNull({name}), '|', {clickhouse})"),
         (true, Shape::Text) => format!("if(isNull({name}), ':', {clickhouse})"),
@@ -97,7 +99,7 @@ pub(super) fn column(
         && chosen.base == source.pg.kind().clickhouse(false)
         && !chosen.nullable
         && default.is_none();
-    let integer = is_plain_integer.then_some(name);
+    let integer = is_plain_integer.then_some(value);
     Some(Canon { postgres: pair.postgres, shape: pair.shape, clickhouse, integer, default })
 }
 

@@ -104,19 +104,20 @@ impl Found {
 
     fn note(&mut self, key: i64, source: &[Hashes], store: &[Hashes]) {
         let keeps = self.keeps;
+        // A key that was deleted may be another row's later.
+        let outlives = keeps.deleted && self.has_key;
+        let is_twice = || store.windows(2).any(|w| w[0] == w[1]);
+        let is_there = || source.iter().all(|row| store.contains(row));
         let kind = match (source.len(), store.len()) {
             (_, 0) => Kind::Missing,
-            // One row stored twice is a fault even where its source is gone.
-            (0, _)
-                if keeps.deleted
-                    && !keeps.every
-                    && self.has_key
-                    && store.windows(2).any(|w| w[0] == w[1]) =>
-            {
-                Kind::Duplicate
-            }
-            (1.., _) if keeps.every && source.iter().all(|row| store.contains(row)) => {
+            (1.., _) if keeps.every && is_there() => {
                 self.updated += 1;
+                return;
+            }
+            // One row stored twice is a fault even where its source is gone.
+            _ if outlives && !keeps.every && is_twice() => Kind::Duplicate,
+            (here @ 1.., there) if outlives && there > here && is_there() => {
+                self.kept += (there - here) as u64;
                 return;
             }
             (1.., 1) if keeps.one && source.iter().all(|row| *row == store[0]) => {
@@ -124,7 +125,7 @@ impl Found {
                 return;
             }
             (0, _) => Kind::Extra,
-            (here, there) if there > here => Kind::Duplicate,
+            (here, there) if there > here && !outlives => Kind::Duplicate,
             (here, there) if there < here => Kind::Missing,
             _ => Kind::Changed,
         };
@@ -210,6 +211,20 @@ mod tests {
         assert_eq!(kept.listed, [(Duplicate, -5), (Missing, 4)]);
         assert_eq!((kept.kept, kept.updated), (1, 1));
         assert_eq!(found(FACTS, &[], &[(1, 1), (1, 1)]).listed, [(Duplicate, 1)]);
+    }
+
+    #[test]
+    fn a_fact_may_have_the_key_of_one_that_was_deleted() {
+        for keeps in [FACTS, Keeps { first: false, ..FACTS }] {
+            let both = found(keeps, &[(1, 3)], &[(1, 2), (1, 3)]);
+            assert_eq!((both.listed, both.kept), (vec![], 1));
+            let twice = found(keeps, &[(1, 3)], &[(1, 2), (1, 3), (1, 3)]);
+            assert_eq!(twice.listed, [(Duplicate, 1)]);
+        }
+        let bent = found(Keeps { first: false, ..FACTS }, &[(1, 4)], &[(1, 2), (1, 3)]);
+        assert_eq!(bent.listed, [(Changed, 1)]);
+        let updated = found(FACTS, &[(1, 4)], &[(1, 2), (1, 3)]);
+        assert_eq!((updated.listed, updated.updated), (vec![], 1));
     }
 
     #[test]

@@ -264,6 +264,33 @@ async fn a_history_without_a_key_keeps_what_the_log_says() {
     pipeline.shutdown().await.unwrap();
 }
 
+/// What a snapshot saw that was never whole is not current, nor do DELETEs of rows count that it never brought.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_without_a_key_that_is_emptied_while_it_is_copied_is_empty() {
+    let world = World::new(
+        "h_cut",
+        "create table whole (a int, b text) with (fillfactor = 10); alter table whole replica identity full;
+         insert into whole select i, repeat('x', 100) from generate_series(1, 40000) i;
+         create publication p for table whole",
+    )
+    .history("whole");
+    let store = Mortal::limited("whole", 1);
+    let pipeline = Pipeline::start(world.options(), store.clone());
+    store.wait_for_limit().await;
+    world.sql("delete from whole");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    store.kill(pipeline).await;
+    let pipeline = world.start();
+    assert_equal(&world, &pipeline, "emptied").await;
+    let snapshot = "select count() between 1 and 39999 from {s}.whole where _op = 'snapshot'";
+    assert_eq!(world.stored(snapshot).await, "1");
+    // As they were.
+    world
+        .sql("insert into whole select i, repeat('x', 100) from generate_series(1, 40000, 1000) i");
+    assert_equal(&world, &pipeline, "filled").await;
+    pipeline.shutdown().await.unwrap();
+}
+
 /// What a column cannot carry: the history says that there was a change, and gets it by a replay.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_change_has_a_place_in_the_history() {
@@ -435,6 +462,15 @@ async fn a_change_to_a_refused_key_leaves_no_row_of_before() {
         );
         let wanted = "delete|ab|ab|1\nupdate|cd|cd|1\ndelete|ef|ef|1";
         assert_eq!(world.stored(&changes).await, wanted, "{table}");
+    }
+    // What a key was that was refused nobody knows here.
+    world.sql("update fixed set code = 'ij', v = 'back' where code = 'abc'; update named set code = 'ab', v = 'back' where code = 'abc'");
+    world.settle(&pipeline).await;
+    for (table, code) in [("fixed", "ij"), ("named", "ab")] {
+        let last = format!(
+            "select _op, toString(code), v, toString(_key_before.1) from {{s}}.{table} order by _version desc limit 1"
+        );
+        assert_eq!(world.stored(&last).await, format!("update|{code}|back|"), "{table}");
     }
     // An enum without an empty label has no default to send.
     world.sql("begin; truncate fixed, named; insert into fixed values ('gh', 'x'); insert into named values ('cd', 'x'); commit");

@@ -9,10 +9,10 @@ use std::time::Duration;
 use store::{BoxFuture, Insert, Receipt, Rows, Store};
 
 /// A store that stops answering at one border of a replay: before or after one of its writes.
-struct Border {
-    schema: &'static str,
+pub(crate) struct Border {
+    pub(crate) schema: &'static str,
     /// Borders that are still passed.
-    left: AtomicI64,
+    pub(crate) left: AtomicI64,
 }
 
 impl Border {
@@ -20,7 +20,7 @@ impl Border {
         self.left.fetch_sub(1, Ordering::SeqCst) > 0
     }
 
-    fn is_reached(&self) -> bool {
+    pub(crate) fn is_reached(&self) -> bool {
         self.left.load(Ordering::SeqCst) < 0
     }
 

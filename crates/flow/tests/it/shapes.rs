@@ -129,3 +129,51 @@ async fn an_archive_keeps_no_row_of_a_key_that_was_changed_to_a_refused_one() {
     assert_eq!(world.stored(rows).await, "1|7\n2|6");
     pipeline.shutdown().await.unwrap();
 }
+
+/// A type gets other fields, and its columns say nothing of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_types_may_change_their_fields() {
+    let world = World::new(
+        "x_fields",
+        "create type place as (street text, zip int);
+         create table m (id int primary key, at place, all_of place[]);
+         create table e (like m including all); create table h (like m including all);
+         insert into m select i, row('s' || i, i)::place, array[row('a', 1)::place] from generate_series(1, 10) i;
+         insert into e select * from m; insert into h select * from m; create publication p for all tables",
+    )
+    .append("e")
+    .history("h");
+    let mut pipeline = world.start();
+    world.settle(&pipeline).await;
+    let changes = [
+        ("alter type place add attribute city text", "row('s', 1, 'c')"),
+        ("alter type place rename attribute zip to code cascade", "row('s', 2, 'd')"),
+        ("alter type place drop attribute street", "row(3, 'e')"),
+    ];
+    for (n, (change, value)) in changes.into_iter().enumerate() {
+        let is_down = n == 1;
+        if is_down {
+            pipeline.shutdown().await.unwrap();
+            world.sql(change);
+            pipeline = world.start();
+        } else {
+            world.sql(change);
+        }
+        assert_equal(&world, &pipeline, change).await;
+        for table in ["m", "e", "h"] {
+            world.sql(&format!(
+                "insert into {table} values (100 + {n}, {value}, array[{value}::place]);
+                 update {table} set at = {value} where id = 1 + {n}"
+            ));
+        }
+        assert_equal(&world, &pipeline, change).await;
+        let row = format!("select at from {{s}}.e where id = 100 + {n}");
+        assert_eq!(
+            world.stored(&row).await,
+            world.sql(&format!("select to_json(at) from e where id = 100 + {n}"))
+        );
+    }
+    let waiting = "select source_table, id, state, reason, row from millrace.quarantine final where startsWith(source_table, '{s}.')";
+    assert_eq!(world.stored(waiting).await, "");
+    pipeline.shutdown().await.unwrap();
+}

@@ -269,7 +269,7 @@ impl Mortal {
 }
 
 /// Copied rows carry the snapshot's position and no change's.
-fn is_copied(insert: &Insert) -> bool {
+pub(crate) fn is_copied(insert: &Insert) -> bool {
     insert.block.versions.first().is_some_and(|version| version.0 as u64 == 0)
 }
 

@@ -128,6 +128,23 @@ impl Composite {
 }
 
 impl PgType {
+    /// The fields of the row types inside, which may change while the type's name stays. Empty: none.
+    pub fn fields(&self) -> String {
+        match self {
+            PgType::Composite(composite) => {
+                let field = |field: &CompositeField| {
+                    format!("{} {}{}", field.name, field.type_oid, field.pg.fields())
+                };
+                format!("({})", composite.fields.iter().map(field).collect::<Vec<_>>().join(", "))
+            }
+            PgType::Array(inner, _)
+            | PgType::AsText(inner)
+            | PgType::Range(inner)
+            | PgType::Multirange(inner) => inner.fields(),
+            _ => String::new(),
+        }
+    }
+
     /// The type behind a built-in oid and its modifier. `None`: ask the catalog (enum, domain,
     /// array of those, extension, and money), or treat as [`PgType::Unread`].
     pub fn of_builtin(oid: u32, typmod: i32, dimensions: u8) -> Option<PgType> {
@@ -235,6 +252,16 @@ mod tests {
         assert_eq!(twice.kind().clickhouse(true), "Array(Array(Nullable(Int32)))");
         let undeclared = PgType::of_builtin(1009, -1, 0).unwrap();
         assert_eq!(undeclared.kind().clickhouse(false), "Array(Nullable(String))");
+    }
+
+    #[test]
+    fn fields_tell_row_types_apart_at_any_depth() {
+        let field = |name: &str, pg| CompositeField { name: name.into(), type_oid: 1, pg };
+        let row = |fields| PgType::Composite(Arc::new(Composite::new(fields)));
+        let inner = row(vec![field("b", PgType::Int4)]);
+        let outer = row(vec![field("a", PgType::Text), field("r", inner)]);
+        assert_eq!(PgType::Array(Box::new(outer), 1).fields(), "(a 1, r 1(b 1))");
+        assert_eq!(PgType::Array(Box::new(PgType::Int4), 1).fields(), "");
     }
 
     #[test]

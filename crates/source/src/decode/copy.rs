@@ -3,7 +3,7 @@
 use super::rule::{self, Altered};
 use super::{
     Cursor, Field, Malformed, Pushed, Refusal, binary, check_object, push_no_object, push_null,
-    reject,
+    reject, row,
 };
 use model::{Block, Cells, Op, Result, Table, Version};
 use std::sync::Arc;
@@ -16,6 +16,8 @@ const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 pub struct CopyDecoder {
     version: Version,
     block: Block,
+    /// In the block, refused ones included.
+    rows: usize,
     in_header: bool,
     ended: bool,
 }
@@ -23,7 +25,7 @@ pub struct CopyDecoder {
 impl CopyDecoder {
     pub fn new(table: Arc<Table>, version: Version) -> CopyDecoder {
         let block = Block::new(table);
-        CopyDecoder { version, block, in_header: true, ended: false }
+        CopyDecoder { version, block, rows: 0, in_header: true, ended: false }
     }
 
     /// After an error the rest of the COPY cannot be read; the rows before it can be taken.
@@ -44,7 +46,7 @@ impl CopyDecoder {
 
     /// Rows that [`CopyDecoder::take`] would give, rejected ones included.
     pub fn rows(&self) -> usize {
-        self.block.rows() + self.block.rejects.len()
+        self.rows
     }
 
     /// Whether the rows take much memory, seen every few thousand rows: an empty value is small on
@@ -59,6 +61,7 @@ impl CopyDecoder {
 
     /// The same; the next rows go into `next`, an empty block of the table.
     pub fn exchange(&mut self, next: Block) -> Block {
+        self.rows = 0;
         std::mem::replace(&mut self.block, next)
     }
 
@@ -69,6 +72,7 @@ impl CopyDecoder {
             self.ended = true;
             return Ok(());
         }
+        self.rows += 1;
         let rows = self.block.rows();
         let Block { table, columns, .. } = &mut self.block;
         if usize::from(count) != table.columns.len() {
@@ -106,6 +110,7 @@ impl CopyDecoder {
         }
     }
 
+    /// The row goes to quarantine, and one of before must not stay visible as if it were current.
     #[cold]
     fn reject(
         &mut self,
@@ -126,6 +131,9 @@ impl CopyDecoder {
         let rejected =
             reject::of_fields(table, &fields, column, refusal.0, Op::Insert, self.version);
         self.block.rejects.push(rejected);
+        if self.block.table.has_key() {
+            row::push_key(&fields, &mut self.block, Op::Refused, self.version);
+        }
         Ok(())
     }
 }

@@ -209,7 +209,7 @@ pub(crate) fn push_delete(
 }
 
 /// A tombstone. A key that cannot be carried has never been in the store.
-fn push_key(fields: &[Field<'_>], block: &mut Block, op: Op, version: Version) {
+pub(super) fn push_key(fields: &[Field<'_>], block: &mut Block, op: Op, version: Version) {
     let row = block.rows() as u32;
     let Block { table, columns, unchanged, .. } = &mut *block;
     for (at, (column, cells)) in table.columns.iter().zip(columns).enumerate() {

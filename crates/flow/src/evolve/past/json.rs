@@ -22,6 +22,7 @@ impl Past {
             "versions": self.versions.iter().map(version).collect::<Vec<_>>(),
             "live": self.live,
             "hidden": self.hidden,
+            "fields": self.fields,
             "key": self.key,
             "written": {
                 "file": self.written.file,
@@ -68,6 +69,8 @@ impl Past {
         let name = |json: &Value| Some(TableName::new(json[0].as_str()?, json[1].as_str()?));
         let names = json["names"].as_array().map(Vec::as_slice).unwrap_or_default();
         let hidden = json["hidden"].as_array().into_iter().flatten();
+        let fields = json["fields"].as_object().into_iter().flatten();
+        let fields = fields.map(|(at, of)| Some((at.parse().ok()?, of.as_str()?.to_owned())));
         let written = &json["written"];
         let written = Written {
             file: written["file"].as_u64()?,
@@ -82,6 +85,7 @@ impl Past {
             key: numbers(&json["key"])?,
             written,
             names: names.iter().map(name).collect::<Option<_>>()?,
+            fields: fields.collect::<Option<_>>()?,
             hidden: hidden.filter_map(|name| Some(name.as_str()?.to_owned())).collect(),
         })
     }

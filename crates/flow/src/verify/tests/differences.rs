@@ -103,6 +103,24 @@ async fn an_append_table_keeps_what_the_source_deletes() {
     assert_eq!(found, expected);
 }
 
+/// The store goes on with the type that it has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nulls_of_before_are_compared_where_none_may_come_any_more() {
+    let tables = "create table t (id int primary key, c int, d text);
+                  insert into t select i, nullif(i, 7), case when i <> 7 then 'd' end from generate_series(1, 5000) i";
+    let mut pair = Pair::start("v_nulls", tables).with("public.t", append()).copied().await;
+    pair.cluster.sql("update t set c = 0, d = '' where id = 7; alter table t alter c set not null, alter d set not null");
+    for column in &mut Arc::make_mut(&mut pair.targets[0]).columns[1..] {
+        let inner = column.clickhouse.strip_prefix("Nullable(").unwrap().trim_end_matches(')');
+        (column.clickhouse, column.nullable) = (inner.to_owned(), false);
+    }
+    assert_eq!(listed(&pair.one().await), "changed 7");
+    pair.is_updated = true;
+    let verdict = pair.one().await;
+    assert_eq!((verdict.differing_keys, verdict.store_rows), (0, 5000));
+    assert!(verdict.notes[0].starts_with("1 row other than at the source"), "{verdict:#?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_without_a_key_is_compared_row_by_row() {
     let tables = "create table t (name text, v int4);
