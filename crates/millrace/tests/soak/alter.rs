@@ -40,7 +40,7 @@ pub(crate) fn some(cluster: &Cluster, dice: &mut Dice) -> String {
             let row =
                 if *table == "events" { "false" } else { "ctid = (select min(ctid) from {table})" };
             format!(
-                "begin; {alter} alter {column} drop default;
+                "begin; {alter} alter {column} drop default, alter {column} drop not null;
                  {alter} alter {column} type text using {column}::text || '!';
                  update {table} set {column} = 'touched' where {}; commit",
                 row.replace("{table}", table)
