@@ -16,18 +16,13 @@ pub(super) async fn ask(
     between: &[(Version, Version)],
 ) -> Result<(Vec<usize>, Vec<Cells>)> {
     // An append table may leave out its key.
-    let Some(key) = key_tuple(target) else { return Ok(Default::default()) };
+    if key_tuple(target).is_none() {
+        return Ok(Default::default());
+    }
     let staged = Staged::create(store, target, block, keys).await?;
     let kept = columns.iter().filter_map(|&column| target.column_of(column));
     let values: Vec<String> =
         kept.map(|column| format!("r.{}", ddl::ident(&column.name))).collect();
-    let (name, tuple) = (staged.name(), &staged.tuple);
-    let pairs = target.table.key.iter().enumerate().filter_map(|(n, &at)| {
-        let column = target.column_of(at)?;
-        Some(format!("r.{} = l.k{n}", ddl::ident(&column.name)))
-    });
-    let joined = format!("{name} AS l ON {}", pairs.collect::<Vec<_>>().join(" AND "));
-    let of_keys = format!("WHERE {key} IN (SELECT {tuple} FROM {name})");
     let at = match (target.mode, target.on_update) {
         (Mode::Append, OnUpdate::Ignore | OnUpdate::Append) => "_lsn",
         _ => "_version",
@@ -46,12 +41,14 @@ pub(super) async fn ask(
     }
     let rows = match target.mode {
         Mode::Mirror => format!(
-            "SELECT l._lsn AS n, {} FROM (SELECT * FROM {} FINAL {of_keys}) AS r \
-             INNER JOIN {joined} WHERE {stands}",
+            "SELECT l._lsn AS n, {} FROM (SELECT * FROM {} FINAL WHERE {}) AS r \
+             INNER JOIN {} WHERE {stands}",
             named(&values),
             ddl::name(&target.rows),
+            staged.of_keys,
+            staged.joined
         ),
-        Mode::Append | Mode::History => latest(target, &of_keys, &joined, at, &stands, &values),
+        Mode::Append | Mode::History => latest(target, &staged, at, &stands, &values),
     };
     let read = columns.iter().enumerate();
     let read = read.filter_map(|(n, &column)| target.read_back(column, &format!("v{n}")));
@@ -77,14 +74,7 @@ fn named(values: &[String]) -> String {
 
 /// What the last of the rows that may stand for it held. Of the facts of one commit nothing
 /// says which is the later one, unless the latest are kept: they have to agree.
-fn latest(
-    target: &Target,
-    of_keys: &str,
-    joined: &str,
-    at: &str,
-    stands: &str,
-    values: &[String],
-) -> String {
+fn latest(target: &Target, staged: &Staged, at: &str, stands: &str, values: &[String]) -> String {
     let (op, hidden) = match target.mode {
         Mode::History => ("r._op", String::new()),
         Mode::Mirror | Mode::Append => ("'insert'", format!(", {at}")),
@@ -93,12 +83,14 @@ fn latest(
     let names: Vec<String> = (0..values.len()).map(|n| format!("v{n}")).collect();
     format!(
         "SELECT n, {} FROM (SELECT l._lsn AS n, r.{at} AS at, any({op}) AS op, {}, \
-         uniqExact(tuple({})) AS values FROM (SELECT *{hidden} FROM {} {of_keys}) AS r \
-         INNER JOIN {joined} WHERE {stands} GROUP BY n, at ORDER BY at DESC LIMIT 1 BY n) \
+         uniqExact(tuple({})) AS values FROM (SELECT *{hidden} FROM {} WHERE {}) AS r \
+         INNER JOIN {} WHERE {stands} GROUP BY n, at ORDER BY at DESC LIMIT 1 BY n) \
          WHERE values = 1 AND op IN ('snapshot', 'insert', 'update')",
         names.join(", "),
         named(&any),
         values.join(", "),
-        ddl::name(&target.rows)
+        ddl::name(&target.rows),
+        staged.of_keys,
+        staged.joined
     )
 }

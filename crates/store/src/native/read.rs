@@ -143,7 +143,7 @@ pub(crate) mod tests {
 
     /// A value of any kind, from some bytes.
     pub(crate) fn push(cells: &mut Cells, may_be_null: bool, dice: &mut impl FnMut() -> u8) {
-        if may_be_null && cells.kind().may_be_nullable() && dice() % 4 == 0 {
+        if may_be_null && cells.kind().may_be_nullable() && dice().is_multiple_of(4) {
             return cells.push_null();
         }
         let kind = cells.kind().clone();
