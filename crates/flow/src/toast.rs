@@ -6,7 +6,7 @@
 //!                                       └─ else the source: that row today, by its own key
 //! ```
 //!
-//! Never NULL, never a default. A row that none of the three has is gone at the source: the change
+//! Never NULL, never a default, but in a column that went at the source and that no view shows. A row that none of the three has is gone at the source: the change
 //! that made it go is still to come in the stream, so the row is left out until then. The value of
 //! today may be newer than the row; then the change that made it so is still to come, too. One that
 //! cannot be carried sets its row aside like any other.

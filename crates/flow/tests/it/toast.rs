@@ -203,6 +203,35 @@ async fn each_version_has_the_large_values_that_it_had() {
     pipeline.shutdown().await.unwrap();
 }
 
+/// The same of a mirror while it is copied, and copied again by each start that finds it so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_has_its_large_values_while_it_is_copied() {
+    let world = World::new("w_copied", &made(&["shown"])).append("noted");
+    let rows: Vec<String> = (1..=400).map(|id| insert("shown", id, id)).collect();
+    world.sql(&format!("{} truncate noted", rows.concat()));
+    let mut dice = Dice::new("a_mirror_has_its_large_values_while_it_is_copied");
+    for round in 0..6u64 {
+        let store = Mortal::new(Duration::from_millis(10 + round * 10));
+        let pipeline = Pipeline::start(world.options(), store.clone());
+        if round == 0 {
+            world.wait_for_slot().await;
+        }
+        for _ in 0..20 {
+            let changes: Vec<String> =
+                (0..1 + dice.below(3)).map(|_| dice.change("shown")).collect();
+            world.sql(&format!("begin; {} commit;", changes.concat()));
+            tokio::time::sleep(Duration::from_millis(dice.below(20))).await;
+        }
+        store.kill(pipeline).await;
+    }
+    let pipeline = world.start();
+    assert_equal(&world, &pipeline, "copied").await;
+    let kept =
+        "select count() from millrace.quarantine final where source_table like 'w\\_copied.%'";
+    assert_eq!(world.stored(kept).await, "0");
+    pipeline.shutdown().await.unwrap();
+}
+
 /// What an UPDATE left alone was replaced, and the row went, before anybody looked.
 #[tokio::test(flavor = "multi_thread")]
 async fn values_of_then_are_not_those_of_now() {
