@@ -174,16 +174,15 @@ impl Store for Held {
     }
 }
 
-/// The store alone knows that it cannot carry the row after an UPDATE, and the one of before is copied behind it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_copy_brings_no_row_whose_update_was_refused() {
+/// The world and its pipeline, whose copy was begun before `change` and ended behind it. `v` is an UInt8 there.
+async fn changed_beside_a_copy(schema: &'static str, change: &str) -> (World, Pipeline) {
     let mut options = facts(OnUpdate::Apply);
     let small = ColumnOptions { clickhouse_type: Some("UInt8".into()), ..ColumnOptions::default() };
     options.columns.insert("v".into(), small);
     let world = World::new(
-        "l_beside",
-        "create table f (id int primary key, v int not null); insert into f select n, n from generate_series(1, 9) n;
-         create publication p for table f",
+        schema,
+        "create table f (id int primary key, v int not null); insert into f select n, n from generate_series(1, 8) n;
+         insert into f values (9, 900); create publication p for table f",
     )
     .kept_as("f", options);
     let (open, opened) = watch::channel(false);
@@ -194,16 +193,38 @@ async fn a_copy_brings_no_row_whose_update_was_refused() {
         _ => Ok(()),
     })
     .await;
-    world.sql("update f set v = 300 where id = 7; update f set v = 80 where id = 8");
+    world.sql(change);
     world.settle_to(&pipeline, false).await;
     open.send(true).unwrap();
     world.settle(&pipeline).await;
+    (world, pipeline)
+}
+
+const WAITING: &str = "select count() from millrace.quarantine final where source_table = '{s}.f' and state = 'waiting'";
+
+/// The store alone knows that it cannot carry the row after an UPDATE, and the one of before is copied behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_brings_no_row_whose_update_was_refused() {
+    let change = "update f set v = 300 where id = 7; update f set v = 80 where id = 8";
+    let (world, pipeline) = changed_beside_a_copy("l_beside", change).await;
     let rows = "select id, v from {s}.f where id > 5 order by id, v";
-    assert_eq!(world.stored(rows).await, "6|6\n8|80\n9|9");
-    let waiting = "select count() from millrace.quarantine final where source_table = 'l_beside.f' and state = 'waiting'";
-    assert_eq!(world.stored(waiting).await, "1");
-    world.sql("update f set v = 70 where id = 7");
-    assert_equal(&world, &pipeline, "it can be carried again").await;
+    assert_eq!(world.stored(rows).await, "6|6\n8|80");
+    assert_eq!(world.stored(WAITING).await, "2");
+    world.sql("update f set v = 70 where id = 7; update f set v = 90 where id = 9");
+    assert_equal(&world, &pipeline, "they can be carried again").await;
+    assert_eq!(world.stored(WAITING).await, "0");
+    pipeline.shutdown().await.unwrap();
+}
+
+/// The row of before is refused behind its UPDATE.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_brings_no_row_of_a_copy_that_was_updated_beside_it() {
+    let change = "update f set v = 90 where id = 9";
+    let (world, pipeline) = changed_beside_a_copy("l_behind", change).await;
+    assert_equal(&world, &pipeline, "copied").await;
+    assert_eq!(world.stored(WAITING).await, "1");
+    let replayed = pipeline.handle().replay(ReplayOptions::default()).await.unwrap();
+    assert_eq!((replayed[0].superseded, replayed[0].refused), (1, 0), "{replayed:?}");
     pipeline.shutdown().await.unwrap();
 }
 
