@@ -4,15 +4,17 @@
 //! keys, in memory and gone after the question, is not. `n` says which row was asked about.
 
 use crate::scratch::{self, Scratch};
-use model::{Block, Lsn, Mode, OnUpdate, Op, Result, Table, TableName, Version};
+use model::{Block, Error, Lsn, Mode, OnUpdate, Op, Result, Table, TableName, Version};
 use std::sync::Arc;
 use store::{Insert, Store, Target, TargetColumn, ddl};
 
 /// The keys of some rows as a table of the store, until [`Staged::drop_table`].
 pub(crate) struct Staged {
     table: Scratch,
-    /// `(k0, k1)`.
-    pub(crate) tuple: String,
+    /// Of rows that have one of the keys.
+    pub(crate) of_keys: String,
+    /// What such rows, as `r`, are joined with: `l._lsn` is the place of their key.
+    pub(crate) joined: String,
 }
 
 impl Staged {
@@ -23,6 +25,7 @@ impl Staged {
         block: &Block,
         rows: &[usize],
     ) -> Result<Staged> {
+        let key = key_tuple(target).ok_or_else(|| Error::bug("a lookup needs the key"))?;
         let place = scratch::place();
         let staging = Arc::new(staging(target, &place));
         let mut definitions: Vec<String> =
@@ -38,7 +41,11 @@ impl Staged {
             keys.end_row(Op::Insert, Version::of_change(Lsn(n as u64), Lsn::ZERO));
         }
         let names: Vec<&str> = staging.columns.iter().map(|c| c.name.as_str()).collect();
-        let staged = Staged { table, tuple: format!("({})", names.join(", ")) };
+        let kept = target.table.key.iter().filter_map(|&at| target.column_of(at));
+        let pairs = kept.zip(&names).map(|(c, k)| format!("r.{} = l.{k}", ddl::ident(&c.name)));
+        let (name, pairs) = (table.name(), pairs.collect::<Vec<_>>().join(" AND "));
+        let of_keys = format!("{key} IN (SELECT ({}) FROM {name})", names.join(", "));
+        let staged = Staged { table, of_keys, joined: format!("{name} AS l ON {pairs}") };
         let insert = Insert { target: staging, block: Arc::new(keys), token: None };
         match store.insert(insert).await {
             Ok(_) => Ok(staged),
@@ -47,11 +54,6 @@ impl Staged {
                 Err(error)
             }
         }
-    }
-
-    /// Quoted.
-    pub(crate) fn name(&self) -> String {
-        self.table.name()
     }
 
     pub(crate) async fn drop_table(self, store: &dyn Store) {

@@ -155,18 +155,13 @@ async fn older(
     let staged = Staged::create(store, target, block, rows).await?;
     let versions: Vec<String> =
         rows.iter().map(|&row| format!("toUInt128('{}')", block.versions[row].0)).collect();
-    let pairs = target.table.key.iter().enumerate().filter_map(|(n, &at)| {
-        let column = target.column_of(at)?;
-        Some(format!("r.{} = l.k{n}", ddl::ident(&column.name)))
-    });
-    let (name, tuple) = (staged.name(), &staged.tuple);
     let sql = format!(
         "SELECT DISTINCT r.millrace_h, toString(r._version), l._lsn FROM \
-         (SELECT *, _version, hex(sipHash128{key}) AS millrace_h FROM {} \
-         WHERE {key} IN (SELECT {tuple} FROM {name})) AS r INNER JOIN {name} AS l ON {} \
-         WHERE r._version <= [{}][l._lsn + 1]",
+         (SELECT *, _version, hex(sipHash128{key}) AS millrace_h FROM {} WHERE {}) AS r \
+         INNER JOIN {} WHERE r._version <= [{}][l._lsn + 1]",
         ddl::name(&target.rows),
-        pairs.collect::<Vec<_>>().join(" AND "),
+        staged.of_keys,
+        staged.joined,
         versions.join(", ")
     );
     let answer = store.query(&sql).await;

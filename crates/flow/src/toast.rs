@@ -6,7 +6,7 @@
 //!                                       └─ else the source: that row today, by its own key
 //! ```
 //!
-//! Never NULL, never a default. A row that none of the three has is gone at the source: the change
+//! Never NULL, never a default, but in a column that went at the source and that no view shows. A row that none of the three has is gone at the source: the change
 //! that made it go is still to come in the stream, so the row is left out until then. The value of
 //! today may be newer than the row; then the change that made it so is still to come, too. One that
 //! cannot be carried sets its row aside like any other.
@@ -17,10 +17,12 @@ mod stored;
 
 use crate::flush::patiently;
 use crate::keys::key_bytes;
+use crate::quarantine;
 use crate::status::Status;
-use model::{Block, Cells, Error, Kind, Mode, Op, Reject, Result};
+use model::{Block, Cells, Error, Mode, Op, Reject, Result, Rule, Version};
 use source::Address;
 use source::decode::reject;
+use source::lookup::Today;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::{Store, Target};
 use tokio::sync::Mutex;
@@ -91,14 +93,19 @@ impl Filler {
             .map(|(&place, &origin)| (place, origin))
             .collect();
         let mut wanted = Wanted::new();
-        for (&(_, column), &origin) in &outside {
+        // Rows whose values go on under another key.
+        let mut moved = BTreeSet::new();
+        for (&(to, column), &origin) in &outside {
             if let Origin::Store(row) = origin
                 && trusts_store
             {
                 wanted.entry(row).or_default().insert(column);
+                if key_bytes(block, to) != key_bytes(block, before_key_change(block, row)) {
+                    moved.insert(row);
+                }
             }
         }
-        let stored = self.ask_store(store, status, target, block, &wanted).await?;
+        let stored = self.ask_store(store, status, target, block, &wanted, &moved).await?;
         // Each by its own key: the one of the row that the store was asked about may be gone.
         let mut missing = Wanted::new();
         for (&(row, column), &origin) in &outside {
@@ -106,7 +113,7 @@ impl Filler {
                 missing.entry(row).or_default().insert(column);
             }
         }
-        let mut sourced = self.ask_source(status, block, &missing).await?;
+        let mut sourced = self.ask_source(status, target, block, &missing).await?;
         let keeps_gone = target.mode != Mode::Mirror || target.keeps_gone();
         let gone = if keeps_gone { sourced.gone(block, &missing) } else { BTreeMap::new() };
         let reject =
@@ -119,7 +126,7 @@ impl Filler {
         Ok((rebuild(block, &origins, &stored, &sourced, target), rejects))
     }
 
-    /// Text columns that the store keeps as they came; other types do not read back exactly.
+    /// Columns that the store keeps as they came; other types do not read back exactly.
     async fn ask_store(
         &self,
         store: &dyn Store,
@@ -127,33 +134,44 @@ impl Filler {
         target: &Target,
         block: &Block,
         asked: &Wanted,
+        moved: &BTreeSet<usize>,
     ) -> Result<Found> {
         let mut found = Found::default();
-        let mut columns: Vec<usize> = asked.values().flatten().copied().collect();
-        columns.sort_unstable();
-        columns.dedup();
-        columns.retain(|&column| reads_back(target, column));
-        let rows: Vec<usize> = asked.keys().copied().collect();
+        let columns: BTreeSet<usize> = asked.values().flatten().copied().collect();
+        let reads_back = |column: &usize| target.read_back(*column, "").is_some();
+        let columns: Vec<usize> = columns.into_iter().filter(reads_back).collect();
         if columns.is_empty() {
             return Ok(found);
         }
+        let rows: Vec<usize> = asked.keys().copied().collect();
         for chunk in rows.chunks(ROWS_ASKED_MOST) {
             // A changed key: the store has the row under the old one, which travels just before.
             let keys: Vec<usize> = chunk.iter().map(|&row| before_key_change(block, row)).collect();
-            for (at, values) in stored::ask(store, status, target, block, &keys, &columns).await? {
-                let row = chunk[at];
-                let wanted = &asked[&row];
-                for (&column, value) in columns.iter().zip(values) {
-                    if wanted.contains(&column) {
-                        found.put((row, column), value.as_deref());
+            let between = between(store, status, target, block, chunk, moved).await?;
+            let ask = || stored::ask(store, target, block, &keys, &columns, &between);
+            let (places, values) = patiently(status, ask).await?;
+            for (&column, values) in columns.iter().zip(values) {
+                // No large value is NULL: the row is another one, or that is what became of the value.
+                let may_be_null = block.table.rule(column) == Some(Rule::Null);
+                for (at, &place) in places.iter().enumerate() {
+                    let row = chunk[place];
+                    if asked[&row].contains(&column) && (may_be_null || !values.is_null(at)) {
+                        found.at.insert((row, column), (found.cells.len(), at));
                     }
                 }
+                found.cells.push(values);
             }
         }
         Ok(found)
     }
 
-    async fn ask_source(&self, status: &Status, block: &Block, missing: &Wanted) -> Result<Found> {
+    async fn ask_source(
+        &self,
+        status: &Status,
+        target: &Target,
+        block: &Block,
+        missing: &Wanted,
+    ) -> Result<Found> {
         if missing.is_empty() {
             return Ok(Found::default());
         }
@@ -171,14 +189,32 @@ impl Filler {
         let columns: Vec<usize> = columns.into_iter().collect();
         let ask = || self.look_up(block, &rows, &columns);
         let answer = patiently(status, ask).await?;
-        let mut found = Found { cells: answer.columns, ..Found::default() };
-        for (row, place) in places {
-            if let Some(reject) = answer.rejects.get(&place) {
-                found.rejects.insert(row, reject.clone());
+        let mut found = Found::default();
+        for (row, place) in &places {
+            if let Some(reject) = answer.rejects.get(place) {
+                found.rejects.insert(*row, reject.clone());
             }
-            let Some(at) = answer.at[place] else { continue };
-            let places = columns.iter().enumerate().map(|(cells, &column)| (column, cells));
-            found.at.extend(places.map(|(column, cells)| ((row, column), (cells, at))));
+        }
+        for (&column, today) in columns.iter().zip(answer.columns) {
+            let at = found.cells.len();
+            match today {
+                Today::Values(cells) => {
+                    let there = places.iter().filter_map(|(row, n)| Some((*row, answer.at[*n]?)));
+                    found.at.extend(there.map(|(row, value)| ((row, column), (at, value))));
+                    found.cells.push(cells);
+                }
+                // A view shows it no more, and nothing to come in the stream would bring the row again.
+                Today::Dropped if target.mode == Mode::Mirror => {
+                    let mut none = Cells::new(block.columns[column].kind().clone());
+                    match target.column_of(column).is_some_and(|column| column.nullable) {
+                        true => none.push_null(),
+                        false => none.push_default(),
+                    }
+                    found.at.extend(places.iter().map(|(row, _)| ((*row, column), (at, 0))));
+                    found.cells.push(none);
+                }
+                Today::Dropped | Today::Other => {}
+            }
         }
         Ok(found)
     }
@@ -216,7 +252,7 @@ impl Found {
                 op: block.ops[row],
                 column: block.table.columns[column].name.clone(),
                 reason:
-                    "the UPDATE left its large value alone, and the row went before that was read"
+                    "the UPDATE left its large value alone, and that was gone before it was read"
                         .to_owned(),
                 row: "{}".to_owned(),
                 key: String::new(),
@@ -233,24 +269,36 @@ impl Found {
             Origin::Row(_) | Origin::Source => None,
         }
     }
-
-    fn put(&mut self, place: Place, value: Option<&[u8]>) {
-        if self.cells.is_empty() {
-            self.cells.push(Cells::new(Kind::Text));
-        }
-        let cells = &mut self.cells[0];
-        match value {
-            Some(bytes) => cells.push_text(bytes),
-            None => cells.push_null(),
-        }
-        self.at.insert(place, (0, cells.rows() - 1));
-    }
 }
 
-fn reads_back(target: &Target, column: usize) -> bool {
-    let kept = target.column_of(column).map(|column| column.clickhouse.as_str());
-    target.table.columns[column].pg.kind() == Kind::Text
-        && matches!(kept, Some("String" | "Nullable(String)"))
+/// Between which versions the store's row stands for the one before each of these rows. After a crash the
+/// log is read again, and the store has what comes after it, too.
+async fn between(
+    store: &dyn Store,
+    status: &Status,
+    target: &Target,
+    block: &Block,
+    rows: &[usize],
+    moved: &BTreeSet<usize>,
+) -> Result<Vec<(Version, Version)>> {
+    // Nothing in an append table stands for a row that was refused: what is from before it is older.
+    let refused = match target.mode {
+        Mode::Append => {
+            let keys: Vec<usize> = rows.iter().map(|&row| before_key_change(block, row)).collect();
+            quarantine::refused_before(store, status, target, block, &keys).await?
+        }
+        Mode::Mirror | Mode::History => vec![None; rows.len()],
+    };
+    let last = |row: usize| match target.mode {
+        // A newer one wins over this one, too, but not under another key: somebody else may have the
+        // one of before by then.
+        Mode::Mirror if !moved.contains(&row) => Version(u128::MAX),
+        Mode::History => Version(block.versions[row].0 - 1),
+        // What took the place of the one before may be there already.
+        Mode::Mirror | Mode::Append => block.versions[row],
+    };
+    let after = refused.into_iter().map(|version| version.unwrap_or(Version(0)));
+    Ok(after.zip(rows.iter().map(|&row| last(row))).collect())
 }
 
 /// Where the row's old key is.
@@ -354,8 +402,8 @@ fn bury(block: &Block, row: usize, filled: &mut Block) {
 mod tests {
     use super::*;
     use model::{
-        Column, Lsn, PgType, ReplicaIdentity, Table, TableId, TableName, TableOptions, Unchanged,
-        Version,
+        Column, Kind, Lsn, PgType, ReplicaIdentity, Table, TableId, TableName, TableOptions,
+        Unchanged,
     };
     use std::sync::Arc;
 
@@ -393,6 +441,12 @@ mod tests {
             block.end_row(op, Version::of_change(Lsn(version), Lsn(version)));
         }
         block
+    }
+
+    fn found(place: Place, value: &str) -> Found {
+        let mut cells = Cells::new(Kind::Text);
+        cells.push_text(value.as_bytes());
+        Found { cells: vec![cells], at: HashMap::from([(place, (0, 0))]), ..Found::default() }
     }
 
     #[test]
@@ -452,9 +506,7 @@ mod tests {
             (Op::Delete, 4, 9, None),
         ]);
         let target = Target::resolve(block.table.clone(), &TableOptions::default(), None).unwrap();
-        let mut found = Found::default();
-        found.put((1, 1), Some(b"there"));
-        let none = Found::default();
+        let (found, none) = (found((1, 1), "there"), Found::default());
         let filled = rebuild(&block, &origins(&block).unwrap(), &found, &none, &target);
         assert_eq!(filled.ops, [Op::Update, Op::Update, Op::Delete]);
         assert_eq!(filled.columns[1].value(0), b"there");
@@ -467,8 +519,7 @@ mod tests {
         let block =
             block(&[(Op::Update, 1, 7, None), (Op::Delete, 2, 7, None), (Op::Insert, 2, 8, None)]);
         let target = Target::resolve(block.table.clone(), &TableOptions::default(), None).unwrap();
-        let (none, mut sourced) = (Found::default(), Found::default());
-        sourced.put((2, 1), Some(b"today"));
+        let (none, sourced) = (Found::default(), found((2, 1), "today"));
         let filled = rebuild(&block, &origins(&block).unwrap(), &none, &sourced, &target);
         assert_eq!(filled.ops, [Op::Delete, Op::Insert]);
         assert_eq!(filled.columns[1].value(1), b"today");

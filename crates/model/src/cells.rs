@@ -96,6 +96,17 @@ impl Cells {
         self.count_row();
     }
 
+    /// A value of a fixed kind, in its layout, or a text.
+    #[inline]
+    pub fn push_value(&mut self, value: &[u8]) {
+        debug_assert!(self.kind == Kind::Text || self.kind.width() == Some(value.len()));
+        self.bytes.extend_from_slice(value);
+        if self.kind == Kind::Text {
+            self.ends.push(self.bytes.len() as u64);
+        }
+        self.count_row();
+    }
+
     /// A text that is written where it will lie; what was written before an error goes again.
     pub fn write_text<E>(
         &mut self,

@@ -18,6 +18,7 @@
 //!   cannot hold are refused, and then nothing of the block is there.
 
 mod alias;
+mod back;
 pub mod ddl;
 pub mod embedded;
 mod fit;
@@ -34,7 +35,7 @@ pub use target::{
 };
 pub use types::Type;
 
-use model::{Block, Result};
+use model::{Block, Cells, Kind, Result};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -79,6 +80,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// A small answer (TabSeparated read back, unescaped).
     fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>>;
+
+    /// The columns of a SELECT, which are of these kinds and called by the types that they have by
+    /// themselves.
+    fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>>;
 
     /// Whether writes wait for room on the disk now: they neither fail nor end meanwhile.
     fn is_out_of_room(&self) -> bool {

@@ -7,6 +7,12 @@
 //! Fixed columns are handed over as they lie in memory. We send the natural type of a column; where
 //! the table has another one, the engine converts.
 
+mod read;
+
+pub(crate) use read::cells;
+#[cfg(test)]
+pub(crate) use read::tests::push;
+
 use crate::ddl;
 use crate::history;
 use crate::target::{Target, TargetColumn};

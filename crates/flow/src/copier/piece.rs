@@ -5,7 +5,7 @@ use super::throttle::Throttle;
 use super::{Context, Job};
 use crate::flush::patiently;
 use crate::history;
-use crate::keys::{Staged, key_tuple};
+use crate::keys::Staged;
 use crate::quarantine::{self, Origin, Stage};
 use crate::rules::Altered;
 use crate::sift;
@@ -246,14 +246,13 @@ async fn lacking(
     if all.is_empty() {
         return Ok(all);
     }
-    let key = key_tuple(target).ok_or_else(|| Error::bug("a lookup needs the key"))?;
     let staged = Staged::create(store, target, block, &all).await?;
-    let (name, tuple) = (staged.name(), &staged.tuple);
-    let rows = ddl::name(&target.rows);
     let sql = format!(
-        "SELECT _lsn FROM {name} WHERE {tuple} IN (SELECT {key} FROM {rows} \
-         WHERE _lsn < {} AND {key} IN (SELECT {tuple} FROM {name}))",
-        point.0
+        "SELECT DISTINCT l._lsn FROM (SELECT * FROM {} WHERE _lsn < {} AND {}) AS r INNER JOIN {}",
+        ddl::name(&target.rows),
+        point.0,
+        staged.of_keys,
+        staged.joined
     );
     let answer = store.query(&sql).await;
     staged.drop_table(store).await;

@@ -2,7 +2,7 @@
 
 use super::page::Kept;
 use crate::flush::patiently;
-use crate::keys::{Staged, key_tuple};
+use crate::keys::Staged;
 use crate::status::Status;
 use model::{Block, Error, Fate, Lsn, OnUpdate, Result, Version};
 use source::decode::again::push_key;
@@ -130,21 +130,15 @@ async fn joined(
     what: &str,
     which: &str,
 ) -> Result<Vec<(usize, String)>> {
-    let key = key_tuple(target).ok_or_else(|| Error::bug("a lookup needs the key"))?;
     let staged = Staged::create(store, target, block, rows).await?;
-    let (name, tuple) = (staged.name(), &staged.tuple);
-    let pairs = target.table.key.iter().enumerate().filter_map(|(n, &at)| {
-        let column = target.column_of(at)?;
-        Some(format!("r.{} = l.k{n}", ddl::ident(&column.name)))
-    });
     // Of facts it does not go with the others.
     let version = if target.on_update == OnUpdate::Apply { ", _version" } else { "" };
     let sql = format!(
-        "SELECT l._lsn, {what} FROM \
-         (SELECT *{version} FROM {} WHERE {which}{key} IN (SELECT {tuple} FROM {name})) AS r \
-         INNER JOIN {name} AS l ON {} GROUP BY l._lsn",
+        "SELECT l._lsn, {what} FROM (SELECT *{version} FROM {} WHERE {which}{}) AS r \
+         INNER JOIN {} GROUP BY l._lsn",
         ddl::name(&target.rows),
-        pairs.collect::<Vec<_>>().join(" AND ")
+        staged.of_keys,
+        staged.joined
     );
     let answer = store.query(&sql).await;
     staged.drop_table(store).await;

@@ -1,143 +1,96 @@
 //! Large values as the store has them: of the row before each change.
 
-use crate::flush::patiently;
 use crate::keys::{Staged, key_tuple};
-use crate::quarantine;
-use crate::status::Status;
-use model::{Block, Error, Lsn, Mode, OnUpdate, Result, Version};
-use store::{Rows, Store, Target, ddl};
+use model::{Block, Cells, Error, Kind, Mode, OnUpdate, Result, Version};
+use store::{Store, Target, ddl};
 
-pub(super) type Values = Vec<Option<Vec<u8>>>;
-
-/// The place in `keys` and the values of each row that the store has.
+/// The place in `keys` of each row that the store has, and the values of the columns, which it gives
+/// back as they were sent. Only rows from behind the first version of `between`, and not from behind the
+/// second one: of each key the last of them.
 pub(super) async fn ask(
     store: &dyn Store,
-    status: &Status,
     target: &Target,
     block: &Block,
     keys: &[usize],
     columns: &[usize],
-) -> Result<Vec<(usize, Values)>> {
+    between: &[(Version, Version)],
+) -> Result<(Vec<usize>, Vec<Cells>)> {
     // An append table may leave out its key.
-    let Some(key) = key_tuple(target) else { return Ok(Vec::new()) };
-    let look = || look(store, target, block, keys, columns, &key);
-    let mut found = Vec::new();
-    for row in patiently(status, look).await? {
-        let unreadable = || Error::bug("a lookup does not read back");
-        found.push(read_row(&row, keys.len()).ok_or_else(unreadable)?);
+    if key_tuple(target).is_none() {
+        return Ok(Default::default());
     }
-    // Where facts are kept whatever comes, nothing in the store says that the row before is not there.
-    if target.mode == Mode::Append && !found.is_empty() {
-        let rows: Vec<usize> = found.iter().map(|(at, ..)| keys[*at]).collect();
-        let refused = quarantine::refused_before(store, status, target, block, &rows).await?;
-        let mut refused = refused.into_iter();
-        found.retain(|(_, since, _)| refused.next().flatten().is_none_or(|last| last <= *since));
-    }
-    Ok(found.into_iter().map(|(at, _, values)| (at, values)).collect())
-}
-
-/// Of each row that the store has: its place in `keys`, the version of a fact, its values.
-async fn look(
-    store: &dyn Store,
-    target: &Target,
-    block: &Block,
-    keys: &[usize],
-    columns: &[usize],
-    key: &str,
-) -> Result<Rows> {
     let staged = Staged::create(store, target, block, keys).await?;
-    let values: Vec<String> = columns
-        .iter()
-        .filter_map(|&column| target.column_of(column))
-        .map(|column| format!("hex(r.{})", ddl::ident(&column.name)))
-        .collect();
-    let (name, tuple) = (staged.name(), &staged.tuple);
-    let pairs = target.table.key.iter().enumerate().filter_map(|(n, &at)| {
-        let column = target.column_of(at)?;
-        Some(format!("r.{} = l.k{n}", ddl::ident(&column.name)))
-    });
-    let on = pairs.collect::<Vec<_>>().join(" AND ");
-    let of_keys =
-        format!("{} WHERE {key} IN (SELECT {tuple} FROM {name})", ddl::name(&target.rows));
-    let sql = match target.mode {
-        Mode::Mirror => format!(
-            "SELECT l._lsn, '0', {} FROM (SELECT * FROM {} FINAL WHERE {key} IN (SELECT {tuple} FROM {name})) AS r \
-             INNER JOIN {name} AS l ON {on}",
-            values.join(", "),
-            ddl::name(&target.rows),
-        ),
-        Mode::Append | Mode::History => {
-            let rows = keys.iter().map(|&row| block.versions[row]);
-            latest(target, &of_keys, &format!("{name} AS l ON {on}"), &values, rows)
-        }
+    let kept = columns.iter().filter_map(|&column| target.column_of(column));
+    let values: Vec<String> =
+        kept.map(|column| format!("r.{}", ddl::ident(&column.name))).collect();
+    let at = match (target.mode, target.on_update) {
+        (Mode::Append, OnUpdate::Ignore | OnUpdate::Append) => "_lsn",
+        _ => "_version",
     };
-    let answer = store.query(&sql).await;
-    staged.drop_table(store).await;
-    answer
-}
-
-/// What the row before each change held, whatever came after it. Of facts with one commit nothing says
-/// which is the later one, so they have to agree; with a version of their own the row itself may be there,
-/// from before a crash.
-fn latest(
-    target: &Target,
-    of_keys: &str,
-    joined: &str,
-    values: &[String],
-    versions: impl Iterator<Item = Version>,
-) -> String {
-    let of_commit = "bitShiftLeft(toUInt128(r._lsn), 64)";
-    let (at, op, own) = match (target.mode, target.on_update) {
-        (Mode::History, _) => ("r._version", "r._op", ""),
-        (_, OnUpdate::Apply) => ("r._version", "'insert'", ", _version"),
-        (_, OnUpdate::Ignore | OnUpdate::Append) => (of_commit, "'insert'", ", _lsn"),
+    let list = |of: fn(&(Version, Version)) -> Version| {
+        let number = |version: Version| match at {
+            "_lsn" => format!("toUInt64('{}')", version.commit().0),
+            _ => format!("toUInt128('{}')", version.0),
+        };
+        let numbers: Vec<String> = between.iter().map(of).map(number).collect();
+        format!("[{}][l._lsn + 1]", numbers.join(", "))
     };
-    let bound = |version: Version| match (target.mode, target.on_update) {
-        (Mode::History, _) => version.0,
-        (_, OnUpdate::Apply) => version.0 + 1,
-        (_, OnUpdate::Ignore | OnUpdate::Append) => Version::of_copy(Lsn(version.commit().0 + 1)).0,
-    };
-    let versions: Vec<String> =
-        versions.map(|version| format!("toUInt128('{}')", bound(version))).collect();
-    let places = 0..values.len();
-    let any: Vec<String> = places.map(|n| format!("any({}) AS v{n}", values[n])).collect();
-    let named: Vec<String> = (0..values.len()).map(|n| format!("v{n}")).collect();
-    format!(
-        "SELECT n, toString(at), {} FROM (SELECT l._lsn AS n, {at} AS at, any({op}) AS op, {}, \
-         uniqExact(tuple({})) AS values FROM (SELECT *{own} FROM {of_keys}) AS r INNER JOIN {joined} \
-         WHERE {at} < [{}][l._lsn + 1] GROUP BY n, at ORDER BY at DESC LIMIT 1 BY n) \
-         WHERE values = 1 AND op IN ('snapshot', 'insert', 'update')",
-        named.join(", "),
-        any.join(", "),
-        values.join(", "),
-        versions.join(", ")
-    )
-}
-
-fn read_row(row: &[Option<String>], most: usize) -> Option<(usize, Version, Values)> {
-    let [at, since, values @ ..] = row else { return None };
-    let at = at.as_ref()?.parse().ok().filter(|&at: &usize| at < most)?;
-    let since = Version(since.as_ref()?.parse().ok()?);
-    let values: Option<Values> = values
-        .iter()
-        .map(|value| value.as_ref().map_or(Some(None), |text| unhex(text).map(Some)))
-        .collect();
-    Some((at, since, values?))
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| Some((digit(pair[0])? << 4 | digit(*pair.get(1)?)?) as u8)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hex_reads_back() {
-        assert_eq!(unhex("00FFa1"), Some(vec![0, 255, 0xA1]));
-        assert_eq!((unhex("0"), unhex("zz")), (None, None));
+    let mut stands = format!("r.{at} <= {}", list(|(_, last)| *last));
+    if between.iter().any(|(after, _)| *after > Version(0)) {
+        stands += &format!(" AND r.{at} > {}", list(|(after, _)| *after));
     }
+    let rows = match target.mode {
+        Mode::Mirror => format!(
+            "SELECT l._lsn AS n, {} FROM (SELECT * FROM {} FINAL WHERE {}) AS r \
+             INNER JOIN {} WHERE {stands}",
+            named(&values),
+            ddl::name(&target.rows),
+            staged.of_keys,
+            staged.joined
+        ),
+        Mode::Append | Mode::History => latest(target, &staged, at, &stands, &values),
+    };
+    let read = columns.iter().enumerate();
+    let read = read.filter_map(|(n, &column)| target.read_back(column, &format!("v{n}")));
+    let sql = format!("SELECT n, {} FROM ({rows})", read.collect::<Vec<_>>().join(", "));
+    let kinds = columns.iter().map(|&column| block.columns[column].kind().clone());
+    let answer = store.cells(&sql, [Kind::UInt64].into_iter().chain(kinds).collect()).await;
+    staged.drop_table(store).await;
+    let mut values = answer?;
+    let places = values.remove(0);
+    let place = |row: usize| {
+        let place = u64::from_le_bytes(places.value(row).try_into().ok()?) as usize;
+        (place < keys.len()).then_some(place)
+    };
+    let places: Option<Vec<usize>> = (0..places.rows()).map(place).collect();
+    Ok((places.ok_or_else(|| Error::bug("a lookup does not read back"))?, values))
+}
+
+/// `r.a AS v0, r.b AS v1`
+fn named(values: &[String]) -> String {
+    let named = values.iter().enumerate().map(|(n, value)| format!("{value} AS v{n}"));
+    named.collect::<Vec<_>>().join(", ")
+}
+
+/// What the last of the rows that may stand for it held. Of the facts of one commit nothing
+/// says which is the later one, unless the latest are kept: they have to agree.
+fn latest(target: &Target, staged: &Staged, at: &str, stands: &str, values: &[String]) -> String {
+    let (op, hidden) = match target.mode {
+        Mode::History => ("r._op", String::new()),
+        Mode::Mirror | Mode::Append => ("'insert'", format!(", {at}")),
+    };
+    let any: Vec<String> = values.iter().map(|value| format!("any({value})")).collect();
+    let names: Vec<String> = (0..values.len()).map(|n| format!("v{n}")).collect();
+    format!(
+        "SELECT n, {} FROM (SELECT l._lsn AS n, r.{at} AS at, any({op}) AS op, {}, \
+         uniqExact(tuple({})) AS values FROM (SELECT *{hidden} FROM {} WHERE {}) AS r \
+         INNER JOIN {} WHERE {stands} GROUP BY n, at ORDER BY at DESC LIMIT 1 BY n) \
+         WHERE values = 1 AND op IN ('snapshot', 'insert', 'update')",
+        names.join(", "),
+        named(&any),
+        values.join(", "),
+        ddl::name(&target.rows),
+        staged.of_keys,
+        staged.joined
+    )
 }

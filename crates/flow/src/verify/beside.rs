@@ -146,7 +146,9 @@ impl Beside {
     async fn compare_with(&self, options: &PieceOptions, client: &Client) -> Result<Piece> {
         let (target, store) = (&self.subject.target, self.store.as_ref());
         let begun = Instant::now();
-        let (from, types) = source::lookup::describe(client, &target.table).await?;
+        let described = source::lookup::describe(client, &target.table).await?;
+        let (from, types) =
+            described.ok_or_else(|| Error::definite("cannot find the table at the source"))?;
         let id = target.table.id;
         let filter = source::catalog::row_filter(client, &self.publication, id).await?;
         let utf8 = super::keeps_utf8(client).await?;

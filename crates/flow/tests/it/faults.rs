@@ -2,7 +2,7 @@
 
 use crate::support::{Mortal, World, assert_same, engine, wait_until};
 use flow::Pipeline;
-use model::{Mode, OnUpdate, Result, TableOptions};
+use model::{Cells, Kind, Mode, OnUpdate, Result, TableOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -413,6 +413,10 @@ impl Store for Flaky {
 
     fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
         self.run(self.inner.query(sql))
+    }
+
+    fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
+        self.run(self.inner.cells(sql, kinds))
     }
 }
 

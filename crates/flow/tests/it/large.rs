@@ -5,7 +5,7 @@
 
 use crate::support::{World, assert_equal, engine, wait_until};
 use flow::{Handle, Pipeline};
-use model::{Lsn, Result};
+use model::{Cells, Kind, Lsn, Result};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use store::{BoxFuture, Engine, Insert, Receipt, Rows, Store};
@@ -61,6 +61,10 @@ impl Store for Watching {
 
     fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
         self.inner.query(sql)
+    }
+
+    fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
+        self.inner.cells(sql, kinds)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::quarantine::Border;
 use crate::support::{World, assert_equal, engine, is_copied, wait_until};
 use flow::Pipeline;
 use flow::quarantine::ReplayOptions;
-use model::{ColumnOptions, Mode, OnUpdate, Result, Rule, TableOptions};
+use model::{Cells, ColumnOptions, Kind, Mode, OnUpdate, Result, Rule, TableOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -167,6 +167,10 @@ impl Store for Held {
 
     fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
         self.inner.query(sql)
+    }
+
+    fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
+        self.inner.cells(sql, kinds)
     }
 }
 

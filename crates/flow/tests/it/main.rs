@@ -21,4 +21,5 @@ mod schema;
 mod shapes;
 mod stream;
 mod support;
+mod toast;
 mod types;

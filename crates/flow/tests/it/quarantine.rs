@@ -2,7 +2,7 @@
 
 use crate::support::{Mortal, World, engine, wait_until};
 use flow::quarantine::ReplayOptions;
-use model::{ColumnOptions, Result, Rule};
+use model::{Cells, ColumnOptions, Kind, Result, Rule};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -66,6 +66,11 @@ impl Store for Border {
     fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
         let sql = sql.to_owned();
         Box::pin(async move { engine().query(&sql).await })
+    }
+
+    fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
+        let sql = sql.to_owned();
+        Box::pin(async move { engine().cells(&sql, kinds).await })
     }
 }
 

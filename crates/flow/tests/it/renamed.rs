@@ -4,7 +4,7 @@ use crate::support::{Mortal, World, assert_equal, engine, wait_until};
 use flow::Pipeline;
 use flow::resync::ResyncOptions;
 use flow::status::State;
-use model::{ColumnOptions, Mode, Result, Rule, TableName, TableOptions};
+use model::{Cells, ColumnOptions, Kind, Mode, Result, Rule, TableName, TableOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -372,6 +372,11 @@ impl Store for Stops {
     fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
         let sql = sql.to_owned();
         Box::pin(async move { engine().query(&sql).await })
+    }
+
+    fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
+        let sql = sql.to_owned();
+        Box::pin(async move { engine().cells(&sql, kinds).await })
     }
 }
 

@@ -4,7 +4,7 @@ use cluster::Cluster;
 use flow::status::State;
 use flow::verify::VerifyOptions;
 use flow::{Options, Pipeline};
-use model::{Lsn, Mode, Result, TableOptions};
+use model::{Cells, Kind, Lsn, Mode, Result, TableOptions};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -324,5 +324,10 @@ impl Store for Mortal {
                 engine.query(&sql).await
             })
         })
+    }
+
+    fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
+        let sql = sql.to_owned();
+        self.run(|engine| Box::pin(async move { engine.cells(&sql, kinds).await }))
     }
 }

@@ -5,9 +5,11 @@ use crate::assemble::block_on;
 use crate::config::Config;
 use crate::talk::{self, Paint};
 use model::words::counted;
-use model::{Error, Result, Table, TableOptions};
+use model::{Error, Mode, OnUpdate, Result, Table, TableOptions};
+use source::client::quoted;
 use source::preflight::{self, Finding, Level, Preflight, Wanted};
 use std::sync::Arc;
+use store::Target;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -53,7 +55,9 @@ fn targets(config: &Config, preflight: &Preflight) -> Vec<Finding> {
         let options = config.tables.get(&name).cloned().unwrap_or_default();
         match resolve(table, &options, config) {
             Err(error) => findings.push(from_error("target", &error)),
-            Ok(place) => {
+            Ok(target) => {
+                findings.extend(large_values(&target));
+                let place = target.name.to_string();
                 if let Some((other, _)) = places.iter().find(|(_, taken)| *taken == place) {
                     findings.push(
                         Finding::new(
@@ -72,10 +76,34 @@ fn targets(config: &Config, preflight: &Preflight) -> Vec<Finding> {
     findings
 }
 
-fn resolve(table: &Table, options: &TableOptions, config: &Config) -> Result<String> {
-    let pattern = config.store.database.as_deref();
-    let target = store::Target::resolve(Arc::new(table.clone()), options, pattern)?;
-    Ok(target.name.to_string())
+fn resolve(table: &Table, options: &TableOptions, config: &Config) -> Result<Target> {
+    Target::resolve(Arc::new(table.clone()), options, config.store.database.as_deref())
+}
+
+/// What is kept of an UPDATE for good has to be what it left, not what came later.
+fn large_values(target: &Target) -> Option<Finding> {
+    let columns = target.not_read_back();
+    let keeps_updates = match target.mode {
+        Mode::Mirror => false,
+        Mode::History => true,
+        Mode::Append => target.on_update != OnUpdate::Ignore,
+    };
+    if columns.is_empty() || !keeps_updates {
+        return None;
+    }
+    let table = &target.table.name;
+    let what = format!("large values of {table} may be later ones: {}", columns.join(", "));
+    let finding = Finding::new(Level::Warning, "large_values", what)
+        .why(
+            "Postgres does not send one that an UPDATE leaves alone, and as it is kept it does not read back as it \
+             was: the source is asked, which has today's, or none.",
+        )
+        .cure(format!(
+            "ALTER TABLE {}.{} REPLICA IDENTITY FULL;",
+            quoted(&table.schema),
+            quoted(&table.table)
+        ));
+    Some(finding)
 }
 
 fn from_error(code: &'static str, error: &Error) -> Finding {

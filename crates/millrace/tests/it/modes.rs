@@ -138,3 +138,37 @@ fn tables_without_a_primary_key_are_what_check_says() {
         &["on_update", "it is a setting of an append table"],
     );
 }
+
+/// Who keeps an UPDATE for good is told what it cannot have of it, and what cures that.
+#[test]
+fn large_values_that_do_not_read_back_are_what_check_says() {
+    let cluster = Cluster::start();
+    let made: Vec<String> = ["told", "added", "facts", "shown"]
+        .map(|table| format!("create table {table} (id int primary key, doc jsonb, tags text[]);"))
+        .into();
+    cluster.sql(&(made.concat() + "create publication millrace for all tables"));
+    let kept = [
+        ("told", "mode = \"history\""),
+        ("added", "mode = \"append\"\norder_by = [\"id\"]\non_update = \"append\""),
+        ("facts", "mode = \"append\"\norder_by = [\"id\"]"),
+        ("shown", ""),
+    ];
+    let tables = kept.map(|(table, mode)| {
+        format!("[tables.\"public.{table}\"]\n{mode}\n[tables.\"public.{table}\".columns]\ndoc = {{ type = \"JSON\" }}\n")
+    });
+    let project = project(&cluster, &tables.concat());
+    let said = project.run(&["check", "--json"]);
+    says(
+        &said,
+        0,
+        &[
+            "large values of public.told may be later ones: doc\"",
+            "large values of public.added may be later ones: doc\"",
+            "ALTER TABLE \\\"public\\\".\\\"told\\\" REPLICA IDENTITY FULL;",
+        ],
+    );
+    assert_eq!(said.stdout.matches("large_values").count(), 2, "{}", said.stdout);
+    cluster.sql("alter table told replica identity full; alter table added replica identity full");
+    let said = project.run(&["check", "--json"]);
+    assert!(!said.stdout.contains("large_values"), "{}", said.stdout);
+}

@@ -1,5 +1,6 @@
 //! The source against a real Postgres.
 
 mod catalog;
+mod lookup;
 mod preflight;
 mod stream;

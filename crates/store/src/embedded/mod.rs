@@ -26,7 +26,7 @@ pub use session::{Answer, Body, Chunks, Class, Session, Stats};
 
 use crate::{BoxFuture, Insert, Receipt, Rows, Store, ddl, native, tsv};
 use abi::{Abi, Connection};
-use model::{Error, Mode, Result};
+use model::{Cells, Error, Kind, Mode, Result};
 use std::ffi::CString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -176,13 +176,17 @@ impl Engine {
     }
 
     fn read(&self, sql: &str) -> Result<Rows> {
+        Ok(tsv::read(&self.answer(sql, "TabSeparated")?))
+    }
+
+    fn answer(&self, sql: &str, format: &str) -> Result<Vec<u8>> {
         let failed = |error: Exception| error.error("read from the store");
-        let mut select = self.session()?.select(sql, "TabSeparated", &[]).map_err(failed)?;
-        let mut text = Vec::new();
+        let mut select = self.session()?.select(sql, format, &[]).map_err(failed)?;
+        let mut bytes = Vec::new();
         while let Some(chunk) = select.next().map_err(failed)? {
-            text.extend_from_slice(chunk.bytes());
+            bytes.extend_from_slice(chunk.bytes());
         }
-        Ok(tsv::read(&text))
+        Ok(bytes)
     }
 
     fn write_rows(&self, into: &str, rows: &Rows) -> Result<()> {
@@ -272,6 +276,11 @@ impl Store for Engine {
     fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
         let sql = sql.to_owned();
         Box::pin(self.work(move |engine| engine.read(&sql)))
+    }
+
+    fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
+        let sql = sql.to_owned();
+        Box::pin(self.work(move |engine| native::cells(&engine.answer(&sql, "Native")?, &kinds)))
     }
 
     fn is_out_of_room(&self) -> bool {
