@@ -37,9 +37,11 @@ pub(crate) async fn admit(
             column.clickhouse = ty.to_owned();
             continue;
         }
-        // A type that somebody chose stays: what it does not hold is refused, by the rule.
+        // A type that somebody chose stays, and so does what rows are ordered by: what it does not hold
+        // is refused, by the rule.
         let natural = target.table.columns[column.source].pg.kind().clickhouse(false);
-        if store::without_low_cardinality(&column.clickhouse) == natural {
+        let is_chosen = store::without_low_cardinality(&column.clickhouse) != natural;
+        if !is_chosen && !kept.is_key(&column.name) {
             column.clickhouse = store::nullable(&column.clickhouse);
             steps.push(format!("MODIFY COLUMN {} {}", ddl::ident(&column.name), column.clickhouse));
             names.push(column.name.clone());

@@ -102,3 +102,40 @@ async fn a_replay_brings_nulls_of_before_and_what_is_behind_them() {
     assert_eq!(world.stored(changes).await, "insert|1|\ninsert|2|2\nupdate|1|0\ninsert|3|3");
     pipeline.shutdown().await.unwrap();
 }
+
+/// What rows are ordered by cannot be altered: such a row is set aside, and its table goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn nulls_of_a_moment_in_what_rows_are_ordered_by_are_set_aside() {
+    let ordered = |mode| TableOptions {
+        mode,
+        order_by: vec!["c".into(), "id".into()],
+        ..TableOptions::default()
+    };
+    let world = World::new(
+        "n_ordered",
+        "create table e (id int primary key, c int not null); create table h (like e including all);
+         insert into e values (1, 1); insert into h values (1, 1); create publication p for all tables",
+    )
+    .kept_as("e", ordered(Mode::Append))
+    .kept_as("h", ordered(Mode::History));
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    for table in ["e", "h"] {
+        world.sql(&format!(
+            "alter table {table} alter c drop not null; insert into {table} values (2, null), (3, 3);
+             update {table} set c = 2 where id = 2; alter table {table} alter c set not null; insert into {table} values (4, 4)"
+        ));
+    }
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    assert_eq!(world.stored("select id, c from {s}.e order by id").await, "1|1\n3|3\n4|4");
+    let changes = "select id, _op, if(_op = 'quarantined', -1, c) from {s}.h order by id, _version";
+    assert_eq!(
+        world.stored(changes).await,
+        "1|snapshot|1\n2|quarantined|-1\n2|update|2\n3|insert|3\n4|insert|4"
+    );
+    let refused = "select source_table, column from millrace.quarantine final where startsWith(source_table, '{s}.') order by 1";
+    assert_eq!(world.stored(refused).await, "n_ordered.e|c\nn_ordered.h|c");
+    pipeline.shutdown().await.unwrap();
+}
