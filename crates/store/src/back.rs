@@ -6,6 +6,7 @@
 
 use crate::ddl;
 use crate::target::Target;
+use crate::types::Type;
 use model::{Kind, ReplicaIdentity};
 
 /// How types begin whose values may be large. Numbers and times are not.
@@ -51,8 +52,9 @@ impl Target {
     }
 }
 
-/// A type without what alters no value: NULL, dictionaries, blanks.
+/// A type without what alters no value: NULL, dictionaries, blanks, another name.
 fn bare(clickhouse: &str) -> String {
+    let clickhouse = Type::parse(clickhouse).base;
     let mut bare = String::new();
     let mut is_kept = Vec::new();
     for letter in clickhouse.chars().filter(|letter| !letter.is_whitespace()) {

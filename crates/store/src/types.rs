@@ -119,7 +119,7 @@ impl Type {
                 match letter {
                     '\'' if letters.peek() == Some(&'\'') => label.extend(letters.next()),
                     '\'' => break,
-                    '\\' => label.extend(letters.next()),
+                    '\\' => label.extend(letters.next().map(unescaped)),
                     letter => label.push(letter),
                 }
             }
@@ -143,6 +143,17 @@ impl Type {
             true => format!("LowCardinality(Nullable({}))", self.base),
             false => format!("Nullable({})", self.base),
         }
+    }
+}
+
+/// What a letter behind a backslash stands for.
+fn unescaped(letter: char) -> char {
+    match letter {
+        'n' => '\n',
+        't' => '\t',
+        'r' => '\r',
+        '0' => '\0',
+        other => other,
     }
 }
 
@@ -238,8 +249,9 @@ mod tests {
     #[test]
     fn labels_are_read_with_their_blanks() {
         let labels = |text| Type::parse(text).labels();
-        let odd = labels(r"Nullable(Enum8('a  b' = 1, 'it\'s' = 2, '' = 3, 'l''x' = 4))");
-        assert_eq!(odd.unwrap(), ["a  b", "it's", "", "l'x"]);
+        let odd =
+            labels(r"Nullable(Enum8('a  b' = 1, 'it\'s' = 2, '' = 3, 'l''x' = 4, 'y\n' = 5))");
+        assert_eq!(odd.unwrap(), ["a  b", "it's", "", "l'x", "y\n"]);
         assert_eq!(labels("String"), None);
     }
 }

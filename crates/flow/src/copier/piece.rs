@@ -216,10 +216,12 @@ async fn insert_all(
 /// The block with the keys of refused rows as its mode wants them, and how many there are: facts stay
 /// whatever becomes of their keys.
 fn without_refused(block: Block, target: &Target) -> (Block, u64) {
+    if !block.ops.contains(&Op::Refused) {
+        return (block, 0);
+    }
     let is_refused = |&row: &usize| block.ops[row] == Op::Refused;
     let (refused, others): (Vec<usize>, Vec<usize>) = (0..block.rows()).partition(is_refused);
     match target.mode {
-        _ if refused.is_empty() => (block, 0),
         Mode::Append => (block.only(&others), 0),
         Mode::History => (history::changes(&block, target), refused.len() as u64),
         Mode::Mirror => (block, refused.len() as u64),

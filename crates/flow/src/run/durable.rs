@@ -9,7 +9,7 @@ use super::Loop;
 use crate::apply::Prepared;
 use crate::checkpoint;
 use crate::flush::{self, Flushed};
-use crate::status::now_us;
+use crate::status::{State, now_us};
 use crate::tables::Entry;
 use crate::task::Task;
 use model::{Lsn, Result};
@@ -78,7 +78,8 @@ impl Loop {
             self.rows_since_record = true;
             self.sample_freshness(&prepared);
             let flush_us = flight.begun.elapsed().as_micros() as u64;
-            let is_copying = self.tables.by_id.values().any(Entry::needs_copy);
+            let is_copied = |entry: &Entry| entry.state == State::Copying;
+            let is_copying = self.tables.by_id.values().any(is_copied);
             self.age_us = self.pace.age_us(flight.tables, flush_us, &self.pressure, is_copying);
             if let Some(session) = &self.session {
                 session.control.set_age_us(self.age_us);

@@ -168,6 +168,10 @@ impl Loop {
         let was_left_out = self.tables.left_out.contains_key(&id);
         self.tables.add(table, &around).await?;
         let Some(entry) = self.tables.by_id.get(&id) else { return Ok(false) };
+        if !entry.needs_copy() {
+            // It stopped before, and waits for somebody to copy it again.
+            return Ok(true);
+        }
         tracing::info!(table = %entry.name, "a new table");
         if was_left_out {
             // The session skips its rows.

@@ -15,7 +15,8 @@ pub(super) fn pair(from: &str, ty: &Type, value: &str) -> Option<Pair> {
         Way::Texts(Texts::Fixed(_)) => return text(from, value),
         Way::Texts(Texts::Integer { is_signed, width }) => {
             let range = format!("BETWEEN {}", integers(is_signed, width));
-            number(from, "^-?[0-9]+$", |number| format!("{number} {range}"))
+            let digits = if is_signed { "^-?[0-9]+$" } else { "^[0-9]+$" };
+            number(from, digits, |number| format!("{number} {range}"))
         }
         Way::Texts(Texts::Decimal { before, behind }) => {
             number(from, "^-?[0-9]+([.][0-9]+)?$", |number| {

@@ -41,7 +41,7 @@ pub enum Texts {
         last: i64,
         behind: usize,
     },
-    /// One of these: the engine would take the number of one as well.
+    /// One of these, in order: the engine would take the number of one as well.
     Labels(Vec<String>),
     /// Of this length: a shorter one would be filled up with zeros.
     Fixed(usize),
@@ -52,7 +52,11 @@ pub(super) fn of(ty: &Type) -> Option<Way> {
     let (first, last) = (days(1900, 1, 1), days(2299, 12, 31));
     Some(Way::Texts(match ty.name() {
         "String" | "JSON" => return Some(Way::Any),
-        "Enum" | "Enum8" | "Enum16" => Texts::Labels(ty.labels()?),
+        "Enum" | "Enum8" | "Enum16" => {
+            let mut labels = ty.labels()?;
+            labels.sort_unstable();
+            Texts::Labels(labels)
+        }
         "Float32" => Texts::Float { is_single: true },
         "Float64" => Texts::Float { is_single: false },
         "Bool" => Texts::Bool,
@@ -87,7 +91,9 @@ impl Texts {
         };
         match *self {
             Texts::Fixed(length) => text.len() == length,
-            Texts::Labels(ref labels) => labels.iter().any(|label| label == text),
+            Texts::Labels(ref labels) => {
+                labels.binary_search_by(|label| label.as_str().cmp(text)).is_ok()
+            }
             Texts::Integer { is_signed, width } => is_integer(text, is_signed, width),
             Texts::Decimal { before, behind } => is_decimal(text, before, behind),
             Texts::Float { is_single } => is_float(text, is_single),
@@ -134,16 +140,21 @@ fn is_integer(text: &str, is_signed: bool, width: u32) -> bool {
         // Not -0 either: the engine does not read it.
         (false, _) if is_negative => false,
         (false, 256) => compared(MOST).is_le(),
-        (false, _) => compared(&(u128::MAX >> (128 - width)).to_string()).is_le(),
+        (false, _) => magnitude(digits).is_some_and(|value| value <= u128::MAX >> (128 - width)),
         (true, 256) => match compared(HALF) {
             Ordering::Equal => is_negative,
             order => order.is_lt(),
         },
         (true, _) => {
             let most = (1u128 << (width - 1)) - u128::from(!is_negative);
-            compared(&most.to_string()).is_le()
+            magnitude(digits).is_some_and(|value| value <= most)
         }
     }
+}
+
+/// Of digits without the zeros before them.
+fn magnitude(digits: &str) -> Option<u128> {
+    if digits.is_empty() { Some(0) } else { digits.parse().ok() }
 }
 
 fn is_decimal(text: &str, before: usize, behind: usize) -> bool {
