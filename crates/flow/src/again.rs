@@ -9,8 +9,8 @@
 //! | append; a history of another shape | what was copied so far | the rows of before stay, under another name |
 
 use crate::evolve::{self, Past};
-use crate::flush::patiently;
 use crate::quarantine;
+use crate::retry::patiently;
 use crate::shape;
 use crate::status::{State, Status};
 use crate::tables::{Around, CopyState, Entry};

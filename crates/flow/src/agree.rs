@@ -11,8 +11,8 @@
 
 use crate::again;
 use crate::checkpoint;
-use crate::flush::patiently;
 use crate::pipeline::Options;
+use crate::retry::patiently;
 use crate::status::Status;
 use crate::tables::Around;
 use model::{Error, Lsn, Result};

@@ -8,7 +8,7 @@ use crate::intervals::{Record, Takes};
 use crate::latest::{self, Turn};
 use crate::nulls;
 use crate::quarantine::{self, Origin, Stage};
-use crate::retry;
+use crate::retry::patiently;
 use crate::sift;
 use crate::status::Status;
 use crate::toast::Filler;
@@ -174,33 +174,6 @@ async fn fill(
     Ok(filled)
 }
 
-/// Tries again while the error is transient, and shows it meanwhile.
-pub(crate) async fn patiently<T, F>(status: &Status, mut attempt: impl FnMut() -> F) -> Result<T>
-where
-    F: Future<Output = Result<T>>,
-{
-    let mut tries = 0;
-    loop {
-        match attempt().await {
-            Ok(value) => {
-                if tries > 0 {
-                    status.clear_error();
-                }
-                return Ok(value);
-            }
-            Err(error) => {
-                tries += 1;
-                let Some(pause) = retry::pause(error.fate(), tries) else { return Err(error) };
-                if tries == 1 {
-                    tracing::warn!(error = %error.report(), "could not go on; trying again");
-                }
-                status.set_error(&error);
-                tokio::time::sleep(pause).await;
-            }
-        }
-    }
-}
-
 const RECORDS: &str =
     "millrace.batches (target, seq, from_version, through_version, row_count, token, takes)";
 
@@ -250,9 +223,4 @@ fn read_record(row: Vec<Option<String>>) -> Option<(String, Record)> {
         takes: next().and_then(|name| Takes::ALL.into_iter().find(|takes| takes.name() == name)),
     };
     Some((target, record))
-}
-
-/// Whether a person has to help before this can go on.
-pub(crate) fn needs_help(error: &Error) -> bool {
-    error.fate() != Fate::Transient
 }

@@ -15,9 +15,9 @@
 //! What waits in the quarantine goes likewise, so that no replay brings it behind the newer row. An INSERT
 //! takes the place of nothing: a fact that was purged at the source stays beside one that has its key now.
 
-use crate::flush::patiently;
 use crate::keys::{Staged, key_tuple};
 use crate::quarantine;
+use crate::retry::patiently;
 use crate::status::Status;
 use crate::tables::Entry;
 use model::{Block, Error, Lsn, Op, Result, Version};

@@ -2,7 +2,7 @@
 //! written, and these hold NULL. The log does not say so, but it brings them: the column takes them.
 
 use crate::evolve;
-use crate::flush::patiently;
+use crate::retry::patiently;
 use crate::shape;
 use crate::status::Status;
 use model::{Block, Result};

@@ -3,8 +3,8 @@
 //! While paused nothing is read and nothing is copied, and no session of ours is on the slot. The slot
 //! itself stays, so the server keeps the log for it: that grows, and is told.
 
-use crate::flush::patiently;
 use crate::pipeline::Options;
+use crate::retry::patiently;
 use crate::status::{Status, now_us};
 use model::{Error, Result};
 use serde::{Deserialize, Serialize};

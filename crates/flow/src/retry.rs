@@ -1,6 +1,7 @@
 //! When something is tried again: the one table from fate and attempt to delay.
 
-use model::Fate;
+use crate::status::Status;
+use model::{Error, Fate, Result};
 use std::time::Duration;
 
 /// The first pause; each further one doubles.
@@ -17,6 +18,38 @@ pub(crate) fn pause(fate: Fate, attempt: u32) -> Option<Duration> {
         }
         Fate::Definite | Fate::Refused | Fate::Bug => None,
     }
+}
+
+/// Tries again while the error is transient, and shows it meanwhile.
+pub(crate) async fn patiently<T, F>(status: &Status, mut attempt: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let mut tries = 0;
+    loop {
+        match attempt().await {
+            Ok(value) => {
+                if tries > 0 {
+                    status.clear_error();
+                }
+                return Ok(value);
+            }
+            Err(error) => {
+                tries += 1;
+                let Some(pause) = pause(error.fate(), tries) else { return Err(error) };
+                if tries == 1 {
+                    tracing::warn!(error = %error.report(), "could not go on; trying again");
+                }
+                status.set_error(&error);
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+}
+
+/// Whether a person has to help before this can go on.
+pub(crate) fn needs_help(error: &Error) -> bool {
+    error.fate() != Fate::Transient
 }
 
 #[cfg(test)]

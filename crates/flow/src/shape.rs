@@ -1,6 +1,6 @@
 //! A table as the store has it: whether rows of a target fit into it, and where it goes when not.
 
-use crate::flush::patiently;
+use crate::retry::patiently;
 use crate::status::Status;
 use model::{Mode, Result, TableName};
 use std::collections::{BTreeMap, BTreeSet};

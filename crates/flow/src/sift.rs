@@ -13,8 +13,8 @@
 //! empty label). So the deletes of a refused block go by themselves, as keys alone, and so do the TRUNCATEs of a
 //! history, without any column.
 
-use crate::flush::patiently;
 use crate::quarantine::{self, Origin, Stage};
+use crate::retry::patiently;
 use crate::rules::Altered;
 use crate::scratch::{self, Scratch};
 use crate::status::Status;

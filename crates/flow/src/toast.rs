@@ -15,9 +15,9 @@
 
 mod stored;
 
-use crate::flush::patiently;
 use crate::keys::key_bytes;
 use crate::quarantine;
+use crate::retry::patiently;
 use crate::status::Status;
 use model::{Block, Cells, Error, Mode, Op, Reject, Result, Rule, Version};
 use source::Address;

@@ -3,10 +3,10 @@
 use super::plan::{Past, Piece, predicate};
 use super::throttle::Throttle;
 use super::{Context, Job};
-use crate::flush::patiently;
 use crate::history;
 use crate::keys::Staged;
 use crate::quarantine::{self, Origin, Stage};
+use crate::retry::patiently;
 use crate::rules::Altered;
 use crate::sift;
 use crate::tables::CopyState;
@@ -186,7 +186,7 @@ async fn insert_all(
         let refused;
         (block, refused) = without_refused(block, target);
         if piece.lookup {
-            let lacking = crate::flush::patiently(&context.status, || {
+            let lacking = crate::retry::patiently(&context.status, || {
                 lacking(context.store.as_ref(), target, &block, point)
             });
             block = block.only(&lacking.await?);

@@ -213,7 +213,7 @@ async fn begin_anew(context: &Context, run: &Arc<Run>, snapshot: &Snapshot) -> R
     let sql =
         format!("ALTER TABLE {rows} DELETE WHERE _lsn < {} SETTINGS mutations_sync = 2", point.0);
     let passing = run.job.gate.pass().await?;
-    let deleted = crate::flush::patiently(&context.status, || context.store.execute(&sql)).await;
+    let deleted = crate::retry::patiently(&context.status, || context.store.execute(&sql)).await;
     if let Err(error) = deleted {
         drop(passing);
         run.finish();
@@ -233,7 +233,7 @@ async fn begin_anew(context: &Context, run: &Arc<Run>, snapshot: &Snapshot) -> R
 
 async fn forget(context: &Context, run: &Run) -> Result<()> {
     let target = &run.job.target;
-    crate::flush::patiently(&context.status, || {
+    crate::retry::patiently(&context.status, || {
         piece::forget_ranges(context.store.as_ref(), target)
     })
     .await
@@ -270,7 +270,7 @@ async fn is_changed(context: &Context, job: &Job) -> Result<bool> {
         in_time(source::catalog::table_by_id(&client, &context.publication, table.id)).await
     };
     // Whoever asks has nobody to try again.
-    let today = crate::flush::patiently(&context.status, look).await?;
+    let today = crate::retry::patiently(&context.status, look).await?;
     Ok(is_another(today.as_ref(), table))
 }
 
@@ -326,7 +326,7 @@ async fn sweep(context: &Context, job: &Job, point: Lsn) -> Result<()> {
         _ => Some(ddl::sweep(&job.target, version)),
     };
     let Some(sql) = sql else { return Ok(()) };
-    crate::flush::patiently(&context.status, || context.store.execute(&sql)).await
+    crate::retry::patiently(&context.status, || context.store.execute(&sql)).await
 }
 
 async fn tell(context: &Context, job: &Job, what: What) -> Result<()> {

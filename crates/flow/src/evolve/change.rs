@@ -1,7 +1,7 @@
 //! What changed at the source, in words: recorded in `millrace.schema_changes`, the last one shown.
 
 use super::{Need, Past};
-use crate::flush::patiently;
+use crate::retry::patiently;
 use crate::status::{SchemaChange, Status, now_us};
 use model::{Column, Error, Lsn, Mode, Result, Table};
 use store::{Rows, Store, Target};

@@ -24,7 +24,7 @@ pub(crate) use change::{Change, last, record};
 pub(crate) use past::Past;
 
 use crate::again;
-use crate::flush::patiently;
+use crate::retry::patiently;
 use crate::shape::{self, Kept};
 use crate::status::Status;
 use crate::tables::Around;
@@ -292,7 +292,7 @@ async fn default_of(text: &str, clickhouse: &str, around: &Around<'_>) -> Result
     let trial = format!("SELECT toString({})", clause.trim_start_matches(" DEFAULT "));
     match patiently(around.status, || around.store.query(&trial)).await {
         Ok(_) => Ok(Some(clause)),
-        Err(error) if crate::flush::needs_help(&error) || error.fate() == Fate::Refused => Ok(None),
+        Err(error) if crate::retry::needs_help(&error) || error.fate() == Fate::Refused => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -34,7 +34,7 @@ pub(crate) use record::{Origin, Stage, record};
 pub(crate) use replaced::{refused_before, supersede_older};
 pub(crate) use replay::{Replay, finish_interrupted, look_for_copied, look_for_newer, not_now};
 
-use crate::flush::patiently;
+use crate::retry::patiently;
 use crate::status::{Status, now_us};
 use model::{Result, TableName, Version};
 use store::{Store, ddl};

@@ -1,8 +1,8 @@
 //! What the store knows of a quarantined row's key: a newer row makes it a thing of the past.
 
 use super::page::Kept;
-use crate::flush::patiently;
 use crate::keys::Staged;
+use crate::retry::patiently;
 use crate::status::Status;
 use model::{Block, Error, Fate, Lsn, OnUpdate, Result, Version};
 use source::decode::again::push_key;

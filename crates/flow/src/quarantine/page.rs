@@ -1,7 +1,7 @@
 //! Rows of the quarantine as they are read back, some at a time, and what is written of them.
 
 use super::State;
-use crate::flush::patiently;
+use crate::retry::patiently;
 use crate::status::{Status, now_us};
 use model::{Error, Op, Result, Version};
 use source::decode::again::{Refused, Texts};

@@ -1,6 +1,6 @@
 //! Refused rows on their way into the quarantine.
 
-use crate::flush::patiently;
+use crate::retry::patiently;
 use crate::rules;
 use crate::status::Status;
 use model::{Mode, Reject, Result, Version};

@@ -2,8 +2,8 @@
 //! what the refused one had.
 
 use super::{State, change};
-use crate::flush::patiently;
 use crate::keys::key_bytes;
+use crate::retry::patiently;
 use crate::status::Status;
 use model::{Block, Error, Result, Version};
 use source::decode::again::push_key;

@@ -6,9 +6,9 @@ use super::Loop;
 use super::following::Answer;
 use crate::apply;
 use crate::copier;
-use crate::flush;
 use crate::intervals::Intervals;
 use crate::quarantine;
+use crate::retry;
 use model::{Block, Cells, Mode, Op, Result, TableId, Version};
 use source::stream::{Batch, Delivery};
 
@@ -100,14 +100,14 @@ impl Loop {
             store::ddl::name(&target.rows)
         );
         let store = self.store.clone();
-        if let Err(error) = flush::patiently(&status, || store.execute(&sql)).await {
+        if let Err(error) = retry::patiently(&status, || store.execute(&sql)).await {
             return self.fail_table(id, error).await;
         }
         let name = &target.table.name;
         quarantine::supersede(store.as_ref(), &status, name, Some(version), true).await?;
         if was_copying {
             let forget = || copier::forget_ranges(store.as_ref(), &target);
-            flush::patiently(&status, forget).await?;
+            retry::patiently(&status, forget).await?;
             self.start_copies(&[id]);
         }
         Ok(())

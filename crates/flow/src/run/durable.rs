@@ -9,6 +9,7 @@ use super::Loop;
 use crate::apply::Prepared;
 use crate::checkpoint;
 use crate::flush::{self, Flushed};
+use crate::retry;
 use crate::status::{State, now_us};
 use crate::tables::Entry;
 use crate::task::Task;
@@ -138,7 +139,7 @@ impl Loop {
         let row = checkpoint::row(&self.options.slot, position);
         let (store, status) = (self.store.clone(), self.status.clone());
         let record = async move {
-            flush::patiently(&status, || store.record(checkpoint::CHECKPOINTS, row.clone())).await
+            retry::patiently(&status, || store.record(checkpoint::CHECKPOINTS, row.clone())).await
         };
         self.recording = Some((position, Task::spawn(record)));
         (self.recorded_at, self.rows_since_record) = (Instant::now(), false);

@@ -13,7 +13,7 @@ use super::Loop;
 use super::copies::LET_GO;
 use crate::again;
 use crate::evolve::{self, Need, Past};
-use crate::flush;
+use crate::retry;
 use crate::status::State;
 use crate::tables::{Around, Entry};
 use crate::task::in_time;
@@ -264,7 +264,7 @@ impl Loop {
                 let past = self.entry(id)?.past_with(&target, &need);
                 self.copy_again(target, past, need, client).await
             }
-            Err(error) if flush::needs_help(&error) => {
+            Err(error) if retry::needs_help(&error) => {
                 self.fail_table(id, error).await?;
                 Ok(Followed::Stopped)
             }
@@ -361,7 +361,7 @@ impl Loop {
                 self.start_copies(&[id]);
                 Ok(Followed::Again)
             }
-            Err(error) if flush::needs_help(&error) => {
+            Err(error) if retry::needs_help(&error) => {
                 self.fail_table(id, error).await?;
                 Ok(Followed::Again)
             }

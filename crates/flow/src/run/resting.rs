@@ -8,10 +8,10 @@
 //! To go on after a pause is a start: what happened at the source meanwhile is found there.
 
 use super::{End, stopped};
-use crate::flush::patiently;
 use crate::pause::{self, Paused, Resumed};
 use crate::pipeline::{Command, Options};
 use crate::reload::{self, Reload};
+use crate::retry::patiently;
 use crate::start::{self, Ready};
 use crate::status::Status;
 use crate::task::Task;

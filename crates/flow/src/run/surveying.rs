@@ -4,7 +4,7 @@
 use super::Loop;
 use super::following::Followed;
 use crate::evolve::Need;
-use crate::flush;
+use crate::retry;
 use crate::status::State;
 use crate::task::{Task, in_time};
 use model::{Error, Lsn, Result, Table, TableId};
@@ -145,7 +145,7 @@ impl Loop {
         let entry = self.entry(table.id)?;
         let id = entry.target.table.id;
         let (target, need) = match self.bring(table, client).await {
-            Err(error) if flush::needs_help(&error) => {
+            Err(error) if retry::needs_help(&error) => {
                 let (store, status) = (self.store.clone(), self.status.clone());
                 let Some(entry) = self.tables.by_id.get_mut(&id) else { return Ok(()) };
                 tracing::error!(table = %entry.name, error = %error.report(), "the table stops");

@@ -3,7 +3,7 @@
 
 use super::Around;
 use crate::evolve::Past;
-use crate::flush;
+use crate::retry;
 use crate::status::{State, Status, TableStatus};
 use model::{Error, Lsn, Mode, Result, Table, TableName};
 use std::collections::HashMap;
@@ -89,7 +89,7 @@ impl Known {
         self.version = crate::status::now_us().max(self.version + 1);
         let version = self.version;
         let rows: Rows = vec![self.row(name, &status.slot())];
-        flush::patiently(status, || store.record(STATES, rows.clone())).await?;
+        retry::patiently(status, || store.record(STATES, rows.clone())).await?;
         Ok(version)
     }
 

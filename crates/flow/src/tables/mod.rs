@@ -11,6 +11,7 @@ use crate::agree::Missed;
 use crate::evolve::{self, Change, Need, Past};
 use crate::flush;
 use crate::intervals::{Intervals, Record, Takes};
+use crate::retry;
 use crate::shape;
 use crate::status::{State, Status, TableStatus};
 use crate::verify::Subject;
@@ -156,7 +157,7 @@ impl Tables {
         if rows.is_empty() {
             return Ok(());
         }
-        flush::patiently(around.status, || around.store.record(STATES, rows.clone())).await?;
+        retry::patiently(around.status, || around.store.record(STATES, rows.clone())).await?;
         let new = self.by_id.values_mut().filter(|entry| entry.version == 0);
         new.for_each(|entry| entry.version = version);
         Ok(())
@@ -367,7 +368,7 @@ async fn start_over(
 ) -> Result<i64> {
     tracing::warn!(table = %name, "it is not in the store any more: it is copied again");
     let (store, status) = (around.store, around.status);
-    flush::patiently(status, || crate::copier::forget_ranges(store, target)).await?;
+    retry::patiently(status, || crate::copier::forget_ranges(store, target)).await?;
     let known = Known::of(target, State::Waiting, CopyState::default(), version);
     Known { past: past.clone(), ..known }.record(name, store, status).await
 }
@@ -542,7 +543,7 @@ impl Entry {
             ddl::literal(&key)
         );
         *intervals = Intervals::new(key, Takes::of(&self.target), None);
-        flush::patiently(status, || store.execute(&sql)).await
+        retry::patiently(status, || store.execute(&sql)).await
     }
 
     fn known(&self, state: State, version: i64) -> Known {

@@ -15,7 +15,7 @@
 
 use super::Around;
 use super::known::{Known, STATES};
-use crate::flush::patiently;
+use crate::retry::patiently;
 use crate::shape;
 use crate::status::{State, Status, now_us};
 use model::{Mode, Result, Table, TableName, TableOptions};
