@@ -57,6 +57,13 @@ pub struct Reject {
     pub key: String,
 }
 
+impl Reject {
+    fn size_bytes(&self) -> usize {
+        let Reject { column, reason, row, key, .. } = self;
+        size_of::<Reject>() + [column, reason, row, key].map(String::len).iter().sum::<usize>()
+    }
+}
+
 /// Changes of one table in log order.
 #[derive(Clone, Debug)]
 pub struct Block {
@@ -117,8 +124,10 @@ impl Block {
         self.ops.is_empty() && self.rejects.is_empty()
     }
 
+    /// Of rows that are refused, too.
     pub fn size_bytes(&self) -> usize {
-        self.rows() * 17 + self.columns.iter().map(Cells::size_bytes).sum::<usize>()
+        let rejects = self.rejects.iter().map(Reject::size_bytes).sum::<usize>();
+        rejects + self.rows() * 17 + self.columns.iter().map(Cells::size_bytes).sum::<usize>()
     }
 
     /// Closes a row whose cells have all been pushed.
