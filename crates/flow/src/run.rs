@@ -311,7 +311,7 @@ impl Loop {
         stopping: &mut watch::Receiver<bool>,
     ) -> Result<End> {
         self.finish_replays().await?;
-        self.start_session();
+        self.start_session().await?;
         let ids: Vec<TableId> = self.tables.by_id.keys().copied().collect();
         self.start_copies(&ids);
         let mut ticks = tokio::time::interval(TICK);
@@ -353,7 +353,7 @@ impl Loop {
                         return Ok(end);
                     }
                 }
-                Event::Looked(looked) => self.begins_anew |= !self.on_looked(looked)?,
+                Event::Looked(looked) => self.begins_anew |= !self.on_looked(looked).await?,
                 Event::Surveyed(survey) => self.on_surveyed(survey).await?,
                 Event::Delivered(Some(delivery)) => self.on_delivery(delivery).await?,
                 Event::Delivered(None) => {

@@ -14,8 +14,13 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn start(options: StreamOptions, number: u64, from: Lsn, age_us: u64) -> Session {
-        let control = Arc::new(Control::new(from));
+    pub(crate) fn start(
+        options: StreamOptions,
+        number: u64,
+        confirmed: Lsn,
+        age_us: u64,
+    ) -> Session {
+        let control = Arc::new(Control::new(confirmed));
         control.set_age_us(age_us);
         let binary = options.binary;
         let deliveries = stream::start(options, control.clone());

@@ -45,6 +45,7 @@ fn main() {
             address: url.parse().unwrap(),
             slot: mine,
             publication: "p".into(),
+            from: model::Lsn::ZERO,
             binary: true,
             memory_bytes: 1 << 30,
         };

@@ -3,7 +3,6 @@
 //! A copy inserts nothing before its begin is durable; a table that cannot go on stops alone.
 
 use super::Loop;
-use super::durable::recorded;
 use crate::copier::{self, Gate, Job, Told, What};
 use crate::evolve;
 use crate::quarantine;
@@ -106,12 +105,8 @@ impl Loop {
         for entry in tables.values_mut() {
             entry.skipped = None;
         }
-        if self.recording.is_some() {
-            let recorded = recorded(&mut self.recording).await;
-            self.on_recorded(recorded)?;
-        }
-        self.positions.rewind();
-        tracing::debug!(from = %self.positions.confirmed(), "reading the log again");
+        self.rewind().await?;
+        tracing::debug!(from = %self.positions.applied(), "reading the log again");
         self.start_anew_after(LET_GO);
         Ok(())
     }

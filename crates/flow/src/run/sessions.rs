@@ -8,6 +8,7 @@
 //! ```
 
 use super::Loop;
+use super::durable::recorded;
 use crate::session::Session;
 use crate::task::{Task, in_time};
 use crate::{retry, start};
@@ -16,7 +17,12 @@ use source::stream::StreamOptions;
 use std::time::Duration;
 
 impl Loop {
-    pub(super) fn start_session(&mut self) {
+    /// It begins where the store is whole. Before that a TRUNCATE may be done: rows from before it would be
+    /// there again if a session ended between them and it, and the next one began behind it.
+    pub(super) async fn start_session(&mut self) -> Result<()> {
+        if self.tables.any_waiting() {
+            self.rewind().await?;
+        }
         self.sessions += 1;
         for entry in self.tables.by_id.values_mut() {
             entry.intervals.iter_mut().for_each(crate::intervals::Intervals::restart);
@@ -29,12 +35,24 @@ impl Loop {
             address: self.options.address.clone(),
             slot: self.options.slot.clone(),
             publication: self.options.publication.clone(),
+            from: self.positions.applied(),
             binary,
             memory_bytes: self.options.memory_bytes,
         };
-        let from = self.positions.confirmed();
-        self.session = Some(Session::start(options, self.sessions, from, self.age_us));
+        let confirmed = self.positions.confirmed();
+        self.session = Some(Session::start(options, self.sessions, confirmed, self.age_us));
         self.status.set_connected(true);
+        Ok(())
+    }
+
+    /// Rows behind the last record were not taken: they are read again.
+    pub(super) async fn rewind(&mut self) -> Result<()> {
+        if self.recording.is_some() {
+            let recorded = recorded(&mut self.recording).await;
+            self.on_recorded(recorded)?;
+        }
+        self.positions.rewind();
+        Ok(())
     }
 
     /// The stream ended; it starts anew after a pause, unless a person has to help.
@@ -56,7 +74,7 @@ impl Loop {
         Ok(())
     }
 
-    /// Ends the session, and begins another one where the log is confirmed.
+    /// Ends the session, and begins another one.
     pub(super) fn start_anew_after(&mut self, pause: Duration) {
         self.session = None;
         // The comparison's hold went with the session.
@@ -70,12 +88,12 @@ impl Loop {
     }
 
     /// `false`: the log cannot be read on, so everything is brought up again.
-    pub(super) fn on_looked(&mut self, looked: Result<bool>) -> Result<bool> {
+    pub(super) async fn on_looked(&mut self, looked: Result<bool>) -> Result<bool> {
         self.looking = None;
         match (looked, self.ends_with.take()) {
             (Ok(false), _) => return Ok(false),
             (Ok(true), Some(error)) => return Err(error),
-            (Ok(true), None) => self.start_session(),
+            (Ok(true), None) => self.start_session().await?,
             (Err(error), ends_with) => {
                 self.ends_with = ends_with;
                 self.lose_session(error)?;

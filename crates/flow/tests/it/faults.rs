@@ -477,3 +477,34 @@ async fn a_store_that_fails_after_it_has_written_doubles_nothing() {
     }
     pipeline.shutdown().await.unwrap();
 }
+
+/// What is read again may end between rows and the TRUNCATE that took them, and again behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_before_a_truncate_stay_away_however_often_the_log_is_read() {
+    let world = World::new(
+        "f_truncate",
+        "create table t (id int primary key); create table other (id int primary key);
+         create publication p for all tables",
+    );
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    for round in 0..12 {
+        // Rows, a stretch of the log, and what takes them.
+        world.sql(&format!(
+            "insert into t select generate_series(1, 50);
+             insert into other select {round} * 20000 + n from generate_series(1, 20000) n;
+             truncate t; insert into t values (1000 + {round})"
+        ));
+        world.settle(&pipeline).await;
+        for pause_ms in [0, 60 + 15 * round, 30, 200] {
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            drop(world.sql(
+                "select pg_terminate_backend(active_pid) from pg_replication_slots where active",
+            ));
+        }
+        world.settle(&pipeline).await;
+        let rows = world.stored("select id from {s}.t").await;
+        assert_eq!(rows, (1000 + round).to_string(), "round {round}");
+    }
+    pipeline.shutdown().await.unwrap();
+}

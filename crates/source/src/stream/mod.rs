@@ -38,14 +38,15 @@ pub struct StreamOptions {
     pub address: Address,
     pub slot: String,
     pub publication: String,
+    /// Where it begins, if the slot has not confirmed more: everything before is durable.
+    pub from: Lsn,
     /// Ask for binary tuples; not possible when a column's type has no binary form that we read.
     pub binary: bool,
     /// The most memory that batches may hold together, from the reader until they are dropped.
     pub memory_bytes: usize,
 }
 
-/// Starts the reader's thread. It begins where the slot was last confirmed. After
-/// [`Delivery::Ended`] the channel closes; start anew to go on.
+/// Starts the reader's thread. After [`Delivery::Ended`] the channel closes; start anew to go on.
 pub fn start(options: StreamOptions, control: Arc<Control>) -> mpsc::Receiver<Delivery> {
     let (out, deliveries) = mpsc::channel(DELIVERIES_MAX);
     let name = format!("slot {}", options.slot);

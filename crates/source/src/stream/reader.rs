@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
         let wanted = format!(
             "proto_version '1', publication_names '\"{publication}\"', messages 'true'{binary}"
         );
-        session.start_replication(&options.slot, &wanted)?;
+        session.start_replication(&options.slot, options.from, &wanted)?;
         let patience = Patience::new(session.is_unix());
         let now = Instant::now();
         Ok(Reader {

@@ -7,7 +7,7 @@ use crate::client::{SESSION, login_error, refused};
 use crate::decode::Cursor;
 use crate::{Address, client};
 use bytes::BytesMut;
-use model::{Error, Result};
+use model::{Error, Lsn, Result};
 use postgres_protocol::message::frontend;
 use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
@@ -96,10 +96,11 @@ impl Session {
         }
     }
 
-    /// Begins to stream the slot's changes; from here on only the stream speaks.
-    pub(crate) fn start_replication(&mut self, slot: &str, options: &str) -> Result<()> {
+    /// Begins to stream what committed behind `from`, and behind what the slot has confirmed; from here on
+    /// only the stream speaks.
+    pub(crate) fn start_replication(&mut self, slot: &str, from: Lsn, options: &str) -> Result<()> {
         let slot = client::quoted(slot);
-        let sql = format!("START_REPLICATION SLOT {slot} LOGICAL 0/0 ({options})");
+        let sql = format!("START_REPLICATION SLOT {slot} LOGICAL {from} ({options})");
         self.begin(&sql, b'W', &format!("read from slot {slot}"))
     }
 

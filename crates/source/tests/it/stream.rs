@@ -31,6 +31,7 @@ impl Stream {
             address: url.parse().unwrap(),
             slot: "s".into(),
             publication: "p".into(),
+            from: model::Lsn::ZERO,
             binary,
             memory_bytes: 64 << 20,
         };
