@@ -1,5 +1,6 @@
 //! Whatever dies, nothing is lost and nothing doubled.
 
+use crate::dice::Dice;
 use crate::support::{Mortal, World, assert_same, engine, wait_until};
 use flow::Pipeline;
 use model::{Cells, Kind, Mode, OnUpdate, Result, TableOptions};
@@ -7,28 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::{BoxFuture, Engine, Insert, Receipt, Rows, Store};
-
-/// xorshift: a seed is all it takes to repeat the choices.
-struct Dice(u64);
-
-impl Dice {
-    fn new(test: &str) -> Dice {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let seed = match std::env::var("MILLRACE_TEST_SEED") {
-            Ok(seed) => seed.parse().unwrap(),
-            Err(_) => now.as_nanos() as u64 | 1,
-        };
-        println!("{test}: MILLRACE_TEST_SEED={seed}");
-        Dice(seed)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
 
 /// Runs `sql` with `{n}` counting up and `{r}` random until it is dropped.
 struct Writer {

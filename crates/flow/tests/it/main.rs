@@ -3,6 +3,7 @@
 mod beside;
 mod changes;
 mod copy;
+mod dice;
 mod faults;
 mod gaps;
 mod histories;

@@ -1,5 +1,6 @@
 //! What a table becomes at the source is followed, or it is copied again: `verify` compares.
 
+use crate::dice::Dice;
 use crate::support::{Mortal, World, assert_equal, engine, wait_until};
 use flow::status::State;
 use flow::{Handle, Pipeline};
@@ -333,17 +334,17 @@ async fn any_changes_in_any_order_are_followed() {
     let begun = std::time::Instant::now();
     let mut log = Vec::new();
     while begun.elapsed() < budget {
-        for _ in 0..dice.below(12) + 1 {
-            let table = &mut tables[dice.below(5)];
+        for _ in 0..dice.index(12) + 1 {
+            let table = &mut tables[dice.index(5)];
             table.transaction(&world, &mut dice, &mut log);
-            if dice.below(6) == 0 {
+            if dice.index(6) == 0 {
                 log.push("restart".into());
                 pipeline.shutdown().await.unwrap();
                 table.transaction(&world, &mut dice, &mut log);
                 pipeline = world.start();
             }
-            if dice.below(3) == 0 {
-                tokio::time::sleep(Duration::from_millis(dice.below(300) as u64)).await;
+            if dice.index(3) == 0 {
+                tokio::time::sleep(Duration::from_millis(dice.index(300) as u64)).await;
             }
         }
         let what = format!("MILLRACE_SEED={seed}\n{}", log.join("\n"));
@@ -351,17 +352,6 @@ async fn any_changes_in_any_order_are_followed() {
     }
     println!("{} transactions with changes", log.len());
     pipeline.shutdown().await.unwrap();
-}
-
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end as u64) as usize
-    }
 }
 
 /// A table as the source has it now: its columns behind `id` and a key.
@@ -407,7 +397,7 @@ impl Shape {
     fn transaction(&mut self, world: &World, dice: &mut Dice, log: &mut Vec<String>) {
         let before = self.clone();
         let mut sql = "begin; ".to_owned();
-        for _ in 0..dice.below(3) + 1 {
+        for _ in 0..dice.index(3) + 1 {
             sql += &self.write(dice);
             sql += &self.change(dice);
             sql += &self.write(dice);
@@ -420,8 +410,8 @@ impl Shape {
     }
 
     fn value(ty: &str, dice: &mut Dice) -> String {
-        let n = dice.below(1000);
-        match (dice.below(5), ty) {
+        let n = dice.index(1000);
+        match (dice.index(5), ty) {
             (0, _) => "default".into(),
             (_, "text") => format!("'t{n}'"),
             (_, "timestamptz") => format!("'2026-01-01'::timestamptz + interval '{n} s'"),
@@ -431,11 +421,11 @@ impl Shape {
 
     fn write(&mut self, dice: &mut Dice) -> String {
         let name = self.name;
-        let id = dice.below(self.rows as usize) + 1;
-        match if self.is_facts() { 3 } else { dice.below(4) } {
+        let id = dice.index(self.rows as usize) + 1;
+        match if self.is_facts() { 3 } else { dice.index(4) } {
             0 => format!("delete from {name} where id = {id};"),
             1 if !self.columns.is_empty() => {
-                let (column, ty) = &self.columns[dice.below(self.columns.len())];
+                let (column, ty) = &self.columns[dice.index(self.columns.len())];
                 format!("update {name} set {column} = {} where id = {id};", Shape::value(ty, dice))
             }
             2 => {
@@ -463,15 +453,15 @@ impl Shape {
 
     fn change(&mut self, dice: &mut Dice) -> String {
         let name = self.name;
-        if dice.below(12) == 0 {
+        if dice.index(12) == 0 {
             let [first, other] = self.names();
             self.name = if name == first { other } else { first };
             return format!("alter table {name} rename to {};", self.name);
         }
         let alter = format!("alter table {name}");
-        let some = dice.below(self.columns.len().max(1));
+        let some = dice.index(self.columns.len().max(1));
         let kinds = if self.is_facts() { 7 } else { 14 };
-        let kind = if self.columns.len() < 2 { 0 } else { dice.below(kinds) };
+        let kind = if self.columns.len() < 2 { 0 } else { dice.index(kinds) };
         match kind {
             0 | 1 => {
                 self.named += 1;
@@ -480,7 +470,7 @@ impl Shape {
                 if self.columns.iter().any(|(name, _)| *name == column) {
                     return String::new();
                 }
-                let ty = TYPES[dice.below(TYPES.len())];
+                let ty = TYPES[dice.index(TYPES.len())];
                 self.columns.push((column.clone(), ty));
                 let volatile = match ty {
                     "text" => "md5(random()::text)",
@@ -492,7 +482,7 @@ impl Shape {
                     "timestamptz" => "now()",
                     _ => "7",
                 };
-                match dice.below(4) {
+                match dice.index(4) {
                     0 => format!("{alter} add {column} {ty} default {volatile};"),
                     1 => format!("{alter} add {column} {ty} not null default {constant};"),
                     2 => format!("{alter} add {column} {ty} default {constant};"),

@@ -1,6 +1,7 @@
 //! Large values that an UPDATE leaves alone, of every kind that Postgres moves out of a row: whatever
 //! becomes of them at the source meanwhile, each version of a row has the ones that it had.
 
+use crate::dice::Dice;
 use crate::support::{Mortal, World, assert_equal, assert_same, engine, wait_until};
 use flow::Pipeline;
 use flow::status::State;
@@ -113,24 +114,7 @@ async fn assert_noted(world: &World, table: &str, order: &str, what: &str) {
     }
 }
 
-struct Dice(u64);
-
 impl Dice {
-    fn new(test: &str) -> Dice {
-        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-        let given = std::env::var("MILLRACE_TEST_SEED").ok();
-        let seed = given.map_or(now | 1, |seed| seed.parse().unwrap());
-        println!("{test}: MILLRACE_TEST_SEED={seed}");
-        Dice(seed)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-
     /// A change of one row: mostly one that leaves large values alone.
     fn change(&mut self, table: &str) -> String {
         let (id, n) = (self.below(12) + 1, self.below(10_000) + 1);
