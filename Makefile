@@ -37,7 +37,7 @@ demo: build ## a throwaway Postgres with a lively shop, and the pipeline on it
 
 soak: setup ## the fault harness, N rounds: make soak N=200 SEED=7
 	MILLRACE_ROUNDS=$(or $(N),200) MILLRACE_SEED=$(SEED) MILLRACE_SOAK_REPORT=$(CURDIR)/docs/soak.md \
-		cargo test -p millrace --test soak
+		cargo test --release -p millrace --test soak
 
 bench: build ## every promised number: make bench ONLY=stream_tcp ROUNDS=5 ROWS=2000000
 	cargo run --release -q -p bench -- $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ROWS),--rows $(ROWS))
