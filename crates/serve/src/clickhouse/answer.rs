@@ -8,6 +8,7 @@
 //! As long as nothing was sent an error has its true status. Afterwards it is written behind the
 //! rows in ClickHouse's frame, and the connection is broken off so that nobody takes the rows for all.
 
+use super::coding::{Encoder, frames::Method};
 use super::error::Failure;
 use super::format;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -68,6 +69,7 @@ pub(super) struct Answer {
 pub(super) struct Options<'a> {
     pub(super) wait_end_of_query: bool,
     pub(super) buffer_bytes: Option<usize>,
+    pub(super) frames: Option<Method>,
     pub(super) accept_encoding: Option<&'a str>,
     pub(super) folder: &'a Path,
 }
@@ -85,7 +87,7 @@ impl Answer {
             format: "TabSeparated".into(),
             head: Some(head),
             pieces,
-            encoder: Encoder::choose(options.accept_encoding),
+            encoder: Encoder::choose(options.frames, options.accept_encoding),
             held: tempfile::spooled_tempfile_in(HELD_MEMORY_BYTES_MAX, options.folder),
             held_bytes: 0,
             hold_bytes: (!options.wait_end_of_query).then_some(hold),
@@ -158,7 +160,8 @@ impl Answer {
         headers.push(("x-clickhouse-exception-code", code));
         headers.push(("content-type", "text/plain; charset=UTF-8".to_owned()));
         if head.send(Head { status: failure.status, headers: pairs(headers) }).is_ok() {
-            let _ = self.pass(text.into_bytes()).and_then(|()| self.end(Ok(Bytes::new())));
+            let text = self.encoder.error(text);
+            let _ = self.pass(text).and_then(|()| self.end(Ok(Bytes::new())));
         }
     }
 
@@ -287,90 +290,9 @@ fn exception_frame(tag: &str, text: &str) -> String {
     format!("\r\n__exception__\r\n{tag}\r\n{text}\n{length} {tag}\r\n__exception__\r\n")
 }
 
-enum Encoder {
-    Plain(Vec<u8>),
-    Gzip(flate2::write::GzEncoder<Vec<u8>>),
-    Deflate(flate2::write::ZlibEncoder<Vec<u8>>),
-    Lz4(Box<lz4_flex::frame::FrameEncoder<Vec<u8>>>),
-}
-
-impl Encoder {
-    /// The cheapest that the client takes.
-    fn choose(accept: Option<&str>) -> Encoder {
-        let takes = |name: &str| {
-            accept.unwrap_or_default().split(',').any(|item| {
-                let (found, quality) = item.split_once(';').unwrap_or((item, ""));
-                let zero = quality.trim().strip_prefix("q=").is_some_and(|quality| {
-                    quality.trim().parse::<f32>().is_ok_and(|quality| quality == 0.0)
-                });
-                found.trim().eq_ignore_ascii_case(name) && !zero
-            })
-        };
-        let level = flate2::Compression::fast();
-        if takes("lz4") {
-            Encoder::Lz4(Box::new(lz4_flex::frame::FrameEncoder::new(Vec::new())))
-        } else if takes("gzip") {
-            Encoder::Gzip(flate2::write::GzEncoder::new(Vec::new(), level))
-        } else if takes("deflate") {
-            Encoder::Deflate(flate2::write::ZlibEncoder::new(Vec::new(), level))
-        } else {
-            Encoder::Plain(Vec::new())
-        }
-    }
-
-    fn name(&self) -> Option<&'static str> {
-        match self {
-            Encoder::Plain(_) => None,
-            Encoder::Gzip(_) => Some("gzip"),
-            Encoder::Deflate(_) => Some("deflate"),
-            Encoder::Lz4(_) => Some("lz4"),
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        let written = match self {
-            Encoder::Plain(out) => out.write_all(bytes),
-            Encoder::Gzip(encoder) => encoder.write_all(bytes),
-            Encoder::Deflate(encoder) => encoder.write_all(bytes),
-            Encoder::Lz4(encoder) => encoder.write_all(bytes),
-        };
-        debug_assert!(written.is_ok(), "writing to memory");
-    }
-
-    /// What is ready.
-    fn take(&mut self) -> Vec<u8> {
-        std::mem::take(match self {
-            Encoder::Plain(out) => out,
-            Encoder::Gzip(encoder) => encoder.get_mut(),
-            Encoder::Deflate(encoder) => encoder.get_mut(),
-            Encoder::Lz4(encoder) => encoder.get_mut(),
-        })
-    }
-
-    fn finish(&mut self) -> Vec<u8> {
-        let finished = match std::mem::replace(self, Encoder::Plain(Vec::new())) {
-            Encoder::Plain(out) => Ok(out),
-            Encoder::Gzip(encoder) => encoder.finish(),
-            Encoder::Deflate(encoder) => encoder.finish(),
-            Encoder::Lz4(encoder) => encoder.finish().map_err(io::Error::other),
-        };
-        debug_assert!(finished.is_ok(), "writing to memory");
-        finished.unwrap_or_default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_client_chooses_the_encoding() {
-        let name = |accept: &str| Encoder::choose(Some(accept)).name();
-        assert_eq!(name("lz4,zstd,br,gzip,deflate"), Some("lz4"));
-        assert_eq!(name("gzip;q=1.0, lz4;q=0"), Some("gzip"));
-        assert_eq!(name("br"), None);
-        assert_eq!(Encoder::choose(None).name(), None);
-    }
 
     #[test]
     fn the_frame_says_its_length_and_its_tag() {

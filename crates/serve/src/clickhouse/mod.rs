@@ -20,6 +20,7 @@
 //! One user exists so far: `default` without a password. So the address is loopback.
 
 mod answer;
+mod coding;
 mod error;
 mod format;
 mod hello;
@@ -36,6 +37,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::IntoResponse;
 use bytes::Bytes;
+use coding::frames;
 use error::Failure;
 use hyper::body::{Body as _, Incoming};
 use hyper::{Request as HttpRequest, Response};
@@ -53,7 +55,6 @@ use std::time::Duration;
 use store::Engine;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use upload::Encoding;
 
 /// Statements at once; each holds a thread.
 const QUERIES_MAX: usize = 100;
@@ -162,16 +163,16 @@ impl Door {
         let (parts, body) = request.into_parts();
         let wanted = check(&parts.headers, &parts.method, &body)
             .and_then(|()| Request::parse(&parts))
-            .and_then(|request| Ok((Encoding::parse(&request.content_encoding)?, request)))
-            .and_then(|(encoding, request)| Ok((encoding, request, self.permit()?)));
-        let (encoding, request, permit) = match wanted {
+            .and_then(|request| Ok((request, self.permit()?)));
+        let frames = request::answer_frames(parts.uri.query().unwrap_or_default());
+        let (request, permit) = match wanted {
             Ok(wanted) => wanted,
-            Err(failure) => return self.refuse(failure, body).await,
+            Err(failure) => return self.refuse(failure, frames, body).await,
         };
         let (to_worker, upload) = mpsc::channel(upload::PIECES_MAX);
         let (send_head, mut head) = oneshot::channel();
         let (send_pieces, pieces) = mpsc::channel(answer::PIECES_MAX);
-        let guard = self.clone().start(request, (encoding, upload), permit, send_head, send_pieces);
+        let guard = self.clone().start(request, upload, permit, send_head, send_pieces);
         let pump = pump(body, to_worker);
         tokio::pin!(pump);
         let head = tokio::select! {
@@ -187,7 +188,7 @@ impl Door {
             Ok(head) => respond(head, pieces, guard),
             Err(_) => {
                 let text = "the statement's worker ended without an answer";
-                self.refusal(&Failure::new(49, "LOGICAL_ERROR", text))
+                self.refusal(&Failure::new(49, "LOGICAL_ERROR", text), frames)
             }
         }
     }
@@ -196,7 +197,7 @@ impl Door {
     fn start(
         self: Arc<Self>,
         request: Request,
-        (encoding, upload): (Encoding, upload::Pieces),
+        upload: upload::Pieces,
         permit: OwnedSemaphorePermit,
         head: oneshot::Sender<Head>,
         pieces: mpsc::Sender<io::Result<Bytes>>,
@@ -220,14 +221,18 @@ impl Door {
             let options = answer::Options {
                 wait_end_of_query: request.wait_end_of_query,
                 buffer_bytes: request.buffer_bytes,
+                frames: request.answer_frames,
                 accept_encoding: request.accept_encoding.as_deref(),
                 folder: &self.folder,
             };
             let answer = Answer::new(labels, head, pieces, options);
             let door = self.clone();
-            let upload = encoding.reader(upload);
-            let work = run::Work { door, request, upload, key, gone, done };
-            run::run(work, answer);
+            match upload::reader(request.coding, request.in_frames, upload) {
+                Ok(upload) => {
+                    run::run(run::Work { door, request, upload, key, gone, done }, answer);
+                }
+                Err(error) => answer.fail(Failure::of_upload(&error)),
+            }
             drop(permit);
         });
         guard
@@ -240,20 +245,30 @@ impl Door {
         })
     }
 
-    async fn refuse(&self, failure: Failure, body: Incoming) -> Response<Body> {
+    async fn refuse(
+        &self,
+        failure: Failure,
+        frames: Option<frames::Method>,
+        body: Incoming,
+    ) -> Response<Body> {
         let (nobody, _) = mpsc::channel(1);
         let _ = tokio::time::timeout(UPLOAD_TIMEOUT, pump(body, nobody)).await;
-        self.refusal(&failure)
+        self.refusal(&failure, frames)
     }
 
-    fn refusal(&self, failure: &Failure) -> Response<Body> {
+    fn refusal(&self, failure: &Failure, frames: Option<frames::Method>) -> Response<Body> {
         let code = failure.exception.code.to_string();
         let headers = [
             ("x-clickhouse-exception-code", code.as_str()),
             ("x-clickhouse-server-display-name", &self.server_name),
             ("content-type", "text/plain; charset=UTF-8"),
         ];
-        (failure.status, headers, failure.text(&self.version)).into_response()
+        let text = failure.text(&self.version).into_bytes();
+        let text = match frames {
+            Some(method) => frames::whole(method, &text),
+            None => text,
+        };
+        (failure.status, headers, text).into_response()
     }
 }
 

@@ -131,7 +131,8 @@ impl Work {
         let mut buffer = vec![0; READ_BYTES];
         let mut look_at = 0;
         loop {
-            let count = self.upload.read(&mut buffer).map_err(|error| upload_failure(&error))?;
+            let count =
+                self.upload.read(&mut buffer).map_err(|error| Failure::of_upload(&error))?;
             if count > 0 && !joined {
                 text.push(b'\n');
                 joined = true;
@@ -369,7 +370,7 @@ impl Work {
                 Ok(0) => break body.finish_and_keep().map_err(Stop::from),
                 Ok(count) => piece.truncate(count),
                 // Not finished: nothing of the open block is inserted.
-                Err(error) => break Err(upload_failure(&error).into()),
+                Err(error) => break Err(Failure::of_upload(&error).into()),
             }
         };
         *session = body.into_session();
@@ -380,13 +381,6 @@ impl Work {
 
 fn is_select(outline: &Outline) -> bool {
     matches!(outline.verb.as_str(), "SELECT" | "WITH" | "FROM")
-}
-
-fn upload_failure(error: &std::io::Error) -> Failure {
-    let text = format!("Cannot read all data: the request's body is broken: {error}");
-    let mut failure = Failure::new(33, "CANNOT_READ_ALL_DATA", text);
-    failure.status = axum::http::StatusCode::BAD_REQUEST;
-    failure
 }
 
 fn utf8(text: Vec<u8>) -> Result<String, Failure> {

@@ -1,6 +1,7 @@
 //! The two ports against the real engine, spoken to by hand and by stock clients.
 
 mod clients;
+mod coding;
 mod door;
 mod hostile;
 mod http;
