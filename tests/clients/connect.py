@@ -6,6 +6,7 @@ import uuid
 
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_connect.driver.external import ExternalData
 
 port = int(sys.argv[1])
 
@@ -49,6 +50,17 @@ with client() as c:
     with c.raw_stream("SELECT number FROM numbers(100000)", fmt="RowBinary") as stream:
         assert len(stream.read()) == 800000
 
+    # External data, and everything as fields of a form.
+    external = ExternalData(file_name="people.csv", data=b"1,ann\n2,bob\n", fmt="CSV", structure="id UInt32, name String")
+    external.add_file(file_name="ids", data=b"2\n3\n", types=["UInt64"])
+    sql = "SELECT name FROM people WHERE id IN ids"
+    assert c.query(sql, external_data=external).result_rows == [("bob",)]
+    with client(form_encode_query_params=True) as by_form:
+        row = by_form.query("SELECT {a:String}, {b:Array(UInt8)}", parameters={"a": "x" * 100000, "b": [1, 2]}).first_row
+        assert row == ("x" * 100000, [1, 2]), len(row[0])
+        rows = by_form.query(sql + " AND name = {n:String}", parameters={"n": "bob"}, external_data=external).result_rows
+        assert rows == [("bob",)], rows
+
     # Inserts: Native, large, with a summary; and as text.
     c.command("CREATE DATABASE py")
     c.command("CREATE TABLE py.numbers (n UInt64, s String, at DateTime64(3, 'UTC'), l Array(Nullable(Int32))) ENGINE = MergeTree ORDER BY n")
@@ -69,7 +81,7 @@ with client() as c:
     fails(lambda: c.query("SELECT throwIf(number = 900000) FROM numbers(1000000)"), 395)
     assert c.query("SELECT sum(x) FROM mine").first_row == (3,)
 
-for compression in ["lz4", "gzip", False]:
+for compression in ["lz4", "zstd", "gzip", False]:
     with client(compress=compression, database="py") as c:
         c.command("CREATE TABLE IF NOT EXISTS packed (n UInt64) ENGINE = MergeTree ORDER BY n")
         c.command("TRUNCATE TABLE packed")

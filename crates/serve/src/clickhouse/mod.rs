@@ -4,7 +4,7 @@
 //! ```text
 //! connection's task                          a worker's thread (blocking)
 //!   request ─▶ request::Request ─▶ permit ─▶ run: read text, session, settings
-//!   body ─── upload (4 pieces) ────────────▶      decode, split, insert
+//!   body ─── upload (4 pieces) ────────────▶      decode, split, insert; a form: external tables
 //!   status ◀─────────────────────────────────     select, query
 //!   body ◀── answer (4 pieces) ──────────────     encode
 //!   gone? ─▶ KILL by log_comment
@@ -22,13 +22,16 @@
 mod answer;
 mod coding;
 mod error;
+mod external;
 mod format;
 mod hello;
+mod multipart;
 mod request;
 mod run;
 mod sessions;
 mod settings;
 mod sql;
+mod structure;
 mod upload;
 
 use crate::{net, origin};
@@ -277,13 +280,6 @@ fn check(headers: &HeaderMap, method: &Method, body: &Incoming) -> Result<(), Fa
     if method == Method::POST && !has_length {
         let text = "The Transfer-Encoding is not chunked and there is no Content-Length header for POST request";
         return Err(Failure::new(381, "HTTP_LENGTH_REQUIRED", text));
-    }
-    let content_type = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
-    if content_type.is_some_and(|value| value.starts_with(b"multipart/form-data")) {
-        return Err(Failure::not_implemented(
-            "multipart/form-data (external tables, forms) is not supported yet: \
-             send the query as the body or in the URL",
-        ));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use super::coding::{Coding, frames};
 use super::error::Failure;
+use super::{external, multipart};
 use axum::http::{HeaderMap, Method, header, request::Parts};
 use std::time::Duration;
 
@@ -26,6 +27,10 @@ pub(super) struct Request {
     pub(super) buffer_bytes: Option<usize>,
     /// GET and HEAD change nothing.
     pub(super) reads_only: bool,
+    /// The body is a form, with this between its parts.
+    pub(super) boundary: Option<String>,
+    /// What describes the form's tables.
+    pub(super) external: Vec<(String, String)>,
     /// How the body comes: in a coding of HTTP's, and inside it in ClickHouse's frames.
     pub(super) coding: Coding,
     pub(super) in_frames: bool,
@@ -85,6 +90,11 @@ impl Request {
             }
         }
         request.session = session.read()?;
+        let content_type = text(&parts.headers, "content-type")?.unwrap_or_default();
+        request.boundary = multipart::boundary(&content_type)?;
+        if request.boundary.is_some() {
+            request.external = external::take_described(&mut request.settings);
+        }
         if compress {
             let method = request.setting(COMPRESSION_METHOD).unwrap_or_default();
             request.answer_frames = Some(frames::Method::parse(method)?);

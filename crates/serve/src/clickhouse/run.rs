@@ -21,7 +21,7 @@ use store::embedded::{HOME_DATABASE, Session};
 
 const READ_BYTES: usize = 256 << 10;
 /// The text of a statement. The engine has a limit of its own, `max_query_size`, 256 KiB by default.
-const SQL_BYTES_MAX: usize = 16 << 20;
+pub(super) const SQL_BYTES_MAX: usize = 16 << 20;
 /// A document is made whole in memory; this is the limit of its rows there.
 const DOCUMENT_BYTES_MAX: &str = "268435456";
 /// Losing them loses the pipeline or the door; the engine does not survive the loss of `default`.
@@ -39,7 +39,7 @@ pub(super) struct Work {
 }
 
 /// Why there is no whole answer.
-enum Stop {
+pub(super) enum Stop {
     Failed(Failure),
     /// Nobody is there to be told.
     Gone,
@@ -66,18 +66,46 @@ enum Text {
     Insert { head: String, format: String, data: Vec<u8> },
 }
 
+impl Text {
+    fn insert(
+        mut text: Vec<u8>,
+        head: usize,
+        data: usize,
+        format: String,
+    ) -> Result<Text, Failure> {
+        let data = text.split_off(data);
+        text.truncate(head);
+        Ok(Text::Insert { head: utf8(text)?, format, data })
+    }
+
+    fn whole(text: Vec<u8>) -> Result<Text, Failure> {
+        match sql::start(&text, true) {
+            Start::Insert { head, data, format } => Text::insert(text, head, data, format),
+            _ => Ok(Text::Statement(utf8(text)?)),
+        }
+    }
+}
+
 /// A session, and where it goes afterwards.
-struct Lane {
-    kept: Kept,
+pub(super) struct Lane {
+    pub(super) kept: Kept,
     lease: Option<Lease>,
     is_new: bool,
+    /// Temporary ones that came with the request and go with it.
+    pub(super) tables: Vec<String>,
 }
 
 impl Lane {
-    fn close(self) {
-        if let Some(lease) = self.lease {
-            lease.give_back(self.kept);
+    fn close(mut self) {
+        let Some(lease) = self.lease else { return };
+        for table in &self.tables {
+            // A session that kept another's table would not be its client's any more: it ends.
+            let sql = format!("DROP TEMPORARY TABLE {table}");
+            if self.kept.session.query_and_keep(&sql, "Null", &[]).is_err() {
+                return;
+            }
         }
+        lease.give_back(self.kept);
     }
 }
 
@@ -100,7 +128,21 @@ pub(super) fn run(mut work: Work, mut answer: Answer) {
 
 impl Work {
     fn execute(&mut self, answer: &mut Answer) -> Result<(), Stop> {
-        let text = self.read_text()?;
+        let mut lane = None;
+        let result = self.execute_in(&mut lane, answer);
+        // Before the last bytes go out: the client's next request may be here at once.
+        if let Some(lane) = lane {
+            lane.close();
+        }
+        result
+    }
+
+    /// Whatever lane it opened is the caller's to close.
+    fn execute_in(&mut self, lane: &mut Option<Lane>, answer: &mut Answer) -> Result<(), Stop> {
+        let text = match self.request.boundary.take() {
+            Some(boundary) => Text::whole(self.read_form(&boundary, lane)?)?,
+            None => self.read_text()?,
+        };
         let outline = match &text {
             Text::Statement(sql) => sql::outline(sql),
             Text::Insert { .. } => Outline { verb: "INSERT".into(), ..Outline::default() },
@@ -110,19 +152,18 @@ impl Work {
         let format = format.unwrap_or_else(|| "TabSeparated".into());
         answer.set_format(&format);
         let way = self.way(&text, &outline, &format);
-        let mut lane = self.lane()?;
-        let result =
-            self.prepare(&mut lane, &outline, way).map_err(Stop::from).and_then(|()| match text {
-                Text::Insert { head, format, data } => {
-                    self.insert(&mut lane.kept.session, &head, &format, data, answer)
-                }
-                Text::Statement(sql) => {
-                    self.statement(&mut lane.kept.session, &sql, &outline, way, &format, answer)
-                }
-            });
-        // Before the last bytes go out: the client's next request may be here at once.
-        lane.close();
-        result
+        let lane = match lane {
+            Some(lane) => lane,
+            None => lane.insert(self.lane()?),
+        };
+        self.prepare(lane, &outline, way)?;
+        let session = &mut lane.kept.session;
+        match text {
+            Text::Insert { head, format, data } => {
+                self.insert(session, &head, &format, data, answer)
+            }
+            Text::Statement(sql) => self.statement(session, &sql, &outline, way, &format, answer),
+        }
     }
 
     fn read_text(&mut self) -> Result<Text, Failure> {
@@ -142,8 +183,7 @@ impl Work {
             if complete || text.len() >= look_at {
                 match sql::start(&text, complete) {
                     Start::Insert { head, data, format } => {
-                        let head = utf8(text[..head].to_vec())?;
-                        return Ok(Text::Insert { head, format, data: text.split_off(data) });
+                        return Text::insert(text, head, data, format);
                     }
                     _ if complete => return Ok(Text::Statement(utf8(text)?)),
                     Start::Statement => look_at = usize::MAX,
@@ -201,13 +241,14 @@ impl Work {
         }
     }
 
-    fn lane(&self) -> Result<Lane, Failure> {
+    pub(super) fn lane(&self) -> Result<Lane, Failure> {
         let open = || {
             let session = self.door.engine.session();
             session.map_err(|error| Failure::new(210, "NETWORK_ERROR", error.report()))
         };
         let Some(wanted) = &self.request.session else {
-            return Ok(Lane { kept: Kept::new(open()?), lease: None, is_new: true });
+            let kept = Kept::new(open()?);
+            return Ok(Lane { kept, lease: None, is_new: true, tables: Vec::new() });
         };
         let (lease, kept) = self.door.sessions.take(wanted)?;
         let is_new = kept.is_none();
@@ -215,17 +256,34 @@ impl Work {
             Some(kept) => kept,
             None => Kept::new(open()?),
         };
-        Ok(Lane { kept, lease: Some(lease), is_new })
+        Ok(Lane { kept, lease: Some(lease), is_new, tables: Vec::new() })
     }
 
-    fn prepare(&self, lane: &mut Lane, outline: &Outline, way: Way) -> Result<(), Failure> {
-        if lane.is_new {
+    /// What also data needs that comes before the statement: the request's database and settings.
+    pub(super) fn open(&self, lane: &mut Lane) -> Result<(), Failure> {
+        self.enter(lane)?;
+        let mut wanted = settings::wanted(&self.request, &self.key);
+        wanted.remove("readonly");
+        match lane.lease {
+            Some(_) => settings::lend(&mut lane.kept, wanted),
+            None => settings::set(&mut lane.kept.session, &wanted),
+        }
+    }
+
+    fn enter(&self, lane: &mut Lane) -> Result<(), Failure> {
+        let is_new = std::mem::take(&mut lane.is_new);
+        if is_new {
             settings::begin(&mut lane.kept.session)?;
         }
         let database = self.request.database.as_deref().filter(|name| !name.is_empty());
-        if let Some(database) = database.or(lane.is_new.then_some(HOME_DATABASE)) {
-            settings::use_database(&mut lane.kept.session, database)?;
+        match database.or(is_new.then_some(HOME_DATABASE)) {
+            Some(database) => settings::use_database(&mut lane.kept.session, database),
+            None => Ok(()),
         }
+    }
+
+    fn prepare(&self, lane: &mut Lane, outline: &Outline, way: Way) -> Result<(), Failure> {
+        self.enter(lane)?;
         let mut wanted = settings::wanted(&self.request, &self.key);
         let readonly = wanted.remove("readonly");
         if way == Way::Document && is_select(outline) {

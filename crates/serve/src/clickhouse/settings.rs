@@ -22,8 +22,7 @@ pub(super) fn begin(session: &mut Session) -> Result<(), Failure> {
 /// of the server open as tables, so it means ours.
 pub(super) fn use_database(session: &mut Session, name: &str) -> Result<(), Failure> {
     let name = if name == "default" { HOME_DATABASE } else { name };
-    let quoted = name.replace('\\', "\\\\").replace('`', "\\`");
-    run(session, &format!("USE `{quoted}`"))
+    run(session, &format!("USE {}", identifier(name)))
 }
 
 /// What a request wants; `key` is what its statement is found by to be killed.
@@ -142,6 +141,10 @@ fn checked(name: &str) -> Result<&str, Failure> {
     Err(Failure::new(115, "UNKNOWN_SETTING", format!("Unknown setting '{name}'")))
 }
 
-fn literal(text: &str) -> String {
+pub(super) fn identifier(name: &str) -> String {
+    format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
+}
+
+pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }

@@ -25,7 +25,7 @@ pub(super) enum Start {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Word,
     /// `` `name` `` or `"name"`.
     Quoted,
@@ -37,13 +37,13 @@ enum Kind {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Token {
-    kind: Kind,
-    start: usize,
-    end: usize,
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
-struct Tokens<'a> {
+pub(super) struct Tokens<'a> {
     text: &'a [u8],
     at: usize,
 }
@@ -154,13 +154,13 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
 }
 
 /// Tokens of one text with what is asked of them most.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     text: &'a [u8],
-    tokens: std::iter::Peekable<Tokens<'a>>,
+    pub(super) tokens: std::iter::Peekable<Tokens<'a>>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(text: &'a [u8]) -> Reader<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Reader<'a> {
         Reader { text, tokens: Tokens::new(text).peekable() }
     }
 
@@ -177,7 +177,7 @@ impl<'a> Reader<'a> {
         is
     }
 
-    fn takes_mark(&mut self, mark: u8) -> bool {
+    pub(super) fn takes_mark(&mut self, mark: u8) -> bool {
         let is = self.tokens.peek().is_some_and(|token| token.kind == Kind::Mark(mark));
         if is {
             self.tokens.next();
@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Behind the bracket that closes the one just taken; `false`: it does not close.
-    fn skip_brackets(&mut self) -> bool {
+    pub(super) fn skip_brackets(&mut self) -> bool {
         let mut depth = 1;
         for token in self.tokens.by_ref() {
             match token.kind {

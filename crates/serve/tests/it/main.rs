@@ -3,6 +3,7 @@
 mod clients;
 mod coding;
 mod door;
+mod forms;
 mod hostile;
 mod http;
 mod lifecycle;
