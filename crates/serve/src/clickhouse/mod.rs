@@ -26,6 +26,7 @@ mod external;
 mod format;
 mod hello;
 mod multipart;
+mod native;
 mod request;
 mod run;
 mod sessions;
@@ -33,6 +34,7 @@ mod settings;
 mod sql;
 mod structure;
 mod upload;
+mod zones;
 
 use crate::{net, origin};
 use answer::{Answer, Head, Labels};

@@ -13,6 +13,7 @@ use super::format::{self, Cutter, Way};
 use super::request::Request;
 use super::sessions::{Kept, Lease};
 use super::sql::{self, Outline, Start, ValuesEnd};
+use super::zones::{self, Zones};
 use super::{Door, hello, settings};
 use std::io::Read;
 use std::sync::Arc;
@@ -96,6 +97,12 @@ pub(super) struct Lane {
 }
 
 impl Lane {
+    /// A connection like its own cannot be had.
+    fn is_alone(&self, request: &Request) -> bool {
+        let moved = self.kept.is_moved && request.database.is_none();
+        self.kept.is_own || moved || !self.tables.is_empty()
+    }
+
     fn close(mut self) {
         let Some(lease) = self.lease else { return };
         for table in &self.tables {
@@ -106,6 +113,23 @@ impl Lane {
             }
         }
         lease.give_back(self.kept);
+    }
+}
+
+/// What is done to the blocks of a stream on their way.
+enum Filter {
+    Nothing,
+    Header(Cutter),
+    Zones(Zones),
+}
+
+impl Filter {
+    fn pieces<'a>(&'a mut self, block: &'a [u8]) -> Result<Vec<&'a [u8]>, Failure> {
+        match self {
+            Filter::Nothing => Ok(vec![block]),
+            Filter::Header(cutter) => Ok(vec![cutter.cut(block)?]),
+            Filter::Zones(zones) => Ok(zones.put_back(block)),
+        }
     }
 }
 
@@ -157,12 +181,15 @@ impl Work {
             None => lane.insert(self.lane()?),
         };
         self.prepare(lane, &outline, way)?;
-        let session = &mut lane.kept.session;
         match text {
             Text::Insert { head, format, data } => {
-                self.insert(session, &head, &format, data, answer)
+                self.insert(&mut lane.kept.session, &head, &format, data, answer)
             }
-            Text::Statement(sql) => self.statement(session, &sql, &outline, way, &format, answer),
+            Text::Statement(sql) => {
+                let result = self.statement(lane, &sql, &outline, way, &format, answer);
+                lane.kept.is_own |= !leaves_nothing(&outline);
+                result
+            }
         }
     }
 
@@ -241,20 +268,30 @@ impl Work {
         }
     }
 
+    fn fresh(&self) -> Result<Kept, Failure> {
+        let session = self.door.engine.session();
+        let session =
+            session.map_err(|error| Failure::new(210, "NETWORK_ERROR", error.report()))?;
+        Ok(Kept::new(session))
+    }
+
+    /// One more for this request, made as its own was if that is new.
+    pub(super) fn beside(&self, outline: &Outline) -> Result<Lane, Failure> {
+        let mut lane = Lane { kept: self.fresh()?, lease: None, is_new: true, tables: Vec::new() };
+        self.prepare(&mut lane, outline, Way::Rows)?;
+        Ok(lane)
+    }
+
     pub(super) fn lane(&self) -> Result<Lane, Failure> {
-        let open = || {
-            let session = self.door.engine.session();
-            session.map_err(|error| Failure::new(210, "NETWORK_ERROR", error.report()))
-        };
         let Some(wanted) = &self.request.session else {
-            let kept = Kept::new(open()?);
+            let kept = self.fresh()?;
             return Ok(Lane { kept, lease: None, is_new: true, tables: Vec::new() });
         };
         let (lease, kept) = self.door.sessions.take(wanted)?;
         let is_new = kept.is_none();
         let kept = match kept {
             Some(kept) => kept,
-            None => Kept::new(open()?),
+            None => self.fresh()?,
         };
         Ok(Lane { kept, lease: Some(lease), is_new, tables: Vec::new() })
     }
@@ -276,6 +313,7 @@ impl Work {
             settings::begin(&mut lane.kept.session)?;
         }
         let database = self.request.database.as_deref().filter(|name| !name.is_empty());
+        lane.kept.is_moved |= database.is_some();
         match database.or(is_new.then_some(HOME_DATABASE)) {
             Some(database) => settings::use_database(&mut lane.kept.session, database),
             None => Ok(()),
@@ -314,13 +352,15 @@ impl Work {
 
     fn statement(
         &self,
-        session: &mut Session,
+        lane: &mut Lane,
         sql: &str,
         outline: &Outline,
         way: Way,
         format: &str,
         answer: &mut Answer,
     ) -> Result<(), Stop> {
+        let is_alone = lane.is_alone(&self.request);
+        let session = &mut lane.kept.session;
         let class = session.classify(sql, HOME_DATABASE);
         let (statements, reads) = class.map_or((0, false), |c| (c.statements, c.reads_only));
         if statements > 1 {
@@ -351,9 +391,18 @@ impl Work {
             Way::Document => self.whole(session, sql, format, answer),
             // `WITH … INSERT`
             _ if statements == 1 && !reads => self.whole(session, sql, format, answer),
-            Way::Rows => self.stream(session, sql, format, None, answer),
+            Way::Rows => {
+                let native = statements == 1 && format.eq_ignore_ascii_case("Native");
+                let filter = match (native, is_alone) {
+                    (false, _) => Filter::Nothing,
+                    (true, true) => Filter::Zones(self.zones_before(session, sql, outline)),
+                    (true, false) => Filter::Zones(Zones::Beside),
+                };
+                self.stream(session, sql, outline, format, filter, answer)
+            }
             Way::Header(header) => {
-                self.stream(session, sql, format, Some(Cutter::new(header)), answer)
+                let filter = Filter::Header(Cutter::new(header));
+                self.stream(session, sql, outline, format, filter, answer)
             }
         }
     }
@@ -374,8 +423,9 @@ impl Work {
         &self,
         session: &mut Session,
         sql: &str,
+        outline: &Outline,
         format: &str,
-        mut cutter: Option<Cutter>,
+        mut filter: Filter,
         answer: &mut Answer,
     ) -> Result<(), Stop> {
         let mut chunks = session.select_and_keep(sql, format, &self.request.params)?;
@@ -386,11 +436,15 @@ impl Work {
                 Err(error) => break Err(error.into()),
             };
             answer.add(chunk.stats());
-            let bytes = match &mut cutter {
-                None => Ok(chunk.bytes()),
-                Some(cutter) => cutter.cut(chunk.bytes()),
-            };
-            let sent = bytes.map_err(Stop::from).and_then(|bytes| Ok(answer.write(bytes)?));
+            if let Filter::Zones(zones @ Zones::Beside) = &mut filter {
+                *zones = match zones::may_lack(chunk.bytes()) {
+                    true => self.zones_beside(sql, outline),
+                    false => Zones::none(),
+                };
+            }
+            let sent = filter.pieces(chunk.bytes()).map_err(Stop::from).and_then(|pieces| {
+                pieces.into_iter().try_for_each(|piece| answer.write(piece)).map_err(Stop::from)
+            });
             if let Err(stop) = sent {
                 break Err(stop);
             }
@@ -435,6 +489,15 @@ impl Work {
         answer.add(result?);
         Ok(())
     }
+}
+
+/// Behind it the session is as it was: nothing is set, made or moved in it.
+fn leaves_nothing(outline: &Outline) -> bool {
+    is_select(outline)
+        || matches!(
+            outline.verb.as_str(),
+            "INSERT" | "SHOW" | "DESCRIBE" | "DESC" | "EXPLAIN" | "EXISTS"
+        )
 }
 
 fn is_select(outline: &Outline) -> bool {

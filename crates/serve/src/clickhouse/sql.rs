@@ -308,6 +308,10 @@ pub(super) struct Outline {
     pub(super) verb: String,
     /// `FORMAT` of the answer, if the text names one.
     pub(super) format: Option<String>,
+    /// Where that clause stands.
+    pub(super) format_at: Option<std::ops::Range<usize>>,
+    /// Where the statement ends, before a `;` or a comment.
+    pub(super) end: usize,
     /// It has totals, which a stream of blocks does not carry in their place.
     pub(super) totals: bool,
     /// `INTO OUTFILE`, `FROM INFILE`: files of the server's.
@@ -324,7 +328,9 @@ pub(super) fn outline(text: &str) -> Outline {
         token.map_or(String::new(), |token| text[token.start..token.end].to_ascii_uppercase())
     };
     let first = tokens.iter().position(|token| token.kind != Kind::Mark(b'(')).unwrap_or(0);
-    let mut outline = Outline { verb: word(first), ..Outline::default() };
+    let last = tokens.iter().rfind(|token| token.kind != Kind::Mark(b';'));
+    let end = last.map_or(0, |token| token.end);
+    let mut outline = Outline { verb: word(first), end, ..Outline::default() };
     for index in 1..tokens.len() {
         match (word(index - 1).as_str(), word(index).as_str()) {
             ("FORMAT", format) if index > 1 && !format.is_empty() => {
@@ -335,6 +341,7 @@ pub(super) fn outline(text: &str) -> Outline {
                 if end {
                     let token = tokens[index];
                     outline.format = Some(text[token.start..token.end].to_owned());
+                    outline.format_at = Some(tokens[index - 1].start..token.end);
                 }
             }
             ("WITH", "TOTALS") => outline.totals = true,

@@ -9,6 +9,7 @@ mod http;
 mod lifecycle;
 mod ops;
 mod sessions;
+mod zones;
 
 use std::sync::LazyLock;
 use store::{Engine, EngineOptions};
