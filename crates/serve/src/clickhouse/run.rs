@@ -25,6 +25,8 @@ const READ_BYTES: usize = 256 << 10;
 pub(super) const SQL_BYTES_MAX: usize = 16 << 20;
 /// A document is made whole in memory; this is the limit of its rows there.
 const DOCUMENT_BYTES_MAX: &str = "268435456";
+/// A setting that puts the least and the largest values behind the rows.
+const EXTREMES: &str = "extremes";
 /// Losing them loses the pipeline or the door; the engine does not survive the loss of `default`.
 const PROTECTED: [&str; 3] = ["default", HOME_DATABASE, "millrace"];
 
@@ -175,11 +177,11 @@ impl Work {
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
         answer.set_format(&format);
-        let way = self.way(&text, &outline, &format);
         let lane = match lane {
             Some(lane) => lane,
             None => lane.insert(self.lane()?),
         };
+        let way = self.way(lane, &text, &outline, &format);
         self.prepare(lane, &outline, way)?;
         match text {
             Text::Insert { head, format, data } => {
@@ -187,7 +189,9 @@ impl Work {
             }
             Text::Statement(sql) => {
                 let result = self.statement(lane, &sql, &outline, way, &format, answer);
-                lane.kept.is_own |= !leaves_nothing(&outline);
+                let is_own = !leaves_nothing(&outline);
+                lane.kept.is_own |= is_own;
+                lane.kept.has_extremes |= is_own && sql.contains(EXTREMES);
                 result
             }
         }
@@ -248,22 +252,24 @@ impl Work {
         Ok(())
     }
 
-    fn way(&self, text: &Text, outline: &Outline, format: &str) -> Way {
+    fn way(&self, lane: &Lane, text: &Text, outline: &Outline, format: &str) -> Way {
         if !is_select(outline) {
             return Way::Document;
         }
         let native = format.eq_ignore_ascii_case("Native");
-        let extremes = self.request.setting("extremes").is_some_and(|value| value != "0");
+        // Set in the URL, in the text, or in the session before.
+        let is_set = |name: &str| {
+            let in_text = matches!(text, Text::Statement(sql) if sql.contains(name));
+            in_text || self.request.settings.iter().any(|(found, _)| found.contains(name))
+        };
+        let extremes = lane.kept.has_extremes || is_set(EXTREMES);
         if (outline.totals || extremes) && !native {
             return Way::Document;
         }
         let way = format::way(format);
         // The types in such a header are not text, so its end cannot be told.
-        const BINARY_TYPES: &str = "encode_types_in_binary_format";
-        let in_text = matches!(text, Text::Statement(sql) if sql.contains(BINARY_TYPES));
-        let in_url = self.request.settings.iter().any(|(name, _)| name.contains(BINARY_TYPES));
         match way {
-            Way::Header(_) if in_text || in_url => Way::Document,
+            Way::Header(_) if is_set("encode_types_in_binary_format") => Way::Document,
             way => way,
         }
     }

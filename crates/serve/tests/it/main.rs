@@ -3,6 +3,7 @@
 mod clients;
 mod coding;
 mod door;
+mod formats;
 mod forms;
 mod hostile;
 mod http;
