@@ -1,6 +1,7 @@
 //! The listening side of both ports. Everything that a stranger can make grow has a limit here:
 //! connections, the size of a request's head, the time it takes.
 
+use crate::early;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
@@ -69,6 +70,11 @@ async fn connection<S>(stream: TcpStream, service: S, mut stopped: watch::Receiv
 where
     S: hyper::service::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
 {
+    let (stream, early) = early::connection(stream);
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(early.clone());
+        service.call(request)
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

@@ -10,11 +10,12 @@
 
 use super::coding::{Encoder, frames::Method};
 use super::error::Failure;
-use super::format;
+use super::{format, progress};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use bytes::Bytes;
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::embedded::Stats;
 use tempfile::SpooledTempFile;
@@ -46,6 +47,7 @@ pub(super) struct Labels {
     pub(super) version: String,
     pub(super) timezone: String,
     pub(super) tag: String,
+    pub(super) seen: Arc<progress::Seen>,
 }
 
 pub(super) struct Answer {
@@ -191,7 +193,7 @@ impl Answer {
 
     fn headers(&self, stats: Option<&Stats>) -> Vec<(&'static str, String)> {
         let labels = &self.labels;
-        let summary = summary(stats.unwrap_or(&self.stats));
+        let summary = progress::json(stats.unwrap_or(&self.stats), &labels.seen);
         vec![
             ("x-clickhouse-query-id", labels.query_id.clone()),
             ("x-clickhouse-server-display-name", labels.server_name.clone()),
@@ -252,21 +254,6 @@ impl From<Gone> for WriteError {
 pub(super) fn spool_failure(error: &io::Error) -> Failure {
     let text = format!("could not hold the answer back in the data directory: {error}");
     Failure::new(75, "CANNOT_WRITE_TO_FILE_DESCRIPTOR", text)
-}
-
-fn summary(stats: &Stats) -> String {
-    format!(
-        "{{\"read_rows\":\"{}\",\"read_bytes\":\"{}\",\"written_rows\":\"{}\",\
-         \"written_bytes\":\"{}\",\"total_rows_to_read\":\"0\",\"result_rows\":\"{}\",\
-         \"result_bytes\":\"{}\",\"elapsed_ns\":\"{}\"}}",
-        stats.read_rows,
-        stats.read_bytes,
-        stats.written_rows,
-        stats.written_bytes,
-        stats.result_rows.max(stats.written_rows),
-        stats.result_bytes.max(stats.written_bytes),
-        (stats.elapsed_seconds * 1e9) as u64,
-    )
 }
 
 /// Values that no header can carry are left out.

@@ -27,6 +27,7 @@ mod format;
 mod hello;
 mod multipart;
 mod native;
+mod progress;
 mod request;
 mod run;
 mod sessions;
@@ -36,6 +37,7 @@ mod structure;
 mod upload;
 mod zones;
 
+use crate::early::Early;
 use crate::{net, origin};
 use answer::{Answer, Head, Labels};
 use axum::body::Body;
@@ -165,6 +167,19 @@ impl Door {
     }
 
     async fn answer(self: Arc<Self>, request: HttpRequest<Incoming>) -> Response<Body> {
+        let early = request.extensions().get::<Early>().cloned();
+        let mut response = self.run(request, early.clone()).await;
+        if early.is_some_and(|early| early.has_begun()) {
+            *response.status_mut() = StatusCode::OK;
+        }
+        response
+    }
+
+    async fn run(
+        self: Arc<Self>,
+        request: HttpRequest<Incoming>,
+        early: Option<Early>,
+    ) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let wanted = check(&parts.headers, &parts.method, &body)
             .and_then(|()| Request::parse(&parts))
@@ -177,7 +192,15 @@ impl Door {
         let (to_worker, upload) = mpsc::channel(upload::PIECES_MAX);
         let (send_head, mut head) = oneshot::channel();
         let (send_pieces, pieces) = mpsc::channel(answer::PIECES_MAX);
+        let interval = progress::interval(&request).filter(|_| can_begin_early(&parts));
         let guard = self.clone().start(request, upload, permit, send_head, send_pieces);
+        let watch = interval.zip(early).map(|(interval, early)| progress::Watch {
+            engine: self.engine.clone(),
+            comment: guard.comment.clone(),
+            seen: guard.seen.clone(),
+            early,
+            interval,
+        });
         let pump = pump(body, to_worker);
         tokio::pin!(pump);
         let head = tokio::select! {
@@ -187,7 +210,7 @@ impl Door {
                 let _ = tokio::time::timeout(UPLOAD_TIMEOUT, pump).await;
                 head
             }
-            () = &mut pump => head.await,
+            () = &mut pump => progress::until(&mut head, watch).await,
         };
         match head {
             Ok(head) => respond(head, pieces, guard),
@@ -212,8 +235,14 @@ impl Door {
         let comment = settings::wanted(&request, &key).remove("log_comment").unwrap_or_default();
         let gone = Arc::new(AtomicBool::new(false));
         let done = Arc::new(AtomicBool::new(false));
-        let guard =
-            Guard { engine: self.engine.clone(), comment, gone: gone.clone(), done: done.clone() };
+        let seen = Arc::new(progress::Seen::default());
+        let guard = Guard {
+            engine: self.engine.clone(),
+            comment,
+            gone: gone.clone(),
+            done: done.clone(),
+            seen: seen.clone(),
+        };
         let timezone = request.setting("session_timezone").filter(|zone| !zone.is_empty());
         let labels = Labels {
             query_id: request.query_id.clone(),
@@ -221,6 +250,7 @@ impl Door {
             version: self.version.clone(),
             timezone: timezone.unwrap_or(&self.timezone).to_owned(),
             tag: request::random_tag(),
+            seen,
         };
         tokio::task::spawn_blocking(move || {
             let options = answer::Options {
@@ -286,6 +316,11 @@ fn check(headers: &HeaderMap, method: &Method, body: &Incoming) -> Result<(), Fa
     Ok(())
 }
 
+/// A client of an older protocol is answered in that, and HEAD with a head that has no body to be 200 for.
+fn can_begin_early(parts: &axum::http::request::Parts) -> bool {
+    parts.version == axum::http::Version::HTTP_11 && parts.method != Method::HEAD
+}
+
 /// Carries the body to the worker; an empty piece is its end. What nobody reads is thrown away.
 async fn pump(mut body: Incoming, to: mpsc::Sender<io::Result<Bytes>>) {
     let mut discarded = 0;
@@ -340,6 +375,7 @@ struct Guard {
     comment: String,
     gone: Arc<AtomicBool>,
     done: Arc<AtomicBool>,
+    seen: Arc<progress::Seen>,
 }
 
 impl Drop for Guard {

@@ -9,6 +9,7 @@ mod hostile;
 mod http;
 mod lifecycle;
 mod ops;
+mod progress;
 mod sessions;
 mod zones;
 
