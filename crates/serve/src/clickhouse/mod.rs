@@ -20,14 +20,18 @@
 //! One user exists so far: `default` without a password. So the address is loopback.
 
 mod answer;
+mod client;
 mod error;
 mod format;
 mod hello;
+pub(crate) mod log;
 mod request;
 mod run;
+mod secrets;
 mod sessions;
 mod settings;
 mod sql;
+mod statement;
 mod upload;
 
 use crate::{net, origin};
@@ -39,16 +43,18 @@ use bytes::Bytes;
 use error::Failure;
 use hyper::body::{Body as _, Incoming};
 use hyper::{Request as HttpRequest, Response};
+use log::Log;
 use model::{Error, Result};
 use request::Request;
 use sessions::Sessions;
+use statement::Statement;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use store::Engine;
 use tokio::net::TcpListener;
@@ -78,6 +84,7 @@ struct Door {
     count: AtomicU64,
     /// For answers that wait for their end.
     folder: PathBuf,
+    log: Log,
 }
 
 /// Serves until `shutdown`, then lets statements under way end.
@@ -90,12 +97,15 @@ pub async fn serve(
     let door =
         Arc::new(opened.map_err(|error| Error::bug("the door did not open").source(error))??);
     let sweeper = tokio::spawn(sweep(door.sessions.clone()));
+    let shared = door.clone();
     let service = hyper::service::service_fn(move |request| {
-        let door = door.clone();
+        let door = shared.clone();
         async move { Ok::<_, Infallible>(door.handle(request).await) }
     });
     let served = net::serve(listener, service, shutdown).await;
     sweeper.abort();
+    let closed = tokio::task::spawn_blocking(move || door.log.close()).await;
+    closed.map_err(|error| Error::bug("the log of statements did not close").source(error))?;
     served
 }
 
@@ -122,6 +132,7 @@ impl Door {
             version: next(),
             timezone: next(),
             server_name: next(),
+            log: Log::open(&engine)?,
             engine,
             sessions: Sessions::default(),
             queries: Arc::new(Semaphore::new(QUERIES_MAX)),
@@ -202,12 +213,8 @@ impl Door {
         pieces: mpsc::Sender<io::Result<Bytes>>,
     ) -> Guard {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let key = format!("{}.{number}", request.query_id);
-        let comment = settings::wanted(&request, &key).remove("log_comment").unwrap_or_default();
-        let gone = Arc::new(AtomicBool::new(false));
-        let done = Arc::new(AtomicBool::new(false));
-        let guard =
-            Guard { engine: self.engine.clone(), comment, gone: gone.clone(), done: done.clone() };
+        let statement = Arc::new(Statement::new(&request, number));
+        let guard = Guard { engine: self.engine.clone(), statement: statement.clone() };
         let timezone = request.setting("session_timezone").filter(|zone| !zone.is_empty());
         let labels = Labels {
             query_id: request.query_id.clone(),
@@ -226,7 +233,7 @@ impl Door {
             let answer = Answer::new(labels, head, pieces, options);
             let door = self.clone();
             let upload = encoding.reader(upload);
-            let work = run::Work { door, request, upload, key, gone, done };
+            let work = run::Work { door, request, upload, statement };
             run::run(work, answer);
             drop(permit);
         });
@@ -324,21 +331,19 @@ fn respond(head: Head, pieces: mpsc::Receiver<io::Result<Bytes>>, guard: Guard) 
 /// Dropped before the statement is done, it kills it: the client has gone away.
 struct Guard {
     engine: Engine,
-    comment: String,
-    gone: Arc<AtomicBool>,
-    done: Arc<AtomicBool>,
+    statement: Arc<Statement>,
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.gone.store(true, Ordering::SeqCst);
-        if self.done.load(Ordering::SeqCst) {
+        self.statement.give_up();
+        if self.statement.has_ended() {
             return;
         }
-        let (engine, comment) = (self.engine.clone(), std::mem::take(&mut self.comment));
+        let (engine, statement) = (self.engine.clone(), self.statement.clone());
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn_blocking(move || {
-                if let Err(error) = engine.kill(&comment) {
+                if let Err(error) = engine.kill(&statement.comment) {
                     tracing::warn!(error = error.report(), "could not cancel a statement");
                 }
             });

@@ -1,6 +1,7 @@
 //! What a request asks for, read from its URL and headers. Every parameter that is not the
 //! protocol's own is a setting, as at ClickHouse.
 
+use super::client::Client;
 use super::error::Failure;
 use axum::http::{HeaderMap, Method, header, request::Parts};
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub(super) struct Request {
     pub(super) content_encoding: String,
     pub(super) accept_encoding: Option<String>,
     pub(super) client_protocol_version: u64,
+    pub(super) client: Client,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +47,7 @@ impl Request {
         let mut request = Request {
             reads_only: parts.method == Method::GET || parts.method == Method::HEAD,
             content_encoding: text(&parts.headers, "content-encoding")?.unwrap_or_default(),
+            client: Client::of(parts, &pairs),
             ..Request::default()
         };
         let mut compress = true;
@@ -106,6 +109,10 @@ impl Request {
             self.accept_encoding = text(headers, "accept-encoding")?;
         }
         Ok(())
+    }
+
+    pub(super) fn user(&self) -> &str {
+        "default"
     }
 
     pub(super) fn setting(&self, name: &str) -> Option<&str> {

@@ -13,10 +13,10 @@ use super::format::{self, Cutter, Way};
 use super::request::Request;
 use super::sessions::{Kept, Lease};
 use super::sql::{self, Outline, Start, ValuesEnd};
-use super::{Door, hello, settings};
+use super::statement::Statement;
+use super::{Door, hello, log, settings};
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use store::embedded::{HOME_DATABASE, Session};
 
 const READ_BYTES: usize = 256 << 10;
@@ -31,11 +31,7 @@ pub(super) struct Work {
     pub(super) door: Arc<Door>,
     pub(super) request: Request,
     pub(super) upload: Box<dyn Read + Send>,
-    /// What this statement is killed by.
-    pub(super) key: String,
-    pub(super) gone: Arc<AtomicBool>,
-    /// The engine has no more to do for it.
-    pub(super) done: Arc<AtomicBool>,
+    pub(super) statement: Arc<Statement>,
 }
 
 /// Why there is no whole answer.
@@ -83,7 +79,8 @@ impl Lane {
 
 pub(super) fn run(mut work: Work, mut answer: Answer) {
     let result = work.execute(&mut answer);
-    work.done.store(true, Ordering::SeqCst);
+    work.statement.end();
+    work.log(&result, &answer);
     match result {
         Ok(()) => answer.finish(),
         Err(Stop::Failed(failure)) => {
@@ -100,11 +97,12 @@ pub(super) fn run(mut work: Work, mut answer: Answer) {
 
 impl Work {
     fn execute(&mut self, answer: &mut Answer) -> Result<(), Stop> {
-        let text = self.read_text()?;
+        let (text, asked) = self.read_text()?;
         let outline = match &text {
             Text::Statement(sql) => sql::outline(sql),
             Text::Insert { .. } => Outline { verb: "INSERT".into(), ..Outline::default() },
         };
+        self.statement.set_text(&asked, &outline.verb);
         self.check(&outline)?;
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
@@ -125,7 +123,27 @@ impl Work {
         result
     }
 
-    fn read_text(&mut self) -> Result<Text, Failure> {
+    /// Before the last bytes go out, as the client may look for it at once.
+    fn log(&self, result: &Result<(), Stop>, answer: &Answer) {
+        let failure = match result {
+            Ok(()) => None,
+            Err(Stop::Failed(failure)) => Some(failure.clone()),
+            Err(Stop::Gone) => {
+                let text = "Query was cancelled: its client has gone away";
+                Some(Failure::new(394, "QUERY_WAS_CANCELLED", text))
+            }
+        };
+        let database = match self.request.database.as_deref() {
+            None | Some("") if self.request.session.is_some() => "",
+            None | Some("" | "default") => HOME_DATABASE,
+            Some(database) => database,
+        };
+        let (statement, request) = (&self.statement, &self.request);
+        self.door.log.add(statement, request, database, answer.stats, failure.as_ref());
+    }
+
+    /// The text, and what is logged of it: all but the data of an INSERT.
+    fn read_text(&mut self) -> Result<(Text, String), Failure> {
         let mut text = self.request.query.take().unwrap_or_default().into_bytes();
         let mut joined = text.is_empty();
         let mut buffer = vec![0; READ_BYTES];
@@ -142,9 +160,13 @@ impl Work {
                 match sql::start(&text, complete) {
                     Start::Insert { head, data, format } => {
                         let head = utf8(text[..head].to_vec())?;
-                        return Ok(Text::Insert { head, format, data: text.split_off(data) });
+                        let data = text.split_off(data);
+                        return Ok((Text::Insert { head, format, data }, utf8(text)?));
                     }
-                    _ if complete => return Ok(Text::Statement(utf8(text)?)),
+                    _ if complete => {
+                        let text = utf8(text)?;
+                        return Ok((Text::Statement(text.clone()), text));
+                    }
                     Start::Statement => look_at = usize::MAX,
                     // Not every piece again: a long head would be read once a piece.
                     Start::More => look_at = text.len() * 2,
@@ -225,7 +247,7 @@ impl Work {
         if let Some(database) = database.or(lane.is_new.then_some(HOME_DATABASE)) {
             settings::use_database(&mut lane.kept.session, database)?;
         }
-        let mut wanted = settings::wanted(&self.request, &self.key);
+        let mut wanted = settings::wanted(&self.request, &self.statement.comment);
         let readonly = wanted.remove("readonly");
         if way == Way::Document && is_select(outline) {
             let limit = || DOCUMENT_BYTES_MAX.to_owned();
@@ -264,6 +286,9 @@ impl Work {
     ) -> Result<(), Stop> {
         let class = session.classify(sql, HOME_DATABASE);
         let (statements, reads) = class.map_or((0, false), |c| (c.statements, c.reads_only));
+        if class.is_some_and(|class| class.has_secrets) {
+            self.statement.has_secrets();
+        }
         if statements > 1 {
             return Err(Failure::syntax("Syntax error (Multi-statements are not allowed)").into());
         }
@@ -274,8 +299,11 @@ impl Work {
             let text = "Cannot execute query in readonly mode";
             return Err(Failure::new(164, "READONLY", text).into());
         }
-        if self.gone.load(Ordering::SeqCst) {
+        if self.statement.is_given_up() {
             return Err(Stop::Gone);
+        }
+        if log::is_flush(sql) {
+            self.door.log.flush()?;
         }
         if hello::is_asked(sql, format, self.request.client_protocol_version) {
             let door = &self.door;
@@ -365,7 +393,7 @@ impl Work {
             }
             piece.resize(READ_BYTES, 0);
             match self.upload.read(&mut piece) {
-                Ok(0) if self.gone.load(Ordering::SeqCst) => break Err(Stop::Gone),
+                Ok(0) if self.statement.is_given_up() => break Err(Stop::Gone),
                 Ok(0) => break body.finish_and_keep().map_err(Stop::from),
                 Ok(count) => piece.truncate(count),
                 // Not finished: nothing of the open block is inserted.

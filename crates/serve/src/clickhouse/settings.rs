@@ -26,14 +26,10 @@ pub(super) fn use_database(session: &mut Session, name: &str) -> Result<(), Fail
     run(session, &format!("USE `{quoted}`"))
 }
 
-/// What a request wants; `key` is what its statement is found by to be killed.
-pub(super) fn wanted(request: &Request, key: &str) -> Settings {
+/// What a request wants; `comment` is what its statement is found by to be killed.
+pub(super) fn wanted(request: &Request, comment: &str) -> Settings {
     let mut wanted: Settings = request.settings.iter().cloned().collect();
-    let comment = match wanted.get("log_comment") {
-        Some(comment) => format!("{key}|{comment}"),
-        None => key.to_owned(),
-    };
-    wanted.insert("log_comment".into(), comment);
+    wanted.insert("log_comment".into(), comment.to_owned());
     wanted
 }
 

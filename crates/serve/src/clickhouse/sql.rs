@@ -25,7 +25,7 @@ pub(super) enum Start {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Word,
     /// `` `name` `` or `"name"`.
     Quoted,
@@ -37,19 +37,19 @@ enum Kind {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Token {
-    kind: Kind,
-    start: usize,
-    end: usize,
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
-struct Tokens<'a> {
+pub(super) struct Tokens<'a> {
     text: &'a [u8],
     at: usize,
 }
 
 impl<'a> Tokens<'a> {
-    fn new(text: &'a [u8]) -> Tokens<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Tokens<'a> {
         Tokens { text, at: 0 }
     }
 

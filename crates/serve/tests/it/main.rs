@@ -5,6 +5,7 @@ mod door;
 mod hostile;
 mod http;
 mod lifecycle;
+mod log;
 mod ops;
 mod sessions;
 
