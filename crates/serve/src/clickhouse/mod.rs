@@ -24,7 +24,9 @@ mod client;
 mod error;
 mod format;
 mod hello;
+mod kill;
 pub(crate) mod log;
+mod processes;
 mod request;
 mod run;
 mod secrets;
@@ -45,6 +47,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::{Request as HttpRequest, Response};
 use log::Log;
 use model::{Error, Result};
+use processes::Processes;
 use request::Request;
 use sessions::Sessions;
 use statement::Statement;
@@ -85,6 +88,7 @@ struct Door {
     /// For answers that wait for their end.
     folder: PathBuf,
     log: Log,
+    processes: Arc<Processes>,
 }
 
 /// Serves until `shutdown`, then lets statements under way end.
@@ -125,6 +129,8 @@ impl Door {
         let text = String::from_utf8_lossy(answer.bytes()).into_owned();
         let mut fields = text.trim_end().split('\t').map(str::to_owned);
         let mut next = || fields.next().unwrap_or_default();
+        session.query(processes::VIEW, "Null", &[]).map_err(|e| e.error("show what runs"))?;
+        let processes = Arc::<Processes>::default();
         let folder = engine.data_dir().join("answers");
         let made = std::fs::create_dir_all(&folder);
         made.map_err(|e| Error::definite(format!("cannot make {}", folder.display())).source(e))?;
@@ -132,7 +138,8 @@ impl Door {
             version: next(),
             timezone: next(),
             server_name: next(),
-            log: Log::open(&engine)?,
+            log: Log::open(&engine, &processes)?,
+            processes,
             engine,
             sessions: Sessions::default(),
             queries: Arc::new(Semaphore::new(QUERIES_MAX)),
@@ -337,16 +344,8 @@ struct Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.statement.give_up();
-        if self.statement.has_ended() {
-            return;
-        }
-        let (engine, statement) = (self.engine.clone(), self.statement.clone());
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn_blocking(move || {
-                if let Err(error) = engine.kill(&statement.comment) {
-                    tracing::warn!(error = error.report(), "could not cancel a statement");
-                }
-            });
+        if !self.statement.has_ended() {
+            kill::cancel_later(&self.engine, &self.statement);
         }
     }
 }

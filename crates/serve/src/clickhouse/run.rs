@@ -14,7 +14,7 @@ use super::request::Request;
 use super::sessions::{Kept, Lease};
 use super::sql::{self, Outline, Start, ValuesEnd};
 use super::statement::Statement;
-use super::{Door, hello, log, settings};
+use super::{Door, hello, kill, log, processes, settings};
 use std::io::Read;
 use std::sync::Arc;
 use store::embedded::{HOME_DATABASE, Session};
@@ -97,13 +97,21 @@ pub(super) fn run(mut work: Work, mut answer: Answer) {
 
 impl Work {
     fn execute(&mut self, answer: &mut Answer) -> Result<(), Stop> {
-        let (text, asked) = self.read_text()?;
-        let outline = match &text {
+        let (mut text, asked) = self.read_text()?;
+        let mut outline = match &text {
             Text::Statement(sql) => sql::outline(sql),
             Text::Insert { .. } => Outline { verb: "INSERT".into(), ..Outline::default() },
         };
         self.statement.set_text(&asked, &outline.verb);
+        let door = self.door.clone();
+        let replace = self.request.setting("replace_running_query").is_some_and(|v| v != "0");
+        let _place = door.processes.enter(&self.statement, replace, &door.engine)?;
         self.check(&outline)?;
+        if let Text::Statement(sql) = &mut text
+            && let Some(instead) = self.instead(sql, &outline)?
+        {
+            (*sql, outline.verb) = (instead, "SELECT".into());
+        }
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
         answer.set_format(&format);
@@ -133,13 +141,7 @@ impl Work {
                 Some(Failure::new(394, "QUERY_WAS_CANCELLED", text))
             }
         };
-        let database = match self.request.database.as_deref() {
-            None | Some("") if self.request.session.is_some() => "",
-            None | Some("" | "default") => HOME_DATABASE,
-            Some(database) => database,
-        };
-        let (statement, request) = (&self.statement, &self.request);
-        self.door.log.add(statement, request, database, answer.stats, failure.as_ref());
+        self.door.log.add(&self.statement, answer.stats, failure.as_ref());
     }
 
     /// The text, and what is logged of it: all but the data of an INSERT.
@@ -200,6 +202,23 @@ impl Work {
             }
         }
         Ok(())
+    }
+
+    /// A SELECT that stands for a statement which the engine cannot answer as it is.
+    fn instead(&self, sql: &str, outline: &Outline) -> Result<Option<String>, Failure> {
+        match outline.verb.as_str() {
+            "KILL" if kill::is_asked(sql) => {
+                if self.request.reads_only {
+                    let text = "Cannot execute query in readonly mode";
+                    return Err(Failure::new(164, "READONLY", text));
+                }
+                let (door, params) = (&self.door, &self.request.params);
+                kill::run(sql, params, &self.statement, &door.processes, &door.engine).map(Some)
+            }
+            "SELECT" | "WITH" | "FROM" => Ok(processes::with_our_names(sql)),
+            "SHOW" => Ok(processes::list_instead_of_show(sql)),
+            _ => Ok(None),
+        }
     }
 
     fn way(&self, text: &Text, outline: &Outline, format: &str) -> Way {
@@ -302,6 +321,7 @@ impl Work {
         if self.statement.is_given_up() {
             return Err(Stop::Gone);
         }
+        self.statement.may_go_on()?;
         if log::is_flush(sql) {
             self.door.log.flush()?;
         }
@@ -354,6 +374,9 @@ impl Work {
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error.into()),
             };
+            if let Err(failure) = self.statement.may_go_on() {
+                break Err(failure.into());
+            }
             answer.add(chunk.stats());
             let bytes = match &mut cutter {
                 None => Ok(chunk.bytes()),

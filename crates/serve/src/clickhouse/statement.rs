@@ -1,27 +1,39 @@
 //! One statement at the door, from its admission to its end: what it is called, what it is killed
 //! by, what others may see of it, and whether anybody still waits for it.
 
-use super::client::cut;
+use super::client::{Client, cut};
+use super::error::Failure;
 use super::request::Request;
 use super::secrets;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
+use store::embedded::HOME_DATABASE;
 
 /// What is kept of a text, as at ClickHouse (`log_queries_cut_to_length`).
 const TEXT_BYTES_MAX: usize = 100_000;
+const SETTING_BYTES_MAX: usize = 4 << 10;
 
 pub(super) struct Statement {
+    /// Unlike its `query_id`, its own for the life of the process.
+    pub(super) number: u64,
     pub(super) query_id: String,
     pub(super) user: String,
     /// Its `log_comment` in the engine, which it is found by there.
     pub(super) comment: String,
+    pub(super) client: Client,
+    /// Those of the request, without secrets.
+    pub(super) settings: Vec<(String, String)>,
+    /// Where it runs; empty: where its session is.
+    pub(super) database: String,
     started: SystemTime,
     since: Instant,
     /// `None` until it has been read.
     text: Mutex<Option<Text>>,
     gone: AtomicBool,
+    cancelled: AtomicBool,
     done: AtomicBool,
+    start_logged: AtomicBool,
 }
 
 /// What is known once the text has been read.
@@ -38,18 +50,29 @@ pub(super) struct Text {
 impl Statement {
     pub(super) fn new(request: &Request, number: u64) -> Statement {
         let comment = comment(number, request.user(), &request.query_id);
+        let database = match request.database.as_deref() {
+            None | Some("") if request.session.is_some() => "",
+            None | Some("" | "default") => HOME_DATABASE,
+            Some(database) => database,
+        };
         Statement {
+            number,
             query_id: request.query_id.clone(),
             user: request.user().to_owned(),
             comment: match request.setting("log_comment") {
                 Some(own) => format!("{comment}|{own}"),
                 None => comment,
             },
+            client: request.client.clone(),
+            settings: shown(&request.settings),
+            database: database.to_owned(),
             started: SystemTime::now(),
             since: Instant::now(),
             text: Mutex::default(),
             gone: AtomicBool::new(false),
+            cancelled: AtomicBool::new(false),
             done: AtomicBool::new(false),
+            start_logged: AtomicBool::new(false),
         }
     }
 
@@ -93,6 +116,24 @@ impl Statement {
         self.gone.load(Ordering::SeqCst)
     }
 
+    /// It is to end with an error.
+    pub(super) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+    }
+
+    /// An error once it is to end.
+    pub(super) fn may_go_on(&self) -> Result<(), Failure> {
+        match self.cancelled.load(Ordering::SeqCst) {
+            false => Ok(()),
+            true => Err(Failure::new(394, "QUERY_WAS_CANCELLED", "Query was cancelled.")),
+        }
+    }
+
+    /// `true` for the one who is to log its start; that happens once.
+    pub(super) fn takes_start(&self) -> bool {
+        !self.start_logged.swap(true, Ordering::SeqCst)
+    }
+
     /// The engine has no more to do for it.
     pub(super) fn end(&self) {
         self.done.store(true, Ordering::SeqCst);
@@ -101,6 +142,17 @@ impl Statement {
     pub(super) fn has_ended(&self) -> bool {
         self.done.load(Ordering::SeqCst)
     }
+}
+
+fn shown(settings: &[(String, String)]) -> Vec<(String, String)> {
+    let settings = settings.iter().map(|(name, value)| {
+        let value = match secrets::is_name_of_secret(name) {
+            true => "[HIDDEN]".to_owned(),
+            false => secrets::hide_in_value(cut(value, SETTING_BYTES_MAX)),
+        };
+        (name.clone(), value)
+    });
+    settings.collect()
 }
 
 /// Names a statement for the engine, so that its own list can be shown with the client's names:

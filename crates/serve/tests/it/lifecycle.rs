@@ -36,8 +36,7 @@ fn statements_under_way_end_before_the_door_closes() {
     let port = door.port;
     assert_eq!(get(port, "/ping").status, 200);
     let slow = std::thread::spawn(move || post(port, "/?log_comment=closing", "SELECT sleep(2)"));
-    let running =
-        "SELECT count() FROM system.processes WHERE Settings['log_comment'] LIKE '%|closing'";
+    let running = "SELECT count() FROM system.processes WHERE Settings['log_comment'] = 'closing'";
     while sql(running) == "0\n" {
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -4,6 +4,7 @@ mod clients;
 mod door;
 mod hostile;
 mod http;
+mod kill;
 mod lifecycle;
 mod log;
 mod ops;

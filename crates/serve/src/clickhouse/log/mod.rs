@@ -18,8 +18,7 @@ mod table;
 
 use super::client::cut;
 use super::error::Failure;
-use super::request::Request;
-use super::secrets;
+use super::processes::Processes;
 use super::sql::Tokens;
 use super::statement::{Statement, Text};
 use model::{Error, Result};
@@ -30,14 +29,13 @@ use std::time::{Duration, Instant};
 use store::Engine;
 use store::embedded::Stats;
 
-/// Between two inserts.
+/// Between two inserts. What runs longer has its start logged before its end.
 const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 /// What waits to be written at most.
 const WAITING_BYTES_MAX: usize = 16 << 20;
 /// So much is written without waiting for the next second.
 const BATCH_BYTES: usize = 2 << 20;
 const EXCEPTION_BYTES_MAX: usize = 16 << 10;
-const SETTING_BYTES_MAX: usize = 4 << 10;
 /// `SYSTEM FLUSH LOGS` gives up after so long.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
 /// The table's days are dropped from the oldest on while it has more, whatever their number.
@@ -62,14 +60,19 @@ enum Kind {
 
 struct Event<'a> {
     kind: Kind,
-    request: &'a Request,
     text: &'a Text,
-    database: &'a str,
-    settings: &'a [(String, String)],
     stats: Stats,
     duration: Duration,
     exception_code: i32,
     exception: &'a str,
+}
+
+impl<'a> Event<'a> {
+    fn start(text: &'a Text) -> Event<'a> {
+        let stats = Stats::default();
+        let (duration, exception_code, exception) = (Duration::ZERO, 0, "");
+        Event { kind: Kind::QueryStart, text, stats, duration, exception_code, exception }
+    }
 }
 
 pub(super) struct Log {
@@ -100,7 +103,7 @@ struct Queue {
 
 impl Log {
     /// Makes the table and its view, and starts the writer.
-    pub(super) fn open(engine: &Engine) -> Result<Log> {
+    pub(super) fn open(engine: &Engine, processes: &Arc<Processes>) -> Result<Log> {
         for sql in [table::table(), table::view()] {
             let mut session = engine.session()?;
             session
@@ -108,7 +111,12 @@ impl Log {
                 .map_err(|e| e.error("set up the log of statements"))?;
         }
         let shared = Arc::new(Shared::default());
-        let writer = Writer { shared: shared.clone(), engine: engine.clone(), failed: false };
+        let writer = Writer {
+            shared: shared.clone(),
+            processes: processes.clone(),
+            engine: engine.clone(),
+            failed: false,
+        };
         let thread = std::thread::Builder::new().name("query-log".into());
         let writer = thread.spawn(move || writer.run()).map_err(|error| {
             Error::transient("could not start the thread of the log of statements").source(error)
@@ -116,52 +124,36 @@ impl Log {
         Ok(Log { shared, writer: Mutex::new(Some(writer)) })
     }
 
-    /// A statement is over. `database`: where it ran, if that is known.
-    pub(super) fn add(
-        &self,
-        statement: &Statement,
-        request: &Request,
-        database: &str,
-        stats: Stats,
-        failure: Option<&Failure>,
-    ) {
+    /// A statement is over.
+    pub(super) fn add(&self, statement: &Statement, stats: Stats, failure: Option<&Failure>) {
         // What could not be read was never a statement.
         let Some(text) = statement.text() else { return };
         let exception = failure.map_or(String::new(), |failure| shown(failure, &text));
-        let settings = settings(request);
-        let started = statement.started();
-        let kind = match failure {
-            None => Kind::QueryFinish,
-            Some(failure) if stats == Stats::default() && is_of_the_text(failure, &text) => {
-                Kind::ExceptionBeforeStart
-            }
-            Some(_) => Kind::ExceptionWhileProcessing,
-        };
         let duration = statement.elapsed();
-        let end = Event {
-            kind,
-            request,
+        let mut end = Event {
+            kind: match failure {
+                None => Kind::QueryFinish,
+                Some(failure) if stats == Stats::default() && is_of_the_text(failure, &text) => {
+                    Kind::ExceptionBeforeStart
+                }
+                Some(_) => Kind::ExceptionWhileProcessing,
+            },
             text: &text,
-            database,
-            settings: &settings,
             stats,
             duration,
             exception_code: failure.map_or(0, |failure| failure.exception.code as i32),
             exception: &exception,
         };
-        let start = Event {
-            kind: Kind::QueryStart,
-            stats: Stats::default(),
-            duration: Duration::ZERO,
-            exception_code: 0,
-            exception: "",
-            ..end
-        };
         let mut queue = self.shared.lock();
-        if kind != Kind::ExceptionBeforeStart {
-            queue.add(|rows| table::put(rows, statement, &start, started));
+        match statement.takes_start() {
+            true if end.kind == Kind::ExceptionBeforeStart => {}
+            true => queue.add_start(statement, &text),
+            // What was logged as begun has begun.
+            false if failure.is_some() => end.kind = Kind::ExceptionWhileProcessing,
+            false => {}
         }
-        queue.add(|rows| table::put(rows, statement, &end, started + duration));
+        let ended = statement.started() + duration;
+        queue.add(|rows| table::put(rows, statement, &end, ended));
         if queue.rows.len() >= BATCH_BYTES && !queue.wanted {
             queue.wanted = true;
             self.shared.wake.notify_one();
@@ -216,6 +208,10 @@ impl Shared {
 }
 
 impl Queue {
+    fn add_start(&mut self, statement: &Statement, text: &Text) {
+        self.add(|rows| table::put(rows, statement, &Event::start(text), statement.started()));
+    }
+
     fn add(&mut self, put: impl FnOnce(&mut Vec<u8>)) {
         let before = self.rows.len();
         if before < WAITING_BYTES_MAX {
@@ -230,6 +226,7 @@ impl Queue {
 
 struct Writer {
     shared: Arc<Shared>,
+    processes: Arc<Processes>,
     engine: Engine,
     /// The last insert did; it is said once.
     failed: bool,
@@ -266,6 +263,9 @@ impl Writer {
         let mut queue = self.shared.lock();
         loop {
             let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                self.add_starts(&mut queue);
+            }
             let due = left.is_zero() && queue.count > 0;
             if due || queue.wanted || queue.closed {
                 queue.wanted = false;
@@ -275,6 +275,18 @@ impl Writer {
             let left = if left.is_zero() { WRITE_INTERVAL } else { left };
             let waited = self.shared.wake.wait_timeout(queue, left);
             queue = waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+        }
+    }
+
+    /// Of those that have been running for a while.
+    fn add_starts(&self, queue: &mut Queue) {
+        for statement in self.processes.all() {
+            if statement.elapsed() < WRITE_INTERVAL || statement.has_ended() {
+                continue;
+            }
+            if let Some(text) = statement.text().filter(|_| statement.takes_start()) {
+                queue.add_start(&statement, &text);
+            }
         }
     }
 
@@ -339,18 +351,6 @@ fn shown(failure: &Failure, text: &Text) -> String {
             format!("Code: {}. DB::Exception: [HIDDEN] ({})", exception.code, exception.name())
         }
     }
-}
-
-/// Those of the request, without secrets.
-fn settings(request: &Request) -> Vec<(String, String)> {
-    let settings = request.settings.iter().map(|(name, value)| {
-        let value = match secrets::is_name_of_secret(name) {
-            true => "[HIDDEN]".to_owned(),
-            false => secrets::hide_in_value(cut(value, SETTING_BYTES_MAX)),
-        };
-        (name.clone(), value)
-    });
-    settings.collect()
 }
 
 /// Whether ClickHouse would have failed before it began. It runs what is no SELECT and no INSERT as

@@ -126,14 +126,14 @@ pub(super) fn put(out: &mut Vec<u8>, statement: &Statement, event: &Event<'_>, a
     ] {
         out.extend_from_slice(&number.to_le_bytes());
     }
-    string(out, event.database);
+    string(out, &statement.database);
     string(out, &text.shown);
     string(out, kind(&text.verb));
     out.extend_from_slice(&event.exception_code.to_le_bytes());
     string(out, event.exception);
     string(out, &statement.user);
     string(out, &statement.query_id);
-    let client = &event.request.client;
+    let client = &statement.client;
     let ip = client.address.map_or([0; 16], |address| match address.ip() {
         IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
         IpAddr::V6(ip) => ip.octets(),
@@ -150,9 +150,10 @@ pub(super) fn put(out: &mut Vec<u8>, statement: &Statement, event: &Event<'_>, a
     ] {
         string(out, text);
     }
-    string(out, event.request.setting("log_comment").unwrap_or_default());
-    length(out, event.settings.len());
-    for (name, value) in event.settings {
+    let own = statement.settings.iter().rev().find(|(name, _)| name == "log_comment");
+    string(out, own.map_or("", |(_, value)| value));
+    length(out, statement.settings.len());
+    for (name, value) in &statement.settings {
         string(out, name);
         string(out, value);
     }
