@@ -10,14 +10,17 @@
 
 use super::error::Failure;
 use super::format;
+use super::turns::Turn;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use bytes::Bytes;
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::embedded::Stats;
 use tempfile::SpooledTempFile;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
 
 pub(super) const PIECES_MAX: usize = 4;
 const PIECE_BYTES: usize = 256 << 10;
@@ -62,6 +65,7 @@ pub(super) struct Answer {
     /// The last piece goes out only after the session is free again.
     last: Option<Bytes>,
     runtime: tokio::runtime::Handle,
+    turn: Arc<Turn>,
     pub(super) stats: Stats,
 }
 
@@ -70,6 +74,7 @@ pub(super) struct Options<'a> {
     pub(super) buffer_bytes: Option<usize>,
     pub(super) accept_encoding: Option<&'a str>,
     pub(super) folder: &'a Path,
+    pub(super) turn: Arc<Turn>,
 }
 
 impl Answer {
@@ -92,6 +97,7 @@ impl Answer {
             since: Instant::now(),
             last: None,
             runtime: tokio::runtime::Handle::current(),
+            turn: options.turn,
             stats: Stats::default(),
         }
     }
@@ -225,8 +231,13 @@ impl Answer {
     }
 
     fn push(&self, piece: io::Result<Bytes>) -> Result<(), Gone> {
-        let send = tokio::time::timeout(SEND_TIMEOUT, self.pieces.send(piece));
-        match self.runtime.block_on(send) {
+        let piece = match self.pieces.try_send(piece) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(piece)) => piece,
+            Err(TrySendError::Closed(_)) => return Err(Gone),
+        };
+        let send = async { tokio::time::timeout(SEND_TIMEOUT, self.pieces.send(piece)).await };
+        match self.turn.aside(|| self.runtime.block_on(send)) {
             Ok(Ok(())) => Ok(()),
             _ => Err(Gone),
         }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! connection's task                          a worker's thread (blocking)
-//!   request ─▶ request::Request ─▶ permit ─▶ run: read text, session, settings
+//!   request ─▶ request::Request ─▶ house ─▶ run: read text, turn, session, settings
 //!   body ─── upload (4 pieces) ────────────▶      decode, split, insert
 //!   status ◀─────────────────────────────────     select, query
 //!   body ◀── answer (4 pieces) ──────────────     encode
@@ -24,6 +24,7 @@ mod client;
 mod error;
 mod format;
 mod hello;
+mod house;
 mod kill;
 pub(crate) mod log;
 mod processes;
@@ -34,6 +35,7 @@ mod sessions;
 mod settings;
 mod sql;
 mod statement;
+mod turns;
 mod upload;
 
 use crate::{net, origin};
@@ -43,6 +45,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use error::Failure;
+use house::{Guest, House};
 use hyper::body::{Body as _, Incoming};
 use hyper::{Request as HttpRequest, Response};
 use log::Log;
@@ -61,11 +64,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use store::Engine;
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
+use turns::{Turn, Turns};
 use upload::Encoding;
 
-/// Statements at once; each holds a thread.
-const QUERIES_MAX: usize = 100;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 /// A client that sends nothing for so long in the middle of a body is given up.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -82,7 +84,8 @@ struct Door {
     timezone: String,
     server_name: String,
     sessions: Sessions,
-    queries: Arc<Semaphore>,
+    house: Arc<House>,
+    turns: Arc<Turns>,
     /// Tells statements of one `query_id` apart.
     count: AtomicU64,
     /// For answers that wait for their end.
@@ -142,7 +145,8 @@ impl Door {
             processes,
             engine,
             sessions: Sessions::default(),
-            queries: Arc::new(Semaphore::new(QUERIES_MAX)),
+            house: Arc::default(),
+            turns: Arc::new(Turns::new()),
             count: AtomicU64::new(0),
             folder,
         })
@@ -181,15 +185,18 @@ impl Door {
         let wanted = check(&parts.headers, &parts.method, &body)
             .and_then(|()| Request::parse(&parts))
             .and_then(|request| Ok((Encoding::parse(&request.content_encoding)?, request)))
-            .and_then(|(encoding, request)| Ok((encoding, request, self.permit()?)));
-        let (encoding, request, permit) = match wanted {
+            .and_then(|(encoding, request)| {
+                let guest = self.house.enter(request.user())?;
+                Ok((encoding, request, guest))
+            });
+        let (encoding, request, guest) = match wanted {
             Ok(wanted) => wanted,
             Err(failure) => return self.refuse(failure, body).await,
         };
         let (to_worker, upload) = mpsc::channel(upload::PIECES_MAX);
         let (send_head, mut head) = oneshot::channel();
         let (send_pieces, pieces) = mpsc::channel(answer::PIECES_MAX);
-        let guard = self.clone().start(request, (encoding, upload), permit, send_head, send_pieces);
+        let guard = self.clone().start(request, (encoding, upload), guest, send_head, send_pieces);
         let pump = pump(body, to_worker);
         tokio::pin!(pump);
         let head = tokio::select! {
@@ -215,7 +222,7 @@ impl Door {
         self: Arc<Self>,
         request: Request,
         (encoding, upload): (Encoding, upload::Pieces),
-        permit: OwnedSemaphorePermit,
+        guest: Guest,
         head: oneshot::Sender<Head>,
         pieces: mpsc::Sender<io::Result<Bytes>>,
     ) -> Guard {
@@ -231,27 +238,22 @@ impl Door {
             tag: request::random_tag(),
         };
         tokio::task::spawn_blocking(move || {
+            let turn = Arc::new(Turn::new(&self.turns, &statement));
             let options = answer::Options {
                 wait_end_of_query: request.wait_end_of_query,
                 buffer_bytes: request.buffer_bytes,
                 accept_encoding: request.accept_encoding.as_deref(),
                 folder: &self.folder,
+                turn: turn.clone(),
             };
             let answer = Answer::new(labels, head, pieces, options);
             let door = self.clone();
-            let upload = encoding.reader(upload);
-            let work = run::Work { door, request, upload, statement };
+            let upload = encoding.reader(upload, turn.clone());
+            let work = run::Work { door, request, upload, statement, turn };
             run::run(work, answer);
-            drop(permit);
+            drop(guest);
         });
         guard
-    }
-
-    fn permit(&self) -> Result<OwnedSemaphorePermit, Failure> {
-        self.queries.clone().try_acquire_owned().map_err(|_| {
-            let text = format!("Too many simultaneous queries. Maximum: {QUERIES_MAX}");
-            Failure::new(202, "TOO_MANY_SIMULTANEOUS_QUERIES", text)
-        })
     }
 
     async fn refuse(&self, failure: Failure, body: Incoming) -> Response<Body> {

@@ -14,9 +14,11 @@ use super::request::Request;
 use super::sessions::{Kept, Lease};
 use super::sql::{self, Outline, Start, ValuesEnd};
 use super::statement::Statement;
+use super::turns::{self, Turn};
 use super::{Door, hello, kill, log, processes, settings};
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 use store::embedded::{HOME_DATABASE, Session};
 
 const READ_BYTES: usize = 256 << 10;
@@ -32,6 +34,7 @@ pub(super) struct Work {
     pub(super) request: Request,
     pub(super) upload: Box<dyn Read + Send>,
     pub(super) statement: Arc<Statement>,
+    pub(super) turn: Arc<Turn>,
 }
 
 /// Why there is no whole answer.
@@ -111,6 +114,8 @@ impl Work {
             && let Some(instead) = self.instead(sql, &outline)?
         {
             (*sql, outline.verb) = (instead, "SELECT".into());
+        } else if !matches!(outline.verb.as_str(), "SET" | "USE" | "SYSTEM" | "KILL") {
+            self.wait_for_turn()?;
         }
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
@@ -128,7 +133,17 @@ impl Work {
             });
         // Before the last bytes go out: the client's next request may be here at once.
         lane.close();
+        self.turn.give_back();
         result
+    }
+
+    /// What shows or ends other statements, and what sets something, needs none.
+    fn wait_for_turn(&self) -> Result<(), Stop> {
+        let asked = self.request.setting("queue_max_wait_ms").and_then(|ms| ms.parse().ok());
+        let most = asked.filter(|ms| *ms > 0).map(Duration::from_millis);
+        self.turn.take(most.map_or(turns::WAIT_DEFAULT, |most| most.min(turns::WAIT_MAX)))?;
+        self.statement.may_go_on()?;
+        if self.statement.is_given_up() { Err(Stop::Gone) } else { Ok(()) }
     }
 
     /// Before the last bytes go out, as the client may look for it at once.

@@ -129,6 +129,10 @@ impl Statement {
         }
     }
 
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.is_given_up() && !self.cancelled.load(Ordering::SeqCst)
+    }
+
     /// `true` for the one who is to log its start; that happens once.
     pub(super) fn takes_start(&self) -> bool {
         !self.start_logged.swap(true, Ordering::SeqCst)

@@ -2,9 +2,11 @@
 //! An upload that breaks off is an error here, never an end.
 
 use super::error::Failure;
+use super::turns::Turn;
 use bytes::{Buf, Bytes};
 use std::io::{self, Read};
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use tokio::sync::mpsc::{self, error::TryRecvError};
 
 /// Pieces between connection and worker.
 pub(super) const PIECES_MAX: usize = 4;
@@ -15,6 +17,7 @@ pub(super) type Pieces = mpsc::Receiver<io::Result<Bytes>>;
 /// piece for it, and a channel that closes without one is a broken upload.
 struct Raw {
     pieces: Pieces,
+    turn: Arc<Turn>,
     piece: Bytes,
     ended: bool,
 }
@@ -22,7 +25,11 @@ struct Raw {
 impl Read for Raw {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() && !self.ended {
-            match self.pieces.blocking_recv() {
+            let piece = match self.pieces.try_recv() {
+                Err(TryRecvError::Empty) => self.turn.aside(|| self.pieces.blocking_recv()),
+                piece => piece.ok(),
+            };
+            match piece {
                 Some(Ok(piece)) if piece.is_empty() => self.ended = true,
                 Some(Ok(piece)) => self.piece = piece,
                 Some(Err(error)) => return Err(error),
@@ -108,8 +115,8 @@ impl Encoding {
     }
 
     /// For the worker's thread: a decoder may read, and wait, as soon as it is made.
-    pub(super) fn reader(self, pieces: Pieces) -> Box<dyn Read + Send> {
-        let raw = Raw { pieces, piece: Bytes::new(), ended: false };
+    pub(super) fn reader(self, pieces: Pieces, turn: Arc<Turn>) -> Box<dyn Read + Send> {
+        let raw = Raw { pieces, turn, piece: Bytes::new(), ended: false };
         match self {
             Encoding::Identity => Box::new(raw),
             Encoding::Gzip => Box::new(flate2::read::MultiGzDecoder::new(raw)),
@@ -125,6 +132,9 @@ impl Encoding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clickhouse::request::Request;
+    use crate::clickhouse::statement::Statement;
+    use crate::clickhouse::turns::Turns;
     use std::io::Write;
 
     fn read(encoding: &str, bytes: &[u8], finished: bool) -> io::Result<Vec<u8>> {
@@ -137,7 +147,9 @@ mod tests {
         }
         drop(send);
         let mut out = Vec::new();
-        let mut reader = Encoding::parse(encoding).unwrap().reader(pieces);
+        let statement = Arc::new(Statement::new(&Request::default(), 1));
+        let turn = Arc::new(Turn::new(&Arc::new(Turns::new()), &statement));
+        let mut reader = Encoding::parse(encoding).unwrap().reader(pieces, turn);
         reader.read_to_end(&mut out).map(|_| out)
     }
 

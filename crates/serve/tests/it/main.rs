@@ -9,6 +9,7 @@ mod lifecycle;
 mod log;
 mod ops;
 mod sessions;
+mod turns;
 
 use std::sync::LazyLock;
 use store::{Engine, EngineOptions};
