@@ -274,8 +274,8 @@ impl Work {
     }
 
     fn prepare(&self, lane: &mut Lane, outline: &Outline, way: Way) -> Result<(), Failure> {
-        if lane.is_new {
-            settings::begin(&mut lane.kept.session)?;
+        if lane.is_new && lane.lease.is_some() {
+            settings::begin(&mut lane.kept.session, settings::Settings::new())?;
         }
         let database = self.request.database.as_deref().filter(|name| !name.is_empty());
         if let Some(database) = database.or(lane.is_new.then_some(HOME_DATABASE)) {
@@ -292,7 +292,7 @@ impl Work {
             Some(_) if outline.verb == "SET" => settings::restore(&mut lane.kept)?,
             Some(_) => settings::lend(&mut lane.kept, wanted)?,
             None => {
-                settings::set(&mut lane.kept.session, &wanted)?;
+                settings::begin(&mut lane.kept.session, wanted)?;
                 // Last: nothing can be set after it, and it cannot be taken back, which is why
                 // sessions that go on have only the door's own check.
                 let readonly = readonly.filter(|value| value != "0");
