@@ -20,6 +20,7 @@
 //! One user exists so far: `default` without a password. So the address is loopback.
 
 mod answer;
+mod around;
 mod client;
 mod error;
 mod format;
@@ -35,6 +36,7 @@ mod sessions;
 mod settings;
 mod sql;
 mod statement;
+mod touched;
 mod turns;
 mod upload;
 

@@ -137,14 +137,19 @@ pub(super) fn with_our_names(sql: &str) -> Option<String> {
     (copied > 0).then_some(out)
 }
 
-/// `SHOW PROCESSLIST`, as the engine itself reads it.
+/// `SHOW PROCESSLIST`, as the engine itself reads it; nothing but a format may be behind it.
 pub(super) fn list_instead_of_show(sql: &str) -> Option<String> {
-    let mut tokens = Tokens::new(sql.as_bytes());
-    let (show, list) = (tokens.next()?, tokens.next()?);
-    let is = |token: Token, word| sql[token.start..token.end].eq_ignore_ascii_case(word);
-    (is(show, "SHOW") && is(list, "PROCESSLIST")).then(|| {
-        format!("SELECT * FROM millrace.processes ORDER BY elapsed DESC{}", &sql[list.end..])
-    })
+    let text = |token: Token| &sql[token.start..token.end];
+    let mut words: Vec<&str> = Tokens::new(sql.as_bytes()).map(text).collect();
+    words.pop_if(|word| *word == ";");
+    let is = |index: usize, word: &str| words[index].eq_ignore_ascii_case(word);
+    let format = match words.len() {
+        2 => String::new(),
+        4 if is(2, "FORMAT") => format!(" FORMAT {}", words[3]),
+        _ => return None,
+    };
+    (is(0, "SHOW") && is(1, "PROCESSLIST"))
+        .then(|| format!("SELECT * FROM millrace.processes ORDER BY elapsed DESC{format}"))
 }
 
 #[cfg(test)]
@@ -163,7 +168,11 @@ mod tests {
             list_instead_of_show("show processlist FORMAT JSON").unwrap(),
             "SELECT * FROM millrace.processes ORDER BY elapsed DESC FORMAT JSON"
         );
-        assert_eq!(list_instead_of_show("SHOW TABLES"), None);
+        for other in
+            ["SHOW TABLES", "SHOW PROCESSLIST, numbers(9)", "SHOW", "SHOW PROCESSLIST LIMIT 1"]
+        {
+            assert_eq!(list_instead_of_show(other), None, "{other}");
+        }
         for other in [
             "SELECT * FROM system.user_processes",
             "SELECT x.system.processes, system.processes.query FROM t",

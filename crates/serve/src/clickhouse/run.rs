@@ -14,11 +14,10 @@ use super::request::Request;
 use super::sessions::{Kept, Lease};
 use super::sql::{self, Outline, Start, ValuesEnd};
 use super::statement::Statement;
-use super::turns::{self, Turn};
-use super::{Door, hello, kill, log, processes, settings};
+use super::turns::Turn;
+use super::{Door, hello, log, settings};
 use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
 use store::embedded::{HOME_DATABASE, Session};
 
 const READ_BYTES: usize = 256 << 10;
@@ -38,7 +37,7 @@ pub(super) struct Work {
 }
 
 /// Why there is no whole answer.
-enum Stop {
+pub(super) enum Stop {
     Failed(Failure),
     /// Nobody is there to be told.
     Gone,
@@ -110,12 +109,11 @@ impl Work {
         let replace = self.request.setting("replace_running_query").is_some_and(|v| v != "0");
         let _place = door.processes.enter(&self.statement, replace, &door.engine)?;
         self.check(&outline)?;
+        self.wait_for_turn(&outline)?;
         if let Text::Statement(sql) = &mut text
             && let Some(instead) = self.instead(sql, &outline)?
         {
             (*sql, outline.verb) = (instead, "SELECT".into());
-        } else if !matches!(outline.verb.as_str(), "SET" | "USE" | "SYSTEM" | "KILL") {
-            self.wait_for_turn()?;
         }
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
@@ -135,28 +133,6 @@ impl Work {
         lane.close();
         self.turn.give_back();
         result
-    }
-
-    /// What shows or ends other statements, and what sets something, needs none.
-    fn wait_for_turn(&self) -> Result<(), Stop> {
-        let asked = self.request.setting("queue_max_wait_ms").and_then(|ms| ms.parse().ok());
-        let most = asked.filter(|ms| *ms > 0).map(Duration::from_millis);
-        self.turn.take(most.map_or(turns::WAIT_DEFAULT, |most| most.min(turns::WAIT_MAX)))?;
-        self.statement.may_go_on()?;
-        if self.statement.is_given_up() { Err(Stop::Gone) } else { Ok(()) }
-    }
-
-    /// Before the last bytes go out, as the client may look for it at once.
-    fn log(&self, result: &Result<(), Stop>, answer: &Answer) {
-        let failure = match result {
-            Ok(()) => None,
-            Err(Stop::Failed(failure)) => Some(failure.clone()),
-            Err(Stop::Gone) => {
-                let text = "Query was cancelled: its client has gone away";
-                Some(Failure::new(394, "QUERY_WAS_CANCELLED", text))
-            }
-        };
-        self.door.log.add(&self.statement, answer.stats, failure.as_ref());
     }
 
     /// The text, and what is logged of it: all but the data of an INSERT.
@@ -217,23 +193,6 @@ impl Work {
             }
         }
         Ok(())
-    }
-
-    /// A SELECT that stands for a statement which the engine cannot answer as it is.
-    fn instead(&self, sql: &str, outline: &Outline) -> Result<Option<String>, Failure> {
-        match outline.verb.as_str() {
-            "KILL" if kill::is_asked(sql) => {
-                if self.request.reads_only {
-                    let text = "Cannot execute query in readonly mode";
-                    return Err(Failure::new(164, "READONLY", text));
-                }
-                let (door, params) = (&self.door, &self.request.params);
-                kill::run(sql, params, &self.statement, &door.processes, &door.engine).map(Some)
-            }
-            "SELECT" | "WITH" | "FROM" => Ok(processes::with_our_names(sql)),
-            "SHOW" => Ok(processes::list_instead_of_show(sql)),
-            _ => Ok(None),
-        }
     }
 
     fn way(&self, text: &Text, outline: &Outline, format: &str) -> Way {

@@ -4,7 +4,8 @@
 use super::client::{Client, cut};
 use super::error::Failure;
 use super::request::Request;
-use super::secrets;
+use super::{secrets, touched};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
@@ -43,6 +44,8 @@ pub(super) struct Text {
     pub(super) shown: String,
     /// The first word of it.
     pub(super) verb: String,
+    /// Those that it names.
+    pub(super) tables: BTreeSet<String>,
     /// Something in it was hidden, so that an error that quotes it is hidden, too.
     pub(super) has_secrets: bool,
 }
@@ -80,7 +83,8 @@ impl Statement {
         let hidden = secrets::hide(text);
         let has_secrets = hidden.is_some();
         let shown = cut(hidden.as_deref().unwrap_or(text), TEXT_BYTES_MAX).to_owned();
-        *self.lock() = Some(Text { shown, verb: verb.to_owned(), has_secrets });
+        let tables = touched::tables(text, verb, &self.database);
+        *self.lock() = Some(Text { shown, verb: verb.to_owned(), tables, has_secrets });
     }
 
     /// The engine knows of a secret in it.

@@ -39,11 +39,11 @@ fn a_statement_is_logged_as_it_was_sent() {
             id,
             "DISTINCT user, initial_query_id = query_id, log_comment, http_user_agent, http_method, \
              interface, forwarded_for, http_referer, toString(address), port > 0, Settings, \
-             current_database, normalized_query_hash = normalizedQueryHash(query), is_initial_query"
+             current_database, databases, tables, normalized_query_hash = normalizedQueryHash(query), is_initial_query"
         )
         .trim_end(),
         "default\t1\tmine\tgrafana/13 (x)\t2\t2\t10.0.0.7\thttp://me\t::ffff:127.0.0.1\t1\t\
-         {'log_comment':'mine','max_block_size':'100','http_receive_timeout':'7'}\tmain\t1\t1"
+         {'log_comment':'mine','max_block_size':'100','http_receive_timeout':'7'}\tmain\t['main']\t['main.logged']\t1\t1"
     );
     assert_eq!(
         logged(

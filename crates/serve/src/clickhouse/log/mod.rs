@@ -144,16 +144,20 @@ impl Log {
             exception_code: failure.map_or(0, |failure| failure.exception.code as i32),
             exception: &exception,
         };
-        let mut queue = self.shared.lock();
+        let (mut rows, mut count) = (Vec::new(), 1);
         match statement.takes_start() {
             true if end.kind == Kind::ExceptionBeforeStart => {}
-            true => queue.add_start(statement, &text),
+            true => {
+                table::put(&mut rows, statement, &Event::start(&text), statement.started());
+                count += 1;
+            }
             // What was logged as begun has begun.
             false if failure.is_some() => end.kind = Kind::ExceptionWhileProcessing,
             false => {}
         }
-        let ended = statement.started() + duration;
-        queue.add(|rows| table::put(rows, statement, &end, ended));
+        table::put(&mut rows, statement, &end, statement.started() + duration);
+        let mut queue = self.shared.lock();
+        queue.add(&rows, count);
         if queue.rows.len() >= BATCH_BYTES && !queue.wanted {
             queue.wanted = true;
             self.shared.wake.notify_one();
@@ -208,19 +212,14 @@ impl Shared {
 }
 
 impl Queue {
-    fn add_start(&mut self, statement: &Statement, text: &Text) {
-        self.add(|rows| table::put(rows, statement, &Event::start(text), statement.started()));
-    }
-
-    fn add(&mut self, put: impl FnOnce(&mut Vec<u8>)) {
-        let before = self.rows.len();
-        if before < WAITING_BYTES_MAX {
-            put(&mut self.rows);
-            self.count += 1;
-            self.added += 1;
-        } else {
-            DROPPED.fetch_add(1, Ordering::Relaxed);
+    fn add(&mut self, rows: &[u8], count: u64) {
+        if self.rows.len() + rows.len() > WAITING_BYTES_MAX {
+            DROPPED.fetch_add(count, Ordering::Relaxed);
+            return;
         }
+        self.rows.extend_from_slice(rows);
+        self.count += count;
+        self.added += count;
     }
 }
 
@@ -285,7 +284,9 @@ impl Writer {
                 continue;
             }
             if let Some(text) = statement.text().filter(|_| statement.takes_start()) {
-                queue.add_start(&statement, &text);
+                let mut row = Vec::new();
+                table::put(&mut row, &statement, &Event::start(&text), statement.started());
+                queue.add(&row, 1);
             }
         }
     }
@@ -373,7 +374,7 @@ mod tests {
         let mut queue = Queue::default();
         let before = dropped();
         for _ in 0..20 {
-            queue.add(|rows| rows.resize(rows.len() + (1 << 20), 0));
+            queue.add(&[0; 1 << 20], 1);
         }
         assert_eq!((queue.count, queue.added), (16, 16));
         assert_eq!(dropped() - before, 4);

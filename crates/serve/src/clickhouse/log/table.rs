@@ -2,12 +2,13 @@
 //! ClickHouse's order. The table has those that are known here; the view adds the others with what
 //! ClickHouse writes when it does not know. The database `system` is made anew at every start, and so is the view.
 //!
-//! Not known here, and so 0 or empty: memory, threads, profile events and the names that the
+//! Not known here, and so 0 or empty: memory, threads, profile events and the names that only the
 //! analysis of a statement finds (columns, functions, privileges); what the engine counts for a
 //! statement comes with its last block, and these do not.
 
 use super::super::statement::Statement;
 use super::Event;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -28,6 +29,7 @@ pub(super) fn table() -> String {
   query String CODEC(ZSTD(1)),
   normalized_query_hash UInt64 DEFAULT normalizedQueryHash(query),
   query_kind LowCardinality(String),
+  databases Array(LowCardinality(String)), tables Array(LowCardinality(String)),
   exception_code Int32,
   exception String CODEC(ZSTD(1)),
   user LowCardinality(String),
@@ -46,7 +48,8 @@ TTL event_date + toIntervalDay({DAYS}) SETTINGS ttl_only_drop_parts = 1"
 /// In the order of [`put`].
 pub(super) const INSERT: &str = "INSERT INTO millrace.query_log (type, event_time_microseconds, \
     query_start_time_microseconds, query_duration_ms, read_rows, read_bytes, written_rows, \
-    written_bytes, result_rows, result_bytes, current_database, query, query_kind, exception_code, \
+    written_bytes, result_rows, result_bytes, current_database, query, query_kind, databases, tables, \
+    exception_code, \
     exception, user, query_id, address, port, http_method, http_user_agent, http_referer, \
     forwarded_for, quota_key, http_request_url, log_comment, Settings) SETTINGS async_insert = 0";
 
@@ -57,7 +60,7 @@ pub(super) fn view() -> String {
         let columns = names.iter().map(|name| format!("{NAMES_OF_NOTHING} AS {name}"));
         columns.collect::<Vec<_>>().join(", ")
     };
-    let present = names(&["databases", "tables", "columns", "partitions", "projections", "views"]);
+    let present = names(&["columns", "partitions", "projections", "views"]);
     let used = names(&[
         "used_aggregate_functions",
         "used_aggregate_function_combinators",
@@ -82,7 +85,7 @@ pub(super) fn view() -> String {
   toDateTime(query_start_time_microseconds) AS query_start_time, query_start_time_microseconds,
   query_duration_ms, read_rows, read_bytes, written_rows, written_bytes, result_rows, result_bytes,
   toUInt64(0) AS memory_usage, current_database, query, '' AS formatted_query,
-  normalized_query_hash, query_kind, {present}, exception_code, exception, '' AS stack_trace,
+  normalized_query_hash, query_kind, databases, tables, {present}, exception_code, exception, '' AS stack_trace,
   toUInt8(1) AS is_initial_query, address AS connection_address, port AS connection_port, user,
   query_id, address, port, user AS initial_user, query_id AS initial_query_id,
   address AS initial_address, port AS initial_port,
@@ -109,7 +112,7 @@ FROM millrace.query_log"
 }
 
 /// One row, in RowBinary.
-pub(super) fn put(out: &mut Vec<u8>, statement: &Statement, event: &Event<'_>, at: SystemTime) {
+pub(super) fn put<'a>(out: &mut Vec<u8>, statement: &Statement, event: &Event<'a>, at: SystemTime) {
     let text = &event.text;
     let stats = &event.stats;
     out.push(event.kind as u8);
@@ -129,6 +132,10 @@ pub(super) fn put(out: &mut Vec<u8>, statement: &Statement, event: &Event<'_>, a
     string(out, &statement.database);
     string(out, &text.shown);
     string(out, kind(&text.verb));
+    let database = |table: &'a String| Some(table.split_once('.')?.0);
+    let databases: BTreeSet<&str> = text.tables.iter().filter_map(database).collect();
+    strings(out, databases.into_iter());
+    strings(out, text.tables.iter().map(String::as_str));
     out.extend_from_slice(&event.exception_code.to_le_bytes());
     string(out, event.exception);
     string(out, &statement.user);
@@ -201,6 +208,11 @@ fn micros(out: &mut Vec<u8>, at: SystemTime) {
 fn string(out: &mut Vec<u8>, text: &str) {
     length(out, text.len());
     out.extend_from_slice(text.as_bytes());
+}
+
+fn strings<'a>(out: &mut Vec<u8>, texts: impl ExactSizeIterator<Item = &'a str>) {
+    length(out, texts.len());
+    texts.for_each(|text| string(out, text));
 }
 
 fn length(out: &mut Vec<u8>, mut length: usize) {
