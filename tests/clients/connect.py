@@ -2,6 +2,8 @@
 
 import datetime
 import sys
+import threading
+import time
 import uuid
 
 import clickhouse_connect
@@ -91,5 +93,27 @@ for compression in ["lz4", "zstd", "gzip", False]:
 with client(database="default", username="default", password="") as c:
     assert c.command("SELECT currentDatabase()") == "main"
 fails(lambda: client(username="ann", password="wrong"), 516)
+
+# What ran is told by its id, every column of it, and what runs is ended by its id.
+with client() as c:
+    c.query("SELECT number FROM numbers(7)", settings={"query_id": "py-logged"})
+    c.command("SYSTEM FLUSH LOGS")
+    logged = c.query("SELECT * FROM system.query_log WHERE query_id = 'py-logged' AND type = 'QueryFinish'")
+    (row,) = logged.named_results()
+    assert row["query"].startswith("SELECT number FROM numbers(7)"), row
+    assert (row["result_rows"], row["user"], row["exception_code"]) == (7, "default", 0), row
+    assert "clickhouse-connect" in row["http_user_agent"], row
+
+    def forever():
+        with client() as other:
+            fails(lambda: other.query("SELECT count() FROM numbers(10000000000000)", settings={"query_id": "py-long"}), 394)
+
+    thread = threading.Thread(target=forever)
+    thread.start()
+    while c.command("SELECT count() FROM system.processes WHERE query_id = 'py-long'") == 0:
+        time.sleep(0.02)
+    killed = c.query("KILL QUERY WHERE query_id = 'py-long' SYNC").result_rows
+    assert [tuple(row[:3]) for row in killed] == [("finished", "py-long", "default")], killed
+    thread.join()
 
 print("all well")

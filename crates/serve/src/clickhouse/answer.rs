@@ -10,6 +10,8 @@
 
 use super::coding::{Encoder, frames::Method};
 use super::error::Failure;
+use super::statement::Statement;
+use super::turns::Turn;
 use super::{format, progress};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use bytes::Bytes;
@@ -19,7 +21,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::embedded::Stats;
 use tempfile::SpooledTempFile;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
 
 pub(super) const PIECES_MAX: usize = 4;
 const PIECE_BYTES: usize = 256 << 10;
@@ -42,12 +45,11 @@ pub(super) struct Gone;
 
 /// What every answer tells about itself.
 pub(super) struct Labels {
-    pub(super) query_id: String,
+    pub(super) statement: Arc<Statement>,
     pub(super) server_name: String,
     pub(super) version: String,
     pub(super) timezone: String,
     pub(super) tag: String,
-    pub(super) seen: Arc<progress::Seen>,
 }
 
 pub(super) struct Answer {
@@ -65,6 +67,7 @@ pub(super) struct Answer {
     /// The last piece goes out only after the session is free again.
     last: Option<Bytes>,
     runtime: tokio::runtime::Handle,
+    turn: Arc<Turn>,
     pub(super) stats: Stats,
 }
 
@@ -74,6 +77,7 @@ pub(super) struct Options<'a> {
     pub(super) frames: Option<Method>,
     pub(super) accept_encoding: Option<&'a str>,
     pub(super) folder: &'a Path,
+    pub(super) turn: Arc<Turn>,
 }
 
 impl Answer {
@@ -96,6 +100,7 @@ impl Answer {
             since: Instant::now(),
             last: None,
             runtime: tokio::runtime::Handle::current(),
+            turn: options.turn,
             stats: Stats::default(),
         }
     }
@@ -193,9 +198,9 @@ impl Answer {
 
     fn headers(&self, stats: Option<&Stats>) -> Vec<(&'static str, String)> {
         let labels = &self.labels;
-        let summary = progress::json(stats.unwrap_or(&self.stats), &labels.seen);
+        let summary = progress::json(stats.unwrap_or(&self.stats), &labels.statement.seen);
         vec![
-            ("x-clickhouse-query-id", labels.query_id.clone()),
+            ("x-clickhouse-query-id", labels.statement.query_id.clone()),
             ("x-clickhouse-server-display-name", labels.server_name.clone()),
             ("x-clickhouse-timezone", labels.timezone.clone()),
             ("x-clickhouse-exception-tag", labels.tag.clone()),
@@ -230,8 +235,13 @@ impl Answer {
     }
 
     fn push(&self, piece: io::Result<Bytes>) -> Result<(), Gone> {
-        let send = tokio::time::timeout(SEND_TIMEOUT, self.pieces.send(piece));
-        match self.runtime.block_on(send) {
+        let piece = match self.pieces.try_send(piece) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(piece)) => piece,
+            Err(TrySendError::Closed(_)) => return Err(Gone),
+        };
+        let send = async { tokio::time::timeout(SEND_TIMEOUT, self.pieces.send(piece)).await };
+        match self.turn.aside(|| self.runtime.block_on(send)) {
             Ok(Ok(())) => Ok(()),
             _ => Err(Gone),
         }

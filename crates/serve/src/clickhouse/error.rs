@@ -83,7 +83,7 @@ fn status(code: u32) -> StatusCode {
         46 | 47 | 50 | 56 | 60 | 63 | 73 | 78 | 81 | 115 | 287 | 336 | 511 => StatusCode::NOT_FOUND,
         229 => StatusCode::PAYLOAD_TOO_LARGE,
         48 => StatusCode::NOT_IMPLEMENTED,
-        76 | 209 | 439 => StatusCode::SERVICE_UNAVAILABLE,
+        76 | 202 | 209 | 439 => StatusCode::SERVICE_UNAVAILABLE,
         381 => StatusCode::LENGTH_REQUIRED,
         159 => StatusCode::REQUEST_TIMEOUT,
         415 => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -9,14 +9,19 @@
 //! file  ids              ─▶ CREATE TEMPORARY TABLE ids … ─▶ insert stream, as it arrives
 //! ```
 //!
+//! The first table is the engine's work already: with it the statement has its place among those that run
+//! and waits for its turn, both of which it then keeps. It is shown, logged and killed under as much of
+//! its text as has come. (One that fails before is not logged, as none whose text could not be read.)
+//!
 //! The columns come from outside and end up in a statement of ours, which runs before the request's
 //! `readonly` holds: so they are read as names and types first ([`structure`]) and then handed to the engine as a literal,
 //! never as SQL. What a session has of its own stays: a name that is taken is an error, and only
 //! what came with the request is dropped after it.
 
 use super::error::Failure;
+use super::lane::Lane;
 use super::multipart::{Form, Part};
-use super::run::{Lane, SQL_BYTES_MAX, Stop, Work};
+use super::run::{SQL_BYTES_MAX, Stop, Text, Work};
 use super::{settings, structure};
 use std::io::Read;
 
@@ -46,7 +51,7 @@ impl Work {
         &mut self,
         boundary: &str,
         lane: &mut Option<Lane>,
-    ) -> Result<Vec<u8>, Stop> {
+    ) -> Result<Text, Stop> {
         let upload = std::mem::replace(&mut self.upload, Box::new(std::io::empty()));
         let mut form = Form::new(upload, boundary);
         let mut text = self.request.query.take().unwrap_or_default();
@@ -57,6 +62,9 @@ impl Work {
                 let lane = match lane {
                     Some(lane) => lane,
                     None => {
+                        let known = Text::whole(text.clone().into_bytes())?;
+                        self.take_place(known.shown(), &known.outline().verb, &[])?;
+                        self.take_turn()?;
                         let lane = lane.insert(self.lane()?);
                         self.open(lane)?;
                         lane
@@ -74,7 +82,7 @@ impl Work {
                 _ => described.push((part.name, value)),
             }
         }
-        Ok(text.into_bytes())
+        Ok(Text::whole(text.into_bytes())?)
     }
 }
 
@@ -114,7 +122,7 @@ fn fill(
     );
     let session = &mut lane.kept.session;
     session.query_and_keep(&create, "Null", &[])?;
-    lane.tables.push(table.clone());
+    lane.tables.push(name.clone());
     let format = of_it("format").unwrap_or("TabSeparated");
     let mut body = session.insert_and_keep(&format!("INSERT INTO {table}"), format, &[])?;
     let filled = loop {

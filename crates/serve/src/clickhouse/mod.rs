@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! connection's task                          a worker's thread (blocking)
-//!   request ─▶ request::Request ─▶ permit ─▶ run: read text, session, settings
+//!   request ─▶ request::Request ─▶ house ─▶ run: read text, turn, session, settings
 //!   body ─── upload (4 pieces) ────────────▶      decode, split, insert; a form: external tables
 //!   status ◀─────────────────────────────────     select, query
 //!   body ◀── answer (4 pieces) ──────────────     encode
@@ -20,20 +20,31 @@
 //! One user exists so far: `default` without a password. So the address is loopback.
 
 mod answer;
+mod around;
+mod client;
 mod coding;
 mod error;
 mod external;
 mod format;
 mod hello;
+mod house;
+mod kill;
+mod lane;
+pub(crate) mod log;
 mod multipart;
 mod native;
+mod processes;
 mod progress;
 mod request;
 mod run;
+mod secrets;
 mod sessions;
 mod settings;
 mod sql;
+mod statement;
 mod structure;
+mod touched;
+mod turns;
 mod upload;
 mod zones;
 
@@ -46,25 +57,28 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use coding::frames;
 use error::Failure;
+use house::{Guest, House};
 use hyper::body::{Body as _, Incoming};
 use hyper::{Request as HttpRequest, Response};
+use log::Log;
 use model::{Error, Result};
+use processes::Processes;
 use request::Request;
 use sessions::Sessions;
+use statement::Statement;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use store::Engine;
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
+use turns::{Turn, Turns};
 
-/// Statements at once; each holds a thread.
-const QUERIES_MAX: usize = 100;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 /// A client that sends nothing for so long in the middle of a body is given up.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -81,11 +95,14 @@ struct Door {
     timezone: String,
     server_name: String,
     sessions: Sessions,
-    queries: Arc<Semaphore>,
+    house: Arc<House>,
+    turns: Arc<Turns>,
     /// Tells statements of one `query_id` apart.
     count: AtomicU64,
     /// For answers that wait for their end.
     folder: PathBuf,
+    log: Log,
+    processes: Arc<Processes>,
 }
 
 /// Serves until `shutdown`, then lets statements under way end.
@@ -98,12 +115,15 @@ pub async fn serve(
     let door =
         Arc::new(opened.map_err(|error| Error::bug("the door did not open").source(error))??);
     let sweeper = tokio::spawn(sweep(door.sessions.clone()));
+    let shared = door.clone();
     let service = hyper::service::service_fn(move |request| {
-        let door = door.clone();
+        let door = shared.clone();
         async move { Ok::<_, Infallible>(door.handle(request).await) }
     });
     let served = net::serve(listener, service, shutdown).await;
     sweeper.abort();
+    let closed = tokio::task::spawn_blocking(move || door.log.close()).await;
+    closed.map_err(|error| Error::bug("the log of statements did not close").source(error))?;
     served
 }
 
@@ -123,6 +143,8 @@ impl Door {
         let text = String::from_utf8_lossy(answer.bytes()).into_owned();
         let mut fields = text.trim_end().split('\t').map(str::to_owned);
         let mut next = || fields.next().unwrap_or_default();
+        session.query(processes::VIEW, "Null", &[]).map_err(|e| e.error("show what runs"))?;
+        let processes = Arc::<Processes>::default();
         let folder = engine.data_dir().join("answers");
         let made = std::fs::create_dir_all(&folder);
         made.map_err(|e| Error::definite(format!("cannot make {}", folder.display())).source(e))?;
@@ -130,9 +152,12 @@ impl Door {
             version: next(),
             timezone: next(),
             server_name: next(),
+            log: Log::open(&engine, &processes)?,
+            processes,
             engine,
             sessions: Sessions::default(),
-            queries: Arc::new(Semaphore::new(QUERIES_MAX)),
+            house: Arc::default(),
+            turns: Arc::new(Turns::new()),
             count: AtomicU64::new(0),
             folder,
         })
@@ -183,9 +208,12 @@ impl Door {
         let (parts, body) = request.into_parts();
         let wanted = check(&parts.headers, &parts.method, &body)
             .and_then(|()| Request::parse(&parts))
-            .and_then(|request| Ok((request, self.permit()?)));
+            .and_then(|request| {
+                let guest = self.house.enter(request.user())?;
+                Ok((request, guest))
+            });
         let frames = request::answer_frames(parts.uri.query().unwrap_or_default());
-        let (request, permit) = match wanted {
+        let (request, guest) = match wanted {
             Ok(wanted) => wanted,
             Err(failure) => return self.refuse(failure, frames, body).await,
         };
@@ -193,11 +221,10 @@ impl Door {
         let (send_head, mut head) = oneshot::channel();
         let (send_pieces, pieces) = mpsc::channel(answer::PIECES_MAX);
         let interval = progress::interval(&request).filter(|_| can_begin_early(&parts));
-        let guard = self.clone().start(request, upload, permit, send_head, send_pieces);
+        let guard = self.clone().start(request, upload, guest, send_head, send_pieces);
         let watch = interval.zip(early).map(|(interval, early)| progress::Watch {
             engine: self.engine.clone(),
-            comment: guard.comment.clone(),
-            seen: guard.seen.clone(),
+            statement: guard.statement.clone(),
             early,
             interval,
         });
@@ -226,58 +253,46 @@ impl Door {
         self: Arc<Self>,
         request: Request,
         upload: upload::Pieces,
-        permit: OwnedSemaphorePermit,
+        guest: Guest,
         head: oneshot::Sender<Head>,
         pieces: mpsc::Sender<io::Result<Bytes>>,
     ) -> Guard {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let key = format!("{}.{number}", request.query_id);
-        let comment = settings::wanted(&request, &key).remove("log_comment").unwrap_or_default();
-        let gone = Arc::new(AtomicBool::new(false));
-        let done = Arc::new(AtomicBool::new(false));
-        let seen = Arc::new(progress::Seen::default());
-        let guard = Guard {
-            engine: self.engine.clone(),
-            comment,
-            gone: gone.clone(),
-            done: done.clone(),
-            seen: seen.clone(),
-        };
+        let statement = Arc::new(Statement::new(&request, number));
+        let guard = Guard { engine: self.engine.clone(), statement: statement.clone() };
         let timezone = request.setting("session_timezone").filter(|zone| !zone.is_empty());
         let labels = Labels {
-            query_id: request.query_id.clone(),
+            statement: statement.clone(),
             server_name: self.server_name.clone(),
             version: self.version.clone(),
             timezone: timezone.unwrap_or(&self.timezone).to_owned(),
             tag: request::random_tag(),
-            seen,
         };
         tokio::task::spawn_blocking(move || {
+            let turn = Arc::new(Turn::new(&self.turns, &statement));
             let options = answer::Options {
                 wait_end_of_query: request.wait_end_of_query,
                 buffer_bytes: request.buffer_bytes,
                 frames: request.answer_frames,
                 accept_encoding: request.accept_encoding.as_deref(),
                 folder: &self.folder,
+                turn: turn.clone(),
             };
             let answer = Answer::new(labels, head, pieces, options);
             let door = self.clone();
-            match upload::reader(request.coding, request.in_frames, upload) {
+            match upload::reader(request.coding, request.in_frames, upload, turn.clone()) {
                 Ok(upload) => {
-                    run::run(run::Work { door, request, upload, key, gone, done }, answer);
+                    let work = run::Work { door, request, upload, statement, turn, place: None };
+                    run::run(work, answer);
                 }
-                Err(error) => answer.fail(Failure::of_upload(&error)),
+                Err(error) => {
+                    statement.end();
+                    answer.fail(Failure::of_upload(&error));
+                }
             }
-            drop(permit);
+            drop(guest);
         });
         guard
-    }
-
-    fn permit(&self) -> Result<OwnedSemaphorePermit, Failure> {
-        self.queries.clone().try_acquire_owned().map_err(|_| {
-            let text = format!("Too many simultaneous queries. Maximum: {QUERIES_MAX}");
-            Failure::new(202, "TOO_MANY_SIMULTANEOUS_QUERIES", text)
-        })
     }
 
     async fn refuse(
@@ -372,25 +387,14 @@ fn respond(head: Head, pieces: mpsc::Receiver<io::Result<Bytes>>, guard: Guard) 
 /// Dropped before the statement is done, it kills it: the client has gone away.
 struct Guard {
     engine: Engine,
-    comment: String,
-    gone: Arc<AtomicBool>,
-    done: Arc<AtomicBool>,
-    seen: Arc<progress::Seen>,
+    statement: Arc<Statement>,
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.gone.store(true, Ordering::SeqCst);
-        if self.done.load(Ordering::SeqCst) {
-            return;
-        }
-        let (engine, comment) = (self.engine.clone(), std::mem::take(&mut self.comment));
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn_blocking(move || {
-                if let Err(error) = engine.kill(&comment) {
-                    tracing::warn!(error = error.report(), "could not cancel a statement");
-                }
-            });
+        self.statement.give_up();
+        if !self.statement.has_ended() {
+            kill::cancel_later(&self.engine, &self.statement);
         }
     }
 }

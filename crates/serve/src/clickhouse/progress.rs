@@ -5,10 +5,14 @@
 //! then. So the list of processes is asked, on a connection of our own, every
 //! `http_headers_progress_interval_ms`: from there come also the rows that are still to be read and the memory, which
 //! nothing else tells. Without it they are not known.
+//!
+//! A statement that waits for its turn, or fills the tables of its form, is not told of: what is told settles
+//! the status, and one that gets no turn is to have its 503.
 
 use super::answer::Head;
 use super::request::Request;
 use super::settings;
+use super::statement::Statement;
 use crate::early::Early;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,9 +36,7 @@ pub(super) struct Seen {
 /// Looks at one statement.
 pub(super) struct Watch {
     pub(super) engine: Engine,
-    /// What the statement runs under.
-    pub(super) comment: String,
-    pub(super) seen: Arc<Seen>,
+    pub(super) statement: Arc<Statement>,
     pub(super) early: Early,
     pub(super) interval: Duration,
 }
@@ -62,7 +64,7 @@ pub(super) async fn until(
             head = &mut *head => return head,
             () = tokio::time::sleep(watch.interval) => {}
         }
-        if watch.tell(since, &mut told).await.is_err() {
+        if watch.statement.has_begun() && watch.tell(since, &mut told).await.is_err() {
             // Nobody reads any more; hyper will see that, too.
             return head.await;
         }
@@ -72,8 +74,8 @@ pub(super) async fn until(
 impl Watch {
     /// Never less than before: a statement that has just ended is not listed any more.
     async fn tell(&self, since: Instant, told: &mut Stats) -> std::io::Result<()> {
-        let (engine, comment) = (self.engine.clone(), self.comment.clone());
-        let looked = tokio::task::spawn_blocking(move || look(&engine, &comment)).await;
+        let (engine, statement) = (self.engine.clone(), self.statement.clone());
+        let looked = tokio::task::spawn_blocking(move || look(&engine, &statement.comment)).await;
         let (stats, rows_to_read, memory_bytes) = looked.ok().flatten().unwrap_or_default();
         *told = Stats {
             read_rows: stats.read_rows.max(told.read_rows),
@@ -83,9 +85,10 @@ impl Watch {
             elapsed_seconds: since.elapsed().as_secs_f64(),
             ..Stats::default()
         };
-        self.seen.rows_to_read.fetch_max(rows_to_read, Ordering::Relaxed);
-        self.seen.memory_bytes.fetch_max(memory_bytes, Ordering::Relaxed);
-        self.early.send(HEADER, &json(told, &self.seen)).await
+        let seen = &self.statement.seen;
+        seen.rows_to_read.fetch_max(rows_to_read, Ordering::Relaxed);
+        seen.memory_bytes.fetch_max(memory_bytes, Ordering::Relaxed);
+        self.early.send(HEADER, &json(told, seen)).await
     }
 }
 

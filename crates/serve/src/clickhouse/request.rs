@@ -1,6 +1,7 @@
 //! What a request asks for, read from its URL and headers. Every parameter that is not the
 //! protocol's own is a setting, as at ClickHouse.
 
+use super::client::Client;
 use super::coding::{Coding, frames};
 use super::error::Failure;
 use super::{external, multipart};
@@ -38,6 +39,7 @@ pub(super) struct Request {
     pub(super) answer_frames: Option<frames::Method>,
     pub(super) accept_encoding: Option<String>,
     pub(super) client_protocol_version: u64,
+    pub(super) client: Client,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +57,7 @@ impl Request {
         let mut request = Request {
             reads_only: parts.method == Method::GET || parts.method == Method::HEAD,
             coding: Coding::parse(&text(&parts.headers, "content-encoding")?.unwrap_or_default())?,
+            client: Client::of(parts, &pairs),
             ..Request::default()
         };
         let (mut compress, mut http_compress) = (false, true);
@@ -120,6 +123,10 @@ impl Request {
             self.accept_encoding = text(headers, "accept-encoding")?;
         }
         Ok(())
+    }
+
+    pub(super) fn user(&self) -> &str {
+        "default"
     }
 
     pub(super) fn setting(&self, name: &str) -> Option<&str> {

@@ -10,21 +10,21 @@
 use super::answer::{Answer, WriteError, spool_failure};
 use super::error::Failure;
 use super::format::{self, Cutter, Way};
+use super::lane::Lane;
+use super::processes::Place;
 use super::request::Request;
-use super::sessions::{Kept, Lease};
 use super::sql::{self, Outline, Start, ValuesEnd};
+use super::statement::Statement;
+use super::turns::Turn;
 use super::zones::{self, Zones};
-use super::{Door, hello, settings};
+use super::{Door, hello, log};
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use store::embedded::{HOME_DATABASE, Session};
 
 const READ_BYTES: usize = 256 << 10;
 /// The text of a statement. The engine has a limit of its own, `max_query_size`, 256 KiB by default.
 pub(super) const SQL_BYTES_MAX: usize = 16 << 20;
-/// A document is made whole in memory; this is the limit of its rows there.
-const DOCUMENT_BYTES_MAX: &str = "268435456";
 /// A setting that puts the least and the largest values behind the rows.
 const EXTREMES: &str = "extremes";
 /// Losing them loses the pipeline or the door; the engine does not survive the loss of `default`.
@@ -34,11 +34,10 @@ pub(super) struct Work {
     pub(super) door: Arc<Door>,
     pub(super) request: Request,
     pub(super) upload: Box<dyn Read + Send>,
-    /// What this statement is killed by.
-    pub(super) key: String,
-    pub(super) gone: Arc<AtomicBool>,
-    /// The engine has no more to do for it.
-    pub(super) done: Arc<AtomicBool>,
+    pub(super) statement: Arc<Statement>,
+    pub(super) turn: Arc<Turn>,
+    /// Among those that run; none yet.
+    pub(super) place: Option<Place>,
 }
 
 /// Why there is no whole answer.
@@ -64,9 +63,15 @@ impl From<WriteError> for Stop {
 }
 
 /// A text, split.
-enum Text {
+pub(super) enum Text {
     Statement(String),
-    Insert { head: String, format: String, data: Vec<u8> },
+    /// What comes before the data, and how much of that goes to the engine as the statement.
+    Insert {
+        text: String,
+        head: usize,
+        format: String,
+        data: Vec<u8>,
+    },
 }
 
 impl Text {
@@ -77,44 +82,28 @@ impl Text {
         format: String,
     ) -> Result<Text, Failure> {
         let data = text.split_off(data);
-        text.truncate(head);
-        Ok(Text::Insert { head: utf8(text)?, format, data })
+        Ok(Text::Insert { text: utf8(text)?, head, format, data })
     }
 
-    fn whole(text: Vec<u8>) -> Result<Text, Failure> {
+    pub(super) fn whole(text: Vec<u8>) -> Result<Text, Failure> {
         match sql::start(&text, true) {
             Start::Insert { head, data, format } => Text::insert(text, head, data, format),
             _ => Ok(Text::Statement(utf8(text)?)),
         }
     }
-}
 
-/// A session, and where it goes afterwards.
-pub(super) struct Lane {
-    pub(super) kept: Kept,
-    lease: Option<Lease>,
-    is_new: bool,
-    /// Temporary ones that came with the request and go with it.
-    pub(super) tables: Vec<String>,
-}
-
-impl Lane {
-    /// A connection like its own cannot be had.
-    fn is_alone(&self, request: &Request) -> bool {
-        let moved = self.kept.is_moved && request.database.is_none();
-        self.kept.is_own || moved || !self.tables.is_empty()
+    /// As it was sent, without data.
+    pub(super) fn shown(&self) -> &str {
+        match self {
+            Text::Statement(text) | Text::Insert { text, .. } => text,
+        }
     }
 
-    fn close(mut self) {
-        let Some(lease) = self.lease else { return };
-        for table in &self.tables {
-            // A session that kept another's table would not be its client's any more: it ends.
-            let sql = format!("DROP TEMPORARY TABLE {table}");
-            if self.kept.session.query_and_keep(&sql, "Null", &[]).is_err() {
-                return;
-            }
+    pub(super) fn outline(&self) -> Outline {
+        match self {
+            Text::Statement(sql) => sql::outline(sql),
+            Text::Insert { .. } => Outline { verb: "INSERT".into(), ..Outline::default() },
         }
-        lease.give_back(self.kept);
     }
 }
 
@@ -137,7 +126,8 @@ impl Filter {
 
 pub(super) fn run(mut work: Work, mut answer: Answer) {
     let result = work.execute(&mut answer);
-    work.done.store(true, Ordering::SeqCst);
+    work.statement.end();
+    work.log(&result, &answer);
     match result {
         Ok(()) => answer.finish(),
         Err(Stop::Failed(failure)) => {
@@ -156,24 +146,33 @@ impl Work {
     fn execute(&mut self, answer: &mut Answer) -> Result<(), Stop> {
         let mut lane = None;
         let result = self.execute_in(&mut lane, answer);
-        // Before the last bytes go out: the client's next request may be here at once.
+        // Before the last bytes go out: the client's next request may be here at once. And the place last:
+        // who waits for it wants the session.
         if let Some(lane) = lane {
             lane.close();
         }
+        self.turn.give_back();
+        self.place = None;
         result
     }
 
     /// Whatever lane it opened is the caller's to close.
     fn execute_in(&mut self, lane: &mut Option<Lane>, answer: &mut Answer) -> Result<(), Stop> {
-        let text = match self.request.boundary.take() {
-            Some(boundary) => Text::whole(self.read_form(&boundary, lane)?)?,
+        let mut text = match self.request.boundary.take() {
+            Some(boundary) => self.read_form(&boundary, lane)?,
             None => self.read_text()?,
         };
-        let outline = match &text {
-            Text::Statement(sql) => sql::outline(sql),
-            Text::Insert { .. } => Outline { verb: "INSERT".into(), ..Outline::default() },
-        };
+        let mut outline = text.outline();
+        let tables = lane.as_ref().map_or(&[][..], |lane| &lane.tables);
+        self.take_place(text.shown(), &outline.verb, tables)?;
         self.check(&outline)?;
+        self.wait_for_turn(&outline)?;
+        if let Text::Statement(sql) = &mut text
+            && let Some(instead) = self.instead(sql, &outline)?
+        {
+            *sql = instead;
+            outline = Outline { format: outline.format, ..sql::outline(sql) };
+        }
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
         answer.set_format(&format);
@@ -184,8 +183,8 @@ impl Work {
         let way = self.way(lane, &text, &outline, &format);
         self.prepare(lane, &outline, way)?;
         match text {
-            Text::Insert { head, format, data } => {
-                self.insert(&mut lane.kept.session, &head, &format, data, answer)
+            Text::Insert { text, head, format, data } => {
+                self.insert(&mut lane.kept.session, &text[..head], &format, data, answer)
             }
             Text::Statement(sql) => {
                 let result = self.statement(lane, &sql, &outline, way, &format, answer);
@@ -274,83 +273,6 @@ impl Work {
         }
     }
 
-    fn fresh(&self) -> Result<Kept, Failure> {
-        let session = self.door.engine.session();
-        let session =
-            session.map_err(|error| Failure::new(210, "NETWORK_ERROR", error.report()))?;
-        Ok(Kept::new(session))
-    }
-
-    /// One more for this request, made as its own was if that is new.
-    pub(super) fn beside(&self, outline: &Outline) -> Result<Lane, Failure> {
-        let mut lane = Lane { kept: self.fresh()?, lease: None, is_new: true, tables: Vec::new() };
-        self.prepare(&mut lane, outline, Way::Rows)?;
-        Ok(lane)
-    }
-
-    pub(super) fn lane(&self) -> Result<Lane, Failure> {
-        let Some(wanted) = &self.request.session else {
-            let kept = self.fresh()?;
-            return Ok(Lane { kept, lease: None, is_new: true, tables: Vec::new() });
-        };
-        let (lease, kept) = self.door.sessions.take(wanted)?;
-        let is_new = kept.is_none();
-        let kept = match kept {
-            Some(kept) => kept,
-            None => self.fresh()?,
-        };
-        Ok(Lane { kept, lease: Some(lease), is_new, tables: Vec::new() })
-    }
-
-    /// What also data needs that comes before the statement: the request's database and settings.
-    pub(super) fn open(&self, lane: &mut Lane) -> Result<(), Failure> {
-        self.enter(lane)?;
-        let mut wanted = settings::wanted(&self.request, &self.key);
-        wanted.remove("readonly");
-        match lane.lease {
-            Some(_) => settings::lend(&mut lane.kept, wanted),
-            None => settings::set(&mut lane.kept.session, &wanted),
-        }
-    }
-
-    fn enter(&self, lane: &mut Lane) -> Result<(), Failure> {
-        let is_new = std::mem::take(&mut lane.is_new);
-        if is_new {
-            settings::begin(&mut lane.kept.session)?;
-        }
-        let database = self.request.database.as_deref().filter(|name| !name.is_empty());
-        lane.kept.is_moved |= database.is_some();
-        match database.or(is_new.then_some(HOME_DATABASE)) {
-            Some(database) => settings::use_database(&mut lane.kept.session, database),
-            None => Ok(()),
-        }
-    }
-
-    fn prepare(&self, lane: &mut Lane, outline: &Outline, way: Way) -> Result<(), Failure> {
-        self.enter(lane)?;
-        let mut wanted = settings::wanted(&self.request, &self.key);
-        let readonly = wanted.remove("readonly");
-        if way == Way::Document && is_select(outline) {
-            let limit = || DOCUMENT_BYTES_MAX.to_owned();
-            wanted.entry("max_result_bytes".into()).or_insert_with(limit);
-        }
-        match &lane.lease {
-            // What a SET statement sets stays: nothing of ours may be restored over it.
-            Some(_) if outline.verb == "SET" => settings::restore(&mut lane.kept)?,
-            Some(_) => settings::lend(&mut lane.kept, wanted)?,
-            None => {
-                settings::set(&mut lane.kept.session, &wanted)?;
-                // Last: nothing can be set after it, and it cannot be taken back, which is why
-                // sessions that go on have only the door's own check.
-                let readonly = readonly.filter(|value| value != "0");
-                if let Some(level) = readonly.or(self.request.reads_only.then(|| "2".into())) {
-                    settings::set(&mut lane.kept.session, &[("readonly".into(), level)].into())?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn may_write(&self, verb: &str) -> bool {
         let readonly = self.request.setting("readonly").is_some_and(|value| value != "0");
         !(self.request.reads_only || readonly) || matches!(verb, "SET" | "USE")
@@ -369,6 +291,9 @@ impl Work {
         let session = &mut lane.kept.session;
         let class = session.classify(sql, HOME_DATABASE);
         let (statements, reads) = class.map_or((0, false), |c| (c.statements, c.reads_only));
+        if class.is_some_and(|class| class.has_secrets) {
+            self.statement.has_secrets();
+        }
         if statements > 1 {
             return Err(Failure::syntax("Syntax error (Multi-statements are not allowed)").into());
         }
@@ -379,8 +304,12 @@ impl Work {
             let text = "Cannot execute query in readonly mode";
             return Err(Failure::new(164, "READONLY", text).into());
         }
-        if self.gone.load(Ordering::SeqCst) {
+        if self.statement.is_given_up() {
             return Err(Stop::Gone);
+        }
+        self.statement.may_go_on()?;
+        if log::is_flush(sql) {
+            self.door.log.flush()?;
         }
         if hello::is_asked(sql, format, self.request.client_protocol_version) {
             let door = &self.door;
@@ -441,6 +370,9 @@ impl Work {
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error.into()),
             };
+            if let Err(failure) = self.statement.may_go_on() {
+                break Err(failure.into());
+            }
             answer.add(chunk.stats());
             if let Filter::Zones(zones @ Zones::Beside) = &mut filter {
                 *zones = match zones::may_lack(chunk.bytes()) {
@@ -484,7 +416,7 @@ impl Work {
             }
             piece.resize(READ_BYTES, 0);
             match self.upload.read(&mut piece) {
-                Ok(0) if self.gone.load(Ordering::SeqCst) => break Err(Stop::Gone),
+                Ok(0) if self.statement.is_given_up() => break Err(Stop::Gone),
                 Ok(0) => break body.finish_and_keep().map_err(Stop::from),
                 Ok(count) => piece.truncate(count),
                 // Not finished: nothing of the open block is inserted.
@@ -506,7 +438,7 @@ fn leaves_nothing(outline: &Outline) -> bool {
         )
 }
 
-fn is_select(outline: &Outline) -> bool {
+pub(super) fn is_select(outline: &Outline) -> bool {
     matches!(outline.verb.as_str(), "SELECT" | "WITH" | "FROM")
 }
 

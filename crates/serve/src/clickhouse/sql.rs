@@ -49,7 +49,7 @@ pub(super) struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    fn new(text: &'a [u8]) -> Tokens<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Tokens<'a> {
         Tokens { text, at: 0 }
     }
 

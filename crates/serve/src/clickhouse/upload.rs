@@ -2,9 +2,11 @@
 //! An upload that breaks off is an error here, never an end.
 
 use super::coding::{self, Coding, frames};
+use super::turns::Turn;
 use bytes::{Buf, Bytes};
 use std::io::{self, Read};
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use tokio::sync::mpsc::{self, error::TryRecvError};
 
 /// Pieces between connection and worker.
 pub(super) const PIECES_MAX: usize = 4;
@@ -15,6 +17,7 @@ pub(super) type Pieces = mpsc::Receiver<io::Result<Bytes>>;
 /// piece for it, and a channel that closes without one is a broken upload.
 struct Raw {
     pieces: Pieces,
+    turn: Arc<Turn>,
     piece: Bytes,
     ended: bool,
 }
@@ -22,7 +25,11 @@ struct Raw {
 impl Read for Raw {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() && !self.ended {
-            match self.pieces.blocking_recv() {
+            let piece = match self.pieces.try_recv() {
+                Err(TryRecvError::Empty) => self.turn.aside(|| self.pieces.blocking_recv()),
+                piece => piece.ok(),
+            };
+            match piece {
                 Some(Ok(piece)) if piece.is_empty() => self.ended = true,
                 Some(Ok(piece)) => self.piece = piece,
                 Some(Err(error)) => return Err(error),
@@ -41,14 +48,18 @@ pub(super) fn reader(
     coding: Coding,
     in_frames: bool,
     pieces: Pieces,
+    turn: Arc<Turn>,
 ) -> io::Result<Box<dyn Read + Send>> {
-    let body = coding::reader(coding, Raw { pieces, piece: Bytes::new(), ended: false })?;
+    let body = coding::reader(coding, Raw { pieces, turn, piece: Bytes::new(), ended: false })?;
     Ok(if in_frames { Box::new(frames::Reader::new(body)) } else { body })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clickhouse::request::Request;
+    use crate::clickhouse::statement::Statement;
+    use crate::clickhouse::turns::Turns;
 
     #[test]
     fn a_body_ends_with_its_own_end_only() {
@@ -61,7 +72,9 @@ mod tests {
             }
             drop(send);
             let mut text = String::new();
-            let mut reader = reader(Coding::Identity, false, pieces).unwrap();
+            let statement = Arc::new(Statement::new(&Request::default(), 1));
+            let turn = Arc::new(Turn::new(&Arc::new(Turns::new()), &statement));
+            let mut reader = reader(Coding::Identity, false, pieces, turn).unwrap();
             assert_eq!(reader.read_to_string(&mut text).is_ok(), finished);
         }
     }

@@ -29,7 +29,7 @@ fn unframe(mut bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (data, methods)
 }
 
-fn frame(data: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(data: &[u8]) -> Vec<u8> {
     let body = lz4_flex::block::compress(data);
     let mut head = vec![0x82];
     head.extend_from_slice(&((body.len() + 9) as u32).to_le_bytes());

@@ -5,10 +5,10 @@ use crate::{ports, sql};
 use std::io::Write;
 use std::net::TcpStream;
 
-const HEADER: (&str, &str) = ("Content-Type", "multipart/form-data; boundary=B7");
+pub(crate) const HEADER: (&str, &str) = ("Content-Type", "multipart/form-data; boundary=B7");
 
 /// `name` is a field, `name@` a file.
-fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, data) in parts {
         let head = match name.strip_suffix('@') {
@@ -208,4 +208,16 @@ fn data_of_a_form_goes_on_as_it_comes() {
     let headers = [HEADER, ("Content-Encoding", "zstd")];
     let reply = post_with(port, &target, &headers, &packed);
     assert_eq!(reply.text(), "2000000\t200000\n");
+}
+
+/// A form in chunks, which stops in the data of its table, and what is missing of it.
+pub(crate) fn halves(target: &str) -> (String, &'static str) {
+    let head = "--B7\r\nContent-Disposition: form-data; name=\"ext\"; filename=\"\"\r\n\r\n1\n";
+    let request = format!(
+        "POST {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {}\r\n\
+         Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{head}\r\n",
+        HEADER.1,
+        head.len()
+    );
+    (request, "c\r\n2\n\r\n--B7--\r\n\r\n0\r\n\r\n")
 }

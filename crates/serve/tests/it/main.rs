@@ -7,10 +7,13 @@ mod formats;
 mod forms;
 mod hostile;
 mod http;
+mod kill;
 mod lifecycle;
+mod log;
 mod ops;
 mod progress;
 mod sessions;
+mod turns;
 mod zones;
 
 use std::sync::LazyLock;
