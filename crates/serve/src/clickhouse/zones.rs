@@ -14,7 +14,7 @@
 //! A session in which its client has set or made something cannot be had a second time, and a statement
 //! on its connection would end the stream: there DESCRIBE comes before it, for every Native SELECT.
 //!
-//! Columns behind one that cannot be measured ([`super::native`]) stay as they are.
+//! DESCRIBE runs scalar subqueries; it is what this costs where it is asked. Columns behind one that cannot be measured ([`super::native`]) stay as they are.
 
 use super::native::Block;
 use super::run::Work;
