@@ -64,7 +64,7 @@ pub(super) fn run(
         }
         How::Sync => {
             meant.iter().for_each(|statement| cancel_later(engine, statement));
-            match processes.wait_for_end(&meant, SYNC_TIMEOUT) {
+            match processes.wait_for_end(&meant, own, SYNC_TIMEOUT) {
                 true => "finished",
                 false => "waiting",
             }

@@ -15,6 +15,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use store::Engine;
 
+/// How often who waits for the end of another one looks whether it is wanted itself.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// `replace_running_query` waits so long for the other one, as at ClickHouse.
 const REPLACE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -97,16 +99,22 @@ impl Processes {
         Ok(Place { processes: self.clone(), number: statement.number })
     }
 
-    /// Waits until none of these is there any more; `false`: one still was at the end of the time.
-    pub(super) fn wait_for_end(&self, of: &[Arc<Statement>], most: Duration) -> bool {
+    /// Waits until none of these is there any more; `false`: one still was at the end of the time, or
+    /// when nobody wanted to know it any more.
+    pub(super) fn wait_for_end(
+        &self,
+        of: &[Arc<Statement>],
+        own: &Statement,
+        most: Duration,
+    ) -> bool {
         let until = Instant::now() + most;
         let mut statements = self.lock();
         while of.iter().any(|statement| statements.contains_key(&statement.number)) {
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left.is_zero() || !own.is_wanted() {
                 return false;
             }
-            let waited = self.ended.wait_timeout(statements, left);
+            let waited = self.ended.wait_timeout(statements, left.min(LOOK_INTERVAL));
             statements = waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0;
         }
         true
