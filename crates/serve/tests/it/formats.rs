@@ -109,7 +109,7 @@ fn many_small_blocks_are_one_answer_in_every_format() {
         sql(&format!("INSERT INTO parted VALUES ({part}, 'a', NULL), ({part}0, 'b', 1)"));
     }
     for any in [
-        "SELECT * FROM main.parted SETTINGS max_threads = 1",
+        "SELECT * FROM main.parted ORDER BY n, s SETTINGS max_threads = 1, max_block_size = 1",
         "SELECT 1 AS n, 'x' AS s, CAST(NULL AS Nullable(UInt64)) AS m UNION ALL SELECT 1, 'x', NULL UNION ALL SELECT 1, 'x', NULL",
         "SELECT n, s, CAST(NULL AS Nullable(UInt64)) AS m FROM main.parted WHERE 0",
     ] {
