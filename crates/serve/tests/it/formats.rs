@@ -4,17 +4,24 @@
 use crate::http::post;
 use crate::{ports, sql};
 
+/// Pretty puts blocks under one head that come soon behind each other, 50 ms by default: here all of them.
+const SOON: [&str; 2] =
+    ["output_format_pretty_squash_consecutive_ms", "output_format_pretty_squash_max_wait_ms"];
+const SOON_MS: &str = "600000";
+
 /// What came out of a format; an error is its code.
 type Outcome = Result<Vec<u8>, u32>;
 
 fn one_piece(text: &str, format: &str) -> Outcome {
     let mut session = ports().engine.session().unwrap();
+    SOON.iter().for_each(|name| session.set(name, SOON_MS).unwrap());
     let answer = session.query(text, format, &[]);
     answer.map(|answer| answer.bytes().to_vec()).map_err(|error| error.code)
 }
 
 fn through_the_door(text: &str, format: &str) -> Outcome {
-    let reply = post(ports().door, &format!("/?default_format={format}"), text);
+    let soon: String = SOON.iter().map(|name| format!("&{name}={SOON_MS}")).collect();
+    let reply = post(ports().door, &format!("/?default_format={format}{soon}"), text);
     match reply.status {
         200 => {
             assert!(reply.whole, "{format}: {text}");
