@@ -4,17 +4,24 @@
 use crate::http::post;
 use crate::{ports, sql};
 
+/// Pretty puts blocks under one head that come soon behind each other, 50 ms by default: here all of them.
+const SOON: [&str; 2] =
+    ["output_format_pretty_squash_consecutive_ms", "output_format_pretty_squash_max_wait_ms"];
+const SOON_MS: &str = "600000";
+
 /// What came out of a format; an error is its code.
 type Outcome = Result<Vec<u8>, u32>;
 
 fn one_piece(text: &str, format: &str) -> Outcome {
     let mut session = ports().engine.session().unwrap();
+    SOON.iter().for_each(|name| session.set(name, SOON_MS).unwrap());
     let answer = session.query(text, format, &[]);
     answer.map(|answer| answer.bytes().to_vec()).map_err(|error| error.code)
 }
 
 fn through_the_door(text: &str, format: &str) -> Outcome {
-    let reply = post(ports().door, &format!("/?default_format={format}"), text);
+    let soon: String = SOON.iter().map(|name| format!("&{name}={SOON_MS}")).collect();
+    let reply = post(ports().door, &format!("/?default_format={format}{soon}"), text);
     match reply.status {
         200 => {
             assert!(reply.whole, "{format}: {text}");
@@ -109,7 +116,7 @@ fn many_small_blocks_are_one_answer_in_every_format() {
         sql(&format!("INSERT INTO parted VALUES ({part}, 'a', NULL), ({part}0, 'b', 1)"));
     }
     for any in [
-        "SELECT * FROM main.parted SETTINGS max_threads = 1",
+        "SELECT * FROM main.parted ORDER BY n, s SETTINGS max_threads = 1, max_block_size = 1",
         "SELECT 1 AS n, 'x' AS s, CAST(NULL AS Nullable(UInt64)) AS m UNION ALL SELECT 1, 'x', NULL UNION ALL SELECT 1, 'x', NULL",
         "SELECT n, s, CAST(NULL AS Nullable(UInt64)) AS m FROM main.parted WHERE 0",
     ] {
