@@ -8,10 +8,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use model::Result;
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 const CONNECTIONS_MAX: usize = 1024;
 /// Also how long an idle connection is kept.
@@ -45,9 +50,10 @@ where
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if may_accept => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     let _ = stream.set_nodelay(true);
-                    connections.spawn(connection(stream, service.clone(), stopped.clone()));
+                    let peer = Peer(peer.ip());
+                    connections.spawn(connection(stream, peer, service.clone(), stopped.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "could not accept a connection");
@@ -65,10 +71,18 @@ where
     Ok(())
 }
 
-async fn connection<S>(stream: TcpStream, service: S, mut stopped: watch::Receiver<bool>)
-where
+async fn connection<S>(
+    stream: TcpStream,
+    peer: Peer,
+    service: S,
+    mut stopped: watch::Receiver<bool>,
+) where
     S: hyper::service::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
 {
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        service.call(request)
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

@@ -17,23 +17,24 @@
 //! - **GET changes nothing**; pages of other sites reach nothing ([`crate::origin`]).
 //! - `default` as a database name means `main`: the engine's own `default` is never used.
 //!
-//! One user exists so far: `default` without a password. So the address is loopback.
+//! Who comes in, and what they may do there: [`crate::access`].
 
 mod answer;
-mod error;
+pub(crate) mod error;
 mod format;
 mod hello;
 mod request;
 mod run;
 mod sessions;
-mod settings;
-mod sql;
+pub(crate) mod settings;
+pub(crate) mod sql;
 mod upload;
 
+use crate::access::{Access, Caller, File};
 use crate::{net, origin};
 use answer::{Answer, Head, Labels};
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use error::Failure;
@@ -45,6 +46,7 @@ use sessions::Sessions;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -69,6 +71,7 @@ const BREAK_OFF_PAUSE: Duration = Duration::from_millis(500);
 /// What all requests share.
 struct Door {
     engine: Engine,
+    access: Arc<Access>,
     version: String,
     timezone: String,
     server_name: String,
@@ -84,9 +87,10 @@ struct Door {
 pub async fn serve(
     listener: TcpListener,
     engine: Engine,
+    users: File,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
-    let opened = tokio::task::spawn_blocking(move || Door::open(engine)).await;
+    let opened = tokio::task::spawn_blocking(move || Door::open(engine, &users)).await;
     let door =
         Arc::new(opened.map_err(|error| Error::bug("the door did not open").source(error))??);
     let sweeper = tokio::spawn(sweep(door.sessions.clone()));
@@ -108,7 +112,7 @@ async fn sweep(sessions: Sessions) {
 }
 
 impl Door {
-    fn open(engine: Engine) -> Result<Door> {
+    fn open(engine: Engine, users: &File) -> Result<Door> {
         let mut session = engine.session()?;
         let sql = "SELECT version(), timezone(), displayName()";
         let answer = session.query(sql, "TSV", &[]).map_err(|e| e.error("ask the engine"))?;
@@ -122,6 +126,7 @@ impl Door {
             version: next(),
             timezone: next(),
             server_name: next(),
+            access: Arc::new(Access::open(&engine, users)?),
             engine,
             sessions: Sessions::default(),
             queries: Arc::new(Semaphore::new(QUERIES_MAX)),
@@ -131,7 +136,7 @@ impl Door {
     }
 
     async fn handle(self: Arc<Self>, request: HttpRequest<Incoming>) -> Response<Body> {
-        if let Some(why) = origin::refuse(request.headers()) {
+        if let Some(why) = origin::refuse(request.headers(), self.access.is_open()) {
             return (StatusCode::FORBIDDEN, format!("{why}\n")).into_response();
         }
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -162,16 +167,29 @@ impl Door {
         let (parts, body) = request.into_parts();
         let wanted = check(&parts.headers, &parts.method, &body)
             .and_then(|()| Request::parse(&parts))
-            .and_then(|request| Ok((Encoding::parse(&request.content_encoding)?, request)))
-            .and_then(|(encoding, request)| Ok((encoding, request, self.permit()?)));
-        let (encoding, request, permit) = match wanted {
+            .and_then(|request| Ok((Encoding::parse(&request.content_encoding)?, request)));
+        let wanted = match wanted {
+            // Before there is a permit: strangers hold none.
+            Ok((encoding, request)) => match self.login(&parts.extensions, &request).await {
+                Ok(caller) => self.permit().map(|permit| (encoding, request, caller, permit)),
+                Err(failure) => Err(failure),
+            },
+            Err(failure) => Err(failure),
+        };
+        let (encoding, request, caller, permit) = match wanted {
             Ok(wanted) => wanted,
             Err(failure) => return self.refuse(failure, body).await,
         };
         let (to_worker, upload) = mpsc::channel(upload::PIECES_MAX);
         let (send_head, mut head) = oneshot::channel();
         let (send_pieces, pieces) = mpsc::channel(answer::PIECES_MAX);
-        let guard = self.clone().start(request, (encoding, upload), permit, send_head, send_pieces);
+        let guard = self.clone().start(
+            (request, caller),
+            (encoding, upload),
+            permit,
+            send_head,
+            send_pieces,
+        );
         let pump = pump(body, to_worker);
         tokio::pin!(pump);
         let head = tokio::select! {
@@ -195,7 +213,7 @@ impl Door {
     /// Sets a worker to work; the guard is what its client's life hangs on.
     fn start(
         self: Arc<Self>,
-        request: Request,
+        (request, caller): (Request, Caller),
         (encoding, upload): (Encoding, upload::Pieces),
         permit: OwnedSemaphorePermit,
         head: oneshot::Sender<Head>,
@@ -226,11 +244,16 @@ impl Door {
             let answer = Answer::new(labels, head, pieces, options);
             let door = self.clone();
             let upload = encoding.reader(upload);
-            let work = run::Work { door, request, upload, key, gone, done };
+            let work = run::Work { door, request, caller, upload, key, gone, done };
             run::run(work, answer);
             drop(permit);
         });
         guard
+    }
+
+    async fn login(&self, of: &Extensions, request: &Request) -> Result<Caller, Failure> {
+        let peer = of.get::<net::Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0);
+        self.access.login(&request.credentials, &request.roles, peer).await
     }
 
     fn permit(&self) -> Result<OwnedSemaphorePermit, Failure> {
@@ -253,7 +276,12 @@ impl Door {
             ("x-clickhouse-server-display-name", &self.server_name),
             ("content-type", "text/plain; charset=UTF-8"),
         ];
-        (failure.status, headers, failure.text(&self.version)).into_response()
+        let mut response = (failure.status, headers, failure.text(&self.version)).into_response();
+        if failure.status == StatusCode::UNAUTHORIZED {
+            let basic = HeaderValue::from_static("Basic realm=\"ClickHouse server HTTP API\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, basic);
+        }
+        response
     }
 }
 

@@ -14,9 +14,12 @@ use super::request::Request;
 use super::sessions::{Kept, Lease};
 use super::sql::{self, Outline, Start, ValuesEnd};
 use super::{Door, hello, settings};
+use crate::access::{self, Caller, Done, Statement};
+use std::borrow::Cow;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 use store::embedded::{HOME_DATABASE, Session};
 
 const READ_BYTES: usize = 256 << 10;
@@ -30,6 +33,7 @@ const PROTECTED: [&str; 3] = ["default", HOME_DATABASE, "millrace"];
 pub(super) struct Work {
     pub(super) door: Arc<Door>,
     pub(super) request: Request,
+    pub(super) caller: Caller,
     pub(super) upload: Box<dyn Read + Send>,
     /// What this statement is killed by.
     pub(super) key: String,
@@ -66,6 +70,19 @@ enum Text {
     Insert { head: String, format: String, data: Vec<u8> },
 }
 
+impl Text {
+    /// As a statement of its own.
+    fn sql(&self) -> Cow<'_, str> {
+        match self {
+            Text::Statement(sql) => sql.into(),
+            Text::Insert { head, format, .. } if format == "Values" => {
+                format!("{head} VALUES").into()
+            }
+            Text::Insert { head, format, .. } => format!("{head} FORMAT {format}").into(),
+        }
+    }
+}
+
 /// A session, and where it goes afterwards.
 struct Lane {
     kept: Kept,
@@ -82,7 +99,9 @@ impl Lane {
 }
 
 pub(super) fn run(mut work: Work, mut answer: Answer) {
+    let since = Instant::now();
     let result = work.execute(&mut answer);
+    work.caller.end(&answer.stats, since.elapsed(), result.is_err());
     work.done.store(true, Ordering::SeqCst);
     match result {
         Ok(()) => answer.finish(),
@@ -106,17 +125,24 @@ impl Work {
             Text::Insert { .. } => Outline { verb: "INSERT".into(), ..Outline::default() },
         };
         self.check(&outline)?;
+        self.caller.begin()?;
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
         answer.set_format(&format);
         let way = self.way(&text, &outline, &format);
+        let about_users = self.about_users(&text)?;
         let mut lane = self.lane()?;
-        let result =
-            self.prepare(&mut lane, &outline, way).map_err(Stop::from).and_then(|()| match text {
-                Text::Insert { head, format, data } => {
+        let result = self
+            .prepare(&mut lane, &outline, way, about_users.is_none().then_some(&text))
+            .map_err(Stop::from)
+            .and_then(|()| match (text, about_users) {
+                (_, Some(statement)) => {
+                    self.answer_about_users(&mut lane.kept, statement, &format, answer)
+                }
+                (Text::Insert { head, format, data }, _) => {
                     self.insert(&mut lane.kept.session, &head, &format, data, answer)
                 }
-                Text::Statement(sql) => {
+                (Text::Statement(sql), _) => {
                     self.statement(&mut lane.kept.session, &sql, &outline, way, &format, answer)
                 }
             });
@@ -205,10 +231,13 @@ impl Work {
             let session = self.door.engine.session();
             session.map_err(|error| Failure::new(210, "NETWORK_ERROR", error.report()))
         };
-        let Some(wanted) = &self.request.session else {
+        // Somebody who only reads has nothing to keep, and a read-only session takes no settings.
+        let wanted = self.request.session.as_ref().filter(|_| !self.caller.only_reads());
+        let Some(wanted) = wanted else {
             return Ok(Lane { kept: Kept::new(open()?), lease: None, is_new: true });
         };
-        let (lease, kept) = self.door.sessions.take(wanted)?;
+        let (lease, kept) =
+            self.door.sessions.take(wanted, self.caller.session_name(&wanted.id))?;
         let is_new = kept.is_none();
         let kept = match kept {
             Some(kept) => kept,
@@ -217,15 +246,29 @@ impl Work {
         Ok(Lane { kept, lease: Some(lease), is_new })
     }
 
-    fn prepare(&self, lane: &mut Lane, outline: &Outline, way: Way) -> Result<(), Failure> {
+    fn prepare(
+        &mut self,
+        lane: &mut Lane,
+        outline: &Outline,
+        way: Way,
+        for_the_engine: Option<&Text>,
+    ) -> Result<(), Failure> {
+        if let Some(roles) = &lane.kept.roles
+            && self.request.roles.is_empty()
+        {
+            self.caller = self.caller.with_roles(Some(roles))?;
+        }
         if lane.is_new {
             settings::begin(&mut lane.kept.session)?;
         }
         let database = self.request.database.as_deref().filter(|name| !name.is_empty());
         if let Some(database) = database.or(lane.is_new.then_some(HOME_DATABASE)) {
+            let database = if database == "default" { HOME_DATABASE } else { database };
+            self.caller.check_database(database)?;
             settings::use_database(&mut lane.kept.session, database)?;
         }
         let mut wanted = settings::wanted(&self.request, &self.key);
+        self.caller.settings(&mut wanted)?;
         let readonly = wanted.remove("readonly");
         if way == Way::Document && is_select(outline) {
             let limit = || DOCUMENT_BYTES_MAX.to_owned();
@@ -235,15 +278,45 @@ impl Work {
             // What a SET statement sets stays: nothing of ours may be restored over it.
             Some(_) if outline.verb == "SET" => settings::restore(&mut lane.kept)?,
             Some(_) => settings::lend(&mut lane.kept, wanted)?,
-            None => {
-                settings::set(&mut lane.kept.session, &wanted)?;
-                // Last: nothing can be set after it, and it cannot be taken back, which is why
-                // sessions that go on have only the door's own check.
-                let readonly = readonly.filter(|value| value != "0");
-                if let Some(level) = readonly.or(self.request.reads_only.then(|| "2".into())) {
-                    settings::set(&mut lane.kept.session, &[("readonly".into(), level)].into())?;
-                }
+            None => settings::set(&mut lane.kept.session, &wanted)?,
+        }
+        let session = &mut lane.kept.session;
+        self.caller.enter(session, lane.is_new)?;
+        if let Some(text) = for_the_engine {
+            self.caller.check(session, &text.sql(), &self.request.params)?;
+        }
+        // Last: nothing can be set after it, and it cannot be taken back, which is why sessions that
+        // go on have only the door's own check.
+        if lane.lease.is_none() {
+            let readonly = readonly.filter(|value| value != "0");
+            let readonly = readonly.or(self.request.reads_only.then(|| "2".into()));
+            let readonly = if self.caller.only_reads() { Some("1".into()) } else { readonly };
+            if let Some(level) = readonly {
+                settings::set(session, &[("readonly".into(), level)].into())?;
             }
+        }
+        Ok(())
+    }
+
+    /// Statements about users are the door's own.
+    fn about_users(&self, text: &Text) -> Result<Option<Statement>, Failure> {
+        let Text::Statement(sql) = text else { return Ok(None) };
+        let current = self.request.database.as_deref().filter(|name| !name.is_empty());
+        let current = current.filter(|name| *name != "default").unwrap_or(HOME_DATABASE);
+        access::parse(sql, current)
+    }
+
+    fn answer_about_users(
+        &self,
+        kept: &mut Kept,
+        statement: Statement,
+        format: &str,
+        answer: &mut Answer,
+    ) -> Result<(), Stop> {
+        match self.caller.answer(statement, self.may_write(""))? {
+            Done::Quietly => {}
+            Done::Roles(roles) => kept.roles = roles,
+            Done::Select(sql) => self.whole(&mut kept.session, &sql, format, answer)?,
         }
         Ok(())
     }

@@ -18,11 +18,13 @@ pub(super) struct Kept {
     pub(super) applied: BTreeMap<String, String>,
     /// What these settings were before; `None`: the default.
     pub(super) before: BTreeMap<String, Option<String>>,
+    /// Of its user's roles, only these (`SET ROLE`).
+    pub(super) roles: Option<Vec<String>>,
 }
 
 impl Kept {
     pub(super) fn new(session: Session) -> Kept {
-        Kept { session, applied: BTreeMap::new(), before: BTreeMap::new() }
+        Kept { session, applied: BTreeMap::new(), before: BTreeMap::new(), roles: None }
     }
 }
 
@@ -51,15 +53,20 @@ impl Sessions {
     }
 
     /// `None` in place of a session: it is new.
-    pub(super) fn take(&self, request: &SessionRequest) -> Result<(Lease, Option<Kept>), Failure> {
+    /// `name` is the session's among those of all users.
+    pub(super) fn take(
+        &self,
+        request: &SessionRequest,
+        name: String,
+    ) -> Result<(Lease, Option<Kept>), Failure> {
         let ended = self.sweep();
         let mut entries = self.lock();
-        let kept = match entries.get(&request.id) {
+        let kept = match entries.get(&name) {
             Some(Entry::Busy) => {
                 let text = format!("Session {} is locked by a concurrent client", request.id);
                 return Err(Failure::new(373, "SESSION_IS_LOCKED", text));
             }
-            Some(Entry::Idle { .. }) => match entries.remove(&request.id) {
+            Some(Entry::Idle { .. }) => match entries.remove(&name) {
                 Some(Entry::Idle { kept, .. }) => Some(*kept),
                 _ => None,
             },
@@ -73,11 +80,11 @@ impl Sessions {
             }
             None => None,
         };
-        entries.insert(request.id.clone(), Entry::Busy);
+        entries.insert(name.clone(), Entry::Busy);
         drop(entries);
         // Closing connections takes its time, so not under the lock.
         drop(ended);
-        let (id, timeout, close) = (request.id.clone(), request.timeout, request.close);
+        let (id, timeout, close) = (name, request.timeout, request.close);
         Ok((Lease { sessions: self.clone(), id, timeout, close, held: true }, kept))
     }
 

@@ -12,7 +12,7 @@ use store::embedded::{HOME_DATABASE, Session};
 /// no statement is an error, and an answered INSERT is visible.
 const LIKE_A_SERVER: &str = "SET implicit_select = 0, async_insert = 0";
 
-pub(super) type Settings = BTreeMap<String, String>;
+pub(crate) type Settings = BTreeMap<String, String>;
 
 pub(super) fn begin(session: &mut Session) -> Result<(), Failure> {
     run(session, LIKE_A_SERVER)
