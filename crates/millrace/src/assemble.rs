@@ -88,6 +88,8 @@ impl Mill {
     pub(crate) async fn start(config: &Config, ports: Ports) -> Result<Mill> {
         // Before the engine is opened: a missing variable is told at once.
         let options = config.pipeline()?;
+        let users = config.serve.users.file()?;
+        serve::access::prepare(&config.store.data_dir, &users)?;
         let engine = open_engine(config).await?;
         let local = |listener: &TcpListener| {
             listener.local_addr().map_err(|error| Error::bug("cannot name a port").source(error))
@@ -98,8 +100,12 @@ impl Mill {
             ui: local(&ports.ui)?,
         };
         let (close, closed) = watch::channel(false);
-        let door =
-            serve::clickhouse::serve(ports.clickhouse, engine.clone(), until(closed.clone()));
+        let door = serve::clickhouse::serve(
+            ports.clickhouse,
+            engine.clone(),
+            users,
+            until(closed.clone()),
+        );
         let door = tokio::spawn(door);
         let pipeline = flow::Pipeline::start(options, Arc::new(engine.clone()));
         let reloading = Reloading::new(config.clone(), pipeline.handle());

@@ -5,6 +5,7 @@
 //! probes, status, people ─▶ ops::serve ───────▶ flow::Handle       health, metrics, verify
 //! ```
 
+pub mod access;
 pub mod clickhouse;
 mod early;
 mod net;

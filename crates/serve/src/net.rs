@@ -9,6 +9,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use model::Result;
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -49,12 +50,7 @@ where
             accepted = listener.accept(), if may_accept => match accepted {
                 Ok((stream, peer)) => {
                     let _ = stream.set_nodelay(true);
-                    let service = service.clone();
-                    let service = hyper::service::service_fn(move |mut request: Request<_>| {
-                        request.extensions_mut().insert(peer);
-                        service.call(request)
-                    });
-                    connections.spawn(connection(stream, service, stopped.clone()));
+                    connections.spawn(connection(stream, peer, service.clone(), stopped.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "could not accept a connection");
@@ -72,12 +68,17 @@ where
     Ok(())
 }
 
-async fn connection<S>(stream: TcpStream, service: S, mut stopped: watch::Receiver<bool>)
-where
+async fn connection<S>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    service: S,
+    mut stopped: watch::Receiver<bool>,
+) where
     S: hyper::service::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
 {
     let (stream, early) = early::connection(stream);
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         request.extensions_mut().insert(early.clone());
         service.call(request)
     });

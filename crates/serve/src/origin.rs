@@ -8,10 +8,14 @@
 use axum::http::{HeaderMap, header};
 
 /// Why a request is refused, if it is.
-pub(crate) fn refuse(headers: &HeaderMap) -> Option<&'static str> {
+/// `trusting`: whoever reaches the port comes in. Where a password is asked for, the port has whatever
+/// name its machine has, and a page gains nothing by having it pointed there.
+pub(crate) fn refuse(headers: &HeaderMap, trusting: bool) -> Option<&'static str> {
     let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str());
     match text(header::HOST) {
-        Some(Ok(host)) if !is_local(host) => return Some("the Host header names another site"),
+        Some(Ok(host)) if trusting && !is_local(host) => {
+            return Some("the Host header names another site");
+        }
         Some(Err(_)) => return Some("the Host header is not text"),
         _ => {}
     }
@@ -23,7 +27,9 @@ pub(crate) fn refuse(headers: &HeaderMap) -> Option<&'static str> {
         None => None,
         Some(Ok(origin)) => {
             let host = origin.split_once("://").map_or("", |(_, host)| host);
-            let trusted = !host.is_empty() && is_local(host);
+            let same =
+                headers.get(header::HOST).is_some_and(|own| own.as_bytes() == host.as_bytes());
+            let trusted = !host.is_empty() && (is_local(host) || (same && !trusting));
             (!trusted).then_some("a page of another site sent this request")
         }
         Some(Err(_)) => Some("the Origin header is not text"),
@@ -52,7 +58,7 @@ mod tests {
         for (name, value) in pairs {
             headers.insert(*name, value.parse().unwrap());
         }
-        refuse(&headers).is_some()
+        refuse(&headers, true).is_some()
     }
 
     #[test]
@@ -68,5 +74,16 @@ mod tests {
         assert!(refused(&[("host", "localhost"), ("origin", "null")]));
         assert!(refused(&[("host", "localhost"), ("sec-fetch-site", "cross-site")]));
         assert!(refused(&[("host", "[evil.example]")]));
+    }
+
+    #[test]
+    fn behind_passwords_the_port_has_any_name() {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", "db.example:8123".parse().unwrap());
+        assert!(refuse(&headers, false).is_none() && refuse(&headers, true).is_some());
+        headers.insert("origin", "https://db.example:8123".parse().unwrap());
+        assert!(refuse(&headers, false).is_none());
+        headers.insert("origin", "https://evil.example".parse().unwrap());
+        assert!(refuse(&headers, false).is_some());
     }
 }

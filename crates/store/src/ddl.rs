@@ -112,7 +112,8 @@ fn table(target: &Target) -> String {
     sql + &format!("\nSETTINGS index_granularity = 8192, {settings}")
 }
 
-/// What readers of a mirror query: these columns of the table that holds its rows. FINAL drops older
+/// What readers of a mirror query. Whoever may read it need not, and as a rule may not, read the
+/// table behind it: these columns of the table that holds its rows. FINAL drops older
 /// versions, and with `_deleted` the rows that are gone.
 pub fn view(target: &Target, columns: &[&str], rows: &TableName) -> String {
     view_at(&target.name, columns, rows)
@@ -121,7 +122,7 @@ pub fn view(target: &Target, columns: &[&str], rows: &TableName) -> String {
 pub fn view_at(place: &TableName, columns: &[&str], rows: &TableName) -> String {
     let columns: Vec<String> = columns.iter().map(|name| ident(name)).collect();
     format!(
-        "CREATE OR REPLACE VIEW {} AS SELECT {} FROM {} FINAL",
+        "CREATE OR REPLACE VIEW {} SQL SECURITY DEFINER AS SELECT {} FROM {} FINAL",
         name(place),
         columns.join(", "),
         name(rows)

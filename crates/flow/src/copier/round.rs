@@ -93,6 +93,8 @@ async fn round(context: &Context, jobs: &mut Vec<Job>) -> Result<()> {
 #[derive(Default)]
 struct Plan {
     runs: Vec<Arc<Run>>,
+    /// Of which nothing is left to be copied.
+    copied: Vec<Arc<Run>>,
     now: Queue,
     /// Once the stream has come as far as the snapshot.
     later: Queue,
@@ -112,6 +114,9 @@ async fn plan_all(
         match begin(context, &client, job.clone(), snapshot.consistent_point, xmin).await {
             Ok(None) => {}
             Ok(Some((run, Course::Pieces(pieces)))) => {
+                if pieces.is_empty() {
+                    plan.copied.push(run.clone());
+                }
                 for piece in pieces {
                     let queue = if piece.lookup { &mut plan.later } else { &mut plan.now };
                     queue.push_back((run.clone(), piece));
@@ -134,7 +139,24 @@ async fn plan_all(
     Ok(())
 }
 
+/// What is copied is finished beside the rest: it waits for the stream, and the stream for the begin of
+/// every table.
 async fn work(context: &Context, snapshot: &Arc<Snapshot>, plan: &mut Plan) -> Result<()> {
+    let copied = std::mem::take(&mut plan.copied);
+    let (worked, finished) =
+        tokio::join!(copy(context, snapshot, plan), finish(context, snapshot, copied));
+    worked.and(finished)
+}
+
+async fn finish(context: &Context, snapshot: &Snapshot, copied: Vec<Arc<Run>>) -> Result<()> {
+    for run in copied {
+        done(context, &run.job, snapshot.consistent_point).await?;
+        run.finish();
+    }
+    Ok(())
+}
+
+async fn copy(context: &Context, snapshot: &Arc<Snapshot>, plan: &mut Plan) -> Result<()> {
     work_off(context, snapshot, std::mem::take(&mut plan.now)).await?;
     for (run, pieces) in std::mem::take(&mut plan.start_over) {
         if begin_anew(context, &run, snapshot).await? {
@@ -196,10 +218,6 @@ async fn begin(
         shown.pages_done = total.saturating_sub(piece::pages_of(&pieces, total));
     });
     let run = Run::new(job, size.map_or(0, |(file, _)| file), filter, xmin, &pieces);
-    if pieces.is_empty() {
-        done(context, &run.job, point).await?;
-        return Ok(None);
-    }
     let course = if over { Course::StartOver(pieces) } else { Course::Pieces(pieces) };
     Ok(Some((run, course)))
 }

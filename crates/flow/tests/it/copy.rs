@@ -1,6 +1,9 @@
 //! The copy beside the stream, undisturbed.
 
-use crate::support::World;
+use crate::support::{Mortal, World, assert_equal, engine};
+use flow::Pipeline;
+use flow::resync::ResyncOptions;
+use store::Store;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_under_load_equals_the_source() {
@@ -48,5 +51,33 @@ async fn the_row_filter_holds_for_the_copy_too() {
     world.settle(&pipeline).await;
     let source = world.sql("select id, v from m where id % 2 = 0 order by id");
     assert_eq!(world.stored("select id, v from {s}.m order by id").await, source);
+    pipeline.shutdown().await.unwrap();
+}
+
+/// What is left of one copy is to wait for the stream, which waits until another one begins.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_only_has_to_sweep_waits_for_nobody_who_waits_for_it() {
+    let world = World::new(
+        "c_sweep",
+        "create table e (id int primary key, v int); create table m (like e including all);
+         create table f (like e including all); insert into e select n, 0 from generate_series(1, 100) n;
+         insert into m select * from e; insert into f select * from e; create publication p for all tables",
+    )
+    .append("e")
+    .append("f");
+    let store = Mortal::unswept();
+    let pipeline = Pipeline::start(world.options(), store.clone());
+    // The first copy has nothing to sweep.
+    world.settle(&pipeline).await;
+    let options = ResyncOptions { tables: vec!["c_sweep.m".into()], rows_per_second_max: 0 };
+    pipeline.handle().resync(options).await.unwrap();
+    store.wait_for_sweep().await;
+    store.kill(pipeline).await;
+    // One of them is planned before the mirror, one after it.
+    for table in ["e", "f"] {
+        engine().execute(&format!("DROP TABLE c_sweep.{table}")).await.unwrap();
+    }
+    let pipeline = world.start();
+    assert_equal(&world, &pipeline, "swept").await;
     pipeline.shutdown().await.unwrap();
 }

@@ -193,12 +193,15 @@ pub(crate) struct Mortal {
     limited: Option<(String, AtomicUsize)>,
     /// Streamed rows of the table of that name are taken, and nobody learns of it.
     silent: Option<(String, Arc<AtomicBool>)>,
+    /// What a copy did not bring does not go.
+    unswept: Option<AtomicBool>,
 }
 
 impl Mortal {
     pub(crate) fn new(pause: Duration) -> Arc<Mortal> {
         let (dead, running) = (AtomicBool::new(false), Arc::default());
-        Arc::new(Mortal { inner: engine(), dead, running, pause, limited: None, silent: None })
+        let (inner, limited, silent, unswept) = (engine(), None, None, None);
+        Arc::new(Mortal { inner, dead, running, pause, limited, silent, unswept })
     }
 
     /// The copy hangs once it has taken so many blocks of the table.
@@ -214,6 +217,18 @@ impl Mortal {
         let silent = Some((table.to_owned(), Arc::default()));
         Arc::get_mut(&mut mortal).expect("new").silent = silent;
         mortal
+    }
+
+    /// A copy hangs when it is about to sweep.
+    pub(crate) fn unswept() -> Arc<Mortal> {
+        let mut mortal = Mortal::new(Duration::ZERO);
+        Arc::get_mut(&mut mortal).expect("new").unswept = Some(AtomicBool::default());
+        mortal
+    }
+
+    pub(crate) async fn wait_for_sweep(&self) {
+        let is_there = || self.unswept.as_ref().is_some_and(|there| there.load(Ordering::SeqCst));
+        wait_until("it is to sweep", || if is_there() { Ok(()) } else { Err(String::new()) }).await;
     }
 
     pub(crate) async fn wait_for_silence(&self) {
@@ -275,6 +290,12 @@ pub(crate) fn is_copied(insert: &Insert) -> bool {
 
 impl Store for Mortal {
     fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
+        if let Some(there) = &self.unswept
+            && sql.contains("FINAL WHERE `_version` <")
+        {
+            there.store(true, Ordering::SeqCst);
+            return Box::pin(std::future::pending());
+        }
         let sql = sql.to_owned();
         self.run(|engine| Box::pin(async move { engine.execute(&sql).await }))
     }

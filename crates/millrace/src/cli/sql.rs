@@ -92,7 +92,15 @@ impl Way {
 
 fn over_http(agent: &Agent, url: &str, sql: &str, format: &str) -> Result<()> {
     let could_not = |error: ureq::Error| Error::transient("could not ask the store").source(error);
-    let request = agent.post(url).header("x-clickhouse-format", format);
+    let mut request = agent.post(url).header("x-clickhouse-format", format);
+    // As clickhouse-client has them; not as flags, which others on the machine would see.
+    for (variable, header) in
+        [("CLICKHOUSE_USER", "x-clickhouse-user"), ("CLICKHOUSE_PASSWORD", "x-clickhouse-key")]
+    {
+        if let Ok(value) = std::env::var(variable) {
+            request = request.header(header, value);
+        }
+    }
     let mut response = request.send(sql).map_err(could_not)?;
     if response.status() != 200 {
         let body = response.body_mut().with_config().limit(ERROR_BYTES_MAX).read_to_string();

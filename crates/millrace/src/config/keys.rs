@@ -193,24 +193,105 @@ pub(crate) const KEYS: &[Key] = &[
         "false",
         "Leave it out. Not possible for a mirror's key.",
     ),
-    key(
-        "serve",
-        Kind::Section,
-        "",
-        "Who may ask. Only loopback addresses until there are users; port 0 takes a free one.",
-    ),
+    key("serve", Kind::Section, "", "Where it answers, and to whom. Port 0 takes a free one."),
     key(
         "serve.clickhouse",
         Kind::Text,
         DEFAULT_CLICKHOUSE,
-        "ClickHouse's HTTP protocol: for curl, dbt, Grafana, clickhouse-connect.",
+        "ClickHouse's HTTP protocol: for curl, dbt, Grafana, clickhouse-connect. Without users it has to be a loopback \
+         address, and everybody is `default` without a password, with all rights.",
     ),
     key(
         "serve.ui",
         Kind::Text,
         DEFAULT_UI,
-        "`/healthz`, `/readyz`, `/metrics` and the status API.",
+        "`/healthz`, `/readyz`, `/metrics` and the status API. A loopback address.",
     ),
+    key(
+        "serve.users",
+        Kind::Section,
+        "",
+        "Who may come in at `serve.clickhouse`; more can be made by SQL. With any of them, everybody needs a password. \
+         See [docs/access.md](access.md).",
+    ),
+    key(
+        "serve.users.*",
+        Kind::Section,
+        "",
+        "A user, by name. One of the four passwords is needed.",
+    ),
+    key("serve.users.*.password", Kind::Text, "", "In plain text: `${file:/run/secrets/ann}`."),
+    key("serve.users.*.password_sha256_hex", Kind::Text, "", "`echo -n PASSWORD | sha256sum`"),
+    key(
+        "serve.users.*.password_double_sha1_hex",
+        Kind::Text,
+        "",
+        "As ClickHouse has it for MySQL's clients.",
+    ),
+    key(
+        "serve.users.*.password_bcrypt",
+        Kind::Text,
+        "",
+        "`htpasswd -nbBC 10 ann PASSWORD`, without the name.",
+    ),
+    key(
+        "serve.users.*.roles",
+        Kind::Texts,
+        "",
+        "`admin` (everything), `editor` (reads all data; writes what is granted), `viewer` (reads what is granted), or \
+         roles of one's own.",
+    ),
+    key(
+        "serve.users.*.grants",
+        Kind::Texts,
+        "",
+        "In ClickHouse's words, without GRANT and TO: `\"SELECT ON shop.*\"`, `\"SELECT(id, name) ON hr.people\"`.",
+    ),
+    key("serve.users.*.filters", Kind::Section, "", "Which rows of a table she sees."),
+    key(
+        "serve.users.*.filters.*",
+        Kind::Text,
+        "",
+        "`\"shop.orders\" = \"region = 'EU'\"`: a condition for `database.table`.",
+    ),
+    key(
+        "serve.users.*.quotas",
+        Kind::Texts,
+        "",
+        "What may be used in a time: `\"FOR INTERVAL 1 hour MAX queries = 1000, read_rows = 1e9, execution_time = 600\"`. Also \
+         `result_rows`, `read_bytes`, `errors`.",
+    ),
+    key("serve.users.*.max_threads", Kind::Number, "", "The most threads of a statement."),
+    key("serve.users.*.max_memory_usage", Kind::Number, "", "The most bytes of a statement."),
+    key(
+        "serve.users.*.max_execution_time",
+        Kind::Number,
+        "600, for admins none",
+        "The most seconds of a statement.",
+    ),
+    key("serve.users.*.max_rows_to_read", Kind::Number, "", "Of a statement."),
+    key("serve.users.*.max_bytes_to_read", Kind::Number, "", "Of a statement."),
+    key("serve.users.*.max_result_rows", Kind::Number, "", "Of a statement."),
+    key("serve.users.*.max_result_bytes", Kind::Number, "", "Of a statement."),
+    key(
+        "serve.roles",
+        Kind::Section,
+        "",
+        "Roles of one's own; `admin`, `editor` and `viewer` may get limits here.",
+    ),
+    key("serve.roles.*", Kind::Section, "", "A role, by name: what a user has, but no password."),
+    key("serve.roles.*.roles", Kind::Texts, "", "Roles that it has itself."),
+    key("serve.roles.*.grants", Kind::Texts, "", "As of a user."),
+    key("serve.roles.*.filters", Kind::Section, "", "As of a user."),
+    key("serve.roles.*.filters.*", Kind::Text, "", "As of a user."),
+    key("serve.roles.*.quotas", Kind::Texts, "", "As of a user; each of its users has her own."),
+    key("serve.roles.*.max_threads", Kind::Number, "", "As of a user, unless she has one."),
+    key("serve.roles.*.max_memory_usage", Kind::Number, "", "As of a user, unless she has one."),
+    key("serve.roles.*.max_execution_time", Kind::Number, "", "As of a user, unless she has one."),
+    key("serve.roles.*.max_rows_to_read", Kind::Number, "", "As of a user, unless she has one."),
+    key("serve.roles.*.max_bytes_to_read", Kind::Number, "", "As of a user, unless she has one."),
+    key("serve.roles.*.max_result_rows", Kind::Number, "", "As of a user, unless she has one."),
+    key("serve.roles.*.max_result_bytes", Kind::Number, "", "As of a user, unless she has one."),
     key("limits", Kind::Section, "", "How much memory may be used."),
     key(
         "limits.stream_memory_mib",
@@ -316,8 +397,8 @@ pub(crate) fn reference() -> String {
          <!-- Made from crates/millrace/src/config/keys.rs: MILLRACE_WRITE_DOCS=1 cargo test -p millrace reference -->\n\n\
          `millrace init` writes one with reasons in it; `millrace config check` reads it without connecting. \
          Unknown keys are errors.\n\n\
-         In any text of `[source]`, `[serve]` and in `store.data_dir`, `${NAME}` is an environment variable and \
-         `${file:/path}` the content of a file without its last line break.\n",
+         In any text of `[source]`, in the addresses and passwords of `[serve]` and in `store.data_dir`, `${NAME}` is an \
+         environment variable and `${file:/path}` the content of a file without its last line break.\n",
     );
     for key in KEYS {
         let shown =

@@ -11,9 +11,11 @@
 pub(crate) mod keys;
 mod secret;
 mod tables;
+mod users;
 mod written;
 
 pub(crate) use secret::{Raw, Secret};
+pub(crate) use users::Users;
 pub(crate) use written::Written;
 
 use model::{Error, Result, TableOptions};
@@ -69,6 +71,7 @@ pub(crate) struct Store {
 pub(crate) struct Serve {
     pub(crate) clickhouse: SocketAddr,
     pub(crate) ui: SocketAddr,
+    pub(crate) users: Users,
 }
 
 #[derive(Clone, Debug)]
@@ -109,6 +112,8 @@ struct StoreSection {
 struct ServeSection {
     clickhouse: Option<String>,
     ui: Option<String>,
+    users: users::Sections,
+    roles: users::Sections,
 }
 
 #[derive(Deserialize, Default)]
@@ -229,10 +234,7 @@ impl File {
             source,
             store: self.store.resolve(folder)?,
             tables,
-            serve: Serve {
-                clickhouse: place("serve.clickhouse", self.serve.clickhouse, DEFAULT_CLICKHOUSE)?,
-                ui: place("serve.ui", self.serve.ui, DEFAULT_UI)?,
-            },
+            serve: self.serve.resolve(&mut warnings)?,
             limits: self.limits.resolve()?,
             warnings,
         })
@@ -261,6 +263,22 @@ impl StoreSection {
             return Err(Error::definite("cannot use an empty store.data_dir"));
         }
         Ok(Store { database: self.database, data_dir: folder.join(data_dir) })
+    }
+}
+
+impl ServeSection {
+    fn resolve(self, warnings: &mut Vec<String>) -> Result<Serve> {
+        let users = Users::resolve(self.users, self.roles, warnings)?;
+        let guard = if users.is_empty() { Guard::Nobody } else { Guard::Passwords };
+        let clickhouse = place("serve.clickhouse", self.clickhouse, DEFAULT_CLICKHOUSE, guard)?;
+        if !clickhouse.ip().is_loopback() {
+            warnings.push(format!(
+                "serve.clickhouse on {clickhouse}: passwords and rows cross the network unencrypted; \
+                 put a proxy with TLS in front of it"
+            ));
+        }
+        let ui = place("serve.ui", self.ui, DEFAULT_UI, Guard::Nobody)?;
+        Ok(Serve { clickhouse, ui, users })
     }
 }
 
@@ -313,8 +331,15 @@ fn slot(value: Option<String>) -> Result<String> {
     Ok(slot)
 }
 
-/// Only a loopback address: there are no users yet, so whoever reaches the port has every right.
-fn place(key: &str, value: Option<String>, default: &str) -> Result<SocketAddr> {
+/// Who is kept out of a port.
+#[derive(Clone, Copy, PartialEq)]
+enum Guard {
+    Nobody,
+    Passwords,
+}
+
+/// Only a loopback address where whoever reaches the port has every right.
+fn place(key: &str, value: Option<String>, default: &str, guard: Guard) -> Result<SocketAddr> {
     let text = match value {
         Some(text) => Raw::new(key, text)?.resolve(key)?.into_plain(),
         None => default.to_owned(),
@@ -327,15 +352,18 @@ fn place(key: &str, value: Option<String>, default: &str) -> Result<SocketAddr> 
         Error::definite(format!("cannot use {key}: {text:?} is no address"))
             .hint(format!("{} = \"{default}\"", key.rsplit('.').next().unwrap_or(key)))
     })?;
-    if !address.ip().is_loopback() {
-        return Err(Error::definite(format!("cannot serve {key} on {address}"))
-            .detail(
-                "There are no users yet: whoever reaches the port may read and change everything.",
-            )
-            .hint(format!(
-                "use \"127.0.0.1:{}\" and reach it through an SSH tunnel",
-                address.port()
-            )));
+    if !address.ip().is_loopback() && guard == Guard::Nobody {
+        let error = Error::definite(format!("cannot serve {key} on {address}"));
+        let tunnel =
+            format!("use \"127.0.0.1:{}\" and reach it through an SSH tunnel", address.port());
+        return Err(match key {
+            "serve.clickhouse" => error
+                .detail("There are no users: whoever reaches the port may read and change everything.")
+                .hint(format!("make users with passwords ([serve.users.NAME], docs/access.md), or {tunnel}")),
+            _ => error
+                .detail("This port asks for no password: whoever reaches it may see and change how the pipeline runs.")
+                .hint(tunnel),
+        });
     }
     Ok(address)
 }

@@ -63,6 +63,11 @@ impl Raw {
         Ok(Secret(value))
     }
 
+    /// Whether all of it stands in the file itself.
+    pub(super) fn is_literal(&self) -> bool {
+        !self.text.contains("${")
+    }
+
     /// A URL whose password stands in the file itself.
     pub(crate) fn has_literal_password(&self) -> bool {
         let Some((_, rest)) = self.text.split_once("://") else { return false };

@@ -52,7 +52,7 @@ fn unknown_keys_are_named_with_their_path_and_the_nearest_known_one() {
         (
             "[serve]\nzzzzzzzz = 1",
             "cannot use serve.zzzzzzzz: there is no such key",
-            "known here: clickhouse, ui",
+            "known here: clickhouse, ui, users, roles",
         ),
     ];
     for (text, what, hint) in cases {
@@ -118,6 +118,53 @@ fn loopback_names_and_port_zero_are_fine() {
     let serve = config.unwrap().serve;
     assert_eq!(serve.clickhouse.to_string(), "127.0.0.1:0");
     assert_eq!(serve.ui.to_string(), "[::1]:0");
+}
+
+const USERS: &str = "[serve.users.ann]\npassword_sha256_hex = \"30c952fab122c3f9759f02a6d95c3758b246b4fee239957b2d4fee46e26170c4\"\n\
+    roles = [\"viewer\"]\ngrants = [\"SELECT ON shop.*\"]\nmax_threads = 2\n\
+    [serve.users.ann.filters]\n\"shop.orders\" = \"region = 'EU'\"\n";
+
+#[test]
+fn users_come_with_passwords_and_open_the_door_to_other_machines() {
+    let config = parse(&with_source(USERS)).unwrap();
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    assert!(config.serve.users.file().unwrap().users.contains_key("ann"));
+    let open = with_source(&format!("[serve]\nclickhouse = \"0.0.0.0:8123\"\n{USERS}"));
+    let config = parse(&open).unwrap();
+    assert_eq!(config.serve.clickhouse.to_string(), "0.0.0.0:8123");
+    assert!(config.warnings[0].contains("unencrypted"), "{:?}", config.warnings);
+    let ui = with_source(&format!("[serve]\nui = \"0.0.0.0:3000\"\n{USERS}"));
+    assert!(parse(&ui).unwrap_err().report().contains("cannot serve serve.ui"));
+}
+
+#[test]
+fn what_is_wrong_with_a_user_is_named_and_no_password_is_printed() {
+    let plain = with_source("[serve.users.ann]\npassword = \"topsecret\"");
+    let config = parse(&plain).unwrap();
+    assert!(config.warnings[0].contains("serve.users.ann.password stands in plain text"));
+    let file = config.serve.users.file().unwrap();
+    assert!(!format!("{config:?} {file:?}").contains("topsecret"));
+    for (text, what) in [
+        ("[serve.users.ann]\nroles = [\"admin\"]", "it has no password"),
+        ("[serve.users.ann]\npassword = \"a\"\npassword_bcrypt = \"b\"", "two passwords"),
+        ("[serve.users.ann]\npassword = \"a\"\nroles = [\"nosuch\"]", "There is no role nosuch"),
+        (
+            "[serve.users.ann]\npassword = \"a\"\ngrants = [\"FAKE ON a.b\"]",
+            "serve.users.ann.grants",
+        ),
+        ("[serve.roles.r]\ngrants = [\"SELECT ON millrace.*\"]", "serve.roles.r.grants"),
+        ("[serve.roles.viewer]\ngrants = [\"SELECT ON a.*\"]", "serve.roles.viewer.grants"),
+        ("[serve.roles.r]\nquotas = [\"lots\"]", "serve.roles.r.quotas"),
+    ] {
+        let error = parse(&with_source(text)).unwrap_err();
+        assert!(error.report().contains(what), "{text}: {}", error.report());
+    }
+    let missing = with_source("[serve.users.ann]\npassword = \"${MILLRACE_NOT_SET_ANYWHERE}\"");
+    let users = parse(&missing).unwrap().serve.users;
+    assert!(users.file().unwrap_err().what().contains("serve.users.ann.password"));
+    let hash = with_source("[serve.users.ann]\npassword_sha256_hex = \"topsecret\"");
+    let error = parse(&hash).unwrap().serve.users.file().unwrap_err();
+    assert!(!error.report().contains("topsecret"), "{}", error.report());
 }
 
 /// Every key that the list knows is one that the sections read, and the other way round.

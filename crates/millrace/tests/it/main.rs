@@ -22,6 +22,7 @@ mod reload;
 mod resync;
 mod river;
 mod rules;
+mod users;
 mod waiting;
 mod way_back;
 mod ways_in;

@@ -17,8 +17,9 @@ impl Work {
                     let text = "Cannot execute query in readonly mode";
                     return Err(Failure::new(164, "READONLY", text));
                 }
-                let (door, params) = (&self.door, &self.request.params);
-                kill::run(sql, params, &self.statement, &door.processes, &door.engine).map(Some)
+                let of_others = self.caller.is_admin();
+                let params = &self.request.params;
+                kill::run(sql, params, &self.statement, of_others, &self.door).map(Some)
             }
             "SELECT" | "WITH" | "FROM" => Ok(processes::with_our_names(sql)),
             "SHOW" => Ok(processes::list_instead_of_show(sql)),
@@ -37,6 +38,7 @@ impl Work {
         self.statement.set_text(text, verb, own);
         if self.place.is_none() {
             let replace = self.request.setting("replace_running_query").is_some_and(|v| v != "0");
+            self.caller.begin()?;
             let door = &self.door;
             self.place = Some(door.processes.enter(&self.statement, replace, &door.engine)?);
         }

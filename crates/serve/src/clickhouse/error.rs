@@ -7,26 +7,26 @@ use store::embedded::Exception;
 
 /// An answer that is an error. Most come from the engine; some from HTTP alone.
 #[derive(Clone, Debug)]
-pub(super) struct Failure {
-    pub(super) exception: Exception,
-    pub(super) status: StatusCode,
+pub(crate) struct Failure {
+    pub(crate) exception: Exception,
+    pub(crate) status: StatusCode,
 }
 
 impl Failure {
     /// An exception of the door's own.
-    pub(super) fn new(code: u32, name: &str, text: impl AsRef<str>) -> Failure {
+    pub(crate) fn new(code: u32, name: &str, text: impl AsRef<str>) -> Failure {
         Exception::new(code, name, text.as_ref()).into()
     }
 
-    pub(super) fn syntax(text: impl AsRef<str>) -> Failure {
+    pub(crate) fn syntax(text: impl AsRef<str>) -> Failure {
         Failure::new(62, "SYNTAX_ERROR", text)
     }
 
-    pub(super) fn bad_argument(text: impl AsRef<str>) -> Failure {
+    pub(crate) fn bad_argument(text: impl AsRef<str>) -> Failure {
         Failure::new(36, "BAD_ARGUMENTS", text)
     }
 
-    pub(super) fn not_implemented(text: impl AsRef<str>) -> Failure {
+    pub(crate) fn not_implemented(text: impl AsRef<str>) -> Failure {
         Failure::new(48, "NOT_IMPLEMENTED", text)
     }
 
@@ -46,7 +46,7 @@ impl Failure {
     }
 
     /// The body of the answer.
-    pub(super) fn text(&self, version: &str) -> String {
+    pub(crate) fn text(&self, version: &str) -> String {
         format!("{} (version {version} (official build))\n", self.exception.text)
     }
 }

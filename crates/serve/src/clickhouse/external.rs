@@ -77,6 +77,12 @@ impl Work {
             room -= value.len();
             match (part.name.as_str(), part.name.strip_prefix("param_")) {
                 ("query", _) => text.push_str(&value),
+                // Who asks is settled before a form is read.
+                ("user" | "password" | "role", _) => {
+                    let text = "Invalid authentication: a name and a password come in headers or in \
+                                the URL, not in a form";
+                    return Err(Failure::new(516, "AUTHENTICATION_FAILED", text).into());
+                }
                 (_, Some(param)) => self.request.params.push((param.to_owned(), value)),
                 // Maybe of a table that follows; settings only come in the URL, as at ClickHouse.
                 _ => described.push((part.name, value)),

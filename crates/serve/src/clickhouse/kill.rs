@@ -9,8 +9,8 @@
 //! A statement that is being cancelled before it is at the engine is not found there, so cancelling is
 //! repeated until it has ended.
 
+use super::Door;
 use super::error::Failure;
-use super::processes::Processes;
 use super::sql::{Kind, Token, Tokens};
 use super::statement::Statement;
 use std::sync::Arc;
@@ -45,17 +45,23 @@ struct Kill {
     how: How,
 }
 
-/// Ends what is asked for; the answer is a SELECT of what was done.
+/// Ends what is asked for, also `of_others` or of the own user alone; the answer is a SELECT of what was
+/// done.
 pub(super) fn run(
     sql: &str,
     params: &[(String, String)],
     own: &Statement,
-    processes: &Processes,
-    engine: &Engine,
+    of_others: bool,
+    door: &Door,
 ) -> Result<String, Failure> {
+    let (processes, engine) = (&door.processes, &door.engine);
     let kill = parse(sql, params)?;
     let mut meant = processes.all();
-    meant.retain(|statement| statement.number != own.number && kill.means(statement));
+    // Nothing else stands before the statements of others: the engine asks for no right.
+    meant.retain(|other| {
+        let may_end = of_others || other.user == own.user;
+        other.number != own.number && may_end && kill.means(other)
+    });
     let status = match kill.how {
         How::Test => "unknown_status",
         How::Async => {

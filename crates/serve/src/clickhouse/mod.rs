@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! connection's task                          a worker's thread (blocking)
-//!   request ─▶ request::Request ─▶ house ─▶ run: read text, turn, session, settings
+//!   request ─▶ Request ─▶ login ─▶ house ─▶ run: read text, turn, session, settings, gate
 //!   body ─── upload (4 pieces) ────────────▶      decode, split, insert; a form: external tables
 //!   status ◀─────────────────────────────────     select, query
 //!   body ◀── answer (4 pieces) ──────────────     encode
@@ -17,13 +17,13 @@
 //! - **GET changes nothing**; pages of other sites reach nothing ([`crate::origin`]).
 //! - `default` as a database name means `main`: the engine's own `default` is never used.
 //!
-//! One user exists so far: `default` without a password. So the address is loopback.
+//! Who comes in, and what they may do there: [`crate::access`].
 
 mod answer;
 mod around;
 mod client;
 mod coding;
-mod error;
+pub(crate) mod error;
 mod external;
 mod format;
 mod hello;
@@ -39,20 +39,22 @@ mod request;
 mod run;
 mod secrets;
 mod sessions;
-mod settings;
-mod sql;
+pub(crate) mod settings;
+pub(crate) mod sql;
 mod statement;
 mod structure;
 mod touched;
 mod turns;
 mod upload;
+mod users;
 mod zones;
 
+use crate::access::{Access, Caller, File};
 use crate::early::Early;
 use crate::{net, origin};
 use answer::{Answer, Head, Labels};
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use coding::frames;
@@ -69,6 +71,7 @@ use statement::Statement;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -91,6 +94,7 @@ const BREAK_OFF_PAUSE: Duration = Duration::from_millis(500);
 /// What all requests share.
 struct Door {
     engine: Engine,
+    access: Arc<Access>,
     version: String,
     timezone: String,
     server_name: String,
@@ -105,13 +109,21 @@ struct Door {
     processes: Arc<Processes>,
 }
 
+/// A request that came in.
+struct Admitted {
+    request: Request,
+    caller: Caller,
+    guest: Guest,
+}
+
 /// Serves until `shutdown`, then lets statements under way end.
 pub async fn serve(
     listener: TcpListener,
     engine: Engine,
+    users: File,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
-    let opened = tokio::task::spawn_blocking(move || Door::open(engine)).await;
+    let opened = tokio::task::spawn_blocking(move || Door::open(engine, &users)).await;
     let door =
         Arc::new(opened.map_err(|error| Error::bug("the door did not open").source(error))??);
     let sweeper = tokio::spawn(sweep(door.sessions.clone()));
@@ -136,7 +148,7 @@ async fn sweep(sessions: Sessions) {
 }
 
 impl Door {
-    fn open(engine: Engine) -> Result<Door> {
+    fn open(engine: Engine, users: &File) -> Result<Door> {
         let mut session = engine.session()?;
         let sql = "SELECT version(), timezone(), displayName()";
         let answer = session.query(sql, "TSV", &[]).map_err(|e| e.error("ask the engine"))?;
@@ -152,6 +164,7 @@ impl Door {
             version: next(),
             timezone: next(),
             server_name: next(),
+            access: Arc::new(Access::open(&engine, users)?),
             log: Log::open(&engine, &processes)?,
             processes,
             engine,
@@ -164,7 +177,7 @@ impl Door {
     }
 
     async fn handle(self: Arc<Self>, request: HttpRequest<Incoming>) -> Response<Body> {
-        if let Some(why) = origin::refuse(request.headers()) {
+        if let Some(why) = origin::refuse(request.headers(), self.access.is_open()) {
             return (StatusCode::FORBIDDEN, format!("{why}\n")).into_response();
         }
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -206,22 +219,22 @@ impl Door {
         early: Option<Early>,
     ) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let wanted = check(&parts.headers, &parts.method, &body)
-            .and_then(|()| Request::parse(&parts))
-            .and_then(|request| {
-                let guest = self.house.enter(request.user())?;
-                Ok((request, guest))
-            });
+        let wanted =
+            check(&parts.headers, &parts.method, &body).and_then(|()| Request::parse(&parts));
         let frames = request::answer_frames(parts.uri.query().unwrap_or_default());
-        let (request, guest) = match wanted {
-            Ok(wanted) => wanted,
+        let admitted = match wanted {
+            Ok(request) => self.admit(&parts.extensions, request).await,
+            Err(failure) => Err(failure),
+        };
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
             Err(failure) => return self.refuse(failure, frames, body).await,
         };
         let (to_worker, upload) = mpsc::channel(upload::PIECES_MAX);
         let (send_head, mut head) = oneshot::channel();
         let (send_pieces, pieces) = mpsc::channel(answer::PIECES_MAX);
-        let interval = progress::interval(&request).filter(|_| can_begin_early(&parts));
-        let guard = self.clone().start(request, upload, guest, send_head, send_pieces);
+        let interval = progress::interval(&admitted.request).filter(|_| can_begin_early(&parts));
+        let guard = self.clone().start(admitted, upload, send_head, send_pieces);
         let watch = interval.zip(early).map(|(interval, early)| progress::Watch {
             engine: self.engine.clone(),
             statement: guard.statement.clone(),
@@ -251,9 +264,8 @@ impl Door {
     /// Sets a worker to work; the guard is what its client's life hangs on.
     fn start(
         self: Arc<Self>,
-        request: Request,
+        Admitted { request, caller, guest }: Admitted,
         upload: upload::Pieces,
-        guest: Guest,
         head: oneshot::Sender<Head>,
         pieces: mpsc::Sender<io::Result<Bytes>>,
     ) -> Guard {
@@ -282,7 +294,8 @@ impl Door {
             let door = self.clone();
             match upload::reader(request.coding, request.in_frames, upload, turn.clone()) {
                 Ok(upload) => {
-                    let work = run::Work { door, request, upload, statement, turn, place: None };
+                    let work =
+                        run::Work { door, request, caller, upload, statement, turn, place: None };
                     run::run(work, answer);
                 }
                 Err(error) => {
@@ -293,6 +306,14 @@ impl Door {
             drop(guest);
         });
         guard
+    }
+
+    /// Lets a request in whose sender may come in and finds room; strangers take none of it.
+    async fn admit(&self, of: &Extensions, request: Request) -> Result<Admitted, Failure> {
+        let peer = of.get::<SocketAddr>().map_or(Ipv4Addr::UNSPECIFIED.into(), SocketAddr::ip);
+        let caller = self.access.login(&request.credentials, &request.roles, peer).await?;
+        let guest = self.house.enter(request.user())?;
+        Ok(Admitted { request, caller, guest })
     }
 
     async fn refuse(
@@ -318,7 +339,12 @@ impl Door {
             Some(method) => frames::whole(method, &text),
             None => text,
         };
-        (failure.status, headers, text).into_response()
+        let mut response = (failure.status, headers, text).into_response();
+        if failure.status == StatusCode::UNAUTHORIZED {
+            let basic = HeaderValue::from_static("Basic realm=\"ClickHouse server HTTP API\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, basic);
+        }
+        response
     }
 }
 

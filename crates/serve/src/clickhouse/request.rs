@@ -5,6 +5,7 @@ use super::client::Client;
 use super::coding::{Coding, frames};
 use super::error::Failure;
 use super::{external, multipart};
+use crate::access::Credentials;
 use axum::http::{HeaderMap, Method, header, request::Parts};
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ const COMPRESSION_METHOD: &str = "network_compression_method";
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Request {
+    pub(super) credentials: Credentials,
+    /// Of the user's roles, only these; none: all.
+    pub(super) roles: Vec<String>,
     /// The text in the URL; the body is appended to it.
     pub(super) query: Option<String>,
     pub(super) query_id: String,
@@ -53,8 +57,8 @@ pub(super) struct SessionRequest {
 impl Request {
     pub(super) fn parse(parts: &Parts) -> Result<Request, Failure> {
         let pairs = pairs(parts.uri.query().unwrap_or_default())?;
-        authenticate(&parts.headers, &pairs)?;
         let mut request = Request {
+            credentials: Credentials::read(&parts.headers, &pairs)?,
             reads_only: parts.method == Method::GET || parts.method == Method::HEAD,
             coding: Coding::parse(&text(&parts.headers, "content-encoding")?.unwrap_or_default())?,
             client: Client::of(parts, &pairs),
@@ -77,14 +81,11 @@ impl Request {
                 "session_timeout" => session.timeout = Some(number(&name, &value)?),
                 "session_check" => session.check = flag(&value),
                 "close_session" => session.close = flag(&value),
-                // Who asks was settled above; quotas and stack traces do not exist here.
+                // Who asks was settled above; stack traces do not exist here.
                 "" | "user" | "password" | "quota_key" | "stacktrace" => {}
                 "compress" => compress = flag(&value),
                 "decompress" => request.in_frames = flag(&value),
-                "role" => {
-                    let text = format!("There is no role `{value}` here");
-                    return Err(Failure::new(511, "UNKNOWN_ROLE", text));
-                }
+                "role" => request.roles.push(value),
                 "enable_http_compression" => http_compress = flag(&value),
                 _ => match name.strip_prefix("param_") {
                     Some(param) => request.params.push((param.to_owned(), value)),
@@ -126,7 +127,7 @@ impl Request {
     }
 
     pub(super) fn user(&self) -> &str {
-        "default"
+        self.credentials.user()
     }
 
     pub(super) fn setting(&self, name: &str) -> Option<&str> {
@@ -171,74 +172,6 @@ pub(super) fn answer_frames(query: &str) -> Option<frames::Method> {
     let last = |name: &str| pairs.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
     let method = frames::Method::parse(last(COMPRESSION_METHOD).unwrap_or_default());
     last("compress").is_some_and(flag).then_some(method.unwrap_or(frames::Method::Lz4))
-}
-
-/// One user exists: `default`, without a password. One way of saying so may be used at a time.
-fn authenticate(headers: &HeaderMap, pairs: &[(String, String)]) -> Result<(), Failure> {
-    let pair = |name: &str| pairs.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-    let by_header = (text(headers, "x-clickhouse-user")?, text(headers, "x-clickhouse-key")?);
-    let by_params = (pair("user"), pair("password"));
-    let authorization = text(headers, "authorization")?;
-    let ways = [
-        by_header.0.is_some() || by_header.1.is_some(),
-        by_params.0.is_some() || by_params.1.is_some(),
-        authorization.is_some(),
-    ];
-    let failed = |text: &str| Failure::new(516, "AUTHENTICATION_FAILED", text);
-    if ways.iter().filter(|way| **way).count() > 1 {
-        return Err(failed(
-            "Invalid authentication: it is not allowed to use HTTP headers, \
-             parameters and Authorization at the same time",
-        ));
-    }
-    let (user, password) = match authorization {
-        Some(value) => {
-            basic(&value).ok_or_else(|| failed("Invalid authentication: not HTTP Basic"))?
-        }
-        None if ways[0] => (by_header.0.unwrap_or_default(), by_header.1.unwrap_or_default()),
-        None => (by_params.0.unwrap_or_default(), by_params.1.unwrap_or_default()),
-    };
-    if (user.is_empty() || user == "default") && password.is_empty() {
-        return Ok(());
-    }
-    let user = if user.is_empty() { "default" } else { &user };
-    Err(failed(&format!(
-        "{user}: Authentication failed: password is incorrect, or there is no user with such name. \
-         Millrace has one user so far: default, without a password."
-    )))
-}
-
-fn basic(value: &str) -> Option<(String, String)> {
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let text = String::from_utf8(base64(encoded.trim())?).ok()?;
-    let (user, password) = text.split_once(':')?;
-    Some((user.to_owned(), password.to_owned()))
-}
-
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut count) = (0u32, 0);
-    for byte in text.trim_end_matches('=').bytes() {
-        let six = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(six);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-            bits &= (1 << count) - 1;
-        }
-    }
-    Some(bytes)
 }
 
 /// The pairs of a query string, decoded. Later pairs of a name win.
@@ -353,26 +286,10 @@ mod tests {
         assert_eq!(parse("/?query=%ff", &[]).unwrap_err().status, 400);
     }
 
-    #[test]
-    fn one_user_in_one_way() {
-        let code = |uri: &str, headers: &[(&str, &str)]| {
-            parse(uri, headers).err().map_or(0, |failure| failure.exception.code)
-        };
-        assert_eq!(code("/", &[]), 0);
-        assert_eq!(code("/?user=default&password=", &[]), 0);
-        assert_eq!(code("/", &[("authorization", "Basic ZGVmYXVsdDo=")]), 0);
-        assert_eq!(code("/", &[("authorization", "Basic ZGVmYXVsdDp4")]), 516);
-        assert_eq!(code("/", &[("authorization", "Bearer abc")]), 516);
-        assert_eq!(code("/", &[("x-clickhouse-user", "ann")]), 516);
-        assert_eq!(code("/", &[("x-clickhouse-key", "secret")]), 516);
-        assert_eq!(code("/?user=default", &[("x-clickhouse-user", "default")]), 516);
-    }
-
     proptest! {
         #[test]
         fn any_query_string_and_header_is_read_without_panic(query in "[ -~]{0,80}", value in proptest::collection::vec(any::<u8>(), 0..40)) {
             let _ = pairs(&query);
-            let _ = basic(&String::from_utf8_lossy(&value));
             let mut builder = axum::http::Request::builder().uri("/?query=x");
             if let Ok(value) = header::HeaderValue::from_bytes(&value) {
                 for name in ["authorization", "x-clickhouse-user", "x-clickhouse-query-id", "accept-encoding"] {

@@ -18,8 +18,11 @@ use super::statement::Statement;
 use super::turns::Turn;
 use super::zones::{self, Zones};
 use super::{Door, hello, log};
+use crate::access::Caller;
+use std::borrow::Cow;
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Instant;
 use store::embedded::{HOME_DATABASE, Session};
 
 const READ_BYTES: usize = 256 << 10;
@@ -33,6 +36,7 @@ const PROTECTED: [&str; 3] = ["default", HOME_DATABASE, "millrace"];
 pub(super) struct Work {
     pub(super) door: Arc<Door>,
     pub(super) request: Request,
+    pub(super) caller: Caller,
     pub(super) upload: Box<dyn Read + Send>,
     pub(super) statement: Arc<Statement>,
     pub(super) turn: Arc<Turn>,
@@ -105,6 +109,17 @@ impl Text {
             Text::Insert { .. } => Outline { verb: "INSERT".into(), ..Outline::default() },
         }
     }
+
+    /// As a statement of its own.
+    pub(super) fn sql(&self) -> Cow<'_, str> {
+        match self {
+            Text::Statement(sql) => sql.into(),
+            Text::Insert { text, head, format, .. } => match format.as_str() {
+                "Values" => format!("{} VALUES", &text[..*head]).into(),
+                _ => format!("{} FORMAT {format}", &text[..*head]).into(),
+            },
+        }
+    }
 }
 
 /// What is done to the blocks of a stream on their way.
@@ -125,8 +140,10 @@ impl Filter {
 }
 
 pub(super) fn run(mut work: Work, mut answer: Answer) {
+    let since = Instant::now();
     let result = work.execute(&mut answer);
     work.statement.end();
+    work.caller.end(&answer.stats, since.elapsed(), result.is_err());
     work.log(&result, &answer);
     match result {
         Ok(()) => answer.finish(),
@@ -166,8 +183,18 @@ impl Work {
         let tables = lane.as_ref().map_or(&[][..], |lane| &lane.tables);
         self.take_place(text.shown(), &outline.verb, tables)?;
         self.check(&outline)?;
-        self.wait_for_turn(&outline)?;
+        let about_users = self.about_users(&text)?;
+        match about_users {
+            // Nothing of the engine's: it needs no turn.
+            Some(_) => self.statement.begin(),
+            None => self.wait_for_turn(&outline)?,
+        }
+        let lane = match lane {
+            Some(lane) => lane,
+            None => lane.insert(self.lane()?),
+        };
         if let Text::Statement(sql) = &mut text
+            && about_users.is_none()
             && let Some(instead) = self.instead(sql, &outline)?
         {
             *sql = instead;
@@ -176,12 +203,13 @@ impl Work {
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
         answer.set_format(&format);
-        let lane = match lane {
-            Some(lane) => lane,
-            None => lane.insert(self.lane()?),
-        };
         let way = self.way(lane, &text, &outline, &format);
         self.prepare(lane, &outline, way)?;
+        if let Some(statement) = about_users {
+            return self.answer_about_users(&mut lane.kept, statement, &format, answer);
+        }
+        self.caller.check(&mut lane.kept.session, &text.sql(), &self.request.params)?;
+        self.seal(lane)?;
         match text {
             Text::Insert { text, head, format, data } => {
                 self.insert(&mut lane.kept.session, &text[..head], &format, data, answer)
@@ -273,7 +301,7 @@ impl Work {
         }
     }
 
-    fn may_write(&self, verb: &str) -> bool {
+    pub(super) fn may_write(&self, verb: &str) -> bool {
         let readonly = self.request.setting("readonly").is_some_and(|value| value != "0");
         !(self.request.reads_only || readonly) || matches!(verb, "SET" | "USE")
     }
@@ -342,7 +370,7 @@ impl Work {
         }
     }
 
-    fn whole(
+    pub(super) fn whole(
         &self,
         session: &mut Session,
         sql: &str,

@@ -24,6 +24,8 @@ pub(super) struct Kept {
     pub(super) is_moved: bool,
     /// What these settings were before; `None`: the default.
     pub(super) before: BTreeMap<String, Option<String>>,
+    /// Of its user's roles, only these (`SET ROLE`).
+    pub(super) roles: Option<Vec<String>>,
 }
 
 impl Kept {
@@ -35,6 +37,7 @@ impl Kept {
             has_extremes: false,
             applied: BTreeMap::new(),
             before: BTreeMap::new(),
+            roles: None,
         }
     }
 }
@@ -64,15 +67,20 @@ impl Sessions {
     }
 
     /// `None` in place of a session: it is new.
-    pub(super) fn take(&self, request: &SessionRequest) -> Result<(Lease, Option<Kept>), Failure> {
+    /// `name` is the session's among those of all users.
+    pub(super) fn take(
+        &self,
+        request: &SessionRequest,
+        name: String,
+    ) -> Result<(Lease, Option<Kept>), Failure> {
         let ended = self.sweep();
         let mut entries = self.lock();
-        let kept = match entries.get(&request.id) {
+        let kept = match entries.get(&name) {
             Some(Entry::Busy) => {
                 let text = format!("Session {} is locked by a concurrent client", request.id);
                 return Err(Failure::new(373, "SESSION_IS_LOCKED", text));
             }
-            Some(Entry::Idle { .. }) => match entries.remove(&request.id) {
+            Some(Entry::Idle { .. }) => match entries.remove(&name) {
                 Some(Entry::Idle { kept, .. }) => Some(*kept),
                 _ => None,
             },
@@ -86,11 +94,11 @@ impl Sessions {
             }
             None => None,
         };
-        entries.insert(request.id.clone(), Entry::Busy);
+        entries.insert(name.clone(), Entry::Busy);
         drop(entries);
         // Closing connections takes its time, so not under the lock.
         drop(ended);
-        let (id, timeout, close) = (request.id.clone(), request.timeout, request.close);
+        let (id, timeout, close) = (name, request.timeout, request.close);
         Ok((Lease { sessions: self.clone(), id, timeout, close, held: true }, kept))
     }
 

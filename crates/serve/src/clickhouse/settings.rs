@@ -15,7 +15,7 @@ use store::embedded::{HOME_DATABASE, Session};
 const FROM_THE_START: [(&str, &str); 3] =
     [("implicit_select", "0"), ("async_insert", "0"), ("output_format_parallel_formatting", "0")];
 
-pub(super) type Settings = BTreeMap<String, String>;
+pub(crate) type Settings = BTreeMap<String, String>;
 
 /// What a session begins with; one that is of a single request has its settings at once with that.
 pub(super) fn begin(session: &mut Session, mut wanted: Settings) -> Result<(), Failure> {

@@ -96,7 +96,7 @@ pub async fn serve(
 }
 
 async fn keep_out(request: Request, next: Next) -> Response {
-    match origin::refuse(request.headers()) {
+    match origin::refuse(request.headers(), true) {
         Some(why) => Refusal::new(StatusCode::FORBIDDEN, why).into_response(),
         None => next.run(request).await,
     }

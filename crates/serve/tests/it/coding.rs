@@ -5,7 +5,7 @@ use crate::{ports, sql};
 use std::io::{Read, Write};
 
 /// The frames of an answer as a client takes them apart: every hash is verified.
-fn unframe(mut bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn unframe(mut bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let (mut methods, mut data) = (Vec::new(), Vec::new());
     while !bytes.is_empty() {
         let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;

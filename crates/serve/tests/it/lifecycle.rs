@@ -31,7 +31,8 @@ pub(crate) fn open() -> Door {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             send_port.send(listener.local_addr().unwrap().port()).unwrap();
             let shutdown = async { drop(stopped.await) };
-            serve::clickhouse::serve(listener, engine, shutdown).await.unwrap();
+            let users = serve::access::File::default();
+            serve::clickhouse::serve(listener, engine, users, shutdown).await.unwrap();
         });
     });
     Door { port: port.recv().unwrap(), stop, served }

@@ -1,5 +1,6 @@
 //! The two ports against the real engine, spoken to by hand and by stock clients.
 
+mod access;
 mod clients;
 mod coding;
 mod door;
@@ -36,6 +37,7 @@ pub(crate) fn ports() -> &'static Ports {
 fn start() -> Ports {
     let folder = tempfile::tempdir().unwrap();
     let options = EngineOptions { data_dir: folder.path().to_owned(), memory_bytes: 2 << 30 };
+    serve::access::prepare(folder.path(), &access::users()).unwrap();
     let engine = Engine::open(&options).unwrap();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -44,7 +46,8 @@ fn start() -> Ports {
     let ports = (door.local_addr().unwrap().port(), ops.local_addr().unwrap().port());
     let shared = engine.clone();
     runtime.spawn(async {
-        serve::clickhouse::serve(door, shared, std::future::pending()).await.unwrap();
+        let users = serve::access::File::default();
+        serve::clickhouse::serve(door, shared, users, std::future::pending()).await.unwrap();
     });
     let shared = ops::ops(engine.clone());
     runtime.spawn(async {

@@ -16,17 +16,20 @@ mod config;
 mod exception;
 mod library;
 mod lock;
+mod roles;
 mod room;
 mod session;
 mod tokens;
 
 pub use exception::Exception;
 pub use library::ENGINE_VERSION;
+pub use roles::{EngineRoles, databases_on_disk, remember_roles, remembered_roles};
 pub use session::{Answer, Body, Chunks, Class, Session, Stats};
 
 use crate::{BoxFuture, Insert, Receipt, Rows, Store, ddl, native, tsv};
 use abi::{Abi, Connection};
 use model::{Cells, Error, Kind, Mode, Result};
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -56,6 +59,8 @@ struct Inner {
     /// Keeps the engine open while no session is; also where KILL comes from.
     keeper: Mutex<Option<Connection>>,
     data_dir: PathBuf,
+    /// Roles that `SET ROLE` knows.
+    roles: BTreeSet<String>,
     /// Opened so far.
     sessions: AtomicU64,
     /// Dropped last: the next process may open the directory.
@@ -81,7 +86,10 @@ impl Engine {
         let lock = lock::take(&data_dir)?;
         let abi = library::get()?;
         let config = data_dir.join("engine.xml");
-        std::fs::write(&config, config::xml(options)).map_err(cannot)?;
+        std::fs::write(&config, config::xml(options, &data_dir.join("users.xml")))
+            .map_err(cannot)?;
+        let (users, roles) = roles::users(&data_dir);
+        std::fs::write(data_dir.join("users.xml"), users).map_err(cannot)?;
         let path = |flag: &str, path: &Path| {
             CString::new([flag.as_bytes(), path.as_os_str().as_encoded_bytes()].concat())
                 .expect("a path holds no NUL")
@@ -101,7 +109,7 @@ impl Engine {
         let keeper = Mutex::new(Some(keeper));
         let sessions = AtomicU64::new(0);
         let engine = Engine {
-            inner: Arc::new(Inner { abi, args, keeper, data_dir, sessions, _lock: lock }),
+            inner: Arc::new(Inner { abi, args, keeper, data_dir, roles, sessions, _lock: lock }),
         };
         engine.set_up()?;
         Ok(engine)
@@ -135,6 +143,11 @@ impl Engine {
 
     pub fn data_dir(&self) -> &Path {
         &self.inner.data_dir
+    }
+
+    /// Roles of the engine's own that a session may be put into.
+    pub fn roles(&self) -> &BTreeSet<String> {
+        &self.inner.roles
     }
 
     /// The process is about to end: from now on nothing waits for room on the disk for long. Without

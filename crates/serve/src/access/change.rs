@@ -1,0 +1,395 @@
+//! What a statement changes in the book. Pure: nothing is kept or shown here.
+
+use super::book::{Book, Holder, Origin, Policy, Quota, To, unknown_role, unknown_user};
+use super::check_places;
+use super::grant::{Grants, ident};
+use super::statement::{Change, Given, Kind, Mode, Statement};
+use crate::clickhouse::error::Failure;
+use std::collections::BTreeMap;
+
+type Result<T> = std::result::Result<T, Failure>;
+
+/// Entries that are another now, or gone.
+pub(super) type Changed = Vec<(Kind, String)>;
+
+/// Changes the book, or leaves it half changed with an error: so it gets a copy.
+pub(super) fn apply(book: &mut Book, statement: Statement) -> Result<Changed> {
+    match statement {
+        Statement::Create { kind, mode, names, change } => {
+            let created = names.into_iter().map(|name| create(book, kind, mode, &name, &change));
+            Ok(created.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        }
+        Statement::Alter { kind, if_exists, names, change } => {
+            let mut changed = Changed::new();
+            for name in names {
+                match changeable(book, kind, &name) {
+                    Err(failure) if if_exists && is_unknown(&failure) => {}
+                    Err(failure) => return Err(failure),
+                    Ok(holder) => {
+                        fill(holder, &change)?;
+                        changed.push((kind, name));
+                    }
+                }
+            }
+            Ok(changed)
+        }
+        Statement::Drop { kind, if_exists, names } => drop_entries(book, kind, if_exists, names),
+        Statement::CreatePolicy {
+            mode,
+            name,
+            place: (database, table),
+            filter,
+            restrictive,
+            to,
+        } => {
+            check_to(book, &to)?;
+            let origin = Origin::Sql;
+            let policy = Policy { origin, name, database, table, filter, restrictive, to };
+            put(&mut book.policies, Kind::Policy, mode, policy.key(), policy, |p| p.origin)
+        }
+        Statement::DropPolicy { if_exists, name, place: (database, table) } => {
+            let key = format!("{} ON {}.{}", ident(&name), ident(&database), ident(&table));
+            match book.policies.get(&key).map(|policy| policy.origin) {
+                None if if_exists => Ok(Changed::new()),
+                None => {
+                    let text = format!("There is no row policy `{key}` in `user directories`");
+                    Err(Failure::new(523, "UNKNOWN_ROW_POLICY", text))
+                }
+                Some(Origin::Sql) => {
+                    book.policies.remove(&key);
+                    Ok(vec![(Kind::Policy, key)])
+                }
+                Some(_) => Err(of_file(&key)),
+            }
+        }
+        Statement::CreateQuota { mode, name, intervals, to } => {
+            check_to(book, &to)?;
+            let quota = Quota { origin: Origin::Sql, name: name.clone(), intervals, to };
+            put(&mut book.quotas, Kind::Quota, mode, name, quota, |quota| quota.origin)
+        }
+        Statement::Grant { given, to } => give(book, given, to),
+        Statement::Revoke { given, from } => revoke(book, given, from),
+        Statement::SetRole(_) | Statement::Show(_) => Ok(Changed::new()),
+    }
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::User => "user",
+        Kind::Role => "role",
+        Kind::Policy => "row policy",
+        Kind::Quota => "quota",
+    }
+}
+
+fn exists(kind: Kind, name: &str) -> Failure {
+    let text = format!("{} {} already exists", kind_name(kind), ident(name));
+    Failure::new(493, "ACCESS_ENTITY_ALREADY_EXISTS", text)
+}
+
+fn of_file(name: &str) -> Failure {
+    let text = format!(
+        "Cannot change {} because it is readonly: it stands in millrace.toml or is built in",
+        ident(name)
+    );
+    Failure::new(495, "ACCESS_STORAGE_READONLY", text)
+}
+
+fn is_unknown(failure: &Failure) -> bool {
+    matches!(failure.exception.code, 192 | 511)
+}
+
+fn holders(book: &mut Book, kind: Kind) -> &mut BTreeMap<String, Holder> {
+    if kind == Kind::User { &mut book.users } else { &mut book.roles }
+}
+
+fn changeable<'a>(book: &'a mut Book, kind: Kind, name: &str) -> Result<&'a mut Holder> {
+    let unknown = if kind == Kind::User { unknown_user(name) } else { unknown_role(name) };
+    let holder = holders(book, kind).get_mut(name).ok_or(unknown)?;
+    if holder.origin == Origin::Sql { Ok(holder) } else { Err(of_file(name)) }
+}
+
+fn create(
+    book: &mut Book,
+    kind: Kind,
+    mode: Mode,
+    name: &str,
+    change: &Change,
+) -> Result<Option<(Kind, String)>> {
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return Err(Failure::bad_argument("A name is some text without control characters"));
+    }
+    match holders(book, kind).get(name).map(|holder| holder.origin) {
+        None => {}
+        Some(_) if mode == Mode::IfNotExists => return Ok(None),
+        Some(Origin::Sql) if mode == Mode::OrReplace => {}
+        Some(_) if mode == Mode::OrReplace => return Err(of_file(name)),
+        Some(_) => return Err(exists(kind, name)),
+    }
+    let mut holder = Holder::new(name, Origin::Sql);
+    fill(&mut holder, change)?;
+    holders(book, kind).insert(name.to_owned(), holder);
+    Ok(Some((kind, name.to_owned())))
+}
+
+fn fill(holder: &mut Holder, change: &Change) -> Result<()> {
+    match &change.password {
+        None => {}
+        Some(Some(password)) => holder.password = Some(password.clone()),
+        Some(None) => {
+            let text = "a user without a password is not made here: IDENTIFIED BY '…'";
+            return Err(Failure::bad_argument(text));
+        }
+    }
+    if let Some(limits) = &change.limits {
+        holder.limits = limits.clone();
+    }
+    Ok(())
+}
+
+fn put<T>(
+    entries: &mut BTreeMap<String, T>,
+    kind: Kind,
+    mode: Mode,
+    key: String,
+    entry: T,
+    origin: impl Fn(&T) -> Origin,
+) -> Result<Changed> {
+    match entries.get(&key).map(origin) {
+        Some(_) if mode == Mode::IfNotExists => return Ok(Changed::new()),
+        Some(_) if mode == Mode::Plain => return Err(exists(kind, &key)),
+        Some(Origin::Sql) | None => {}
+        Some(_) => return Err(of_file(&key)),
+    }
+    entries.insert(key.clone(), entry);
+    Ok(vec![(kind, key)])
+}
+
+fn check_to(book: &Book, to: &To) -> Result<()> {
+    let To::Names(names) = to else { return Ok(()) };
+    let unknown = names
+        .iter()
+        .find(|name| !book.users.contains_key(*name) && !book.roles.contains_key(*name));
+    unknown.map_or(Ok(()), |name| Err(unknown_role(name)))
+}
+
+fn drop_entries(
+    book: &mut Book,
+    kind: Kind,
+    if_exists: bool,
+    names: Vec<String>,
+) -> Result<Changed> {
+    let mut changed = Changed::new();
+    for name in names {
+        if kind == Kind::Quota {
+            match book.quotas.get(&name).map(|quota| quota.origin) {
+                None if if_exists => continue,
+                None => {
+                    let text = format!("There is no quota {} in `user directories`", ident(&name));
+                    return Err(Failure::new(199, "UNKNOWN_QUOTA", text));
+                }
+                Some(Origin::Sql) => drop(book.quotas.remove(&name)),
+                Some(_) => return Err(of_file(&name)),
+            }
+            changed.push((kind, name));
+            continue;
+        }
+        match changeable(book, kind, &name) {
+            Err(failure) if if_exists && is_unknown(&failure) => continue,
+            Err(failure) => return Err(failure),
+            Ok(_) => {}
+        }
+        holders(book, kind).remove(&name);
+        changed.extend(forget(book, kind, &name));
+        changed.push((kind, name));
+    }
+    Ok(changed)
+}
+
+/// Another one of that name, made later, must not come into what this one had.
+fn forget(book: &mut Book, kind: Kind, name: &str) -> Changed {
+    let mut changed = Changed::new();
+    if kind == Kind::Role {
+        for (of, holders) in [(Kind::User, &mut book.users), (Kind::Role, &mut book.roles)] {
+            for holder in holders.values_mut() {
+                if holder.roles.remove(name) {
+                    changed.push((of, holder.name.clone()));
+                }
+            }
+        }
+    }
+    let also_other = book.users.contains_key(name) || book.roles.contains_key(name);
+    let is_gone = |to: &mut To| match to {
+        To::Names(names) => !also_other && names.remove(name),
+        _ => false,
+    };
+    for (key, policy) in &mut book.policies {
+        if is_gone(&mut policy.to) {
+            changed.push((Kind::Policy, key.clone()));
+        }
+    }
+    for (key, quota) in &mut book.quotas {
+        if is_gone(&mut quota.to) {
+            changed.push((Kind::Quota, key.clone()));
+        }
+    }
+    changed
+}
+
+/// A user goes before a role of the same name, as at ClickHouse.
+fn kind_of(book: &Book, name: &str) -> Result<Kind> {
+    match (book.users.contains_key(name), book.roles.contains_key(name)) {
+        (true, _) => Ok(Kind::User),
+        (false, true) => Ok(Kind::Role),
+        (false, false) => Err(unknown_role(name)),
+    }
+}
+
+fn give(book: &mut Book, given: Given, to: Vec<String>) -> Result<Changed> {
+    match &given {
+        Given::Grants(grants) => check_places(grants)?,
+        Given::Roles(roles) => {
+            if let Some(role) = roles.iter().find(|role| !book.roles.contains_key(*role)) {
+                return Err(unknown_role(role));
+            }
+        }
+    }
+    let mut changed = Changed::new();
+    for name in to {
+        let kind = kind_of(book, &name)?;
+        if let (Given::Roles(roles), Kind::Role) = (&given, kind)
+            && book.reached(&roles.iter().cloned().collect()).contains(&name)
+        {
+            let text = format!("the role {} would have itself", ident(&name));
+            return Err(Failure::bad_argument(text));
+        }
+        let holder = changeable(book, kind, &name)?;
+        match &given {
+            Given::Grants(grants) => holder.grants.extend(grants.iter().cloned()),
+            Given::Roles(roles) => holder.roles.extend(roles.iter().cloned()),
+        }
+        changed.push((kind, name));
+    }
+    Ok(changed)
+}
+
+fn revoke(book: &mut Book, given: Given, from: Vec<String>) -> Result<Changed> {
+    if let Given::Roles(roles) = &given
+        && let Some(role) = roles.iter().find(|role| !book.roles.contains_key(*role))
+    {
+        return Err(unknown_role(role));
+    }
+    let mut changed = Changed::new();
+    for name in from {
+        let kind = kind_of(book, &name)?;
+        let holder = changeable(book, kind, &name)?;
+        match &given {
+            Given::Roles(roles) => holder.roles.retain(|role| !roles.contains(role)),
+            Given::Grants(grants) => take_away(&mut holder.grants, grants)?,
+        }
+        changed.push((kind, name));
+    }
+    Ok(changed)
+}
+
+fn take_away(of: &mut Grants, revoked: &Grants) -> Result<()> {
+    for grant in revoked {
+        of.retain(|held| !grant.takes_away(held));
+        if let Some(wider) = of.iter().find(|held| grant.takes_a_part_of(held)) {
+            let text = format!(
+                "a part of a grant cannot be revoked: revoke {wider} and grant what shall stay"
+            );
+            return Err(Failure::not_implemented(text));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::statement::parse;
+    use super::*;
+
+    fn run(book: &mut Book, text: &str) -> Result<Changed> {
+        let mut copy = book.clone();
+        let changed = apply(&mut copy, parse(text, "main")?.unwrap())?;
+        *book = copy;
+        Ok(changed)
+    }
+
+    fn book(texts: &[&str]) -> Book {
+        let mut book = Book::new();
+        for text in texts {
+            run(&mut book, text).unwrap();
+        }
+        book
+    }
+
+    fn code(book: &mut Book, text: &str) -> u32 {
+        run(book, text).err().map_or(0, |failure| failure.exception.code)
+    }
+
+    #[test]
+    fn entries_come_and_go_with_what_hangs_on_them() {
+        let mut book = book(&[
+            "CREATE USER ann IDENTIFIED BY 'x'",
+            "CREATE ROLE r",
+            "GRANT r TO ann",
+            "CREATE ROW POLICY p ON a.b USING 1 TO ann, r",
+        ]);
+        assert_eq!(code(&mut book, "CREATE USER ann IDENTIFIED BY 'x'"), 493);
+        assert_eq!(code(&mut book, "CREATE USER IF NOT EXISTS ann IDENTIFIED BY 'x'"), 0);
+        assert_eq!(code(&mut book, "ALTER USER bob IDENTIFIED BY 'x'"), 192);
+        assert_eq!(code(&mut book, "DROP USER IF EXISTS bob"), 0);
+        assert_eq!(code(&mut book, "DROP ROLE bob"), 511);
+        assert_eq!(code(&mut book, "DROP ROLE admin"), 495);
+        assert_eq!(code(&mut book, "CREATE USER x NOT IDENTIFIED"), 36);
+        let changed = run(&mut book, "DROP ROLE r").unwrap();
+        assert_eq!(changed.len(), 3);
+        assert!(book.users["ann"].roles.is_empty());
+        run(&mut book, "CREATE ROLE r").unwrap();
+        assert!(book.users["ann"].roles.is_empty());
+        run(&mut book, "DROP USER ann").unwrap();
+        assert_eq!(book.policies["p ON a.b"].to, To::Names(Default::default()));
+    }
+
+    #[test]
+    fn grants_are_given_and_taken() {
+        let mut book =
+            book(&["CREATE USER ann IDENTIFIED BY 'x'", "CREATE ROLE r", "CREATE ROLE s"]);
+        run(&mut book, "GRANT SELECT ON a.*, INSERT ON a.b TO ann").unwrap_err();
+        run(&mut book, "GRANT SELECT, INSERT ON a.b TO ann, r").unwrap();
+        run(&mut book, "REVOKE ALL ON a.* FROM ann").unwrap();
+        assert!(book.users["ann"].grants.is_empty() && book.roles["r"].grants.len() == 2);
+        run(&mut book, "REVOKE SELECT ON z.z FROM ann").unwrap();
+        run(&mut book, "GRANT SELECT ON a.* TO ann").unwrap();
+        assert_eq!(code(&mut book, "REVOKE SELECT ON a.b FROM ann"), 48);
+        assert_eq!(code(&mut book, "GRANT SELECT ON a.b TO nobody"), 511);
+        assert_eq!(code(&mut book, "GRANT nosuch TO ann"), 511);
+        assert_eq!(code(&mut book, "GRANT SELECT ON millrace.* TO ann"), 497);
+        run(&mut book, "GRANT r TO s").unwrap();
+        assert_eq!(code(&mut book, "GRANT s TO r"), 36);
+    }
+
+    #[test]
+    fn an_entry_comes_back_from_its_statements() {
+        let book = book(&[
+            "CREATE ROLE r SETTINGS max_threads = 2",
+            "CREATE USER `a n'n` IDENTIFIED WITH bcrypt_password BY 'x'",
+            "GRANT SELECT(`b c`) ON a.`d.e` TO `a n'n`",
+            "GRANT r TO `a n'n`",
+            "CREATE ROW POLICY p ON a.b USING x = 'it''s' AS RESTRICTIVE TO r",
+            "CREATE QUOTA q FOR INTERVAL 1 hour MAX queries = 5, FOR INTERVAL 1 day MAX errors = 1 TO ALL",
+        ]);
+        let mut again = Book::new();
+        let mut texts: Vec<String> = book.roles["r"].statements(false);
+        texts.extend(book.users["a n'n"].statements(true));
+        texts.extend(book.policies.values().map(Policy::statement));
+        texts.extend(book.quotas.values().map(Quota::statement));
+        for text in texts {
+            run(&mut again, &text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
+        }
+        assert_eq!(format!("{again:?}"), format!("{book:?}"));
+        assert!(again.users["a n'n"].password.as_ref().unwrap().is("x"));
+    }
+}

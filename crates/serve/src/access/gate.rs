@@ -1,0 +1,570 @@
+//! The fence in front: what a limited user's statement may be, decided from the engine's own parse
+//! before it runs. Lists say what is allowed, never what is forbidden.
+//!
+//! ```text
+//! text ─▶ EXPLAIN AST ─▶ kind of statement ─▶ functions ─▶ tables that it reads ─▶ its target
+//! ```
+//!
+//! A grant on columns is enforced by the engine alone (see [`super::fence`]): which column a name
+//! means only it knows. Everything else is asked twice.
+
+use super::ast::Ast;
+use super::book::Rights;
+use super::functions::Functions;
+use super::grant::ident;
+use super::words::Words;
+use crate::clickhouse::error::Failure;
+use store::Engine;
+use store::embedded::Session;
+
+type Result<T> = std::result::Result<T, Failure>;
+
+/// They change nothing.
+const READ: [&str; 14] = [
+    "SelectWithUnionQuery",
+    "SelectIntersectExceptQuery",
+    "SelectQuery",
+    "Explain",
+    "DescribeQuery",
+    "ShowTables",
+    "ShowColumns",
+    "ShowFunctions",
+    "ShowEngineQuery",
+    "ShowCreateTableQuery",
+    "ShowCreateViewQuery",
+    "ShowCreateDatabaseQuery",
+    "UseQuery",
+    "Set",
+];
+const EXISTS: [&str; 3] = ["ExistsTableQuery", "ExistsViewQuery", "ExistsDatabaseQuery"];
+/// What they need of their target.
+const WRITE: [(&str, &str); 9] = [
+    ("InsertQuery", "INSERT"),
+    ("AlterQuery", "ALTER"),
+    ("DropQuery", "DROP"),
+    ("TruncateQuery", "TRUNCATE"),
+    ("OptimizeQuery", "OPTIMIZE"),
+    ("DeleteQuery", "ALTER DELETE"),
+    ("UpdateQuery", "ALTER UPDATE"),
+    ("CreateIndexQuery", "ALTER INDEX"),
+    ("DropIndexQuery", "ALTER INDEX"),
+];
+/// What an ALTER may do, by the beginnings of the engine's names for it. Not there: FREEZE, FETCH and
+/// EXPORT, which make files, and SQL SECURITY.
+const ALTERS: [&str; 14] = [
+    "ADD_",
+    "DROP_",
+    "RENAME_",
+    "CLEAR_",
+    "COMMENT_COLUMN",
+    "MATERIALIZE_",
+    "RESET_SETTING",
+    "REPLACE_PARTITION",
+    "MOVE_PARTITION",
+    "ATTACH_PARTITION",
+    "DELETE",
+    "UPDATE",
+    "APPLY_DELETED_MASK",
+    "MODIFY_",
+];
+/// They keep what they are given, and reach nothing else.
+const ENGINES: [&str; 17] = [
+    "MergeTree",
+    "ReplacingMergeTree",
+    "SummingMergeTree",
+    "AggregatingMergeTree",
+    "CollapsingMergeTree",
+    "VersionedCollapsingMergeTree",
+    "CoalescingMergeTree",
+    "GraphiteMergeTree",
+    "Memory",
+    "Null",
+    "Log",
+    "TinyLog",
+    "StripeLog",
+    "Set",
+    "Join",
+    "View",
+    "MaterializedView",
+];
+/// Tables of the server's that tell of it and of what the engine itself filters by grants.
+const SYSTEM: &[&str] = &[
+    "aggregate_function_combinators",
+    "build_options",
+    "codecs",
+    "collations",
+    "columns",
+    "completions",
+    "contributors",
+    "data_skipping_index_types",
+    "data_skipping_indices",
+    "data_type_families",
+    "database_engines",
+    "databases",
+    "dictionaries",
+    "dictionary_layouts",
+    "documentation",
+    "formats",
+    "functions",
+    "keywords",
+    "licenses",
+    "merge_tree_settings",
+    "numbers",
+    "numbers_mt",
+    "one",
+    "parts",
+    "parts_columns",
+    "mutations",
+    "primes",
+    "privileges",
+    "projections",
+    "settings",
+    "settings_changes",
+    "table_engines",
+    "table_functions",
+    "tables",
+    "time_zones",
+    "unicode",
+    "view_refreshes",
+    "zeros",
+    "zeros_mt",
+    "clusters",
+];
+const INFORMATION_SCHEMA: [&str; 10] = [
+    "tables",
+    "columns",
+    "views",
+    "schemata",
+    "key_column_usage",
+    "referential_constraints",
+    "statistics",
+    "engines",
+    "character_sets",
+    "collations",
+];
+/// Whose second argument may be a table.
+const IN: [&str; 8] = [
+    "in",
+    "notIn",
+    "globalIn",
+    "globalNotIn",
+    "nullIn",
+    "notNullIn",
+    "globalNullIn",
+    "globalNotNullIn",
+];
+/// Nobody's but the server's.
+const OWN: [&str; 2] = ["millrace", "default"];
+
+pub(super) struct Gate<'a> {
+    pub(super) rights: &'a Rights,
+    pub(super) functions: &'a Functions,
+    pub(super) engine: &'a Engine,
+    /// Where names without a database are.
+    pub(super) current: String,
+}
+
+fn denied(text: impl AsRef<str>) -> Failure {
+    Failure::new(497, "ACCESS_DENIED", format!("Not enough privileges. {}", text.as_ref()))
+}
+
+impl Gate<'_> {
+    /// Reads the statement by the engine's parser and checks it.
+    pub(super) fn check(
+        &self,
+        session: &mut Session,
+        text: &str,
+        params: &[(String, String)],
+    ) -> Result<()> {
+        let words = Words::new(text);
+        if words.has_strange_name() || words.takes_strange_name(params) {
+            return Err(unclear());
+        }
+        self.check_count(session, text)?;
+        let answer = session.query_and_keep(&format!("EXPLAIN AST {text}"), "TSVRaw", params)?;
+        let printed = String::from_utf8_lossy(answer.bytes()).into_owned();
+        drop(answer);
+        self.check_ast(&Ast::new(&printed), &words)
+    }
+
+    /// Behind EXPLAIN, too, a second statement would be run. So it is exactly one by the engine's own
+    /// count, which is 0 where it cannot parse all of the text.
+    fn check_count(&self, session: &mut Session, text: &str) -> Result<()> {
+        match session.classify(text, &self.current).map_or(0, |class| class.statements) {
+            1 => Ok(()),
+            0 => {
+                // Parses and runs nothing: for the parser's own words.
+                let parse = format!("SELECT formatQuery({})", store::ddl::literal(text));
+                session.query_and_keep(&parse, "Null", &[])?;
+                Err(Failure::syntax("Syntax error: the statement cannot be read"))
+            }
+            _ => Err(Failure::syntax("Syntax error (Multi-statements are not allowed)")),
+        }
+    }
+
+    fn check_ast(&self, ast: &Ast<'_>, words: &Words<'_>) -> Result<()> {
+        self.check_functions(ast, words)?;
+        self.check_tables(ast)?;
+        let kind = ast.kind();
+        if kind == "Explain" {
+            let inside = ast.nodes().get(1).map_or("", |node| node.kind);
+            return match READ[..3].contains(&inside) {
+                true => Ok(()),
+                false => Err(denied("Only a SELECT can be explained.")),
+            };
+        }
+        if kind.starts_with("Show") && words.has_mark(b'(') {
+            return Err(denied("A SHOW with an expression is for admins: ask system.tables."));
+        }
+        if EXISTS.contains(&kind) || kind.starts_with("ShowCreate") {
+            return self.check_shown(ast);
+        }
+        match kind {
+            "UseQuery" => self.check_database(ast.names().first().copied().unwrap_or_default()),
+            kind if READ.contains(&kind) => Ok(()),
+            _ if self.rights.only_reads() => Err(denied("To change something one needs a grant.")),
+            "CreateQuery" => self.check_create(ast, words),
+            "Rename" => self.check_rename(ast),
+            "SYSTEM" => self.check_system(ast, words),
+            "InsertQuery" => self.check_insert(ast),
+            kind => match WRITE.iter().find(|(known, _)| *known == kind) {
+                Some((_, privilege)) => self.check_write(ast, words, privilege),
+                None => Err(denied("This kind of statement is for admins.")),
+            },
+        }
+    }
+
+    fn check_functions(&self, ast: &Ast<'_>, words: &Words<'_>) -> Result<()> {
+        let refused = |name: &str| {
+            denied(format!(
+                "The function {name} is for admins (a column of that name: table.{name})."
+            ))
+        };
+        for (at, node) in ast.nodes().iter().enumerate() {
+            let parent = ast.parent(at).map(|at| ast.nodes()[at]);
+            match node.kind {
+                "Function" | "FunctionWithKeyValueArguments" => {
+                    let name = node.name();
+                    let of_table = matches!(
+                        parent.map(|node| node.kind),
+                        Some("TableExpression" | "InsertQuery" | "CreateQuery")
+                    );
+                    if of_table && !Functions::makes_a_table(name) {
+                        return Err(denied(format!("The table function {name} is for admins.")));
+                    }
+                    let list = ast.children(at).next();
+                    let first = list.and_then(|(list, _)| ast.children(list).next());
+                    if let Some((_, first)) = first
+                        && of_table
+                        && Functions::may_hide_an_expression(name, first.kind, first.name())
+                    {
+                        let text = "A structure with expressions in it is for admins.";
+                        return Err(denied(text));
+                    }
+                    if self.functions.refuses(name) {
+                        return Err(refused(name));
+                    }
+                    if self.functions.is_of_dictionaries(name) && !self.rights.has("dictGet") {
+                        return Err(denied("It's necessary to have the grant dictGet."));
+                    }
+                }
+                // A function as a value: `arrayMap(file, …)`.
+                "Identifier" if self.functions.refuses(node.name()) => {
+                    let list =
+                        ast.parent(at).filter(|at| ast.nodes()[*at].kind == "ExpressionList");
+                    let of = list.and_then(|at| ast.parent(at)).map(|at| ast.nodes()[at].kind);
+                    if of == Some("Function") {
+                        return Err(refused(node.name()));
+                    }
+                }
+                // What it applies is not printed.
+                "ColumnsApplyTransformer" => {
+                    if let Some(name) = words.names().find(|name| self.functions.refuses(name)) {
+                        return Err(refused(&name));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn check_tables(&self, ast: &Ast<'_>) -> Result<()> {
+        for (at, node) in ast.nodes().iter().enumerate() {
+            match node.kind {
+                // Those of `DROP TABLE a, b` are targets.
+                "TableIdentifier" if ast.kind() != "DropQuery" => self.check_read(node.name())?,
+                "Function" if IN.contains(&node.name()) => {
+                    let list = ast.children(at).next();
+                    let second = list.and_then(|(list, _)| ast.children(list).nth(1));
+                    if let Some((_, second)) = second
+                        && second.kind == "Identifier"
+                    {
+                        self.check_maybe_table(second.name())?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn check_read(&self, name: &str) -> Result<()> {
+        match split(name)? {
+            (Some(database), table) if self.may_read(database, table) => Ok(()),
+            (Some(database), table) => Err(self.no_read(database, table)),
+            // A subquery's name, a temporary table, or a table of the current database.
+            (None, table) if self.may_read(&self.current, table) => Ok(()),
+            (None, table) if self.exists(&self.current, table)? => {
+                Err(self.no_read(&self.current, table))
+            }
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// `a IN b`: a column as a rule.
+    fn check_maybe_table(&self, name: &str) -> Result<()> {
+        let Ok((database, table)) = split(name) else { return Ok(()) };
+        let database = database.unwrap_or(&self.current);
+        match self.may_read(database, table) || !self.exists(database, table)? {
+            true => Ok(()),
+            false => Err(self.no_read(database, table)),
+        }
+    }
+
+    fn no_read(&self, database: &str, table: &str) -> Failure {
+        denied(format!(
+            "To execute this query, it's necessary to have the grant SELECT ON {}.{}",
+            ident(database),
+            ident(table)
+        ))
+    }
+
+    fn may_read(&self, database: &str, table: &str) -> bool {
+        match database {
+            "system" => SYSTEM.contains(&table) || self.may_see_users(table),
+            "information_schema" | "INFORMATION_SCHEMA" => {
+                INFORMATION_SCHEMA.iter().any(|known| known.eq_ignore_ascii_case(table))
+            }
+            _ if OWN.contains(&database) => false,
+            _ => self.rights.touches("SELECT", database, Some(table)),
+        }
+    }
+
+    /// dbt looks up what it has granted.
+    fn may_see_users(&self, table: &str) -> bool {
+        !self.rights.only_reads() && matches!(table, "grants" | "roles" | "role_grants")
+    }
+
+    fn check_shown(&self, ast: &Ast<'_>) -> Result<()> {
+        let Some((database, table)) = ast.target() else { return Err(unclear()) };
+        let database = database.unwrap_or(&self.current);
+        let may = match table {
+            None => return self.check_database(database),
+            Some(table) => {
+                self.may_read(database, table)
+                    || (!OWN.contains(&database)
+                        && self.rights.touches("SHOW", database, Some(table)))
+            }
+        };
+        if may { Ok(()) } else { Err(self.no_read(database, table.unwrap_or_default())) }
+    }
+
+    pub(super) fn check_database(&self, database: &str) -> Result<()> {
+        if !OWN.contains(&database) && sees_database(self.rights, database) {
+            return Ok(());
+        }
+        Err(denied(format!("There is no grant on the database {}", ident(database))))
+    }
+
+    fn exists(&self, database: &str, table: &str) -> Result<bool> {
+        let sql = format!(
+            "SELECT count() FROM system.tables WHERE database = {} AND name = {}",
+            store::ddl::literal(database),
+            store::ddl::literal(table)
+        );
+        let session = self.engine.session();
+        let mut session = session.map_err(|error| Failure::bad_argument(error.report()))?;
+        Ok(session.query(&sql, "TSV", &[])?.bytes() != b"0\n")
+    }
+
+    fn may_write(&self, privilege: &str, database: &str, table: Option<&str>) -> Result<()> {
+        let own = OWN.contains(&database)
+            || matches!(database, "system" | "information_schema" | "INFORMATION_SCHEMA");
+        if !own && self.rights.touches(privilege, database, table) {
+            return Ok(());
+        }
+        Err(denied(format!(
+            "To execute this query, it's necessary to have the grant {privilege} ON {}.{}",
+            ident(database),
+            table.map_or("*".into(), ident)
+        )))
+    }
+
+    fn check_insert(&self, ast: &Ast<'_>) -> Result<()> {
+        match ast.names().as_slice() {
+            [database, table] => self.may_write("INSERT", database, Some(table)),
+            [table] => self.check_unqualified("INSERT", table),
+            _ => Err(unclear()),
+        }
+    }
+
+    /// A temporary table is the user's own.
+    fn check_unqualified(&self, privilege: &str, table: &str) -> Result<()> {
+        match self.may_write(privilege, &self.current, Some(table)) {
+            Err(refused) if self.exists(&self.current, table)? => Err(refused),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_write(&self, ast: &Ast<'_>, words: &Words<'_>, privilege: &str) -> Result<()> {
+        self.check_definition(ast, words)?;
+        let altering = ast.nodes().iter().filter(|node| node.kind == "AlterCommand");
+        for command in altering.map(|node| node.name()) {
+            let known = ALTERS.iter().any(|start| command.starts_with(start));
+            if !known || command == "MODIFY_SQL_SECURITY" {
+                return Err(denied(format!("ALTER {} is for admins.", command.replace('_', " "))));
+            }
+        }
+        match ast.target() {
+            Some((Some(database), table)) => self.may_write(privilege, database, table),
+            Some((None, Some(table))) => self.check_unqualified(privilege, table),
+            // DROP of several.
+            _ => {
+                let mut any = false;
+                for node in ast.nodes().iter().filter(|node| node.kind == "TableIdentifier") {
+                    any = true;
+                    match split(node.name())? {
+                        (Some(database), table) => {
+                            self.may_write(privilege, database, Some(table))?;
+                        }
+                        (None, table) => self.check_unqualified(privilege, table)?,
+                    }
+                }
+                if any { Ok(()) } else { Err(unclear()) }
+            }
+        }
+    }
+
+    fn check_rename(&self, ast: &Ast<'_>) -> Result<()> {
+        let names = ast.names();
+        // Two names each when one of them has a database; else it cannot be told.
+        if names.is_empty() || !names.len().is_multiple_of(4) {
+            return Err(denied("Rename and exchange with full names: database.table."));
+        }
+        for place in names.chunks(2) {
+            self.may_write("DROP", place[0], Some(place[1]))?;
+            self.may_write("CREATE", place[0], Some(place[1]))?;
+        }
+        Ok(())
+    }
+
+    /// Views that refresh themselves are part of dbt's work.
+    fn check_system(&self, ast: &Ast<'_>, words: &Words<'_>) -> Result<()> {
+        const OF_VIEWS: [&str; 5] = ["REFRESH", "WAIT", "CANCEL", "START", "STOP"];
+        if !(OF_VIEWS.iter().any(|word| words.is(1, word)) && words.is(2, "VIEW")) {
+            return Err(denied("SYSTEM is for admins."));
+        }
+        match ast.names().as_slice() {
+            [database, table] => self.may_write("CREATE VIEW", database, Some(table)),
+            [table] => self.may_write("CREATE VIEW", &self.current, Some(table)),
+            _ => Err(unclear()),
+        }
+    }
+
+    fn check_create(&self, ast: &Ast<'_>, words: &Words<'_>) -> Result<()> {
+        let what = words.created();
+        self.check_definition(ast, words)?;
+        match (what.as_str(), ast.target()) {
+            ("TEMPORARY", Some((None, Some(_)))) => Ok(()),
+            ("DATABASE", Some((Some(database), None))) => {
+                let engines = ast.nodes().iter().enumerate().filter(|(_, n)| n.kind == "Storage");
+                for (at, _) in engines {
+                    if ast.children(at).any(|(_, n)| n.kind == "Function" && n.name() != "Atomic") {
+                        return Err(denied("Databases of limited users have the engine Atomic."));
+                    }
+                }
+                self.may_write("CREATE DATABASE", database, None)
+            }
+            ("TABLE" | "VIEW", Some((database, Some(table)))) => {
+                let privilege = if what == "TABLE" { "CREATE TABLE" } else { "CREATE VIEW" };
+                self.may_write(privilege, database.unwrap_or(&self.current), Some(table))
+            }
+            _ => Err(denied(format!("CREATE {what} is for admins."))),
+        }
+    }
+
+    /// What a definition may hold: no engine that reaches out, nobody else's rights, no names of
+    /// databases that its author cannot see (the print leaves some of them out).
+    fn check_definition(&self, ast: &Ast<'_>, words: &Words<'_>) -> Result<()> {
+        let stores = ast.nodes().iter().enumerate().filter(|(_, node)| node.kind == "Storage");
+        for (at, _) in stores {
+            if let Some((_, first)) = ast.children(at).find(|(_, node)| node.kind == "Function")
+                && words.created() != "DATABASE"
+                && words.follows_engine(first.name())
+            {
+                check_engine(first.name())?;
+            }
+        }
+        for engine in words.engines() {
+            if words.created() != "DATABASE" {
+                check_engine(&engine)?;
+            }
+        }
+        if words.has("DEFINER") || words.has("SECURITY") {
+            return Err(denied("SQL SECURITY and DEFINER are for admins."));
+        }
+        for name in words.first_names() {
+            let hidden = OWN.contains(&name.as_str()) || self.is_hidden(&name)?;
+            if hidden {
+                return Err(denied(format!("There is no grant on the database {}", ident(&name))));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_hidden(&self, database: &str) -> Result<bool> {
+        if sees_database(self.rights, database) {
+            return Ok(false);
+        }
+        let sql = format!(
+            "SELECT count() FROM system.databases WHERE name = {}",
+            store::ddl::literal(database)
+        );
+        let session = self.engine.session();
+        let mut session = session.map_err(|error| Failure::bad_argument(error.report()))?;
+        Ok(session.query(&sql, "TSV", &[])?.bytes() != b"0\n")
+    }
+}
+
+/// Whether somebody may be there. In `main`, where everybody begins, there is nothing to see without
+/// a grant; the server's own tables are let through one by one.
+pub(super) fn sees_database(rights: &Rights, database: &str) -> bool {
+    matches!(database, "main" | "system" | "information_schema" | "INFORMATION_SCHEMA")
+        || rights.is_in(database)
+}
+
+fn check_engine(name: &str) -> Result<()> {
+    match ENGINES.contains(&name) {
+        true => Ok(()),
+        false => Err(denied(format!("Tables of the engine {name} are for admins."))),
+    }
+}
+
+fn unclear() -> Failure {
+    denied(
+        "The name of what this is about cannot be told: names with dots or blanks are for admins.",
+    )
+}
+
+/// `table`, `database.table`; a name with more dots or with blanks could be another.
+fn split(name: &str) -> Result<(Option<&str>, &str)> {
+    if name.contains([' ', '(', ')']) {
+        return Err(unclear());
+    }
+    match name.split_once('.') {
+        None => Ok((None, name)),
+        Some((_, table)) if table.contains('.') => Err(unclear()),
+        Some((database, table)) => Ok((Some(database), table)),
+    }
+}

@@ -1,0 +1,567 @@
+//! Statements about who may do what, in ClickHouse's words. They never reach the engine: it keeps
+//! users in a file that it reads once.
+
+use super::book::{Interval, LIMITS, Limits, To};
+use super::cursor::Cursor;
+use super::grant::{self, Grants};
+use super::password::Password;
+use crate::clickhouse::error::Failure;
+use std::collections::BTreeMap;
+
+type Result<T> = std::result::Result<T, Failure>;
+
+/// What a quota may count.
+const METRICS: [&str; 6] =
+    ["queries", "errors", "result_rows", "read_rows", "read_bytes", "execution_time"];
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    User,
+    Role,
+    Policy,
+    Quota,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    Plain,
+    IfNotExists,
+    OrReplace,
+}
+
+/// What is said of a user or a role; `None`: nothing.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Change {
+    /// `Some(None)`: none is needed.
+    pub(super) password: Option<Option<Password>>,
+    pub(super) limits: Option<Limits>,
+}
+
+/// Whose roles are meant.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Roles {
+    All,
+    None,
+    Named(Vec<String>),
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Given {
+    Grants(Grants),
+    Roles(Vec<String>),
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Show {
+    /// Of this user or role, or of who asks.
+    Grants(Option<String>),
+    CreateUser(Option<String>),
+    CreateRole(String),
+    Users,
+    Roles,
+    CurrentRoles,
+    Policies,
+    Quotas,
+    Access,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Statement {
+    Create {
+        kind: Kind,
+        mode: Mode,
+        names: Vec<String>,
+        change: Change,
+    },
+    Alter {
+        kind: Kind,
+        if_exists: bool,
+        names: Vec<String>,
+        change: Change,
+    },
+    Drop {
+        kind: Kind,
+        if_exists: bool,
+        names: Vec<String>,
+    },
+    CreatePolicy {
+        mode: Mode,
+        name: String,
+        place: (String, String),
+        filter: String,
+        restrictive: bool,
+        to: To,
+    },
+    DropPolicy {
+        if_exists: bool,
+        name: String,
+        place: (String, String),
+    },
+    CreateQuota {
+        mode: Mode,
+        name: String,
+        intervals: Vec<Interval>,
+        to: To,
+    },
+    Grant {
+        given: Given,
+        to: Vec<String>,
+    },
+    Revoke {
+        given: Given,
+        from: Vec<String>,
+    },
+    SetRole(Roles),
+    Show(Show),
+}
+
+/// `None`: the statement is about something else.
+pub(crate) fn parse(text: &str, current: &str) -> Result<Option<Statement>> {
+    // Most statements begin otherwise; their text need not be one that the cursor can read.
+    let verb = text.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or("");
+    const VERBS: [&str; 7] = ["CREATE", "ALTER", "DROP", "GRANT", "REVOKE", "SET", "SHOW"];
+    let begins = VERBS.iter().any(|known| known.eq_ignore_ascii_case(verb));
+    if !begins && !text.trim_start().starts_with(['-', '/', '#']) {
+        return Ok(None);
+    }
+    let Ok(mut cursor) = Cursor::new(text) else { return Ok(None) };
+    let parsed = statement(&mut cursor, current)?;
+    if parsed.is_some() {
+        cursor.end()?;
+    }
+    Ok(parsed)
+}
+
+fn statement(cursor: &mut Cursor, current: &str) -> Result<Option<Statement>> {
+    if cursor.takes("GRANT") {
+        return grants(cursor, current).map(Some);
+    }
+    if cursor.takes("REVOKE") {
+        return revoke(cursor, current).map(Some);
+    }
+    if cursor.takes("SET ROLE") {
+        return Ok(Some(Statement::SetRole(roles(cursor)?)));
+    }
+    if cursor.takes("SET DEFAULT ROLE") {
+        return Err(all_roles_are_default());
+    }
+    if cursor.takes("SHOW") {
+        return Ok(show(cursor)?.map(Statement::Show));
+    }
+    if cursor.takes("CREATE") {
+        let replace = cursor.takes("OR REPLACE");
+        let Some(kind) = kind(cursor) else { return Ok(None) };
+        let mode = match (replace, cursor.takes("IF NOT EXISTS")) {
+            (true, _) => Mode::OrReplace,
+            (false, true) => Mode::IfNotExists,
+            (false, false) => Mode::Plain,
+        };
+        let mode = if cursor.takes("OR REPLACE") { Mode::OrReplace } else { mode };
+        return create(cursor, kind, mode, current).map(Some);
+    }
+    if cursor.takes("ALTER") {
+        let Some(kind) = kind(cursor) else { return Ok(None) };
+        if matches!(kind, Kind::Policy | Kind::Quota) {
+            let text = "change it with CREATE OR REPLACE";
+            return Err(Failure::not_implemented(text));
+        }
+        let if_exists = cursor.takes("IF EXISTS");
+        let names = cursor.names()?;
+        let change = change(cursor, kind)?;
+        return Ok(Some(Statement::Alter { kind, if_exists, names, change }));
+    }
+    if cursor.takes("DROP") {
+        let Some(kind) = kind(cursor) else { return Ok(None) };
+        let if_exists = cursor.takes("IF EXISTS");
+        if kind == Kind::Policy {
+            let name = cursor.name()?;
+            let place = place(cursor, current)?;
+            return Ok(Some(Statement::DropPolicy { if_exists, name, place }));
+        }
+        let names = cursor.names()?;
+        not_on_cluster(cursor)?;
+        return Ok(Some(Statement::Drop { kind, if_exists, names }));
+    }
+    Ok(None)
+}
+
+fn kind(cursor: &mut Cursor) -> Option<Kind> {
+    let kinds = [
+        ("USER", Kind::User),
+        ("ROLE", Kind::Role),
+        ("ROW POLICY", Kind::Policy),
+        ("POLICY", Kind::Policy),
+        ("QUOTA", Kind::Quota),
+    ];
+    kinds.into_iter().find(|(words, _)| cursor.takes(words)).map(|(_, kind)| kind)
+}
+
+fn create(cursor: &mut Cursor, kind: Kind, mode: Mode, current: &str) -> Result<Statement> {
+    match kind {
+        Kind::User | Kind::Role => {
+            let names = cursor.names()?;
+            let change = change(cursor, kind)?;
+            Ok(Statement::Create { kind, mode, names, change })
+        }
+        Kind::Policy => policy(cursor, mode, current),
+        Kind::Quota => {
+            let name = cursor.name()?;
+            let (intervals, to) = quota(cursor)?;
+            Ok(Statement::CreateQuota { mode, name, intervals, to })
+        }
+    }
+}
+
+/// The clauses behind the names.
+fn change(cursor: &mut Cursor, kind: Kind) -> Result<Change> {
+    let mut change = Change::default();
+    not_on_cluster(cursor)?;
+    while !cursor.is_at_end() {
+        let of_user = kind == Kind::User;
+        if of_user && cursor.takes("NOT IDENTIFIED") {
+            change.password = Some(None);
+        } else if of_user && cursor.takes("IDENTIFIED") {
+            change.password = Some(identified(cursor)?);
+        } else if of_user && (cursor.takes("HOST ANY") || cursor.takes("DEFAULT ROLE ALL")) {
+            // So it is.
+        } else if of_user && cursor.takes("DEFAULT ROLE") {
+            return Err(all_roles_are_default());
+        } else if cursor.takes("SETTINGS") {
+            change.limits = Some(limits(cursor)?);
+        } else if ["HOST", "DEFAULT DATABASE", "GRANTEES", "VALID UNTIL", "RENAME TO", "IN"]
+            .iter()
+            .any(|words| cursor.takes(words))
+        {
+            let text = "of a user there are IDENTIFIED, HOST ANY and SETTINGS here";
+            return Err(Failure::not_implemented(text));
+        } else {
+            return Err(cursor.expected("the end or a clause"));
+        }
+    }
+    Ok(change)
+}
+
+fn all_roles_are_default() -> Failure {
+    let text = "all roles of a user are in force unless SET ROLE or role= choose fewer";
+    Failure::not_implemented(text)
+}
+
+fn not_on_cluster(cursor: &mut Cursor) -> Result<()> {
+    match cursor.takes("ON CLUSTER") {
+        true => Err(Failure::not_implemented("there is no cluster here: leave ON CLUSTER out")),
+        false => Ok(()),
+    }
+}
+
+fn identified(cursor: &mut Cursor) -> Result<Option<Password>> {
+    let method = match cursor.takes("WITH") {
+        true => cursor.any_word().unwrap_or_default().to_ascii_lowercase(),
+        false => "sha256_password".into(),
+    };
+    if method == "no_password" {
+        return Ok(None);
+    }
+    const METHODS: [&str; 7] = [
+        "plaintext_password",
+        "sha256_password",
+        "sha256_hash",
+        "double_sha1_password",
+        "double_sha1_hash",
+        "bcrypt_password",
+        "bcrypt_hash",
+    ];
+    if !METHODS.contains(&method.as_str()) {
+        let text = "users are known by sha256_password, sha256_hash, double_sha1_password, \
+                    double_sha1_hash, bcrypt_password or bcrypt_hash here";
+        return Err(Failure::not_implemented(text));
+    }
+    cursor.expect("BY")?;
+    let secret = cursor.text()?;
+    let salt = if cursor.takes("SALT") { cursor.text()? } else { String::new() };
+    let password = match method.as_str() {
+        "double_sha1_password" => Password::of_double_sha1(&secret),
+        "bcrypt_password" => Password::bcrypt(&secret)?,
+        // Plain text is not kept as such, whatever it is called.
+        "sha256_password" | "plaintext_password" => Password::new(&secret),
+        _ => Password::of_hash(&method, &secret, &salt)?,
+    };
+    Ok(Some(password))
+}
+
+fn limits(cursor: &mut Cursor) -> Result<Limits> {
+    let mut limits = Limits::new();
+    loop {
+        let name = cursor.name()?;
+        let known = LIMITS.iter().find(|known| **known == name).ok_or_else(|| {
+            let text = format!("a user or role is limited by {} here", LIMITS.join(", "));
+            Failure::not_implemented(text)
+        })?;
+        let _ = cursor.takes_mark(b'=') || cursor.takes("MAX");
+        cursor.takes_mark(b'=');
+        limits.insert(known, cursor.number()?);
+        // A limit is one in any case.
+        let _ = cursor.takes("READONLY") || cursor.takes("CONST");
+        if !cursor.takes_mark(b',') {
+            return Ok(limits);
+        }
+    }
+}
+
+fn place(cursor: &mut Cursor, current: &str) -> Result<(String, String)> {
+    cursor.expect("ON")?;
+    let first = cursor.name()?;
+    match cursor.takes_mark(b'.') {
+        true if cursor.takes_mark(b'*') => {
+            Err(Failure::not_implemented("a row policy is of one table: ON database.table"))
+        }
+        true => Ok((first, cursor.name()?)),
+        false => Ok((current.to_owned(), first)),
+    }
+}
+
+fn policy(cursor: &mut Cursor, mode: Mode, current: &str) -> Result<Statement> {
+    let name = cursor.name()?;
+    let place = place(cursor, current)?;
+    let (mut filter, mut restrictive, mut target) = (None, false, To::Nobody);
+    while !cursor.is_at_end() {
+        if cursor.takes("FOR SELECT") || cursor.takes("AS PERMISSIVE") {
+        } else if cursor.takes("AS RESTRICTIVE") {
+            restrictive = true;
+        } else if cursor.takes("USING") {
+            filter = Some(cursor.expression(&["AS", "TO", "FOR"])?);
+        } else if cursor.takes("TO") {
+            target = to(cursor)?;
+        } else {
+            return Err(cursor.expected("USING, AS or TO"));
+        }
+    }
+    let filter = filter.ok_or_else(|| Failure::syntax("Syntax error: USING expression lacks"))?;
+    Ok(Statement::CreatePolicy { mode, name, place, filter, restrictive, to: target })
+}
+
+fn to(cursor: &mut Cursor) -> Result<To> {
+    if cursor.takes("ALL") {
+        return match cursor.takes("EXCEPT") {
+            true => Err(Failure::not_implemented("TO ALL EXCEPT is not supported: name them")),
+            false => Ok(To::All),
+        };
+    }
+    if cursor.takes("NONE") {
+        return Ok(To::Nobody);
+    }
+    Ok(To::Names(cursor.names()?.into_iter().collect()))
+}
+
+/// `FOR INTERVAL 1 hour MAX queries = 100, read_rows = 1e9 TO ann`; also what the file has.
+pub(super) fn quota(cursor: &mut Cursor) -> Result<(Vec<Interval>, To)> {
+    let _ = cursor.takes("NOT KEYED") || cursor.takes("KEYED BY user_name");
+    let mut intervals = Vec::new();
+    loop {
+        cursor.takes("FOR");
+        if !cursor.takes("INTERVAL") {
+            break;
+        }
+        let count = cursor.number()?.max(1);
+        let unit = cursor.any_word().unwrap_or_default();
+        let seconds = match unit.trim_end_matches('S') {
+            "SECOND" => 1,
+            "MINUTE" => 60,
+            "HOUR" => 3600,
+            "DAY" => 86_400,
+            "WEEK" => 7 * 86_400,
+            _ => return Err(Failure::syntax("Syntax error: second, minute, hour, day or week")),
+        };
+        let mut most = BTreeMap::new();
+        // What follows a comma is another metric, or another interval.
+        loop {
+            cursor.takes("MAX");
+            let word = cursor.any_word().unwrap_or_default().to_ascii_lowercase();
+            let metric = METRICS.iter().find(|metric| **metric == word).ok_or_else(|| {
+                Failure::syntax(format!("Syntax error: a quota counts {}", METRICS.join(", ")))
+            })?;
+            cursor.takes_mark(b'=');
+            most.insert(*metric, cursor.number()?);
+            let comma = cursor.takes_mark(b',');
+            if !comma || cursor.is_before(0, "FOR") || cursor.is_before(0, "INTERVAL") {
+                break;
+            }
+        }
+        intervals.push(Interval { seconds: seconds * count, most });
+    }
+    if intervals.is_empty() {
+        return Err(cursor.expected("FOR INTERVAL"));
+    }
+    let to = if cursor.takes("TO") { to(cursor)? } else { To::Nobody };
+    Ok((intervals, to))
+}
+
+fn grants(cursor: &mut Cursor, current: &str) -> Result<Statement> {
+    not_on_cluster(cursor)?;
+    let given = given(cursor, current, "TO")?;
+    cursor.expect("TO")?;
+    let to = cursor.names()?;
+    for option in ["GRANT OPTION", "ADMIN OPTION", "REPLACE OPTION"] {
+        if cursor.takes(&format!("WITH {option}")) {
+            let text = format!("WITH {option} is not supported: only admins grant here");
+            return Err(Failure::not_implemented(text));
+        }
+    }
+    Ok(Statement::Grant { given, to })
+}
+
+fn revoke(cursor: &mut Cursor, current: &str) -> Result<Statement> {
+    not_on_cluster(cursor)?;
+    let _ = cursor.takes("GRANT OPTION FOR") || cursor.takes("ADMIN OPTION FOR");
+    let given = given(cursor, current, "FROM")?;
+    cursor.expect("FROM")?;
+    let from = cursor.names()?;
+    Ok(Statement::Revoke { given, from })
+}
+
+/// Roles have no place, so what comes first tells: ON, or the end of the list.
+fn given(cursor: &mut Cursor, current: &str, end: &str) -> Result<Given> {
+    if cursor.comes_first("ON", end) {
+        return Ok(Given::Grants(grant::read(cursor, current)?));
+    }
+    Ok(Given::Roles(cursor.names()?))
+}
+
+fn roles(cursor: &mut Cursor) -> Result<Roles> {
+    if cursor.takes("DEFAULT") || cursor.takes("ALL") {
+        return Ok(Roles::All);
+    }
+    if cursor.takes("NONE") {
+        return Ok(Roles::None);
+    }
+    Ok(Roles::Named(cursor.names()?))
+}
+
+fn show(cursor: &mut Cursor) -> Result<Option<Show>> {
+    let one_or_own =
+        |cursor: &mut Cursor| match cursor.is_at_end() || cursor.is_before(b';', "FORMAT") {
+            true => Ok(None),
+            false if cursor.takes("CURRENT_USER") => Ok(None),
+            false => cursor.name().map(Some),
+        };
+    let show = if cursor.takes("GRANTS FOR") {
+        Show::Grants(one_or_own(cursor)?)
+    } else if cursor.takes("GRANTS") {
+        Show::Grants(None)
+    } else if cursor.takes("CREATE USER") {
+        Show::CreateUser(one_or_own(cursor)?)
+    } else if cursor.takes("CREATE ROLE") {
+        Show::CreateRole(cursor.name()?)
+    } else if cursor.takes("USERS") {
+        Show::Users
+    } else if cursor.takes("ROLES") {
+        Show::Roles
+    } else if cursor.takes("CURRENT ROLES") || cursor.takes("ENABLED ROLES") {
+        Show::CurrentRoles
+    } else if cursor.takes("ROW POLICIES") || cursor.takes("POLICIES") {
+        Show::Policies
+    } else if cursor.takes("QUOTAS") {
+        Show::Quotas
+    } else if cursor.takes("ACCESS") {
+        Show::Access
+    } else {
+        return Ok(None);
+    };
+    if cursor.takes("FORMAT") {
+        // Read by the door.
+        cursor.name()?;
+    }
+    Ok(Some(show))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str) -> Statement {
+        parse(text, "main").unwrap().unwrap_or_else(|| panic!("{text}"))
+    }
+
+    fn code(text: &str) -> u32 {
+        parse(text, "main").err().map_or(0, |failure| failure.exception.code)
+    }
+
+    #[test]
+    fn users_and_roles_are_made_changed_and_dropped() {
+        let hash = "30c952fab122c3f9759f02a6d95c3758b246b4fee239957b2d4fee46e26170c4";
+        let text =
+            format!("CREATE USER IF NOT EXISTS 'ann' IDENTIFIED WITH sha256_hash BY '{hash}'");
+        let Statement::Create { mode: Mode::IfNotExists, names, change, .. } = one(&text) else {
+            panic!()
+        };
+        assert_eq!(names, ["ann"]);
+        assert!(change.password.unwrap().unwrap().is("pw"));
+        let text = "create user or replace a, `b c` not identified settings max_threads = 2, max_execution_time MAX 5";
+        let Statement::Create { mode: Mode::OrReplace, names, change, .. } = one(text) else {
+            panic!()
+        };
+        assert_eq!((names.len(), change.password), (2, Some(None)));
+        assert_eq!(change.limits.unwrap()["max_execution_time"], 5);
+        let text = "-- x\n ALTER USER IF EXISTS a IDENTIFIED BY 'x';";
+        assert!(matches!(one(text), Statement::Alter { if_exists: true, .. }));
+        assert!(matches!(one("DROP ROLE r"), Statement::Drop { kind: Kind::Role, .. }));
+        assert_eq!(code("CREATE USER a IDENTIFIED WITH ldap SERVER 'x'"), 48);
+        assert_eq!(code("CREATE USER a HOST IP '10.0.0.1'"), 48);
+        assert_eq!(code("CREATE USER a ON CLUSTER c"), 48);
+        assert_eq!(code("CREATE ROLE r IDENTIFIED BY 'x'"), 62);
+        assert_eq!(code("CREATE USER a IDENTIFIED BY"), 62);
+        assert_eq!(parse("CREATE TABLE user (a Int)", "main").unwrap(), None);
+        assert_eq!(parse("SELECT 'GRANT'", "main").unwrap(), None);
+        assert_eq!(parse("SHOW TABLES", "main").unwrap(), None);
+    }
+
+    #[test]
+    fn privileges_and_roles_are_granted_and_revoked() {
+        let Statement::Grant { given: Given::Grants(grants), to } =
+            one("GRANT SELECT(a), INSERT ON shop.t TO ann, `on`")
+        else {
+            panic!()
+        };
+        assert_eq!((grants.len(), to), (2, vec!["ann".to_owned(), "on".to_owned()]));
+        let Statement::Revoke { given: Given::Roles(roles), from } = one("REVOKE a, b FROM ann")
+        else {
+            panic!()
+        };
+        assert_eq!((roles, from), (vec!["a".into(), "b".into()], vec!["ann".to_owned()]));
+        assert_eq!(code("GRANT SELECT ON a.b TO c WITH GRANT OPTION"), 48);
+        assert_eq!(code("GRANT fake_privilege ON a.b TO c"), 62);
+        assert_eq!(code("GRANT SELECT ON a.b"), 62);
+        assert_eq!(one("SET ROLE NONE"), Statement::SetRole(Roles::None));
+        assert_eq!(
+            one("SHOW GRANTS FOR ann FORMAT JSON"),
+            Statement::Show(Show::Grants(Some("ann".into())))
+        );
+        assert_eq!(one("SHOW GRANTS FORMAT JSON"), Statement::Show(Show::Grants(None)));
+    }
+
+    #[test]
+    fn policies_and_quotas() {
+        let text = "CREATE ROW POLICY p ON shop.orders FOR SELECT USING f(a, 'TO') = 1 AND b IN (1) AS restrictive TO ann";
+        let Statement::CreatePolicy { filter, restrictive: true, to: To::Names(to), .. } =
+            one(text)
+        else {
+            panic!()
+        };
+        assert_eq!(filter, "f(a, 'TO') = 1 AND b IN (1)");
+        assert!(to.contains("ann"));
+        let text = "CREATE QUOTA q FOR INTERVAL 1 hour MAX queries = 10, errors = 2, FOR INTERVAL 2 days MAX read_rows = 1e9 TO ALL";
+        let Statement::CreateQuota { intervals, to: To::All, .. } = one(text) else { panic!() };
+        assert_eq!((intervals[0].most["errors"], intervals[1].seconds), (2, 172_800));
+        assert_eq!(code("CREATE POLICY p ON a.b USING 1 + ( TO x"), 62);
+        assert_eq!(code("CREATE QUOTA q FOR INTERVAL 1 fortnight MAX queries = 1"), 62);
+    }
+
+    #[test]
+    fn what_is_printed_is_read_again() {
+        for text in [
+            "CREATE ROW POLICY p ON a.`b c` FOR SELECT USING x = 'y' AS permissive TO ann, `b ob`",
+            "CREATE QUOTA q FOR INTERVAL 60 second MAX queries = 1, FOR INTERVAL 3600 second MAX errors = 2 TO ALL",
+        ] {
+            one(text);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A statement's words as they stand, for what the print of its parse leaves out.
+
+use crate::clickhouse::sql::{Kind, Token, Tokens};
+
+/// The statement's words as they stand.
+pub(super) struct Words<'a> {
+    text: &'a str,
+    tokens: Vec<Token>,
+}
+
+impl<'a> Words<'a> {
+    pub(super) fn new(text: &'a str) -> Words<'a> {
+        Words { text, tokens: Tokens::new(text.as_bytes()).collect() }
+    }
+
+    /// A line break or an escape in a name would break the print of the parse in two.
+    pub(super) fn has_strange_name(&self) -> bool {
+        let quoted = self.tokens.iter().filter(|token| token.kind == Kind::Quoted);
+        quoted.into_iter().any(|token| is_strange(&self.text[token.start..token.end]))
+    }
+
+    /// The same of names that come as parameters.
+    pub(super) fn takes_strange_name(&self, params: &[(String, String)]) -> bool {
+        self.has("Identifier") && params.iter().any(|(_, value)| is_strange(value))
+    }
+
+    fn at(&self, index: usize) -> &str {
+        self.tokens.get(index).map_or("", |token| &self.text[token.start..token.end])
+    }
+
+    pub(super) fn is(&self, index: usize, word: &str) -> bool {
+        self.at(index).eq_ignore_ascii_case(word)
+    }
+
+    pub(super) fn has(&self, word: &str) -> bool {
+        (0..self.tokens.len()).any(|at| self.tokens[at].kind == Kind::Word && self.is(at, word))
+    }
+
+    pub(super) fn has_mark(&self, mark: u8) -> bool {
+        self.tokens.iter().any(|token| token.kind == Kind::Mark(mark))
+    }
+
+    /// The name at a place, without its quotes.
+    fn name(&self, index: usize) -> Option<String> {
+        let token = self.tokens.get(index)?;
+        let text = &self.text[token.start..token.end];
+        match token.kind {
+            Kind::Word => Some(text.to_owned()),
+            // Without escapes: they were refused.
+            Kind::Quoted => Some(text[1..text.len() - 1].to_owned()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        (0..self.tokens.len()).filter_map(|at| self.name(at))
+    }
+
+    /// What a CREATE makes.
+    pub(super) fn created(&self) -> String {
+        const SKIPPED: [&str; 5] = ["CREATE", "OR", "REPLACE", "MATERIALIZED", "WINDOW"];
+        let mut at = 0;
+        while SKIPPED.iter().any(|word| self.is(at, word)) {
+            at += 1;
+        }
+        self.at(at).to_ascii_uppercase()
+    }
+
+    /// Names behind `ENGINE =` or `ENGINE name(`.
+    pub(super) fn engines(&self) -> Vec<String> {
+        let found = (0..self.tokens.len()).filter_map(|at| {
+            if !self.is(at, "ENGINE") {
+                return None;
+            }
+            match self.at(at + 1) {
+                "=" => Some(self.name(at + 2).unwrap_or_default()),
+                _ if self.at(at + 2) == "(" => self.name(at + 1),
+                _ => None,
+            }
+        });
+        found.collect()
+    }
+
+    pub(super) fn follows_engine(&self, name: &str) -> bool {
+        let named = |at: usize| self.name(at).as_deref() == Some(name);
+        (0..self.tokens.len()).any(|at| {
+            self.is(at, "ENGINE") && (named(at + 1) || (self.at(at + 1) == "=" && named(at + 2)))
+        })
+    }
+
+    /// What stands before a dot: perhaps a database.
+    pub(super) fn first_names(&self) -> Vec<String> {
+        let found = (0..self.tokens.len())
+            .filter(|at| self.at(at + 1) == "." && (*at == 0 || self.at(at - 1) != "."));
+        let mut names: Vec<String> = found.filter_map(|at| self.name(at)).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+fn is_strange(name: &str) -> bool {
+    name.contains('\\') || name.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_say_what_the_print_does_not() {
+        let text =
+            "CREATE /* x */ OR REPLACE TABLE a.b ENGINE = `Merge Tree` AS c . d ENGINE URL('x')";
+        let words = Words::new(text);
+        assert_eq!(words.created(), "TABLE");
+        assert_eq!(words.engines(), ["Merge Tree", "URL"]);
+        assert_eq!(words.first_names(), ["a", "c"]);
+        assert!(words.has("replace") && !words.has("x") && words.has_mark(b'('));
+        assert!(words.follows_engine("Merge Tree") && !words.follows_engine("b"));
+        assert_eq!(Words::new("CREATE MATERIALIZED VIEW v").created(), "VIEW");
+    }
+
+    #[test]
+    fn names_that_would_break_the_print_are_strange() {
+        assert!(Words::new("SELECT `a\\nb`").has_strange_name());
+        assert!(Words::new("SELECT \"a\nb\"").has_strange_name());
+        assert!(!Words::new("SELECT `a b`, 'a\\nb'").has_strange_name());
+        let param = [("t".to_owned(), "a\nb".to_owned())];
+        assert!(Words::new("SELECT {t:Identifier}").takes_strange_name(&param));
+        assert!(!Words::new("SELECT {t:String}").takes_strange_name(&param));
+    }
+}

@@ -1,0 +1,33 @@
+//! Statements about users are the door's own: the engine never sees them, nor the passwords in them.
+
+use super::answer::Answer;
+use super::error::Failure;
+use super::run::{Stop, Text, Work};
+use super::sessions::Kept;
+use crate::access::{self, Done, Statement};
+use store::embedded::HOME_DATABASE;
+
+impl Work {
+    pub(super) fn about_users(&self, text: &Text) -> Result<Option<Statement>, Failure> {
+        let Text::Statement(sql) = text else { return Ok(None) };
+        let current = self.request.database.as_deref().filter(|name| !name.is_empty());
+        let current = current.filter(|name| *name != "default").unwrap_or(HOME_DATABASE);
+        // Of one that was not understood nobody knows where its password stands.
+        access::parse(sql, current).inspect_err(|_| self.statement.has_secrets())
+    }
+
+    pub(super) fn answer_about_users(
+        &self,
+        kept: &mut Kept,
+        statement: Statement,
+        format: &str,
+        answer: &mut Answer,
+    ) -> Result<(), Stop> {
+        match self.caller.answer(statement, self.may_write(""))? {
+            Done::Quietly => {}
+            Done::Roles(roles) => kept.roles = roles,
+            Done::Select(sql) => self.whole(&mut kept.session, &sql, format, answer)?,
+        }
+        Ok(())
+    }
+}
