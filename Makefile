@@ -17,8 +17,9 @@ test: setup ## every test
 matrix: setup ## the tests on each Postgres: MILLRACE_TEST_PG=dir:dir, by default the installed one and 18
 	@scripts/matrix.sh
 
-test-large: setup ## a transaction of 5 million rows, which the tests take a small one for
+test-large: setup ## what the tests take small ones for: a transaction of 5 million rows, 20 million through the door
 	MILLRACE_TEST_ROWS=5000000 cargo test -p flow --test it large
+	MILLRACE_TEST_ROWS=20000000 cargo test -p serve --test flat -- --nocapture
 
 SECONDS ?= 60
 fuzz: ## every decoder under cargo fuzz, SECONDS=60 each

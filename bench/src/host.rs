@@ -1,6 +1,7 @@
 //! The engine alone in a process: what a peer that lives inside libchdb runs in.
 //!
-//! `bench engine DIR` reads a statement a line and answers each with its rows and a line of a dot;
+//! `bench engine DIR` reads a statement a line and answers each with its rows and a line of a dot
+//! (a `STREAM` with the number of its bytes);
 //! a process of its own, so that it starts cold like ours and its memory is nobody else's.
 
 use std::io::{BufRead, BufReader, Write};
@@ -10,6 +11,8 @@ use store::{Engine, EngineOptions};
 
 const MEMORY_BYTES: u64 = 8 << 30;
 const END: &str = ".";
+/// `STREAM Native SELECT …`
+const STREAM: &str = "STREAM ";
 
 /// The child's side.
 pub(crate) fn serve(folder: &Path) -> Result<(), String> {
@@ -19,6 +22,13 @@ pub(crate) fn serve(folder: &Path) -> Result<(), String> {
     for line in std::io::stdin().lines() {
         let sql = line.map_err(|error| error.to_string())?;
         let mut out = std::io::stdout().lock();
+        if let Some((format, sql)) = line_of_stream(&sql) {
+            let bytes = drain(&engine, format, sql)?;
+            writeln!(out, "{bytes}\n{END}")
+                .and_then(|()| out.flush())
+                .map_err(|e| e.to_string())?;
+            continue;
+        }
         match session.query(&sql, "TabSeparated", &[]) {
             Ok(answer) => out.write_all(answer.bytes()).map_err(|error| error.to_string())?,
             Err(error) => {
@@ -31,6 +41,21 @@ pub(crate) fn serve(folder: &Path) -> Result<(), String> {
         writeln!(out, "{END}").and_then(|()| out.flush()).map_err(|error| error.to_string())?;
     }
     Ok(())
+}
+
+fn line_of_stream(line: &str) -> Option<(&str, &str)> {
+    line.strip_prefix(STREAM)?.split_once(' ')
+}
+
+/// Reads a SELECT by the engine's stream call, chunk by chunk; the bytes of all of them.
+fn drain(engine: &Engine, format: &str, sql: &str) -> Result<u64, String> {
+    let session = engine.session().map_err(|error| error.report())?;
+    let mut chunks = session.select(sql, format, &[]).map_err(|error| error.to_string())?;
+    let mut bytes = 0;
+    while let Some(chunk) = chunks.next().map_err(|error| error.to_string())? {
+        bytes += chunk.bytes().len() as u64;
+    }
+    Ok(bytes)
 }
 
 /// The parent's side; the child is killed when this is dropped.
@@ -75,6 +100,12 @@ impl Host {
 
     pub(crate) fn query(&mut self, sql: &str) -> String {
         self.try_query(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// How many bytes a SELECT has in a format, read by the stream call.
+    pub(crate) fn stream(&mut self, format: &str, sql: &str) -> u64 {
+        let bytes = self.query(&format!("{STREAM}{format} {sql}"));
+        bytes.trim().parse().unwrap_or_else(|_| panic!("{sql}: {bytes}"))
     }
 
     /// Closes the engine in order.

@@ -9,7 +9,10 @@
 //! when every row answers a query: what starting costs is in the number.
 
 mod backlog;
+mod client;
 mod copy;
+mod dashboards;
+mod door;
 mod host;
 mod latency;
 mod memory;
@@ -19,6 +22,7 @@ mod peers;
 mod process;
 mod record;
 mod resync;
+mod small;
 mod startup;
 mod stream;
 mod verify;
@@ -75,7 +79,7 @@ impl Plan {
 type Measure = (&'static str, fn(&Plan) -> Record);
 
 /// In the order of the page.
-const MEASURES: [Measure; 15] = [
+const MEASURES: [Measure; 19] = [
     ("stream_tcp", stream::tcp),
     ("stream_mirror", stream::mirror),
     ("stream_mixed", stream::mixed),
@@ -90,6 +94,10 @@ const MEASURES: [Measure; 15] = [
     ("big_transaction", memory::big_transaction),
     ("resync", resync::beside_a_stream),
     ("verify_4m", verify::of_4m),
+    ("dashboards", dashboards::beside_a_stream),
+    ("small_queries", small::queries),
+    ("door_native", door::native),
+    ("door_json", door::json),
     ("startup", startup::help),
 ];
 

@@ -2,10 +2,13 @@
 
 import datetime
 import sys
+import threading
+import time
 import uuid
 
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_connect.driver.external import ExternalData
 
 port = int(sys.argv[1])
 
@@ -49,6 +52,17 @@ with client() as c:
     with c.raw_stream("SELECT number FROM numbers(100000)", fmt="RowBinary") as stream:
         assert len(stream.read()) == 800000
 
+    # External data, and everything as fields of a form.
+    external = ExternalData(file_name="people.csv", data=b"1,ann\n2,bob\n", fmt="CSV", structure="id UInt32, name String")
+    external.add_file(file_name="ids", data=b"2\n3\n", types=["UInt64"])
+    sql = "SELECT name FROM people WHERE id IN ids"
+    assert c.query(sql, external_data=external).result_rows == [("bob",)]
+    with client(form_encode_query_params=True) as by_form:
+        row = by_form.query("SELECT {a:String}, {b:Array(UInt8)}", parameters={"a": "x" * 100000, "b": [1, 2]}).first_row
+        assert row == ("x" * 100000, [1, 2]), len(row[0])
+        rows = by_form.query(sql + " AND name = {n:String}", parameters={"n": "bob"}, external_data=external).result_rows
+        assert rows == [("bob",)], rows
+
     # Inserts: Native, large, with a summary; and as text.
     c.command("CREATE DATABASE py")
     c.command("CREATE TABLE py.numbers (n UInt64, s String, at DateTime64(3, 'UTC'), l Array(Nullable(Int32))) ENGINE = MergeTree ORDER BY n")
@@ -69,7 +83,7 @@ with client() as c:
     fails(lambda: c.query("SELECT throwIf(number = 900000) FROM numbers(1000000)"), 395)
     assert c.query("SELECT sum(x) FROM mine").first_row == (3,)
 
-for compression in ["lz4", "gzip", False]:
+for compression in ["lz4", "zstd", "gzip", False]:
     with client(compress=compression, database="py") as c:
         c.command("CREATE TABLE IF NOT EXISTS packed (n UInt64) ENGINE = MergeTree ORDER BY n")
         c.command("TRUNCATE TABLE packed")
@@ -79,5 +93,27 @@ for compression in ["lz4", "gzip", False]:
 with client(database="default", username="default", password="") as c:
     assert c.command("SELECT currentDatabase()") == "main"
 fails(lambda: client(username="ann", password="wrong"), 516)
+
+# What ran is told by its id, every column of it, and what runs is ended by its id.
+with client() as c:
+    c.query("SELECT number FROM numbers(7)", settings={"query_id": "py-logged"})
+    c.command("SYSTEM FLUSH LOGS")
+    logged = c.query("SELECT * FROM system.query_log WHERE query_id = 'py-logged' AND type = 'QueryFinish'")
+    (row,) = logged.named_results()
+    assert row["query"].startswith("SELECT number FROM numbers(7)"), row
+    assert (row["result_rows"], row["user"], row["exception_code"]) == (7, "default", 0), row
+    assert "clickhouse-connect" in row["http_user_agent"], row
+
+    def forever():
+        with client() as other:
+            fails(lambda: other.query("SELECT count() FROM numbers(10000000000000)", settings={"query_id": "py-long"}), 394)
+
+    thread = threading.Thread(target=forever)
+    thread.start()
+    while c.command("SELECT count() FROM system.processes WHERE query_id = 'py-long'") == 0:
+        time.sleep(0.02)
+    killed = c.query("KILL QUERY WHERE query_id = 'py-long' SYNC").result_rows
+    assert [tuple(row[:3]) for row in killed] == [("finished", "py-long", "default")], killed
+    thread.join()
 
 print("all well")

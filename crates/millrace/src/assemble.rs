@@ -22,8 +22,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// Requests that still run get this long after the pipeline has drained.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests that still run get 10 s of it after the pipeline has drained, then the log of statements is
+/// written.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Threads that still wait for the source get this long when all is done.
 const LEAVE_MOST: Duration = Duration::from_secs(1);
 

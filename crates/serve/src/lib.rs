@@ -6,6 +6,7 @@
 //! ```
 
 pub mod clickhouse;
+mod early;
 mod net;
 pub mod ops;
 mod origin;

@@ -1,6 +1,7 @@
 //! The listening side of both ports. Everything that a stranger can make grow has a limit here:
 //! connections, the size of a request's head, the time it takes.
 
+use crate::early;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
@@ -23,7 +24,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// After `accept` fails (out of file descriptors), before it is tried again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves connections until `shutdown`, then lets requests under way end.
+/// Serves connections until `shutdown`, then lets requests under way end. A request carries the
+/// address of its client (`SocketAddr`) in its extensions.
 pub(crate) async fn serve<S>(
     listener: TcpListener,
     service: S,
@@ -45,9 +47,14 @@ where
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if may_accept => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     let _ = stream.set_nodelay(true);
-                    connections.spawn(connection(stream, service.clone(), stopped.clone()));
+                    let service = service.clone();
+                    let service = hyper::service::service_fn(move |mut request: Request<_>| {
+                        request.extensions_mut().insert(peer);
+                        service.call(request)
+                    });
+                    connections.spawn(connection(stream, service, stopped.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "could not accept a connection");
@@ -69,6 +76,11 @@ async fn connection<S>(stream: TcpStream, service: S, mut stopped: watch::Receiv
 where
     S: hyper::service::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
 {
+    let (stream, early) = early::connection(stream);
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(early.clone());
+        service.call(request)
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

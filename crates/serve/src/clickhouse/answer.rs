@@ -8,16 +8,21 @@
 //! As long as nothing was sent an error has its true status. Afterwards it is written behind the
 //! rows in ClickHouse's frame, and the connection is broken off so that nobody takes the rows for all.
 
+use super::coding::{Encoder, frames::Method};
 use super::error::Failure;
-use super::format;
+use super::statement::Statement;
+use super::turns::Turn;
+use super::{format, progress};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use bytes::Bytes;
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::embedded::Stats;
 use tempfile::SpooledTempFile;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
 
 pub(super) const PIECES_MAX: usize = 4;
 const PIECE_BYTES: usize = 256 << 10;
@@ -40,7 +45,7 @@ pub(super) struct Gone;
 
 /// What every answer tells about itself.
 pub(super) struct Labels {
-    pub(super) query_id: String,
+    pub(super) statement: Arc<Statement>,
     pub(super) server_name: String,
     pub(super) version: String,
     pub(super) timezone: String,
@@ -62,14 +67,17 @@ pub(super) struct Answer {
     /// The last piece goes out only after the session is free again.
     last: Option<Bytes>,
     runtime: tokio::runtime::Handle,
+    turn: Arc<Turn>,
     pub(super) stats: Stats,
 }
 
 pub(super) struct Options<'a> {
     pub(super) wait_end_of_query: bool,
     pub(super) buffer_bytes: Option<usize>,
+    pub(super) frames: Option<Method>,
     pub(super) accept_encoding: Option<&'a str>,
     pub(super) folder: &'a Path,
+    pub(super) turn: Arc<Turn>,
 }
 
 impl Answer {
@@ -85,13 +93,14 @@ impl Answer {
             format: "TabSeparated".into(),
             head: Some(head),
             pieces,
-            encoder: Encoder::choose(options.accept_encoding),
+            encoder: Encoder::choose(options.frames, options.accept_encoding),
             held: tempfile::spooled_tempfile_in(HELD_MEMORY_BYTES_MAX, options.folder),
             held_bytes: 0,
             hold_bytes: (!options.wait_end_of_query).then_some(hold),
             since: Instant::now(),
             last: None,
             runtime: tokio::runtime::Handle::current(),
+            turn: options.turn,
             stats: Stats::default(),
         }
     }
@@ -158,7 +167,8 @@ impl Answer {
         headers.push(("x-clickhouse-exception-code", code));
         headers.push(("content-type", "text/plain; charset=UTF-8".to_owned()));
         if head.send(Head { status: failure.status, headers: pairs(headers) }).is_ok() {
-            let _ = self.pass(text.into_bytes()).and_then(|()| self.end(Ok(Bytes::new())));
+            let text = self.encoder.error(text);
+            let _ = self.pass(text).and_then(|()| self.end(Ok(Bytes::new())));
         }
     }
 
@@ -188,9 +198,9 @@ impl Answer {
 
     fn headers(&self, stats: Option<&Stats>) -> Vec<(&'static str, String)> {
         let labels = &self.labels;
-        let summary = summary(stats.unwrap_or(&self.stats));
+        let summary = progress::json(stats.unwrap_or(&self.stats), &labels.statement.seen);
         vec![
-            ("x-clickhouse-query-id", labels.query_id.clone()),
+            ("x-clickhouse-query-id", labels.statement.query_id.clone()),
             ("x-clickhouse-server-display-name", labels.server_name.clone()),
             ("x-clickhouse-timezone", labels.timezone.clone()),
             ("x-clickhouse-exception-tag", labels.tag.clone()),
@@ -225,8 +235,13 @@ impl Answer {
     }
 
     fn push(&self, piece: io::Result<Bytes>) -> Result<(), Gone> {
-        let send = tokio::time::timeout(SEND_TIMEOUT, self.pieces.send(piece));
-        match self.runtime.block_on(send) {
+        let piece = match self.pieces.try_send(piece) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(piece)) => piece,
+            Err(TrySendError::Closed(_)) => return Err(Gone),
+        };
+        let send = async { tokio::time::timeout(SEND_TIMEOUT, self.pieces.send(piece)).await };
+        match self.turn.aside(|| self.runtime.block_on(send)) {
             Ok(Ok(())) => Ok(()),
             _ => Err(Gone),
         }
@@ -251,21 +266,6 @@ pub(super) fn spool_failure(error: &io::Error) -> Failure {
     Failure::new(75, "CANNOT_WRITE_TO_FILE_DESCRIPTOR", text)
 }
 
-fn summary(stats: &Stats) -> String {
-    format!(
-        "{{\"read_rows\":\"{}\",\"read_bytes\":\"{}\",\"written_rows\":\"{}\",\
-         \"written_bytes\":\"{}\",\"total_rows_to_read\":\"0\",\"result_rows\":\"{}\",\
-         \"result_bytes\":\"{}\",\"elapsed_ns\":\"{}\"}}",
-        stats.read_rows,
-        stats.read_bytes,
-        stats.written_rows,
-        stats.written_bytes,
-        stats.result_rows.max(stats.written_rows),
-        stats.result_bytes.max(stats.written_bytes),
-        (stats.elapsed_seconds * 1e9) as u64,
-    )
-}
-
 /// Values that no header can carry are left out.
 fn pairs(headers: Vec<(&'static str, String)>) -> Vec<(HeaderName, HeaderValue)> {
     let pairs = headers.into_iter().filter_map(|(name, value)| {
@@ -287,90 +287,9 @@ fn exception_frame(tag: &str, text: &str) -> String {
     format!("\r\n__exception__\r\n{tag}\r\n{text}\n{length} {tag}\r\n__exception__\r\n")
 }
 
-enum Encoder {
-    Plain(Vec<u8>),
-    Gzip(flate2::write::GzEncoder<Vec<u8>>),
-    Deflate(flate2::write::ZlibEncoder<Vec<u8>>),
-    Lz4(Box<lz4_flex::frame::FrameEncoder<Vec<u8>>>),
-}
-
-impl Encoder {
-    /// The cheapest that the client takes.
-    fn choose(accept: Option<&str>) -> Encoder {
-        let takes = |name: &str| {
-            accept.unwrap_or_default().split(',').any(|item| {
-                let (found, quality) = item.split_once(';').unwrap_or((item, ""));
-                let zero = quality.trim().strip_prefix("q=").is_some_and(|quality| {
-                    quality.trim().parse::<f32>().is_ok_and(|quality| quality == 0.0)
-                });
-                found.trim().eq_ignore_ascii_case(name) && !zero
-            })
-        };
-        let level = flate2::Compression::fast();
-        if takes("lz4") {
-            Encoder::Lz4(Box::new(lz4_flex::frame::FrameEncoder::new(Vec::new())))
-        } else if takes("gzip") {
-            Encoder::Gzip(flate2::write::GzEncoder::new(Vec::new(), level))
-        } else if takes("deflate") {
-            Encoder::Deflate(flate2::write::ZlibEncoder::new(Vec::new(), level))
-        } else {
-            Encoder::Plain(Vec::new())
-        }
-    }
-
-    fn name(&self) -> Option<&'static str> {
-        match self {
-            Encoder::Plain(_) => None,
-            Encoder::Gzip(_) => Some("gzip"),
-            Encoder::Deflate(_) => Some("deflate"),
-            Encoder::Lz4(_) => Some("lz4"),
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        let written = match self {
-            Encoder::Plain(out) => out.write_all(bytes),
-            Encoder::Gzip(encoder) => encoder.write_all(bytes),
-            Encoder::Deflate(encoder) => encoder.write_all(bytes),
-            Encoder::Lz4(encoder) => encoder.write_all(bytes),
-        };
-        debug_assert!(written.is_ok(), "writing to memory");
-    }
-
-    /// What is ready.
-    fn take(&mut self) -> Vec<u8> {
-        std::mem::take(match self {
-            Encoder::Plain(out) => out,
-            Encoder::Gzip(encoder) => encoder.get_mut(),
-            Encoder::Deflate(encoder) => encoder.get_mut(),
-            Encoder::Lz4(encoder) => encoder.get_mut(),
-        })
-    }
-
-    fn finish(&mut self) -> Vec<u8> {
-        let finished = match std::mem::replace(self, Encoder::Plain(Vec::new())) {
-            Encoder::Plain(out) => Ok(out),
-            Encoder::Gzip(encoder) => encoder.finish(),
-            Encoder::Deflate(encoder) => encoder.finish(),
-            Encoder::Lz4(encoder) => encoder.finish().map_err(io::Error::other),
-        };
-        debug_assert!(finished.is_ok(), "writing to memory");
-        finished.unwrap_or_default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_client_chooses_the_encoding() {
-        let name = |accept: &str| Encoder::choose(Some(accept)).name();
-        assert_eq!(name("lz4,zstd,br,gzip,deflate"), Some("lz4"));
-        assert_eq!(name("gzip;q=1.0, lz4;q=0"), Some("gzip"));
-        assert_eq!(name("br"), None);
-        assert_eq!(Encoder::choose(None).name(), None);
-    }
 
     #[test]
     fn the_frame_says_its_length_and_its_tag() {

@@ -2,6 +2,7 @@
 //! ClickHouse gives it. Clients read the number, people read the text.
 
 use axum::http::StatusCode;
+use std::{fmt, io};
 use store::embedded::Exception;
 
 /// An answer that is an error. Most come from the engine; some from HTTP alone.
@@ -29,9 +30,39 @@ impl Failure {
         Failure::new(48, "NOT_IMPLEMENTED", text)
     }
 
+    /// Why a body could not be read.
+    pub(super) fn of_upload(error: &io::Error) -> Failure {
+        let known = error.get_ref().and_then(|inner| inner.downcast_ref::<Failure>());
+        known.cloned().unwrap_or_else(|| {
+            let text = format!("Cannot read all data: the request's body is broken: {error}");
+            Failure::new(33, "CANNOT_READ_ALL_DATA", text).caused_by_client()
+        })
+    }
+
+    /// ClickHouse's table has no status for it, and the request is to blame.
+    pub(super) fn caused_by_client(mut self) -> Failure {
+        self.status = StatusCode::BAD_REQUEST;
+        self
+    }
+
     /// The body of the answer.
     pub(super) fn text(&self, version: &str) -> String {
         format!("{} (version {version} (official build))\n", self.exception.text)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.exception.fmt(f)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Through the readers of a body; [`Failure::of_upload`] takes it out again.
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> io::Error {
+        io::Error::other(failure)
     }
 }
 
@@ -52,7 +83,7 @@ fn status(code: u32) -> StatusCode {
         46 | 47 | 50 | 56 | 60 | 63 | 73 | 78 | 81 | 115 | 287 | 336 | 511 => StatusCode::NOT_FOUND,
         229 => StatusCode::PAYLOAD_TOO_LARGE,
         48 => StatusCode::NOT_IMPLEMENTED,
-        76 | 209 | 439 => StatusCode::SERVICE_UNAVAILABLE,
+        76 | 202 | 209 | 439 => StatusCode::SERVICE_UNAVAILABLE,
         381 => StatusCode::LENGTH_REQUIRED,
         159 => StatusCode::REQUEST_TIMEOUT,
         415 => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! connection's task                          a worker's thread (blocking)
-//!   request ─▶ request::Request ─▶ permit ─▶ run: read text, session, settings
-//!   body ─── upload (4 pieces) ────────────▶      decode, split, insert
+//!   request ─▶ request::Request ─▶ house ─▶ run: read text, turn, session, settings
+//!   body ─── upload (4 pieces) ────────────▶      decode, split, insert; a form: external tables
 //!   status ◀─────────────────────────────────     select, query
 //!   body ◀── answer (4 pieces) ──────────────     encode
 //!   gone? ─▶ KILL by log_comment
@@ -20,43 +20,65 @@
 //! One user exists so far: `default` without a password. So the address is loopback.
 
 mod answer;
+mod around;
+mod client;
+mod coding;
 mod error;
+mod external;
 mod format;
 mod hello;
+mod house;
+mod kill;
+mod lane;
+pub(crate) mod log;
+mod multipart;
+mod native;
+mod processes;
+mod progress;
 mod request;
 mod run;
+mod secrets;
 mod sessions;
 mod settings;
 mod sql;
+mod statement;
+mod structure;
+mod touched;
+mod turns;
 mod upload;
+mod zones;
 
+use crate::early::Early;
 use crate::{net, origin};
 use answer::{Answer, Head, Labels};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::IntoResponse;
 use bytes::Bytes;
+use coding::frames;
 use error::Failure;
+use house::{Guest, House};
 use hyper::body::{Body as _, Incoming};
 use hyper::{Request as HttpRequest, Response};
+use log::Log;
 use model::{Error, Result};
+use processes::Processes;
 use request::Request;
 use sessions::Sessions;
+use statement::Statement;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use store::Engine;
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use upload::Encoding;
+use tokio::sync::{mpsc, oneshot};
+use turns::{Turn, Turns};
 
-/// Statements at once; each holds a thread.
-const QUERIES_MAX: usize = 100;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 /// A client that sends nothing for so long in the middle of a body is given up.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -73,11 +95,14 @@ struct Door {
     timezone: String,
     server_name: String,
     sessions: Sessions,
-    queries: Arc<Semaphore>,
+    house: Arc<House>,
+    turns: Arc<Turns>,
     /// Tells statements of one `query_id` apart.
     count: AtomicU64,
     /// For answers that wait for their end.
     folder: PathBuf,
+    log: Log,
+    processes: Arc<Processes>,
 }
 
 /// Serves until `shutdown`, then lets statements under way end.
@@ -90,12 +115,15 @@ pub async fn serve(
     let door =
         Arc::new(opened.map_err(|error| Error::bug("the door did not open").source(error))??);
     let sweeper = tokio::spawn(sweep(door.sessions.clone()));
+    let shared = door.clone();
     let service = hyper::service::service_fn(move |request| {
-        let door = door.clone();
+        let door = shared.clone();
         async move { Ok::<_, Infallible>(door.handle(request).await) }
     });
     let served = net::serve(listener, service, shutdown).await;
     sweeper.abort();
+    let closed = tokio::task::spawn_blocking(move || door.log.close()).await;
+    closed.map_err(|error| Error::bug("the log of statements did not close").source(error))?;
     served
 }
 
@@ -115,6 +143,8 @@ impl Door {
         let text = String::from_utf8_lossy(answer.bytes()).into_owned();
         let mut fields = text.trim_end().split('\t').map(str::to_owned);
         let mut next = || fields.next().unwrap_or_default();
+        session.query(processes::VIEW, "Null", &[]).map_err(|e| e.error("show what runs"))?;
+        let processes = Arc::<Processes>::default();
         let folder = engine.data_dir().join("answers");
         let made = std::fs::create_dir_all(&folder);
         made.map_err(|e| Error::definite(format!("cannot make {}", folder.display())).source(e))?;
@@ -122,9 +152,12 @@ impl Door {
             version: next(),
             timezone: next(),
             server_name: next(),
+            log: Log::open(&engine, &processes)?,
+            processes,
             engine,
             sessions: Sessions::default(),
-            queries: Arc::new(Semaphore::new(QUERIES_MAX)),
+            house: Arc::default(),
+            turns: Arc::new(Turns::new()),
             count: AtomicU64::new(0),
             folder,
         })
@@ -159,19 +192,42 @@ impl Door {
     }
 
     async fn answer(self: Arc<Self>, request: HttpRequest<Incoming>) -> Response<Body> {
+        let early = request.extensions().get::<Early>().cloned();
+        let mut response = self.run(request, early.clone()).await;
+        if early.is_some_and(|early| early.has_begun()) {
+            *response.status_mut() = StatusCode::OK;
+        }
+        response
+    }
+
+    async fn run(
+        self: Arc<Self>,
+        request: HttpRequest<Incoming>,
+        early: Option<Early>,
+    ) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let wanted = check(&parts.headers, &parts.method, &body)
             .and_then(|()| Request::parse(&parts))
-            .and_then(|request| Ok((Encoding::parse(&request.content_encoding)?, request)))
-            .and_then(|(encoding, request)| Ok((encoding, request, self.permit()?)));
-        let (encoding, request, permit) = match wanted {
+            .and_then(|request| {
+                let guest = self.house.enter(request.user())?;
+                Ok((request, guest))
+            });
+        let frames = request::answer_frames(parts.uri.query().unwrap_or_default());
+        let (request, guest) = match wanted {
             Ok(wanted) => wanted,
-            Err(failure) => return self.refuse(failure, body).await,
+            Err(failure) => return self.refuse(failure, frames, body).await,
         };
         let (to_worker, upload) = mpsc::channel(upload::PIECES_MAX);
         let (send_head, mut head) = oneshot::channel();
         let (send_pieces, pieces) = mpsc::channel(answer::PIECES_MAX);
-        let guard = self.clone().start(request, (encoding, upload), permit, send_head, send_pieces);
+        let interval = progress::interval(&request).filter(|_| can_begin_early(&parts));
+        let guard = self.clone().start(request, upload, guest, send_head, send_pieces);
+        let watch = interval.zip(early).map(|(interval, early)| progress::Watch {
+            engine: self.engine.clone(),
+            statement: guard.statement.clone(),
+            early,
+            interval,
+        });
         let pump = pump(body, to_worker);
         tokio::pin!(pump);
         let head = tokio::select! {
@@ -181,13 +237,13 @@ impl Door {
                 let _ = tokio::time::timeout(UPLOAD_TIMEOUT, pump).await;
                 head
             }
-            () = &mut pump => head.await,
+            () = &mut pump => progress::until(&mut head, watch).await,
         };
         match head {
             Ok(head) => respond(head, pieces, guard),
             Err(_) => {
                 let text = "the statement's worker ended without an answer";
-                self.refusal(&Failure::new(49, "LOGICAL_ERROR", text))
+                self.refusal(&Failure::new(49, "LOGICAL_ERROR", text), frames)
             }
         }
     }
@@ -196,64 +252,73 @@ impl Door {
     fn start(
         self: Arc<Self>,
         request: Request,
-        (encoding, upload): (Encoding, upload::Pieces),
-        permit: OwnedSemaphorePermit,
+        upload: upload::Pieces,
+        guest: Guest,
         head: oneshot::Sender<Head>,
         pieces: mpsc::Sender<io::Result<Bytes>>,
     ) -> Guard {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let key = format!("{}.{number}", request.query_id);
-        let comment = settings::wanted(&request, &key).remove("log_comment").unwrap_or_default();
-        let gone = Arc::new(AtomicBool::new(false));
-        let done = Arc::new(AtomicBool::new(false));
-        let guard =
-            Guard { engine: self.engine.clone(), comment, gone: gone.clone(), done: done.clone() };
+        let statement = Arc::new(Statement::new(&request, number));
+        let guard = Guard { engine: self.engine.clone(), statement: statement.clone() };
         let timezone = request.setting("session_timezone").filter(|zone| !zone.is_empty());
         let labels = Labels {
-            query_id: request.query_id.clone(),
+            statement: statement.clone(),
             server_name: self.server_name.clone(),
             version: self.version.clone(),
             timezone: timezone.unwrap_or(&self.timezone).to_owned(),
             tag: request::random_tag(),
         };
         tokio::task::spawn_blocking(move || {
+            let turn = Arc::new(Turn::new(&self.turns, &statement));
             let options = answer::Options {
                 wait_end_of_query: request.wait_end_of_query,
                 buffer_bytes: request.buffer_bytes,
+                frames: request.answer_frames,
                 accept_encoding: request.accept_encoding.as_deref(),
                 folder: &self.folder,
+                turn: turn.clone(),
             };
             let answer = Answer::new(labels, head, pieces, options);
             let door = self.clone();
-            let upload = encoding.reader(upload);
-            let work = run::Work { door, request, upload, key, gone, done };
-            run::run(work, answer);
-            drop(permit);
+            match upload::reader(request.coding, request.in_frames, upload, turn.clone()) {
+                Ok(upload) => {
+                    let work = run::Work { door, request, upload, statement, turn, place: None };
+                    run::run(work, answer);
+                }
+                Err(error) => {
+                    statement.end();
+                    answer.fail(Failure::of_upload(&error));
+                }
+            }
+            drop(guest);
         });
         guard
     }
 
-    fn permit(&self) -> Result<OwnedSemaphorePermit, Failure> {
-        self.queries.clone().try_acquire_owned().map_err(|_| {
-            let text = format!("Too many simultaneous queries. Maximum: {QUERIES_MAX}");
-            Failure::new(202, "TOO_MANY_SIMULTANEOUS_QUERIES", text)
-        })
-    }
-
-    async fn refuse(&self, failure: Failure, body: Incoming) -> Response<Body> {
+    async fn refuse(
+        &self,
+        failure: Failure,
+        frames: Option<frames::Method>,
+        body: Incoming,
+    ) -> Response<Body> {
         let (nobody, _) = mpsc::channel(1);
         let _ = tokio::time::timeout(UPLOAD_TIMEOUT, pump(body, nobody)).await;
-        self.refusal(&failure)
+        self.refusal(&failure, frames)
     }
 
-    fn refusal(&self, failure: &Failure) -> Response<Body> {
+    fn refusal(&self, failure: &Failure, frames: Option<frames::Method>) -> Response<Body> {
         let code = failure.exception.code.to_string();
         let headers = [
             ("x-clickhouse-exception-code", code.as_str()),
             ("x-clickhouse-server-display-name", &self.server_name),
             ("content-type", "text/plain; charset=UTF-8"),
         ];
-        (failure.status, headers, failure.text(&self.version)).into_response()
+        let text = failure.text(&self.version).into_bytes();
+        let text = match frames {
+            Some(method) => frames::whole(method, &text),
+            None => text,
+        };
+        (failure.status, headers, text).into_response()
     }
 }
 
@@ -263,14 +328,12 @@ fn check(headers: &HeaderMap, method: &Method, body: &Incoming) -> Result<(), Fa
         let text = "The Transfer-Encoding is not chunked and there is no Content-Length header for POST request";
         return Err(Failure::new(381, "HTTP_LENGTH_REQUIRED", text));
     }
-    let content_type = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
-    if content_type.is_some_and(|value| value.starts_with(b"multipart/form-data")) {
-        return Err(Failure::not_implemented(
-            "multipart/form-data (external tables, forms) is not supported yet: \
-             send the query as the body or in the URL",
-        ));
-    }
     Ok(())
+}
+
+/// A client of an older protocol is answered in that, and HEAD with a head that has no body to be 200 for.
+fn can_begin_early(parts: &axum::http::request::Parts) -> bool {
+    parts.version == axum::http::Version::HTTP_11 && parts.method != Method::HEAD
 }
 
 /// Carries the body to the worker; an empty piece is its end. What nobody reads is thrown away.
@@ -324,24 +387,14 @@ fn respond(head: Head, pieces: mpsc::Receiver<io::Result<Bytes>>, guard: Guard) 
 /// Dropped before the statement is done, it kills it: the client has gone away.
 struct Guard {
     engine: Engine,
-    comment: String,
-    gone: Arc<AtomicBool>,
-    done: Arc<AtomicBool>,
+    statement: Arc<Statement>,
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.gone.store(true, Ordering::SeqCst);
-        if self.done.load(Ordering::SeqCst) {
-            return;
-        }
-        let (engine, comment) = (self.engine.clone(), std::mem::take(&mut self.comment));
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn_blocking(move || {
-                if let Err(error) = engine.kill(&comment) {
-                    tracing::warn!(error = error.report(), "could not cancel a statement");
-                }
-            });
+        self.statement.give_up();
+        if !self.statement.has_ended() {
+            kill::cancel_later(&self.engine, &self.statement);
         }
     }
 }

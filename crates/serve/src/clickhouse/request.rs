@@ -1,12 +1,16 @@
 //! What a request asks for, read from its URL and headers. Every parameter that is not the
 //! protocol's own is a setting, as at ClickHouse.
 
+use super::client::Client;
+use super::coding::{Coding, frames};
 use super::error::Failure;
+use super::{external, multipart};
 use axum::http::{HeaderMap, Method, header, request::Parts};
 use std::time::Duration;
 
 const SESSION_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 const SESSION_TIMEOUT_MAX_SECONDS: u64 = 3600;
+const COMPRESSION_METHOD: &str = "network_compression_method";
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Request {
@@ -24,10 +28,18 @@ pub(super) struct Request {
     pub(super) buffer_bytes: Option<usize>,
     /// GET and HEAD change nothing.
     pub(super) reads_only: bool,
-    /// How the body came, and how the answer may go.
-    pub(super) content_encoding: String,
+    /// The body is a form, with this between its parts.
+    pub(super) boundary: Option<String>,
+    /// What describes the form's tables.
+    pub(super) external: Vec<(String, String)>,
+    /// How the body comes: in a coding of HTTP's, and inside it in ClickHouse's frames.
+    pub(super) coding: Coding,
+    pub(super) in_frames: bool,
+    /// How the answer may go.
+    pub(super) answer_frames: Option<frames::Method>,
     pub(super) accept_encoding: Option<String>,
     pub(super) client_protocol_version: u64,
+    pub(super) client: Client,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -44,10 +56,11 @@ impl Request {
         authenticate(&parts.headers, &pairs)?;
         let mut request = Request {
             reads_only: parts.method == Method::GET || parts.method == Method::HEAD,
-            content_encoding: text(&parts.headers, "content-encoding")?.unwrap_or_default(),
+            coding: Coding::parse(&text(&parts.headers, "content-encoding")?.unwrap_or_default())?,
+            client: Client::of(parts, &pairs),
             ..Request::default()
         };
-        let mut compress = true;
+        let (mut compress, mut http_compress) = (false, true);
         let mut session = SessionParams::default();
         for (name, value) in pairs {
             match name.as_str() {
@@ -66,18 +79,13 @@ impl Request {
                 "close_session" => session.close = flag(&value),
                 // Who asks was settled above; quotas and stack traces do not exist here.
                 "" | "user" | "password" | "quota_key" | "stacktrace" => {}
-                "compress" | "decompress" if !flag(&value) => {}
-                "compress" | "decompress" => {
-                    return Err(Failure::not_implemented(format!(
-                        "{name}=1 (blocks with ClickHouse's own checksum) is not supported: \
-                         use HTTP compression, gzip or lz4"
-                    )));
-                }
+                "compress" => compress = flag(&value),
+                "decompress" => request.in_frames = flag(&value),
                 "role" => {
                     let text = format!("There is no role `{value}` here");
                     return Err(Failure::new(511, "UNKNOWN_ROLE", text));
                 }
-                "enable_http_compression" => compress = flag(&value),
+                "enable_http_compression" => http_compress = flag(&value),
                 _ => match name.strip_prefix("param_") {
                     Some(param) => request.params.push((param.to_owned(), value)),
                     None => request.settings.push((name, value)),
@@ -85,7 +93,16 @@ impl Request {
             }
         }
         request.session = session.read()?;
-        request.read_headers(&parts.headers, compress)?;
+        let content_type = text(&parts.headers, "content-type")?.unwrap_or_default();
+        request.boundary = multipart::boundary(&content_type)?;
+        if request.boundary.is_some() {
+            request.external = external::take_described(&mut request.settings);
+        }
+        if compress {
+            let method = request.setting(COMPRESSION_METHOD).unwrap_or_default();
+            request.answer_frames = Some(frames::Method::parse(method)?);
+        }
+        request.read_headers(&parts.headers, http_compress)?;
         Ok(request)
     }
 
@@ -106,6 +123,10 @@ impl Request {
             self.accept_encoding = text(headers, "accept-encoding")?;
         }
         Ok(())
+    }
+
+    pub(super) fn user(&self) -> &str {
+        "default"
     }
 
     pub(super) fn setting(&self, name: &str) -> Option<&str> {
@@ -142,6 +163,14 @@ impl SessionParams {
         let (id, must_exist, close) = (self.id, self.check, self.close);
         Ok(Some(SessionRequest { id, timeout, must_exist, close }))
     }
+}
+
+/// The frames that the answer is to come in. A request that is refused before it is read has them, too.
+pub(super) fn answer_frames(query: &str) -> Option<frames::Method> {
+    let pairs = pairs(query).ok()?;
+    let last = |name: &str| pairs.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
+    let method = frames::Method::parse(last(COMPRESSION_METHOD).unwrap_or_default());
+    last("compress").is_some_and(flag).then_some(method.unwrap_or(frames::Method::Lz4))
 }
 
 /// One user exists: `default`, without a password. One way of saying so may be used at a time.

@@ -10,20 +10,23 @@
 use super::answer::{Answer, WriteError, spool_failure};
 use super::error::Failure;
 use super::format::{self, Cutter, Way};
+use super::lane::Lane;
+use super::processes::Place;
 use super::request::Request;
-use super::sessions::{Kept, Lease};
 use super::sql::{self, Outline, Start, ValuesEnd};
-use super::{Door, hello, settings};
+use super::statement::Statement;
+use super::turns::Turn;
+use super::zones::{self, Zones};
+use super::{Door, hello, log};
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use store::embedded::{HOME_DATABASE, Session};
 
 const READ_BYTES: usize = 256 << 10;
 /// The text of a statement. The engine has a limit of its own, `max_query_size`, 256 KiB by default.
-const SQL_BYTES_MAX: usize = 16 << 20;
-/// A document is made whole in memory; this is the limit of its rows there.
-const DOCUMENT_BYTES_MAX: &str = "268435456";
+pub(super) const SQL_BYTES_MAX: usize = 16 << 20;
+/// A setting that puts the least and the largest values behind the rows.
+const EXTREMES: &str = "extremes";
 /// Losing them loses the pipeline or the door; the engine does not survive the loss of `default`.
 const PROTECTED: [&str; 3] = ["default", HOME_DATABASE, "millrace"];
 
@@ -31,15 +34,14 @@ pub(super) struct Work {
     pub(super) door: Arc<Door>,
     pub(super) request: Request,
     pub(super) upload: Box<dyn Read + Send>,
-    /// What this statement is killed by.
-    pub(super) key: String,
-    pub(super) gone: Arc<AtomicBool>,
-    /// The engine has no more to do for it.
-    pub(super) done: Arc<AtomicBool>,
+    pub(super) statement: Arc<Statement>,
+    pub(super) turn: Arc<Turn>,
+    /// Among those that run; none yet.
+    pub(super) place: Option<Place>,
 }
 
 /// Why there is no whole answer.
-enum Stop {
+pub(super) enum Stop {
     Failed(Failure),
     /// Nobody is there to be told.
     Gone,
@@ -61,29 +63,71 @@ impl From<WriteError> for Stop {
 }
 
 /// A text, split.
-enum Text {
+pub(super) enum Text {
     Statement(String),
-    Insert { head: String, format: String, data: Vec<u8> },
+    /// What comes before the data, and how much of that goes to the engine as the statement.
+    Insert {
+        text: String,
+        head: usize,
+        format: String,
+        data: Vec<u8>,
+    },
 }
 
-/// A session, and where it goes afterwards.
-struct Lane {
-    kept: Kept,
-    lease: Option<Lease>,
-    is_new: bool,
+impl Text {
+    fn insert(
+        mut text: Vec<u8>,
+        head: usize,
+        data: usize,
+        format: String,
+    ) -> Result<Text, Failure> {
+        let data = text.split_off(data);
+        Ok(Text::Insert { text: utf8(text)?, head, format, data })
+    }
+
+    pub(super) fn whole(text: Vec<u8>) -> Result<Text, Failure> {
+        match sql::start(&text, true) {
+            Start::Insert { head, data, format } => Text::insert(text, head, data, format),
+            _ => Ok(Text::Statement(utf8(text)?)),
+        }
+    }
+
+    /// As it was sent, without data.
+    pub(super) fn shown(&self) -> &str {
+        match self {
+            Text::Statement(text) | Text::Insert { text, .. } => text,
+        }
+    }
+
+    pub(super) fn outline(&self) -> Outline {
+        match self {
+            Text::Statement(sql) => sql::outline(sql),
+            Text::Insert { .. } => Outline { verb: "INSERT".into(), ..Outline::default() },
+        }
+    }
 }
 
-impl Lane {
-    fn close(self) {
-        if let Some(lease) = self.lease {
-            lease.give_back(self.kept);
+/// What is done to the blocks of a stream on their way.
+enum Filter {
+    Nothing,
+    Header(Cutter),
+    Zones(Zones),
+}
+
+impl Filter {
+    fn pieces<'a>(&'a mut self, block: &'a [u8]) -> Result<Vec<&'a [u8]>, Failure> {
+        match self {
+            Filter::Nothing => Ok(vec![block]),
+            Filter::Header(cutter) => Ok(vec![cutter.cut(block)?]),
+            Filter::Zones(zones) => Ok(zones.put_back(block)),
         }
     }
 }
 
 pub(super) fn run(mut work: Work, mut answer: Answer) {
     let result = work.execute(&mut answer);
-    work.done.store(true, Ordering::SeqCst);
+    work.statement.end();
+    work.log(&result, &answer);
     match result {
         Ok(()) => answer.finish(),
         Err(Stop::Failed(failure)) => {
@@ -100,29 +144,56 @@ pub(super) fn run(mut work: Work, mut answer: Answer) {
 
 impl Work {
     fn execute(&mut self, answer: &mut Answer) -> Result<(), Stop> {
-        let text = self.read_text()?;
-        let outline = match &text {
-            Text::Statement(sql) => sql::outline(sql),
-            Text::Insert { .. } => Outline { verb: "INSERT".into(), ..Outline::default() },
+        let mut lane = None;
+        let result = self.execute_in(&mut lane, answer);
+        // Before the last bytes go out: the client's next request may be here at once. And the place last:
+        // who waits for it wants the session.
+        if let Some(lane) = lane {
+            lane.close();
+        }
+        self.turn.give_back();
+        self.place = None;
+        result
+    }
+
+    /// Whatever lane it opened is the caller's to close.
+    fn execute_in(&mut self, lane: &mut Option<Lane>, answer: &mut Answer) -> Result<(), Stop> {
+        let mut text = match self.request.boundary.take() {
+            Some(boundary) => self.read_form(&boundary, lane)?,
+            None => self.read_text()?,
         };
+        let mut outline = text.outline();
+        let tables = lane.as_ref().map_or(&[][..], |lane| &lane.tables);
+        self.take_place(text.shown(), &outline.verb, tables)?;
         self.check(&outline)?;
+        self.wait_for_turn(&outline)?;
+        if let Text::Statement(sql) = &mut text
+            && let Some(instead) = self.instead(sql, &outline)?
+        {
+            *sql = instead;
+            outline = Outline { format: outline.format, ..sql::outline(sql) };
+        }
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
         answer.set_format(&format);
-        let way = self.way(&text, &outline, &format);
-        let mut lane = self.lane()?;
-        let result =
-            self.prepare(&mut lane, &outline, way).map_err(Stop::from).and_then(|()| match text {
-                Text::Insert { head, format, data } => {
-                    self.insert(&mut lane.kept.session, &head, &format, data, answer)
-                }
-                Text::Statement(sql) => {
-                    self.statement(&mut lane.kept.session, &sql, &outline, way, &format, answer)
-                }
-            });
-        // Before the last bytes go out: the client's next request may be here at once.
-        lane.close();
-        result
+        let lane = match lane {
+            Some(lane) => lane,
+            None => lane.insert(self.lane()?),
+        };
+        let way = self.way(lane, &text, &outline, &format);
+        self.prepare(lane, &outline, way)?;
+        match text {
+            Text::Insert { text, head, format, data } => {
+                self.insert(&mut lane.kept.session, &text[..head], &format, data, answer)
+            }
+            Text::Statement(sql) => {
+                let result = self.statement(lane, &sql, &outline, way, &format, answer);
+                let is_own = !leaves_nothing(&outline);
+                lane.kept.is_own |= is_own;
+                lane.kept.has_extremes |= is_own && sql.contains(EXTREMES);
+                result
+            }
+        }
     }
 
     fn read_text(&mut self) -> Result<Text, Failure> {
@@ -131,7 +202,8 @@ impl Work {
         let mut buffer = vec![0; READ_BYTES];
         let mut look_at = 0;
         loop {
-            let count = self.upload.read(&mut buffer).map_err(|error| upload_failure(&error))?;
+            let count =
+                self.upload.read(&mut buffer).map_err(|error| Failure::of_upload(&error))?;
             if count > 0 && !joined {
                 text.push(b'\n');
                 joined = true;
@@ -141,8 +213,7 @@ impl Work {
             if complete || text.len() >= look_at {
                 match sql::start(&text, complete) {
                     Start::Insert { head, data, format } => {
-                        let head = utf8(text[..head].to_vec())?;
-                        return Ok(Text::Insert { head, format, data: text.split_off(data) });
+                        return Text::insert(text, head, data, format);
                     }
                     _ if complete => return Ok(Text::Statement(utf8(text)?)),
                     Start::Statement => look_at = usize::MAX,
@@ -180,72 +251,26 @@ impl Work {
         Ok(())
     }
 
-    fn way(&self, text: &Text, outline: &Outline, format: &str) -> Way {
+    fn way(&self, lane: &Lane, text: &Text, outline: &Outline, format: &str) -> Way {
         if !is_select(outline) {
             return Way::Document;
         }
         let native = format.eq_ignore_ascii_case("Native");
-        let extremes = self.request.setting("extremes").is_some_and(|value| value != "0");
+        // Set in the URL, in the text, or in the session before.
+        let is_set = |name: &str| {
+            let in_text = matches!(text, Text::Statement(sql) if sql.contains(name));
+            in_text || self.request.settings.iter().any(|(found, _)| found.contains(name))
+        };
+        let extremes = lane.kept.has_extremes || is_set(EXTREMES);
         if (outline.totals || extremes) && !native {
             return Way::Document;
         }
         let way = format::way(format);
         // The types in such a header are not text, so its end cannot be told.
-        const BINARY_TYPES: &str = "encode_types_in_binary_format";
-        let in_text = matches!(text, Text::Statement(sql) if sql.contains(BINARY_TYPES));
-        let in_url = self.request.settings.iter().any(|(name, _)| name.contains(BINARY_TYPES));
         match way {
-            Way::Header(_) if in_text || in_url => Way::Document,
+            Way::Header(_) if is_set("encode_types_in_binary_format") => Way::Document,
             way => way,
         }
-    }
-
-    fn lane(&self) -> Result<Lane, Failure> {
-        let open = || {
-            let session = self.door.engine.session();
-            session.map_err(|error| Failure::new(210, "NETWORK_ERROR", error.report()))
-        };
-        let Some(wanted) = &self.request.session else {
-            return Ok(Lane { kept: Kept::new(open()?), lease: None, is_new: true });
-        };
-        let (lease, kept) = self.door.sessions.take(wanted)?;
-        let is_new = kept.is_none();
-        let kept = match kept {
-            Some(kept) => kept,
-            None => Kept::new(open()?),
-        };
-        Ok(Lane { kept, lease: Some(lease), is_new })
-    }
-
-    fn prepare(&self, lane: &mut Lane, outline: &Outline, way: Way) -> Result<(), Failure> {
-        if lane.is_new {
-            settings::begin(&mut lane.kept.session)?;
-        }
-        let database = self.request.database.as_deref().filter(|name| !name.is_empty());
-        if let Some(database) = database.or(lane.is_new.then_some(HOME_DATABASE)) {
-            settings::use_database(&mut lane.kept.session, database)?;
-        }
-        let mut wanted = settings::wanted(&self.request, &self.key);
-        let readonly = wanted.remove("readonly");
-        if way == Way::Document && is_select(outline) {
-            let limit = || DOCUMENT_BYTES_MAX.to_owned();
-            wanted.entry("max_result_bytes".into()).or_insert_with(limit);
-        }
-        match &lane.lease {
-            // What a SET statement sets stays: nothing of ours may be restored over it.
-            Some(_) if outline.verb == "SET" => settings::restore(&mut lane.kept)?,
-            Some(_) => settings::lend(&mut lane.kept, wanted)?,
-            None => {
-                settings::set(&mut lane.kept.session, &wanted)?;
-                // Last: nothing can be set after it, and it cannot be taken back, which is why
-                // sessions that go on have only the door's own check.
-                let readonly = readonly.filter(|value| value != "0");
-                if let Some(level) = readonly.or(self.request.reads_only.then(|| "2".into())) {
-                    settings::set(&mut lane.kept.session, &[("readonly".into(), level)].into())?;
-                }
-            }
-        }
-        Ok(())
     }
 
     fn may_write(&self, verb: &str) -> bool {
@@ -255,15 +280,20 @@ impl Work {
 
     fn statement(
         &self,
-        session: &mut Session,
+        lane: &mut Lane,
         sql: &str,
         outline: &Outline,
         way: Way,
         format: &str,
         answer: &mut Answer,
     ) -> Result<(), Stop> {
+        let is_alone = lane.is_alone(&self.request);
+        let session = &mut lane.kept.session;
         let class = session.classify(sql, HOME_DATABASE);
         let (statements, reads) = class.map_or((0, false), |c| (c.statements, c.reads_only));
+        if class.is_some_and(|class| class.has_secrets) {
+            self.statement.has_secrets();
+        }
         if statements > 1 {
             return Err(Failure::syntax("Syntax error (Multi-statements are not allowed)").into());
         }
@@ -274,8 +304,12 @@ impl Work {
             let text = "Cannot execute query in readonly mode";
             return Err(Failure::new(164, "READONLY", text).into());
         }
-        if self.gone.load(Ordering::SeqCst) {
+        if self.statement.is_given_up() {
             return Err(Stop::Gone);
+        }
+        self.statement.may_go_on()?;
+        if log::is_flush(sql) {
+            self.door.log.flush()?;
         }
         if hello::is_asked(sql, format, self.request.client_protocol_version) {
             let door = &self.door;
@@ -292,9 +326,18 @@ impl Work {
             Way::Document => self.whole(session, sql, format, answer),
             // `WITH … INSERT`
             _ if statements == 1 && !reads => self.whole(session, sql, format, answer),
-            Way::Rows => self.stream(session, sql, format, None, answer),
+            Way::Rows => {
+                let native = statements == 1 && format.eq_ignore_ascii_case("Native");
+                let filter = match (native, is_alone) {
+                    (false, _) => Filter::Nothing,
+                    (true, true) => Filter::Zones(self.zones_before(session, sql, outline)),
+                    (true, false) => Filter::Zones(Zones::Beside),
+                };
+                self.stream(session, sql, outline, format, filter, answer)
+            }
             Way::Header(header) => {
-                self.stream(session, sql, format, Some(Cutter::new(header)), answer)
+                let filter = Filter::Header(Cutter::new(header));
+                self.stream(session, sql, outline, format, filter, answer)
             }
         }
     }
@@ -315,8 +358,9 @@ impl Work {
         &self,
         session: &mut Session,
         sql: &str,
+        outline: &Outline,
         format: &str,
-        mut cutter: Option<Cutter>,
+        mut filter: Filter,
         answer: &mut Answer,
     ) -> Result<(), Stop> {
         let mut chunks = session.select_and_keep(sql, format, &self.request.params)?;
@@ -326,12 +370,19 @@ impl Work {
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error.into()),
             };
+            if let Err(failure) = self.statement.may_go_on() {
+                break Err(failure.into());
+            }
             answer.add(chunk.stats());
-            let bytes = match &mut cutter {
-                None => Ok(chunk.bytes()),
-                Some(cutter) => cutter.cut(chunk.bytes()),
-            };
-            let sent = bytes.map_err(Stop::from).and_then(|bytes| Ok(answer.write(bytes)?));
+            if let Filter::Zones(zones @ Zones::Beside) = &mut filter {
+                *zones = match zones::may_lack(chunk.bytes()) {
+                    true => self.zones_beside(sql, outline),
+                    false => Zones::none(),
+                };
+            }
+            let sent = filter.pieces(chunk.bytes()).map_err(Stop::from).and_then(|pieces| {
+                pieces.into_iter().try_for_each(|piece| answer.write(piece)).map_err(Stop::from)
+            });
             if let Err(stop) = sent {
                 break Err(stop);
             }
@@ -365,11 +416,11 @@ impl Work {
             }
             piece.resize(READ_BYTES, 0);
             match self.upload.read(&mut piece) {
-                Ok(0) if self.gone.load(Ordering::SeqCst) => break Err(Stop::Gone),
+                Ok(0) if self.statement.is_given_up() => break Err(Stop::Gone),
                 Ok(0) => break body.finish_and_keep().map_err(Stop::from),
                 Ok(count) => piece.truncate(count),
                 // Not finished: nothing of the open block is inserted.
-                Err(error) => break Err(upload_failure(&error).into()),
+                Err(error) => break Err(Failure::of_upload(&error).into()),
             }
         };
         *session = body.into_session();
@@ -378,15 +429,17 @@ impl Work {
     }
 }
 
-fn is_select(outline: &Outline) -> bool {
-    matches!(outline.verb.as_str(), "SELECT" | "WITH" | "FROM")
+/// Behind it the session is as it was: nothing is set, made or moved in it.
+fn leaves_nothing(outline: &Outline) -> bool {
+    is_select(outline)
+        || matches!(
+            outline.verb.as_str(),
+            "INSERT" | "SHOW" | "DESCRIBE" | "DESC" | "EXPLAIN" | "EXISTS"
+        )
 }
 
-fn upload_failure(error: &std::io::Error) -> Failure {
-    let text = format!("Cannot read all data: the request's body is broken: {error}");
-    let mut failure = Failure::new(33, "CANNOT_READ_ALL_DATA", text);
-    failure.status = axum::http::StatusCode::BAD_REQUEST;
-    failure
+pub(super) fn is_select(outline: &Outline) -> bool {
+    matches!(outline.verb.as_str(), "SELECT" | "WITH" | "FROM")
 }
 
 fn utf8(text: Vec<u8>) -> Result<String, Failure> {

@@ -16,13 +16,26 @@ pub(super) struct Kept {
     pub(super) session: Session,
     /// Settings from URLs that are in force now: they belong to requests, not to the session.
     pub(super) applied: BTreeMap<String, String>,
+    /// Its client has set or made something in it: no other connection is like it.
+    pub(super) is_own: bool,
+    /// Its client has had to do with `extremes` in it.
+    pub(super) has_extremes: bool,
+    /// A request has moved it into another database.
+    pub(super) is_moved: bool,
     /// What these settings were before; `None`: the default.
     pub(super) before: BTreeMap<String, Option<String>>,
 }
 
 impl Kept {
     pub(super) fn new(session: Session) -> Kept {
-        Kept { session, applied: BTreeMap::new(), before: BTreeMap::new() }
+        Kept {
+            session,
+            is_own: false,
+            is_moved: false,
+            has_extremes: false,
+            applied: BTreeMap::new(),
+            before: BTreeMap::new(),
+        }
     }
 }
 

@@ -9,31 +9,33 @@ use std::collections::BTreeMap;
 use store::embedded::{HOME_DATABASE, Session};
 
 /// Where the embedded engine's defaults differ from what clients know of a server: a text that is
-/// no statement is an error, and an answered INSERT is visible.
-const LIKE_A_SERVER: &str = "SET implicit_select = 0, async_insert = 0";
+/// no statement is an error, and an answered INSERT is visible. And where its default only costs: threads
+/// that format one block together took 40 % of the CPU of `SELECT 1` (14 context switches instead of 3), and
+/// 1.1 times as long for 110 MB of JSONEachRow on two cores.
+const FROM_THE_START: [(&str, &str); 3] =
+    [("implicit_select", "0"), ("async_insert", "0"), ("output_format_parallel_formatting", "0")];
 
 pub(super) type Settings = BTreeMap<String, String>;
 
-pub(super) fn begin(session: &mut Session) -> Result<(), Failure> {
-    run(session, LIKE_A_SERVER)
+/// What a session begins with; one that is of a single request has its settings at once with that.
+pub(super) fn begin(session: &mut Session, mut wanted: Settings) -> Result<(), Failure> {
+    for (name, value) in FROM_THE_START {
+        wanted.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+    }
+    set(session, &wanted)
 }
 
 /// Clients say `default` when they mean no database in particular. The engine's own lays files
 /// of the server open as tables, so it means ours.
 pub(super) fn use_database(session: &mut Session, name: &str) -> Result<(), Failure> {
     let name = if name == "default" { HOME_DATABASE } else { name };
-    let quoted = name.replace('\\', "\\\\").replace('`', "\\`");
-    run(session, &format!("USE `{quoted}`"))
+    run(session, &format!("USE {}", identifier(name)))
 }
 
-/// What a request wants; `key` is what its statement is found by to be killed.
-pub(super) fn wanted(request: &Request, key: &str) -> Settings {
+/// What a request wants; `comment` is what its statement is found by to be killed.
+pub(super) fn wanted(request: &Request, comment: &str) -> Settings {
     let mut wanted: Settings = request.settings.iter().cloned().collect();
-    let comment = match wanted.get("log_comment") {
-        Some(comment) => format!("{key}|{comment}"),
-        None => key.to_owned(),
-    };
-    wanted.insert("log_comment".into(), comment);
+    wanted.insert("log_comment".into(), comment.to_owned());
     wanted
 }
 
@@ -142,6 +144,10 @@ fn checked(name: &str) -> Result<&str, Failure> {
     Err(Failure::new(115, "UNKNOWN_SETTING", format!("Unknown setting '{name}'")))
 }
 
-fn literal(text: &str) -> String {
+pub(super) fn identifier(name: &str) -> String {
+    format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
+}
+
+pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }

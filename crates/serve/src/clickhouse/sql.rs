@@ -25,7 +25,7 @@ pub(super) enum Start {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Word,
     /// `` `name` `` or `"name"`.
     Quoted,
@@ -37,19 +37,19 @@ enum Kind {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Token {
-    kind: Kind,
-    start: usize,
-    end: usize,
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
-struct Tokens<'a> {
+pub(super) struct Tokens<'a> {
     text: &'a [u8],
     at: usize,
 }
 
 impl<'a> Tokens<'a> {
-    fn new(text: &'a [u8]) -> Tokens<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Tokens<'a> {
         Tokens { text, at: 0 }
     }
 
@@ -154,13 +154,13 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
 }
 
 /// Tokens of one text with what is asked of them most.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     text: &'a [u8],
-    tokens: std::iter::Peekable<Tokens<'a>>,
+    pub(super) tokens: std::iter::Peekable<Tokens<'a>>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(text: &'a [u8]) -> Reader<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Reader<'a> {
         Reader { text, tokens: Tokens::new(text).peekable() }
     }
 
@@ -177,7 +177,7 @@ impl<'a> Reader<'a> {
         is
     }
 
-    fn takes_mark(&mut self, mark: u8) -> bool {
+    pub(super) fn takes_mark(&mut self, mark: u8) -> bool {
         let is = self.tokens.peek().is_some_and(|token| token.kind == Kind::Mark(mark));
         if is {
             self.tokens.next();
@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Behind the bracket that closes the one just taken; `false`: it does not close.
-    fn skip_brackets(&mut self) -> bool {
+    pub(super) fn skip_brackets(&mut self) -> bool {
         let mut depth = 1;
         for token in self.tokens.by_ref() {
             match token.kind {
@@ -308,6 +308,10 @@ pub(super) struct Outline {
     pub(super) verb: String,
     /// `FORMAT` of the answer, if the text names one.
     pub(super) format: Option<String>,
+    /// Where that clause stands.
+    pub(super) format_at: Option<std::ops::Range<usize>>,
+    /// Where the statement ends, before a `;` or a comment.
+    pub(super) end: usize,
     /// It has totals, which a stream of blocks does not carry in their place.
     pub(super) totals: bool,
     /// `INTO OUTFILE`, `FROM INFILE`: files of the server's.
@@ -324,7 +328,9 @@ pub(super) fn outline(text: &str) -> Outline {
         token.map_or(String::new(), |token| text[token.start..token.end].to_ascii_uppercase())
     };
     let first = tokens.iter().position(|token| token.kind != Kind::Mark(b'(')).unwrap_or(0);
-    let mut outline = Outline { verb: word(first), ..Outline::default() };
+    let last = tokens.iter().rfind(|token| token.kind != Kind::Mark(b';'));
+    let end = last.map_or(0, |token| token.end);
+    let mut outline = Outline { verb: word(first), end, ..Outline::default() };
     for index in 1..tokens.len() {
         match (word(index - 1).as_str(), word(index).as_str()) {
             ("FORMAT", format) if index > 1 && !format.is_empty() => {
@@ -335,6 +341,7 @@ pub(super) fn outline(text: &str) -> Outline {
                 if end {
                     let token = tokens[index];
                     outline.format = Some(text[token.start..token.end].to_owned());
+                    outline.format_at = Some(tokens[index - 1].start..token.end);
                 }
             }
             ("WITH", "TOTALS") => outline.totals = true,

@@ -90,6 +90,9 @@ pub(super) fn text(report: &Report, version: &str, ready: bool, process: Process
         sample(&mut out, "millrace_table_state", &labels, Some(1.0));
     }
     source(&mut out, report);
+    let help = "Statements at the door that are missing in system.query_log";
+    let dropped = Some(crate::clickhouse::log::dropped() as f64);
+    one(&mut out, "millrace_query_log_dropped_total", "counter", help, &[], dropped);
     let resident = process.resident_bytes.map(|bytes| bytes as f64);
     one(&mut out, "process_resident_memory_bytes", "gauge", "Resident memory", &[], resident);
     out

@@ -1,12 +1,20 @@
 //! The two ports against the real engine, spoken to by hand and by stock clients.
 
 mod clients;
+mod coding;
 mod door;
+mod formats;
+mod forms;
 mod hostile;
 mod http;
+mod kill;
 mod lifecycle;
+mod log;
 mod ops;
+mod progress;
 mod sessions;
+mod turns;
+mod zones;
 
 use std::sync::LazyLock;
 use store::{Engine, EngineOptions};

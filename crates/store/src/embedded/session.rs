@@ -138,7 +138,11 @@ impl Session {
     /// What the engine makes of a text before it runs: statements in it, and what they touch.
     pub fn classify(&mut self, sql: &str, database: &str) -> Option<Class> {
         let class = self.connection.as_mut()?.classify(sql, database)?;
-        Some(Class { statements: class.statement_count, reads_only: class.class == 0 })
+        Some(Class {
+            statements: class.statement_count,
+            reads_only: class.class == 0,
+            has_secrets: class.flags & 1 != 0,
+        })
     }
 }
 
@@ -146,6 +150,8 @@ impl Session {
 pub struct Class {
     pub statements: u32,
     pub reads_only: bool,
+    /// A password or a key stands in it, as far as the engine knows.
+    pub has_secrets: bool,
 }
 
 /// Bytes in the engine's memory.

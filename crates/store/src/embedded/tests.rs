@@ -271,7 +271,11 @@ fn a_kept_session_goes_on_after_failures_of_every_kind() {
 fn statements_are_classified() {
     let mut session = engine().session().unwrap();
     let class = |session: &mut Session, sql| session.classify(sql, HOME_DATABASE).unwrap();
-    assert_eq!(class(&mut session, "SELECT 1"), Class { statements: 1, reads_only: true });
+    let plain = Class { statements: 1, reads_only: true, has_secrets: false };
+    assert_eq!(class(&mut session, "SELECT 1"), plain);
+    let secret = "SELECT * FROM s3('https://b/k', 'id', 'secret', 'CSV')";
+    assert!(class(&mut session, secret).has_secrets);
+    assert!(class(&mut session, "CREATE USER x IDENTIFIED BY 'secret'").has_secrets);
     assert_eq!(class(&mut session, "SELECT 1; SELECT 2").statements, 2);
     assert!(!class(&mut session, "DROP TABLE x").reads_only);
 }

@@ -1,0 +1,220 @@
+//! One statement at the door, from its admission to its end: what it is called, what it is killed
+//! by, what others may see of it, and whether anybody still waits for it.
+
+use super::client::{Client, cut};
+use super::error::Failure;
+use super::progress::Seen;
+use super::request::Request;
+use super::{secrets, touched};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant, SystemTime};
+use store::embedded::HOME_DATABASE;
+
+/// What is kept of a text, as at ClickHouse (`log_queries_cut_to_length`).
+const TEXT_BYTES_MAX: usize = 100_000;
+const SETTING_BYTES_MAX: usize = 4 << 10;
+
+pub(super) struct Statement {
+    /// Unlike its `query_id`, its own for the life of the process.
+    pub(super) number: u64,
+    pub(super) query_id: String,
+    pub(super) user: String,
+    /// Its `log_comment` in the engine, which it is found by there.
+    pub(super) comment: String,
+    pub(super) client: Client,
+    /// Those of the request, without secrets.
+    pub(super) settings: Vec<(String, String)>,
+    /// Where it runs; empty: where its session is.
+    pub(super) database: String,
+    pub(super) seen: Seen,
+    started: SystemTime,
+    since: Instant,
+    /// `None` until it has been read.
+    text: Mutex<Option<Text>>,
+    begun: AtomicBool,
+    gone: AtomicBool,
+    cancelled: AtomicBool,
+    done: AtomicBool,
+    start_logged: AtomicBool,
+}
+
+/// What is known once the text has been read.
+#[derive(Clone)]
+pub(super) struct Text {
+    /// As the client sent it, without data, secrets and what is too long.
+    pub(super) shown: String,
+    /// The first word of it.
+    pub(super) verb: String,
+    /// Those that it names.
+    pub(super) tables: BTreeSet<String>,
+    /// Something in it was hidden, so that an error that quotes it is hidden, too.
+    pub(super) has_secrets: bool,
+}
+
+impl Statement {
+    pub(super) fn new(request: &Request, number: u64) -> Statement {
+        let comment = comment(number, request.user(), &request.query_id);
+        let database = match request.database.as_deref() {
+            None | Some("") if request.session.is_some() => "",
+            None | Some("" | "default") => HOME_DATABASE,
+            Some(database) => database,
+        };
+        Statement {
+            number,
+            query_id: request.query_id.clone(),
+            user: request.user().to_owned(),
+            comment: match request.setting("log_comment") {
+                Some(own) => format!("{comment}|{own}"),
+                None => comment,
+            },
+            client: request.client.clone(),
+            settings: shown(&request.settings),
+            database: database.to_owned(),
+            seen: Seen::default(),
+            started: SystemTime::now(),
+            since: Instant::now(),
+            text: Mutex::default(),
+            begun: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
+            cancelled: AtomicBool::new(false),
+            done: AtomicBool::new(false),
+            start_logged: AtomicBool::new(false),
+        }
+    }
+
+    /// `own`: names of tables that it brings along.
+    pub(super) fn set_text(&self, text: &str, verb: &str, own: &[String]) {
+        let hidden = secrets::hide(text);
+        let has_secrets = hidden.is_some();
+        let shown = cut(hidden.as_deref().unwrap_or(text), TEXT_BYTES_MAX).to_owned();
+        let tables = touched::tables(text, verb, &self.database, own);
+        *self.lock() = Some(Text { shown, verb: verb.to_owned(), tables, has_secrets });
+    }
+
+    /// The engine knows of a secret in it.
+    pub(super) fn has_secrets(&self) {
+        if let Some(text) = self.lock().as_mut().filter(|text| !text.has_secrets) {
+            text.shown = secrets::hide_all(&text.shown);
+            text.has_secrets = true;
+        }
+    }
+
+    pub(super) fn text(&self) -> Option<Text> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Text>> {
+        self.text.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(super) fn started(&self) -> SystemTime {
+        self.started
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// It has waited for its turn, and what the engine does now is the statement itself.
+    pub(super) fn begin(&self) {
+        self.begun.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    /// Nobody waits for its answer any more.
+    pub(super) fn give_up(&self) {
+        self.gone.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.gone.load(Ordering::SeqCst)
+    }
+
+    /// It is to end with an error.
+    pub(super) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+    }
+
+    /// An error once it is to end.
+    pub(super) fn may_go_on(&self) -> Result<(), Failure> {
+        match self.cancelled.load(Ordering::SeqCst) {
+            false => Ok(()),
+            true => Err(Failure::new(394, "QUERY_WAS_CANCELLED", "Query was cancelled.")),
+        }
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.is_given_up() && !self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// `true` for the one who is to log its start; that happens once.
+    pub(super) fn takes_start(&self) -> bool {
+        !self.start_logged.swap(true, Ordering::SeqCst)
+    }
+
+    /// The engine has no more to do for it.
+    pub(super) fn end(&self) {
+        self.done.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.done.load(Ordering::SeqCst)
+    }
+}
+
+fn shown(settings: &[(String, String)]) -> Vec<(String, String)> {
+    let settings = settings.iter().map(|(name, value)| {
+        let value = match secrets::is_name_of_secret(name) {
+            true => "[HIDDEN]".to_owned(),
+            false => secrets::hide_in_value(cut(value, SETTING_BYTES_MAX)),
+        };
+        (name.clone(), value)
+    });
+    settings.collect()
+}
+
+/// Names a statement for the engine, so that its own list can be shown with the client's names:
+/// `door.17.default.report%201`, then `|` and what the client set as its comment.
+fn comment(number: u64, user: &str, query_id: &str) -> String {
+    format!("door.{number}.{}.{}", percent_encode(user), percent_encode(query_id))
+}
+
+fn percent_encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_holds_nothing_that_divides_it() {
+        assert_eq!(comment(17, "default", "report 1|x.y"), "door.17.default.report%201%7Cx%2Ey");
+    }
+
+    #[test]
+    fn a_text_is_shown_without_secrets_and_not_whole_for_ever() {
+        let request = Request { query_id: "q".into(), ..Request::default() };
+        let statement = Statement::new(&request, 1);
+        statement.set_text("  SELECT 1 ; ", "SELECT", &[]);
+        assert_eq!(statement.text().unwrap().shown, "  SELECT 1 ; ");
+        statement.has_secrets();
+        statement.set_text("CREATE USER x IDENTIFIED BY 'oh'", "CREATE", &[]);
+        assert!(statement.text().unwrap().has_secrets);
+        assert!(!statement.text().unwrap().shown.contains("oh"));
+        statement.set_text(&"é".repeat(TEXT_BYTES_MAX), "SELECT", &[]);
+        assert!(statement.text().unwrap().shown.len() <= TEXT_BYTES_MAX);
+    }
+}
