@@ -13,20 +13,19 @@
 
 mod abi;
 mod config;
-mod exception;
 mod library;
 mod lock;
 mod room;
 mod session;
 mod tokens;
 
-pub use exception::Exception;
+pub use crate::exception::Exception;
 pub use library::ENGINE_VERSION;
 pub use session::{Answer, Body, Chunks, Class, Session, Stats};
 
-use crate::{BoxFuture, Insert, Receipt, Rows, Store, ddl, native, tsv};
+use crate::{BoxFuture, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
 use abi::{Abi, Connection};
-use model::{Cells, Error, Kind, Mode, Result};
+use model::{Cells, Error, Kind, Result};
 use std::ffi::CString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -190,9 +189,9 @@ impl Engine {
     }
 
     fn write_rows(&self, into: &str, rows: &Rows) -> Result<()> {
-        let doing = format!("write {}", into.split(' ').next().unwrap_or(into));
+        let doing = insert::doing(into);
         let failed = |error: Exception| error.error(&doing);
-        let sql = format!("INSERT INTO {into} SETTINGS async_insert = 0");
+        let sql = insert::of_record(into);
         let mut body = self.session()?.insert(&sql, "TabSeparated", &[]).map_err(failed)?;
         body.append(&tsv::write(rows)).map_err(failed)?;
         body.finish().map_err(failed).map(drop)
@@ -206,8 +205,9 @@ impl Engine {
         let target = &insert.target;
         crate::fit::check(target, &insert.block)?;
         let doing = format!("write {}", target.table.name);
-        let failed = |error: Exception| error.error_of_rows(&doing);
-        let sql = insert_statement(insert);
+        let failed =
+            |error: Exception| error.refusal_of_rows(&doing).unwrap_or_else(|| error.error(&doing));
+        let sql = insert::of_block(insert);
         let mut body = self.session()?.insert(&sql, "Native", &[]).map_err(failed)?;
         native::encode(target, &insert.block, &mut |bytes| body.append(bytes).map_err(failed))?;
         body.finish().map_err(failed)?;
@@ -223,31 +223,6 @@ impl Engine {
         let done = tokio::task::spawn_blocking(move || work(engine)).await;
         done.map_err(|error| Error::bug("the engine's worker ended early").source(error))?
     }
-}
-
-/// One block stays one part a partition, whatever its size. Of many partitions, such as some years by
-/// day, but not of so many that it takes the place of most tokens that are remembered.
-const ONE_BLOCK: &str = "async_insert = 0, max_insert_block_size = 100000000, \
-    min_insert_block_size_rows = 100000000, min_insert_block_size_bytes = 4000000000, \
-    max_partitions_per_insert_block = 2000";
-
-fn insert_statement(insert: &Insert) -> String {
-    let target = &insert.target;
-    let mode = match target.mode {
-        // Duplicates wait for the merge: nearly twice the rate, and FINAL gives the same result.
-        Mode::Mirror | Mode::History => "optimize_on_insert = 0",
-        Mode::Append => "insert_allow_materialized_columns = 1",
-    };
-    let token = insert.token.as_ref().map_or(String::new(), |token| {
-        format!(", insert_deduplication_token = {}", ddl::literal(token))
-    });
-    let columns = native::column_names(target).join(", ");
-    let defaults = u8::from(native::needs_defaults(target));
-    format!(
-        "INSERT INTO {} ({columns}) SETTINGS {ONE_BLOCK}, {mode}, \
-         input_format_null_as_default = {defaults}{token}",
-        ddl::name(&target.rows)
-    )
 }
 
 impl Drop for Inner {
