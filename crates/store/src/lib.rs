@@ -26,6 +26,7 @@ mod fit;
 pub mod history;
 mod insert;
 mod native;
+pub mod remote;
 mod target;
 mod tsv;
 mod types;

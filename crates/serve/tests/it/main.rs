@@ -6,6 +6,7 @@ mod hostile;
 mod http;
 mod lifecycle;
 mod ops;
+mod remote;
 mod sessions;
 
 use std::sync::LazyLock;
