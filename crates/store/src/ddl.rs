@@ -1,6 +1,5 @@
 //! The statements that make tables: the user's, and our own in `millrace`.
 
-use crate::embedded::HOME_DATABASE;
 use crate::history;
 use crate::target::{Fallback, Target, TargetColumn};
 use model::{Mode, OnUpdate, TableName, Version};
@@ -140,7 +139,7 @@ pub fn sweep(target: &Target, version: Version) -> String {
 }
 
 /// Our own tables. Rows replace one another by key, so that writing one twice changes nothing.
-pub(crate) fn system() -> Vec<String> {
+pub fn system() -> Vec<String> {
     let table = |name: &str, columns: &str, engine: &str, order: &str| {
         format!(
             "CREATE TABLE IF NOT EXISTS millrace.{name} ({columns}) ENGINE = {engine} \
@@ -150,7 +149,6 @@ pub(crate) fn system() -> Vec<String> {
     let at = "at DateTime64(3, 'UTC') DEFAULT now64(3)";
     vec![
         "CREATE DATABASE IF NOT EXISTS millrace".into(),
-        format!("CREATE DATABASE IF NOT EXISTS {HOME_DATABASE}"),
         table(
             "checkpoints",
             &format!("slot String, confirmed UInt64, {at}"),

@@ -25,6 +25,7 @@ mod exception;
 mod fit;
 pub mod history;
 mod insert;
+mod lock;
 mod native;
 pub mod remote;
 mod target;
@@ -33,6 +34,7 @@ mod types;
 
 pub use embedded::{Engine, EngineOptions};
 pub use fit::{Texts, Way, says, way};
+pub use lock::DataDir;
 pub use target::{
     Fallback, Target, TargetColumn, nullable, rows_of, takes_null, without_low_cardinality,
 };

@@ -14,7 +14,6 @@
 mod abi;
 mod config;
 mod library;
-mod lock;
 mod room;
 mod session;
 mod tokens;
@@ -23,11 +22,10 @@ pub use crate::exception::Exception;
 pub use library::ENGINE_VERSION;
 pub use session::{Answer, Body, Chunks, Class, Session, Stats};
 
-use crate::{BoxFuture, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
+use crate::{BoxFuture, DataDir, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
 use abi::{Abi, Connection};
 use model::{Cells, Error, Kind, Result};
 use std::ffi::CString;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -54,30 +52,21 @@ struct Inner {
     args: Vec<CString>,
     /// Keeps the engine open while no session is; also where KILL comes from.
     keeper: Mutex<Option<Connection>>,
-    data_dir: PathBuf,
     /// Opened so far.
     sessions: AtomicU64,
     /// Dropped last: the next process may open the directory.
-    _lock: File,
+    data_dir: DataDir,
 }
 
 impl Engine {
-    /// An error if another process has the data directory open. Opens and creates nothing.
-    pub fn look(data_dir: &Path) -> Result<()> {
-        // One that is not there is nobody's.
-        data_dir.canonicalize().map_or(Ok(()), |data_dir| lock::look(&data_dir))
-    }
-
     /// Opens or creates the data directory, and our own tables in it.
     pub fn open(options: &EngineOptions) -> Result<Engine> {
-        let data_dir = &options.data_dir;
+        let owned = DataDir::take(&options.data_dir)?;
+        let data_dir = owned.path();
         let cannot = |error: std::io::Error| {
             Error::definite(format!("cannot use the data directory {}", data_dir.display()))
                 .source(error)
         };
-        std::fs::create_dir_all(data_dir).map_err(cannot)?;
-        let data_dir = data_dir.canonicalize().map_err(cannot)?;
-        let lock = lock::take(&data_dir)?;
         let abi = library::get()?;
         let config = data_dir.join("engine.xml");
         std::fs::write(&config, config::xml(options)).map_err(cannot)?;
@@ -99,9 +88,8 @@ impl Engine {
         })?;
         let keeper = Mutex::new(Some(keeper));
         let sessions = AtomicU64::new(0);
-        let engine = Engine {
-            inner: Arc::new(Inner { abi, args, keeper, data_dir, sessions, _lock: lock }),
-        };
+        let inner = Inner { abi, args, keeper, sessions, data_dir: owned };
+        let engine = Engine { inner: Arc::new(inner) };
         engine.set_up()?;
         Ok(engine)
     }
@@ -119,7 +107,8 @@ impl Engine {
             let rename = format!("RENAME TABLE millrace.quarantine TO {}", ddl::QUARANTINE_BEFORE);
             self.statement(&rename, DOING)?;
         }
-        for statement in ddl::system() {
+        let home = format!("CREATE DATABASE IF NOT EXISTS {HOME_DATABASE}");
+        for statement in ddl::system().into_iter().chain([home]) {
             self.statement(&statement, DOING)?;
         }
         let left_over = "SELECT count() FROM system.tables \
@@ -133,7 +122,7 @@ impl Engine {
     }
 
     pub fn data_dir(&self) -> &Path {
-        &self.inner.data_dir
+        self.inner.data_dir.path()
     }
 
     /// The process is about to end: from now on nothing waits for room on the disk for long. Without

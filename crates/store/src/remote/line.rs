@@ -51,7 +51,7 @@ pub enum Login {
 /// What is asked.
 pub(super) struct Ask {
     pub(super) body: Upload,
-    pub(super) format: &'static str,
+    pub(super) format: String,
     /// Beside those that every request has.
     pub(super) settings: Vec<(&'static str, String)>,
     /// An answer that takes longer is none.
@@ -63,7 +63,8 @@ pub(super) struct Ask {
 impl Ask {
     pub(super) fn text(sql: String, patience: Duration, bytes_max: usize) -> Ask {
         let settings = Vec::new();
-        Ask { body: Upload::text(sql), format: "TabSeparated", settings, patience, bytes_max }
+        let format = "TabSeparated".to_owned();
+        Ask { body: Upload::text(sql), format, settings, patience, bytes_max }
     }
 }
 
@@ -158,6 +159,8 @@ const AS_EVER: [(&str, &str); 8] = [
 pub(super) struct Line {
     sender: SendRequest<Upload>,
     head: Head,
+    /// The UUID of who is at its end, once it was asked.
+    pub(super) server: String,
 }
 
 /// What every request of the connection has.
@@ -195,7 +198,7 @@ impl Line {
             Ok(opened) => opened?,
             Err(_) => return Err(unreachable(io::ErrorKind::TimedOut.into())),
         };
-        Ok(Line { sender, head })
+        Ok(Line { sender, head, server: String::new() })
     }
 
     /// Whether there may be another request.
@@ -298,7 +301,7 @@ impl Head {
     }
 
     fn request(&self, query_id: &str, ask: Ask) -> Request<Upload> {
-        let own = [("query_id", query_id.to_owned()), ("default_format", ask.format.to_owned())];
+        let own = [("query_id", query_id.to_owned()), ("default_format", ask.format)];
         let ever = AS_EVER.map(|(name, value)| (name, value.to_owned()));
         let pairs = own.into_iter().chain(ever).chain(ask.settings);
         let pairs: Vec<String> =

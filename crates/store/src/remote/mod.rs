@@ -19,17 +19,19 @@
 
 mod address;
 mod line;
+mod preflight;
 mod server;
 mod tls;
 mod upload;
 
 pub use address::{Address, Hidden};
 pub use line::Login;
+pub use preflight::Remark;
 pub use tls::Certificates;
 
 use crate::{BoxFuture, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
 use line::{Ask, Failed};
-use model::{Cells, Error, Kind, Result};
+use model::{Cells, Error, Fate, Kind, Result};
 use server::Server;
 use std::fmt;
 use std::sync::Arc;
@@ -43,6 +45,8 @@ const INSERT_MOST: Duration = Duration::from_secs(300);
 const QUERY_MOST: Duration = Duration::from_secs(3600);
 /// So does rewriting one.
 const STATEMENT_MOST: Duration = Duration::from_secs(6 * 3600);
+/// Once it was answered.
+const FILLED_AFTER_MOST: Duration = Duration::from_secs(10);
 /// Large values of a batch are the largest that is ever read back.
 const ANSWER_BYTES_MAX: usize = 1 << 30;
 
@@ -115,21 +119,28 @@ impl Remote {
         let now = ddl::literal(self.inner.server.name());
         let which = format!("startsWith(query_id, {ours}) AND NOT startsWith(query_id, {now})");
         self.inner.server.end(&which).await?;
-        let quoted = ddl::literal(slot);
-        let sql = format!("SELECT any(slot) FROM millrace.checkpoints WHERE slot != {quoted}");
-        let rows = self.read(sql, "TabSeparated").await?;
-        let other = tsv::read(&rows).into_iter().flatten().flatten().find(|slot| !slot.is_empty());
-        match other {
+        let place = self.place();
+        match self.other_slot(slot).await.map_err(|failed| failed.error("read our own tables", &place))? {
             None => Ok(()),
-            Some(other) => {
-                let place = self.place();
-                let other = ddl::literal(&other);
-                Err(Error::definite(format!("cannot use {place} for slot {slot}"))
-                    .detail(format!("The pipeline of slot {other} keeps its books there, in the database millrace."))
-                    .hint(format!("one pipeline a server; where that one is no more: \
-                                   ALTER TABLE millrace.checkpoints DELETE WHERE slot = {other}")))
-            }
+            Some(other) => Err(Error::definite(format!("cannot use {place} for slot {slot}"))
+                .detail(format!(
+                    "The pipeline of slot {other} keeps its books there, in the database millrace, and two \
+                     would overwrite each other's."
+                ))
+                .hint(forget(&other))),
         }
+    }
+
+    /// For a person: the answer in that format, or all that the server says. `USE` and `SET` last for those
+    /// who name the same session. Sets nothing up.
+    pub async fn answer(&self, sql: &str, format: &str, session: &str) -> Result<Vec<u8>> {
+        let mut ask = Ask::text(sql.to_owned(), QUERY_MOST, ANSWER_BYTES_MAX);
+        ask.format = format.to_owned();
+        ask.settings.push(("session_id", session.to_owned()));
+        self.inner.server.ask(ask).await.map_err(|failed| match failed {
+            Failed::Exception(exception) => Error::definite(exception.text),
+            failed => failed.error("ask the store", &self.place()),
+        })
     }
 
     async fn run(&self, sql: String, doing: &str) -> Result<()> {
@@ -139,7 +150,8 @@ impl Remote {
         answered.map(drop).map_err(|failed| failed.error(doing, &self.place()))
     }
 
-    async fn read(&self, sql: String, format: &'static str) -> Result<Vec<u8>> {
+    async fn read(&self, sql: String, format: &str) -> Result<Vec<u8>> {
+        let format = format.to_owned();
         let ask = Ask { format, ..Ask::text(sql, QUERY_MOST, ANSWER_BYTES_MAX) };
         let answered = self.inner.server.ask(ask).await;
         answered.map_err(|failed| failed.error("read from the store", &self.place()))
@@ -165,13 +177,22 @@ impl Remote {
         });
         let settings = vec![("insert_deduplicate", u8::from(has_token).to_string())];
         let (patience, bytes_max) = (INSERT_MOST, ANSWER_BYTES_MAX);
-        let ask = Ask { body, format: "Null", settings, patience, bytes_max };
+        let ask = Ask { body, format: "Null".into(), settings, patience, bytes_max };
         let answered = self.inner.server.ask(ask).await;
-        let filled = filling
-            .await
-            .unwrap_or_else(|error| Err(Error::bug("an encoder ended early").source(error)));
+        if matches!(answered, Err(Failed::Exception(_) | Failed::Status(_))) {
+            // Nobody reads the rest of the data.
+            return answered.map(drop);
+        }
+        // What ends the data ends the connection, and the other way round.
+        let filled = match tokio::time::timeout(FILLED_AFTER_MOST, filling).await {
+            Ok(filled) => filled
+                .unwrap_or_else(|error| Err(Error::bug("an encoder ended early").source(error))),
+            Err(_) => {
+                Err(Error::transient("could not send the data: it was answered before its end"))
+            }
+        };
         match (answered, filled) {
-            (_, Err(error)) if error.fate() != model::Fate::Transient => Err(Failed::Ours(error)),
+            (_, Err(error)) if error.fate() != Fate::Transient => Err(Failed::Ours(error)),
             (Err(failed), _) => Err(failed),
             // An answer before the end of the data is none.
             (Ok(_), filled) => filled.map_err(Failed::Ours),
@@ -197,6 +218,14 @@ impl Remote {
             }
         }
     }
+}
+
+/// What makes room for another pipeline.
+fn forget(slot: &str) -> String {
+    format!(
+        "one pipeline a server; where that one is no more: ALTER TABLE millrace.checkpoints DELETE WHERE slot = {}",
+        ddl::literal(slot)
+    )
 }
 
 impl Store for Remote {

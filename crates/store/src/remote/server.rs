@@ -51,6 +51,7 @@ pub(super) struct Server {
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Pin {
     place: SocketAddr,
+    /// Its UUID.
     server: String,
 }
 
@@ -82,7 +83,7 @@ impl Server {
     pub(super) async fn ask(&self, ask: Ask) -> Result<Vec<u8>, Failed> {
         self.end_astray().await?;
         let (mut line, is_fresh) = self.line().await?;
-        let id = self.next_id();
+        let (id, is_packed) = (self.next_id(), ask.body.is_packed());
         let mut pending = Pending { astray: &self.astray, id: Some(id.clone()) };
         let answered = line.ask(&id, ask).await;
         if !matches!(answered, Err(Failed::Lost(_))) {
@@ -96,6 +97,8 @@ impl Server {
                     return Err(Failed::Ours(self.logs_in_again()));
                 }
             }
+            // The rest of its data may still be on the way.
+            Err(_) if is_packed => {}
             _ => self.keep(line),
         }
         answered
@@ -122,8 +125,9 @@ impl Server {
     }
 
     fn keep(&self, line: Line) {
+        let is_of_pinned = self.pinned_server().as_ref() == Some(&line.server);
         let mut idle = locked(&self.idle);
-        if line.is_open() && idle.len() < IDLE_LINES_MAX {
+        if is_of_pinned && line.is_open() && idle.len() < IDLE_LINES_MAX {
             idle.push((line, Instant::now()));
         }
     }
@@ -146,27 +150,38 @@ impl Server {
 
     async fn connect(&self) -> Result<Line> {
         let login = (self.options.login)()?;
-        for is_last in (1..=TRIES_MAX).map(|attempt| attempt == TRIES_MAX) {
-            let (line, found) = self.open(&login).await?;
+        let (mut known, mut tries) = (self.pinned_server(), 0);
+        loop {
+            let (line, place) = self.open(&login).await?;
+            tries += 1;
             let mut pinned = locked(&self.pinned);
-            match &*pinned {
-                Some(known) if known.server == found.server => {}
-                Some(_) if !is_last => continue,
-                Some(_) => {
-                    let place = self.options.address.place();
-                    tracing::warn!(%place, "another server answers there from now on");
+            let now = pinned.as_ref().map(|pin| pin.server.clone());
+            match now {
+                Some(now) if now != line.server => {
+                    if known.as_ref() != Some(&now) {
+                        // Somebody else has pinned another one meanwhile.
+                        (known, tries) = (Some(now), 0);
+                        continue;
+                    }
+                    if tries < TRIES_MAX {
+                        continue;
+                    }
+                    tracing::warn!(place = %self.options.address.place(), "another server answers there from now on");
                     locked(&self.idle).clear();
                 }
-                None => {}
+                _ => {}
             }
-            *pinned = Some(found);
+            *pinned = Some(Pin { place, server: line.server.clone() });
             return Ok(line);
         }
-        Err(Error::bug("connections are not counted"))
+    }
+
+    fn pinned_server(&self) -> Option<String> {
+        locked(&self.pinned).as_ref().map(|pin| pin.server.clone())
     }
 
     /// A new connection, and to whom.
-    async fn open(&self, login: &Login) -> Result<(Line, Pin)> {
+    async fn open(&self, login: &Login) -> Result<(Line, SocketAddr)> {
         let address = &self.options.address;
         let mut last = None;
         for place in self.places().await? {
@@ -180,8 +195,8 @@ impl Server {
             let doing = format!("log in at {}", address.place());
             let rows = self.ask_line(&mut line, "SELECT serverUUID()".into()).await;
             let rows = rows.map_err(|failed| failed.error(&doing, &address.place()))?;
-            let server = rows.into_iter().flatten().flatten().next().unwrap_or_default();
-            return Ok((line, Pin { place, server }));
+            line.server = rows.into_iter().flatten().flatten().next().unwrap_or_default();
+            return Ok((line, place));
         }
         Err(last.unwrap_or_else(|| self.unnamed()))
     }
