@@ -19,6 +19,7 @@ mod pause;
 mod quarantine;
 mod refused;
 mod reload;
+mod remote;
 mod resync;
 mod river;
 mod rules;
