@@ -13,9 +13,9 @@ const OF_VALUES: [u32; 28] = [
 ];
 
 /// Numbers of errors that pass by themselves.
-const PASSING: [u32; 44] = [
+const PASSING: [u32; 43] = [
     // Memory, space, too many parts or mutations, timeouts, cancelled, aborted, locks.
-    241, 243, 252, 692, 159, 160, 394, 236, 473, 173, 290,
+    241, 243, 252, 692, 159, 160, 394, 236, 473, 173,
     // Too many at once: statements, sessions, connections, threads; a quota's interval; an overload.
     202, 216, 201, 700, 749, 762, 439, 745, 776,
     // Between servers and their storage: sockets, the network, names, S3.

@@ -82,10 +82,15 @@ fn serves_a_door() {
     };
     let port: u16 = port.to_str().unwrap().parse().unwrap();
     let data_dir = Path::new(&folder).to_owned();
+    let is_new = !data_dir.join("engine").exists();
     let options = store::EngineOptions { data_dir, memory_bytes: 2 << 30 };
     let engine = store::Engine::open(&options).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
+        if is_new {
+            // Those of an engine of ours; a server has none.
+            store::Store::execute(&engine, "DROP DATABASE millrace SYNC").await.unwrap();
+        }
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         serve::clickhouse::serve(listener, engine, std::future::pending()).await.unwrap();
     });
@@ -204,6 +209,8 @@ fn check_says_what_is_wrong_with_the_server() {
     let ran = of(&url).run_with(&["check"], &[("TEST_NOTHING", "-secret")]);
     says(&ran, 1, &["cannot log in", "ClickHouse error 516", "store.url"]);
     assert!(!ran.talk().contains("wrong-secret"), "{}", ran.talk());
+    server.door().query("CREATE DATABASE IF NOT EXISTS millrace");
+    server.door().query("CREATE TABLE IF NOT EXISTS millrace.checkpoints (slot String, confirmed UInt64) ENGINE = MergeTree ORDER BY slot");
     server.door().query("INSERT INTO millrace.checkpoints (slot, confirmed) VALUES ('other', 1)");
     says(
         &of(&server.section()).run(&["check"]),

@@ -58,7 +58,7 @@ pub struct RemoteOptions {
     pub address: Address,
     pub login: Logins,
     pub certificates: Certificates,
-    /// The slot of the pipeline that writes there; `None`: somebody who looks.
+    /// The slot of the pipeline that writes there; `None`: somebody who looks, and makes nothing.
     pub slot: Option<String>,
 }
 
@@ -97,17 +97,14 @@ impl Remote {
         self.inner.server.options.address.place()
     }
 
-    /// Once: our own tables are there, and nobody else writes to them.
+    /// Once, for a pipeline: our own tables are there, and nobody else writes to them.
     async fn set_up(&self) -> Result<()> {
+        let Some(slot) = &self.inner.server.options.slot else { return Ok(()) };
         let making = async {
-            const DOING: &str = "set up our own tables";
             for statement in ddl::system() {
-                self.run(statement, DOING).await?;
+                self.run(statement, "set up our own tables").await?;
             }
-            match &self.inner.server.options.slot {
-                Some(slot) => self.take_over(slot).await,
-                None => Ok(()),
-            }
+            self.take_over(slot).await
         };
         self.inner.set_up.get_or_try_init(|| making).await.map(drop)
     }
@@ -132,7 +129,7 @@ impl Remote {
     }
 
     /// For a person: the answer in that format, or all that the server says. `USE` and `SET` last for those
-    /// who name the same session. Sets nothing up.
+    /// who name the same session.
     pub async fn answer(&self, sql: &str, format: &str, session: &str) -> Result<Vec<u8>> {
         let mut ask = Ask::text(sql.to_owned(), QUERY_MOST, ANSWER_BYTES_MAX);
         ask.format = format.to_owned();

@@ -109,6 +109,7 @@ async fn every_answer_has_its_fate() {
     // A connection that has gone well may have outlived its login; on a new one it is wrong.
     let server = Scripted::start("u", answers("SELECT 7", move || page("401 Unauthorized")));
     let remote_here = remote(server.port);
+    remote_here.execute("SELECT 1").await.unwrap();
     let asked = async || remote_here.query("SELECT 7").await.unwrap_err();
     assert_eq!(asked().await.fate(), Transient);
     let error = asked().await;
