@@ -19,6 +19,7 @@
 
 mod alias;
 mod back;
+mod cluster;
 pub mod ddl;
 pub mod embedded;
 mod exception;
@@ -32,6 +33,7 @@ mod target;
 mod tsv;
 mod types;
 
+pub use cluster::Cluster;
 pub use embedded::{Engine, EngineOptions};
 pub use fit::{Texts, Way, says, way};
 pub use lock::DataDir;

@@ -115,7 +115,12 @@ pub(crate) const KEYS: &[Key] = &[
         "Our certificate in PEM form, for the user that `store.url` names. With `store.key_file`.",
     ),
     key("store.key_file", Kind::Text, "", "Its key, in PEM form."),
-    key("store.cluster", Kind::Text, "", "A remote cluster's name. Comes later; refused now."),
+    key(
+        "store.cluster",
+        Kind::Text,
+        "",
+        "A cluster's name: `millrace ddl` prints its statements. `millrace up` does not write to one yet.",
+    ),
     key(
         "tables",
         Kind::Section,

@@ -66,6 +66,8 @@ pub(crate) struct Store {
     pub(crate) data_dir: PathBuf,
     /// A server, instead of the embedded engine.
     pub(crate) remote: Option<remote::RemoteStore>,
+    /// Of that server; only for [`crate::cli`]'s `ddl` so far.
+    pub(crate) cluster: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -172,6 +174,13 @@ impl Config {
         &self,
         slot: Option<&str>,
     ) -> Result<Option<store::remote::RemoteOptions>> {
+        if let Some(cluster) = &self.store.cluster {
+            return Err(Error::definite(format!(
+                "cannot write to the cluster {cluster}: that comes later"
+            ))
+            .detail("This version writes to one server, or to ClickHouse Cloud.")
+            .hint("millrace ddl prints what its tables would be; remove store.cluster to go on"));
+        }
         self.store.remote.as_ref().map(|remote| remote.options(slot)).transpose()
     }
 
@@ -256,11 +265,6 @@ impl File {
 
 impl StoreSection {
     fn resolve(self, folder: &Path, warnings: &mut Vec<String>) -> Result<Store> {
-        if self.cluster.is_some() {
-            return Err(Error::definite("cannot use store.cluster: clusters come later")
-                .detail("This version writes to one server, or to ClickHouse Cloud.")
-                .hint("remove the key"));
-        }
         let remote = remote::RemoteStore::resolve(&self, folder, warnings)?;
         if let Some(pattern) = &self.database
             && pattern.is_empty()
@@ -275,7 +279,8 @@ impl StoreSection {
         if data_dir.is_empty() {
             return Err(Error::definite("cannot use an empty store.data_dir"));
         }
-        Ok(Store { database: self.database, data_dir: folder.join(data_dir), remote })
+        let (database, cluster) = (self.database, self.cluster);
+        Ok(Store { database, data_dir: folder.join(data_dir), remote, cluster })
     }
 }
 

@@ -21,13 +21,14 @@ impl RemoteStore {
         folder: &Path,
         warnings: &mut Vec<String>,
     ) -> Result<Option<RemoteStore>> {
-        let StoreSection { url, token, ca_file, cert_file, key_file, .. } = section;
+        let StoreSection { url, token, ca_file, cert_file, key_file, cluster, .. } = section;
         let Some(url) = url else {
             let others = [
                 ("token", token),
                 ("ca_file", ca_file),
                 ("cert_file", cert_file),
                 ("key_file", key_file),
+                ("cluster", cluster),
             ];
             return match others.into_iter().find(|(_, value)| value.is_some()) {
                 None => Ok(None),

@@ -81,7 +81,7 @@ fn what_is_not_allowed_says_why() {
         ("", "cannot find source.url"),
         ("[source]\nurl = \"${vault:db#url}\"", "vault"),
         (&with_source("slot = \"Bad-Slot\""), "source.slot"),
-        (&with_source("[store]\nurl = \"https://ch\"\ncluster = \"prod\""), "store.cluster"),
+        (&with_source("[store]\ncluster = \"prod\""), "store.cluster without store.url"),
         (&with_source("[store]\ntoken = \"${TOKEN}\""), "store.token without store.url"),
         (
             &with_source("[store]\nurl = \"https://ch\"\ncert_file = \"c.pem\""),
@@ -243,6 +243,7 @@ fn a_remote_store_says_where_and_as_whom() {
         ("url = \"http://ch\"\ntoken = \"secret\"", "over http"),
         ("url = \"https://a:secret@ch\"\ntoken = \"t\"", "store.token and with a password"),
         ("url = \"http://ch\"\nca_file = \"ca.pem\"", "certificates with http"),
+        ("url = \"https://ch\"\ncluster = \"prod\"", "cluster prod"),
         ("url = \"secret://ch\"", "[store] url: cannot read the address"),
     ] {
         let error = remote(store).unwrap_err();
