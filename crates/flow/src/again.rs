@@ -56,7 +56,10 @@ pub(crate) async fn begin(
         past.note(&target);
         past
     });
-    let copy = CopyState { sweeps: in_place, rows_per_second_max, ..CopyState::default() };
+    // The log may bring rows in shapes of before, which are left to the copy: among them those that say
+    // that others are gone.
+    let sweeps = target.mode != Mode::Append;
+    let copy = CopyState { sweeps, rows_per_second_max, ..CopyState::default() };
     entry.begin_again(target.clone(), past, copy);
     entry.enter(State::Waiting, None, store, status).await?;
     status.with_table(&entry.name, |table| (table.copied_rows, table.pages_done) = (0, 0));

@@ -5,6 +5,7 @@
 //!              └────── what is done to all of them: Weather
 //! ```
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,7 +25,8 @@ struct Weather {
     held_up: AtomicBool,
     /// Each piece is so much later.
     delay_us: AtomicU64,
-    open: Mutex<Vec<TcpStream>>,
+    /// Both ends of each connection, until it is over.
+    open: Mutex<HashMap<u64, [TcpStream; 2]>>,
 }
 
 pub struct Proxy {
@@ -52,8 +54,8 @@ impl Proxy {
     /// Ends every connection; new ones are refused until [`Proxy::open`].
     pub fn cut(&self) {
         self.weather.closed.store(true, Ordering::SeqCst);
-        for stream in self.weather.open.lock().unwrap().drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
+        for (_, ends) in self.weather.open.lock().unwrap().drain() {
+            shut(&ends);
         }
     }
 
@@ -84,7 +86,7 @@ impl Drop for Proxy {
 }
 
 fn accept(listener: &TcpListener, server: SocketAddr, weather: &Arc<Weather>) {
-    for client in listener.incoming() {
+    for (number, client) in (0..).zip(listener.incoming()) {
         if weather.ended.load(Ordering::SeqCst) {
             return;
         }
@@ -96,17 +98,24 @@ fn accept(listener: &TcpListener, server: SocketAddr, weather: &Arc<Weather>) {
         for stream in [&client, &server] {
             let _ = stream.set_nodelay(true);
         }
-        let mut open = weather.open.lock().unwrap();
-        open.extend([&client, &server].into_iter().filter_map(|stream| stream.try_clone().ok()));
-        drop(open);
-        let Some((from_client, from_server)) = client.try_clone().ok().zip(server.try_clone().ok())
-        else {
-            continue;
-        };
+        let clone = || Some([client.try_clone().ok()?, server.try_clone().ok()?]);
+        let (Some(ends), Some([from_client, from_server])) = (clone(), clone()) else { continue };
+        weather.open.lock().unwrap().insert(number, ends);
         for (from, to) in [(from_client, server), (from_server, client)] {
             let weather = weather.clone();
-            std::thread::spawn(move || pass(from, to, &weather));
+            std::thread::spawn(move || {
+                pass(from, to, &weather);
+                // A handle left here would keep the socket half closed: its other end would wait
+                // for ever to be read, where a real network tells it that nobody is there.
+                weather.open.lock().unwrap().remove(&number);
+            });
         }
+    }
+}
+
+fn shut(ends: &[TcpStream]) {
+    for end in ends {
+        let _ = end.shutdown(Shutdown::Both);
     }
 }
 
@@ -121,8 +130,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, weather: &Weather) {
             break;
         }
     }
-    let _ = from.shutdown(Shutdown::Both);
-    let _ = to.shutdown(Shutdown::Both);
+    shut(&[from, to]);
 }
 
 #[cfg(test)]
@@ -151,5 +159,17 @@ mod tests {
         assert_eq!(client.read(&mut word).unwrap_or(0), 0);
         let mut refused = TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
         assert_eq!(refused.read(&mut word).unwrap_or(0), 0);
+    }
+
+    #[test]
+    fn a_server_in_the_middle_of_writing_is_told_that_its_client_is_gone() {
+        let server = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let proxy = Proxy::start(server.local_addr().unwrap().port());
+        let client = TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
+        let (mut served, _) = server.accept().unwrap();
+        let writer = std::thread::spawn(move || while served.write_all(&[7; 1 << 16]).is_ok() {});
+        std::thread::sleep(Duration::from_millis(100));
+        drop(client);
+        writer.join().unwrap();
     }
 }

@@ -5,7 +5,7 @@
 //! today's table ─▶ as known? ─▶ evolve::bring ─▶ Nothing    this is its shape now
 //!                                                Copy, Anew  copied again; the log is read again
 //! relation ─▶ a shape that we know ─▶ its rows are taken
-//!             from before the copy's position ─▶ they are in the copy
+//!             from before the copy's position ─▶ they are in the copy, which sweeps
 //!             not known ─▶ copied again: then it is one or the other
 //! ```
 
@@ -17,7 +17,7 @@ use crate::retry;
 use crate::status::State;
 use crate::tables::{Around, Entry};
 use crate::task::in_time;
-use model::{Error, Lsn, Result, Table, TableId};
+use model::{Error, Lsn, Mode, Result, Table, TableId};
 use source::stream::Relation;
 use std::sync::Arc;
 use tokio_postgres::Client;
@@ -127,12 +127,14 @@ impl Loop {
         if let Some(table) = entry.shape_of(relation) {
             return self.in_form(Some(table));
         }
-        if entry.needs_copy() && entry.copy.attempt == 0 {
-            // Read again once the copy says which of them it holds.
-            entry.skipped = Some(Lsn::MAX);
-            return Ok(skipped);
-        }
-        if commit < entry.copy.first_point {
+        let is_unpointed = entry.needs_copy() && entry.copy.attempt == 0;
+        let is_copied = is_unpointed || commit < entry.copy.first_point;
+        if is_copied && (entry.needs_copy() || entry.target.mode == Mode::Append) {
+            if is_unpointed {
+                // Read again once the copy says which of them it holds.
+                entry.skipped = Some(Lsn::MAX);
+            }
+            self.sweep_after_all(id).await?;
             return Ok(skipped);
         }
         let target = entry.target.clone();
@@ -142,6 +144,24 @@ impl Loop {
             Followed::Stopped => Ok(skipped),
             Followed::Here | Followed::Again => Ok(Answer::Nothing),
         }
+    }
+
+    /// Rows of a shape that is not known are left to the copy, and with them what took others away that
+    /// came before: what the copy does not bring goes at its end.
+    async fn sweep_after_all(&mut self, id: TableId) -> Result<()> {
+        let (store, status) = (self.store.clone(), self.status.clone());
+        let entry =
+            self.tables.by_id.get_mut(&id).ok_or_else(|| Error::bug("a table went away"))?;
+        if entry.copy.sweeps || entry.target.mode == Mode::Append {
+            return Ok(());
+        }
+        entry.copy.sweeps = true;
+        entry.enter(entry.state, None, store.as_ref(), &status).await?;
+        if let Some(gate) = self.gates.remove(&id) {
+            gate.close().await;
+        }
+        self.start_copies(&[id]);
+        Ok(())
     }
 
     /// Refuses a table that this session cannot read: the next one asks for text.

@@ -3,7 +3,7 @@
 use crate::support::{World, assert_equal, wait_until};
 use flow::resync::ResyncOptions;
 use flow::status::State;
-use model::{Mode, TableOptions};
+use model::{Lsn, Mode, TableOptions};
 
 /// Dropped columns stay in the store. A new one of the name is another one.
 #[tokio::test(flavor = "multi_thread")]
@@ -175,5 +175,48 @@ async fn row_types_may_change_their_fields() {
     }
     let waiting = "select source_table, id, state, reason, row from millrace.quarantine final where startsWith(source_table, '{s}.')";
     assert_eq!(world.stored(waiting).await, "");
+    pipeline.shutdown().await.unwrap();
+}
+
+/// What is read in a shape that nobody remembers is left to the copy, also that a row is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_went_in_a_forgotten_shape_is_gone() {
+    let world = World::with(
+        "x_went",
+        "create table blocker (id int primary key); create table m (id int primary key, v text);
+         create table h (like m including all); insert into m select i, i from generate_series(1, 10) i;
+         insert into h select * from m; create publication p for all tables",
+        &["max_prepared_transactions = 2"],
+    )
+    .history("h");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    // A snapshot waits for it.
+    world.sql("begin; insert into blocker values (1); prepare transaction 'older'");
+    world.sql(
+        "create table n (id int primary key, v text); insert into n values (1, 'one');
+         alter table m alter v type int using v::int; alter table h alter v type int using v::int",
+    );
+    for table in ["m", "n", "h"] {
+        world.sql(&format!(
+            "begin; insert into {table} values (100, 1); alter table {table} add c int;
+             delete from {table} where id = 100; alter table {table} drop c; commit;
+             insert into {table} values (101, 1)"
+        ));
+    }
+    let end: Lsn = world.sql("select pg_current_wal_lsn()").parse().unwrap();
+    let handle = pipeline.handle();
+    wait_until("the log is read", || {
+        let received = handle.report().source.received_lsn;
+        if received.parse::<Lsn>().unwrap() >= end { Ok(()) } else { Err(received) }
+    })
+    .await;
+    world.sql("rollback prepared 'older'");
+    assert_equal(&world, &pipeline, "copied").await;
+    for table in ["m", "n"] {
+        let rows = format!("select count(), countIf(id = 100) from {{s}}.{table}");
+        let all = if table == "m" { "11|0" } else { "2|0" };
+        assert_eq!(world.stored(&rows).await, all, "{table}");
+    }
     pipeline.shutdown().await.unwrap();
 }

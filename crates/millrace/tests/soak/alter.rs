@@ -36,12 +36,14 @@ pub(crate) fn some(cluster: &Cluster, dice: &mut Dice) -> String {
         2 if !ours.contains(&name.as_str()) => format!("{alter} rename {column} to {name}"),
         3 => format!("{alter} alter {column} drop not null"),
         _ => {
-            // Facts stay what they were.
-            let row =
-                if *table == "events" { "false" } else { "ctid = (select min(ctid) from {table})" };
+            // Facts stay what they were: not touched, and not written anew in the type that they have.
+            let (row, mark) = match *table {
+                "events" => ("false", ""),
+                _ => ("ctid = (select min(ctid) from {table})", " || '!'"),
+            };
             format!(
                 "begin; {alter} alter {column} drop default, alter {column} drop not null;
-                 {alter} alter {column} type text using {column}::text || '!';
+                 {alter} alter {column} type text using {column}::text{mark};
                  update {table} set {column} = 'touched' where {}; commit",
                 row.replace("{table}", table)
             )
