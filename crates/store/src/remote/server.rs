@@ -156,20 +156,20 @@ impl Server {
             tries += 1;
             let mut pinned = locked(&self.pinned);
             let now = pinned.as_ref().map(|pin| pin.server.clone());
-            match now {
-                Some(now) if now != line.server => {
-                    if known.as_ref() != Some(&now) {
-                        // Somebody else has pinned another one meanwhile.
-                        (known, tries) = (Some(now), 0);
-                        continue;
-                    }
-                    if tries < TRIES_MAX {
-                        continue;
-                    }
-                    tracing::warn!(place = %self.options.address.place(), "another server answers there from now on");
-                    locked(&self.idle).clear();
+            if let Some(now) = now
+                && now != line.server
+            {
+                if known.as_ref() != Some(&now) {
+                    // Somebody else has pinned another one meanwhile.
+                    (known, tries) = (Some(now), 0);
+                    continue;
                 }
-                _ => {}
+                if tries < TRIES_MAX {
+                    continue;
+                }
+                let place = self.options.address.place();
+                tracing::warn!(%place, "another server answers there from now on");
+                locked(&self.idle).clear();
             }
             *pinned = Some(Pin { place, server: line.server.clone() });
             return Ok(line);
