@@ -1,5 +1,5 @@
 # Every entry point of the project. `make help` lists them.
-.PHONY: help setup lint test test-large test-cluster matrix fuzz build demo soak bench
+.PHONY: help setup lint test test-large matrix fuzz build demo soak bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -19,9 +19,6 @@ matrix: setup ## the tests on each Postgres: MILLRACE_TEST_PG=dir:dir, by defaul
 
 test-large: setup ## a transaction of 5 million rows, which the tests take a small one for
 	MILLRACE_TEST_ROWS=5000000 cargo test -p flow --test it large
-
-test-cluster: setup ## the DDL of a cluster against a real ZooKeeper (needs Java and Maven)
-	MILLRACE_ZOOKEEPER=$$(scripts/zookeeper.sh) cargo test -p store --test cluster
 
 SECONDS ?= 60
 fuzz: ## every decoder under cargo fuzz, SECONDS=60 each

@@ -1,7 +1,4 @@
-//! The DDL of a cluster: as it was looked over, word for word, and taken by the engine against a real
-//! ZooKeeper.
-
-mod zookeeper;
+//! The DDL of one server and of a cluster, as it was looked over, word for word.
 
 use model::{
     Column, ColumnOptions, Mode, OnUpdate, PgType, ReplicaIdentity, Table, TableId, TableName,
