@@ -63,6 +63,11 @@ impl Raw {
         Ok(Secret(value))
     }
 
+    /// Whether it stands in the file itself.
+    pub(crate) fn is_literal(&self) -> bool {
+        is_literal(&self.text)
+    }
+
     /// A URL whose password stands in the file itself.
     pub(crate) fn has_literal_password(&self) -> bool {
         let Some((_, rest)) = self.text.split_once("://") else { return false };
