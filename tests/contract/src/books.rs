@@ -4,23 +4,23 @@ use crate::Home;
 use model::{Fate, Kind};
 
 pub fn our_own_rows_come_back(home: &Home) {
-    let row = vec![vec![Some("s'\\\t\n".to_owned()), Some("7".to_owned())]];
+    let row = vec![vec![Some("s'\\\t\n".to_owned()), Some("700700700".to_owned())]];
     // Twice: a row replaces itself.
     for _ in 0..2 {
         let written = home.store.record("millrace.checkpoints (slot, confirmed)", row.clone());
         home.wait(written).unwrap();
     }
-    let sql = "SELECT slot, confirmed FROM millrace.checkpoints FINAL WHERE confirmed = 7";
+    let sql = "SELECT slot, confirmed FROM millrace.checkpoints FINAL WHERE confirmed = 700700700";
     assert_eq!(home.rows(sql), row);
     // Deleted, it may come again as it was.
     home.execute(
-        "ALTER TABLE millrace.checkpoints DELETE WHERE confirmed = 7 SETTINGS mutations_sync = 2",
+        "ALTER TABLE millrace.checkpoints DELETE WHERE confirmed = 700700700 SETTINGS mutations_sync = 2",
     );
     assert!(home.rows(sql).is_empty());
     home.wait(home.store.record("millrace.checkpoints (slot, confirmed)", row.clone())).unwrap();
     assert_eq!(home.rows(sql), row);
     home.execute(
-        "ALTER TABLE millrace.checkpoints DELETE WHERE confirmed = 7 SETTINGS mutations_sync = 2",
+        "ALTER TABLE millrace.checkpoints DELETE WHERE confirmed = 700700700 SETTINGS mutations_sync = 2",
     );
 }
 

@@ -129,7 +129,10 @@ fn the_engines_own_frames_are_read() {
          ENGINE = MergeTree ORDER BY tuple() SETTINGS min_bytes_for_wide_part = 0, \
          ratio_of_defaults_for_sparse_serialization = 1",
     );
-    sql("INSERT INTO packed SELECT number, number * 2, number * 3 FROM numbers(200000)");
+    // One part, which stays.
+    sql("SYSTEM STOP MERGES packed");
+    sql("INSERT INTO packed SELECT number, number * 2, number * 3 FROM numbers(200000) \
+         SETTINGS max_threads = 1, max_insert_threads = 1");
     sql("CREATE TABLE unpacked (n UInt64) ENGINE = MergeTree ORDER BY n");
     let folder = sql("SELECT path FROM system.parts WHERE table = 'packed' AND active");
     let insert =
