@@ -129,16 +129,19 @@ fn the_engines_own_frames_are_read() {
          ENGINE = MergeTree ORDER BY tuple() SETTINGS min_bytes_for_wide_part = 0, \
          ratio_of_defaults_for_sparse_serialization = 1",
     );
-    // One part, which stays.
+    // It stays the part that it is.
     sql("SYSTEM STOP MERGES packed");
-    sql("INSERT INTO packed SELECT number, number * 2, number * 3 FROM numbers(200000) \
-         SETTINGS max_threads = 1, max_insert_threads = 1");
+    sql("INSERT INTO packed SELECT number, number * 2, number * 3 FROM numbers(200000)");
     sql("CREATE TABLE unpacked (n UInt64) ENGINE = MergeTree ORDER BY n");
-    let folder = sql("SELECT path FROM system.parts WHERE table = 'packed' AND active");
+    let folder = sql(
+        "SELECT path FROM system.parts WHERE database = 'main' AND table = 'packed' AND active",
+    );
+    assert_eq!(folder.lines().count(), 1, "{folder}");
     let insert =
         format!("/?decompress=1&query={}", encode("INSERT INTO unpacked FORMAT RowBinary"));
     for (column, byte) in [("lz", 0x82), ("zs", 0x90), ("no", 0x02)] {
-        let bytes = std::fs::read(format!("{}{column}.bin", folder.trim_end())).unwrap();
+        let bytes = std::fs::read(format!("{}{column}.bin", folder.trim_end()));
+        let bytes = bytes.unwrap_or_else(|error| panic!("{folder}{column}: {error}"));
         assert_eq!(bytes[16], byte, "{column}");
         let reply = post_with(port, &insert, &[], &bytes);
         assert_eq!(reply.status, 200, "{column}: {}", reply.text());
