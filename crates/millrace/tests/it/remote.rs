@@ -77,6 +77,7 @@ fn section(port: u16) -> String {
 /// Asks nothing unless it is the process of a [`Server`]: then it serves until it is killed.
 #[test]
 fn serves_a_door() {
+    use store::Store;
     let (Some(folder), Some(port)) = (std::env::var_os(FOLDER), std::env::var_os(PORT)) else {
         return;
     };
@@ -88,8 +89,11 @@ fn serves_a_door() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         if is_new {
-            // Those of an engine of ours; a server has none.
-            store::Store::execute(&engine, "DROP DATABASE millrace SYNC").await.unwrap();
+            // Those of an engine of ours; a server has none. The door needs the database.
+            let tables = "SELECT name FROM system.tables WHERE database = 'millrace'";
+            for name in engine.query(tables).await.unwrap().into_iter().flatten().flatten() {
+                engine.execute(&format!("DROP TABLE millrace.{name} SYNC")).await.unwrap();
+            }
         }
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         serve::clickhouse::serve(listener, engine, std::future::pending()).await.unwrap();
