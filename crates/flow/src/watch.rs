@@ -65,10 +65,12 @@ async fn look(
     Ok(())
 }
 
-/// The most active parts that any partition of the users' tables has.
+/// The most active parts that any partition of our tables has; a server has those of others, too. The
+/// rows of a mirror are in the database that is called like its view's and `_raw`.
 pub(crate) async fn parts(store: Arc<dyn Store>, pressure: Arc<Pressure>) {
-    let sql = "SELECT max(parts) FROM (SELECT count() AS parts FROM system.parts \
-               WHERE active AND database NOT IN ('system', 'millrace') \
+    let sql = "SELECT max(parts) FROM (SELECT count() AS parts FROM system.parts WHERE active AND \
+               (concat(database, '.', table) IN (SELECT target FROM millrace.tables) \
+               OR concat(replaceRegexpOne(database, '_raw$', ''), '.', table) IN (SELECT target FROM millrace.tables)) \
                GROUP BY database, table, partition_id)";
     loop {
         tokio::time::sleep(PARTS_EVERY).await;

@@ -1,22 +1,24 @@
 //! From configuration to a running mill, and to its orderly end.
 //!
 //! ```text
-//! ports ─▶ engine ─▶ door and ops ─▶ pipeline ─▶ note        the order of starting
-//! pipeline drains ─▶ door and ops close ─▶ engine closes     the order of stopping
+//! ports ─▶ store ─▶ door and ops ─▶ pipeline ─▶ note        the order of starting
+//! pipeline drains ─▶ door and ops close ─▶ store closes     the order of stopping
 //! ```
 //!
 //! Ports first: a port in use must not cost the time to open an engine; and before them a look at the
 //! lock, or a second `up` of the same project would hear of ports. The door before the
-//! pipeline: whatever is in the store can be queried while the source is still being reached.
+//! pipeline: whatever is in the store can be queried while the source is still being reached. A store that
+//! is a server has its own door.
 
 use crate::config::Config;
+use crate::home::Home;
 use crate::reload::Reloading;
 use crate::running::{Note, Running};
 use model::{Error, Result};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Engine;
+use store::{DataDir, Store};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -30,26 +32,29 @@ const LEAVE_MOST: Duration = Duration::from_secs(1);
 
 /// The ports, taken.
 pub(crate) struct Ports {
-    clickhouse: TcpListener,
+    clickhouse: Option<TcpListener>,
     ui: TcpListener,
 }
 
 impl Ports {
     pub(crate) async fn bind(config: &Config) -> Result<Ports> {
-        Engine::look(&config.store.data_dir)?;
-        Ok(Ports {
-            clickhouse: bind("serve.clickhouse", config.serve.clickhouse).await?,
-            ui: bind("serve.ui", config.serve.ui).await?,
-        })
+        DataDir::look(&config.store.data_dir)?;
+        let (clickhouse, ui) = (config.serve.clickhouse, config.serve.ui);
+        Ports::bind_to(config.store.remote.is_none().then_some(clickhouse), ui).await
     }
 
     /// Any that are free, for a mill that runs only for a moment.
-    pub(crate) async fn any() -> Result<Ports> {
+    pub(crate) async fn any(config: &Config) -> Result<Ports> {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        Ok(Ports {
-            clickhouse: bind("serve.clickhouse", free).await?,
-            ui: bind("serve.ui", free).await?,
-        })
+        Ports::bind_to(config.store.remote.is_none().then_some(free), free).await
+    }
+
+    async fn bind_to(clickhouse: Option<SocketAddr>, ui: SocketAddr) -> Result<Ports> {
+        let clickhouse = match clickhouse {
+            Some(place) => Some(bind("serve.clickhouse", place).await?),
+            None => None,
+        };
+        Ok(Ports { clickhouse, ui: bind("serve.ui", ui).await? })
     }
 }
 
@@ -80,44 +85,44 @@ pub(crate) struct Mill {
     places: Running,
     close: watch::Sender<bool>,
     servers: Vec<JoinHandle<Result<()>>>,
-    engine: Engine,
+    home: Home,
     note: Note,
 }
 
 impl Mill {
     pub(crate) async fn start(config: &Config, ports: Ports) -> Result<Mill> {
-        // Before the engine is opened: a missing variable is told at once.
+        // Before the store is opened: a missing variable is told at once.
         let options = config.pipeline()?;
         let users = config.serve.users.file()?;
-        serve::access::prepare(&config.store.data_dir, &users)?;
-        let engine = open_engine(config).await?;
+        if config.store.remote.is_none() {
+            serve::access::prepare(&config.store.data_dir, &users)?;
+        }
+        let home = Home::open(config).await?;
         let local = |listener: &TcpListener| {
             listener.local_addr().map_err(|error| Error::bug("cannot name a port").source(error))
         };
         let places = Running {
             pid: std::process::id(),
-            clickhouse: local(&ports.clickhouse)?,
+            clickhouse: ports.clickhouse.as_ref().map(local).transpose()?,
             ui: local(&ports.ui)?,
         };
         let (close, closed) = watch::channel(false);
-        let door = serve::clickhouse::serve(
-            ports.clickhouse,
-            engine.clone(),
-            users,
-            until(closed.clone()),
-        );
-        let door = tokio::spawn(door);
-        let pipeline = flow::Pipeline::start(options, Arc::new(engine.clone()));
+        let mut servers = Vec::new();
+        if let (Some(engine), Some(port)) = (home.engine(), ports.clickhouse) {
+            let door = serve::clickhouse::serve(port, engine.clone(), users, until(closed.clone()));
+            servers.push(tokio::spawn(door));
+        }
+        let pipeline = flow::Pipeline::start(options, home.store());
         let reloading = Reloading::new(config.clone(), pipeline.handle());
         let ops = serve::ops::Ops {
             handle: pipeline.handle(),
             reload: reload(reloading.clone()),
-            engine: engine.clone(),
+            store: home.store(),
             version: VERSION,
         };
-        let ops = tokio::spawn(serve::ops::serve(ports.ui, ops, until(closed)));
-        let note = places.leave_note(engine.data_dir())?;
-        Ok(Mill { pipeline, reloading, places, close, servers: vec![door, ops], engine, note })
+        servers.push(tokio::spawn(serve::ops::serve(ports.ui, ops, until(closed))));
+        let note = places.leave_note(home.data_dir())?;
+        Ok(Mill { pipeline, reloading, places, close, servers, home, note })
     }
 
     pub(crate) fn places(&self) -> &Running {
@@ -132,8 +137,8 @@ impl Mill {
         self.reloading.clone()
     }
 
-    pub(crate) fn engine(&self) -> &Engine {
-        &self.engine
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        self.home.store()
     }
 
     /// Waits for `stop`, or for the pipeline to end by itself; then ends everything in order.
@@ -152,7 +157,7 @@ impl Mill {
 
     /// Drains, then closes.
     pub(crate) async fn end(self) -> Result<()> {
-        self.engine.close_soon();
+        self.home.close_soon();
         let drained = self.pipeline.shutdown().await;
         drop(self.note);
         self.close.send_replace(true);
@@ -166,19 +171,13 @@ impl Mill {
                 Err(_) => server.abort(),
             }
         }
-        drop(self.engine);
+        drop(self.home);
         drained
     }
 }
 
 fn reload(reloading: Arc<Reloading>) -> serve::ops::Reload {
     Arc::new(move || Box::pin(reloading.clone().reload()))
-}
-
-pub(crate) async fn open_engine(config: &Config) -> Result<Engine> {
-    let options = config.engine();
-    let opened = tokio::task::spawn_blocking(move || Engine::open(&options)).await;
-    opened.map_err(|error| Error::bug("the engine could not be opened").source(error))?
 }
 
 async fn until(mut closed: watch::Receiver<bool>) {

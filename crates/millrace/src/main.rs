@@ -3,7 +3,8 @@
 //! ```text
 //! cli/         a file a verb: what was typed, what is answered
 //! config/      millrace.toml: what was written, what it means
-//! assemble     configuration ─▶ engine, door, ops, pipeline, and their orderly end
+//! home         where rows are kept: the engine in the process, or a server
+//! assemble     configuration ─▶ home, door, ops, pipeline, and their orderly end
 //! reload       the configuration read again while it runs
 //! running      the `up` that runs on this machine: where it is, asking it
 //! demo/        a throwaway Postgres with a lively shop in it
@@ -15,6 +16,7 @@ mod assemble;
 mod cli;
 mod config;
 mod demo;
+mod home;
 mod reload;
 mod running;
 mod talk;

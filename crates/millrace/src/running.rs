@@ -17,7 +17,9 @@ const ANSWER_BYTES_MAX: u64 = 64 << 20;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Running {
     pub(crate) pid: u32,
-    pub(crate) clickhouse: SocketAddr,
+    /// The door; none where the store is a server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clickhouse: Option<SocketAddr>,
     pub(crate) ui: SocketAddr,
 }
 
@@ -125,7 +127,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let place = listener.local_addr().unwrap();
-        let running = Running { pid: 1, clickhouse: place, ui: place };
+        let running = Running { pid: 1, clickhouse: Some(place), ui: place };
         assert_eq!(Running::find(folder.path()), None);
         let note = running.leave_note(folder.path()).unwrap();
         assert_eq!(Running::find(folder.path()), Some(running.clone()));

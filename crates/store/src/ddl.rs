@@ -1,6 +1,5 @@
 //! The statements that make tables: the user's, and our own in `millrace`.
 
-use crate::embedded::HOME_DATABASE;
 use crate::history;
 use crate::target::{Fallback, Target, TargetColumn};
 use model::{Mode, OnUpdate, TableName, Version};
@@ -10,27 +9,59 @@ const DURABLE: &str = "fsync_after_insert = 1, fsync_part_directory = 1";
 /// Tokens that an append table or a history remembers, one for each partition of a block. Only the last batch is
 /// ever repeated, but blocks of a copy may come between.
 const TOKENS_REMEMBERED: u32 = 10_000;
+/// Replicated tables (in the Cloud every table is one) forget them by time as well: after an hour, by default.
+const TOKENS_REMEMBERED_SECONDS: u32 = 7 * 24 * 3600;
+
+/// What the statements of a cluster have more than those of one server.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct More<'a> {
+    /// ` ON CLUSTER 'prod'`
+    pub(crate) on: &'a str,
+    /// Of replicated tables: the path in Keeper, and the replica's name there.
+    pub(crate) keeper: Option<&'a str>,
+}
+
+impl More<'_> {
+    fn engine(&self, family: &str, arguments: &str) -> String {
+        match (self.keeper, arguments) {
+            (None, "") => family.to_owned(),
+            (None, arguments) => format!("{family}({arguments})"),
+            (Some(keeper), "") => format!("Replicated{family}({keeper})"),
+            (Some(keeper), arguments) => format!("Replicated{family}({keeper}, {arguments})"),
+        }
+    }
+}
 
 /// What makes a target but for its view, in order. Running it again changes nothing.
 pub fn create(target: &Target) -> Vec<String> {
-    let mut databases = vec![&target.rows.schema];
+    let more = More::default();
+    let mut databases = vec![target.rows.schema.as_str()];
     if target.name.schema != target.rows.schema {
         databases.push(&target.name.schema);
     }
-    let mut statements: Vec<String> = databases
-        .iter()
-        .map(|name| format!("CREATE DATABASE IF NOT EXISTS {}", ident(name)))
-        .collect();
-    statements.push(table(target));
-    if target.mode == Mode::Append && target.on_update == OnUpdate::Apply {
-        // Rows from when that was not wanted have the version of their commit.
-        statements.push(format!(
-            "ALTER TABLE {} ADD COLUMN IF NOT EXISTS `_version` UInt128 \
-             MATERIALIZED bitShiftLeft(toUInt128(`_lsn`), 64) CODEC(ZSTD(1))",
-            name(&target.rows)
-        ));
-    }
+    let mut statements: Vec<String> =
+        databases.into_iter().map(|name| database(name, more)).collect();
+    statements.push(table(target, &target.rows, more));
+    let added = added_columns(target).into_iter();
+    statements.extend(added.map(|column| add_column(&target.rows, &column, more)));
     statements
+}
+
+pub(crate) fn database(name: &str, more: More<'_>) -> String {
+    format!("CREATE DATABASE IF NOT EXISTS {}{}", ident(name), more.on)
+}
+
+/// Columns that a table of before may lack.
+pub(crate) fn added_columns(target: &Target) -> Option<String> {
+    let applies = target.mode == Mode::Append && target.on_update == OnUpdate::Apply;
+    // Rows from when that was not wanted have the version of their commit.
+    let version =
+        "`_version` UInt128 MATERIALIZED bitShiftLeft(toUInt128(`_lsn`), 64) CODEC(ZSTD(1))";
+    applies.then(|| version.to_owned())
+}
+
+pub(crate) fn add_column(table: &TableName, column: &str, more: More<'_>) -> String {
+    format!("ALTER TABLE {}{} ADD COLUMN IF NOT EXISTS {column}", name(table), more.on)
 }
 
 /// What is sent beside the columns of the source: names, quoted, and types.
@@ -62,7 +93,8 @@ pub fn commit(mode: Mode) -> &'static str {
     }
 }
 
-fn table(target: &Target) -> String {
+/// The table at that place.
+pub(crate) fn table(target: &Target, place: &TableName, more: More<'_>) -> String {
     let mut columns: Vec<String> = target
         .columns
         .iter()
@@ -73,30 +105,36 @@ fn table(target: &Target) -> String {
     }
     // Facts and changes are ordered by what is asked for, and that may be NULL at the source.
     let nulls = "allow_nullable_key = 1";
-    let tokens = format!("non_replicated_deduplication_window = {TOKENS_REMEMBERED}");
+    let tokens = format!(
+        "non_replicated_deduplication_window = {TOKENS_REMEMBERED}, \
+         replicated_deduplication_window = {TOKENS_REMEMBERED}, \
+         replicated_deduplication_window_seconds = {TOKENS_REMEMBERED_SECONDS}"
+    );
     let (engine, settings) = match target.mode {
         Mode::Mirror => {
             columns.push("`_version` UInt128 CODEC(ZSTD(1))".into());
             columns.push("`_deleted` UInt8".into());
             let nulls =
                 if target.table.is_its_own_key() { format!(", {nulls}") } else { String::new() };
-            ("ReplacingMergeTree(`_version`, `_deleted`)", format!("{DURABLE}{nulls}"))
+            let engine = more.engine("ReplacingMergeTree", "`_version`, `_deleted`");
+            (engine, format!("{DURABLE}{nulls}"))
         }
         Mode::Append => {
             columns.push("`_lsn` UInt64 MATERIALIZED 0 CODEC(ZSTD(1))".into());
-            ("MergeTree", format!("{DURABLE}, {tokens}, {nulls}"))
+            (more.engine("MergeTree", ""), format!("{DURABLE}, {tokens}, {nulls}"))
         }
         Mode::History => {
             for (name, clickhouse) in own_columns(target) {
                 let codec = if name == "`_version`" { " CODEC(ZSTD(1))" } else { "" };
                 columns.push(format!("{name} {clickhouse}{codec}"));
             }
-            ("MergeTree", format!("{DURABLE}, {tokens}, {nulls}"))
+            (more.engine("MergeTree", ""), format!("{DURABLE}, {tokens}, {nulls}"))
         }
     };
     let mut sql = format!(
-        "CREATE TABLE IF NOT EXISTS {} (\n  {}\n) ENGINE = {engine}",
-        name(&target.rows),
+        "CREATE TABLE IF NOT EXISTS {}{} (\n  {}\n) ENGINE = {engine}",
+        name(place),
+        more.on,
         columns.join(",\n  ")
     );
     if let Some(partition) = &target.partition_by {
@@ -120,10 +158,20 @@ pub fn view(target: &Target, columns: &[&str], rows: &TableName) -> String {
 }
 
 pub fn view_at(place: &TableName, columns: &[&str], rows: &TableName) -> String {
+    view_with(place, columns, rows, More::default())
+}
+
+pub(crate) fn view_with(
+    place: &TableName,
+    columns: &[&str],
+    rows: &TableName,
+    more: More<'_>,
+) -> String {
     let columns: Vec<String> = columns.iter().map(|name| ident(name)).collect();
     format!(
-        "CREATE OR REPLACE VIEW {} SQL SECURITY DEFINER AS SELECT {} FROM {} FINAL",
+        "CREATE OR REPLACE VIEW {}{} SQL SECURITY DEFINER AS SELECT {} FROM {} FINAL",
         name(place),
+        more.on,
         columns.join(", "),
         name(rows)
     )
@@ -141,51 +189,48 @@ pub fn sweep(target: &Target, version: Version) -> String {
 }
 
 /// Our own tables. Rows replace one another by key, so that writing one twice changes nothing.
-pub(crate) fn system() -> Vec<String> {
-    let table = |name: &str, columns: &str, engine: &str, order: &str| {
+pub fn system() -> Vec<String> {
+    system_with(More::default())
+}
+
+pub(crate) fn system_with(more: More<'_>) -> Vec<String> {
+    let on = more.on;
+    let table = |name: &str, columns: &str, newest: &str, order: &str| {
+        let engine = more.engine("ReplacingMergeTree", newest);
         format!(
-            "CREATE TABLE IF NOT EXISTS millrace.{name} ({columns}) ENGINE = {engine} \
+            "CREATE TABLE IF NOT EXISTS millrace.{name}{on} ({columns}) ENGINE = {engine} \
              ORDER BY {order} SETTINGS {DURABLE}"
         )
     };
     let at = "at DateTime64(3, 'UTC') DEFAULT now64(3)";
     vec![
-        "CREATE DATABASE IF NOT EXISTS millrace".into(),
-        format!("CREATE DATABASE IF NOT EXISTS {HOME_DATABASE}"),
-        table(
-            "checkpoints",
-            &format!("slot String, confirmed UInt64, {at}"),
-            "ReplacingMergeTree(confirmed)",
-            "slot",
-        ),
+        database("millrace", more),
+        table("checkpoints", &format!("slot String, confirmed UInt64, {at}"), "confirmed", "slot"),
         table(
             "servers",
             "slot String, system String, timeline UInt32, version UInt64",
-            "ReplacingMergeTree(version)",
+            "version",
             "slot",
         ),
-        table(
-            "pauses",
-            "slot String, since Int64, version UInt64",
-            "ReplacingMergeTree(version)",
-            "slot",
-        ),
+        table("pauses", "slot String, since Int64, version UInt64", "version", "slot"),
         table(
             "batches",
             &format!(
                 "target String, seq UInt64, from_version UInt128, through_version UInt128, \
                  row_count UInt64, token String, {at}, takes LowCardinality(String)"
             ),
-            "ReplacingMergeTree(seq)",
+            "seq",
             "target",
         ),
         // Of an earlier version of ours it has none.
-        "ALTER TABLE millrace.batches ADD COLUMN IF NOT EXISTS takes LowCardinality(String)".into(),
+        format!(
+            "ALTER TABLE millrace.batches{on} ADD COLUMN IF NOT EXISTS takes LowCardinality(String)"
+        ),
         table(
             "tables",
             "name String, id UInt32, mode LowCardinality(String), target String, \
              state LowCardinality(String), detail String, version UInt64",
-            "ReplacingMergeTree(version)",
+            "version",
             "name",
         ),
         table(
@@ -195,7 +240,7 @@ pub(crate) fn system() -> Vec<String> {
                  consistent_point UInt64, attempt UInt32, row_count UInt64, done UInt8, \
                  version UInt64, {at}"
             ),
-            "ReplacingMergeTree(version)",
+            "version",
             "(target, relfilenode, from_page)",
         ),
         table(
@@ -204,7 +249,7 @@ pub(crate) fn system() -> Vec<String> {
                 "source_table LowCardinality(String), lsn UInt64, change LowCardinality(String), \
                  column String, before String, now String, followed_by LowCardinality(String), {at}"
             ),
-            "ReplacingMergeTree",
+            "",
             "(source_table, lsn, change, column, before, now)",
         ),
         table(
@@ -216,7 +261,7 @@ pub(crate) fn system() -> Vec<String> {
                  settled UInt8 DEFAULT 0, token String, \
                  rank UInt256 DEFAULT bitShiftLeft(toUInt256(version), 64) + step, {at}"
             ),
-            "ReplacingMergeTree(rank, settled)",
+            "rank, settled",
             "(source_table, id)",
         ),
     ]

@@ -19,17 +19,24 @@
 
 mod alias;
 mod back;
+mod cluster;
 pub mod ddl;
 pub mod embedded;
+mod exception;
 mod fit;
 pub mod history;
+mod insert;
+mod lock;
 mod native;
+pub mod remote;
 mod target;
 mod tsv;
 mod types;
 
+pub use cluster::Cluster;
 pub use embedded::{Engine, EngineOptions};
 pub use fit::{Texts, Way, says, way};
+pub use lock::DataDir;
 pub use target::{
     Fallback, Target, TargetColumn, nullable, rows_of, takes_null, without_low_cardinality,
 };

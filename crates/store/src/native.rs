@@ -10,8 +10,6 @@
 mod read;
 
 pub(crate) use read::cells;
-#[cfg(test)]
-pub(crate) use read::tests::push;
 
 use crate::ddl;
 use crate::history;
@@ -179,22 +177,12 @@ fn values(cells: &Cells, out: &mut Pieces<'_>) -> Result<()> {
         }
     }
     for (at, part) in cells.parts().iter().enumerate() {
-        if part_may_be_null(cells.kind(), at) {
+        if cells.kind().part_may_be_null(at) {
             null_map(part, out)?;
         }
         values(part, out)?;
     }
     Ok(())
-}
-
-/// Whether the part has a null map, as [`Kind::clickhouse`] says.
-fn part_may_be_null(kind: &Kind, part: usize) -> bool {
-    match kind {
-        Kind::Array(element) => element.may_be_nullable(),
-        Kind::Map => part == 1,
-        Kind::Range(_) => part < 2,
-        _ => false,
-    }
 }
 
 fn texts(cells: &Cells, empty: &[u8], out: &mut Pieces<'_>) -> Result<()> {

@@ -1,15 +1,17 @@
 //! `millrace check`: every finding at once, each with its cure.
 
+mod store;
+
 use super::Answer;
 use crate::assemble::block_on;
 use crate::config::Config;
 use crate::talk::{self, Paint};
+use ::store::Target;
 use model::words::counted;
 use model::{Error, Mode, OnUpdate, Result, Table, TableOptions};
 use source::client::quoted;
 use source::preflight::{self, Finding, Level, Preflight, Wanted};
 use std::sync::Arc;
-use store::Target;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -31,25 +33,36 @@ pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
 
 /// The source's findings, and those of where its tables would go.
 pub(super) async fn look(config: &Config, address: &source::Address) -> Result<Preflight> {
+    let (mut preflight, targets) = look_at_source(config, address).await?;
+    preflight.findings.extend(store::findings(config, &targets).await?);
+    preflight.findings.sort_by_key(|finding| finding.level);
+    Ok(preflight)
+}
+
+/// Without the store: what would be kept there comes beside it.
+pub(super) async fn look_at_source(
+    config: &Config,
+    address: &source::Address,
+) -> Result<(Preflight, Vec<Target>)> {
     let wanted = Wanted {
         publication: &config.source.publication,
         slot: &config.source.slot,
         tables: &config.tables,
     };
     let mut preflight = preflight::run(address, wanted).await?;
-    let targets = targets(config, &preflight);
-    preflight.findings.extend(targets);
+    let (found, targets) = targets(config, &preflight);
+    preflight.findings.extend(found);
     preflight.findings.sort_by_key(|finding| finding.level);
-    Ok(preflight)
+    Ok((preflight, targets))
 }
 
-fn targets(config: &Config, preflight: &Preflight) -> Vec<Finding> {
+fn targets(config: &Config, preflight: &Preflight) -> (Vec<Finding>, Vec<Target>) {
     let keyless = |table: &Table| {
         let words = table.name.to_string();
         preflight.findings.iter().any(|f| f.code == "no_key" && f.what.starts_with(&words))
     };
     let mut findings = Vec::new();
-    let mut places: Vec<(String, String)> = Vec::new();
+    let mut targets: Vec<Target> = Vec::new();
     for table in preflight.tables.iter().filter(|table| !keyless(table)) {
         let name = table.name.to_string();
         let options = config.tables.get(&name).cloned().unwrap_or_default();
@@ -57,8 +70,9 @@ fn targets(config: &Config, preflight: &Preflight) -> Vec<Finding> {
             Err(error) => findings.push(from_error("target", &error)),
             Ok(target) => {
                 findings.extend(large_values(&target));
-                let place = target.name.to_string();
-                if let Some((other, _)) = places.iter().find(|(_, taken)| *taken == place) {
+                let place = &target.name;
+                if let Some(other) = targets.iter().find(|other| other.name == *place) {
+                    let other = &other.table.name;
                     findings.push(
                         Finding::new(
                             Level::Error,
@@ -69,11 +83,11 @@ fn targets(config: &Config, preflight: &Preflight) -> Vec<Finding> {
                         .cure(format!("give one of them a target: [tables.\"{name}\"]")),
                     );
                 }
-                places.push((name, place));
+                targets.push(target);
             }
         }
     }
-    findings
+    (findings, targets)
 }
 
 fn resolve(table: &Table, options: &TableOptions, config: &Config) -> Result<Target> {

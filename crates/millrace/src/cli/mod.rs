@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod ddl;
 mod demo;
 mod init;
 mod lint_migration;
@@ -51,6 +52,8 @@ enum Verb {
     Init(init::Args),
     /// Find everything that would go wrong, with the statement that cures it
     Check(check::Args),
+    /// Print every statement that makes the store's tables, and run none of them
+    Ddl(ddl::Args),
     /// Run the pipeline and serve what it keeps
     Up(up::Args),
     /// Show what the running pipeline does
@@ -85,6 +88,7 @@ impl Cli {
         match self.verb {
             Verb::Init(args) => init::run(args),
             Verb::Check(args) => check::run(args, &load(path)?),
+            Verb::Ddl(args) => ddl::run(args, &load(path)?),
             Verb::Up(args) => up::run(args, &load(path)?),
             Verb::Status(args) => status::run(args, &load(path)?),
             Verb::Sql(args) => sql::run(args, &load(path)?),

@@ -2,8 +2,9 @@
 //! pipeline; without one the store alone answers, and `replay` runs a pipeline for as long as it takes.
 
 use super::Answer;
-use crate::assemble::{Mill, Ports, block_on, open_engine, stop_signal};
+use crate::assemble::{Mill, Ports, block_on, stop_signal};
 use crate::config::Config;
+use crate::home::look_into;
 use crate::running::Running;
 use crate::talk::{self, Paint};
 use clap::Subcommand;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{BufRead, IsTerminal};
 use std::time::Duration;
+use store::Store;
 
 const DEFAULT_ROWS: usize = 20;
 /// How often a pipeline of our own is asked whether it has caught up.
@@ -116,29 +118,23 @@ fn ask<T: DeserializeOwned>(
     config: &Config,
     path: &str,
     filter: &Filter,
-    alone: impl AsyncFnOnce(&store::Engine, &Filter) -> Result<T>,
+    alone: impl AsyncFnOnce(&dyn Store, &Filter) -> Result<T>,
 ) -> Result<T> {
     if let Some(running) = Running::find(&config.store.data_dir) {
         return post(&running, path, filter);
-    }
-    if !config.store.data_dir.is_dir() {
-        return Err(Error::definite("cannot look into the quarantine: there is no store yet")
-            .detail(format!("{} does not exist.", config.store.data_dir.display()))
-            .hint("millrace up"));
     }
     talk::say(
         "no `millrace up` runs here: it is not known which rows newer ones have superseded since",
     );
     block_on(async {
-        let engine = open_engine(config).await?;
-        alone(&engine, filter).await
+        let store = look_into(config, "look into the quarantine").await?;
+        alone(store.as_ref(), filter).await
     })
 }
 
 fn list(args: ListArgs, config: &Config) -> Result<Answer> {
     let filter = Filter { tables: args.tables, ..Filter::default() };
-    let alone =
-        async |engine: &store::Engine, filter: &Filter| quarantine::list(engine, filter).await;
+    let alone = async |store: &dyn Store, filter: &Filter| quarantine::list(store, filter).await;
     let groups: Vec<Group> = ask(config, "/api/quarantine/list", &filter, alone)?;
     match args.json {
         true => print_json(&groups)?,
@@ -149,8 +145,7 @@ fn list(args: ListArgs, config: &Config) -> Result<Answer> {
 
 fn show(args: ShowArgs, config: &Config) -> Result<Answer> {
     let filter = Filter { tables: args.tables, column: args.column, rows_max: args.limit.max(1) };
-    let alone =
-        async |engine: &store::Engine, filter: &Filter| quarantine::show(engine, filter).await;
+    let alone = async |store: &dyn Store, filter: &Filter| quarantine::show(store, filter).await;
     let rows: Vec<Shown> = ask(config, "/api/quarantine/show", &filter, alone)?;
     match args.json {
         true => print_json(&rows)?,
@@ -185,7 +180,7 @@ fn replay_alone(config: &Config, options: ReplayOptions) -> Result<Vec<Replayed>
         let stop = stop_signal()?;
         // A pipeline would wait for a source that is away; whoever asks once wants to know.
         drop(source::client::connect(&config.address()?).await?);
-        let mill = Mill::start(config, Ports::any().await?).await?;
+        let mill = Mill::start(config, Ports::any(config).await?).await?;
         let handle = mill.handle();
         let mut replayed = None;
         let work = async {
@@ -221,7 +216,7 @@ fn drop_rows(args: DropArgs, config: &Config) -> Result<Answer> {
         return Ok(Answer::No);
     }
     let alone =
-        async |engine: &store::Engine, filter: &Filter| quarantine::drop_rows(engine, filter).await;
+        async |store: &dyn Store, filter: &Filter| quarantine::drop_rows(store, filter).await;
     let dropped: Vec<Dropped> = ask(config, "/api/quarantine/drop", &filter, alone)?;
     let of_table = |dropped: &Dropped| {
         format!("{}: {} forgotten\n", talk::plain(&dropped.table), counted(dropped.rows, "row"))

@@ -1,10 +1,10 @@
-//! `millrace sql`: asks the store, over the door of the running `up`, or in this process when none runs.
+//! `millrace sql`: asks the store: a server, the door of the running `up`, or in this process when none runs.
 
 mod split;
 mod typed;
 
 use super::Answer;
-use crate::assemble::{block_on, open_engine};
+use crate::assemble::block_on;
 use crate::config::Config;
 use crate::running::{Running, agent};
 use crate::talk;
@@ -12,6 +12,7 @@ use model::{Error, Result};
 use split::statements;
 use std::io::{IsTerminal, Read};
 use store::Engine;
+use store::remote::Remote;
 use ureq::Agent;
 
 /// A query on stdin that is longer is a mistake.
@@ -58,15 +59,20 @@ fn stdin() -> Result<String> {
 /// How the store is reached.
 enum Way {
     Door { agent: Agent, url: String },
+    Server { remote: Box<Remote>, session: String },
     Engine(Box<Engine>),
 }
 
 impl Way {
     fn find(config: &Config) -> Result<Way> {
-        if let Some(running) = Running::find(&config.store.data_dir) {
-            // One session, so that USE and SET last.
-            let session = format!("millrace-sql-{}", std::process::id());
-            let url = format!("http://{}/?session_id={session}", running.clickhouse);
+        // One session, so that USE and SET last.
+        let session = format!("millrace-sql-{}", std::process::id());
+        if let Some(options) = config.remote(None)? {
+            return Ok(Way::Server { remote: Box::new(Remote::new(options)?), session });
+        }
+        let running = Running::find(&config.store.data_dir);
+        if let Some(door) = running.and_then(|running| running.clickhouse) {
+            let url = format!("http://{door}/?session_id={session}");
             return Ok(Way::Door { agent: agent(None), url });
         }
         if !config.store.data_dir.is_dir() {
@@ -74,8 +80,7 @@ impl Way {
                 .detail(format!("{} does not exist.", config.store.data_dir.display()))
                 .hint("millrace up"));
         }
-        let engine = block_on(open_engine(config))?;
-        Ok(Way::Engine(Box::new(engine)))
+        Ok(Way::Engine(Box::new(Engine::open(&config.engine())?)))
     }
 
     fn ask(&self, sql: &str, format: &str) -> Result<()> {
@@ -85,6 +90,10 @@ impl Way {
         }
         match self {
             Way::Door { agent, url } => over_http(agent, url, sql, format),
+            Way::Server { remote, session } => {
+                let answer = block_on(remote.answer(sql, format, session))?;
+                talk::write_to(&mut std::io::stdout().lock(), &answer)
+            }
             Way::Engine(engine) => in_process(engine, sql, format),
         }
     }

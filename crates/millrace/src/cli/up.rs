@@ -20,10 +20,13 @@ pub(crate) fn run(_args: Args, config: &Config) -> Result<Answer> {
         let ports = Ports::bind(config).await?;
         let mill = Mill::start(config, ports).await?;
         let places = mill.places();
+        let rows = match places.clickhouse {
+            Some(door) => format!("ClickHouse's HTTP protocol on http://{door}"),
+            None => "rows go to the server of store.url".to_owned(),
+        };
         talk::say(format!(
-            "{} ClickHouse's HTTP protocol on http://{}, status on http://{}/api/status; Ctrl-C drains and stops",
+            "{} {rows}, status on http://{}/api/status; Ctrl-C drains and stops",
             talk::words("up:", Paint::Green),
-            places.clickhouse,
             places.ui
         ));
         let hung_up = hang_ups(mill.reloading())?;

@@ -80,7 +80,7 @@ pub(crate) const KEYS: &[Key] = &[
         "store.data_dir",
         Kind::Text,
         DEFAULT_DATA_DIR,
-        "The embedded engine's directory, relative to this file. One process at a time.",
+        "The embedded engine's directory, relative to this file, and where a running `millrace up` is found. One process at a time.",
     ),
     key(
         "store.database",
@@ -88,8 +88,39 @@ pub(crate) const KEYS: &[Key] = &[
         "{schema}",
         "The database of a table without `target`. `{schema}` stands for its schema in Postgres: `shop_{schema}`.",
     ),
-    key("store.url", Kind::Text, "", "A remote ClickHouse. Comes later; refused now."),
-    key("store.cluster", Kind::Text, "", "A remote cluster's name. Comes later; refused now."),
+    key(
+        "store.url",
+        Kind::Text,
+        "",
+        "A ClickHouse server instead of the embedded one: `https://user:${CH_PASSWORD}@host:8443`. Over `http` a \
+         password goes only to this machine. See [docs/remote.md](remote.md).",
+    ),
+    key(
+        "store.token",
+        Kind::Text,
+        "",
+        "A JSON web token instead of a password (ClickHouse Cloud). Read again for each connection: \
+         `${file:/run/secrets/token}`.",
+    ),
+    key(
+        "store.ca_file",
+        Kind::Text,
+        "what the system trusts",
+        "Certificates in PEM form of who signed the server's.",
+    ),
+    key(
+        "store.cert_file",
+        Kind::Text,
+        "",
+        "Our certificate in PEM form, for the user that `store.url` names. With `store.key_file`.",
+    ),
+    key("store.key_file", Kind::Text, "", "Its key, in PEM form."),
+    key(
+        "store.cluster",
+        Kind::Text,
+        "",
+        "A cluster's name: `millrace ddl` prints its statements. `millrace up` does not write to one yet.",
+    ),
     key(
         "tables",
         Kind::Section,
@@ -199,7 +230,8 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Text,
         DEFAULT_CLICKHOUSE,
         "ClickHouse's HTTP protocol: for curl, dbt, Grafana, clickhouse-connect. Without users it has to be a loopback \
-         address, and everybody is `default` without a password, with all rights.",
+         address, and everybody is `default` without a password, with all rights. Not where the store is a server: that \
+         is asked itself.",
     ),
     key(
         "serve.ui",
@@ -397,8 +429,8 @@ pub(crate) fn reference() -> String {
          <!-- Made from crates/millrace/src/config/keys.rs: MILLRACE_WRITE_DOCS=1 cargo test -p millrace reference -->\n\n\
          `millrace init` writes one with reasons in it; `millrace config check` reads it without connecting. \
          Unknown keys are errors.\n\n\
-         In any text of `[source]`, in the addresses and passwords of `[serve]` and in `store.data_dir`, `${NAME}` is an \
-         environment variable and `${file:/path}` the content of a file without its last line break.\n",
+         In any text of `[source]`, `[store]` (but for `database`), in the addresses and passwords of `[serve]`, `${NAME}` is \
+         an environment variable and `${file:/path}` the content of a file without its last line break.\n",
     );
     for key in KEYS {
         let shown =

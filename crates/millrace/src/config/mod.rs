@@ -9,6 +9,7 @@
 //! connect: `status` works on a machine without the password.
 
 pub(crate) mod keys;
+mod remote;
 mod secret;
 mod tables;
 mod users;
@@ -65,6 +66,10 @@ pub(crate) struct Store {
     pub(crate) database: Option<String>,
     /// Absolute, or relative to where we run.
     pub(crate) data_dir: PathBuf,
+    /// A server, instead of the embedded engine.
+    pub(crate) remote: Option<remote::RemoteStore>,
+    /// Of that server; only for [`crate::cli`]'s `ddl` so far.
+    pub(crate) cluster: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -102,6 +107,10 @@ struct SourceSection {
 #[serde(deny_unknown_fields, default)]
 struct StoreSection {
     url: Option<String>,
+    token: Option<String>,
+    ca_file: Option<String>,
+    cert_file: Option<String>,
+    key_file: Option<String>,
     cluster: Option<String>,
     database: Option<String>,
     data_dir: Option<String>,
@@ -163,6 +172,21 @@ impl Config {
             tables: self.tables.clone(),
             memory_bytes: self.limits.stream_memory_bytes,
         })
+    }
+
+    /// A store that is a server; `slot`: of the pipeline that writes there.
+    pub(crate) fn remote(
+        &self,
+        slot: Option<&str>,
+    ) -> Result<Option<store::remote::RemoteOptions>> {
+        if let Some(cluster) = &self.store.cluster {
+            return Err(Error::definite(format!(
+                "cannot write to the cluster {cluster}: that comes later"
+            ))
+            .detail("This version writes to one server, or to ClickHouse Cloud.")
+            .hint("millrace ddl prints what its tables would be; remove store.cluster to go on"));
+        }
+        self.store.remote.as_ref().map(|remote| remote.options(slot)).transpose()
     }
 
     pub(crate) fn engine(&self) -> store::EngineOptions {
@@ -232,7 +256,7 @@ impl File {
             file: PathBuf::new(),
             written: Written::default(),
             source,
-            store: self.store.resolve(folder)?,
+            store: self.store.resolve(folder, &mut warnings)?,
             tables,
             serve: self.serve.resolve(&mut warnings)?,
             limits: self.limits.resolve()?,
@@ -242,13 +266,8 @@ impl File {
 }
 
 impl StoreSection {
-    fn resolve(self, folder: &Path) -> Result<Store> {
-        if self.url.is_some() || self.cluster.is_some() {
-            let key = if self.url.is_some() { "store.url" } else { "store.cluster" };
-            return Err(Error::definite(format!("cannot use {key}: a remote store comes later"))
-                .detail("This version keeps rows in the embedded ClickHouse.")
-                .hint("remove the key; rows are then kept under store.data_dir"));
-        }
+    fn resolve(self, folder: &Path, warnings: &mut Vec<String>) -> Result<Store> {
+        let remote = remote::RemoteStore::resolve(&self, folder, warnings)?;
         if let Some(pattern) = &self.database
             && pattern.is_empty()
         {
@@ -262,7 +281,8 @@ impl StoreSection {
         if data_dir.is_empty() {
             return Err(Error::definite("cannot use an empty store.data_dir"));
         }
-        Ok(Store { database: self.database, data_dir: folder.join(data_dir) })
+        let (database, cluster) = (self.database, self.cluster);
+        Ok(Store { database, data_dir: folder.join(data_dir), remote, cluster })
     }
 }
 

@@ -63,9 +63,9 @@ impl Raw {
         Ok(Secret(value))
     }
 
-    /// Whether all of it stands in the file itself.
-    pub(super) fn is_literal(&self) -> bool {
-        !self.text.contains("${")
+    /// Whether it stands in the file itself.
+    pub(crate) fn is_literal(&self) -> bool {
+        is_literal(&self.text)
     }
 
     /// A URL whose password stands in the file itself.

@@ -1,6 +1,7 @@
 //! What may be written, what it means, and what is said when it may not.
 
 use super::*;
+use store::remote::{Hidden, Login};
 
 const SHOP: &str = include_str!("../../../../examples/shop/millrace.toml");
 
@@ -80,7 +81,12 @@ fn what_is_not_allowed_says_why() {
         ("", "cannot find source.url"),
         ("[source]\nurl = \"${vault:db#url}\"", "vault"),
         (&with_source("slot = \"Bad-Slot\""), "source.slot"),
-        (&with_source("[store]\nurl = \"https://ch:8443\""), "a remote store comes later"),
+        (&with_source("[store]\ncluster = \"prod\""), "store.cluster without store.url"),
+        (&with_source("[store]\ntoken = \"${TOKEN}\""), "store.token without store.url"),
+        (
+            &with_source("[store]\nurl = \"https://ch\"\ncert_file = \"c.pem\""),
+            "store.cert_file and store.key_file alone",
+        ),
         (
             &with_source("[serve]\nclickhouse = \"0.0.0.0:8123\""),
             "cannot serve serve.clickhouse on 0.0.0.0:8123",
@@ -258,4 +264,51 @@ fn what_cannot_be_asked_of_a_column_is_said_without_connecting() {
         assert_eq!(error.hint_text(), Some(hint), "{}", error.report());
         assert!(error.what().contains("tables.\"public.t\".columns.c."), "{error}");
     }
+}
+
+#[test]
+fn a_remote_store_says_where_and_as_whom() {
+    let remote = |store: &str| parse(&with_source(&format!("[store]\n{store}")))?.remote(Some("s"));
+    let options =
+        remote("url = \"https://ann:p%40ss@ch.example\"\nca_file = \"ca.pem\"").unwrap().unwrap();
+    assert_eq!(options.address.place(), "ch.example:8443");
+    assert_eq!(options.slot.as_deref(), Some("s"));
+    assert_eq!(options.certificates.ca.as_deref(), Some(Path::new("/project/ca.pem")));
+    let login = (options.login)().unwrap();
+    assert_eq!(login, Login::User("ann".into(), Hidden::new("p@ss")));
+    assert!(!format!("{options:?} {login:?}").contains("p@ss"));
+    let login = |store: &str| (remote(store).unwrap().unwrap().login)().unwrap();
+    assert_eq!(login("url = \"http://ch\""), Login::Nobody);
+    assert_eq!(
+        login("url = \"http://:x@127.0.0.1\""),
+        Login::User("default".into(), Hidden::new("x"))
+    );
+    let certified = "url = \"https://ann@ch\"\ncert_file = \"c.pem\"\nkey_file = \"k.pem\"";
+    assert_eq!(login(certified), Login::Certificate("ann".into()));
+    for (store, what) in [
+        ("url = \"http://ann:secret@ch\"", "over http"),
+        ("url = \"http://ch\"\ntoken = \"secret\"", "over http"),
+        ("url = \"https://a:secret@ch\"\ntoken = \"t\"", "store.token and with a password"),
+        ("url = \"http://ch\"\nca_file = \"ca.pem\"", "certificates with http"),
+        ("url = \"https://ch\"\ncluster = \"prod\"", "cluster prod"),
+        ("url = \"secret://ch\"", "[store] url: cannot read the address"),
+    ] {
+        let error = remote(store).unwrap_err();
+        assert!(error.report().contains(what), "{store}: {}", error.report());
+        assert!(!error.report().contains("secret"), "{}", error.report());
+    }
+    assert!(parse(&with_source("")).unwrap().remote(None).unwrap().is_none());
+}
+
+/// A token that was replaced in its file is the next connection's.
+#[test]
+fn a_token_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "one\n").unwrap();
+    let store = format!("[store]\nurl = \"https://ch\"\ntoken = \"${{file:{}}}\"", file.display());
+    let options = parse(&with_source(&store)).unwrap().remote(None).unwrap().unwrap();
+    assert_eq!((options.login)().unwrap(), Login::Token(Hidden::new("one")));
+    std::fs::write(&file, "two").unwrap();
+    assert_eq!((options.login)().unwrap(), Login::Token(Hidden::new("two")));
 }

@@ -19,6 +19,7 @@ use postgres::Postgres;
 use source::Address;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::Store;
 
@@ -51,7 +52,7 @@ impl Demo {
         let mill = Mill::start(&config, Ports::bind(&config).await?).await?;
         let traffic = Traffic::start(postgres.url(DATABASE).parse()?);
         introduce(&folder, &mill, &postgres);
-        let live = tokio::spawn(live(mill.handle(), mill.engine().clone()));
+        let live = tokio::spawn(live(mill.handle(), mill.store()));
         let stopped = mill
             .run_until(async {
                 (&mut stop).await;
@@ -144,7 +145,8 @@ fn project(folder: &Folder, postgres: &Postgres) -> Result<Config> {
 
 fn introduce(folder: &Folder, mill: &Mill, postgres: &Postgres) {
     let places = mill.places();
-    let (clickhouse, ui) = (places.clickhouse, places.ui);
+    let Some(clickhouse) = places.clickhouse else { return };
+    let ui = places.ui;
     let project = folder.project();
     let config = project.join("millrace.toml");
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("millrace"));
@@ -225,7 +227,7 @@ async fn trade(address: &Address) -> Result<()> {
 }
 
 /// What the pipeline measures of itself, a line that stays where it is on a terminal.
-async fn live(handle: flow::Handle, engine: store::Engine) {
+async fn live(handle: flow::Handle, store: Arc<dyn Store>) {
     let terminal = talk::stderr_is_terminal();
     let mut clock = tokio::time::interval(LIVE_INTERVAL);
     for tick in 0u64.. {
@@ -235,7 +237,7 @@ async fn live(handle: flow::Handle, engine: store::Engine) {
         }
         // The table may not exist yet.
         let sql = "SELECT count() FROM analytics.events";
-        let events = engine.query(sql).await.ok().and_then(|rows| rows.first()?.first()?.clone());
+        let events = store.query(sql).await.ok().and_then(|rows| rows.first()?.first()?.clone());
         let events = events.and_then(|text| text.parse().ok());
         let line = live_line(&handle.report(), events);
         if terminal { talk::rewrite(&line) } else { talk::say(line) }

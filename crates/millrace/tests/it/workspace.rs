@@ -48,7 +48,7 @@ fn no_crate_knows_one_that_it_must_not() {
         let path = root().join("crates").join(name).join("Cargo.toml");
         let known = dependencies(&std::fs::read_to_string(path).unwrap());
         // What serves the tests never ends up in the product.
-        for tool in ["cluster", "harness", "bench", "proptest"] {
+        for tool in ["cluster", "contract", "harness", "bench", "proptest"] {
             assert!(!known.contains(tool), "{name} depends on {tool}");
         }
         for other in known.iter().filter(|other| ours.contains(other.as_str())) {

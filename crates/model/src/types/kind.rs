@@ -75,6 +75,16 @@ impl Kind {
         }
     }
 
+    /// Whether the part's values may be NULL, as [`Kind::clickhouse`] says.
+    pub fn part_may_be_null(&self, part: usize) -> bool {
+        match self {
+            Kind::Array(element) => element.may_be_nullable(),
+            Kind::Map => part == 1,
+            Kind::Range(_) => part < 2,
+            _ => false,
+        }
+    }
+
     /// Whether its parts have one row for each of its own, not a run of rows.
     pub(crate) fn is_tuple(&self) -> bool {
         matches!(self, Kind::Range(_) | Kind::Point)

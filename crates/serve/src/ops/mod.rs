@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use store::BoxFuture;
+use store::{BoxFuture, Store};
 use tokio::net::TcpListener;
 
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -54,7 +54,7 @@ pub type Reload = Arc<dyn Fn() -> BoxFuture<'static, Result<Reloaded>> + Send + 
 pub struct Ops {
     pub handle: flow::Handle,
     pub reload: Reload,
-    pub engine: store::Engine,
+    pub store: Arc<dyn Store>,
     pub version: &'static str,
 }
 
@@ -70,7 +70,7 @@ pub async fn serve(
     ops: Ops,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
-    let rows = Rows::new(ops.engine.clone());
+    let rows = Rows::new(ops.store.clone());
     let router = Router::new()
         .route("/", get(index))
         .route("/healthz", get(async || "ok\n"))
@@ -219,18 +219,18 @@ async fn filter(shared: &Shared, body: &[u8]) -> Result<Filter, Refusal> {
 
 async fn quarantine_list(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {
     let filter = filter(&shared, &body).await?;
-    Ok(Json(quarantine::list(&shared.ops.engine, &filter).await?).into_response())
+    Ok(Json(quarantine::list(shared.ops.store.as_ref(), &filter).await?).into_response())
 }
 
 async fn quarantine_show(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {
     let filter = filter(&shared, &body).await?;
-    Ok(Json(quarantine::show(&shared.ops.engine, &filter).await?).into_response())
+    Ok(Json(quarantine::show(shared.ops.store.as_ref(), &filter).await?).into_response())
 }
 
 /// An empty filter drops everything, so it has to be sent.
 async fn quarantine_drop(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {
     let filter: Filter = options(&body, "{\"tables\": [\"public.orders\"]}")?;
-    Ok(Json(quarantine::drop_rows(&shared.ops.engine, &filter).await?).into_response())
+    Ok(Json(quarantine::drop_rows(shared.ops.store.as_ref(), &filter).await?).into_response())
 }
 
 async fn quarantine_replay(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {

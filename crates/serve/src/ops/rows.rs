@@ -5,7 +5,7 @@ use flow::status::TableReport;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::{Engine, Store, ddl};
+use store::{Store, ddl};
 use tokio::sync::Mutex;
 
 const KEPT_MIN: Duration = Duration::from_secs(1);
@@ -15,7 +15,7 @@ const COUNT_TIME_MAX_SECONDS: u64 = 10;
 
 #[derive(Clone)]
 pub(super) struct Rows {
-    engine: Engine,
+    store: Arc<dyn Store>,
     /// Held while counting: others wait for the answer and do not count again.
     counts: Arc<Mutex<HashMap<String, Count>>>,
 }
@@ -27,8 +27,8 @@ struct Count {
 }
 
 impl Rows {
-    pub(super) fn new(engine: Engine) -> Rows {
-        Rows { engine, counts: Arc::default() }
+    pub(super) fn new(store: Arc<dyn Store>) -> Rows {
+        Rows { store, counts: Arc::default() }
     }
 
     pub(super) async fn fill(&self, tables: &mut [TableReport]) {
@@ -55,7 +55,7 @@ impl Rows {
             "SELECT count() FROM {}{of_living} SETTINGS max_execution_time = {COUNT_TIME_MAX_SECONDS}",
             ddl::name(&table.rows_in)
         );
-        let rows = self.engine.query(&sql).await.ok()?;
+        let rows = self.store.query(&sql).await.ok()?;
         rows.first()?.first()?.as_ref()?.parse().ok()
     }
 }
@@ -97,7 +97,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data_dir = folder.path().to_owned();
         let options = store::EngineOptions { data_dir, memory_bytes: 1 << 30 };
-        let engine = Engine::open(&options).unwrap();
+        let engine = store::Engine::open(&options).unwrap();
         for sql in [
             "CREATE TABLE main.m (id Int64, v UInt64, d UInt8) ENGINE = ReplacingMergeTree(v, d) ORDER BY id",
             "CREATE TABLE main.a (id Int64) ENGINE = MergeTree ORDER BY id",
@@ -106,7 +106,7 @@ mod tests {
         ] {
             engine.execute(sql).await.unwrap();
         }
-        let rows = Rows::new(engine.clone());
+        let rows = Rows::new(Arc::new(engine.clone()));
         let mut tables = [table("mirror", "m"), table("append", "a"), table("append", "missing")];
         rows.fill(&mut tables).await;
         assert_eq!(tables.each_ref().map(|table| table.rows), [Some(9), Some(20), None]);

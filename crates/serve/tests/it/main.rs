@@ -13,6 +13,7 @@ mod lifecycle;
 mod log;
 mod ops;
 mod progress;
+mod remote;
 mod sessions;
 mod turns;
 mod zones;

@@ -13,25 +13,22 @@
 
 mod abi;
 mod config;
-mod exception;
 mod library;
-mod lock;
 mod roles;
 mod room;
 mod session;
 mod tokens;
 
-pub use exception::Exception;
+pub use crate::exception::Exception;
 pub use library::ENGINE_VERSION;
 pub use roles::{EngineRoles, databases_on_disk, remember_roles, remembered_roles};
 pub use session::{Answer, Body, Chunks, Class, Session, Stats};
 
-use crate::{BoxFuture, Insert, Receipt, Rows, Store, ddl, native, tsv};
+use crate::{BoxFuture, DataDir, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
 use abi::{Abi, Connection};
-use model::{Cells, Error, Kind, Mode, Result};
+use model::{Cells, Error, Kind, Result};
 use std::collections::BTreeSet;
 use std::ffi::CString;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -58,32 +55,23 @@ struct Inner {
     args: Vec<CString>,
     /// Keeps the engine open while no session is; also where KILL comes from.
     keeper: Mutex<Option<Connection>>,
-    data_dir: PathBuf,
     /// Roles that `SET ROLE` knows.
     roles: BTreeSet<String>,
     /// Opened so far.
     sessions: AtomicU64,
     /// Dropped last: the next process may open the directory.
-    _lock: File,
+    data_dir: DataDir,
 }
 
 impl Engine {
-    /// An error if another process has the data directory open. Opens and creates nothing.
-    pub fn look(data_dir: &Path) -> Result<()> {
-        // One that is not there is nobody's.
-        data_dir.canonicalize().map_or(Ok(()), |data_dir| lock::look(&data_dir))
-    }
-
     /// Opens or creates the data directory, and our own tables in it.
     pub fn open(options: &EngineOptions) -> Result<Engine> {
-        let data_dir = &options.data_dir;
+        let owned = DataDir::take(&options.data_dir)?;
+        let data_dir = owned.path();
         let cannot = |error: std::io::Error| {
             Error::definite(format!("cannot use the data directory {}", data_dir.display()))
                 .source(error)
         };
-        std::fs::create_dir_all(data_dir).map_err(cannot)?;
-        let data_dir = data_dir.canonicalize().map_err(cannot)?;
-        let lock = lock::take(&data_dir)?;
         let abi = library::get()?;
         let config = data_dir.join("engine.xml");
         std::fs::write(&config, config::xml(options, &data_dir.join("users.xml")))
@@ -108,9 +96,8 @@ impl Engine {
         })?;
         let keeper = Mutex::new(Some(keeper));
         let sessions = AtomicU64::new(0);
-        let engine = Engine {
-            inner: Arc::new(Inner { abi, args, keeper, data_dir, roles, sessions, _lock: lock }),
-        };
+        let inner = Inner { abi, args, keeper, roles, sessions, data_dir: owned };
+        let engine = Engine { inner: Arc::new(inner) };
         engine.set_up()?;
         Ok(engine)
     }
@@ -128,7 +115,8 @@ impl Engine {
             let rename = format!("RENAME TABLE millrace.quarantine TO {}", ddl::QUARANTINE_BEFORE);
             self.statement(&rename, DOING)?;
         }
-        for statement in ddl::system() {
+        let home = format!("CREATE DATABASE IF NOT EXISTS {HOME_DATABASE}");
+        for statement in ddl::system().into_iter().chain([home]) {
             self.statement(&statement, DOING)?;
         }
         let left_over = "SELECT count() FROM system.tables \
@@ -142,7 +130,7 @@ impl Engine {
     }
 
     pub fn data_dir(&self) -> &Path {
-        &self.inner.data_dir
+        self.inner.data_dir.path()
     }
 
     /// Roles of the engine's own that a session may be put into.
@@ -203,9 +191,9 @@ impl Engine {
     }
 
     fn write_rows(&self, into: &str, rows: &Rows) -> Result<()> {
-        let doing = format!("write {}", into.split(' ').next().unwrap_or(into));
+        let doing = insert::doing(into);
         let failed = |error: Exception| error.error(&doing);
-        let sql = format!("INSERT INTO {into} SETTINGS async_insert = 0");
+        let sql = insert::of_record(into);
         let mut body = self.session()?.insert(&sql, "TabSeparated", &[]).map_err(failed)?;
         body.append(&tsv::write(rows)).map_err(failed)?;
         body.finish().map_err(failed).map(drop)
@@ -219,8 +207,9 @@ impl Engine {
         let target = &insert.target;
         crate::fit::check(target, &insert.block)?;
         let doing = format!("write {}", target.table.name);
-        let failed = |error: Exception| error.error_of_rows(&doing);
-        let sql = insert_statement(insert);
+        let failed =
+            |error: Exception| error.refusal_of_rows(&doing).unwrap_or_else(|| error.error(&doing));
+        let sql = insert::of_block(insert);
         let mut body = self.session()?.insert(&sql, "Native", &[]).map_err(failed)?;
         native::encode(target, &insert.block, &mut |bytes| body.append(bytes).map_err(failed))?;
         body.finish().map_err(failed)?;
@@ -236,31 +225,6 @@ impl Engine {
         let done = tokio::task::spawn_blocking(move || work(engine)).await;
         done.map_err(|error| Error::bug("the engine's worker ended early").source(error))?
     }
-}
-
-/// One block stays one part a partition, whatever its size. Of many partitions, such as some years by
-/// day, but not of so many that it takes the place of most tokens that are remembered.
-const ONE_BLOCK: &str = "async_insert = 0, max_insert_block_size = 100000000, \
-    min_insert_block_size_rows = 100000000, min_insert_block_size_bytes = 4000000000, \
-    max_partitions_per_insert_block = 2000";
-
-fn insert_statement(insert: &Insert) -> String {
-    let target = &insert.target;
-    let mode = match target.mode {
-        // Duplicates wait for the merge: nearly twice the rate, and FINAL gives the same result.
-        Mode::Mirror | Mode::History => "optimize_on_insert = 0",
-        Mode::Append => "insert_allow_materialized_columns = 1",
-    };
-    let token = insert.token.as_ref().map_or(String::new(), |token| {
-        format!(", insert_deduplication_token = {}", ddl::literal(token))
-    });
-    let columns = native::column_names(target).join(", ");
-    let defaults = u8::from(native::needs_defaults(target));
-    format!(
-        "INSERT INTO {} ({columns}) SETTINGS {ONE_BLOCK}, {mode}, \
-         input_format_null_as_default = {defaults}{token}",
-        ddl::name(&target.rows)
-    )
 }
 
 impl Drop for Inner {

@@ -3,7 +3,6 @@
 //! An answer is blocks, one behind the other. Each names the types of its columns: they have to be the
 //! ones that the kinds have by themselves, so that nothing is converted here.
 
-use super::part_may_be_null;
 use model::{Cells, Error, Kind, Result};
 
 /// The columns of all its blocks, of these kinds.
@@ -72,7 +71,7 @@ fn parts(cells: &mut Cells, rows: usize, from: &mut &[u8]) -> Option<()> {
     let mut read = Vec::new();
     for (at, part) in kind.parts().into_iter().enumerate() {
         let mut part = Cells::new(part);
-        values(&mut part, length, part_may_be_null(&kind, at), from)?;
+        values(&mut part, length, kind.part_may_be_null(at), from)?;
         read.push(part);
     }
     let mut start = 0;
@@ -114,7 +113,12 @@ fn text<'a>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+#[path = "../../../../tests/contract/src/any.rs"]
+mod any;
+
+#[cfg(test)]
+mod tests {
+    use super::any::push;
     use super::*;
     use crate::native::{Pieces, null_map};
     use proptest::prelude::*;
@@ -139,39 +143,6 @@ pub(crate) mod tests {
             Just(Kind::Vector)
         ];
         leaf.prop_recursive(2, 4, 1, |inner| inner.prop_map(|kind| Kind::Array(Box::new(kind))))
-    }
-
-    /// A value of any kind, from some bytes.
-    pub(crate) fn push(cells: &mut Cells, may_be_null: bool, dice: &mut impl FnMut() -> u8) {
-        if may_be_null && cells.kind().may_be_nullable() && dice().is_multiple_of(4) {
-            return cells.push_null();
-        }
-        let kind = cells.kind().clone();
-        match (kind.width(), &kind) {
-            (_, Kind::Bool) => cells.push_value(&[dice() % 2]),
-            // No more digits than there may be.
-            (Some(width), Kind::Decimal { .. }) => {
-                let value = i64::from(dice() as i8) * 0x0102_0304;
-                let sign = [if value < 0 { 0xff } else { 0 }; 32];
-                cells.push_value(&[&value.to_le_bytes()[..], &sign].concat()[..width]);
-            }
-            (Some(width), _) => {
-                let value: Vec<u8> = (0..width).map(|_| dice()).collect();
-                cells.push_value(&value);
-            }
-            (None, Kind::Text) => {
-                let value: Vec<u8> = (0..dice() % 200).map(|_| dice()).collect();
-                cells.push_value(&value);
-            }
-            _ => {
-                let is_tuple = matches!(kind, Kind::Range(_) | Kind::Point);
-                let run = if is_tuple { 1 } else { dice() % 4 };
-                for (at, part) in cells.parts_mut().iter_mut().enumerate() {
-                    (0..run).for_each(|_| push(part, part_may_be_null(&kind, at), dice));
-                }
-                cells.end_parts();
-            }
-        }
     }
 
     fn sent(columns: &[Cells], has_nulls: bool) -> Vec<u8> {

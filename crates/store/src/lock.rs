@@ -3,10 +3,38 @@
 use model::{Error, Result};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Takes the directory for this process. The kernel lets go of it however we end.
-pub(super) fn take(data_dir: &Path) -> Result<File> {
+/// A data directory that is this process's. The kernel lets go of it however we end.
+pub struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes it where it is missing.
+    pub fn take(data_dir: &Path) -> Result<DataDir> {
+        let cannot = |error: std::io::Error| {
+            Error::definite(format!("cannot use the data directory {}", data_dir.display()))
+                .source(error)
+        };
+        std::fs::create_dir_all(data_dir).map_err(cannot)?;
+        let path = data_dir.canonicalize().map_err(cannot)?;
+        Ok(DataDir { _lock: take(&path)?, path })
+    }
+
+    /// An error if another process has it. Makes nothing.
+    pub fn look(data_dir: &Path) -> Result<()> {
+        // One that is not there is nobody's.
+        data_dir.canonicalize().map_or(Ok(()), |data_dir| look(&data_dir))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn take(data_dir: &Path) -> Result<File> {
     let path = data_dir.join("lock");
     let mut options = File::options();
     let open = options.read(true).write(true).create(true).truncate(false).open(&path);
@@ -26,7 +54,7 @@ pub(super) fn take(data_dir: &Path) -> Result<File> {
 }
 
 /// Whether it could be taken now; changes nothing.
-pub(super) fn look(data_dir: &Path) -> Result<()> {
+fn look(data_dir: &Path) -> Result<()> {
     let path = data_dir.join("lock");
     match File::open(&path) {
         Ok(mut file) => match file.try_lock() {

@@ -1,4 +1,4 @@
-//! What the engine says when it refuses: a number, a name, a text.
+//! What ClickHouse says when it refuses, in this process or from afar: a number, a name, a text.
 //!
 //! The text may quote values from the data, so it goes to the client who sent the statement and
 //! nowhere else; what ends up in logs and in the state of a table is [`Exception::redacted`].
@@ -12,6 +12,18 @@ const OF_VALUES: [u32; 28] = [
     467, 563, 632, 645, 675, 676, 691,
 ];
 
+/// Numbers of errors that pass by themselves.
+const PASSING: [u32; 43] = [
+    // Memory, space, too many parts or mutations, timeouts, cancelled, aborted, locks.
+    241, 243, 252, 692, 159, 160, 394, 236, 473, 173,
+    // Too many at once: statements, sessions, connections, threads; a quota's interval; an overload.
+    202, 216, 201, 700, 749, 762, 439, 745, 776,
+    // Between servers and their storage: sockets, the network, names, S3.
+    95, 96, 209, 210, 198, 203, 279, 364, 499,
+    // Replicas that are away, behind, or in trouble with Keeper; mutations and DDL that are not through.
+    225, 242, 999, 254, 265, 285, 286, 289, 319, 341, 369, 416, 517, 519, 571,
+];
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Exception {
     pub code: u32,
@@ -20,7 +32,7 @@ pub struct Exception {
 }
 
 impl Exception {
-    pub(super) fn parse(text: String) -> Exception {
+    pub(crate) fn parse(text: String) -> Exception {
         let digits = text.split_once("Code: ").map_or("", |(_, rest)| rest);
         let digits: String = digits.chars().take_while(char::is_ascii_digit).collect();
         // Only the insert stream adds it.
@@ -46,12 +58,10 @@ impl Exception {
     }
 
     pub fn fate(&self) -> Fate {
-        let disk = self.text.contains("No space left on device");
         match self.code {
-            // memory, space, too many parts, timeouts, cancelled, too many queries, locks
-            _ if disk => Fate::Transient,
+            _ if self.is_of_a_full_disk() => Fate::Transient,
             _ if self.is_of_too_many_partitions() => Fate::Definite,
-            241 | 243 | 252 | 159 | 160 | 394 | 202 | 473 | 236 => Fate::Transient,
+            code if PASSING.contains(&code) => Fate::Transient,
             _ => Fate::Definite,
         }
     }
@@ -59,6 +69,10 @@ impl Exception {
     /// Parse and conversion errors: about a value, which they may quote. The others quote names.
     fn is_of_values(&self) -> bool {
         OF_VALUES.contains(&self.code)
+    }
+
+    fn is_of_a_full_disk(&self) -> bool {
+        self.code == 243 || self.text.contains("No space left on device")
     }
 
     fn is_of_too_many_partitions(&self) -> bool {
@@ -75,12 +89,10 @@ impl Exception {
         text.lines().next().unwrap_or_default()
     }
 
-    /// The same for rows on their way into a table.
-    pub(super) fn error_of_rows(&self, doing: &str) -> Error {
-        if self.is_of_values() {
-            return Error::refused(format!("cannot {doing}")).detail(self.detail());
-        }
-        self.error(doing)
+    /// What is wrong with rows on their way into a table, if it is that.
+    pub(crate) fn refusal_of_rows(&self, doing: &str) -> Option<Error> {
+        let refused = || Error::refused(format!("cannot {doing}")).detail(self.detail());
+        self.is_of_values().then(refused)
     }
 
     fn detail(&self) -> String {
@@ -89,23 +101,49 @@ impl Exception {
 
     /// As an error of ours: `doing` is a verb with its object, `write public.orders`.
     pub fn error(&self, doing: &str) -> Error {
-        let error = match self.fate() {
-            Fate::Transient => Error::transient(format!("could not {doing}")),
-            _ => Error::definite(format!("cannot {doing}")),
-        };
-        let error = error.detail(self.detail());
+        let error = self.error_without_hint(doing);
         match self.code {
             241 => error.hint(
                 "raise limits.engine_memory_mib in millrace.toml and start again; nothing is lost",
             ),
-            _ if self.is_of_too_many_partitions() => {
-                error.hint("choose a coarser partition_by for the table, by month for instance")
-            }
-            243 => error.hint("free space on the disk of the data directory"),
-            _ if self.text.contains("No space left on device") => {
+            _ if self.is_of_a_full_disk() => {
                 error.hint("free space on the disk of the data directory")
             }
-            _ => error,
+            _ => self.with_hint(error),
+        }
+    }
+
+    /// The same of a server that is not ours.
+    pub(crate) fn error_from_afar(&self, doing: &str) -> Error {
+        let error = self.error_without_hint(doing);
+        match self.code {
+            241 => {
+                error.hint("give the server, or the user of [store], more memory; nothing is lost")
+            }
+            497 => error.hint("millrace check prints the GRANT that is missing"),
+            192 | 193 | 194 | 516 => {
+                error.hint("correct the user and password in store.url, or store.token")
+            }
+            _ if self.is_of_a_full_disk() => error.hint("free space on the server's disk"),
+            _ => self.with_hint(error),
+        }
+    }
+
+    fn error_without_hint(&self, doing: &str) -> Error {
+        let error = match self.fate() {
+            Fate::Transient => Error::transient(format!("could not {doing}")),
+            _ => Error::definite(format!("cannot {doing}")),
+        };
+        error.detail(self.detail())
+    }
+
+    /// What helps wherever it is.
+    fn with_hint(&self, error: Error) -> Error {
+        match self.is_of_too_many_partitions() {
+            true => {
+                error.hint("choose a coarser partition_by for the table, by month for instance")
+            }
+            false => error,
         }
     }
 }
@@ -143,7 +181,7 @@ mod tests {
         assert!(report.contains("cannot write public.users"), "{report}");
         assert!(report.contains("ClickHouse error 6: CANNOT_PARSE_TEXT"), "{report}");
         let text = "Code: 376. DB::Exception: Cannot parse uuid secret. (CANNOT_PARSE_UUID)";
-        let error = Exception::parse(text.into()).error_of_rows("write public.users");
+        let error = Exception::parse(text.into()).refusal_of_rows("write public.users").unwrap();
         assert!(!error.report().contains("secret"), "{}", error.report());
         assert_eq!(error.fate(), Fate::Refused);
     }

@@ -1,8 +1,12 @@
 //! Values in types that were chosen for them: what the engine shows is what came, or they are refused.
 
-use super::*;
-use model::{Cells, Fate, Kind};
+use crate::{Home, column, table};
+use model::{
+    Block, Cells, ColumnOptions, Fate, Kind, Lsn, Op, PgType, Result, Table, TableOptions, Version,
+};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use store::{Target, ddl};
 
 /// A table `t (id, v)` whose `v` has the type that was chosen.
 fn chosen(pg: PgType, ty: &str) -> Result<Arc<Target>> {
@@ -18,22 +22,22 @@ fn chosen(pg: PgType, ty: &str) -> Result<Arc<Target>> {
 }
 
 /// What the engine shows of each of these values by themselves. `None`: it was refused.
-fn shown(pg: PgType, ty: &str, values: &Cells) -> Vec<Option<String>> {
+fn shown(home: &Home, pg: PgType, ty: &str, values: &Cells) -> Vec<Option<String>> {
     let target = chosen(pg, ty).unwrap_or_else(|error| panic!("{}", error.report()));
-    make(&target);
+    home.make(&target);
     let write = |row: usize| {
         let mut block = Block::new(target.table.clone());
         block.columns[0].push_fixed((row as i64).to_le_bytes());
         block.columns[1].extend_from(values, row, row + 1);
         block.end_row(Op::Insert, Version::of_change(Lsn(1), Lsn(row as u64)));
-        match insert(&target, block, None) {
+        match home.insert(&target, block, None) {
             Ok(_) => true,
             Err(error) if error.fate() == Fate::Refused => false,
             Err(error) => panic!("{ty}: {}", error.report()),
         }
     };
     let name = ddl::name(&target.name);
-    let show = |row: usize| one(&format!("SELECT toString(v) FROM {name} WHERE id = {row}"));
+    let show = |row: usize| home.one(&format!("SELECT toString(v) FROM {name} WHERE id = {row}"));
     let rows = 0..values.rows();
     rows.map(|row| write(row).then(|| show(row))).collect()
 }
@@ -46,8 +50,7 @@ fn texts(values: &[&str]) -> Cells {
 
 /// What has a place is shown so in the type, with NULL in it and without: the engine would cut and wrap
 /// the others, and make NULL of what it does not read.
-#[test]
-fn texts_are_what_the_type_makes_of_them_or_refused() {
+pub fn texts_are_what_the_type_makes_of_them_or_refused(home: &Home) {
     let uuid = "61f0c404-5cb3-11e7-907b-a6006ad3dba0";
     let most = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
     for (ty, held, refused) in [
@@ -98,7 +101,7 @@ fn texts_are_what_the_type_makes_of_them_or_refused() {
         let wanted = held.iter().map(|(_, shown)| Some((*shown).to_owned()));
         let wanted: Vec<Option<String>> = wanted.chain(refused.iter().map(|_| None)).collect();
         for ty in [ty.to_owned(), format!("Nullable( {ty} )")] {
-            assert_eq!(shown(PgType::Text, &ty, &texts(&values)), wanted, "{ty}");
+            assert_eq!(shown(home, PgType::Text, &ty, &texts(&values)), wanted, "{ty}");
         }
         let mut lists = Cells::new(Kind::Array(Box::new(Kind::Text)));
         for value in &values {
@@ -106,7 +109,7 @@ fn texts_are_what_the_type_makes_of_them_or_refused() {
             lists.end_parts();
         }
         let list = PgType::Array(Box::new(PgType::Text), 1);
-        let in_lists = shown(list, &format!("Array(Nullable({ty}))"), &lists);
+        let in_lists = shown(home, list, &format!("Array(Nullable({ty}))"), &lists);
         let has_place =
             |shown: &[Option<String>]| -> Vec<bool> { shown.iter().map(Option::is_some).collect() };
         assert_eq!(has_place(&in_lists), has_place(&wanted), "{ty} in arrays");
@@ -114,8 +117,7 @@ fn texts_are_what_the_type_makes_of_them_or_refused() {
     }
 }
 
-#[test]
-fn numbers_and_times_are_what_they_were_or_refused() {
+pub fn numbers_and_times_are_what_they_were_or_refused(home: &Home) {
     fn cells<const N: usize>(kind: Kind, values: &[[u8; N]]) -> Cells {
         let mut cells = Cells::new(kind);
         values.iter().for_each(|value| cells.push_fixed(*value));
@@ -163,14 +165,13 @@ fn numbers_and_times_are_what_they_were_or_refused() {
         let wanted: Vec<Option<String>> =
             wanted.iter().map(|shown| (!shown.is_empty()).then(|| (*shown).to_owned())).collect();
         let ty = format!("Nullable({ty})");
-        assert_eq!(shown(pg, &ty, values), wanted, "{ty}");
+        assert_eq!(shown(home, pg, &ty, values), wanted, "{ty}");
     }
 }
 
 /// Another column has a default that the engine puts in the place of NULL: it would do so in arrays as
 /// well.
-#[test]
-fn a_null_in_an_array_stays_one_or_is_refused() {
+pub fn a_null_in_an_array_stays_one_or_is_refused(home: &Home) {
     let mut table = Table::clone(&table("elements"));
     let ints = PgType::Array(Box::new(PgType::Int4), 1);
     table.columns = vec![
@@ -190,7 +191,7 @@ fn a_null_in_an_array_stays_one_or_is_refused() {
         options.columns.insert(name.into(), chosen);
     }
     let target = Arc::new(Target::resolve(Arc::new(table), &options, None).unwrap());
-    make(&target);
+    home.make(&target);
     let write = |id: i64, element: Option<i32>, value: Option<&str>| {
         let mut block = Block::new(target.table.clone());
         block.columns[0].push_fixed(id.to_le_bytes());
@@ -207,7 +208,7 @@ fn a_null_in_an_array_stays_one_or_is_refused() {
         }
         block.columns[3].end_parts();
         block.end_row(Op::Insert, Version::of_change(Lsn(1), Lsn(1)));
-        insert(&target, block, None)
+        home.insert(&target, block, None)
             .map_err(|error| (error.fate(), error.detail_text().unwrap().to_owned()))
     };
     assert_eq!(write(1, Some(7), Some("v")), Ok(1));
@@ -216,13 +217,12 @@ fn a_null_in_an_array_stays_one_or_is_refused() {
     assert_eq!(write(2, None, Some("v")), refused("Array(Int32)"));
     assert_eq!(write(3, Some(7), None), refused("Map(String, String)"));
     assert_eq!(
-        one("SELECT toString(groupArray((id, n, list, map))) FROM elements.t"),
+        home.one("SELECT toString(groupArray((id, n, list, map))) FROM elements.t"),
         "[(1,2,[7],{'k':'v'})]"
     );
 }
 
-#[test]
-fn a_type_that_would_bend_every_value_is_refused_when_it_is_chosen() {
+pub fn a_type_that_would_bend_every_value_is_refused_when_it_is_chosen(_: &Home) {
     for (pg, ty) in [
         (PgType::Text, "DateTime"),
         (PgType::Text, "Array(Int32)"),

@@ -1,0 +1,266 @@
+//! A ClickHouse that is not ours: a server, a cluster's, the Cloud's, over HTTP(S).
+//!
+//! ```text
+//! Remote ─▶ Server ─▶ Line ─▶ Upload      the same SQL, DDL and encoded bytes as the embedded home
+//!           pinned    one     the data    sends to its engine
+//! ```
+//!
+//! # What differs from an engine in the process
+//! - **An answer may be lost** when all was done. Sent again, a block of facts or changes is dropped by its
+//!   token, one of a mirror replaces itself, and a statement of ours changes nothing the second time. So a
+//!   lost answer is a transient error, and that is all.
+//! - **Identical blocks without a token are dropped** by replicated tables, by their content: rows that were
+//!   deleted meanwhile would stay away. So only blocks with a token are compared (`insert_deduplicate`).
+//! - **A user's profile** may say how statements behave. What would bend rows is set with every request.
+//! - **The server may be away** at any time, at the start too: our own tables are set up by whatever is
+//!   asked first.
+//!
+//! Why no client library: `docs/decisions/0007`.
+
+mod address;
+mod line;
+mod preflight;
+mod server;
+mod tls;
+mod upload;
+
+pub use address::{Address, Hidden};
+pub use line::Login;
+pub use preflight::Remark;
+pub use tls::Certificates;
+
+use crate::{BoxFuture, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
+use line::{Ask, Failed};
+use model::{Cells, Error, Fate, Kind, Result};
+use server::Server;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OnceCell;
+use upload::Upload;
+
+/// A block or a record is written by then; the server's own limit for a silent client is the same.
+const INSERT_MOST: Duration = Duration::from_secs(300);
+/// A comparison of a large table takes its time.
+const QUERY_MOST: Duration = Duration::from_secs(3600);
+/// So does rewriting one.
+const STATEMENT_MOST: Duration = Duration::from_secs(6 * 3600);
+/// Once it was answered.
+const FILLED_AFTER_MOST: Duration = Duration::from_secs(10);
+/// Large values of a batch are the largest that is ever read back.
+const ANSWER_BYTES_MAX: usize = 1 << 30;
+
+/// How to get in. Asked for each connection, so that a token that was replaced in its file is used.
+pub type Logins = Arc<dyn Fn() -> Result<Login> + Send + Sync>;
+
+#[derive(Clone)]
+pub struct RemoteOptions {
+    pub address: Address,
+    pub login: Logins,
+    pub certificates: Certificates,
+    /// The slot of the pipeline that writes there; `None`: somebody who looks, and makes nothing.
+    pub slot: Option<String>,
+}
+
+impl fmt::Debug for RemoteOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteOptions").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// The server. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    server: Server,
+    set_up: OnceCell<()>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.server.options.fmt(f)
+    }
+}
+
+impl Remote {
+    /// Reads the certificates, and connects to nobody yet.
+    pub fn new(options: RemoteOptions) -> Result<Remote> {
+        let inner = Inner { server: Server::new(options)?, set_up: OnceCell::new() };
+        Ok(Remote { inner: Arc::new(inner) })
+    }
+
+    /// `host:port`
+    pub fn place(&self) -> String {
+        self.inner.server.options.address.place()
+    }
+
+    /// Once, for a pipeline: our own tables are there, and nobody else writes to them.
+    async fn set_up(&self) -> Result<()> {
+        let Some(slot) = &self.inner.server.options.slot else { return Ok(()) };
+        let making = async {
+            for statement in ddl::system() {
+                self.run(statement, "set up our own tables").await?;
+            }
+            self.take_over(slot).await
+        };
+        self.inner.set_up.get_or_try_init(|| making).await.map(drop)
+    }
+
+    /// An earlier process of ours that was killed may have left statements running: they would write
+    /// after us.
+    async fn take_over(&self, slot: &str) -> Result<()> {
+        let ours = ddl::literal(Server::NAMES);
+        let now = ddl::literal(self.inner.server.name());
+        let which = format!("startsWith(query_id, {ours}) AND NOT startsWith(query_id, {now})");
+        self.inner.server.end(&which).await?;
+        let place = self.place();
+        match self.other_slot(slot).await.map_err(|failed| failed.error("read our own tables", &place))? {
+            None => Ok(()),
+            Some(other) => Err(Error::definite(format!("cannot use {place} for slot {slot}"))
+                .detail(format!(
+                    "The pipeline of slot {other} keeps its books there, in the database millrace, and two \
+                     would overwrite each other's."
+                ))
+                .hint(forget(&other))),
+        }
+    }
+
+    /// For a person: the answer in that format, or all that the server says. `USE` and `SET` last for those
+    /// who name the same session.
+    pub async fn answer(&self, sql: &str, format: &str, session: &str) -> Result<Vec<u8>> {
+        let mut ask = Ask::text(sql.to_owned(), QUERY_MOST, ANSWER_BYTES_MAX);
+        ask.format = format.to_owned();
+        ask.settings.push(("session_id", session.to_owned()));
+        self.inner.server.ask(ask).await.map_err(|failed| match failed {
+            Failed::Exception(exception) => Error::definite(exception.text),
+            failed => failed.error("ask the store", &self.place()),
+        })
+    }
+
+    async fn run(&self, sql: String, doing: &str) -> Result<()> {
+        let mut ask = Ask::text(sql, STATEMENT_MOST, ANSWER_BYTES_MAX);
+        ask.settings.push(("insert_deduplicate", "0".into()));
+        let answered = self.inner.server.ask(ask).await;
+        answered.map(drop).map_err(|failed| failed.error(doing, &self.place()))
+    }
+
+    async fn read(&self, sql: String, format: &str) -> Result<Vec<u8>> {
+        let format = format.to_owned();
+        let ask = Ask { format, ..Ask::text(sql, QUERY_MOST, ANSWER_BYTES_MAX) };
+        let answered = self.inner.server.ask(ask).await;
+        answered.map_err(|failed| failed.error("read from the store", &self.place()))
+    }
+
+    /// An INSERT whose data `fill` makes on a thread of its own while it is sent.
+    async fn write(
+        &self,
+        sql: &str,
+        format: &str,
+        has_token: bool,
+        fill: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> + Send + 'static,
+    ) -> Result<(), Failed> {
+        let (mut packer, body) = Upload::filled();
+        let head = format!("{sql} FORMAT {format}\n");
+        let filling = tokio::task::spawn_blocking(move || {
+            let nobody = |error: std::io::Error| {
+                Error::transient("could not send the data: nobody takes it").source(error)
+            };
+            packer.write(head.as_bytes()).map_err(nobody)?;
+            fill(&mut |bytes| packer.write(bytes).map_err(nobody))?;
+            packer.finish().map_err(nobody)
+        });
+        let settings = vec![("insert_deduplicate", u8::from(has_token).to_string())];
+        let (patience, bytes_max) = (INSERT_MOST, ANSWER_BYTES_MAX);
+        let ask = Ask { body, format: "Null".into(), settings, patience, bytes_max };
+        let answered = self.inner.server.ask(ask).await;
+        if matches!(answered, Err(Failed::Exception(_) | Failed::Status(_))) {
+            // Nobody reads the rest of the data.
+            return answered.map(drop);
+        }
+        // What ends the data ends the connection, and the other way round.
+        let filled = match tokio::time::timeout(FILLED_AFTER_MOST, filling).await {
+            Ok(filled) => filled
+                .unwrap_or_else(|error| Err(Error::bug("an encoder ended early").source(error))),
+            Err(_) => {
+                Err(Error::transient("could not send the data: it was answered before its end"))
+            }
+        };
+        match (answered, filled) {
+            (_, Err(error)) if error.fate() != Fate::Transient => Err(Failed::Ours(error)),
+            (Err(failed), _) => Err(failed),
+            // An answer before the end of the data is none.
+            (Ok(_), filled) => filled.map_err(Failed::Ours),
+        }
+    }
+
+    async fn write_block(&self, insert: Insert) -> Result<Receipt> {
+        let rows = insert.block.rows() as u64;
+        if rows == 0 {
+            return Ok(Receipt { rows });
+        }
+        crate::fit::check(&insert.target, &insert.block)?;
+        let doing = format!("write {}", insert.target.table.name);
+        let (sql, has_token) = (insert::of_block(&insert), insert.token.is_some());
+        let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| {
+            native::encode(&insert.target, &insert.block, sink)
+        };
+        match self.write(&sql, "Native", has_token, fill).await {
+            Ok(()) => Ok(Receipt { rows }),
+            Err(failed) => {
+                let refusal = failed.exception().and_then(|said| said.refusal_of_rows(&doing));
+                Err(refusal.unwrap_or_else(|| failed.error(&doing, &self.place())))
+            }
+        }
+    }
+}
+
+/// What makes room for another pipeline.
+fn forget(slot: &str) -> String {
+    format!(
+        "one pipeline a server; where that one is no more: ALTER TABLE millrace.checkpoints DELETE WHERE slot = {}",
+        ddl::literal(slot)
+    )
+}
+
+impl Store for Remote {
+    fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.set_up().await?;
+            self.run(sql.to_owned(), "change the store").await
+        })
+    }
+
+    fn insert(&self, insert: Insert) -> BoxFuture<'_, Result<Receipt>> {
+        Box::pin(async move {
+            self.set_up().await?;
+            self.write_block(insert).await
+        })
+    }
+
+    fn record<'a>(&'a self, into: &'a str, rows: Rows) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.set_up().await?;
+            let sql = insert::of_record(into);
+            let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| sink(&tsv::write(&rows));
+            let written = self.write(&sql, "TabSeparated", false, fill).await;
+            written.map_err(|failed| failed.error(&insert::doing(into), &self.place()))
+        })
+    }
+
+    fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
+        Box::pin(async move {
+            self.set_up().await?;
+            Ok(tsv::read(&self.read(sql.to_owned(), "TabSeparated").await?))
+        })
+    }
+
+    fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
+        Box::pin(async move {
+            self.set_up().await?;
+            native::cells(&self.read(sql.to_owned(), "Native").await?, &kinds)
+        })
+    }
+}

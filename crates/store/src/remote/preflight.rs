@@ -1,0 +1,154 @@
+//! What would go wrong at the server, found before anything is written there. It is asked what it can do,
+//! not how old it is: a version's number says little of a fork, or of the Cloud.
+
+use super::Remote;
+use super::line::{Ask, Failed};
+use crate::{ddl, tsv};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const BYTES_MAX: usize = 1 << 20;
+
+/// Types that rows and our own tables have.
+const TYPES: [&str; 7] = [
+    "Nullable(Time64(6))",
+    "Nullable(Date32)",
+    "Nullable(Decimal(76, 38))",
+    "Nullable(UInt128)",
+    "LowCardinality(Nullable(String))",
+    "Map(String, Nullable(String))",
+    "DateTime64(6, 'UTC')",
+];
+/// Settings of ours that an older server may not know.
+const SETTINGS: [&str; 6] = [
+    "insert_deduplication_token",
+    "insert_allow_materialized_columns",
+    "optimize_on_insert",
+    "input_format_null_as_default",
+    "send_progress_in_http_headers",
+    "data_type_default_nullable",
+];
+const TABLE_SETTINGS: [&str; 4] = [
+    "fsync_after_insert",
+    "fsync_part_directory",
+    "non_replicated_deduplication_window",
+    "allow_nullable_key",
+];
+/// What the pipeline does in a database.
+const RIGHTS: &str = "SELECT, INSERT, ALTER, CREATE, DROP, TRUNCATE";
+
+/// One thing that was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Remark {
+    /// The pipeline cannot run.
+    pub is_error: bool,
+    /// For programs: `store_grants`.
+    pub code: &'static str,
+    pub what: String,
+    pub why: String,
+    pub cure: Option<String>,
+}
+
+impl Remark {
+    fn new(is_error: bool, code: &'static str, what: String) -> Remark {
+        Remark { is_error, code, what, why: String::new(), cure: None }
+    }
+}
+
+impl Remote {
+    /// Everything at once; writes nothing. `databases`: where tables would be.
+    pub async fn preflight(&self, slot: &str, databases: &[&str]) -> Vec<Remark> {
+        let mut found = Vec::new();
+        let address = &self.inner.server.options.address;
+        if !address.tls && !address.is_loopback() {
+            let what = format!("rows go to {} in plain text", address.place());
+            let cure = Some("url = \"https://…\" under [store]".into());
+            found.push(Remark { cure, ..Remark::new(false, "store_plain", what) });
+        }
+        let user = match self.look("SELECT currentUser(), version()").await {
+            Ok(rows) => rows.into_iter().next().unwrap_or_default(),
+            Err(failed) => {
+                let error = failed.error("log in at the store", &self.place());
+                let why = error.detail_text().unwrap_or_default().to_owned();
+                let (report, cure) = (error.report(), error.hint_text().map(str::to_owned));
+                let what = report.lines().next().unwrap_or_default().to_owned();
+                found.push(Remark { why, cure, ..Remark::new(true, "store_login", what) });
+                return found;
+            }
+        };
+        let mut user = user.into_iter().map(Option::unwrap_or_default);
+        let (user, version) = (user.next().unwrap_or_default(), user.next().unwrap_or_default());
+        found.extend(self.unknown(&version).await);
+        found.extend(self.missing_rights(&user, databases).await);
+        if let Ok(Some(other)) = self.other_slot(slot).await {
+            let what = format!("the pipeline of slot {other} keeps its books at {}", self.place());
+            found.push(Remark {
+                why: "Two would overwrite each other's in the database millrace.".into(),
+                cure: Some(super::forget(&other)),
+                ..Remark::new(true, "store_shared", what)
+            });
+        }
+        found
+    }
+
+    async fn look(&self, sql: &str) -> Result<crate::Rows, Failed> {
+        let answer = self.inner.server.ask(Ask::text(sql.to_owned(), PATIENCE, BYTES_MAX)).await?;
+        Ok(tsv::read(&answer))
+    }
+
+    /// Whose table of positions that is, if not ours.
+    pub(super) async fn other_slot(&self, slot: &str) -> Result<Option<String>, Failed> {
+        let slot = ddl::literal(slot);
+        let sql = format!("SELECT any(slot) FROM millrace.checkpoints WHERE slot != {slot}");
+        let found = self.look(&sql).await?.into_iter().flatten().flatten();
+        Ok({ found }.find(|slot| !slot.is_empty()))
+    }
+
+    /// What the server does not know.
+    async fn unknown(&self, version: &str) -> Option<Remark> {
+        let mut unknown = Vec::new();
+        for ty in TYPES {
+            let sql = format!("SELECT toTypeName(defaultValueOfTypeName({}))", ddl::literal(ty));
+            if let Err(Failed::Exception(_)) = self.look(&sql).await {
+                unknown.push(format!("the type {ty}"));
+            }
+        }
+        for (from, names) in [("settings", &SETTINGS[..]), ("merge_tree_settings", &TABLE_SETTINGS)]
+        {
+            let list: Vec<String> = names.iter().map(|name| ddl::literal(name)).collect();
+            let sql = format!("SELECT name FROM system.{from} WHERE name IN ({})", list.join(", "));
+            // Who may not look there may use them all the same.
+            let Ok(rows) = self.look(&sql).await else { continue };
+            let known: Vec<String> = rows.into_iter().flatten().flatten().collect();
+            let lacks = names.iter().filter(|name| !known.iter().any(|known| known == *name));
+            unknown.extend(lacks.map(|name| format!("the setting {name}")));
+        }
+        if unknown.is_empty() {
+            return None;
+        }
+        let what = format!("ClickHouse {version} does not know {}", unknown.join(", "));
+        let cure = Some("take a newer ClickHouse: 26.7 is what Millrace is tested with".into());
+        Some(Remark { cure, ..Remark::new(true, "store_version", what) })
+    }
+
+    async fn missing_rights(&self, user: &str, databases: &[&str]) -> Option<Remark> {
+        let mut missing = Vec::new();
+        for database in ["millrace"].iter().chain(databases) {
+            let sql = format!("CHECK GRANT {RIGHTS} ON {}.*", ddl::ident(database));
+            // A server that does not know the statement will say itself what it misses.
+            let Ok(rows) = self.look(&sql).await else { return None };
+            if rows.into_iter().flatten().flatten().any(|has| has == "0") {
+                missing.push(*database);
+            }
+        }
+        if missing.is_empty() {
+            return None;
+        }
+        let what = format!("{user} may not do in {} what a pipeline does", missing.join(", "));
+        let grant = |database: &&str| {
+            format!("GRANT {RIGHTS} ON {}.* TO {};", ddl::ident(database), ddl::ident(user))
+        };
+        let cure = Some(missing.iter().map(grant).collect::<Vec<_>>().join(" "));
+        Some(Remark { cure, ..Remark::new(true, "store_grants", what) })
+    }
+}

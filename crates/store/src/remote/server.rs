@@ -1,0 +1,276 @@
+//! The server behind the address, and always the same one: what was written is read back where it is.
+//!
+//! ```text
+//! address ─▶ places (DNS) ─▶ a balancer, perhaps ─▶ servers
+//!              the pinned one comes first             a new connection asks who it is: `serverUUID()`
+//! ```
+//!
+//! A balancer may lead each connection to another replica. So a new one is dropped again while it comes
+//! to a server other than the first, and only when that one is not to be had any more is another one
+//! pinned. (A balancer that leads each *request* elsewhere defeats that; it has to be made sticky.)
+//!
+//! A request whose answer was lost may still run there, and would write its rows after what is written
+//! next, a TRUNCATE for instance. So before anything else is asked it is killed, and seen to be gone.
+
+use super::RemoteOptions;
+use super::line::{Ask, Failed, Line, Login};
+use super::tls::Tls;
+use crate::{Rows, ddl, tsv};
+use model::{Error, Result};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// Servers close idle connections after 10 s, and a request that meets that is lost.
+const IDLE_MOST: Duration = Duration::from_secs(5);
+/// Twice as many as flow writes tables at once.
+const IDLE_LINES_MAX: usize = 8;
+/// Connections that are tried to come to the pinned server.
+const TRIES_MAX: usize = 12;
+/// For small questions of ours.
+const PATIENCE: Duration = Duration::from_secs(30);
+const BYTES_MAX: usize = 1 << 20;
+/// How long a statement that was given up may take to end.
+const ASTRAY_MOST: Duration = Duration::from_secs(60);
+const ASTRAY_LOOK_EVERY: Duration = Duration::from_millis(100);
+
+pub(super) struct Server {
+    pub(super) options: RemoteOptions,
+    tls: Option<Tls>,
+    idle: Mutex<Vec<(Line, Instant)>>,
+    pinned: Mutex<Option<Pin>>,
+    /// Ids of statements whose answers were lost.
+    astray: Mutex<Vec<String>>,
+    ending_astray: tokio::sync::Mutex<()>,
+    /// Statements of this process are called so, and numbered.
+    name: String,
+    asked: AtomicU64,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Pin {
+    place: SocketAddr,
+    /// Its UUID.
+    server: String,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl Server {
+    pub(super) fn new(options: RemoteOptions) -> Result<Server> {
+        let tls = match options.address.tls {
+            true => Some(Tls::new(&options.address, &options.certificates)?),
+            false => None,
+        };
+        Ok(Server {
+            options,
+            tls,
+            idle: Mutex::default(),
+            pinned: Mutex::default(),
+            astray: Mutex::default(),
+            ending_astray: tokio::sync::Mutex::default(),
+            name: name(),
+            asked: AtomicU64::new(0),
+        })
+    }
+
+    /// What statements of any process of ours are called.
+    pub(super) const NAMES: &str = "millrace-";
+
+    pub(super) async fn ask(&self, ask: Ask) -> Result<Vec<u8>, Failed> {
+        self.end_astray().await?;
+        let (mut line, is_fresh) = self.line().await?;
+        let (id, is_packed) = (self.next_id(), ask.body.is_packed());
+        let mut pending = Pending { astray: &self.astray, id: Some(id.clone()) };
+        let answered = line.ask(&id, ask).await;
+        if !matches!(answered, Err(Failed::Lost(_))) {
+            pending.id = None;
+        }
+        match &answered {
+            Err(failed) if failed.is_of_login() => {
+                locked(&self.idle).clear();
+                // Another one logs in as is said now: a token that ran out may have been replaced.
+                if !is_fresh {
+                    return Err(Failed::Ours(self.logs_in_again()));
+                }
+            }
+            // The rest of its data may still be on the way.
+            Err(_) if is_packed => {}
+            _ => self.keep(line),
+        }
+        answered
+    }
+
+    /// A question of ours that changes nothing, on any connection.
+    async fn ask_line(&self, line: &mut Line, sql: String) -> Result<Rows, Failed> {
+        let answer = line.ask(&self.next_id(), Ask::text(sql, PATIENCE, BYTES_MAX)).await?;
+        Ok(tsv::read(&answer))
+    }
+
+    /// What statements of this process are called.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn next_id(&self) -> String {
+        format!("{}-{}", self.name, self.asked.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn logs_in_again(&self) -> Error {
+        let place = self.options.address.place();
+        Error::transient(format!("could not go on at {place} with the login of before"))
+    }
+
+    fn keep(&self, line: Line) {
+        let is_of_pinned = self.pinned_server().as_ref() == Some(&line.server);
+        let mut idle = locked(&self.idle);
+        if is_of_pinned && line.is_open() && idle.len() < IDLE_LINES_MAX {
+            idle.push((line, Instant::now()));
+        }
+    }
+
+    /// And whether it is a new one.
+    async fn line(&self) -> Result<(Line, bool)> {
+        while let Some(mut line) = self.idle_line() {
+            if line.is_ready().await {
+                return Ok((line, false));
+            }
+        }
+        Ok((self.connect().await?, true))
+    }
+
+    fn idle_line(&self) -> Option<Line> {
+        let mut idle = locked(&self.idle);
+        idle.retain(|(_, since)| since.elapsed() < IDLE_MOST);
+        idle.pop().map(|(line, _)| line)
+    }
+
+    async fn connect(&self) -> Result<Line> {
+        let login = (self.options.login)()?;
+        let (mut known, mut tries) = (self.pinned_server(), 0);
+        loop {
+            let (line, place) = self.open(&login).await?;
+            tries += 1;
+            let mut pinned = locked(&self.pinned);
+            let now = pinned.as_ref().map(|pin| pin.server.clone());
+            if let Some(now) = now
+                && now != line.server
+            {
+                if known.as_ref() != Some(&now) {
+                    // Somebody else has pinned another one meanwhile.
+                    (known, tries) = (Some(now), 0);
+                    continue;
+                }
+                if tries < TRIES_MAX {
+                    continue;
+                }
+                let place = self.options.address.place();
+                tracing::warn!(%place, "another server answers there from now on");
+                locked(&self.idle).clear();
+            }
+            *pinned = Some(Pin { place, server: line.server.clone() });
+            return Ok(line);
+        }
+    }
+
+    fn pinned_server(&self) -> Option<String> {
+        locked(&self.pinned).as_ref().map(|pin| pin.server.clone())
+    }
+
+    /// A new connection, and to whom.
+    async fn open(&self, login: &Login) -> Result<(Line, SocketAddr)> {
+        let address = &self.options.address;
+        let mut last = None;
+        for place in self.places().await? {
+            let mut line = match Line::open(address, place, self.tls.as_ref(), login).await {
+                Ok(line) => line,
+                Err(error) => {
+                    last = Some(error);
+                    continue;
+                }
+            };
+            let doing = format!("log in at {}", address.place());
+            let rows = self.ask_line(&mut line, "SELECT serverUUID()".into()).await;
+            let rows = rows.map_err(|failed| failed.error(&doing, &address.place()))?;
+            line.server = rows.into_iter().flatten().flatten().next().unwrap_or_default();
+            return Ok((line, place));
+        }
+        Err(last.unwrap_or_else(|| self.unnamed()))
+    }
+
+    fn unnamed(&self) -> Error {
+        Error::transient(format!("could not find the address of {}", self.options.address.host))
+    }
+
+    /// The pinned one first.
+    async fn places(&self) -> Result<Vec<SocketAddr>> {
+        let address = &self.options.address;
+        let found = tokio::net::lookup_host((address.host.as_str(), address.port)).await;
+        let mut places: Vec<_> = found.map_err(|error| self.unnamed().source(error))?.collect();
+        let pinned = locked(&self.pinned).as_ref().map(|pin| pin.place);
+        places.sort_by_key(|place| Some(*place) != pinned);
+        Ok(places)
+    }
+
+    /// Before anything else is asked.
+    async fn end_astray(&self) -> Result<()> {
+        if locked(&self.astray).is_empty() {
+            return Ok(());
+        }
+        let _turn = self.ending_astray.lock().await;
+        let lost = locked(&self.astray).clone();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<String> = lost.iter().map(|id| ddl::literal(id)).collect();
+        self.end(&format!("query_id IN ({})", ids.join(", "))).await?;
+        locked(&self.astray).retain(|id| !lost.contains(id));
+        Ok(())
+    }
+
+    /// Kills statements, and waits until they are gone.
+    pub(super) async fn end(&self, which: &str) -> Result<()> {
+        let (mut line, _) = self.line().await?;
+        let place = self.options.address.place();
+        let failed = |failed: Failed| failed.error("end a statement that was given up", &place);
+        let since = Instant::now();
+        loop {
+            let count = format!("SELECT count() FROM system.processes WHERE {which}");
+            let rows = self.ask_line(&mut line, count).await.map_err(failed)?;
+            if rows.iter().flatten().flatten().all(|count| count == "0") {
+                self.keep(line);
+                return Ok(());
+            }
+            if since.elapsed() > ASTRAY_MOST {
+                return Err(Error::transient("could not end a statement that was given up")
+                    .detail(format!("It still runs at {place}.")));
+            }
+            // Not SYNC: one that ended in an error may stay listed until its connection closes.
+            let kill = format!("KILL QUERY WHERE {which} ASYNC");
+            self.ask_line(&mut line, kill).await.map_err(failed)?;
+            tokio::time::sleep(ASTRAY_LOOK_EVERY).await;
+        }
+    }
+}
+
+/// A request under way; also one that nobody waits for any more is one whose answer is lost.
+struct Pending<'a> {
+    astray: &'a Mutex<Vec<String>>,
+    id: Option<String>,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        locked(self.astray).extend(self.id.take());
+    }
+}
+
+/// One that no other process has.
+fn name() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    let random = RandomState::new().hash_one(std::process::id());
+    format!("{}{random:016x}", Server::NAMES)
+}

@@ -1,0 +1,169 @@
+CREATE DATABASE IF NOT EXISTS `millrace` ON CLUSTER 'prod';
+
+CREATE TABLE IF NOT EXISTS millrace.checkpoints ON CLUSTER 'prod' (slot String, confirmed UInt64, at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', confirmed) ORDER BY slot SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.servers ON CLUSTER 'prod' (slot String, system String, timeline UInt32, version UInt64) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', version) ORDER BY slot SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.pauses ON CLUSTER 'prod' (slot String, since Int64, version UInt64) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', version) ORDER BY slot SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.batches ON CLUSTER 'prod' (target String, seq UInt64, from_version UInt128, through_version UInt128, row_count UInt64, token String, at DateTime64(3, 'UTC') DEFAULT now64(3), takes LowCardinality(String)) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', seq) ORDER BY target SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+ALTER TABLE millrace.batches ON CLUSTER 'prod' ADD COLUMN IF NOT EXISTS takes LowCardinality(String);
+
+CREATE TABLE IF NOT EXISTS millrace.tables ON CLUSTER 'prod' (name String, id UInt32, mode LowCardinality(String), target String, state LowCardinality(String), detail String, version UInt64) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', version) ORDER BY name SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.copy_ranges ON CLUSTER 'prod' (target String, relfilenode UInt32, from_page UInt32, to_page UInt32, consistent_point UInt64, attempt UInt32, row_count UInt64, done UInt8, version UInt64, at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', version) ORDER BY (target, relfilenode, from_page) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.schema_changes ON CLUSTER 'prod' (source_table LowCardinality(String), lsn UInt64, change LowCardinality(String), column String, before String, now String, followed_by LowCardinality(String), at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}') ORDER BY (source_table, lsn, change, column, before, now) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.quarantine ON CLUSTER 'prod' (source_table LowCardinality(String), id String, version UInt128, op LowCardinality(String), column LowCardinality(String), reason String, row String, key String, state LowCardinality(String) DEFAULT 'waiting', step UInt64 DEFAULT 0, settled UInt8 DEFAULT 0, token String, rank UInt256 DEFAULT bitShiftLeft(toUInt256(version), 64) + step, at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', rank, settled) ORDER BY (source_table, id) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE DATABASE IF NOT EXISTS `public_raw` ON CLUSTER 'prod';
+
+CREATE DATABASE IF NOT EXISTS `public_raw_shard` ON CLUSTER 'prod';
+
+CREATE DATABASE IF NOT EXISTS `public` ON CLUSTER 'prod';
+
+CREATE TABLE IF NOT EXISTS `public_raw_shard`.`orders` ON CLUSTER 'prod' (
+  `id` Int64,
+  `line` Int32,
+  `name` Nullable(String),
+  `at` DateTime64(6, 'UTC'),
+  `note` Nullable(String),
+  `_version` UInt128 CODEC(ZSTD(1)),
+  `_deleted` UInt8
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', `_version`, `_deleted`)
+ORDER BY (`id`)
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS `public_raw`.`orders` ON CLUSTER 'prod' AS `public_raw_shard`.`orders` ENGINE = Distributed('prod', 'public_raw_shard', 'orders', cityHash64(tuple(`id`)));
+
+CREATE OR REPLACE VIEW `public`.`orders` ON CLUSTER 'prod' SQL SECURITY DEFINER AS SELECT `id`, `line`, `name`, `at`, `note` FROM `public_raw`.`orders` FINAL;
+
+CREATE DATABASE IF NOT EXISTS `public_raw` ON CLUSTER 'prod';
+
+CREATE DATABASE IF NOT EXISTS `public_raw_shard` ON CLUSTER 'prod';
+
+CREATE DATABASE IF NOT EXISTS `public` ON CLUSTER 'prod';
+
+CREATE TABLE IF NOT EXISTS `public_raw_shard`.`lines` ON CLUSTER 'prod' (
+  `id` Int64,
+  `line` Int32,
+  `name` Nullable(String),
+  `at` DateTime64(6, 'UTC'),
+  `note` Nullable(String),
+  `_version` UInt128 CODEC(ZSTD(1)),
+  `_deleted` UInt8
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', `_version`, `_deleted`)
+ORDER BY (`id`, `line`)
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS `public_raw`.`lines` ON CLUSTER 'prod' AS `public_raw_shard`.`lines` ENGINE = Distributed('prod', 'public_raw_shard', 'lines', cityHash64(tuple(`id`, `line`)));
+
+CREATE OR REPLACE VIEW `public`.`lines` ON CLUSTER 'prod' SQL SECURITY DEFINER AS SELECT `id`, `line`, `name`, `at`, `note` FROM `public_raw`.`lines` FINAL;
+
+CREATE DATABASE IF NOT EXISTS `public_raw` ON CLUSTER 'prod';
+
+CREATE DATABASE IF NOT EXISTS `public_raw_shard` ON CLUSTER 'prod';
+
+CREATE DATABASE IF NOT EXISTS `public` ON CLUSTER 'prod';
+
+CREATE TABLE IF NOT EXISTS `public_raw_shard`.`whole` ON CLUSTER 'prod' (
+  `id` Nullable(Int64),
+  `line` Nullable(Int32),
+  `name` Nullable(String),
+  `at` Nullable(DateTime64(6, 'UTC')),
+  `note` Nullable(String),
+  `_version` UInt128 CODEC(ZSTD(1)),
+  `_deleted` UInt8
+) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', `_version`, `_deleted`)
+ORDER BY (`id`, `line`, `name`, `at`, `note`)
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, allow_nullable_key = 1;
+
+CREATE TABLE IF NOT EXISTS `public_raw`.`whole` ON CLUSTER 'prod' AS `public_raw_shard`.`whole` ENGINE = Distributed('prod', 'public_raw_shard', 'whole', cityHash64(tuple(`id`, `line`, `name`, `at`, `note`)));
+
+CREATE OR REPLACE VIEW `public`.`whole` ON CLUSTER 'prod' SQL SECURITY DEFINER AS SELECT `id`, `line`, `name`, `at`, `note` FROM `public_raw`.`whole` FINAL;
+
+CREATE DATABASE IF NOT EXISTS `analytics` ON CLUSTER 'prod';
+
+CREATE DATABASE IF NOT EXISTS `analytics_shard` ON CLUSTER 'prod';
+
+CREATE TABLE IF NOT EXISTS `analytics_shard`.`events` ON CLUSTER 'prod' (
+  `id` Int64,
+  `line` Int32,
+  `name` Nullable(String),
+  `at` DateTime64(6, 'UTC'),
+  `note` JSON,
+  `_lsn` UInt64 MATERIALIZED 0 CODEC(ZSTD(1))
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
+PARTITION BY toYYYYMM(at)
+ORDER BY (`name`, `at`)
+TTL toDateTime(at) + INTERVAL 2 YEAR
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
+
+CREATE TABLE IF NOT EXISTS `analytics`.`events` ON CLUSTER 'prod' AS `analytics_shard`.`events` ENGINE = Distributed('prod', 'analytics_shard', 'events', cityHash64(tuple(`name`, `at`)));
+
+CREATE DATABASE IF NOT EXISTS `public` ON CLUSTER 'prod';
+
+CREATE DATABASE IF NOT EXISTS `public_shard` ON CLUSTER 'prod';
+
+CREATE TABLE IF NOT EXISTS `public_shard`.`heap` ON CLUSTER 'prod' (
+  `id` Int64,
+  `line` Int32,
+  `name` Nullable(String),
+  `at` DateTime64(6, 'UTC'),
+  `note` JSON,
+  `_lsn` UInt64 MATERIALIZED 0 CODEC(ZSTD(1))
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
+ORDER BY tuple()
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
+
+CREATE TABLE IF NOT EXISTS `public`.`heap` ON CLUSTER 'prod' AS `public_shard`.`heap` ENGINE = Distributed('prod', 'public_shard', 'heap', cityHash64(tuple(`id`, `line`, `name`, `at`)));
+
+CREATE DATABASE IF NOT EXISTS `public` ON CLUSTER 'prod';
+
+CREATE DATABASE IF NOT EXISTS `public_shard` ON CLUSTER 'prod';
+
+CREATE TABLE IF NOT EXISTS `public_shard`.`applied` ON CLUSTER 'prod' (
+  `id` Int64,
+  `line` Int32,
+  `name` Nullable(String),
+  `at` DateTime64(6, 'UTC'),
+  `note` JSON,
+  `_lsn` UInt64 MATERIALIZED 0 CODEC(ZSTD(1))
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
+PARTITION BY toYYYYMM(at)
+ORDER BY (`name`, `at`)
+TTL toDateTime(at) + INTERVAL 2 YEAR
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
+
+CREATE TABLE IF NOT EXISTS `public`.`applied` ON CLUSTER 'prod' AS `public_shard`.`applied` ENGINE = Distributed('prod', 'public_shard', 'applied', cityHash64(tuple(`id`)));
+
+ALTER TABLE `public_shard`.`applied` ON CLUSTER 'prod' ADD COLUMN IF NOT EXISTS `_version` UInt128 MATERIALIZED bitShiftLeft(toUInt128(`_lsn`), 64) CODEC(ZSTD(1));
+
+ALTER TABLE `public`.`applied` ON CLUSTER 'prod' ADD COLUMN IF NOT EXISTS `_version` UInt128 MATERIALIZED bitShiftLeft(toUInt128(`_lsn`), 64) CODEC(ZSTD(1));
+
+CREATE DATABASE IF NOT EXISTS `public` ON CLUSTER 'prod';
+
+CREATE DATABASE IF NOT EXISTS `public_shard` ON CLUSTER 'prod';
+
+CREATE TABLE IF NOT EXISTS `public_shard`.`changes` ON CLUSTER 'prod' (
+  `id` Int64,
+  `line` Int32,
+  `name` Nullable(String),
+  `at` DateTime64(6, 'UTC'),
+  `note` Nullable(String),
+  `_op` LowCardinality(String),
+  `_commit_time` DateTime64(6, 'UTC'),
+  `_version` UInt128 CODEC(ZSTD(1)),
+  `_key_before` Tuple(Nullable(Int64))
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}')
+ORDER BY (`id`, `_version`)
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
+
+CREATE TABLE IF NOT EXISTS `public`.`changes` ON CLUSTER 'prod' AS `public_shard`.`changes` ENGINE = Distributed('prod', 'public_shard', 'changes', cityHash64(tuple(`id`)));
+
+ALTER TABLE `public_raw_shard`.`orders` ON CLUSTER 'prod' ADD COLUMN IF NOT EXISTS `added` Nullable(String);
+
+ALTER TABLE `public_raw`.`orders` ON CLUSTER 'prod' ADD COLUMN IF NOT EXISTS `added` Nullable(String);
+

@@ -1,0 +1,111 @@
+//! The DDL of one server and of a cluster, as it was looked over, word for word.
+
+use model::{
+    Column, ColumnOptions, Mode, OnUpdate, PgType, ReplicaIdentity, Table, TableId, TableName,
+    TableOptions, Written,
+};
+use std::path::Path;
+use std::sync::Arc;
+use store::{Cluster, Target, ddl};
+
+/// One target of each kind, in the order of the golden files.
+fn targets() -> Vec<Target> {
+    let column = |name: &str, pg: PgType, not_null: bool| Column {
+        name: name.into(),
+        attnum: 1,
+        type_oid: 0,
+        typmod: -1,
+        pg,
+        type_name: String::new(),
+        not_null,
+    };
+    let table = |name: &str, key: &[usize], identity| {
+        Arc::new(Table {
+            id: TableId(1),
+            name: TableName::new("public", name),
+            columns: vec![
+                column("id", PgType::Int8, true),
+                column("line", PgType::Int4, true),
+                column("name", PgType::Text, false),
+                column("at", PgType::Timestamptz, true),
+                column("note", PgType::Jsonb, false),
+            ],
+            key: key.to_vec(),
+            identity,
+            objects: Vec::new(),
+            excluded: Vec::new(),
+            rules: Default::default(),
+            written: Written::default(),
+        })
+    };
+    let json = ColumnOptions { clickhouse_type: Some("JSON".into()), ..ColumnOptions::default() };
+    let columns = [("note".to_owned(), json)];
+    let facts = TableOptions {
+        mode: Mode::Append,
+        target: Some(TableName::new("analytics", "events")),
+        order_by: vec!["name".into(), "at".into()],
+        partition_by: Some("toYYYYMM(at)".into()),
+        ttl: Some("toDateTime(at) + INTERVAL 2 YEAR".into()),
+        columns: columns.into_iter().collect(),
+        ..TableOptions::default()
+    };
+    let heap = TableOptions {
+        order_by: Vec::new(),
+        partition_by: None,
+        ttl: None,
+        target: None,
+        ..facts.clone()
+    };
+    let applied = TableOptions { on_update: OnUpdate::Apply, target: None, ..facts.clone() };
+    let history = TableOptions { mode: Mode::History, ..TableOptions::default() };
+    let by_key = ReplicaIdentity::Default;
+    [
+        (table("orders", &[0], by_key), TableOptions::default()),
+        (table("lines", &[0, 1], by_key), TableOptions::default()),
+        (table("whole", &[], ReplicaIdentity::Full), TableOptions::default()),
+        (table("events", &[], by_key), facts),
+        (table("heap", &[], by_key), heap),
+        (table("applied", &[0], by_key), applied),
+        (table("changes", &[0], by_key), history),
+    ]
+    .into_iter()
+    .map(|(table, options)| Target::resolve(table, &options, None).unwrap())
+    .collect()
+}
+
+fn of_cluster(cluster: &Cluster) -> Vec<String> {
+    let mut statements = cluster.system();
+    for target in targets() {
+        statements.extend(cluster.create(&target));
+        statements.extend((target.mode == Mode::Mirror).then(|| cluster.view(&target)));
+    }
+    let column = "`added` Nullable(String)";
+    statements.extend(cluster.add_column(&targets()[0], column));
+    statements
+}
+
+fn of_server() -> Vec<String> {
+    let mut statements = ddl::system();
+    for target in targets() {
+        statements.extend(ddl::create(&target));
+        let view = || ddl::view(&target, &target.visible(), &target.rows);
+        statements.extend((target.mode == Mode::Mirror).then(view));
+    }
+    statements
+}
+
+/// `MILLRACE_WRITE_DOCS=1` writes the files anew.
+#[test]
+fn statements_are_those_that_were_looked_over() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster");
+    for (file, statements) in
+        [("server.sql", of_server()), ("cluster.sql", of_cluster(&Cluster::new("prod")))]
+    {
+        let text: String = statements.iter().map(|statement| format!("{statement};\n\n")).collect();
+        let path = folder.join(file);
+        if std::env::var_os("MILLRACE_WRITE_DOCS").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        assert!(std::fs::read_to_string(&path).unwrap() == text, "{file} is not what is made now");
+    }
+}

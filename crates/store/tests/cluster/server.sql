@@ -1,0 +1,135 @@
+CREATE DATABASE IF NOT EXISTS `millrace`;
+
+CREATE TABLE IF NOT EXISTS millrace.checkpoints (slot String, confirmed UInt64, at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplacingMergeTree(confirmed) ORDER BY slot SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.servers (slot String, system String, timeline UInt32, version UInt64) ENGINE = ReplacingMergeTree(version) ORDER BY slot SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.pauses (slot String, since Int64, version UInt64) ENGINE = ReplacingMergeTree(version) ORDER BY slot SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.batches (target String, seq UInt64, from_version UInt128, through_version UInt128, row_count UInt64, token String, at DateTime64(3, 'UTC') DEFAULT now64(3), takes LowCardinality(String)) ENGINE = ReplacingMergeTree(seq) ORDER BY target SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+ALTER TABLE millrace.batches ADD COLUMN IF NOT EXISTS takes LowCardinality(String);
+
+CREATE TABLE IF NOT EXISTS millrace.tables (name String, id UInt32, mode LowCardinality(String), target String, state LowCardinality(String), detail String, version UInt64) ENGINE = ReplacingMergeTree(version) ORDER BY name SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.copy_ranges (target String, relfilenode UInt32, from_page UInt32, to_page UInt32, consistent_point UInt64, attempt UInt32, row_count UInt64, done UInt8, version UInt64, at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplacingMergeTree(version) ORDER BY (target, relfilenode, from_page) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.schema_changes (source_table LowCardinality(String), lsn UInt64, change LowCardinality(String), column String, before String, now String, followed_by LowCardinality(String), at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplacingMergeTree ORDER BY (source_table, lsn, change, column, before, now) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.quarantine (source_table LowCardinality(String), id String, version UInt128, op LowCardinality(String), column LowCardinality(String), reason String, row String, key String, state LowCardinality(String) DEFAULT 'waiting', step UInt64 DEFAULT 0, settled UInt8 DEFAULT 0, token String, rank UInt256 DEFAULT bitShiftLeft(toUInt256(version), 64) + step, at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplacingMergeTree(rank, settled) ORDER BY (source_table, id) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE DATABASE IF NOT EXISTS `public_raw`;
+
+CREATE DATABASE IF NOT EXISTS `public`;
+
+CREATE TABLE IF NOT EXISTS `public_raw`.`orders` (
+  `id` Int64,
+  `line` Int32,
+  `name` Nullable(String),
+  `at` DateTime64(6, 'UTC'),
+  `note` Nullable(String),
+  `_version` UInt128 CODEC(ZSTD(1)),
+  `_deleted` UInt8
+) ENGINE = ReplacingMergeTree(`_version`, `_deleted`)
+ORDER BY (`id`)
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE OR REPLACE VIEW `public`.`orders` SQL SECURITY DEFINER AS SELECT `id`, `line`, `name`, `at`, `note` FROM `public_raw`.`orders` FINAL;
+
+CREATE DATABASE IF NOT EXISTS `public_raw`;
+
+CREATE DATABASE IF NOT EXISTS `public`;
+
+CREATE TABLE IF NOT EXISTS `public_raw`.`lines` (
+  `id` Int64,
+  `line` Int32,
+  `name` Nullable(String),
+  `at` DateTime64(6, 'UTC'),
+  `note` Nullable(String),
+  `_version` UInt128 CODEC(ZSTD(1)),
+  `_deleted` UInt8
+) ENGINE = ReplacingMergeTree(`_version`, `_deleted`)
+ORDER BY (`id`, `line`)
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE OR REPLACE VIEW `public`.`lines` SQL SECURITY DEFINER AS SELECT `id`, `line`, `name`, `at`, `note` FROM `public_raw`.`lines` FINAL;
+
+CREATE DATABASE IF NOT EXISTS `public_raw`;
+
+CREATE DATABASE IF NOT EXISTS `public`;
+
+CREATE TABLE IF NOT EXISTS `public_raw`.`whole` (
+  `id` Nullable(Int64),
+  `line` Nullable(Int32),
+  `name` Nullable(String),
+  `at` Nullable(DateTime64(6, 'UTC')),
+  `note` Nullable(String),
+  `_version` UInt128 CODEC(ZSTD(1)),
+  `_deleted` UInt8
+) ENGINE = ReplacingMergeTree(`_version`, `_deleted`)
+ORDER BY (`id`, `line`, `name`, `at`, `note`)
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, allow_nullable_key = 1;
+
+CREATE OR REPLACE VIEW `public`.`whole` SQL SECURITY DEFINER AS SELECT `id`, `line`, `name`, `at`, `note` FROM `public_raw`.`whole` FINAL;
+
+CREATE DATABASE IF NOT EXISTS `analytics`;
+
+CREATE TABLE IF NOT EXISTS `analytics`.`events` (
+  `id` Int64,
+  `line` Int32,
+  `name` Nullable(String),
+  `at` DateTime64(6, 'UTC'),
+  `note` JSON,
+  `_lsn` UInt64 MATERIALIZED 0 CODEC(ZSTD(1))
+) ENGINE = MergeTree
+PARTITION BY toYYYYMM(at)
+ORDER BY (`name`, `at`)
+TTL toDateTime(at) + INTERVAL 2 YEAR
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
+
+CREATE DATABASE IF NOT EXISTS `public`;
+
+CREATE TABLE IF NOT EXISTS `public`.`heap` (
+  `id` Int64,
+  `line` Int32,
+  `name` Nullable(String),
+  `at` DateTime64(6, 'UTC'),
+  `note` JSON,
+  `_lsn` UInt64 MATERIALIZED 0 CODEC(ZSTD(1))
+) ENGINE = MergeTree
+ORDER BY tuple()
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
+
+CREATE DATABASE IF NOT EXISTS `public`;
+
+CREATE TABLE IF NOT EXISTS `public`.`applied` (
+  `id` Int64,
+  `line` Int32,
+  `name` Nullable(String),
+  `at` DateTime64(6, 'UTC'),
+  `note` JSON,
+  `_lsn` UInt64 MATERIALIZED 0 CODEC(ZSTD(1))
+) ENGINE = MergeTree
+PARTITION BY toYYYYMM(at)
+ORDER BY (`name`, `at`)
+TTL toDateTime(at) + INTERVAL 2 YEAR
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
+
+ALTER TABLE `public`.`applied` ADD COLUMN IF NOT EXISTS `_version` UInt128 MATERIALIZED bitShiftLeft(toUInt128(`_lsn`), 64) CODEC(ZSTD(1));
+
+CREATE DATABASE IF NOT EXISTS `public`;
+
+CREATE TABLE IF NOT EXISTS `public`.`changes` (
+  `id` Int64,
+  `line` Int32,
+  `name` Nullable(String),
+  `at` DateTime64(6, 'UTC'),
+  `note` Nullable(String),
+  `_op` LowCardinality(String),
+  `_commit_time` DateTime64(6, 'UTC'),
+  `_version` UInt128 CODEC(ZSTD(1)),
+  `_key_before` Tuple(Nullable(Int64))
+) ENGINE = MergeTree
+ORDER BY (`id`, `_version`)
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
+

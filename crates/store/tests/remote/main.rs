@@ -1,0 +1,334 @@
+//! A store over HTTP, on the wire: logins, answers of every kind, lost ones, replicas behind a balancer.
+//! (What it keeps is asked in `serve`, of a real engine.)
+
+mod scripted;
+mod tls;
+
+use model::{Error, Fate};
+use scripted::{Said, Script, Scripted};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use store::Store;
+use store::remote::{Certificates, Hidden, Login, Remote, RemoteOptions};
+
+fn options(port: u16, login: Login) -> RemoteOptions {
+    RemoteOptions {
+        address: format!("http://127.0.0.1:{port}").parse().unwrap(),
+        login: Arc::new(move || Ok(login.clone())),
+        certificates: Certificates::default(),
+        slot: None,
+    }
+}
+
+fn remote(port: u16) -> Remote {
+    Remote::new(options(port, Login::Nobody)).unwrap()
+}
+
+/// What the statement is answered; everything else goes well.
+fn answers(statement: &'static str, said: impl Fn() -> Said + Send + Sync + 'static) -> Script {
+    Arc::new(move |heard| if heard.body == statement { said() } else { Said::ok("") })
+}
+
+#[tokio::test]
+async fn a_login_travels_in_headers_and_nowhere_else() {
+    let server =
+        Scripted::start("u", Arc::new(|_| Said::exception("403 Forbidden", 497, "ACCESS_DENIED")));
+    for (login, name, value) in [
+        (Login::Nobody, "x-clickhouse-user", None),
+        (
+            Login::User("ann".into(), Hidden::new("topsecret")),
+            "x-clickhouse-key",
+            Some("topsecret"),
+        ),
+        (Login::Token(Hidden::new("topsecret")), "authorization", Some("Bearer topsecret")),
+        (Login::Certificate("ann".into()), "x-clickhouse-ssl-certificate-auth", Some("on")),
+    ] {
+        let remote = Remote::new(options(server.port, login.clone())).unwrap();
+        let error = remote.execute("SELECT 1").await.unwrap_err();
+        let heard = server.heard().pop().unwrap();
+        assert_eq!(heard.header(name), value, "{}", heard.head);
+        assert!(!heard.head.lines().next().unwrap().contains("secret"), "{}", heard.head);
+        let said = format!("{remote:?} {login:?} {}", error.report());
+        assert!(!said.contains("topsecret"), "{said}");
+    }
+    let remote =
+        Remote::new(options(server.port, Login::User("a".into(), Hidden::new("x\nsecret"))));
+    let error = remote.unwrap().execute("SELECT 1").await.unwrap_err();
+    assert!(
+        error.report().contains("the password does not fit") && !error.report().contains("secret")
+    );
+}
+
+#[tokio::test]
+async fn every_answer_has_its_fate() {
+    let page = |status| {
+        Said::Whole(status, "Content-Type: text/html\r\n".into(), "<html>secret</html>".into())
+    };
+    let late = || {
+        let progress = "X-ClickHouse-Progress: {\"read_rows\":\"1\"}\r\n".repeat(300);
+        let Said::Whole(_, code, text) = Said::exception("200 OK", 241, "MEMORY_LIMIT_EXCEEDED")
+        else {
+            unreachable!()
+        };
+        Said::Whole("200 OK", progress + &code, text)
+    };
+    use Fate::{Definite, Transient};
+    let cases: Vec<(Said, Fate, &str)> = vec![
+        (page("502 Bad Gateway"), Transient, "answered 502"),
+        (page("503 Service Unavailable"), Transient, "answered 503"),
+        (page("429 Too Many Requests"), Transient, "answered 429"),
+        (page("404 Not Found"), Definite, "not as ClickHouse does"),
+        (page("301 Moved Permanently"), Definite, "not as ClickHouse does"),
+        (late(), Transient, "ClickHouse error 241"),
+        (Said::exception("500 Internal Server Error", 252, "TOO_MANY_PARTS"), Transient, "252"),
+        (Said::exception("500 Internal Server Error", 242, "TABLE_IS_READ_ONLY"), Transient, "242"),
+        (
+            Said::exception("500 Internal Server Error", 319, "UNKNOWN_STATUS_OF_INSERT"),
+            Transient,
+            "319",
+        ),
+        (Said::exception("503 Service Unavailable", 999, "KEEPER_EXCEPTION"), Transient, "999"),
+        (Said::exception("404 Not Found", 60, "UNKNOWN_TABLE"), Definite, "ClickHouse error 60"),
+        (Said::exception("403 Forbidden", 497, "ACCESS_DENIED"), Definite, "millrace check"),
+        (Said::Cut("200 OK"), Transient, "broke"),
+        (Said::Cut("500 Internal Server Error"), Transient, "answered 500"),
+        (Said::Nothing, Transient, "broke"),
+    ];
+    for (said, fate, words) in cases {
+        let shown = format!("{said:?}");
+        let server = Scripted::start("u", answers("SELECT 7", move || said.clone()));
+        let error = remote(server.port).query("SELECT 7").await.unwrap_err();
+        assert_eq!(error.fate(), fate, "{shown}: {}", error.report());
+        assert!(error.report().contains(words), "{shown}: {}", error.report());
+        assert!(!error.report().contains("secret"), "{}", error.report());
+        let is_past = error.what().starts_with("could not");
+        assert_eq!(is_past, fate == Transient, "{}", error.what());
+    }
+    // A connection that has gone well may have outlived its login; on a new one it is wrong.
+    let server = Scripted::start("u", answers("SELECT 7", move || page("401 Unauthorized")));
+    let remote_here = remote(server.port);
+    remote_here.execute("SELECT 1").await.unwrap();
+    let asked = async || remote_here.query("SELECT 7").await.unwrap_err();
+    assert_eq!(asked().await.fate(), Transient);
+    let error = asked().await;
+    assert!(
+        error.fate() == Definite && error.report().contains("store.token"),
+        "{}",
+        error.report()
+    );
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let error = remote(nobody).query("SELECT 7").await.unwrap_err();
+    assert_eq!(error.fate(), Transient);
+    assert!(
+        error.report().contains("could not reach ClickHouse at 127.0.0.1"),
+        "{}",
+        error.report()
+    );
+}
+
+#[tokio::test]
+async fn rows_behind_progress_are_an_answer() {
+    let progress = "X-ClickHouse-Progress: {\"read_rows\":\"1\"}\r\n".repeat(700);
+    let said = move || Said::Whole("200 OK", progress.clone(), "1\t\\N\n".into());
+    let server = Scripted::start("u", answers("SELECT 7", said));
+    let rows = remote(server.port).query("SELECT 7").await.unwrap();
+    assert_eq!(rows, [[Some("1".to_owned()), None]]);
+}
+
+/// Text and data in one body; only tokens compare blocks; settings of a profile do not count.
+#[tokio::test]
+async fn an_insert_is_one_body_and_says_how_it_is_meant() {
+    let server = Scripted::start("u", Arc::new(|_| Said::ok("")));
+    let rows = vec![vec![Some("a\tb".to_owned()), None]];
+    remote(server.port).record("millrace.pauses (slot, since)", rows).await.unwrap();
+    let heard = server.heard().pop().unwrap();
+    let sql =
+        "INSERT INTO millrace.pauses (slot, since) SETTINGS async_insert = 0 FORMAT TabSeparated\n";
+    assert_eq!(heard.body, format!("{sql}a\\tb\t\\N\n"));
+    for (name, value) in [
+        ("insert_deduplicate", "0"),
+        ("wait_end_of_query", "1"),
+        ("join_use_nulls", "0"),
+        ("final", "0"),
+    ] {
+        assert_eq!(heard.param(name), Some(value), "{}", heard.head);
+    }
+    assert!(heard.param("query").is_none(), "{}", heard.head);
+    assert!(heard.param("query_id").unwrap().starts_with("millrace-"), "{}", heard.head);
+}
+
+/// An answer that is lost may come of a statement that goes on: it is ended before anything else is asked.
+#[tokio::test]
+async fn what_lost_its_answer_is_ended_first() {
+    let runs = Arc::new(AtomicUsize::new(3));
+    let left = runs.clone();
+    let script: Script = Arc::new(move |heard| match heard.body.as_str() {
+        "TRUNCATE TABLE a" => Said::Nothing,
+        body if body.starts_with("SELECT count() FROM system.processes") => {
+            let left = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+            Said::ok(if left.unwrap_or(0) > 1 { "1\n" } else { "0\n" })
+        }
+        _ => Said::ok(""),
+    });
+    let server = Scripted::start("u", script);
+    let remote = remote(server.port);
+    let error = remote.execute("TRUNCATE TABLE a").await.unwrap_err();
+    assert_eq!(error.fate(), Fate::Transient, "{}", error.report());
+    let before = server.heard().len();
+    let id = server.heard().last().unwrap().param("query_id").unwrap().to_owned();
+    remote.execute("INSERT INTO a SELECT 1").await.unwrap();
+    let which = format!("WHERE query_id IN ('{id}')");
+    let (count, kill) = (
+        format!("SELECT count() FROM system.processes {which}"),
+        format!("KILL QUERY {which} ASYNC"),
+    );
+    let then = &server.bodies()[before..];
+    assert_eq!(then, [&count, &kill, &count, &kill, &count, "INSERT INTO a SELECT 1"]);
+    // And only once.
+    remote.execute("SELECT 2").await.unwrap();
+    assert_eq!(server.bodies().last().unwrap(), "SELECT 2");
+    assert_eq!(server.bodies().len(), before + 7);
+}
+
+/// So is what an earlier process left running, before the first statement of a pipeline.
+#[tokio::test]
+async fn a_pipeline_ends_what_another_process_of_it_left() {
+    let server = Scripted::start(
+        "u",
+        Arc::new(|heard| match heard.body.as_str() {
+            body if body.starts_with("SELECT count() FROM system.processes") => Said::ok("0\n"),
+            body if body.contains("FROM millrace.checkpoints") => Said::ok("\n"),
+            _ => Said::ok(""),
+        }),
+    );
+    let slot = Some("s".to_owned());
+    let remote =
+        Remote::new(RemoteOptions { slot, ..options(server.port, Login::Nobody) }).unwrap();
+    remote.execute("SELECT 1").await.unwrap();
+    let bodies = server.bodies();
+    let at = |words: &str| {
+        bodies.iter().position(|body| body.contains(words)).unwrap_or_else(|| panic!("{words}"))
+    };
+    assert!(
+        at("CREATE DATABASE IF NOT EXISTS `millrace`") < at("startsWith(query_id, 'millrace-')")
+    );
+    assert!(at("startsWith(query_id, 'millrace-')") < at("SELECT 1"));
+    remote.execute("SELECT 2").await.unwrap();
+    assert_eq!(server.bodies().len(), bodies.len() + 1, "set up once");
+}
+
+#[tokio::test]
+async fn a_server_of_another_pipeline_is_refused() {
+    let server = Scripted::start(
+        "u",
+        Arc::new(|heard| match heard.body.as_str() {
+            body if body.starts_with("SELECT count() FROM system.processes") => Said::ok("0\n"),
+            body if body.contains("FROM millrace.checkpoints") => Said::ok("theirs\n"),
+            _ => Said::ok(""),
+        }),
+    );
+    let slot = Some("ours".to_owned());
+    let remote =
+        Remote::new(RemoteOptions { slot, ..options(server.port, Login::Nobody) }).unwrap();
+    let error = remote.execute("SELECT 1").await.unwrap_err();
+    assert_eq!(error.fate(), Fate::Definite);
+    assert!(error.report().contains("slot theirs") && error.report().contains("slot = 'theirs'"));
+    assert!(!server.bodies().contains(&"SELECT 1".to_owned()));
+}
+
+/// On a connection that has gone well the token may have run out meanwhile: that passes, if there is
+/// another. On a new one it is wrong.
+#[tokio::test]
+async fn a_token_that_ran_out_is_read_again() {
+    let valid = Arc::new(Mutex::new("one"));
+    let known = valid.clone();
+    let server = Scripted::start(
+        "u",
+        Arc::new(move |heard| {
+            let wanted = format!("Bearer {}", known.lock().unwrap());
+            match heard.header("authorization") == Some(wanted.as_str()) {
+                true => Said::ok(""),
+                false => Said::exception("403 Forbidden", 516, "AUTHENTICATION_FAILED"),
+            }
+        }),
+    );
+    let ours = Arc::new(Mutex::new("one"));
+    let own = ours.clone();
+    let login = Arc::new(move || Ok::<_, Error>(Login::Token(Hidden::new(*own.lock().unwrap()))));
+    let remote =
+        Remote::new(RemoteOptions { login, ..options(server.port, Login::Nobody) }).unwrap();
+    remote.execute("SELECT 1").await.unwrap();
+    *valid.lock().unwrap() = "two";
+    *ours.lock().unwrap() = "two";
+    let error = remote.execute("SELECT 2").await.unwrap_err();
+    assert_eq!(error.fate(), Fate::Transient, "{}", error.report());
+    remote.execute("SELECT 2").await.unwrap();
+    *valid.lock().unwrap() = "three";
+    assert_eq!(remote.execute("SELECT 3").await.unwrap_err().fate(), Fate::Transient);
+    let error = remote.execute("SELECT 3").await.unwrap_err();
+    assert_eq!(error.fate(), Fate::Definite, "{}", error.report());
+}
+
+/// Leads each connection to the next of these, as long as they are there.
+fn balancer(ports: Arc<Mutex<Vec<u16>>>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for (number, client) in listener.incoming().flatten().enumerate() {
+            let to = {
+                let ports = ports.lock().unwrap();
+                ports[number % ports.len()]
+            };
+            let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { continue };
+            for (mut from, mut into) in
+                [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
+            {
+                std::thread::spawn(move || {
+                    let mut buffer = [0; 4096];
+                    while let Ok(count @ 1..) = from.read(&mut buffer) {
+                        if into.write_all(&buffer[..count]).is_err() {
+                            break;
+                        }
+                    }
+                    let _ = into.shutdown(std::net::Shutdown::Both);
+                });
+            }
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_balancer_it_is_one_server_until_that_is_gone() {
+    let fine: Script = Arc::new(|_| Said::ok(""));
+    let servers = ["a", "b", "c"].map(|uuid| Scripted::start(uuid, fine.clone()));
+    let ports = Arc::new(Mutex::new(servers.iter().map(|server| server.port).collect::<Vec<_>>()));
+    let remote = remote(balancer(ports.clone()));
+    let ask = async |count: usize| {
+        let mut asked = tokio::task::JoinSet::new();
+        for _ in 0..count {
+            let remote = remote.clone();
+            asked.spawn(async move { remote.execute("SELECT 1").await.unwrap() });
+        }
+        while let Some(done) = asked.join_next().await {
+            done.unwrap();
+        }
+    };
+    ask(1).await;
+    ask(20).await;
+    let busy: Vec<&Scripted> = servers.iter().filter(|server| !server.heard().is_empty()).collect();
+    assert_eq!(busy.len(), 1, "{:?}", servers.each_ref().map(|server| server.heard().len()));
+    assert!(busy[0].bodies().iter().filter(|body| *body == "SELECT 1").count() == 21);
+    // It leaves: the others are led to, and one of them is the one from now on.
+    let gone = busy[0].port;
+    ports.lock().unwrap().retain(|port| *port != gone);
+    let others =
+        || servers.iter().filter(|server| server.port != gone).map(|server| server.heard().len());
+    // Connections that are open already still go there.
+    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+    ask(20).await;
+    let busy = others().filter(|count| *count > 0).count();
+    assert_eq!((busy, others().sum::<usize>()), (1, 20));
+}
