@@ -76,7 +76,7 @@ impl Engine {
         let config = data_dir.join("engine.xml");
         std::fs::write(&config, config::xml(options, &data_dir.join("users.xml")))
             .map_err(cannot)?;
-        let (users, roles) = roles::users(&data_dir);
+        let (users, roles) = roles::users(data_dir);
         std::fs::write(data_dir.join("users.xml"), users).map_err(cannot)?;
         let path = |flag: &str, path: &Path| {
             CString::new([flag.as_bytes(), path.as_os_str().as_encoded_bytes()].concat())
