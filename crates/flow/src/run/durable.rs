@@ -120,7 +120,12 @@ impl Loop {
         let positions = &self.positions;
         let received = self.session.as_ref().map_or(Lsn::ZERO, |s| s.control.received());
         let received = received.max(positions.received());
-        let (applied, confirmed) = (positions.applied(), positions.confirmed());
+        // Rows of a table that waits are left for later, whatever the others have.
+        let applied = match self.tables.any_waiting() {
+            true => positions.recorded(),
+            false => positions.applied(),
+        };
+        let confirmed = positions.confirmed();
         self.status.set_positions(received, applied, confirmed, received);
         if positions.is_due(self.recorded_at.elapsed(), self.rows_since_record) {
             self.start_record();

@@ -1,8 +1,10 @@
 //! The copy beside the stream, undisturbed.
 
-use crate::support::{Mortal, World, assert_equal, engine};
+use crate::support::{Mortal, World, assert_equal, engine, wait_until};
 use flow::Pipeline;
 use flow::resync::ResyncOptions;
+use model::Lsn;
+use std::time::Duration;
 use store::Store;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,5 +81,50 @@ async fn a_copy_that_only_has_to_sweep_waits_for_nobody_who_waits_for_it() {
     }
     let pipeline = world.start();
     assert_equal(&world, &pipeline, "swept").await;
+    pipeline.shutdown().await.unwrap();
+}
+
+/// Rows of a table that waits for its copy are read once more: until then the store does not hold them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_its_copy_is_not_said_to_be_there() {
+    let world = World::with(
+        "c_said",
+        "create table blocker (id int primary key); create table m (id int primary key);
+         create table e (id int primary key); create publication p for all tables",
+        &["max_prepared_transactions = 2"],
+    )
+    .append("e");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    // A snapshot waits for it.
+    world.sql("begin; insert into blocker values (1); prepare transaction 'older'");
+    let options = ResyncOptions { tables: vec!["c_said.e".into()], rows_per_second_max: 0 };
+    pipeline.handle().resync(options).await.unwrap();
+    let place = || world.sql("select pg_current_wal_lsn()").parse::<Lsn>().unwrap();
+    let handle = pipeline.handle();
+    let position = |text: String| text.parse::<Lsn>().unwrap();
+    world.sql("insert into e values (1)");
+    let waits = place();
+    // What comes after it is there.
+    world.sql("insert into m values (1)");
+    let end = place();
+    wait_until("the log is read", || {
+        let received = position(handle.report().source.received_lsn);
+        if received >= end { Ok(()) } else { Err(received.to_string()) }
+    })
+    .await;
+    while world.stored("select count() from {s}.m").await != "1" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.sql("insert into m values (2)");
+    let end = place();
+    wait_until("the log is read on", || {
+        let received = position(handle.report().source.received_lsn);
+        if received >= end { Ok(()) } else { Err(received.to_string()) }
+    })
+    .await;
+    assert!(position(handle.report().source.applied_lsn) < waits);
+    world.sql("rollback prepared 'older'");
+    assert_equal(&world, &pipeline, "copied").await;
     pipeline.shutdown().await.unwrap();
 }
