@@ -94,10 +94,7 @@ impl Mill {
         // Before the store is opened: a missing variable is told at once.
         let options = config.pipeline()?;
         let users = config.serve.users.file()?;
-        if config.store.remote.is_none() {
-            serve::access::prepare(&config.store.data_dir, &users)?;
-        }
-        let home = Home::open(config).await?;
+        let home = Home::open(config, Some(&users)).await?;
         let local = |listener: &TcpListener| {
             listener.local_addr().map_err(|error| Error::bug("cannot name a port").source(error))
         };

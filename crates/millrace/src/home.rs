@@ -5,6 +5,7 @@
 
 use crate::config::Config;
 use model::{Error, Result};
+use serve::access::File;
 use std::path::Path;
 use std::sync::Arc;
 use store::remote::Remote;
@@ -16,15 +17,20 @@ pub(crate) enum Home {
 }
 
 impl Home {
-    /// A server may be away: whatever is asked of it first waits for it.
-    pub(crate) async fn open(config: &Config) -> Result<Home> {
+    /// A server may be away: whatever is asked of it first waits for it. `users`: of a door to come.
+    pub(crate) async fn open(config: &Config, users: Option<&File>) -> Result<Home> {
         let slot = Some(config.source.slot.as_str());
         if let Some(options) = config.remote(slot)? {
             let data_dir = DataDir::take(&config.store.data_dir)?;
             return Ok(Home::Remote(Remote::new(options)?, data_dir));
         }
         let options = config.engine();
-        let opened = tokio::task::spawn_blocking(move || Engine::open(&options)).await;
+        let data_dir = DataDir::take(&options.data_dir)?;
+        if let Some(users) = users {
+            serve::access::prepare(data_dir.path(), users)?;
+        }
+        let open = move || Engine::open_in(data_dir, options.memory_bytes);
+        let opened = tokio::task::spawn_blocking(open).await;
         let opened =
             opened.map_err(|error| Error::bug("the engine could not be opened").source(error));
         Ok(Home::Embedded(opened??))
@@ -72,5 +78,5 @@ pub(crate) async fn look_into(config: &Config, doing: &str) -> Result<Arc<dyn St
             .detail(format!("{} does not exist.", data_dir.display()))
             .hint("millrace up"));
     }
-    Ok(Home::open(config).await?.store())
+    Ok(Home::open(config, None).await?.store())
 }

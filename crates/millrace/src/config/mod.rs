@@ -252,13 +252,20 @@ impl File {
             .into_iter()
             .map(|(name, section)| Ok((name.clone(), section.resolve(&name)?)))
             .collect::<Result<_>>()?;
+        let store = self.store.resolve(folder, &mut warnings)?;
+        let serve = self.serve.resolve(&mut warnings)?;
+        if store.remote.is_some() && !serve.users.is_empty() {
+            return Err(Error::definite("cannot keep users of serve.users beside store.url")
+                .detail("The rows are on a server, and who may read them there is the server's to know.")
+                .hint("make them there: CREATE USER …, GRANT …; and remove [serve.users] and [serve.roles]"));
+        }
         Ok(Config {
             file: PathBuf::new(),
             written: Written::default(),
             source,
-            store: self.store.resolve(folder, &mut warnings)?,
+            store,
             tables,
-            serve: self.serve.resolve(&mut warnings)?,
+            serve,
             limits: self.limits.resolve()?,
             warnings,
         })

@@ -91,6 +91,12 @@ fn what_is_not_allowed_says_why() {
             &with_source("[serve]\nclickhouse = \"0.0.0.0:8123\""),
             "cannot serve serve.clickhouse on 0.0.0.0:8123",
         ),
+        (
+            &with_source(
+                "[store]\nurl = \"https://ch\"\n[serve.users.ann]\npassword = \"${file:/dev/null}\"",
+            ),
+            "cannot keep users of serve.users beside store.url",
+        ),
         (&with_source("[serve]\nui = \"nonsense\""), "\"nonsense\" is no address"),
         (&with_source("[tables.events]\nmode = \"append\""), "the schema is missing"),
         (&with_source("[tables.\"a.b\"]\nmode = \"mirrored\""), "tables.\"a.b\".mode"),

@@ -59,14 +59,10 @@ use std::time::{Duration, Instant};
 use store::Engine;
 use store::embedded::{Session, Stats, databases_on_disk};
 
-/// Puts down what the engine has to know of users before it opens. Without it everybody but admins is
+/// Puts down what the engine has to know of users before it opens, in a data directory that is this process's. Without it everybody but admins is
 /// kept out.
 pub fn prepare(data_dir: &Path, file: &File) -> Result<()> {
-    let cannot = |error| {
-        Error::definite(format!("cannot use the data directory {}", data_dir.display()))
-            .source(error)
-    };
-    std::fs::create_dir_all(data_dir).map_err(cannot)?;
+    let cannot = |error| Error::definite("cannot put down the engine's roles").source(error);
     let book = file.book()?;
     // What SQL granted before is in the store; what came of it stands beside.
     let roles = store::embedded::remembered_roles(data_dir);

@@ -1,6 +1,5 @@
 //! `engine.xml`: what the engine reads when it opens.
 
-use super::EngineOptions;
 use std::path::Path;
 
 /// Smaller parts keep their columns in one file: an insert of a large block makes and syncs two
@@ -14,9 +13,8 @@ const MERGE_NICE: u32 = 10;
 
 /// On a terminal the engine would print a fatal line for every insert stream that closes (its thread
 /// status is not the current one then, which harms nothing); elsewhere it prints nothing anyway.
-pub(super) fn xml(options: &EngineOptions, users: &Path) -> String {
+pub(super) fn xml(memory: u64, users: &Path) -> String {
     let users = users.display();
-    let memory = options.memory_bytes;
     let marks = (memory / 16).min(1 << 30);
     format!(
         "<clickhouse>
