@@ -22,7 +22,7 @@ use super::error::Failure;
 use super::lane::Lane;
 use super::multipart::{Form, Part};
 use super::run::{SQL_BYTES_MAX, Stop, Text, Work};
-use super::{settings, structure};
+use super::structure;
 use std::io::Read;
 
 type Pairs = Vec<(String, String)>;
@@ -121,10 +121,10 @@ fn fill(
         );
         Failure::bad_argument(text)
     })?;
-    let table = settings::identifier(name);
+    let table = store::ddl::ident(name);
     let create = format!(
         "CREATE TEMPORARY TABLE {table} ENGINE = Memory AS SELECT * FROM null({})",
-        settings::literal(&columns)
+        store::ddl::literal(&columns)
     );
     let session = &mut lane.kept.session;
     session.query_and_keep(&create, "Null", &[])?;

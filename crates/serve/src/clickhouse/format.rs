@@ -7,6 +7,7 @@
 //! | header | `…WithNames`, `…WithNamesAndTypes` | the header is cut from every block but the first |
 //! | document | JSON, XML, Pretty…, Parquet, Arrow … and all others | whole, in memory, with a limit |
 
+use super::binary::varint;
 use super::error::Failure;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,19 +103,6 @@ fn line_end(block: &[u8], mut lines: usize, quotes: bool) -> Option<usize> {
                 }
             }
             _ => {}
-        }
-    }
-    None
-}
-
-fn varint(bytes: &[u8], at: &mut usize) -> Option<usize> {
-    let mut value = 0u64;
-    for shift in (0..63).step_by(7) {
-        let byte = *bytes.get(*at)?;
-        *at += 1;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return usize::try_from(value).ok();
         }
     }
     None

@@ -3,6 +3,8 @@
 //! answer names. Named 0, it reads the engine's plain Native from then on, byte for byte; so this one
 //! block is made by hand.
 
+use super::binary::string;
+
 const QUESTION: &str = "SELECT displayName(), version(), revision(), timezone()";
 /// From here on a block says for each column how it is serialised.
 const CUSTOM_SERIALIZATION: u64 = 54454;
@@ -32,16 +34,6 @@ pub(super) fn block(name: &str, version: &str, timezone: &str) -> Vec<u8> {
         }
     }
     out
-}
-
-fn string(out: &mut Vec<u8>, text: &str) {
-    let mut length = text.len();
-    while length >= 0x80 {
-        out.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    out.push(length as u8);
-    out.extend_from_slice(text.as_bytes());
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ impl Lane {
         }
         for table in &self.tables {
             // A session that kept another's table would not be its client's any more: it ends.
-            let sql = format!("DROP TEMPORARY TABLE {}", settings::identifier(table));
+            let sql = format!("DROP TEMPORARY TABLE {}", store::ddl::ident(table));
             if self.kept.session.query_and_keep(&sql, "Null", &[]).is_err() {
                 return;
             }

@@ -21,6 +21,7 @@
 
 mod answer;
 mod around;
+mod binary;
 mod client;
 mod coding;
 pub(crate) mod error;

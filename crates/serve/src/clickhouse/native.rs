@@ -17,6 +17,8 @@
 //! Types whose data tells its own shape (JSON, Dynamic, Variant, states of aggregate functions) are not
 //! measured: whoever asks is told so.
 
+use super::binary;
+
 /// A cursor in a block.
 #[derive(Clone, Copy)]
 pub(super) struct Block<'a> {
@@ -30,16 +32,7 @@ impl<'a> Block<'a> {
     }
 
     pub(super) fn varint(&mut self) -> Option<usize> {
-        let mut value = 0u64;
-        for shift in (0..63).step_by(7) {
-            let byte = *self.bytes.get(self.at)?;
-            self.at += 1;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return usize::try_from(value).ok();
-            }
-        }
-        None
+        binary::varint(self.bytes, &mut self.at)
     }
 
     pub(super) fn text(&mut self) -> Option<&'a [u8]> {

@@ -11,7 +11,6 @@
 
 use super::answer::Head;
 use super::request::Request;
-use super::settings;
 use super::statement::Statement;
 use crate::early::Early;
 use std::sync::Arc;
@@ -98,7 +97,7 @@ fn look(engine: &Engine, comment: &str) -> Option<(Stats, u64, u64)> {
         "SELECT sum(read_rows), sum(read_bytes), sum(written_rows), sum(written_bytes), \
          sum(total_rows_approx), max(peak_memory_usage) FROM system.processes \
          WHERE Settings['log_comment'] = {}",
-        settings::literal(comment)
+        store::ddl::literal(comment)
     );
     let mut session = engine.session().ok()?;
     let answer = session.query(&sql, "TabSeparated", &[]).ok()?;

@@ -3,9 +3,11 @@
 //! every request, so that as a rule nothing changes hands.
 
 use super::error::Failure;
+use super::native;
 use super::request::Request;
 use super::sessions::Kept;
 use std::collections::BTreeMap;
+use store::ddl::{ident, literal};
 use store::embedded::{HOME_DATABASE, Session};
 
 /// Where the embedded engine's defaults differ from what clients know of a server: a text that is
@@ -29,7 +31,7 @@ pub(super) fn begin(session: &mut Session, mut wanted: Settings) -> Result<(), F
 /// of the server open as tables, so it means ours.
 pub(super) fn use_database(session: &mut Session, name: &str) -> Result<(), Failure> {
     let name = if name == "default" { HOME_DATABASE } else { name };
-    run(session, &format!("USE {}", identifier(name)))
+    run(session, &format!("USE {}", ident(name)))
 }
 
 /// What a request wants; `comment` is what its statement is found by to be killed.
@@ -104,32 +106,16 @@ fn remember(kept: &mut Kept, changed: &Settings) -> Result<(), Failure> {
         names.join(", ")
     );
     let answer = kept.session.query_and_keep(&sql, "RowBinary", &[])?;
-    let mut bytes = answer.bytes();
-    while !bytes.is_empty() {
-        let (Some(name), Some(value)) = (string(&mut bytes), string(&mut bytes)) else { break };
-        kept.before.insert(name, Some(value));
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    let mut fields = native::Block::new(answer.bytes());
+    while let (Some(name), Some(value)) = (fields.text(), fields.text()) {
+        kept.before.insert(text(name), Some(text(value)));
     }
     drop(answer);
     for name in changed.keys() {
         kept.before.entry(name.clone()).or_insert(None);
     }
     Ok(())
-}
-
-/// A string in RowBinary.
-fn string(bytes: &mut &[u8]) -> Option<String> {
-    let mut length = 0usize;
-    for shift in (0..28).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        length |= usize::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            let (text, rest) = bytes.split_at_checked(length)?;
-            *bytes = rest;
-            return Some(String::from_utf8_lossy(text).into_owned());
-        }
-    }
-    None
 }
 
 fn run(session: &mut Session, sql: &str) -> Result<(), Failure> {
@@ -142,12 +128,4 @@ fn checked(name: &str) -> Result<&str, Failure> {
         return Ok(name);
     }
     Err(Failure::new(115, "UNKNOWN_SETTING", format!("Unknown setting '{name}'")))
-}
-
-pub(super) fn identifier(name: &str) -> String {
-    format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
-}
-
-pub(super) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }

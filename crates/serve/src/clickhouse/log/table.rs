@@ -6,6 +6,7 @@
 //! analysis of a statement finds (columns, functions, privileges); what the engine counts for a
 //! statement comes with its last block, and these do not.
 
+use super::super::binary::{length, string};
 use super::super::statement::Statement;
 use super::Event;
 use std::collections::BTreeSet;
@@ -205,20 +206,7 @@ fn micros(out: &mut Vec<u8>, at: SystemTime) {
     out.extend_from_slice(&(since.as_micros() as i64).to_le_bytes());
 }
 
-fn string(out: &mut Vec<u8>, text: &str) {
-    length(out, text.len());
-    out.extend_from_slice(text.as_bytes());
-}
-
 fn strings<'a>(out: &mut Vec<u8>, texts: impl ExactSizeIterator<Item = &'a str>) {
     length(out, texts.len());
     texts.for_each(|text| string(out, text));
-}
-
-fn length(out: &mut Vec<u8>, mut length: usize) {
-    while length >= 0x80 {
-        out.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    out.push(length as u8);
 }
