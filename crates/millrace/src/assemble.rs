@@ -15,6 +15,7 @@ use crate::home::Home;
 use crate::reload::Reloading;
 use crate::running::{Note, Running};
 use model::{Error, Result};
+use serve::{Port, Tls};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,7 @@ const LEAVE_MOST: Duration = Duration::from_secs(1);
 /// The ports, taken.
 pub(crate) struct Ports {
     clickhouse: Option<TcpListener>,
+    clickhouse_tls: Option<Port>,
     ui: TcpListener,
 }
 
@@ -40,7 +42,14 @@ impl Ports {
     pub(crate) async fn bind(config: &Config) -> Result<Ports> {
         DataDir::look(&config.store.data_dir)?;
         let (clickhouse, ui) = (config.serve.clickhouse, config.serve.ui);
-        Ports::bind_to(config.store.remote.is_none().then_some(clickhouse), ui).await
+        let mut ports =
+            Ports::bind_to(config.store.remote.is_none().then_some(clickhouse), ui).await?;
+        if let Some((place, files)) = &config.serve.clickhouse_tls {
+            let tls = Arc::new(Tls::open(files.clone())?);
+            let listener = bind("serve.clickhouse_tls", *place).await?;
+            ports.clickhouse_tls = Some(Port { listener, tls: Some(tls) });
+        }
+        Ok(ports)
     }
 
     /// Any that are free, for a mill that runs only for a moment.
@@ -54,7 +63,7 @@ impl Ports {
             Some(place) => Some(bind("serve.clickhouse", place).await?),
             None => None,
         };
-        Ok(Ports { clickhouse, ui: bind("serve.ui", ui).await? })
+        Ok(Ports { clickhouse, clickhouse_tls: None, ui: bind("serve.ui", ui).await? })
     }
 }
 
@@ -101,12 +110,17 @@ impl Mill {
         let places = Running {
             pid: std::process::id(),
             clickhouse: ports.clickhouse.as_ref().map(local).transpose()?,
+            clickhouse_tls: (ports.clickhouse_tls.as_ref())
+                .map(|port| local(&port.listener))
+                .transpose()?,
             ui: local(&ports.ui)?,
         };
         let (close, closed) = watch::channel(false);
         let mut servers = Vec::new();
-        if let (Some(engine), Some(port)) = (home.engine(), ports.clickhouse) {
-            let door = serve::clickhouse::serve(port, engine.clone(), users, until(closed.clone()));
+        if let (Some(engine), Some(plain)) = (home.engine(), ports.clickhouse) {
+            let ports = [Some(plain.into()), ports.clickhouse_tls].into_iter().flatten().collect();
+            let closed = until(closed.clone());
+            let door = serve::clickhouse::serve(ports, engine.clone(), users, closed);
             servers.push(tokio::spawn(door));
         }
         let pipeline = flow::Pipeline::start(options, home.store());

@@ -20,6 +20,9 @@ pub(crate) struct Running {
     /// The door; none where the store is a server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) clickhouse: Option<SocketAddr>,
+    /// The same over TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clickhouse_tls: Option<SocketAddr>,
     pub(crate) ui: SocketAddr,
 }
 
@@ -127,7 +130,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let place = listener.local_addr().unwrap();
-        let running = Running { pid: 1, clickhouse: Some(place), ui: place };
+        let running = Running { pid: 1, clickhouse: Some(place), clickhouse_tls: None, ui: place };
         assert_eq!(Running::find(folder.path()), None);
         let note = running.leave_note(folder.path()).unwrap();
         assert_eq!(Running::find(folder.path()), Some(running.clone()));

@@ -11,3 +11,7 @@ mod early;
 mod net;
 pub mod ops;
 mod origin;
+mod tls;
+
+pub use net::Port;
+pub use tls::{Files, Tls};

@@ -1,7 +1,8 @@
-//! The listening side of both ports. Everything that a stranger can make grow has a limit here:
+//! The listening side of every port. Everything that a stranger can make grow has a limit here:
 //! connections, the size of a request's head, the time it takes.
 
 use crate::early;
+use crate::tls::Tls;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
@@ -10,13 +11,15 @@ use model::Result;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 const CONNECTIONS_MAX: usize = 1024;
-/// Also how long an idle connection is kept.
+/// Of a request, or of a handshake; also how long an idle connection is kept.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longer than the URL that `http` accepts (64 KiB), so that the URL's own error is the one seen.
 const HEAD_BYTES_MAX: usize = 256 << 10;
@@ -25,10 +28,23 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// After `accept` fails (out of file descriptors), before it is tried again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Where connections come in.
+pub struct Port {
+    pub listener: TcpListener,
+    /// None: what goes over it can be read on the way.
+    pub tls: Option<Arc<Tls>>,
+}
+
+impl From<TcpListener> for Port {
+    fn from(listener: TcpListener) -> Port {
+        Port { listener, tls: None }
+    }
+}
+
 /// Serves connections until `shutdown`, then lets requests under way end. A request carries the
 /// address of its client (`SocketAddr`) in its extensions.
 pub(crate) async fn serve<S>(
-    listener: TcpListener,
+    Port { listener, tls }: Port,
     service: S,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()>
@@ -50,7 +66,8 @@ where
             accepted = listener.accept(), if may_accept => match accepted {
                 Ok((stream, peer)) => {
                     let _ = stream.set_nodelay(true);
-                    connections.spawn(connection(stream, peer, service.clone(), stopped.clone()));
+                    let (tls, service, stopped) = (tls.clone(), service.clone(), stopped.clone());
+                    connections.spawn(connection(stream, tls, peer, service, stopped));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "could not accept a connection");
@@ -70,6 +87,23 @@ where
 
 async fn connection<S>(
     stream: TcpStream,
+    tls: Option<Arc<Tls>>,
+    peer: SocketAddr,
+    service: S,
+    stopped: watch::Receiver<bool>,
+) where
+    S: hyper::service::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
+{
+    let Some(tls) = tls else { return requests(stream, peer, service, stopped).await };
+    match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
+        Ok(Ok(stream)) => requests(stream, peer, service, stopped).await,
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+    }
+}
+
+async fn requests<S>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
     service: S,
     mut stopped: watch::Receiver<bool>,

@@ -139,9 +139,14 @@ fn what_passes_through_the_door_takes_no_memory() {
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let port = listener.local_addr().unwrap().port();
     runtime.spawn(async {
-        serve::clickhouse::serve(listener, engine, Default::default(), std::future::pending())
-            .await
-            .unwrap();
+        serve::clickhouse::serve(
+            vec![listener.into()],
+            engine,
+            Default::default(),
+            std::future::pending(),
+        )
+        .await
+        .unwrap();
     });
     sql(port, "CREATE TABLE taken (n UInt64, pad String) ENGINE = Null");
     let rows = rows();

@@ -8,6 +8,7 @@
 //!
 //! Nothing here knows a crate of the product: it sees what a user sees (files, exit codes, two ports).
 
+mod authority;
 mod dice;
 mod http;
 mod pgbench;
@@ -19,6 +20,7 @@ mod traffic;
 mod up;
 mod wait;
 
+pub use authority::Authority;
 pub use dice::Dice;
 pub use http::{Door, Refused, get_status};
 pub use pgbench::Pgbench;

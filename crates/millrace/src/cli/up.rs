@@ -20,9 +20,12 @@ pub(crate) fn run(_args: Args, config: &Config) -> Result<Answer> {
         let ports = Ports::bind(config).await?;
         let mill = Mill::start(config, ports).await?;
         let places = mill.places();
-        let rows = match places.clickhouse {
-            Some(door) => format!("ClickHouse's HTTP protocol on http://{door}"),
-            None => "rows go to the server of store.url".to_owned(),
+        let rows = match (places.clickhouse, places.clickhouse_tls) {
+            (Some(door), None) => format!("ClickHouse's HTTP protocol on http://{door}"),
+            (Some(door), Some(tls)) => {
+                format!("ClickHouse's HTTP protocol on http://{door} and https://{tls}")
+            }
+            (None, _) => "rows go to the server of store.url".to_owned(),
         };
         talk::say(format!(
             "{} {rows}, status on http://{}/api/status; Ctrl-C drains and stops",

@@ -234,6 +234,28 @@ pub(crate) const KEYS: &[Key] = &[
          is asked itself.",
     ),
     key(
+        "serve.clickhouse_tls",
+        Kind::Text,
+        "",
+        "The same over TLS, beside it: `0.0.0.0:8443`. With `serve.cert_file` and `serve.key_file`. On an address \
+         that other machines reach it needs users, too.",
+    ),
+    key(
+        "serve.cert_file",
+        Kind::Text,
+        "",
+        "The certificate that `serve.clickhouse_tls` shows, with those between it and its authority's, in PEM form. \
+         Looked at with each connection: a renewed one needs no restart.",
+    ),
+    key("serve.key_file", Kind::Text, "", "Its key, in PEM form."),
+    key(
+        "serve.client_ca_file",
+        Kind::Text,
+        "clients need no certificate",
+        "Certificates in PEM form of who signs clients': without one of those nobody comes in at \
+         `serve.clickhouse_tls`. Passwords are asked for as ever.",
+    ),
+    key(
         "serve.ui",
         Kind::Text,
         DEFAULT_UI,

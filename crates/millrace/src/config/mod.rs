@@ -11,18 +11,18 @@
 pub(crate) mod keys;
 mod remote;
 mod secret;
+mod serve;
 mod tables;
 mod users;
 mod written;
 
 pub(crate) use secret::{Raw, Secret};
-pub(crate) use users::Users;
+pub(crate) use serve::Serve;
 pub(crate) use written::Written;
 
 use model::{Error, Result, TableOptions};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub(crate) const DEFAULT_FILE: &str = "millrace.toml";
@@ -73,13 +73,6 @@ pub(crate) struct Store {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Serve {
-    pub(crate) clickhouse: SocketAddr,
-    pub(crate) ui: SocketAddr,
-    pub(crate) users: Users,
-}
-
-#[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) stream_memory_bytes: usize,
     pub(crate) engine_memory_bytes: u64,
@@ -91,7 +84,7 @@ struct File {
     source: SourceSection,
     store: StoreSection,
     tables: BTreeMap<String, tables::TableSection>,
-    serve: ServeSection,
+    serve: serve::ServeSection,
     limits: LimitsSection,
 }
 
@@ -114,15 +107,6 @@ struct StoreSection {
     cluster: Option<String>,
     database: Option<String>,
     data_dir: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct ServeSection {
-    clickhouse: Option<String>,
-    ui: Option<String>,
-    users: users::Sections,
-    roles: users::Sections,
 }
 
 #[derive(Deserialize, Default)]
@@ -253,7 +237,12 @@ impl File {
             .map(|(name, section)| Ok((name.clone(), section.resolve(&name)?)))
             .collect::<Result<_>>()?;
         let store = self.store.resolve(folder, &mut warnings)?;
-        let serve = self.serve.resolve(&mut warnings)?;
+        let serve = self.serve.resolve(folder, &mut warnings)?;
+        if store.remote.is_some() && serve.clickhouse_tls.is_some() {
+            return Err(Error::definite("cannot use serve.clickhouse_tls beside store.url")
+                .detail("The rows are on a server, and that has a door of its own.")
+                .hint("remove serve.clickhouse_tls, cert_file, key_file and client_ca_file"));
+        }
         if store.remote.is_some() && !serve.users.is_empty() {
             return Err(Error::definite("cannot keep users of serve.users beside store.url")
                 .detail("The rows are on a server, and who may read them there is the server's to know.")
@@ -290,22 +279,6 @@ impl StoreSection {
         }
         let (database, cluster) = (self.database, self.cluster);
         Ok(Store { database, data_dir: folder.join(data_dir), remote, cluster })
-    }
-}
-
-impl ServeSection {
-    fn resolve(self, warnings: &mut Vec<String>) -> Result<Serve> {
-        let users = Users::resolve(self.users, self.roles, warnings)?;
-        let guard = if users.is_empty() { Guard::Nobody } else { Guard::Passwords };
-        let clickhouse = place("serve.clickhouse", self.clickhouse, DEFAULT_CLICKHOUSE, guard)?;
-        if !clickhouse.ip().is_loopback() {
-            warnings.push(format!(
-                "serve.clickhouse on {clickhouse}: passwords and rows cross the network unencrypted; \
-                 put a proxy with TLS in front of it"
-            ));
-        }
-        let ui = place("serve.ui", self.ui, DEFAULT_UI, Guard::Nobody)?;
-        Ok(Serve { clickhouse, ui, users })
     }
 }
 
@@ -348,6 +321,12 @@ fn name(key: &str, value: Option<String>, default: &str) -> Result<String> {
     Ok(value)
 }
 
+/// A path as written; relative ones start at `folder`.
+fn file(key: &str, value: Option<&String>, folder: &Path) -> Result<Option<PathBuf>> {
+    let path = value.map(|text| Raw::new(key, text.clone())?.resolve(key)).transpose()?;
+    Ok(path.map(|path| folder.join(path.into_plain())))
+}
+
 fn slot(value: Option<String>) -> Result<String> {
     let slot = name("source.slot", value, DEFAULT_SLOT)?;
     if !slot.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
@@ -356,43 +335,6 @@ fn slot(value: Option<String>) -> Result<String> {
             .detail("A slot's name has lower-case letters, digits and underscores."));
     }
     Ok(slot)
-}
-
-/// Who is kept out of a port.
-#[derive(Clone, Copy, PartialEq)]
-enum Guard {
-    Nobody,
-    Passwords,
-}
-
-/// Only a loopback address where whoever reaches the port has every right.
-fn place(key: &str, value: Option<String>, default: &str, guard: Guard) -> Result<SocketAddr> {
-    let text = match value {
-        Some(text) => Raw::new(key, text)?.resolve(key)?.into_plain(),
-        None => default.to_owned(),
-    };
-    let numeric = match text.strip_prefix("localhost:") {
-        Some(port) => format!("127.0.0.1:{port}"),
-        None => text.clone(),
-    };
-    let address: SocketAddr = numeric.parse().map_err(|_| {
-        Error::definite(format!("cannot use {key}: {text:?} is no address"))
-            .hint(format!("{} = \"{default}\"", key.rsplit('.').next().unwrap_or(key)))
-    })?;
-    if !address.ip().is_loopback() && guard == Guard::Nobody {
-        let error = Error::definite(format!("cannot serve {key} on {address}"));
-        let tunnel =
-            format!("use \"127.0.0.1:{}\" and reach it through an SSH tunnel", address.port());
-        return Err(match key {
-            "serve.clickhouse" => error
-                .detail("There are no users: whoever reaches the port may read and change everything.")
-                .hint(format!("make users with passwords ([serve.users.NAME], docs/access.md), or {tunnel}")),
-            _ => error
-                .detail("This port asks for no password: whoever reaches it may see and change how the pipeline runs.")
-                .hint(tunnel),
-        });
-    }
-    Ok(address)
 }
 
 #[cfg(test)]

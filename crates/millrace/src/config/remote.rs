@@ -1,8 +1,8 @@
 //! A store that is a server of somebody's: where it is, and as whom we come.
 
-use super::{Raw, StoreSection};
+use super::{Raw, StoreSection, file};
 use model::{Error, Result};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use store::remote::{Address, Certificates, Hidden, Login, RemoteOptions};
 
@@ -55,12 +55,8 @@ impl RemoteStore {
                     .to_owned(),
             );
         }
-        let file = |key: &str, text: &Option<String>| -> Result<Option<PathBuf>> {
-            let key = format!("store.{key}");
-            let resolved =
-                text.clone().map(|text| Raw::new(&key, text)?.resolve(&key)).transpose()?;
-            Ok(resolved.map(|path| folder.join(path.into_plain())))
-        };
+        let file =
+            |key: &str, text: &Option<String>| file(&format!("store.{key}"), text.as_ref(), folder);
         let client = match (file("cert_file", cert_file)?, file("key_file", key_file)?) {
             (None, None) => None,
             (Some(certificate), Some(key)) => Some((certificate, key)),

@@ -132,6 +132,23 @@ fn loopback_names_and_port_zero_are_fine() {
     assert_eq!(serve.ui.to_string(), "[::1]:0");
 }
 
+#[test]
+fn a_port_with_tls_has_a_certificate_and_keeps_strangers_out() {
+    for (section, why) in [
+        ("clickhouse_tls = \"127.0.0.1:0\"", "without a certificate"),
+        ("clickhouse_tls = \"127.0.0.1:0\"\ncert_file = \"a.pem\"", "without a certificate"),
+        ("cert_file = \"a.pem\"\nkey_file = \"a.key\"", "without serve.clickhouse_tls"),
+        ("client_ca_file = \"a.pem\"", "without serve.clickhouse_tls"),
+        (
+            "clickhouse_tls = \"0.0.0.0:0\"\ncert_file = \"a.pem\"\nkey_file = \"a.key\"",
+            "There are no users",
+        ),
+    ] {
+        let error = parse(&with_source(&format!("[serve]\n{section}"))).unwrap_err();
+        assert!(error.report().contains(why), "{section}: {}", error.report());
+    }
+}
+
 const USERS: &str = "[serve.users.ann]\npassword_sha256_hex = \"30c952fab122c3f9759f02a6d95c3758b246b4fee239957b2d4fee46e26170c4\"\n\
     roles = [\"viewer\"]\ngrants = [\"SELECT ON shop.*\"]\nmax_threads = 2\n\
     [serve.users.ann.filters]\n\"shop.orders\" = \"region = 'EU'\"\n";
@@ -145,6 +162,13 @@ fn users_come_with_passwords_and_open_the_door_to_other_machines() {
     let config = parse(&open).unwrap();
     assert_eq!(config.serve.clickhouse.to_string(), "0.0.0.0:8123");
     assert!(config.warnings[0].contains("unencrypted"), "{:?}", config.warnings);
+    let sealed =
+        "[serve]\nclickhouse_tls = \"0.0.0.0:8443\"\ncert_file = \"a.pem\"\nkey_file = \"a.key\"\n";
+    let config = parse(&with_source(&format!("{sealed}{USERS}"))).unwrap();
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let (place, files) = config.serve.clickhouse_tls.unwrap();
+    assert_eq!(place.to_string(), "0.0.0.0:8443");
+    assert!(files.certificate.ends_with("a.pem") && files.client_ca.is_none(), "{files:?}");
     let ui = with_source(&format!("[serve]\nui = \"0.0.0.0:3000\"\n{USERS}"));
     assert!(parse(&ui).unwrap_err().report().contains("cannot serve serve.ui"));
 }

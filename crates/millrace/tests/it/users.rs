@@ -2,7 +2,8 @@
 
 use crate::{BINARY, says};
 use cluster::Cluster;
-use harness::{Project, config};
+use harness::{Authority, Project, config};
+use std::process::Command;
 
 const USERS: &str = "[serve.users.root]\npassword = \"topsecret\"\nroles = [\"admin\"]\n\
     [serve.users.vera]\npassword = \"topsecret\"\nroles = [\"viewer\"]\n\
@@ -49,4 +50,41 @@ fn a_viewer_reads_mirrors_and_not_what_is_behind_them() {
     assert_eq!(answer("vera", "SELECT count() FROM public.people").trim(), "1");
     assert!(!up.log().contains("topsecret"));
     assert_eq!(up.stop(), Some(0));
+}
+
+#[test]
+fn the_port_with_tls_is_beside_the_other_and_asks_for_the_same() {
+    let cluster = Cluster::start();
+    cluster.sql(TABLE);
+    let authority = Authority::new();
+    authority.sign("server", "localhost", "DNS:localhost");
+    let file = |name: &str| authority.path(name).display().to_string();
+    let sealed = format!(
+        "[serve]\nclickhouse_tls = \"127.0.0.1:0\"\ncert_file = \"{}\"\nkey_file = \"{}\"\n",
+        file("server.pem"),
+        file("server.key")
+    );
+    let config = config(&cluster.url(), USERS).replace("[serve]\n", &sealed);
+    let project = Project::new(BINARY, &config);
+    let mut up = project.up();
+    up.wait_ready();
+    let log = up.log();
+    let said = log.lines().find_map(|line| line.split("and https://").nth(1));
+    let port = said.and_then(|rest| rest.split(',').next()?.rsplit(':').next()).unwrap();
+    let ask = |login: &[&str]| {
+        let output = Command::new("curl")
+            .args(["-sS", "--cacert", &file("ca.pem"), "--data-binary"])
+            .arg("SELECT groupArray(word) FROM public.t")
+            .args(login)
+            .arg(format!("https://localhost:{port}/"))
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(ask(&["-u", "vera:topsecret"]).trim(), "['shown']");
+    assert!(ask(&[]).contains("a name and a password are required"));
+    assert_eq!(up.stop(), Some(0));
+
+    project.configure(&config.replace(&file("server.key"), "none.key"));
+    says(&project.up_ends(), 2, &["cannot read serve.key_file", "none.key"]);
 }

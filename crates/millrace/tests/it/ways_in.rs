@@ -2,10 +2,9 @@
 
 use crate::BINARY;
 use cluster::Cluster;
-use harness::{Project, config};
+use harness::{Authority, Project, config};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 const TABLE: &str = "create table t (id int primary key, word text);
     insert into t select i, 'copied' from generate_series(1, 2000) i;
@@ -89,9 +88,9 @@ fn tls_that_verifies_a_private_ca() {
     let cluster = Cluster::start();
     cluster.sql(TABLE);
     role(&cluster, "scram-sha-256");
-    let ca = with_tls(&cluster, "IP:127.0.0.1,DNS:db.example");
+    let authority = with_tls(&cluster, "IP:127.0.0.1,DNS:db.example");
     hba(&cluster, "hostssl all app 127.0.0.1/32 scram-sha-256");
-    let root = ca.display().to_string().replace('/', "%2F");
+    let root = authority.path("ca.pem").display().to_string().replace('/', "%2F");
     flows(&cluster, &over_tcp(&cluster, &format!("?sslmode=verify-full&sslrootcert={root}")));
 }
 
@@ -103,9 +102,9 @@ fn tls_refuses_a_server_of_another_name_or_another_ca() {
     let cluster = Cluster::start();
     cluster.sql(TABLE);
     role(&cluster, "scram-sha-256");
-    let ca = with_tls(&cluster, "DNS:db.example");
+    let authority = with_tls(&cluster, "DNS:db.example");
     hba(&cluster, "hostssl all app 127.0.0.1/32 scram-sha-256");
-    let root = ca.display().to_string().replace('/', "%2F");
+    let root = authority.path("ca.pem").display().to_string().replace('/', "%2F");
     let check = |options: &str| {
         let project = Project::new(BINARY, &config(&over_tcp(&cluster, options), ""));
         let ran = project.run(&["check"]);
@@ -120,25 +119,13 @@ fn tls_refuses_a_server_of_another_name_or_another_ca() {
     flows(&cluster, &over_tcp(&cluster, &format!("?sslmode=verify-ca&sslrootcert={root}")));
 }
 
-/// Gives the server a certificate of our own authority; answers that authority's file.
-fn with_tls(cluster: &Cluster, names: &str) -> PathBuf {
-    let folder = cluster.folder().join("tls");
-    std::fs::create_dir(&folder).unwrap();
-    let run = |args: &str| {
-        let args: Vec<&str> = args.split(' ').collect();
-        let output = Command::new("openssl").args(&args).current_dir(&folder).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    };
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    run(&format!("req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=millrace-test-ca -days 2"));
-    run(&format!("req -new {key} -keyout server.key -out server.csr -subj /CN=db.example"));
-    let extensions = format!("subjectAltName={names}\nextendedKeyUsage=serverAuth\n");
-    std::fs::write(folder.join("ext"), extensions).unwrap();
-    run("x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem \
-         -days 2 -extfile ext");
+/// Gives the server a certificate of our own authority.
+fn with_tls(cluster: &Cluster, names: &str) -> Authority {
+    let authority = Authority::new();
+    authority.sign("server", "db.example", names);
     for name in ["server.key", "server.pem"] {
         let place = cluster.data().join(name);
-        std::fs::copy(folder.join(name), &place).unwrap();
+        std::fs::copy(authority.path(name), &place).unwrap();
         give_to_server(cluster, &place);
     }
     cluster.sql("alter system set ssl_cert_file = 'server.pem'");
@@ -147,7 +134,7 @@ fn with_tls(cluster: &Cluster, names: &str) -> PathBuf {
     cluster.stop("fast");
     cluster.resume();
     assert_eq!(cluster.sql("show ssl"), "on");
-    folder.join("ca.pem")
+    authority
 }
 
 /// The server reads a key only if it is its own and nobody else's.

@@ -52,7 +52,7 @@ mod zones;
 
 use crate::access::{Access, Caller, File};
 use crate::early::Early;
-use crate::{net, origin};
+use crate::{Port, net, origin};
 use answer::{Answer, Head, Labels};
 use axum::body::Body;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -60,6 +60,7 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use coding::frames;
 use error::Failure;
+use futures_util::FutureExt;
 use house::{Guest, House};
 use hyper::body::{Body as _, Incoming};
 use hyper::{Request as HttpRequest, Response};
@@ -79,7 +80,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use store::Engine;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use turns::{Turn, Turns};
 
@@ -119,7 +119,7 @@ struct Admitted {
 
 /// Serves until `shutdown`, then lets statements under way end.
 pub async fn serve(
-    listener: TcpListener,
+    ports: Vec<Port>,
     engine: Engine,
     users: File,
     shutdown: impl Future<Output = ()> + Send + 'static,
@@ -133,7 +133,9 @@ pub async fn serve(
         let door = shared.clone();
         async move { Ok::<_, Infallible>(door.handle(request).await) }
     });
-    let served = net::serve(listener, service, shutdown).await;
+    let shutdown = shutdown.shared();
+    let ports = ports.into_iter().map(|port| net::serve(port, service.clone(), shutdown.clone()));
+    let served = futures_util::future::try_join_all(ports).await.map(drop);
     sweeper.abort();
     let closed = tokio::task::spawn_blocking(move || door.log.close()).await;
     closed.map_err(|error| Error::bug("the log of statements did not close").source(error))?;

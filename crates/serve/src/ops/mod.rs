@@ -92,7 +92,7 @@ pub async fn serve(
         .layer(middleware::from_fn(keep_out))
         .with_state(Shared { ops, rows });
     let router = router.into_service::<hyper::body::Incoming>();
-    net::serve(listener, TowerToHyperService::new(router), shutdown).await
+    net::serve(listener.into(), TowerToHyperService::new(router), shutdown).await
 }
 
 async fn keep_out(request: Request, next: Next) -> Response {

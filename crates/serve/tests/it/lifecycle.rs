@@ -2,10 +2,12 @@
 
 use crate::http::{exchange, get, post};
 use crate::{ports, sql};
+use serve::Port;
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 use store::Store;
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 pub(crate) struct Door {
@@ -22,17 +24,22 @@ impl Door {
 }
 
 pub(crate) fn open() -> Door {
+    open_at(Port::from)
+}
+
+pub(crate) fn open_at(port_of: impl FnOnce(TcpListener) -> Port + Send + 'static) -> Door {
     let engine = ports().engine.clone();
     let (stop, stopped) = oneshot::channel::<()>();
     let (send_port, port) = std::sync::mpsc::channel();
     let served = std::thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             send_port.send(listener.local_addr().unwrap().port()).unwrap();
             let shutdown = async { drop(stopped.await) };
             let users = serve::access::File::default();
-            serve::clickhouse::serve(listener, engine, users, shutdown).await.unwrap();
+            let ports = vec![port_of(listener)];
+            serve::clickhouse::serve(ports, engine, users, shutdown).await.unwrap();
         });
     });
     Door { port: port.recv().unwrap(), stop, served }

@@ -15,6 +15,7 @@ mod ops;
 mod progress;
 mod remote;
 mod sessions;
+mod tls;
 mod turns;
 mod zones;
 
@@ -48,7 +49,9 @@ fn start() -> Ports {
     let shared = engine.clone();
     runtime.spawn(async {
         let users = serve::access::File::default();
-        serve::clickhouse::serve(door, shared, users, std::future::pending()).await.unwrap();
+        serve::clickhouse::serve(vec![door.into()], shared, users, std::future::pending())
+            .await
+            .unwrap();
     });
     let shared = ops::ops(engine.clone());
     runtime.spawn(async {

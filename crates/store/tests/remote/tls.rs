@@ -1,6 +1,7 @@
 //! Over TLS: a private authority, a certificate of ours, and what is said when they do not fit.
 
 use crate::scripted::{Said, Scripted, Wrap};
+use harness::Authority;
 use model::Fate;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -8,107 +9,37 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use std::io::Write;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use store::Store;
 use store::remote::{Certificates, Login, Remote, RemoteOptions};
 
-/// An authority, and what it signed: `server` for localhost, `client` for ann.
-struct Authority(tempfile::TempDir);
+/// What it signed: `server` for localhost, `client` for ann.
+fn authority() -> Authority {
+    let authority = Authority::new();
+    authority.sign("server", "localhost", "DNS:localhost");
+    authority.sign("client", "ann", "DNS:localhost");
+    authority
+}
 
-impl Authority {
-    fn new() -> Authority {
-        let authority = Authority(tempfile::tempdir().unwrap());
-        authority.openssl(&[
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-keyout",
-            "ca.key",
-            "-out",
-            "ca.pem",
-            "-subj",
-            "/CN=test authority",
-            "-days",
-            "2",
-        ]);
-        std::fs::write(authority.path("san"), "subjectAltName=DNS:localhost\n").unwrap();
-        for (name, subject) in [("server", "/CN=localhost"), ("client", "/CN=ann")] {
-            let (key, request, signed) =
-                (format!("{name}.key"), format!("{name}.csr"), format!("{name}.pem"));
-            authority.openssl(&[
-                "req",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-nodes",
-                "-keyout",
-                &key,
-                "-out",
-                &request,
-                "-subj",
-                subject,
-            ]);
-            authority.openssl(&[
-                "x509",
-                "-req",
-                "-in",
-                &request,
-                "-CA",
-                "ca.pem",
-                "-CAkey",
-                "ca.key",
-                "-CAcreateserial",
-                "-out",
-                &signed,
-                "-days",
-                "2",
-                "-extfile",
-                "san",
-            ]);
-        }
-        authority
-    }
-
-    fn openssl(&self, args: &[&str]) {
-        let output = Command::new("openssl").args(args).current_dir(&self.0).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        Path::new(self.0.path()).join(name)
-    }
-
-    fn certificate(&self, name: &str) -> CertificateDer<'static> {
-        CertificateDer::from_pem_file(self.path(name)).unwrap()
-    }
-
-    /// Speaks TLS, and wants a certificate of this authority's.
-    fn server(&self) -> Wrap {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate("ca.pem")).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
-        let key = PrivateKeyDer::from_pem_file(self.path("server.key")).unwrap();
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_client_cert_verifier(verifier.build().unwrap())
-            .with_single_cert(vec![self.certificate("server.pem")], key)
-            .unwrap();
-        let config = Arc::new(config);
-        Arc::new(move |socket| {
-            let connection = ServerConnection::new(config.clone()).unwrap();
-            Box::new(StreamOwned::new(connection, socket))
-        })
-    }
+/// Speaks TLS, and wants a certificate of that authority's.
+fn server(authority: &Authority) -> Wrap {
+    let certificate = |name: &str| CertificateDer::from_pem_file(authority.path(name)).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate("ca.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+    let key = PrivateKeyDer::from_pem_file(authority.path("server.key")).unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(vec![certificate("server.pem")], key)
+        .unwrap();
+    let config = Arc::new(config);
+    Arc::new(move |socket| {
+        let connection = ServerConnection::new(config.clone()).unwrap();
+        Box::new(StreamOwned::new(connection, socket))
+    })
 }
 
 fn remote(host: &str, port: u16, certificates: Certificates) -> model::Result<Remote> {
@@ -122,8 +53,8 @@ fn remote(host: &str, port: u16, certificates: Certificates) -> model::Result<Re
 
 #[tokio::test]
 async fn both_sides_are_who_their_certificates_say() {
-    let (ours, theirs) = (Authority::new(), Authority::new());
-    let server = Scripted::start_with("u", Arc::new(|_| Said::ok("")), ours.server());
+    let (ours, theirs) = (authority(), authority());
+    let server = Scripted::start_with("u", Arc::new(|_| Said::ok("")), server(&ours));
     let known = |authority: &Authority, client: Option<&Authority>| Certificates {
         ca: Some(authority.path("ca.pem")),
         client: client.map(|of| (of.path("client.pem"), of.path("client.key"))),

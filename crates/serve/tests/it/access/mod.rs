@@ -69,7 +69,9 @@ pub(crate) fn door() -> u16 {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 send.send(listener.local_addr().unwrap().port()).unwrap();
                 let forever = std::future::pending();
-                serve::clickhouse::serve(listener, engine, users(), forever).await.unwrap();
+                serve::clickhouse::serve(vec![listener.into()], engine, users(), forever)
+                    .await
+                    .unwrap();
             });
         });
         let port = port.recv().unwrap();

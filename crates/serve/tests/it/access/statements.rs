@@ -293,7 +293,7 @@ fn users_made_by_sql_are_there_after_a_start() {
             send.send(listener.local_addr().unwrap().port()).unwrap();
             let shutdown = async { drop(stopped.await) };
             let users = super::users();
-            serve::clickhouse::serve(listener, engine, users, shutdown).await.unwrap();
+            serve::clickhouse::serve(vec![listener.into()], engine, users, shutdown).await.unwrap();
         });
     });
     let port = port.recv().unwrap();
