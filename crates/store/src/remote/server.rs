@@ -43,7 +43,7 @@ pub(super) struct Server {
     /// Ids of statements whose answers were lost.
     astray: Mutex<Vec<String>>,
     ending_astray: tokio::sync::Mutex<()>,
-    /// Statements of this process are called so, and numbered.
+    /// Statements of this process are called so, and numbered: see [`names`].
     name: String,
     asked: AtomicU64,
 }
@@ -65,6 +65,7 @@ impl Server {
             true => Some(Tls::new(&options.address, &options.certificates)?),
             false => None,
         };
+        let name = format!("{}{}", names(options.slot.as_deref()), random());
         Ok(Server {
             options,
             tls,
@@ -72,13 +73,10 @@ impl Server {
             pinned: Mutex::default(),
             astray: Mutex::default(),
             ending_astray: tokio::sync::Mutex::default(),
-            name: name(),
+            name,
             asked: AtomicU64::new(0),
         })
     }
-
-    /// What statements of any process of ours are called.
-    pub(super) const NAMES: &str = "millrace-";
 
     pub(super) async fn ask(&self, ask: Ask) -> Result<Vec<u8>, Failed> {
         self.end_astray().await?;
@@ -268,9 +266,14 @@ impl Drop for Pending<'_> {
     }
 }
 
-/// One that no other process has.
-fn name() -> String {
+/// How the ids of all statements of a slot's pipeline begin, whichever process sends them. (A slot's name
+/// has no hyphen.) Those of people, who only look, begin otherwise: no pipeline that starts ends them.
+pub(super) fn names(slot: Option<&str>) -> String {
+    slot.map_or("millrace_look-".to_owned(), |slot| format!("millrace-{slot}-"))
+}
+
+/// What no other process has.
+fn random() -> String {
     use std::hash::{BuildHasher, RandomState};
-    let random = RandomState::new().hash_one(std::process::id());
-    format!("{}{random:016x}", Server::NAMES)
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }

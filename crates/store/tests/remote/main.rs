@@ -156,7 +156,7 @@ async fn an_insert_is_one_body_and_says_how_it_is_meant() {
         assert_eq!(heard.param(name), Some(value), "{}", heard.head);
     }
     assert!(heard.param("query").is_none(), "{}", heard.head);
-    assert!(heard.param("query_id").unwrap().starts_with("millrace-"), "{}", heard.head);
+    assert!(heard.param("query_id").unwrap().starts_with("millrace_look-"), "{}", heard.head);
 }
 
 /// An answer that is lost may come of a statement that goes on: it is ended before anything else is asked.
@@ -199,7 +199,9 @@ async fn a_pipeline_ends_what_another_process_of_it_left() {
         "u",
         Arc::new(|heard| match heard.body.as_str() {
             body if body.starts_with("SELECT count() FROM system.processes") => Said::ok("0\n"),
-            body if body.contains("FROM millrace.checkpoints") => Said::ok("\n"),
+            body if body.contains("FROM millrace.checkpoints") => {
+                Said::exception("404 Not Found", 81, "UNKNOWN_DATABASE")
+            }
             _ => Said::ok(""),
         }),
     );
@@ -211,10 +213,12 @@ async fn a_pipeline_ends_what_another_process_of_it_left() {
     let at = |words: &str| {
         bodies.iter().position(|body| body.contains(words)).unwrap_or_else(|| panic!("{words}"))
     };
-    assert!(
-        at("CREATE DATABASE IF NOT EXISTS `millrace`") < at("startsWith(query_id, 'millrace-')")
-    );
-    assert!(at("startsWith(query_id, 'millrace-')") < at("SELECT 1"));
+    let ends = at("startsWith(query_id, 'millrace-s-')");
+    assert!(at("FROM millrace.checkpoints WHERE slot != 's'") < ends);
+    assert!(ends < at("CREATE DATABASE IF NOT EXISTS `millrace`"));
+    assert!(at("CREATE DATABASE IF NOT EXISTS `millrace`") < at("SELECT 1"));
+    let ids = server.heard().into_iter().map(|heard| heard.param("query_id").unwrap().to_owned());
+    assert!({ ids }.all(|id| id.starts_with("millrace-s-")), "so that the next one finds them");
     remote.execute("SELECT 2").await.unwrap();
     assert_eq!(server.bodies().len(), bodies.len() + 1, "set up once");
 }
@@ -235,7 +239,8 @@ async fn a_server_of_another_pipeline_is_refused() {
     let error = remote.execute("SELECT 1").await.unwrap_err();
     assert_eq!(error.fate(), Fate::Definite);
     assert!(error.report().contains("slot theirs") && error.report().contains("slot = 'theirs'"));
-    assert!(!server.bodies().contains(&"SELECT 1".to_owned()));
+    // Nothing of the other one is ended, and nothing is made beside it.
+    assert_eq!(server.bodies().len(), 1, "{:?}", server.bodies());
 }
 
 /// On a connection that has gone well the token may have run out meanwhile: that passes, if there is
