@@ -106,6 +106,16 @@ impl Failed {
         }
     }
 
+    /// Whether what was asked may go on all the same. Who stands between us answers when his patience ends,
+    /// or sends it a second time, and the first one still runs.
+    pub(super) fn leaves_it_running(&self) -> bool {
+        match self {
+            Failed::Lost(_) | Failed::Status(_) => true,
+            Failed::Exception(exception) => exception.code == RUNS_ALREADY,
+            Failed::Ours(_) | Failed::TooLarge(_) => false,
+        }
+    }
+
     /// As an error of ours: `doing` is a verb with its object.
     pub(super) fn error(self, doing: &str, place: &str) -> Error {
         let could_not = || Error::transient(format!("could not {doing}"));
@@ -140,6 +150,8 @@ impl Failed {
 
 /// Numbers of exceptions about who we are.
 const LOGIN: [u32; 4] = [192, 193, 194, 516];
+/// QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING
+const RUNS_ALREADY: u32 = 216;
 /// CANNOT_READ_ALL_DATA: of what we send it is not true.
 const CUT: u32 = 33;
 

@@ -84,7 +84,7 @@ impl Server {
         let (id, is_packed) = (self.next_id(), ask.body.is_packed());
         let mut pending = Pending { astray: &self.astray, id: Some(id.clone()) };
         let answered = line.ask(&id, ask).await;
-        if !matches!(answered, Err(Failed::Lost(_))) {
+        if !matches!(&answered, Err(failed) if failed.leaves_it_running()) {
             pending.id = None;
         }
         match &answered {

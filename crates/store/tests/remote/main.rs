@@ -159,37 +159,62 @@ async fn an_insert_is_one_body_and_says_how_it_is_meant() {
     assert!(heard.param("query_id").unwrap().starts_with("millrace_look-"), "{}", heard.head);
 }
 
-/// An answer that is lost may come of a statement that goes on: it is ended before anything else is asked.
+/// An answer that is lost, or that comes of somebody between, may be of a statement that goes on: it is
+/// ended before anything else is asked.
 #[tokio::test]
 async fn what_lost_its_answer_is_ended_first() {
-    let runs = Arc::new(AtomicUsize::new(3));
-    let left = runs.clone();
-    let script: Script = Arc::new(move |heard| match heard.body.as_str() {
-        "TRUNCATE TABLE a" => Said::Nothing,
-        body if body.starts_with("SELECT count() FROM system.processes") => {
-            let left = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
-            Said::ok(if left.unwrap_or(0) > 1 { "1\n" } else { "0\n" })
-        }
-        _ => Said::ok(""),
-    });
-    let server = Scripted::start("u", script);
+    let page = |status| Said::Whole(status, String::new(), "<html></html>".into());
+    for said in [
+        Said::Nothing,
+        page("502 Bad Gateway"),
+        page("503 Service Unavailable"),
+        page("504 Gateway Timeout"),
+        page("408 Request Timeout"),
+        // It was sent a second time by somebody between.
+        Said::exception("500 Internal Server Error", 216, "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING"),
+    ] {
+        let shown = format!("{said:?}");
+        let runs = Arc::new(AtomicUsize::new(3));
+        let left = runs.clone();
+        let script: Script = Arc::new(move |heard| match heard.body.as_str() {
+            "TRUNCATE TABLE a" => said.clone(),
+            body if body.starts_with("SELECT count() FROM system.processes") => {
+                let left =
+                    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+                Said::ok(if left.unwrap_or(0) > 1 { "1\n" } else { "0\n" })
+            }
+            _ => Said::ok(""),
+        });
+        let server = Scripted::start("u", script);
+        let remote = remote(server.port);
+        let error = remote.execute("TRUNCATE TABLE a").await.unwrap_err();
+        assert_eq!(error.fate(), Fate::Transient, "{shown}: {}", error.report());
+        let before = server.heard().len();
+        let id = server.heard().last().unwrap().param("query_id").unwrap().to_owned();
+        remote.execute("INSERT INTO a SELECT 1").await.unwrap();
+        let which = format!("WHERE query_id IN ('{id}')");
+        let (count, kill) = (
+            format!("SELECT count() FROM system.processes {which}"),
+            format!("KILL QUERY {which} ASYNC"),
+        );
+        let then = &server.bodies()[before..];
+        assert_eq!(
+            then,
+            [&count, &kill, &count, &kill, &count, "INSERT INTO a SELECT 1"],
+            "{shown}"
+        );
+        // And only once.
+        remote.execute("SELECT 2").await.unwrap();
+        assert_eq!(server.bodies().last().unwrap(), "SELECT 2");
+        assert_eq!(server.bodies().len(), before + 7);
+    }
+    // What ended in an error of its own is over.
+    let fails = || Said::exception("500 Internal Server Error", 241, "MEMORY_LIMIT_EXCEEDED");
+    let server = Scripted::start("u", answers("TRUNCATE TABLE a", fails));
     let remote = remote(server.port);
-    let error = remote.execute("TRUNCATE TABLE a").await.unwrap_err();
-    assert_eq!(error.fate(), Fate::Transient, "{}", error.report());
-    let before = server.heard().len();
-    let id = server.heard().last().unwrap().param("query_id").unwrap().to_owned();
-    remote.execute("INSERT INTO a SELECT 1").await.unwrap();
-    let which = format!("WHERE query_id IN ('{id}')");
-    let (count, kill) = (
-        format!("SELECT count() FROM system.processes {which}"),
-        format!("KILL QUERY {which} ASYNC"),
-    );
-    let then = &server.bodies()[before..];
-    assert_eq!(then, [&count, &kill, &count, &kill, &count, "INSERT INTO a SELECT 1"]);
-    // And only once.
+    remote.execute("TRUNCATE TABLE a").await.unwrap_err();
     remote.execute("SELECT 2").await.unwrap();
-    assert_eq!(server.bodies().last().unwrap(), "SELECT 2");
-    assert_eq!(server.bodies().len(), before + 7);
+    assert_eq!(server.bodies(), ["TRUNCATE TABLE a", "SELECT 2"]);
 }
 
 /// So is what an earlier process left running, before the first statement of a pipeline.
