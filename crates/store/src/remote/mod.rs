@@ -18,6 +18,7 @@
 //! Why no client library: `docs/decisions/0007`.
 
 mod address;
+mod astray;
 mod line;
 mod preflight;
 mod server;

@@ -362,3 +362,34 @@ async fn behind_a_balancer_it_is_one_server_until_that_is_gone() {
     let busy = others().filter(|count| *count > 0).count();
     assert_eq!((busy, others().sum::<usize>()), (1, 20));
 }
+
+/// What one server may still run is not looked for at another, and nothing is written beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_statement_is_ended_where_it_was_asked() {
+    let loses: Script = Arc::new(|heard| match heard.body.as_str() {
+        "TRUNCATE TABLE a" => Said::Nothing,
+        body if body.starts_with("SELECT count() FROM system.processes") => Said::ok("0\n"),
+        _ => Said::ok(""),
+    });
+    let servers = ["a", "b"].map(|uuid| Scripted::start(uuid, loses.clone()));
+    let ports = Arc::new(Mutex::new(vec![servers[0].port]));
+    let remote = remote(balancer(ports.clone()));
+    remote.execute("TRUNCATE TABLE a").await.unwrap_err();
+    *ports.lock().unwrap() = vec![servers[1].port];
+    for _ in 0..3 {
+        let error = remote.execute("INSERT INTO a SELECT 1").await.unwrap_err();
+        assert_eq!(error.fate(), Fate::Transient);
+        assert!(error.report().contains("another server answers"), "{}", error.report());
+    }
+    assert!(servers[1].bodies().is_empty(), "{:?}", servers[1].bodies());
+    *ports.lock().unwrap() = vec![servers[0].port];
+    let mut tries = 0;
+    while let Err(error) = remote.execute("INSERT INTO a SELECT 1").await {
+        tries += 1;
+        assert!(tries < 100 && error.fate() == Fate::Transient, "{}", error.report());
+    }
+    let bodies = servers[0].bodies();
+    assert!(bodies[1].starts_with("SELECT count() FROM system.processes"), "{bodies:?}");
+    assert_eq!(bodies[2..], ["INSERT INTO a SELECT 1"]);
+    assert!(servers[1].bodies().is_empty());
+}
