@@ -175,8 +175,8 @@ impl Remote {
             packer.finish().map_err(nobody)
         });
         let settings = vec![("insert_deduplicate", u8::from(has_token).to_string())];
-        let (patience, bytes_max) = (INSERT_MOST, ANSWER_BYTES_MAX);
-        let ask = Ask { body, format: "Null".into(), settings, patience, bytes_max };
+        let format = "Null".to_owned();
+        let ask = Ask { body, format, settings, patience: INSERT_MOST, bytes_max: 0 };
         let answered = self.inner.server.ask(ask).await;
         if matches!(answered, Err(Failed::Exception(_) | Failed::Status(_))) {
             // Nobody reads the rest of the data.

@@ -64,7 +64,7 @@ async fn a_login_travels_in_headers_and_nowhere_else() {
 #[tokio::test]
 async fn every_answer_has_its_fate() {
     let page = |status| {
-        Said::Whole(status, "Content-Type: text/html\r\n".into(), "<html>secret</html>".into())
+        Said::Strange(status, "Content-Type: text/html\r\n".into(), "<html>secret</html>".into())
     };
     let late = || {
         let progress = "X-ClickHouse-Progress: {\"read_rows\":\"1\"}\r\n".repeat(300);
@@ -163,13 +163,14 @@ async fn an_insert_is_one_body_and_says_how_it_is_meant() {
 /// ended before anything else is asked.
 #[tokio::test]
 async fn what_lost_its_answer_is_ended_first() {
-    let page = |status| Said::Whole(status, String::new(), "<html></html>".into());
+    let page = |status| Said::Strange(status, String::new(), "<html></html>".into());
     for said in [
         Said::Nothing,
         page("502 Bad Gateway"),
         page("503 Service Unavailable"),
         page("504 Gateway Timeout"),
         page("408 Request Timeout"),
+        page("200 OK"),
         // It was sent a second time by somebody between.
         Said::exception("500 Internal Server Error", 216, "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING"),
     ] {
@@ -392,4 +393,32 @@ async fn a_lost_statement_is_ended_where_it_was_asked() {
     assert!(bodies[1].starts_with("SELECT count() FROM system.processes"), "{bodies:?}");
     assert_eq!(bodies[2..], ["INSERT INTO a SELECT 1"]);
     assert!(servers[1].bodies().is_empty());
+}
+
+/// A receipt is for what the server says of this very statement.
+#[tokio::test]
+async fn a_page_that_says_all_is_well_is_no_receipt() {
+    let own = |heard: &scripted::Heard| {
+        format!("X-ClickHouse-Query-Id: {}\r\n", heard.param("query_id").unwrap())
+    };
+    let none = || String::new();
+    let other = "X-ClickHouse-Query-Id: millrace-s-1-1\r\n";
+    let cases: Vec<(&str, Script)> = vec![
+        ("a page", Arc::new(move |_| Said::Strange("200 OK", none(), "<html>".into()))),
+        ("nothing", Arc::new(move |_| Said::Strange("200 OK", none(), none()))),
+        ("an old answer", Arc::new(move |_| Said::Strange("200 OK", other.into(), none()))),
+        ("text", Arc::new(move |heard| Said::Strange("200 OK", own(heard), "thanks".into()))),
+    ];
+    for (name, script) in cases {
+        let script: Script = Arc::new(move |heard| match heard.body.starts_with("INSERT") {
+            true => script(heard),
+            false => Said::ok("0\n"),
+        });
+        let server = Scripted::start("u", script);
+        let rows = vec![vec![Some("s".to_owned()), Some("1".to_owned())]];
+        let written = remote(server.port).record("millrace.pauses (slot, since)", rows).await;
+        let error = written.unwrap_err();
+        assert_eq!(error.fate(), Fate::Transient, "{name}: {}", error.report());
+        assert!(error.report().contains("answered 200"), "{name}: {}", error.report());
+    }
 }
