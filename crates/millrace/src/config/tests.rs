@@ -53,7 +53,7 @@ fn unknown_keys_are_named_with_their_path_and_the_nearest_known_one() {
         (
             "[serve]\nzzzzzzzz = 1",
             "cannot use serve.zzzzzzzz: there is no such key",
-            "known here: clickhouse, ui, users, roles",
+            "known here: clickhouse, clickhouse_tls, cert_file, key_file, client_ca_file, ui, users, roles",
         ),
     ];
     for (text, what, hint) in cases {

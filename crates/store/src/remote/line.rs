@@ -56,7 +56,7 @@ pub(super) struct Ask {
     pub(super) settings: Vec<(&'static str, String)>,
     /// An answer that takes longer is none.
     pub(super) patience: Duration,
-    /// An answer that is larger is none.
+    /// An answer that is larger is none; 0: it has to be empty.
     pub(super) bytes_max: usize,
 }
 
@@ -106,6 +106,18 @@ impl Failed {
         }
     }
 
+    /// Whether what was asked may go on all the same. Who stands between us answers when his patience ends,
+    /// or sends it a second time, and the first one still runs.
+    pub(super) fn leaves_it_running(&self) -> bool {
+        match self {
+            Failed::Lost(_) => true,
+            // Who is not let in runs nothing.
+            Failed::Status(_) => !self.is_of_login(),
+            Failed::Exception(exception) => exception.code == RUNS_ALREADY,
+            Failed::Ours(_) | Failed::TooLarge(_) => false,
+        }
+    }
+
     /// As an error of ours: `doing` is a verb with its object.
     pub(super) fn error(self, doing: &str, place: &str) -> Error {
         let could_not = || Error::transient(format!("could not {doing}"));
@@ -120,6 +132,9 @@ impl Failed {
             Failed::Status(status) if matches!(status.as_u16(), 401 | 403) => cannot()
                 .detail(format!("{place} answered {status}."))
                 .hint("correct the user and password in store.url, or store.token"),
+            Failed::Status(StatusCode::OK) => could_not()
+                .detail(format!("{place} answered 200, but nothing says that it was ClickHouse."))
+                .hint("a proxy in front of it has to pass its headers on, X-ClickHouse-Query-Id above all"),
             Failed::Status(status)
                 if status.is_server_error() || matches!(status.as_u16(), 408 | 429) =>
             {
@@ -140,6 +155,8 @@ impl Failed {
 
 /// Numbers of exceptions about who we are.
 const LOGIN: [u32; 4] = [192, 193, 194, 516];
+/// QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING
+const RUNS_ALREADY: u32 = 216;
 /// CANNOT_READ_ALL_DATA: of what we send it is not true.
 const CUT: u32 = 33;
 
@@ -221,7 +238,7 @@ impl Line {
         }
         let answered = async {
             let response = self.sender.send_request(request).await.map_err(lost)?;
-            read(response, bytes_max).await
+            read(response, query_id, bytes_max).await
         };
         match tokio::time::timeout(patience, answered).await {
             Ok(answered) => answered,
@@ -341,8 +358,13 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// The answer, whole.
-async fn read(response: Response<Incoming>, bytes_max: usize) -> Result<Vec<u8>, Failed> {
+/// The answer, whole. It is the server's if it names the statement that was asked: a maintenance page, or an
+/// answer that somebody has kept, is none, whatever its status.
+async fn read(
+    response: Response<Incoming>,
+    query_id: &str,
+    bytes_max: usize,
+) -> Result<Vec<u8>, Failed> {
     let (head, body) = response.into_parts();
     let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     let is_packed = match text("content-encoding") {
@@ -364,7 +386,18 @@ async fn read(response: Response<Incoming>, bytes_max: usize) -> Result<Vec<u8>,
             (false, None) => Failed::Status(head.status),
         });
     }
-    unpacked(collect(body, bytes_max).await?, is_packed, bytes_max)
+    let is_of_server = match text("x-clickhouse-query-id") {
+        Some(id) => id == query_id,
+        // Progress may be sent before the server has come to that header.
+        None => head.headers.contains_key("x-clickhouse-progress"),
+    };
+    if !is_of_server {
+        return Err(Failed::Status(head.status));
+    }
+    let most = bytes_max.max(EXCEPTION_BYTES_MAX);
+    let answer = unpacked(collect(body, most).await?, is_packed, most)?;
+    let is_out_of_place = bytes_max == 0 && !answer.is_empty();
+    if is_out_of_place { Err(Failed::Status(head.status)) } else { Ok(answer) }
 }
 
 async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Vec<u8>, Failed> {

@@ -18,6 +18,7 @@
 //! Why no client library: `docs/decisions/0007`.
 
 mod address;
+mod astray;
 mod line;
 mod preflight;
 mod server;
@@ -97,35 +98,36 @@ impl Remote {
         self.inner.server.options.address.place()
     }
 
-    /// Once, for a pipeline: our own tables are there, and nobody else writes to them.
+    /// Once, for a pipeline: nobody else writes to our own tables, and they are there.
     async fn set_up(&self) -> Result<()> {
         let Some(slot) = &self.inner.server.options.slot else { return Ok(()) };
         let making = async {
+            self.take_over(slot).await?;
             for statement in ddl::system() {
                 self.run(statement, "set up our own tables").await?;
             }
-            self.take_over(slot).await
+            Ok(())
         };
         self.inner.set_up.get_or_try_init(|| making).await.map(drop)
     }
 
     /// An earlier process of ours that was killed may have left statements running: they would write
-    /// after us.
+    /// after us. What the pipeline of another slot runs is its own, and it is refused before anything is done.
     async fn take_over(&self, slot: &str) -> Result<()> {
-        let ours = ddl::literal(Server::NAMES);
-        let now = ddl::literal(self.inner.server.name());
-        let which = format!("startsWith(query_id, {ours}) AND NOT startsWith(query_id, {now})");
-        self.inner.server.end(&which).await?;
         let place = self.place();
-        match self.other_slot(slot).await.map_err(|failed| failed.error("read our own tables", &place))? {
-            None => Ok(()),
-            Some(other) => Err(Error::definite(format!("cannot use {place} for slot {slot}"))
+        let other = self.other_slot(slot).await;
+        if let Some(other) = other.map_err(|failed| failed.error("read our own tables", &place))? {
+            return Err(Error::definite(format!("cannot use {place} for slot {slot}"))
                 .detail(format!(
                     "The pipeline of slot {other} keeps its books there, in the database millrace, and two \
                      would overwrite each other's."
                 ))
-                .hint(forget(&other))),
+                .hint(forget(&other)));
         }
+        let ours = ddl::literal(&server::names(Some(slot)));
+        let now = ddl::literal(self.inner.server.name());
+        let which = format!("startsWith(query_id, {ours}) AND NOT startsWith(query_id, {now})");
+        self.inner.server.end(&which).await
     }
 
     /// For a person: the answer in that format, or all that the server says. `USE` and `SET` last for those
@@ -173,8 +175,8 @@ impl Remote {
             packer.finish().map_err(nobody)
         });
         let settings = vec![("insert_deduplicate", u8::from(has_token).to_string())];
-        let (patience, bytes_max) = (INSERT_MOST, ANSWER_BYTES_MAX);
-        let ask = Ask { body, format: "Null".into(), settings, patience, bytes_max };
+        let format = "Null".to_owned();
+        let ask = Ask { body, format, settings, patience: INSERT_MOST, bytes_max: 0 };
         let answered = self.inner.server.ask(ask).await;
         if matches!(answered, Err(Failed::Exception(_) | Failed::Status(_))) {
             // Nobody reads the rest of the data.

@@ -34,6 +34,8 @@ const TABLE_SETTINGS: [&str; 4] = [
     "non_replicated_deduplication_window",
     "allow_nullable_key",
 ];
+/// UNKNOWN_TABLE, UNKNOWN_DATABASE
+const NEVER_MADE: [u32; 2] = [60, 81];
 /// What the pipeline does in a database.
 const RIGHTS: &str = "SELECT, INSERT, ALTER, CREATE, DROP, TRUNCATE";
 
@@ -100,7 +102,10 @@ impl Remote {
     pub(super) async fn other_slot(&self, slot: &str) -> Result<Option<String>, Failed> {
         let slot = ddl::literal(slot);
         let sql = format!("SELECT any(slot) FROM millrace.checkpoints WHERE slot != {slot}");
-        let found = self.look(&sql).await?.into_iter().flatten().flatten();
+        let found = match self.look(&sql).await {
+            Err(Failed::Exception(said)) if NEVER_MADE.contains(&said.code) => return Ok(None),
+            found => found?.into_iter().flatten().flatten(),
+        };
         Ok({ found }.find(|slot| !slot.is_empty()))
     }
 

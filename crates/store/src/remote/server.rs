@@ -10,12 +10,14 @@
 //! pinned. (A balancer that leads each *request* elsewhere defeats that; it has to be made sticky.)
 //!
 //! A request whose answer was lost may still run there, and would write its rows after what is written
-//! next, a TRUNCATE for instance. So before anything else is asked it is killed, and seen to be gone.
+//! next, a TRUNCATE for instance. So before anything else is asked it is killed, and seen to be gone, at the
+//! server that had it: see [`super::astray`].
 
 use super::RemoteOptions;
+use super::astray::{Astray, Pending};
 use super::line::{Ask, Failed, Line, Login};
 use super::tls::Tls;
-use crate::{Rows, ddl, tsv};
+use crate::{Rows, tsv};
 use model::{Error, Result};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,10 +42,9 @@ pub(super) struct Server {
     tls: Option<Tls>,
     idle: Mutex<Vec<(Line, Instant)>>,
     pinned: Mutex<Option<Pin>>,
-    /// Ids of statements whose answers were lost.
-    astray: Mutex<Vec<String>>,
+    astray: Astray,
     ending_astray: tokio::sync::Mutex<()>,
-    /// Statements of this process are called so, and numbered.
+    /// Statements of this process are called so, and numbered: see [`names`].
     name: String,
     asked: AtomicU64,
 }
@@ -55,7 +56,7 @@ struct Pin {
     server: String,
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
@@ -65,29 +66,27 @@ impl Server {
             true => Some(Tls::new(&options.address, &options.certificates)?),
             false => None,
         };
+        let name = format!("{}{}", names(options.slot.as_deref()), random());
         Ok(Server {
             options,
             tls,
             idle: Mutex::default(),
             pinned: Mutex::default(),
-            astray: Mutex::default(),
+            astray: Astray::default(),
             ending_astray: tokio::sync::Mutex::default(),
-            name: name(),
+            name,
             asked: AtomicU64::new(0),
         })
     }
-
-    /// What statements of any process of ours are called.
-    pub(super) const NAMES: &str = "millrace-";
 
     pub(super) async fn ask(&self, ask: Ask) -> Result<Vec<u8>, Failed> {
         self.end_astray().await?;
         let (mut line, is_fresh) = self.line().await?;
         let (id, is_packed) = (self.next_id(), ask.body.is_packed());
-        let mut pending = Pending { astray: &self.astray, id: Some(id.clone()) };
+        let mut pending = Pending::new(&self.astray, &line.server, &id);
         let answered = line.ask(&id, ask).await;
-        if !matches!(answered, Err(Failed::Lost(_))) {
-            pending.id = None;
+        if !matches!(&answered, Err(failed) if failed.leaves_it_running()) {
+            pending.is_over();
         }
         match &answered {
             Err(failed) if failed.is_of_login() => {
@@ -217,23 +216,39 @@ impl Server {
 
     /// Before anything else is asked.
     async fn end_astray(&self) -> Result<()> {
-        if locked(&self.astray).is_empty() {
+        if self.astray.is_empty() {
             return Ok(());
         }
         let _turn = self.ending_astray.lock().await;
-        let lost = locked(&self.astray).clone();
-        if lost.is_empty() {
+        if self.astray.is_empty() {
             return Ok(());
         }
-        let ids: Vec<String> = lost.iter().map(|id| ddl::literal(id)).collect();
-        self.end(&format!("query_id IN ({})", ids.join(", "))).await?;
-        locked(&self.astray).retain(|id| !lost.contains(id));
+        let (line, _) = self.line().await?;
+        let found = self.astray.from(&line.server);
+        if let Some(which) = found.which_are_here() {
+            self.end_on(line, &which).await?;
+        }
+        if let Some(left) = found.wait_for_others(Instant::now()) {
+            let place = self.options.address.place();
+            return Err(Error::transient(format!("could not go on at {place}: another server answers there"))
+                .detail(format!(
+                    "The one of before may still run a statement whose answer was lost, and cannot be asked. It is \
+                     waited for; after {} s more it is taken to be gone.",
+                    left.as_secs() + 1
+                ))
+                .hint("bring that server back, or have the balancer lead every connection to one replica"));
+        }
+        self.astray.forget(&found);
         Ok(())
     }
 
     /// Kills statements, and waits until they are gone.
     pub(super) async fn end(&self, which: &str) -> Result<()> {
-        let (mut line, _) = self.line().await?;
+        let (line, _) = self.line().await?;
+        self.end_on(line, which).await
+    }
+
+    async fn end_on(&self, mut line: Line, which: &str) -> Result<()> {
         let place = self.options.address.place();
         let failed = |failed: Failed| failed.error("end a statement that was given up", &place);
         let since = Instant::now();
@@ -256,21 +271,14 @@ impl Server {
     }
 }
 
-/// A request under way; also one that nobody waits for any more is one whose answer is lost.
-struct Pending<'a> {
-    astray: &'a Mutex<Vec<String>>,
-    id: Option<String>,
+/// How the ids of all statements of a slot's pipeline begin, whichever process sends them. (A slot's name
+/// has no hyphen.) Those of people, who only look, begin otherwise: no pipeline that starts ends them.
+pub(super) fn names(slot: Option<&str>) -> String {
+    slot.map_or("millrace_look-".to_owned(), |slot| format!("millrace-{slot}-"))
 }
 
-impl Drop for Pending<'_> {
-    fn drop(&mut self) {
-        locked(self.astray).extend(self.id.take());
-    }
-}
-
-/// One that no other process has.
-fn name() -> String {
+/// What no other process has.
+fn random() -> String {
     use std::hash::{BuildHasher, RandomState};
-    let random = RandomState::new().hash_one(std::process::id());
-    format!("{}{random:016x}", Server::NAMES)
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }

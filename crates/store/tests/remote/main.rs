@@ -64,7 +64,7 @@ async fn a_login_travels_in_headers_and_nowhere_else() {
 #[tokio::test]
 async fn every_answer_has_its_fate() {
     let page = |status| {
-        Said::Whole(status, "Content-Type: text/html\r\n".into(), "<html>secret</html>".into())
+        Said::Strange(status, "Content-Type: text/html\r\n".into(), "<html>secret</html>".into())
     };
     let late = || {
         let progress = "X-ClickHouse-Progress: {\"read_rows\":\"1\"}\r\n".repeat(300);
@@ -156,40 +156,66 @@ async fn an_insert_is_one_body_and_says_how_it_is_meant() {
         assert_eq!(heard.param(name), Some(value), "{}", heard.head);
     }
     assert!(heard.param("query").is_none(), "{}", heard.head);
-    assert!(heard.param("query_id").unwrap().starts_with("millrace-"), "{}", heard.head);
+    assert!(heard.param("query_id").unwrap().starts_with("millrace_look-"), "{}", heard.head);
 }
 
-/// An answer that is lost may come of a statement that goes on: it is ended before anything else is asked.
+/// An answer that is lost, or that comes of somebody between, may be of a statement that goes on: it is
+/// ended before anything else is asked.
 #[tokio::test]
 async fn what_lost_its_answer_is_ended_first() {
-    let runs = Arc::new(AtomicUsize::new(3));
-    let left = runs.clone();
-    let script: Script = Arc::new(move |heard| match heard.body.as_str() {
-        "TRUNCATE TABLE a" => Said::Nothing,
-        body if body.starts_with("SELECT count() FROM system.processes") => {
-            let left = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
-            Said::ok(if left.unwrap_or(0) > 1 { "1\n" } else { "0\n" })
-        }
-        _ => Said::ok(""),
-    });
-    let server = Scripted::start("u", script);
+    let page = |status| Said::Strange(status, String::new(), "<html></html>".into());
+    for said in [
+        Said::Nothing,
+        page("502 Bad Gateway"),
+        page("503 Service Unavailable"),
+        page("504 Gateway Timeout"),
+        page("408 Request Timeout"),
+        page("200 OK"),
+        // It was sent a second time by somebody between.
+        Said::exception("500 Internal Server Error", 216, "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING"),
+    ] {
+        let shown = format!("{said:?}");
+        let runs = Arc::new(AtomicUsize::new(3));
+        let left = runs.clone();
+        let script: Script = Arc::new(move |heard| match heard.body.as_str() {
+            "TRUNCATE TABLE a" => said.clone(),
+            body if body.starts_with("SELECT count() FROM system.processes") => {
+                let left =
+                    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+                Said::ok(if left.unwrap_or(0) > 1 { "1\n" } else { "0\n" })
+            }
+            _ => Said::ok(""),
+        });
+        let server = Scripted::start("u", script);
+        let remote = remote(server.port);
+        let error = remote.execute("TRUNCATE TABLE a").await.unwrap_err();
+        assert_eq!(error.fate(), Fate::Transient, "{shown}: {}", error.report());
+        let before = server.heard().len();
+        let id = server.heard().last().unwrap().param("query_id").unwrap().to_owned();
+        remote.execute("INSERT INTO a SELECT 1").await.unwrap();
+        let which = format!("WHERE query_id IN ('{id}')");
+        let (count, kill) = (
+            format!("SELECT count() FROM system.processes {which}"),
+            format!("KILL QUERY {which} ASYNC"),
+        );
+        let then = &server.bodies()[before..];
+        assert_eq!(
+            then,
+            [&count, &kill, &count, &kill, &count, "INSERT INTO a SELECT 1"],
+            "{shown}"
+        );
+        // And only once.
+        remote.execute("SELECT 2").await.unwrap();
+        assert_eq!(server.bodies().last().unwrap(), "SELECT 2");
+        assert_eq!(server.bodies().len(), before + 7);
+    }
+    // What ended in an error of its own is over.
+    let fails = || Said::exception("500 Internal Server Error", 241, "MEMORY_LIMIT_EXCEEDED");
+    let server = Scripted::start("u", answers("TRUNCATE TABLE a", fails));
     let remote = remote(server.port);
-    let error = remote.execute("TRUNCATE TABLE a").await.unwrap_err();
-    assert_eq!(error.fate(), Fate::Transient, "{}", error.report());
-    let before = server.heard().len();
-    let id = server.heard().last().unwrap().param("query_id").unwrap().to_owned();
-    remote.execute("INSERT INTO a SELECT 1").await.unwrap();
-    let which = format!("WHERE query_id IN ('{id}')");
-    let (count, kill) = (
-        format!("SELECT count() FROM system.processes {which}"),
-        format!("KILL QUERY {which} ASYNC"),
-    );
-    let then = &server.bodies()[before..];
-    assert_eq!(then, [&count, &kill, &count, &kill, &count, "INSERT INTO a SELECT 1"]);
-    // And only once.
+    remote.execute("TRUNCATE TABLE a").await.unwrap_err();
     remote.execute("SELECT 2").await.unwrap();
-    assert_eq!(server.bodies().last().unwrap(), "SELECT 2");
-    assert_eq!(server.bodies().len(), before + 7);
+    assert_eq!(server.bodies(), ["TRUNCATE TABLE a", "SELECT 2"]);
 }
 
 /// So is what an earlier process left running, before the first statement of a pipeline.
@@ -199,7 +225,9 @@ async fn a_pipeline_ends_what_another_process_of_it_left() {
         "u",
         Arc::new(|heard| match heard.body.as_str() {
             body if body.starts_with("SELECT count() FROM system.processes") => Said::ok("0\n"),
-            body if body.contains("FROM millrace.checkpoints") => Said::ok("\n"),
+            body if body.contains("FROM millrace.checkpoints") => {
+                Said::exception("404 Not Found", 81, "UNKNOWN_DATABASE")
+            }
             _ => Said::ok(""),
         }),
     );
@@ -211,10 +239,12 @@ async fn a_pipeline_ends_what_another_process_of_it_left() {
     let at = |words: &str| {
         bodies.iter().position(|body| body.contains(words)).unwrap_or_else(|| panic!("{words}"))
     };
-    assert!(
-        at("CREATE DATABASE IF NOT EXISTS `millrace`") < at("startsWith(query_id, 'millrace-')")
-    );
-    assert!(at("startsWith(query_id, 'millrace-')") < at("SELECT 1"));
+    let ends = at("startsWith(query_id, 'millrace-s-')");
+    assert!(at("FROM millrace.checkpoints WHERE slot != 's'") < ends);
+    assert!(ends < at("CREATE DATABASE IF NOT EXISTS `millrace`"));
+    assert!(at("CREATE DATABASE IF NOT EXISTS `millrace`") < at("SELECT 1"));
+    let ids = server.heard().into_iter().map(|heard| heard.param("query_id").unwrap().to_owned());
+    assert!({ ids }.all(|id| id.starts_with("millrace-s-")), "so that the next one finds them");
     remote.execute("SELECT 2").await.unwrap();
     assert_eq!(server.bodies().len(), bodies.len() + 1, "set up once");
 }
@@ -235,7 +265,8 @@ async fn a_server_of_another_pipeline_is_refused() {
     let error = remote.execute("SELECT 1").await.unwrap_err();
     assert_eq!(error.fate(), Fate::Definite);
     assert!(error.report().contains("slot theirs") && error.report().contains("slot = 'theirs'"));
-    assert!(!server.bodies().contains(&"SELECT 1".to_owned()));
+    // Nothing of the other one is ended, and nothing is made beside it.
+    assert_eq!(server.bodies().len(), 1, "{:?}", server.bodies());
 }
 
 /// On a connection that has gone well the token may have run out meanwhile: that passes, if there is
@@ -331,4 +362,63 @@ async fn behind_a_balancer_it_is_one_server_until_that_is_gone() {
     ask(20).await;
     let busy = others().filter(|count| *count > 0).count();
     assert_eq!((busy, others().sum::<usize>()), (1, 20));
+}
+
+/// What one server may still run is not looked for at another, and nothing is written beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_statement_is_ended_where_it_was_asked() {
+    let loses: Script = Arc::new(|heard| match heard.body.as_str() {
+        "TRUNCATE TABLE a" => Said::Nothing,
+        body if body.starts_with("SELECT count() FROM system.processes") => Said::ok("0\n"),
+        _ => Said::ok(""),
+    });
+    let servers = ["a", "b"].map(|uuid| Scripted::start(uuid, loses.clone()));
+    let ports = Arc::new(Mutex::new(vec![servers[0].port]));
+    let remote = remote(balancer(ports.clone()));
+    remote.execute("TRUNCATE TABLE a").await.unwrap_err();
+    *ports.lock().unwrap() = vec![servers[1].port];
+    for _ in 0..3 {
+        let error = remote.execute("INSERT INTO a SELECT 1").await.unwrap_err();
+        assert_eq!(error.fate(), Fate::Transient);
+        assert!(error.report().contains("another server answers"), "{}", error.report());
+    }
+    assert!(servers[1].bodies().is_empty(), "{:?}", servers[1].bodies());
+    *ports.lock().unwrap() = vec![servers[0].port];
+    let mut tries = 0;
+    while let Err(error) = remote.execute("INSERT INTO a SELECT 1").await {
+        tries += 1;
+        assert!(tries < 100 && error.fate() == Fate::Transient, "{}", error.report());
+    }
+    let bodies = servers[0].bodies();
+    assert!(bodies[1].starts_with("SELECT count() FROM system.processes"), "{bodies:?}");
+    assert_eq!(bodies[2..], ["INSERT INTO a SELECT 1"]);
+    assert!(servers[1].bodies().is_empty());
+}
+
+/// A receipt is for what the server says of this very statement.
+#[tokio::test]
+async fn a_page_that_says_all_is_well_is_no_receipt() {
+    let own = |heard: &scripted::Heard| {
+        format!("X-ClickHouse-Query-Id: {}\r\n", heard.param("query_id").unwrap())
+    };
+    let none = || String::new();
+    let other = "X-ClickHouse-Query-Id: millrace-s-1-1\r\n";
+    let cases: Vec<(&str, Script)> = vec![
+        ("a page", Arc::new(move |_| Said::Strange("200 OK", none(), "<html>".into()))),
+        ("nothing", Arc::new(move |_| Said::Strange("200 OK", none(), none()))),
+        ("an old answer", Arc::new(move |_| Said::Strange("200 OK", other.into(), none()))),
+        ("text", Arc::new(move |heard| Said::Strange("200 OK", own(heard), "thanks".into()))),
+    ];
+    for (name, script) in cases {
+        let script: Script = Arc::new(move |heard| match heard.body.starts_with("INSERT") {
+            true => script(heard),
+            false => Said::ok("0\n"),
+        });
+        let server = Scripted::start("u", script);
+        let rows = vec![vec![Some("s".to_owned()), Some("1".to_owned())]];
+        let written = remote(server.port).record("millrace.pauses (slot, since)", rows).await;
+        let error = written.unwrap_err();
+        assert_eq!(error.fate(), Fate::Transient, "{name}: {}", error.report());
+        assert!(error.report().contains("answered 200"), "{name}: {}", error.report());
+    }
 }

@@ -31,7 +31,9 @@ impl Heard {
 pub(crate) enum Said {
     /// Status line with what follows it, more headers, and the body.
     Whole(&'static str, String, String),
-    /// The same, and the connection ends before the body does.
+    /// The same of somebody else: it does not name the statement.
+    Strange(&'static str, String, String),
+    /// As the server, and the connection ends before the body does.
     Cut(&'static str),
     Nothing,
 }
@@ -94,6 +96,8 @@ impl Scripted {
 
 fn serve(stream: &mut dyn Stream, uuid: &str, script: &Script, seen: &Mutex<Vec<Heard>>) {
     while let Some(heard) = read(stream) {
+        let id = heard.param("query_id").unwrap_or_default();
+        let id = format!("X-ClickHouse-Query-Id: {id}\r\n");
         let said = match heard.body == "SELECT serverUUID()" {
             true => Said::ok(&format!("{uuid}\n")),
             false => {
@@ -103,8 +107,9 @@ fn serve(stream: &mut dyn Stream, uuid: &str, script: &Script, seen: &Mutex<Vec<
         };
         let (status, headers, body, is_cut) = match said {
             Said::Nothing => return,
-            Said::Whole(status, headers, body) => (status, headers, body, false),
-            Said::Cut(status) => (status, String::new(), "some of it".to_owned(), true),
+            Said::Whole(status, headers, body) => (status, headers + &id, body, false),
+            Said::Strange(status, headers, body) => (status, headers, body, false),
+            Said::Cut(status) => (status, id, "some of it".to_owned(), true),
         };
         let length = body.len() + if is_cut { 100 } else { 0 };
         let text = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{headers}\r\n{body}");
