@@ -14,6 +14,7 @@ use super::functions::Functions;
 use super::grant::ident;
 use super::words::Words;
 use crate::clickhouse::error::Failure;
+use std::collections::BTreeSet;
 use store::Engine;
 use store::embedded::Session;
 
@@ -114,7 +115,6 @@ const SYSTEM: &[&str] = &[
     "one",
     "parts",
     "parts_columns",
-    "mutations",
     "primes",
     "privileges",
     "projections",
@@ -125,7 +125,6 @@ const SYSTEM: &[&str] = &[
     "tables",
     "time_zones",
     "unicode",
-    "view_refreshes",
     "zeros",
     "zeros_mt",
     "clusters",
@@ -153,6 +152,8 @@ const IN: [&str; 8] = [
     "globalNullIn",
     "globalNotNullIn",
 ];
+/// Each of them also comes as `inIgnoreSet`.
+const IGNORE_SET: &str = "IgnoreSet";
 /// Nobody's but the server's.
 const OWN: [&str; 2] = ["millrace", "default"];
 
@@ -240,11 +241,15 @@ impl Gate<'_> {
                 "The function {name} is for admins (a column of that name: table.{name})."
             ))
         };
+        let named = words.names().find(|name| self.functions.refuses(name));
         for (at, node) in ast.nodes().iter().enumerate() {
             let parent = ast.parent(at).map(|at| ast.nodes()[at]);
             match node.kind {
                 "Function" | "FunctionWithKeyValueArguments" => {
                     let name = node.name();
+                    if !is_plain(name) {
+                        return Err(unclear());
+                    }
                     let of_table = matches!(
                         parent.map(|node| node.kind),
                         Some("TableExpression" | "InsertQuery" | "CreateQuery")
@@ -279,8 +284,8 @@ impl Gate<'_> {
                 }
                 // What it applies is not printed.
                 "ColumnsApplyTransformer" => {
-                    if let Some(name) = words.names().find(|name| self.functions.refuses(name)) {
-                        return Err(refused(&name));
+                    if let Some(name) = &named {
+                        return Err(refused(name));
                     }
                 }
                 _ => {}
@@ -290,23 +295,34 @@ impl Gate<'_> {
     }
 
     fn check_tables(&self, ast: &Ast<'_>) -> Result<()> {
+        let (mut read, mut maybe) = (BTreeSet::new(), BTreeSet::new());
         for (at, node) in ast.nodes().iter().enumerate() {
             match node.kind {
                 // Those of `DROP TABLE a, b` are targets.
-                "TableIdentifier" if ast.kind() != "DropQuery" => self.check_read(node.name())?,
-                "Function" if IN.contains(&node.name()) => {
+                "TableIdentifier" if ast.kind() != "DropQuery" => drop(read.insert(node.name())),
+                "Function" if is_in(node.name()) => {
                     let list = ast.children(at).next();
                     let second = list.and_then(|(list, _)| ast.children(list).nth(1));
-                    if let Some((_, second)) = second
-                        && second.kind == "Identifier"
-                    {
-                        self.check_maybe_table(second.name())?;
-                    }
+                    let second = second.filter(|(_, node)| node.kind == "Identifier");
+                    maybe.extend(second.map(|(_, node)| node.name()));
                 }
                 _ => {}
             }
         }
-        Ok(())
+        // `WITH users AS u SELECT 1 IN u`, and names of names.
+        let aliased = ast.aliased();
+        let mut next: Vec<&str> = read.iter().chain(&maybe).copied().collect();
+        let mut seen: BTreeSet<&str> = next.iter().copied().collect();
+        while let Some(name) = next.pop() {
+            for meant in aliased.get(name).into_iter().flatten().copied() {
+                maybe.insert(meant);
+                if seen.insert(meant) {
+                    next.push(meant);
+                }
+            }
+        }
+        read.into_iter().try_for_each(|name| self.check_read(name))?;
+        maybe.into_iter().try_for_each(|name| self.check_maybe_table(name))
     }
 
     fn check_read(&self, name: &str) -> Result<()> {
@@ -324,7 +340,7 @@ impl Gate<'_> {
 
     /// `a IN b`: a column as a rule.
     fn check_maybe_table(&self, name: &str) -> Result<()> {
-        let Ok((database, table)) = split(name) else { return Ok(()) };
+        let (database, table) = split(name)?;
         let database = database.unwrap_or(&self.current);
         match self.may_read(database, table) || !self.exists(database, table)? {
             true => Ok(()),
@@ -555,6 +571,15 @@ fn unclear() -> Failure {
     denied(
         "The name of what this is about cannot be told: names with dots or blanks are for admins.",
     )
+}
+
+fn is_in(name: &str) -> bool {
+    IN.contains(&name.strip_suffix(IGNORE_SET).unwrap_or(name))
+}
+
+/// A function of another name is none, or not all of its name.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// `table`, `database.table`; a name with more dots or with blanks could be another.

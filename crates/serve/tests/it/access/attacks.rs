@@ -76,6 +76,11 @@ pub(super) const ATTACKS: &[&str] = &[
     "SELECT * FROM icebergLocal('/etc')",
     "SELECT * FROM deltaLakeLocal('/etc')",
     "SELECT * FROM eval('SELECT 1')",
+    // An alias that looks like a part of the print.
+    "SELECT file('/etc/hostname') AS `a (alias b`",
+    "SELECT file('/etc/hostname') AS \"a (children b\"",
+    "SELECT arrayMap(file AS `a (alias b`, ['/etc/hostname'])",
+    "SELECT 1 IN (millrace.access AS `a (alias b`)",
     // Network.
     "SELECT * FROM url('http://127.0.0.1:1/x', 'CSV', 'x String')",
     "SELECT * FROM uRl('http://127.0.0.1:1/x', 'CSV', 'x String')",
@@ -162,6 +167,11 @@ pub(super) const ATTACKS: &[&str] = &[
     "SELECT * FROM system.named_collections",
     "SELECT * FROM system.row_policies",
     "SELECT * FROM system.errors",
+    "SELECT command FROM system.mutations",
+    "SELECT exception FROM system.view_refreshes",
+    "WITH system.users AS u SELECT 'x' IN u",
+    "WITH system.server_settings AS a, a AS b SELECT ('', '', '', 0, '', '', 0, 0) IN b",
+    "SELECT notInIgnoreSet('x', system.server_settings)",
     "SELECT * FROM system.detached_parts",
     "SELECT * FROM merge('system', 'processes')",
     "SHOW PROCESSLIST",
@@ -418,6 +428,9 @@ fn parameters_name_nothing_that_is_not_granted() {
         ("SELECT * FROM t", "database=hidden"),
         ("SELECT * FROM access", "database=millrace"),
         ("SELECT * FROM processes", "database=system"),
+        ("WITH processes AS p SELECT query FROM p", "database=system"),
+        ("WITH server_settings AS s SELECT ('', '', '', 0, '', '', 0, 0) IN s", "database=system"),
+        ("SELECT 1 IN (closed AS u)", "database=partly"),
         ("SELECT * FROM closed", "database=partly"),
         (
             "WITH closed AS (SELECT 1) SELECT * FROM (SELECT * FROM closed), closed",
