@@ -25,6 +25,7 @@ mod file;
 mod functions;
 mod gate;
 mod grant;
+mod lists;
 mod login;
 mod password;
 mod privilege;
@@ -40,6 +41,7 @@ pub(crate) use login::Credentials;
 pub use privilege::privileges;
 
 use crate::clickhouse::error::Failure;
+use crate::clickhouse::plain::is_plain;
 use crate::clickhouse::settings::Settings;
 use crate::clickhouse::sql::{Kind as TokenKind, Tokens};
 use book::{Book, Rights};
@@ -86,6 +88,9 @@ pub(super) fn check_places(grants: &Grants) -> Result<(), Failure> {
         }
     }
 }
+
+/// The engine's `max_query_size`.
+const LIMITED_SQL_BYTES_MAX: usize = 256 << 10;
 
 /// Held through a change. There is one engine a process, and doors on it share its tables and files.
 static CHANGING: Mutex<()> = Mutex::new(());
@@ -244,6 +249,22 @@ impl Caller {
         self.rights.only_reads()
     }
 
+    /// What others have no use for only costs: limited users have what the engine reads by default.
+    pub(crate) fn text_bytes_max(&self, of_admins: usize) -> usize {
+        if self.is_admin() { of_admins } else { LIMITED_SQL_BYTES_MAX }
+    }
+
+    /// Before anything else looks at it. Its data, if it has any, is not a part of it.
+    pub(crate) fn check_text(&self, text: &str) -> Result<(), Failure> {
+        match self.is_admin() || (text.len() <= LIMITED_SQL_BYTES_MAX && is_plain(text)) {
+            true => Ok(()),
+            false => Err(Failure::syntax(
+                "Syntax error: a text of limited users has 256 KiB at most, and outside of quotes and \
+                 comments only ASCII without $ and \\ (put such a name into backticks)",
+            )),
+        }
+    }
+
     /// Sessions are told apart by whose they are, too.
     pub(crate) fn session_name(&self, id: &str) -> String {
         format!("{}\0{id}", self.user)
@@ -299,7 +320,7 @@ impl Caller {
         let own = self.access.engine.session();
         let mut own = own.map_err(|error| Failure::new(210, "NETWORK_ERROR", error.report()))?;
         own.query("SET implicit_select = 0", "Null", &[])?;
-        self.gate(current).check(&mut own, text, params)
+        self.gate(current).check(&mut own, text, params, !pairs.is_empty())
     }
 
     fn gate(&self, current: String) -> Gate<'_> {
@@ -444,6 +465,8 @@ fn settings_in(text: &str) -> (Vec<(String, String)>, String) {
             let mut depth = 0i32;
             while next < tokens.len() {
                 match at(next) {
+                    // Not of the value: looked at in its turn, so that a text is gone through once.
+                    word if word.eq_ignore_ascii_case("SETTINGS") => break,
                     "(" | "[" | "{" => depth += 1,
                     ")" | "]" | "}" => depth -= 1,
                     "," if depth <= 0 => break,
