@@ -51,8 +51,8 @@ use grant::{Grant, Grants};
 use login::Logins;
 use model::{Error, Result};
 use quota::Quotas;
+pub(crate) use statement::Statement;
 use statement::{Roles, Show};
-pub(crate) use statement::{Statement, parse};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -203,6 +203,11 @@ fn is_open(holder: &book::Holder) -> bool {
     holder.origin == book::Origin::BuiltIn && holder.password.is_none()
 }
 
+fn only_admins() -> Failure {
+    let text = "Not enough privileges. Users are made and granted to by admins.";
+    Failure::new(497, "ACCESS_DENIED", text)
+}
+
 /// What the door does with a statement about users.
 pub(crate) enum Done {
     /// It answers nothing.
@@ -336,6 +341,15 @@ impl Caller {
         self.access.quotas.end(&self.user, &self.rights.quotas, stats, took, failed);
     }
 
+    /// A statement about users; `None`: it is about something else. Whoever may not change them costs
+    /// nothing: to read a password is to hash it.
+    pub(crate) fn parse(&self, text: &str, current: &str) -> Result<Option<Statement>, Failure> {
+        match !self.is_admin() && statement::changes_users(text) {
+            true => Err(only_admins()),
+            false => statement::parse(text, current),
+        }
+    }
+
     /// Answers a statement about users.
     pub(crate) fn answer(&self, statement: Statement, may_write: bool) -> Result<Done, Failure> {
         match statement {
@@ -350,10 +364,7 @@ impl Caller {
                 self.with_roles(roles.as_deref())?;
                 Ok(Done::Roles(roles))
             }
-            _ if !self.is_admin() => {
-                let text = "Not enough privileges. Users are made and granted to by admins.";
-                Err(Failure::new(497, "ACCESS_DENIED", text))
-            }
+            _ if !self.is_admin() => Err(only_admins()),
             _ if !may_write => {
                 let text = "Cannot execute query in readonly mode";
                 Err(Failure::new(164, "READONLY", text))

@@ -241,6 +241,7 @@ fn a_text_that_is_large_or_deep_ends_nothing() {
         format!("SELECT 1 {}", "SETTINGS max_threads = 1 ".repeat(9_000)),
         format!("SELECT 1 FROM {}t", "a AS x, ".repeat(25_000)),
         format!("SELECT {}1", "1 IN nosuch, ".repeat(15_000)),
+        format!("CREATE USER x {}", "IDENTIFIED WITH bcrypt_password BY 'x' ".repeat(5_000)),
         format!("SELECT '{}'", "x".repeat(256 << 10)),
     ];
     for text in texts {
