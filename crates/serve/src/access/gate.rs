@@ -54,6 +54,7 @@ impl Gate<'_> {
         drop(answer);
         let ast = Ast::new(&printed);
         self.check_seen(&ast, reads, has_settings)?;
+        self.check_filters(&ast, &words)?;
         self.check_ast(&ast, &words)
     }
 
@@ -75,6 +76,23 @@ impl Gate<'_> {
         match reads || may_set || !(only_reads || self.rights.only_reads()) {
             true => Ok(()),
             false => Err(denied("To change something one needs a grant.")),
+        }
+    }
+
+    /// The engine works PREWHERE out before a filter, and takes a filter by what a table is called.
+    fn check_filters(&self, ast: &Ast<'_>, words: &Words<'_>) -> Result<()> {
+        let has_dot = |at: usize| {
+            let of_table =
+                ast.parent(at).is_some_and(|at| ast.nodes()[at].kind == "TableExpression");
+            of_table && ast.nodes()[at].alias.is_some_and(|alias| alias.contains('.'))
+        };
+        let gets_by = words.has("PREWHERE") || (0..ast.nodes().len()).any(has_dot);
+        match gets_by && !self.rights.filters.is_empty() {
+            true => Err(denied(
+                "With a row filter in force there is no PREWHERE, and no alias of a table has a dot: \
+                 use WHERE.",
+            )),
+            false => Ok(()),
         }
     }
 

@@ -59,7 +59,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant};
 use store::Engine;
-use store::embedded::{Session, Stats, databases_on_disk};
+use store::embedded::{Exception, Session, Stats, databases_on_disk};
 
 /// Puts down what the engine has to know of users before it opens, in a data directory that is this process's. Without it everybody but admins is
 /// kept out.
@@ -91,6 +91,12 @@ pub(super) fn check_places(grants: &Grants) -> Result<(), Failure> {
 
 /// The engine's `max_query_size`.
 const LIMITED_SQL_BYTES_MAX: usize = 256 << 10;
+
+/// Errors that are about the statement alone: its syntax and names, rights, limits, cancelling.
+const WITHOUT_VALUES: [u32; 26] = [
+    42, 46, 47, 48, 60, 62, 73, 81, 115, 158, 159, 160, 164, 179, 184, 201, 202, 215, 241, 307,
+    394, 396, 452, 497, 512, 1001,
+];
 
 /// Held through a change. There is one engine a process, and doors on it share its tables and files.
 static CHANGING: Mutex<()> = Mutex::new(());
@@ -303,6 +309,18 @@ impl Caller {
             true => leave(session),
             false => fence::enter(session, &self.rights, self.access.engine.roles()),
         }
+    }
+
+    /// An error as the caller may read it: many quote the value that they are about, also of a row that
+    /// a filter hides.
+    pub(crate) fn told(&self, mut failure: Failure) -> Failure {
+        let exception = &failure.exception;
+        if !self.rights.filters.is_empty() && !WITHOUT_VALUES.contains(&exception.code) {
+            let text = "The details are withheld: a row filter is in force, and they may quote rows \
+                        that it hides";
+            failure.exception = Exception::new(exception.code, exception.name(), text);
+        }
+        failure
     }
 
     /// Lets a statement through the gate, or not.

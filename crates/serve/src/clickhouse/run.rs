@@ -212,7 +212,7 @@ impl Work {
         }
         self.caller.check(&mut lane.kept.session, &text.sql(), &self.request.params)?;
         self.seal(lane)?;
-        match text {
+        let result = match text {
             Text::Insert { text, head, format, data } => {
                 self.insert(&mut lane.kept.session, &text[..head], &format, data, answer)
             }
@@ -223,7 +223,11 @@ impl Work {
                 lane.kept.has_extremes |= is_own && sql.contains(EXTREMES);
                 result
             }
-        }
+        };
+        result.map_err(|stop| match stop {
+            Stop::Failed(failure) => Stop::Failed(self.caller.told(failure)),
+            Stop::Gone => Stop::Gone,
+        })
     }
 
     fn read_text(&mut self) -> Result<Text, Failure> {
