@@ -167,7 +167,11 @@ impl Access {
         let open = holder.as_ref().is_some_and(is_open);
         if !(open && credentials.has_no_password()) {
             let password = holder.and_then(|holder| holder.password);
-            self.logins.check(credentials, password, address).await?;
+            let passwords = |book: &Book| -> Option<u32> {
+                book.users.values().filter_map(|user| user.password.as_ref()?.cost()).max()
+            };
+            let slow = passwords(&self.book());
+            self.logins.check(credentials, password, slow, address).await?;
         }
         let chosen = (!roles.is_empty()).then_some(roles);
         Caller::new(self.clone(), name, open, chosen)
