@@ -9,7 +9,10 @@
 //! ```
 //!
 //! The print has no quotes, so a name with a blank, a dot or a line break could be taken for another:
-//! the gate refuses names that cannot be told.
+//! the gate refuses names that cannot be told. An alias may hold anything (``AS `a (alias b` ``), so a
+//! label ends at its first mark, and no name may hold one.
+
+use std::collections::BTreeMap;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Node<'a> {
@@ -18,6 +21,8 @@ pub(super) struct Node<'a> {
     pub(super) kind: &'a str,
     /// What follows it, with its blanks.
     rest: &'a str,
+    pub(super) alias: Option<&'a str>,
+    parent: Option<usize>,
 }
 
 impl<'a> Node<'a> {
@@ -32,14 +37,24 @@ pub(super) struct Ast<'a> {
 
 impl<'a> Ast<'a> {
     pub(super) fn new(printed: &'a str) -> Ast<'a> {
-        let nodes = printed.lines().filter(|line| !line.trim().is_empty()).map(|line| {
+        let mut nodes: Vec<Node<'a>> = Vec::new();
+        // Those above the next line.
+        let mut above: Vec<usize> = Vec::new();
+        for line in printed.lines().filter(|line| !line.trim().is_empty()) {
             let label = line.trim_start_matches(' ');
-            let label = without(label, " (children ");
-            let label = without(label, " (alias ");
-            let (kind, rest) = label.split_once(' ').unwrap_or((label, ""));
-            Node { depth: line.len() - line.trim_start_matches(' ').len(), kind, rest }
-        });
-        Ast { nodes: nodes.collect() }
+            let depth = line.len() - label.len();
+            let (kind, _) = label.split_once(' ').unwrap_or((label, ""));
+            // The text of a literal may look like a mark, and all of it is looked at.
+            let (label, alias) = if kind == "Literal" { (label, None) } else { marks(label) };
+            let rest = label[kind.len()..].strip_prefix(' ').unwrap_or("");
+            while above.last().is_some_and(|last| nodes[*last].depth >= depth) {
+                above.pop();
+            }
+            let parent = above.last().copied();
+            above.push(nodes.len());
+            nodes.push(Node { depth, kind, rest, alias, parent });
+        }
+        Ast { nodes }
     }
 
     pub(super) fn nodes(&self) -> &[Node<'a>] {
@@ -51,8 +66,18 @@ impl<'a> Ast<'a> {
     }
 
     pub(super) fn parent(&self, of: usize) -> Option<usize> {
-        let depth = self.nodes[of].depth;
-        self.nodes[..of].iter().rposition(|node| node.depth < depth)
+        self.nodes[of].parent
+    }
+
+    /// Names and what they are called in the statement: `a AS b` is a of b.
+    pub(super) fn aliased(&self) -> BTreeMap<&'a str, Vec<&'a str>> {
+        let mut names = BTreeMap::<_, Vec<_>>::new();
+        for node in self.nodes.iter().filter(|node| node.kind == "Identifier") {
+            if let Some(alias) = node.alias {
+                names.entry(alias).or_default().push(node.name());
+            }
+        }
+        names
     }
 
     pub(super) fn children(&self, of: usize) -> impl Iterator<Item = (usize, &Node<'a>)> {
@@ -80,11 +105,15 @@ impl<'a> Ast<'a> {
     }
 }
 
-/// The label before its last `mark…)`.
-fn without<'a>(label: &'a str, mark: &str) -> &'a str {
-    match label.rfind(mark) {
-        Some(at) if label.ends_with(')') => &label[..at],
-        _ => label,
+pub(super) const ALIAS: &str = " (alias ";
+pub(super) const CHILDREN: &str = " (children ";
+
+/// A label without what the print puts behind it, and its alias.
+fn marks(label: &str) -> (&str, Option<&str>) {
+    let label = label.split(CHILDREN).next().unwrap_or(label);
+    match label.split_once(ALIAS) {
+        Some((label, alias)) => (label, Some(alias.strip_suffix(')').unwrap_or(alias))),
+        None => (label, None),
     }
 }
 
@@ -108,5 +137,16 @@ mod tests {
         assert_eq!(target("DropQuery a  (children 1)"), Some((Some("a"), None)));
         assert_eq!(target("CreateQuery x (children 3)"), Some((None, Some("x"))));
         assert_eq!(target("DropQuery a b c (children 2)"), None);
+    }
+
+    #[test]
+    fn an_alias_does_not_become_a_part_of_the_name() {
+        let printed = "Function file (alias a (alias b) (children 1)\n ExpressionList (children 2)\n  \
+                       Literal 'x (alias y' (alias z)\n  Identifier t (alias u (v))\n";
+        let ast = Ast::new(printed);
+        assert_eq!((ast.nodes()[0].name(), ast.nodes()[0].alias), ("file", Some("a (alias b")));
+        assert_eq!(ast.nodes()[2].name(), "'x (alias y' (alias z)");
+        assert_eq!(ast.aliased(), [("u (v)", vec!["t"])].into());
+        assert_eq!((ast.parent(3), ast.parent(1), ast.parent(0)), (Some(1), Some(0), None));
     }
 }

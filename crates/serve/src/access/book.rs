@@ -259,12 +259,13 @@ impl Book {
         book
     }
 
-    /// `chosen`: of her roles, only these.
+    /// `chosen`: of her roles, only these give something. What limits her is that of all of them: else
+    /// she would choose those without a filter.
     pub(super) fn rights(&self, user: &str, chosen: Option<&[String]>) -> Result<Rights> {
         let holder = self.users.get(user).ok_or_else(|| unknown_user(user))?;
         let granted = self.reached(&holder.roles);
         let roles = match chosen {
-            None => granted,
+            None => granted.clone(),
             Some(chosen) => {
                 for role in chosen {
                     if !self.roles.contains_key(role) {
@@ -278,20 +279,22 @@ impl Book {
                 self.reached(&chosen.iter().cloned().collect())
             }
         };
-        let holders =
-            || std::iter::once(holder).chain(roles.iter().filter_map(|r| self.roles.get(r)));
-        let grants: Grants = holders().flat_map(|holder| holder.grants.iter().cloned()).collect();
+        let of = |roles: &BTreeSet<String>| -> Vec<&Holder> {
+            std::iter::once(holder).chain(roles.iter().filter_map(|r| self.roles.get(r))).collect()
+        };
+        let grants: Grants =
+            of(&roles).into_iter().flat_map(|holder| holder.grants.iter().cloned()).collect();
         let admin = grants.contains(&Grant::new("ALL", None));
         let mut rights = Rights { admin, grants, ..Rights::default() };
         if !admin {
-            rights.limits = limits(holders());
+            rights.limits = limits(of(&granted).into_iter());
             if self.memory_most > 0 {
                 rights.limits.entry("max_memory_usage").or_insert(self.memory_most);
             }
-            rights.filters = self.filters(user, &roles);
+            rights.filters = self.filters(user, &granted);
         }
         rights.quotas =
-            self.quotas.values().filter(|quota| quota.to.is_for(user, &roles)).cloned().collect();
+            self.quotas.values().filter(|quota| quota.to.is_for(user, &granted)).cloned().collect();
         rights.roles = roles;
         Ok(rights)
     }
@@ -384,6 +387,7 @@ mod tests {
         assert!(!rights.admin && rights.roles.contains("base"));
         let fewer = book.rights("ann", Some(&[])).unwrap();
         assert_eq!(fewer.grants, [grant("INSERT", "scratch")].into());
+        assert_eq!(fewer.limits, rights.limits);
         let code = |user: &str, roles: Option<&[String]>| {
             book.rights(user, roles).unwrap_err().exception.code
         };
@@ -418,5 +422,13 @@ mod tests {
             book.rights("ann", None).unwrap().filters["shop.orders"],
             "(z > 0) AND ((x = 1) OR (owner = 'ann'))"
         );
+        // A filter of a role is not shed with the role.
+        let hr = policy("hr", "0", true, To::Names(["hr".to_owned()].into()));
+        let hr = Policy { table: "people".into(), ..hr };
+        book.policies.insert(hr.key(), hr);
+        book.roles.insert("hr".into(), Holder::new("hr", Origin::Sql));
+        book.users.get_mut("ann").unwrap().roles.extend(["hr".to_owned(), VIEWER.to_owned()]);
+        let chosen = book.rights("ann", Some(&[VIEWER.to_owned()])).unwrap();
+        assert_eq!(chosen.filters["shop.people"], "(0)");
     }
 }

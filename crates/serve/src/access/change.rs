@@ -14,6 +14,15 @@ pub(super) type Changed = Vec<(Kind, String)>;
 
 /// Changes the book, or leaves it half changed with an error: so it gets a copy.
 pub(super) fn apply(book: &mut Book, statement: Statement) -> Result<Changed> {
+    if let Statement::CreatePolicy { to, .. } | Statement::CreateQuota { to, .. } = &statement {
+        check_to(book, to)?;
+    }
+    apply_kept(book, statement)
+}
+
+/// The same of what was kept. Whom a policy or a quota is for may have left the file meanwhile: it
+/// stays one for the others, and for who comes back.
+pub(super) fn apply_kept(book: &mut Book, statement: Statement) -> Result<Changed> {
     match statement {
         Statement::Create { kind, mode, names, change } => {
             let created = names.into_iter().map(|name| create(book, kind, mode, &name, &change));
@@ -42,7 +51,6 @@ pub(super) fn apply(book: &mut Book, statement: Statement) -> Result<Changed> {
             restrictive,
             to,
         } => {
-            check_to(book, &to)?;
             let origin = Origin::Sql;
             let policy = Policy { origin, name, database, table, filter, restrictive, to };
             put(&mut book.policies, Kind::Policy, mode, policy.key(), policy, |p| p.origin)
@@ -63,7 +71,6 @@ pub(super) fn apply(book: &mut Book, statement: Statement) -> Result<Changed> {
             }
         }
         Statement::CreateQuota { mode, name, intervals, to } => {
-            check_to(book, &to)?;
             let quota = Quota { origin: Origin::Sql, name: name.clone(), intervals, to };
             put(&mut book.quotas, Kind::Quota, mode, name, quota, |quota| quota.origin)
         }
@@ -351,6 +358,22 @@ mod tests {
         assert!(book.users["ann"].roles.is_empty());
         run(&mut book, "DROP USER ann").unwrap();
         assert_eq!(book.policies["p ON a.b"].to, To::Names(Default::default()));
+    }
+
+    #[test]
+    fn a_policy_outlives_one_of_those_that_it_is_for() {
+        let mut book = book(&["CREATE USER bob IDENTIFIED BY 'x'"]);
+        for (text, wrong) in [
+            ("CREATE ROW POLICY p ON a.b USING x = 1 TO ann, bob", 511),
+            ("CREATE QUOTA q FOR INTERVAL 1 hour MAX queries = 1 TO ann, bob", 511),
+        ] {
+            assert_eq!(code(&mut book, text), wrong);
+            apply_kept(&mut book, parse(text, "main").unwrap().unwrap()).unwrap();
+        }
+        let rights = book.rights("bob", None).unwrap();
+        assert_eq!((rights.filters["a.b"].as_str(), rights.quotas.len()), ("((x = 1))", 1));
+        run(&mut book, "CREATE USER ann IDENTIFIED BY 'x'").unwrap();
+        assert_eq!(book.rights("ann", None).unwrap().filters.len(), 1);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The fence in front: what a limited user's statement may be, decided from the engine's own parse
-//! before it runs. Lists say what is allowed, never what is forbidden.
+//! before it runs, by [lists](super::lists) of what is allowed.
 //!
 //! ```text
 //! text ─▶ EXPLAIN AST ─▶ kind of statement ─▶ functions ─▶ tables that it reads ─▶ its target
@@ -12,149 +12,16 @@ use super::ast::Ast;
 use super::book::Rights;
 use super::functions::Functions;
 use super::grant::ident;
+use super::lists::{
+    ALTERS, ENGINES, EXISTS, IGNORE_SET, IN, INFORMATION_SCHEMA, OWN, READ, SYSTEM, WRITE,
+};
 use super::words::Words;
 use crate::clickhouse::error::Failure;
+use std::collections::BTreeSet;
 use store::Engine;
 use store::embedded::Session;
 
 type Result<T> = std::result::Result<T, Failure>;
-
-/// They change nothing.
-const READ: [&str; 14] = [
-    "SelectWithUnionQuery",
-    "SelectIntersectExceptQuery",
-    "SelectQuery",
-    "Explain",
-    "DescribeQuery",
-    "ShowTables",
-    "ShowColumns",
-    "ShowFunctions",
-    "ShowEngineQuery",
-    "ShowCreateTableQuery",
-    "ShowCreateViewQuery",
-    "ShowCreateDatabaseQuery",
-    "UseQuery",
-    "Set",
-];
-const EXISTS: [&str; 3] = ["ExistsTableQuery", "ExistsViewQuery", "ExistsDatabaseQuery"];
-/// What they need of their target.
-const WRITE: [(&str, &str); 9] = [
-    ("InsertQuery", "INSERT"),
-    ("AlterQuery", "ALTER"),
-    ("DropQuery", "DROP"),
-    ("TruncateQuery", "TRUNCATE"),
-    ("OptimizeQuery", "OPTIMIZE"),
-    ("DeleteQuery", "ALTER DELETE"),
-    ("UpdateQuery", "ALTER UPDATE"),
-    ("CreateIndexQuery", "ALTER INDEX"),
-    ("DropIndexQuery", "ALTER INDEX"),
-];
-/// What an ALTER may do, by the beginnings of the engine's names for it. Not there: FREEZE, FETCH and
-/// EXPORT, which make files, and SQL SECURITY.
-const ALTERS: [&str; 14] = [
-    "ADD_",
-    "DROP_",
-    "RENAME_",
-    "CLEAR_",
-    "COMMENT_COLUMN",
-    "MATERIALIZE_",
-    "RESET_SETTING",
-    "REPLACE_PARTITION",
-    "MOVE_PARTITION",
-    "ATTACH_PARTITION",
-    "DELETE",
-    "UPDATE",
-    "APPLY_DELETED_MASK",
-    "MODIFY_",
-];
-/// They keep what they are given, and reach nothing else.
-const ENGINES: [&str; 17] = [
-    "MergeTree",
-    "ReplacingMergeTree",
-    "SummingMergeTree",
-    "AggregatingMergeTree",
-    "CollapsingMergeTree",
-    "VersionedCollapsingMergeTree",
-    "CoalescingMergeTree",
-    "GraphiteMergeTree",
-    "Memory",
-    "Null",
-    "Log",
-    "TinyLog",
-    "StripeLog",
-    "Set",
-    "Join",
-    "View",
-    "MaterializedView",
-];
-/// Tables of the server's that tell of it and of what the engine itself filters by grants.
-const SYSTEM: &[&str] = &[
-    "aggregate_function_combinators",
-    "build_options",
-    "codecs",
-    "collations",
-    "columns",
-    "completions",
-    "contributors",
-    "data_skipping_index_types",
-    "data_skipping_indices",
-    "data_type_families",
-    "database_engines",
-    "databases",
-    "dictionaries",
-    "dictionary_layouts",
-    "documentation",
-    "formats",
-    "functions",
-    "keywords",
-    "licenses",
-    "merge_tree_settings",
-    "numbers",
-    "numbers_mt",
-    "one",
-    "parts",
-    "parts_columns",
-    "mutations",
-    "primes",
-    "privileges",
-    "projections",
-    "settings",
-    "settings_changes",
-    "table_engines",
-    "table_functions",
-    "tables",
-    "time_zones",
-    "unicode",
-    "view_refreshes",
-    "zeros",
-    "zeros_mt",
-    "clusters",
-];
-const INFORMATION_SCHEMA: [&str; 10] = [
-    "tables",
-    "columns",
-    "views",
-    "schemata",
-    "key_column_usage",
-    "referential_constraints",
-    "statistics",
-    "engines",
-    "character_sets",
-    "collations",
-];
-/// Whose second argument may be a table.
-const IN: [&str; 8] = [
-    "in",
-    "notIn",
-    "globalIn",
-    "globalNotIn",
-    "nullIn",
-    "notNullIn",
-    "globalNullIn",
-    "globalNotNullIn",
-];
-/// Nobody's but the server's.
-const OWN: [&str; 2] = ["millrace", "default"];
 
 pub(super) struct Gate<'a> {
     pub(super) rights: &'a Rights,
@@ -175,23 +42,67 @@ impl Gate<'_> {
         session: &mut Session,
         text: &str,
         params: &[(String, String)],
+        has_settings: bool,
     ) -> Result<()> {
         let words = Words::new(text);
         if words.has_strange_name() || words.takes_strange_name(params) {
             return Err(unclear());
         }
-        self.check_count(session, text)?;
+        let reads = self.check_count(session, text)?;
         let answer = session.query_and_keep(&format!("EXPLAIN AST {text}"), "TSVRaw", params)?;
         let printed = String::from_utf8_lossy(answer.bytes()).into_owned();
         drop(answer);
-        self.check_ast(&Ast::new(&printed), &words)
+        let ast = Ast::new(&printed);
+        self.check_seen(&ast, reads, has_settings)?;
+        self.check_filters(&ast, &words)?;
+        self.check_ast(&ast, &words)
+    }
+
+    /// What the text said is told by the engine's parse as well: files of the server's, whose names
+    /// are printed beside the statement, settings, and that what only reads does.
+    fn check_seen(&self, ast: &Ast<'_>, reads: bool, has_settings: bool) -> Result<()> {
+        const WITH_FILES: [&str; 3] = ["SelectWithUnionQuery", "Explain", "InsertQuery"];
+        for (at, node) in ast.nodes().iter().enumerate() {
+            let beside = |kind: &str| ast.children(at).any(|(_, child)| child.kind == kind);
+            if WITH_FILES.contains(&node.kind) && beside("Literal") {
+                return Err(denied("INTO OUTFILE and FROM INFILE reach files of the server."));
+            }
+            if node.kind == "Set" && !has_settings {
+                return Err(unclear());
+            }
+        }
+        let may_set = matches!(ast.kind(), "Set" | "UseQuery");
+        let only_reads = READ.contains(&ast.kind()) || EXISTS.contains(&ast.kind());
+        match reads || may_set || !(only_reads || self.rights.only_reads()) {
+            true => Ok(()),
+            false => Err(denied("To change something one needs a grant.")),
+        }
+    }
+
+    /// The engine works PREWHERE out before a filter, and takes a filter by what a table is called.
+    fn check_filters(&self, ast: &Ast<'_>, words: &Words<'_>) -> Result<()> {
+        let has_dot = |at: usize| {
+            let of_table =
+                ast.parent(at).is_some_and(|at| ast.nodes()[at].kind == "TableExpression");
+            of_table && ast.nodes()[at].alias.is_some_and(|alias| alias.contains('.'))
+        };
+        let gets_by = words.has("PREWHERE") || (0..ast.nodes().len()).any(has_dot);
+        match gets_by && !self.rights.filters.is_empty() {
+            true => Err(denied(
+                "With a row filter in force there is no PREWHERE, and no alias of a table has a dot: \
+                 use WHERE.",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Behind EXPLAIN, too, a second statement would be run. So it is exactly one by the engine's own
     /// count, which is 0 where it cannot parse all of the text.
-    fn check_count(&self, session: &mut Session, text: &str) -> Result<()> {
-        match session.classify(text, &self.current).map_or(0, |class| class.statements) {
-            1 => Ok(()),
+    /// Answers whether the engine says that it only reads.
+    fn check_count(&self, session: &mut Session, text: &str) -> Result<bool> {
+        let class = session.classify(text, &self.current);
+        match class.map_or(0, |class| class.statements) {
+            1 => Ok(class.is_some_and(|class| class.reads_only)),
             0 => {
                 // Parses and runs nothing: for the parser's own words.
                 let parse = format!("SELECT formatQuery({})", store::ddl::literal(text));
@@ -240,11 +151,15 @@ impl Gate<'_> {
                 "The function {name} is for admins (a column of that name: table.{name})."
             ))
         };
+        let named = words.names().find(|name| self.functions.refuses(name));
         for (at, node) in ast.nodes().iter().enumerate() {
             let parent = ast.parent(at).map(|at| ast.nodes()[at]);
             match node.kind {
                 "Function" | "FunctionWithKeyValueArguments" => {
                     let name = node.name();
+                    if !is_plain(name) {
+                        return Err(unclear());
+                    }
                     let of_table = matches!(
                         parent.map(|node| node.kind),
                         Some("TableExpression" | "InsertQuery" | "CreateQuery")
@@ -279,8 +194,8 @@ impl Gate<'_> {
                 }
                 // What it applies is not printed.
                 "ColumnsApplyTransformer" => {
-                    if let Some(name) = words.names().find(|name| self.functions.refuses(name)) {
-                        return Err(refused(&name));
+                    if let Some(name) = &named {
+                        return Err(refused(name));
                     }
                 }
                 _ => {}
@@ -290,23 +205,34 @@ impl Gate<'_> {
     }
 
     fn check_tables(&self, ast: &Ast<'_>) -> Result<()> {
+        let (mut read, mut maybe) = (BTreeSet::new(), BTreeSet::new());
         for (at, node) in ast.nodes().iter().enumerate() {
             match node.kind {
                 // Those of `DROP TABLE a, b` are targets.
-                "TableIdentifier" if ast.kind() != "DropQuery" => self.check_read(node.name())?,
-                "Function" if IN.contains(&node.name()) => {
+                "TableIdentifier" if ast.kind() != "DropQuery" => drop(read.insert(node.name())),
+                "Function" if is_in(node.name()) => {
                     let list = ast.children(at).next();
                     let second = list.and_then(|(list, _)| ast.children(list).nth(1));
-                    if let Some((_, second)) = second
-                        && second.kind == "Identifier"
-                    {
-                        self.check_maybe_table(second.name())?;
-                    }
+                    let second = second.filter(|(_, node)| node.kind == "Identifier");
+                    maybe.extend(second.map(|(_, node)| node.name()));
                 }
                 _ => {}
             }
         }
-        Ok(())
+        // `WITH users AS u SELECT 1 IN u`, and names of names.
+        let aliased = ast.aliased();
+        let mut next: Vec<&str> = read.iter().chain(&maybe).copied().collect();
+        let mut seen: BTreeSet<&str> = next.iter().copied().collect();
+        while let Some(name) = next.pop() {
+            for meant in aliased.get(name).into_iter().flatten().copied() {
+                maybe.insert(meant);
+                if seen.insert(meant) {
+                    next.push(meant);
+                }
+            }
+        }
+        read.into_iter().try_for_each(|name| self.check_read(name))?;
+        maybe.into_iter().try_for_each(|name| self.check_maybe_table(name))
     }
 
     fn check_read(&self, name: &str) -> Result<()> {
@@ -324,7 +250,7 @@ impl Gate<'_> {
 
     /// `a IN b`: a column as a rule.
     fn check_maybe_table(&self, name: &str) -> Result<()> {
-        let Ok((database, table)) = split(name) else { return Ok(()) };
+        let (database, table) = split(name)?;
         let database = database.unwrap_or(&self.current);
         match self.may_read(database, table) || !self.exists(database, table)? {
             true => Ok(()),
@@ -555,6 +481,15 @@ fn unclear() -> Failure {
     denied(
         "The name of what this is about cannot be told: names with dots or blanks are for admins.",
     )
+}
+
+fn is_in(name: &str) -> bool {
+    IN.contains(&name.strip_suffix(IGNORE_SET).unwrap_or(name))
+}
+
+/// A function of another name is none, or not all of its name.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// `table`, `database.table`; a name with more dots or with blanks could be another.

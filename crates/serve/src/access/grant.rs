@@ -121,6 +121,11 @@ pub(super) fn read(cursor: &mut Cursor, current: &str) -> Result<Grants> {
     }
     cursor.expect("ON")?;
     let (database, table) = place(cursor, current)?;
+    let of_databases = wanted.iter().find(|(privilege, _)| !privilege::takes_tables(privilege));
+    if let (Some((privilege, _)), Some(_)) = (of_databases, &table) {
+        let text = format!("{privilege} is of a whole database: ON database.*");
+        return Err(Failure::bad_argument(text));
+    }
     let grants = wanted.into_iter().map(|(privilege, mut columns)| {
         columns.sort();
         columns.dedup();

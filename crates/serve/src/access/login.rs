@@ -156,11 +156,13 @@ impl Logins {
     }
 
     /// `expected`: what is known of the user; `None`: there is none of that name, or none that may
-    /// come in, which is not told apart.
+    /// come in, which is not told apart, also not by the time it takes: as long as the `slow` hash of
+    /// somebody else.
     pub(super) async fn check(
         &self,
         credentials: &Credentials,
         expected: Option<Password>,
+        slow: Option<u32>,
         address: IpAddr,
     ) -> Result<()> {
         let user = credentials.user();
@@ -174,18 +176,25 @@ impl Logins {
             return Err(Failure::new(194, "REQUIRED_PASSWORD", text));
         }
         let now = Instant::now();
-        for (place, most) in &places {
-            if self.failures(place, now) >= *most {
-                return Err(failed(&format!(
-                    "{user}: Authentication failed: too many wrong passwords from this address, \
-                     try again in a minute"
-                )));
-            }
-        }
+        let check_places = || match places.iter().any(|(p, most)| self.failures(p, now) >= *most) {
+            false => Ok(()),
+            true => Err(failed(&format!(
+                "{user}: Authentication failed: too many wrong passwords from this address, \
+                 try again in a minute"
+            ))),
+        };
+        check_places()?;
         let given = credentials.password.as_deref().unwrap_or("");
-        // Somebody who is not there takes as long as somebody who is.
         let known = expected.is_some();
-        let password = expected.unwrap_or_else(|| Password::new("nobody"));
+        let password = expected.unwrap_or_else(|| match slow {
+            Some(cost) => Password::nobodys(cost),
+            None => Password::new("nobody"),
+        });
+        // Held until a wrong one is counted: of many at once, only those with a turn are compared
+        // before the first is counted.
+        let is_slow = password.is_slow() && !self.is_remembered(&password, given);
+        let _turn = if is_slow { self.slow.acquire().await.ok() } else { None };
+        check_places()?;
         if self.is_right(password, given).await && known {
             return Ok(());
         }
@@ -201,14 +210,10 @@ impl Logins {
         if !password.is_slow() {
             return password.is(given);
         }
-        let definition = password.definition();
-        let digest: [u8; 32] =
-            Sha256::new().chain_update(self.key).chain_update(given).finalize().into();
-        let before = lock(&self.right).get(&definition).copied();
-        if before.is_some_and(|before| before.ct_eq(&digest).into()) {
+        if self.is_remembered(&password, given) {
             return true;
         }
-        let Ok(_turn) = self.slow.acquire().await else { return false };
+        let (definition, digest) = (password.definition(), self.digest(given));
         let given = given.to_owned();
         let right = tokio::task::spawn_blocking(move || password.is(&given)).await.unwrap_or(false);
         if right {
@@ -219,6 +224,15 @@ impl Logins {
             known.insert(definition, digest);
         }
         right
+    }
+
+    fn is_remembered(&self, password: &Password, given: &str) -> bool {
+        let before = lock(&self.right).get(&password.definition()).copied();
+        before.is_some_and(|before| before.ct_eq(&self.digest(given)).into())
+    }
+
+    fn digest(&self, given: &str) -> [u8; 32] {
+        Sha256::new().chain_update(self.key).chain_update(given).finalize().into()
     }
 
     fn failures(&self, place: &Place, now: Instant) -> u32 {
@@ -287,18 +301,47 @@ mod tests {
             password: Some(password.into()),
         };
         for _ in 0..FAILURES_MAX {
-            assert!(logins.check(&given("wrong"), password(), here).await.is_err());
+            assert!(logins.check(&given("wrong"), password(), None, here).await.is_err());
         }
-        let refused = logins.check(&given("right"), password(), here).await.unwrap_err();
+        let refused = logins.check(&given("right"), password(), None, here).await.unwrap_err();
         assert!(refused.exception.text.contains("too many"), "{}", refused.exception.text);
-        assert!(logins.check(&given("right"), password(), there).await.is_ok());
+        assert!(logins.check(&given("right"), password(), None, there).await.is_ok());
         let bob = Credentials { user: Some("bob".into()), ..given("right") };
-        assert!(logins.check(&bob, password(), here).await.is_ok());
+        assert!(logins.check(&bob, password(), None, here).await.is_ok());
         // Nobody of that name is as a wrong password.
-        let nobody = logins.check(&given("nobody"), None, there).await.unwrap_err();
+        let nobody = logins.check(&given("nobody"), None, None, there).await.unwrap_err();
         assert_eq!(nobody.exception.code, 516);
-        let silent = logins.check(&Credentials::default(), None, there).await.unwrap_err();
+        let silent = logins.check(&Credentials::default(), None, None, there).await.unwrap_err();
         assert_eq!((silent.exception.code, silent.status.as_u16()), (194, 401));
+    }
+
+    #[tokio::test]
+    async fn guesses_at_once_are_counted_like_those_one_after_another() {
+        let logins = Logins::new();
+        let here = "10.0.0.1".parse().unwrap();
+        let password = Password::bcrypt("right").unwrap();
+        let of = |user: &str, guess: usize| Credentials {
+            user: Some(user.into()),
+            password: Some(format!("wrong {guess}")),
+        };
+        for (user, expected) in [("ann", Some(password)), ("nobody", None)] {
+            let given: Vec<Credentials> = (0..30).map(|guess| of(user, guess)).collect();
+            let tries =
+                given.iter().map(|given| logins.check(given, expected.clone(), Some(4), here));
+            let failures = futures_util::future::join_all(tries).await;
+            let too_many = |failed: &Result<()>| {
+                failed.as_ref().unwrap_err().exception.text.contains("too many")
+            };
+            let compared = failures.iter().filter(|failed| !too_many(failed)).count();
+            let most = FAILURES_MAX as usize;
+            assert!((most..most + SLOW_MAX).contains(&compared), "{user}: {compared}");
+        }
+        let Password::Bcrypt(hash) = Password::nobodys(4) else { panic!() };
+        assert!(
+            !bcrypt::verify("", &hash).unwrap(),
+            "a hash that cannot be read is compared at once"
+        );
+        assert_eq!(Password::nobodys(12).cost(), Some(12));
     }
 
     #[tokio::test]

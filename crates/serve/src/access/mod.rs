@@ -25,6 +25,7 @@ mod file;
 mod functions;
 mod gate;
 mod grant;
+mod lists;
 mod login;
 mod password;
 mod privilege;
@@ -40,6 +41,7 @@ pub(crate) use login::Credentials;
 pub use privilege::privileges;
 
 use crate::clickhouse::error::Failure;
+use crate::clickhouse::plain::is_plain;
 use crate::clickhouse::settings::Settings;
 use crate::clickhouse::sql::{Kind as TokenKind, Tokens};
 use book::{Book, Rights};
@@ -49,15 +51,15 @@ use grant::{Grant, Grants};
 use login::Logins;
 use model::{Error, Result};
 use quota::Quotas;
+pub(crate) use statement::Statement;
 use statement::{Roles, Show};
-pub(crate) use statement::{Statement, parse};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant};
 use store::Engine;
-use store::embedded::{Session, Stats, databases_on_disk};
+use store::embedded::{Exception, Session, Stats, databases_on_disk};
 
 /// Puts down what the engine has to know of users before it opens, in a data directory that is this process's. Without it everybody but admins is
 /// kept out.
@@ -86,6 +88,15 @@ pub(super) fn check_places(grants: &Grants) -> Result<(), Failure> {
         }
     }
 }
+
+/// The engine's `max_query_size`.
+const LIMITED_SQL_BYTES_MAX: usize = 256 << 10;
+
+/// Errors that are about the statement alone: its syntax and names, rights, limits, cancelling.
+const WITHOUT_VALUES: [u32; 26] = [
+    42, 46, 47, 48, 60, 62, 73, 81, 115, 158, 159, 160, 164, 179, 184, 201, 202, 215, 241, 307,
+    394, 396, 452, 497, 512, 1001,
+];
 
 /// Held through a change. There is one engine a process, and doors on it share its tables and files.
 static CHANGING: Mutex<()> = Mutex::new(());
@@ -156,7 +167,11 @@ impl Access {
         let open = holder.as_ref().is_some_and(is_open);
         if !(open && credentials.has_no_password()) {
             let password = holder.and_then(|holder| holder.password);
-            self.logins.check(credentials, password, address).await?;
+            let passwords = |book: &Book| -> Option<u32> {
+                book.users.values().filter_map(|user| user.password.as_ref()?.cost()).max()
+            };
+            let slow = passwords(&self.book());
+            self.logins.check(credentials, password, slow, address).await?;
         }
         let chosen = (!roles.is_empty()).then_some(roles);
         Caller::new(self.clone(), name, open, chosen)
@@ -196,6 +211,11 @@ fn memory(engine: &Engine) -> Result<u64> {
 /// `default` of a project that has no users.
 fn is_open(holder: &book::Holder) -> bool {
     holder.origin == book::Origin::BuiltIn && holder.password.is_none()
+}
+
+fn only_admins() -> Failure {
+    let text = "Not enough privileges. Users are made and granted to by admins.";
+    Failure::new(497, "ACCESS_DENIED", text)
 }
 
 /// What the door does with a statement about users.
@@ -244,6 +264,22 @@ impl Caller {
         self.rights.only_reads()
     }
 
+    /// What others have no use for only costs: limited users have what the engine reads by default.
+    pub(crate) fn text_bytes_max(&self, of_admins: usize) -> usize {
+        if self.is_admin() { of_admins } else { LIMITED_SQL_BYTES_MAX }
+    }
+
+    /// Before anything else looks at it. Its data, if it has any, is not a part of it.
+    pub(crate) fn check_text(&self, text: &str) -> Result<(), Failure> {
+        match self.is_admin() || (text.len() <= LIMITED_SQL_BYTES_MAX && is_plain(text)) {
+            true => Ok(()),
+            false => Err(Failure::syntax(
+                "Syntax error: a text of limited users has 256 KiB at most, and outside of quotes and \
+                 comments only ASCII without $ and \\ (put such a name into backticks)",
+            )),
+        }
+    }
+
     /// Sessions are told apart by whose they are, too.
     pub(crate) fn session_name(&self, id: &str) -> String {
         format!("{}\0{id}", self.user)
@@ -279,6 +315,18 @@ impl Caller {
         }
     }
 
+    /// An error as the caller may read it: many quote the value that they are about, also of a row that
+    /// a filter hides.
+    pub(crate) fn told(&self, mut failure: Failure) -> Failure {
+        let exception = &failure.exception;
+        if !self.rights.filters.is_empty() && !WITHOUT_VALUES.contains(&exception.code) {
+            let text = "The details are withheld: a row filter is in force, and they may quote rows \
+                        that it hides";
+            failure.exception = Exception::new(exception.code, exception.name(), text);
+        }
+        failure
+    }
+
     /// Lets a statement through the gate, or not.
     pub(crate) fn check(
         &self,
@@ -299,7 +347,7 @@ impl Caller {
         let own = self.access.engine.session();
         let mut own = own.map_err(|error| Failure::new(210, "NETWORK_ERROR", error.report()))?;
         own.query("SET implicit_select = 0", "Null", &[])?;
-        self.gate(current).check(&mut own, text, params)
+        self.gate(current).check(&mut own, text, params, !pairs.is_empty())
     }
 
     fn gate(&self, current: String) -> Gate<'_> {
@@ -313,6 +361,15 @@ impl Caller {
 
     pub(crate) fn end(&self, stats: &Stats, took: Duration, failed: bool) {
         self.access.quotas.end(&self.user, &self.rights.quotas, stats, took, failed);
+    }
+
+    /// A statement about users; `None`: it is about something else. Whoever may not change them costs
+    /// nothing: to read a password is to hash it.
+    pub(crate) fn parse(&self, text: &str, current: &str) -> Result<Option<Statement>, Failure> {
+        match !self.is_admin() && statement::changes_users(text) {
+            true => Err(only_admins()),
+            false => statement::parse(text, current),
+        }
     }
 
     /// Answers a statement about users.
@@ -329,10 +386,7 @@ impl Caller {
                 self.with_roles(roles.as_deref())?;
                 Ok(Done::Roles(roles))
             }
-            _ if !self.is_admin() => {
-                let text = "Not enough privileges. Users are made and granted to by admins.";
-                Err(Failure::new(497, "ACCESS_DENIED", text))
-            }
+            _ if !self.is_admin() => Err(only_admins()),
             _ if !may_write => {
                 let text = "Cannot execute query in readonly mode";
                 Err(Failure::new(164, "READONLY", text))
@@ -444,6 +498,8 @@ fn settings_in(text: &str) -> (Vec<(String, String)>, String) {
             let mut depth = 0i32;
             while next < tokens.len() {
                 match at(next) {
+                    // Not of the value: looked at in its turn, so that a text is gone through once.
+                    word if word.eq_ignore_ascii_case("SETTINGS") => break,
                     "(" | "[" | "{" => depth += 1,
                     ")" | "]" | "}" => depth -= 1,
                     "," if depth <= 0 => break,

@@ -72,6 +72,8 @@ const PRIVILEGES: &[Entry] = &[
 
 /// Of these a list of columns may be named.
 const OF_COLUMNS: [&str; 3] = ["SELECT", "INSERT", "SHOW COLUMNS"];
+/// They are of whole databases: on a table the engine does not know them, nor opens with such a grant.
+const OF_DATABASES: [&str; 3] = ["SHOW DATABASES", "CREATE DATABASE", "DROP DATABASE"];
 /// They change nothing.
 const READS: [&str; 4] = ["SELECT", "SHOW", "CHECK", "dictGet"];
 
@@ -86,6 +88,10 @@ pub(super) fn canonical(words: &str) -> Option<&'static str> {
 
 pub(super) fn takes_columns(privilege: &str) -> bool {
     OF_COLUMNS.contains(&privilege)
+}
+
+pub(super) fn takes_tables(privilege: &str) -> bool {
+    !OF_DATABASES.contains(&privilege)
 }
 
 /// Whether `wider` is `privilege` or above it.

@@ -1,6 +1,7 @@
 //! What limited users may set: how answers look and how values are read, the way clients do with every
 //! request, and limits up to their own. Not there: other dialects, filters as text, files of
-//! formats, caches that are shared, whatever is not known.
+//! formats, caches that are shared, what has a condition worked out for rows that a filter hides
+//! (`short_circuit_function_evaluation`), whatever is not known.
 
 use super::book::Rights;
 use crate::clickhouse::error::Failure;
@@ -90,8 +91,6 @@ const BY_NAME: &[&str] = &[
     "send_progress_in_http_headers",
     "send_timeout",
     "session_timezone",
-    "short_circuit_function_evaluation",
-    "short_circuit_function_evaluation_for_nulls",
     "throw_if_no_data_to_insert",
     "transform_null_in",
     "union_default_mode",
@@ -144,8 +143,8 @@ const OF_TABLES: &[&str] = &[
     "replicated_deduplication_window",
     "ttl_only_drop_parts",
 ];
-/// Within what looks harmless: they name files of the server's.
-const OF_FILES: [&str; 2] = ["schema", "template"];
+/// Within what looks harmless: they name files of the server's, or places that it would ask.
+const OF_FILES: [&str; 5] = ["schema", "template", "path", "file", "url"];
 
 /// An expression among VALUES is worked out without the gate, and `file('…')` is one. So values of
 /// limited users are literals (measured: with either of these on, files come out).
@@ -269,6 +268,10 @@ mod tests {
             "additional_result_filter",
             "format_schema",
             "input_format_x_schema",
+            "input_format_record_errors_file_path",
+            "format_avro_schema_registry_url",
+            "output_format_avro_rows_in_file",
+            "short_circuit_function_evaluation",
             "output_format_template",
             "use_query_cache",
             "allow_introspection_functions",

@@ -132,6 +132,20 @@ pub(crate) fn parse(text: &str, current: &str) -> Result<Option<Statement>> {
     Ok(parsed)
 }
 
+/// Whether it makes, changes or drops a user and what belongs to one.
+pub(super) fn changes_users(text: &str) -> bool {
+    let Ok(mut cursor) = Cursor::new(text) else { return false };
+    if cursor.takes("GRANT") || cursor.takes("REVOKE") {
+        return true;
+    }
+    if cursor.takes("CREATE") {
+        cursor.takes("OR REPLACE");
+    } else if !(cursor.takes("ALTER") || cursor.takes("DROP")) {
+        return false;
+    }
+    kind(&mut cursor).is_some()
+}
+
 fn statement(cursor: &mut Cursor, current: &str) -> Result<Option<Statement>> {
     if cursor.takes("GRANT") {
         return grants(cursor, current).map(Some);
@@ -218,6 +232,11 @@ fn change(cursor: &mut Cursor, kind: Kind) -> Result<Change> {
     not_on_cluster(cursor)?;
     while !cursor.is_at_end() {
         let of_user = kind == Kind::User;
+        if change.password.is_some()
+            && (cursor.takes("IDENTIFIED") || cursor.takes("NOT IDENTIFIED"))
+        {
+            return Err(Failure::syntax("Syntax error: a user has one password"));
+        }
         if of_user && cursor.takes("NOT IDENTIFIED") {
             change.password = Some(None);
         } else if of_user && cursor.takes("IDENTIFIED") {
@@ -386,7 +405,10 @@ pub(super) fn quota(cursor: &mut Cursor) -> Result<(Vec<Interval>, To)> {
                 break;
             }
         }
-        intervals.push(Interval { seconds: seconds * count, most });
+        let seconds = count.checked_mul(seconds);
+        let seconds =
+            seconds.ok_or_else(|| Failure::bad_argument("such an interval has no end"))?;
+        intervals.push(Interval { seconds, most });
     }
     if intervals.is_empty() {
         return Err(cursor.expected("FOR INTERVAL"));
@@ -509,6 +531,19 @@ mod tests {
         assert_eq!(code("CREATE USER a ON CLUSTER c"), 48);
         assert_eq!(code("CREATE ROLE r IDENTIFIED BY 'x'"), 62);
         assert_eq!(code("CREATE USER a IDENTIFIED BY"), 62);
+        assert_eq!(code("CREATE USER a IDENTIFIED BY 'x' IDENTIFIED BY 'y'"), 62);
+        for text in [
+            "/**/ grant a TO b",
+            "REVOKE",
+            "CREATE OR REPLACE USER",
+            "DROP QUOTA q",
+            "alter role r",
+        ] {
+            assert!(changes_users(text), "{text}");
+        }
+        for text in ["SHOW GRANTS", "SET ROLE x", "CREATE TABLE user (a Int)", "ALTER TABLE role"] {
+            assert!(!changes_users(text), "{text}");
+        }
         assert_eq!(parse("CREATE TABLE user (a Int)", "main").unwrap(), None);
         assert_eq!(parse("SELECT 'GRANT'", "main").unwrap(), None);
         assert_eq!(parse("SHOW TABLES", "main").unwrap(), None);
@@ -552,6 +587,8 @@ mod tests {
         let Statement::CreateQuota { intervals, to: To::All, .. } = one(text) else { panic!() };
         assert_eq!((intervals[0].most["errors"], intervals[1].seconds), (2, 172_800));
         assert_eq!(code("CREATE POLICY p ON a.b USING 1 + ( TO x"), 62);
+        let text = "CREATE QUOTA q FOR INTERVAL 18446744073709551615 week MAX queries = 1";
+        assert_eq!(code(text), 36);
         assert_eq!(code("CREATE QUOTA q FOR INTERVAL 1 fortnight MAX queries = 1"), 62);
     }
 

@@ -98,7 +98,7 @@ pub(super) fn load(engine: &Engine, book: &mut Book) -> Result<u64> {
 
 fn replay(book: &mut Book, text: &str) -> Result<(), Failure> {
     match statement::parse(text, "main")? {
-        Some(statement) => super::change::apply(book, statement).map(drop),
+        Some(statement) => super::change::apply_kept(book, statement).map(drop),
         None => Err(Failure::syntax("Syntax error")),
     }
 }

@@ -1,5 +1,6 @@
 //! A statement's words as they stand, for what the print of its parse leaves out.
 
+use super::ast::{ALIAS, CHILDREN};
 use crate::clickhouse::sql::{Kind, Token, Tokens};
 
 /// The statement's words as they stand.
@@ -13,7 +14,8 @@ impl<'a> Words<'a> {
         Words { text, tokens: Tokens::new(text.as_bytes()).collect() }
     }
 
-    /// A line break or an escape in a name would break the print of the parse in two.
+    /// A line break or an escape in a name would break the print of the parse in two, a mark of its own
+    /// end it early.
     pub(super) fn has_strange_name(&self) -> bool {
         let quoted = self.tokens.iter().filter(|token| token.kind == Kind::Quoted);
         quoted.into_iter().any(|token| is_strange(&self.text[token.start..token.end]))
@@ -100,7 +102,9 @@ impl<'a> Words<'a> {
 }
 
 fn is_strange(name: &str) -> bool {
-    name.contains('\\') || name.chars().any(char::is_control)
+    name.contains('\\')
+        || name.chars().any(char::is_control)
+        || [ALIAS, CHILDREN].iter().any(|mark| name.contains(mark))
 }
 
 #[cfg(test)]
@@ -124,7 +128,8 @@ mod tests {
     fn names_that_would_break_the_print_are_strange() {
         assert!(Words::new("SELECT `a\\nb`").has_strange_name());
         assert!(Words::new("SELECT \"a\nb\"").has_strange_name());
-        assert!(!Words::new("SELECT `a b`, 'a\\nb'").has_strange_name());
+        assert!(!Words::new("SELECT `a b (c)`, 'a\\nb'").has_strange_name());
+        assert!(Words::new("SELECT f(x) AS `a (alias b`").has_strange_name());
         let param = [("t".to_owned(), "a\nb".to_owned())];
         assert!(Words::new("SELECT {t:Identifier}").takes_strange_name(&param));
         assert!(!Words::new("SELECT {t:String}").takes_strange_name(&param));

@@ -56,7 +56,7 @@ impl Work {
         let mut form = Form::new(upload, boundary);
         let mut text = self.request.query.take().unwrap_or_default();
         let mut described = std::mem::take(&mut self.request.external);
-        let mut room = SQL_BYTES_MAX;
+        let mut room = self.caller.text_bytes_max(SQL_BYTES_MAX);
         while let Some(part) = form.next().map_err(|error| Failure::of_upload(&error))? {
             if part.is_file {
                 let lane = match lane {

@@ -25,6 +25,8 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of all texts in an answer, which becomes a statement itself.
 const TEXTS_BYTES_MAX: usize = 64 << 10;
 
+const DEPTH_MAX: usize = 16;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum How {
     Async,
@@ -176,9 +178,9 @@ impl<'a> Reader<'a> {
         self.expects("KILL")?;
         self.expects("QUERY")?;
         self.expects("WHERE")?;
-        let mut conditions = vec![self.condition()?];
+        let mut conditions = vec![self.condition(0)?];
         while self.takes("AND") {
-            conditions.push(self.condition()?);
+            conditions.push(self.condition(0)?);
         }
         let how = match () {
             () if self.takes("SYNC") => How::Sync,
@@ -195,9 +197,10 @@ impl<'a> Reader<'a> {
         self.tokens.next().is_none().then_some(Kill { conditions, how })
     }
 
-    fn condition(&mut self) -> Option<(Field, Vec<String>)> {
-        if self.takes("(") {
-            let condition = self.condition()?;
+    /// So many brackets around it: each takes of the stack, and anybody may send a text of brackets.
+    fn condition(&mut self, depth: usize) -> Option<(Field, Vec<String>)> {
+        if depth < DEPTH_MAX && self.takes("(") {
+            let condition = self.condition(depth + 1)?;
             self.expects(")")?;
             return Some(condition);
         }
@@ -293,6 +296,8 @@ mod tests {
                 "KILL QUERY WHERE query_id == {id:String} ASYNC",
                 kill(&[(QueryId, &["a\tb"])], How::Async),
             ),
+            ("KILL QUERY WHERE ((query_id = 'a'))", kill(&[(QueryId, &["a"])], How::Async)),
+            (&format!("KILL QUERY WHERE {}", "(".repeat(1 << 20)), None),
             ("KILL QUERY WHERE 1", None),
             ("KILL QUERY WHERE query_id = 'a' OR user = 'b'", None),
             ("KILL QUERY WHERE query_id = 'a'; DROP TABLE t", None),

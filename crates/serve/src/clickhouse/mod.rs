@@ -34,6 +34,7 @@ mod lane;
 pub(crate) mod log;
 mod multipart;
 mod native;
+pub(crate) mod plain;
 mod processes;
 mod progress;
 mod request;

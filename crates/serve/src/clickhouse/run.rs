@@ -26,7 +26,8 @@ use std::time::Instant;
 use store::embedded::{HOME_DATABASE, Session};
 
 const READ_BYTES: usize = 256 << 10;
-/// The text of a statement. The engine has a limit of its own, `max_query_size`, 256 KiB by default.
+/// The text of an admin's statement. The engine has a limit of its own, `max_query_size`, 256 KiB by
+/// default.
 pub(super) const SQL_BYTES_MAX: usize = 16 << 20;
 /// A setting that puts the least and the largest values behind the rows.
 const EXTREMES: &str = "extremes";
@@ -182,6 +183,7 @@ impl Work {
         let mut outline = text.outline();
         let tables = lane.as_ref().map_or(&[][..], |lane| &lane.tables);
         self.take_place(text.shown(), &outline.verb, tables)?;
+        self.caller.check_text(text.shown())?;
         self.check(&outline)?;
         let about_users = self.about_users(&text)?;
         match about_users {
@@ -210,7 +212,7 @@ impl Work {
         }
         self.caller.check(&mut lane.kept.session, &text.sql(), &self.request.params)?;
         self.seal(lane)?;
-        match text {
+        let result = match text {
             Text::Insert { text, head, format, data } => {
                 self.insert(&mut lane.kept.session, &text[..head], &format, data, answer)
             }
@@ -221,7 +223,11 @@ impl Work {
                 lane.kept.has_extremes |= is_own && sql.contains(EXTREMES);
                 result
             }
-        }
+        };
+        result.map_err(|stop| match stop {
+            Stop::Failed(failure) => Stop::Failed(self.caller.told(failure)),
+            Stop::Gone => Stop::Gone,
+        })
     }
 
     fn read_text(&mut self) -> Result<Text, Failure> {
@@ -249,9 +255,10 @@ impl Work {
                     Start::More => look_at = text.len() * 2,
                 }
             }
-            if text.len() > SQL_BYTES_MAX {
+            let most = self.caller.text_bytes_max(SQL_BYTES_MAX);
+            if text.len() > most {
                 return Err(Failure::syntax(format!(
-                    "Max query size exceeded: the text of a statement may have {SQL_BYTES_MAX} \
+                    "Max query size exceeded: the text of a statement may have {most} \
                      bytes here; send data with INSERT … FORMAT"
                 )));
             }

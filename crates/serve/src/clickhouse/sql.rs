@@ -11,7 +11,9 @@
 //! ```
 //!
 //! A wrong guess here costs an error, never a leak: what goes to the engine as a statement must be
-//! exactly one by the engine's own count.
+//! exactly one by the engine's own count. Words are told apart as the engine's lexer does it (measured:
+//! `//` begins a comment, comments nest, some Unicode characters are blanks or quotes, `$` may stand in a
+//! word); what may still be read in two ways only admins may send ([`super::plain`]).
 
 /// What a text begins with, as far as it has arrived.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,7 +31,7 @@ pub(crate) enum Kind {
     Word,
     /// `` `name` `` or `"name"`.
     Quoted,
-    /// A literal: string or heredoc.
+    /// A literal: string or heredoc, or anything in quotes of typography.
     Literal,
     Mark(u8),
     /// A string or comment that has no end.
@@ -46,11 +48,13 @@ pub(crate) struct Token {
 pub(crate) struct Tokens<'a> {
     text: &'a [u8],
     at: usize,
+    /// A character beyond ASCII was taken for a blank.
+    pub(crate) has_odd_blank: bool,
 }
 
 impl<'a> Tokens<'a> {
     pub(crate) fn new(text: &'a [u8]) -> Tokens<'a> {
-        Tokens { text, at: 0 }
+        Tokens { text, at: 0, has_odd_blank: false }
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -71,19 +75,40 @@ impl<'a> Tokens<'a> {
             let blank = rest.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b);
             self.at += blank.count();
             let rest = self.rest();
-            let line =
-                rest.starts_with(b"--") || rest.starts_with(b"#!") || rest.starts_with(b"# ");
-            if line {
+            let odd = odd_blank(rest);
+            if odd > 0 {
+                self.has_odd_blank = true;
+                self.at += odd;
+            } else if [&b"--"[..], b"//", b"#!", b"# "].iter().any(|mark| rest.starts_with(mark)) {
                 // A comment that the end of the text ends.
                 self.skip_past(self.at, b"\n");
             } else if rest.starts_with(b"/*") {
-                if !self.skip_past(self.at + 2, b"*/") {
+                if !self.skip_comment() {
                     return false;
                 }
             } else {
                 return true;
             }
         }
+    }
+
+    /// Behind a comment and those in it.
+    fn skip_comment(&mut self) -> bool {
+        let mut depth = 0;
+        while self.at < self.text.len() {
+            let rest = self.rest();
+            let step = match (rest.starts_with(b"/*"), rest.starts_with(b"*/")) {
+                (true, _) => 1,
+                (_, true) => -1,
+                _ => 0,
+            };
+            depth += step;
+            self.at += if step == 0 { 1 } else { 2 };
+            if depth == 0 {
+                return true;
+            }
+        }
+        false
     }
 
     fn quoted(&mut self, quote: u8) -> bool {
@@ -101,6 +126,15 @@ impl<'a> Tokens<'a> {
         }
         self.at = self.text.len();
         false
+    }
+
+    fn word(&mut self) {
+        let goes_on = |at: &usize| {
+            let rest = &self.text[*at..];
+            let is_of_word = rest.first().is_some_and(|byte| is_word(*byte) || *byte == b'$');
+            is_of_word && odd_blank(rest) == 0 && end_of_quote(rest).is_none()
+        };
+        self.at = (self.at + 1..).find(|at| !goes_on(at)).unwrap_or(self.text.len());
     }
 
     /// `$tag$ … $tag$`; `None`: not a heredoc.
@@ -127,13 +161,21 @@ impl Iterator for Tokens<'_> {
             b'`' | b'"' => open_or(self.quoted(first), Kind::Quoted),
             b'$' => match self.heredoc() {
                 Some(closed) => open_or(closed, Kind::Literal),
+                None if self.text.get(start + 1).is_some_and(|byte| is_word(*byte)) => {
+                    self.word();
+                    Kind::Word
+                }
                 None => {
                     self.at += 1;
                     Kind::Mark(first)
                 }
             },
+            0xe2 if end_of_quote(self.rest()).is_some() => {
+                let end = end_of_quote(self.rest()).unwrap_or_default();
+                open_or(self.skip_past(start + 3, &end), Kind::Literal)
+            }
             byte if is_word(byte) => {
-                self.at += self.rest().iter().take_while(|byte| is_word(**byte)).count();
+                self.word();
                 Kind::Word
             }
             byte => {
@@ -147,6 +189,27 @@ impl Iterator for Tokens<'_> {
 
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}
+
+/// Bytes of a blank beyond ASCII at the beginning of a text, as the engine has them.
+fn odd_blank(text: &[u8]) -> usize {
+    match text {
+        [0xc2, 0x85 | 0xa0, ..] => 2,
+        [0xe1, 0xa0, 0x8e, ..]
+        | [0xe2, 0x80, 0x80..=0x8d | 0xa8 | 0xa9 | 0xaf, ..]
+        | [0xe2, 0x81, 0x9f | 0xa0, ..]
+        | [0xe3, 0x80, 0x80, ..]
+        | [0xef, 0xbb, 0xbf, ..] => 3,
+        _ => 0,
+    }
+}
+
+/// What ends the quote of typography that a text begins with.
+fn end_of_quote(text: &[u8]) -> Option<[u8; 3]> {
+    match text {
+        [0xe2, 0x80, begin @ (0x98 | 0x9c), ..] => Some([0xe2, 0x80, begin + 1]),
+        _ => None,
+    }
 }
 
 fn find(text: &[u8], what: &[u8]) -> Option<usize> {

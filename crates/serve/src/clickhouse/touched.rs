@@ -11,7 +11,11 @@ pub(super) fn tables(sql: &str, verb: &str, database: &str, own: &[String]) -> B
         return BTreeSet::new();
     }
     let tokens: Vec<Token> = Tokens::new(sql.as_bytes()).collect();
-    let mut reader = Reader { sql, tokens: &tokens, database, own, found: BTreeSet::new() };
+    let mut defined = own.iter().map(String::as_str).collect();
+    let mut reader =
+        Reader { sql, tokens: &tokens, database, defined: BTreeSet::new(), found: BTreeSet::new() };
+    reader.define(&mut defined);
+    reader.defined = defined;
     reader.read();
     reader.found
 }
@@ -20,7 +24,8 @@ struct Reader<'a> {
     sql: &'a str,
     tokens: &'a [Token],
     database: &'a str,
-    own: &'a [String],
+    /// Brought along, or `WITH name AS (`.
+    defined: BTreeSet<&'a str>,
     found: BTreeSet<String>,
 }
 
@@ -95,7 +100,7 @@ impl<'a> Reader<'a> {
             _ => (self.database, first, index + 1),
         };
         let is_function = self.text(next) == "(" && !has_columns;
-        let is_defined_here = next == index + 1 && self.is_defined(first);
+        let is_defined_here = next == index + 1 && self.defined.contains(first);
         if is_function || is_defined_here || database.is_empty() {
             return Some(next).filter(|_| !is_function);
         }
@@ -103,15 +108,9 @@ impl<'a> Reader<'a> {
         Some(next)
     }
 
-    /// Brought along, or `WITH name AS (`.
-    fn is_defined(&self, name: &str) -> bool {
-        let is_own = self.own.iter().any(|own| own == name);
-        is_own
-            || (0..self.tokens.len()).any(|index| {
-                self.name(index) == Some(name)
-                    && self.is(index + 1, &["AS"])
-                    && self.text(index + 2) == "("
-            })
+    fn define(&self, defined: &mut BTreeSet<&'a str>) {
+        let is_one = |index: &usize| self.is(index + 1, &["AS"]) && self.text(index + 2) == "(";
+        defined.extend((0..self.tokens.len()).filter(is_one).filter_map(|index| self.name(index)));
     }
 }
 

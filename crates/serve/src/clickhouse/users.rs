@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::error::Failure;
 use super::run::{Stop, Text, Work};
 use super::sessions::Kept;
-use crate::access::{self, Done, Statement};
+use crate::access::{Done, Statement};
 use store::embedded::HOME_DATABASE;
 
 impl Work {
@@ -13,7 +13,7 @@ impl Work {
         let current = self.request.database.as_deref().filter(|name| !name.is_empty());
         let current = current.filter(|name| *name != "default").unwrap_or(HOME_DATABASE);
         // Of one that was not understood nobody knows where its password stands.
-        access::parse(sql, current).inspect_err(|_| self.statement.has_secrets())
+        self.caller.parse(sql, current).inspect_err(|_| self.statement.has_secrets())
     }
 
     pub(super) fn answer_about_users(

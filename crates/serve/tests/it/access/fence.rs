@@ -71,3 +71,19 @@ fn every_privilege_that_is_granted_is_one_of_the_engines() {
         assert_eq!(answer.bytes(), b"1\n", "{name}");
     }
 }
+
+/// A grant that it cannot read keeps the engine from opening.
+#[test]
+fn what_the_engine_cannot_read_is_not_granted() {
+    for place in ["a.b", "a.*", "*.*"] {
+        for (name, _) in serve::access::privileges() {
+            let grant = format!("GRANT {name} ON {place} TO nosuch");
+            let reply = super::ask("root", "/", &grant);
+            // The one who gets it is what is wrong last.
+            let ours = reply.header("x-clickhouse-exception-code") == Some("511");
+            let engine = format!("SELECT formatQuery('{grant}')");
+            let engine = ports().engine.session().unwrap().query(&engine, "Null", &[]).is_ok();
+            assert_eq!(ours, engine, "{grant}: {}", reply.text());
+        }
+    }
+}

@@ -309,3 +309,93 @@ fn users_made_by_sql_are_there_after_a_start() {
     assert_eq!(code("kept", "SELECT 1"), "516");
     let _ = door();
 }
+
+/// What a filter hides does not come out by an error, or by another order of things.
+#[test]
+fn a_filter_holds_in_errors_too() {
+    let all = "SELECT 1 FROM filtered.orders";
+    for text in [
+        "SELECT 1 FROM filtered.orders PREWHERE id = 2 AND toInt64(region) = 1",
+        "SELECT 1 FROM filtered.orders PREWHERE if(id = 2, toInt64(region), 0)",
+        "SELECT count() FROM filtered.orders WHERE id = 2 AND toInt64(region) = 1",
+        "SELECT count() FROM filtered.orders WHERE toInt64(region) = 1",
+        "SELECT count() FROM filtered.orders WHERE id = 2 AND toDate(region) = today()",
+        "SELECT count() FROM filtered.orders WHERE CAST(region, 'Enum8(\'EU\' = 1)') = 'EU'",
+        "SELECT toInt64(region) FROM filtered.orders SETTINGS short_circuit_function_evaluation = 'disable'",
+        "SELECT * FROM shop.orders AS `filtered.orders`",
+        "SELECT * FROM filtered.orders AS `shop.a`",
+    ] {
+        let reply = ask("vera", "/", text);
+        let told = reply.text();
+        assert!(!told.contains("not-for-everybody") && !told.contains("'EU' as"), "{text}: {told}");
+        assert!(text.contains("Enum8") || reply.status >= 400, "{text}: {told}");
+    }
+    let disabled = "/?short_circuit_function_evaluation=disable";
+    assert_eq!(ask("vera", disabled, all).header("x-clickhouse-exception-code"), Some("452"));
+    let told = ask("vera", "/", "SELECT toInt64(region) FROM filtered.orders").text();
+    assert!(
+        told.contains("Code: 6.")
+            && told.contains("withheld")
+            && told.contains("CANNOT_PARSE_TEXT"),
+        "{told}"
+    );
+    let told = ask("vera", "/", "SELECT nosuch FROM filtered.orders").text();
+    assert!(told.contains("nosuch"), "{told}");
+    // Without a filter everything is told.
+    assert!(ask("ed", "/", "SELECT toInt64(region) FROM shop.orders").text().contains("'EU'"));
+}
+
+#[test]
+fn a_filter_of_a_role_is_not_shed_with_the_role() {
+    sql("root", "CREATE ROLE reads");
+    sql("root", "CREATE ROLE only_eu");
+    sql("root", "GRANT SELECT ON shop.* TO reads");
+    sql("root", "CREATE ROW POLICY shed_eu ON shop.orders USING region = 'EU' TO only_eu");
+    sql("root", "CREATE USER shed IDENTIFIED BY 'topsecret'");
+    sql("root", "GRANT reads, only_eu TO shed");
+    for target in ["/", "/?role=reads", "/?role=reads&role=only_eu"] {
+        assert_eq!(
+            ask("shed", target, "SELECT count() FROM shop.orders").text(),
+            "1\n",
+            "{target}"
+        );
+    }
+    for text in [
+        "DROP USER shed",
+        "DROP ROW POLICY shed_eu ON shop.orders",
+        "DROP ROLE reads",
+        "DROP ROLE only_eu",
+    ] {
+        sql("root", text);
+    }
+}
+
+/// A newer engine's settings of texts are looked at before they are let through.
+#[test]
+fn settings_of_texts_that_pass_are_known() {
+    let listed = sql(
+        "root",
+        "SELECT name, value FROM system.settings WHERE type = 'String' AND \
+         match(name, '^(input_format_|output_format_|format_csv_|format_tsv_)') ORDER BY name",
+    );
+    let pairs = listed.lines().map(|line| line.split_once('\t').unwrap_or((line, "")));
+    let passes = |(name, value): &(&str, &str)| {
+        let reply = ask("vera", &format!("/?{name}={}", crate::http::encode(value)), "SELECT 1");
+        reply.header("x-clickhouse-exception-code") != Some("452")
+    };
+    let passing: Vec<&str> = pairs.filter(passes).map(|(name, _)| name).collect();
+    let known = [
+        "format_csv_null_representation",
+        "format_tsv_null_representation",
+        "input_format_mysql_dump_table_name",
+        "input_format_orc_reader_time_zone_name",
+        "output_format_avro_codec",
+        "output_format_avro_confluent_subject",
+        "output_format_avro_string_column_pattern",
+        "output_format_image_terminal_mode",
+        "output_format_orc_writer_time_zone_name",
+        "output_format_pretty_grid_charset",
+        "output_format_sql_insert_table_name",
+    ];
+    assert_eq!(passing, known);
+}

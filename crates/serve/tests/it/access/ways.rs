@@ -229,3 +229,28 @@ fn the_log_names_users_and_no_passwords() {
     assert_eq!(log("count()", stranger), "0\n");
     assert!(!log("groupArray(exception)", "user = 'vera'").contains(MARK));
 }
+
+#[test]
+fn a_text_that_is_large_or_deep_ends_nothing() {
+    let brackets = "(".repeat(200 << 10);
+    let texts = [
+        format!("KILL QUERY WHERE {brackets}"),
+        format!("SELECT {brackets}"),
+        format!("SELECT {}1", "[".repeat(200 << 10)),
+        format!("SELECT 1 {}", "SETTINGS x = (".repeat(15_000)),
+        format!("SELECT 1 {}", "SETTINGS max_threads = 1 ".repeat(9_000)),
+        format!("SELECT 1 FROM {}t", "a AS x, ".repeat(25_000)),
+        format!("SELECT {}1", "1 IN nosuch, ".repeat(15_000)),
+        format!("CREATE USER x {}", "IDENTIFIED WITH bcrypt_password BY 'x' ".repeat(5_000)),
+        format!("SELECT '{}'", "x".repeat(256 << 10)),
+    ];
+    for text in texts {
+        for user in ["vera", "ed"] {
+            let reply = ask(user, "/", &text);
+            assert!(reply.status >= 400, "{user}: {}: {}", &text[..40], reply.text());
+        }
+    }
+    for user in ["vera", "ed", "root"] {
+        assert_eq!(sql(user, "SELECT 5"), "5\n");
+    }
+}
