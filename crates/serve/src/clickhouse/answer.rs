@@ -25,7 +25,10 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
 
 pub(super) const PIECES_MAX: usize = 4;
-const PIECE_BYTES: usize = 256 << 10;
+const PIECE_BYTES: usize = 1 << 20;
+/// How long a statement that waits for its client keeps its turn: one that takes its rows as fast as it can
+/// is not sent to the end of the queue for every piece.
+const TURN_KEPT: Duration = Duration::from_millis(20);
 /// What is held back of an answer so that an early error has its status.
 const HELD_BYTES_DEFAULT: usize = 1 << 20;
 const HELD_TIME_MAX: Duration = Duration::from_millis(500);
@@ -120,11 +123,11 @@ impl Answer {
         sum.elapsed_seconds += stats.elapsed_seconds;
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+    pub(super) fn write(&mut self, bytes: Bytes) -> Result<(), WriteError> {
         if self.head.is_none() {
             return Ok(self.send(bytes)?);
         }
-        self.held.write_all(bytes).map_err(WriteError::Spool)?;
+        self.held.write_all(&bytes).map_err(WriteError::Spool)?;
         self.held_bytes += bytes.len();
         match self.hold_bytes {
             Some(most) if self.held_bytes >= most || self.since.elapsed() >= HELD_TIME_MAX => {
@@ -146,7 +149,7 @@ impl Answer {
             Err(WriteError::Gone) => return,
         }
         let rest = self.encoder.finish();
-        let _ = self.pass(rest).and_then(|()| self.end(Ok(Bytes::new())));
+        let _ = self.pass(rest.into()).and_then(|()| self.end(Ok(Bytes::new())));
     }
 
     /// The answer is an error, or ends in one.
@@ -154,9 +157,9 @@ impl Answer {
         let text = failure.text(&self.labels.version);
         let Some(head) = self.head.take() else {
             let frame = exception_frame(&self.labels.tag, &text);
-            let sent = self.send(frame.as_bytes()).and_then(|()| {
+            let sent = self.send(frame.into()).and_then(|()| {
                 let rest = self.encoder.finish();
-                self.pass(rest)
+                self.pass(rest.into())
             });
             let broken = io::Error::other("the statement failed under way");
             let _ = sent.and_then(|()| self.end(Err(broken)));
@@ -168,7 +171,7 @@ impl Answer {
         headers.push(("content-type", "text/plain; charset=UTF-8".to_owned()));
         if head.send(Head { status: failure.status, headers: pairs(headers) }).is_ok() {
             let text = self.encoder.error(text);
-            let _ = self.pass(text).and_then(|()| self.end(Ok(Bytes::new())));
+            let _ = self.pass(text.into()).and_then(|()| self.end(Ok(Bytes::new())));
         }
     }
 
@@ -184,13 +187,12 @@ impl Answer {
         let head = head.send(Head { status: StatusCode::OK, headers: pairs(headers) });
         head.map_err(|_| WriteError::Gone)?;
         self.held.rewind().map_err(WriteError::Spool)?;
-        let mut buffer = vec![0; PIECE_BYTES.min(self.held_bytes)];
         let mut left = self.held_bytes;
         while left > 0 {
-            let count = buffer.len().min(left);
-            self.held.read_exact(&mut buffer[..count]).map_err(WriteError::Spool)?;
-            self.send(&buffer[..count])?;
-            left -= count;
+            let mut piece = vec![0; PIECE_BYTES.min(left)];
+            self.held.read_exact(&mut piece).map_err(WriteError::Spool)?;
+            left -= piece.len();
+            self.send(piece.into())?;
         }
         self.held = SpooledTempFile::new(0);
         Ok(())
@@ -208,20 +210,20 @@ impl Answer {
         ]
     }
 
-    fn send(&mut self, bytes: &[u8]) -> Result<(), Gone> {
-        for piece in bytes.chunks(PIECE_BYTES) {
-            self.encoder.write(piece);
-            let encoded = self.encoder.take();
-            self.pass(encoded)?;
+    fn send(&mut self, mut bytes: Bytes) -> Result<(), Gone> {
+        while !bytes.is_empty() {
+            let piece = bytes.split_to(PIECE_BYTES.min(bytes.len()));
+            let coded = self.encoder.code(piece);
+            self.pass(coded)?;
         }
         Ok(())
     }
 
-    fn pass(&mut self, bytes: Vec<u8>) -> Result<(), Gone> {
+    fn pass(&mut self, bytes: Bytes) -> Result<(), Gone> {
         if bytes.is_empty() {
             return Ok(());
         }
-        match self.last.replace(bytes.into()) {
+        match self.last.replace(bytes) {
             Some(before) => self.push(Ok(before)),
             None => Ok(()),
         }
@@ -240,9 +242,16 @@ impl Answer {
             Err(TrySendError::Full(piece)) => piece,
             Err(TrySendError::Closed(_)) => return Err(Gone),
         };
-        let send = async { tokio::time::timeout(SEND_TIMEOUT, self.pieces.send(piece)).await };
-        match self.turn.aside(|| self.runtime.block_on(send)) {
-            Ok(Ok(())) => Ok(()),
+        let room = |most| async move { tokio::time::timeout(most, self.pieces.reserve()).await };
+        let room = match self.runtime.block_on(room(TURN_KEPT)) {
+            Err(_) => self.turn.aside(|| self.runtime.block_on(room(SEND_TIMEOUT))),
+            room => room,
+        };
+        match room {
+            Ok(Ok(room)) => {
+                room.send(piece);
+                Ok(())
+            }
             _ => Err(Gone),
         }
     }

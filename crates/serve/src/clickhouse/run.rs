@@ -19,6 +19,7 @@ use super::turns::Turn;
 use super::zones::{self, Zones};
 use super::{Door, hello, log};
 use crate::access::Caller;
+use bytes::Bytes;
 use std::borrow::Cow;
 use std::io::Read;
 use std::sync::Arc;
@@ -167,7 +168,7 @@ impl Work {
         // Before the last bytes go out: the client's next request may be here at once. And the place last:
         // who waits for it wants the session.
         if let Some(lane) = lane {
-            lane.close();
+            lane.close(&self.door, result.is_ok() && self.statement.is_wanted());
         }
         self.turn.give_back();
         self.place = None;
@@ -191,10 +192,9 @@ impl Work {
             Some(_) => self.statement.begin(),
             None => self.wait_for_turn(&outline)?,
         }
-        let lane = match lane {
-            Some(lane) => lane,
-            None => lane.insert(self.lane()?),
-        };
+        if lane.is_none() {
+            *lane = self.named()?;
+        }
         if let Text::Statement(sql) = &mut text
             && about_users.is_none()
             && let Some(instead) = self.instead(sql, &outline)?
@@ -205,12 +205,20 @@ impl Work {
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
         answer.set_format(&format);
-        let way = self.way(lane, &text, &outline, &format);
-        self.prepare(lane, &outline, way)?;
+        let has_extremes = lane.as_ref().is_some_and(|lane| lane.kept.has_extremes);
+        let way = self.way(has_extremes, &text, &outline, &format);
+        let lane = match lane {
+            Some(lane) => {
+                self.prepare(lane, &outline, way)?;
+                lane
+            }
+            None => lane.insert(self.plain(&outline, way)?),
+        };
         if let Some(statement) = about_users {
             return self.answer_about_users(&mut lane.kept, statement, &format, answer);
         }
-        self.caller.check(&mut lane.kept.session, &text.sql(), &self.request.params)?;
+        let current = lane.making.as_ref().map(|making| making.database.clone());
+        self.caller.check(&mut lane.kept.session, current, &text.sql(), &self.request.params)?;
         self.seal(lane)?;
         let result = match text {
             Text::Insert { text, head, format, data } => {
@@ -286,7 +294,7 @@ impl Work {
         Ok(())
     }
 
-    fn way(&self, lane: &Lane, text: &Text, outline: &Outline, format: &str) -> Way {
+    fn way(&self, has_extremes: bool, text: &Text, outline: &Outline, format: &str) -> Way {
         if !is_select(outline) {
             return Way::Document;
         }
@@ -296,7 +304,7 @@ impl Work {
             let in_text = matches!(text, Text::Statement(sql) if sql.contains(name));
             in_text || self.request.settings.iter().any(|(found, _)| found.contains(name))
         };
-        let extremes = lane.kept.has_extremes || is_set(EXTREMES);
+        let extremes = has_extremes || is_set(EXTREMES);
         if (outline.totals || extremes) && !native {
             return Way::Document;
         }
@@ -348,11 +356,8 @@ impl Work {
         }
         if hello::is_asked(sql, format, self.request.client_protocol_version) {
             let door = &self.door;
-            return Ok(answer.write(&hello::block(
-                &door.server_name,
-                &door.version,
-                &door.timezone,
-            ))?);
+            let block = hello::block(&door.server_name, &door.version, &door.timezone);
+            return Ok(answer.write(block.into())?);
         }
         // The engine does not take it for a statement: the stream call runs nothing but a SELECT,
         // and says what is wrong with this.
@@ -386,7 +391,7 @@ impl Work {
     ) -> Result<(), Stop> {
         let output = session.query_and_keep(sql, format, &self.request.params)?;
         answer.add(output.stats());
-        Ok(answer.write(output.bytes())?)
+        Ok(answer.write(Bytes::from_owner(output))?)
     }
 
     fn stream(
@@ -415,8 +420,10 @@ impl Work {
                     false => Zones::none(),
                 };
             }
-            let sent = filter.pieces(chunk.bytes()).map_err(Stop::from).and_then(|pieces| {
-                pieces.into_iter().try_for_each(|piece| answer.write(piece)).map_err(Stop::from)
+            let chunk = Bytes::from_owner(chunk);
+            let sent = filter.pieces(&chunk).map_err(Stop::from).and_then(|pieces| {
+                let mut pieces = pieces.into_iter().map(|piece| part(&chunk, piece));
+                pieces.try_for_each(|piece| answer.write(piece)).map_err(Stop::from)
             });
             if let Err(stop) = sent {
                 break Err(stop);
@@ -440,20 +447,23 @@ impl Work {
         }
         let mut body = session.insert_and_keep(head, format, &self.request.params)?;
         let mut end = format.eq_ignore_ascii_case("Values").then(ValuesEnd::default);
-        let mut piece = data;
+        let mut buffer = data;
+        let mut filled = buffer.len();
         let result = loop {
-            if end.as_mut().is_some_and(|end| !end.follow(&piece)) {
+            let piece = &buffer[..filled];
+            if end.as_mut().is_some_and(|end| !end.follow(piece)) {
                 let text = "Syntax error (Multi-statements are not allowed): text behind the data";
                 break Err(Stop::from(Failure::syntax(text)));
             }
-            if let Err(error) = body.append(&piece) {
+            if let Err(error) = body.append(piece) {
                 break Err(error.into());
             }
-            piece.resize(READ_BYTES, 0);
-            match self.upload.read(&mut piece) {
+            // Once: what is read over it needs no zeros.
+            buffer.resize(READ_BYTES, 0);
+            match self.upload.read(&mut buffer) {
                 Ok(0) if self.statement.is_given_up() => break Err(Stop::Gone),
                 Ok(0) => break body.finish_and_keep().map_err(Stop::from),
-                Ok(count) => piece.truncate(count),
+                Ok(count) => filled = count,
                 // Not finished: nothing of the open block is inserted.
                 Err(error) => break Err(Failure::of_upload(&error).into()),
             }
@@ -461,6 +471,14 @@ impl Work {
         *session = body.into_session();
         answer.add(result?);
         Ok(())
+    }
+}
+
+/// A piece of a chunk, or one that was put between such.
+fn part(chunk: &Bytes, piece: &[u8]) -> Bytes {
+    match chunk.as_ptr_range().contains(&piece.as_ptr()) {
+        true => chunk.slice_ref(piece),
+        false => Bytes::copy_from_slice(piece),
     }
 }
 
