@@ -403,6 +403,11 @@ impl Work {
         mut filter: Filter,
         answer: &mut Answer,
     ) -> Result<(), Stop> {
+        if outline.one_row {
+            // The threads that a stream needs cost more than such a statement.
+            let output = session.query_and_keep(sql, format, &self.request.params)?;
+            return self.pass(output, sql, outline, &mut filter, answer);
+        }
         let mut chunks = session.select_and_keep(sql, format, &self.request.params)?;
         let result = loop {
             let chunk = match chunks.next() {
@@ -413,24 +418,35 @@ impl Work {
             if let Err(failure) = self.statement.may_go_on() {
                 break Err(failure.into());
             }
-            answer.add(chunk.stats());
-            if let Filter::Zones(zones @ Zones::Beside) = &mut filter {
-                *zones = match zones::may_lack(chunk.bytes()) {
-                    true => self.zones_beside(sql, outline),
-                    false => Zones::none(),
-                };
-            }
-            let chunk = Bytes::from_owner(chunk);
-            let sent = filter.pieces(&chunk).map_err(Stop::from).and_then(|pieces| {
-                let mut pieces = pieces.into_iter().map(|piece| part(&chunk, piece));
-                pieces.try_for_each(|piece| answer.write(piece)).map_err(Stop::from)
-            });
-            if let Err(stop) = sent {
+            if let Err(stop) = self.pass(chunk, sql, outline, &mut filter, answer) {
                 break Err(stop);
             }
         };
         *session = chunks.into_session();
         result
+    }
+
+    /// Passes a chunk on, as the client is to see it.
+    fn pass(
+        &self,
+        chunk: store::embedded::Answer,
+        sql: &str,
+        outline: &Outline,
+        filter: &mut Filter,
+        answer: &mut Answer,
+    ) -> Result<(), Stop> {
+        answer.add(chunk.stats());
+        if let Filter::Zones(zones @ Zones::Beside) = filter {
+            *zones = match zones::may_lack(chunk.bytes()) {
+                true => self.zones_beside(sql, outline),
+                false => Zones::none(),
+            };
+        }
+        let chunk = Bytes::from_owner(chunk);
+        for piece in filter.pieces(&chunk)? {
+            answer.write(part(&chunk, piece))?;
+        }
+        Ok(())
     }
 
     fn insert(

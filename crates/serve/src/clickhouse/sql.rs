@@ -377,6 +377,9 @@ pub(super) struct Outline {
     pub(super) end: usize,
     /// It has totals, which a stream of blocks does not carry in their place.
     pub(super) totals: bool,
+    /// It reads no table and calls no function with arguments (`arrayJoin` makes rows): what clients ask
+    /// to see whether somebody is there.
+    pub(super) one_row: bool,
     /// `INTO OUTFILE`, `FROM INFILE`: files of the server's.
     pub(super) files: bool,
     /// Databases that it would drop, detach, rename or empty; a parameter stands as `{name}`.
@@ -412,6 +415,15 @@ pub(super) fn outline(text: &str) -> Outline {
             _ => {}
         }
     }
+    let is_called = |index: usize, token: &Token| {
+        token.kind == Kind::Mark(b'(')
+            && tokens.get(index + 1).is_none_or(|next| next.kind != Kind::Mark(b')'))
+    };
+    let many = |(index, token): (usize, &Token)| {
+        is_called(index, token)
+            || matches!(word(index).as_str(), "FROM" | "JOIN" | "UNION" | "INTERSECT" | "EXCEPT")
+    };
+    outline.one_row = outline.verb == "SELECT" && !tokens.iter().enumerate().any(many);
     if matches!(outline.verb.as_str(), "DROP" | "DETACH" | "RENAME" | "TRUNCATE")
         && word(first + 1) == "DATABASE"
     {

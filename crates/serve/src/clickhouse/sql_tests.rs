@@ -127,3 +127,26 @@ proptest! {
         outline(&text);
     }
 }
+
+#[test]
+fn what_has_one_row_is_told_from_what_may_have_many() {
+    for one in
+        ["SELECT 1", "select version(), timezone() FORMAT JSON", "SELECT now() AS a, 'FROM' ;"]
+    {
+        assert!(outline(one).one_row, "{one}");
+    }
+    for many in [
+        "SELECT 1 FROM t",
+        "SELECT arrayJoin([1, 2])",
+        "SELECT f(1)",
+        "(SELECT 1) UNION ALL SELECT 2",
+        "SELECT 1 UNION ALL SELECT 2",
+        "SELECT x FROM (SELECT 1 AS x)",
+        "WITH 1 AS x SELECT x",
+        "SELECT 1 AS a ARRAY JOIN [1, 2] AS b JOIN c",
+        "SHOW TABLES",
+        "INSERT INTO t SELECT 1",
+    ] {
+        assert!(!outline(many).one_row, "{many}");
+    }
+}
