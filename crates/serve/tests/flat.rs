@@ -1,5 +1,5 @@
 //! Answers and bodies that are larger than the memory that they take: a process of its own, so that what
-//! it takes is theirs. `make test-large` sends 20 million rows each way.
+//! it takes is theirs. `make test-large` sends 65 million rows each way: 5.3 GB in.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
