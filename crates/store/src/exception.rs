@@ -24,6 +24,26 @@ const PASSING: [u32; 43] = [
     225, 242, 999, 254, 265, 285, 286, 289, 319, 341, 369, 416, 517, 519, 571,
 ];
 
+/// And at a server, whose disks, storage and peers are not this process's.
+const PASSING_AFAR: [u32; 33] = [
+    // Files and disks.
+    74, 75, 76, 204, 294, 425,
+    // Keeper, parts that another replica has or that are held, a leader that changes.
+    234, 244, 255, 384, 529, 568, 738,
+    // Storage of clouds and its cache; peers that do not answer.
+    500, 660, 693, 707, 737, 900, 901, 903, 904, 297, 410,
+    // Tables that are being loaded, threads and buffers that were cancelled, memory that was promised to others.
+    696, 722, 733, 677, 734, 735, 777, 778, // What its network library says.
+    1000,
+];
+
+/// What comes of a request or an answer that was cut or bent on its way, and of the statement itself as well:
+/// the end where there should be none, checksums, compression, a time limit, an error without a number.
+const DOUBTFUL: [u32; 9] = [3, 32, 33, 40, 159, 271, 618, 1001, 1002];
+
+/// Who we are.
+const OF_LOGIN: [u32; 6] = [192, 193, 194, 195, 516, 720];
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Exception {
     pub code: u32,
@@ -101,7 +121,7 @@ impl Exception {
 
     /// As an error of ours: `doing` is a verb with its object, `write public.orders`.
     pub fn error(&self, doing: &str) -> Error {
-        let error = self.error_without_hint(doing);
+        let error = self.error_of(self.fate(), doing);
         match self.code {
             241 => error.hint(
                 "raise limits.engine_memory_mib in millrace.toml and start again; nothing is lost",
@@ -113,24 +133,45 @@ impl Exception {
         }
     }
 
+    pub(crate) fn is_of_login(&self) -> bool {
+        OF_LOGIN.contains(&self.code)
+    }
+
+    /// Whether it may be of the way between us and a server.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        DOUBTFUL.contains(&self.code) && !self.is_of_a_full_disk()
+    }
+
+    fn fate_from_afar(&self) -> Fate {
+        match self.fate() {
+            // A server that has let us in will again: a password is being changed.
+            Fate::Definite if PASSING_AFAR.contains(&self.code) || self.is_of_login() => {
+                Fate::Transient
+            }
+            Fate::Definite if self.is_doubtful() => Fate::Transient,
+            fate => fate,
+        }
+    }
+
     /// The same of a server that is not ours.
     pub(crate) fn error_from_afar(&self, doing: &str) -> Error {
-        let error = self.error_without_hint(doing);
+        let error = self.error_of(self.fate_from_afar(), doing);
         match self.code {
+            _ if self.is_of_login() => {
+                error.hint("correct the user and password in store.url, or store.token")
+            }
+            159 => error.hint("give the user of [store] a larger max_execution_time, or 0"),
             241 => {
                 error.hint("give the server, or the user of [store], more memory; nothing is lost")
             }
             497 => error.hint("millrace check prints the GRANT that is missing"),
-            192 | 193 | 194 | 516 => {
-                error.hint("correct the user and password in store.url, or store.token")
-            }
             _ if self.is_of_a_full_disk() => error.hint("free space on the server's disk"),
             _ => self.with_hint(error),
         }
     }
 
-    fn error_without_hint(&self, doing: &str) -> Error {
-        let error = match self.fate() {
+    fn error_of(&self, fate: Fate, doing: &str) -> Error {
+        let error = match fate {
             Fate::Transient => Error::transient(format!("could not {doing}")),
             _ => Error::definite(format!("cannot {doing}")),
         };

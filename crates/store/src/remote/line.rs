@@ -92,16 +92,21 @@ impl Failed {
     /// Whether it is about who we are.
     pub(super) fn is_of_login(&self) -> bool {
         match self {
-            Failed::Exception(exception) => LOGIN.contains(&exception.code),
-            Failed::Status(status) => matches!(status.as_u16(), 401 | 403),
+            Failed::Exception(exception) => exception.is_of_login(),
+            Failed::Status(status) => is_of_login(*status),
             _ => false,
         }
     }
 
-    /// What the server says, unless it is not true.
+    /// Whether it may be of the way to the server.
+    pub(super) fn is_doubtful(&self) -> bool {
+        matches!(self, Failed::Exception(exception) if exception.is_doubtful())
+    }
+
+    /// What the server says, unless it may be of the way to it.
     pub(super) fn exception(&self) -> Option<&Exception> {
         match self {
-            Failed::Exception(exception) if exception.code != CUT => Some(exception),
+            Failed::Exception(exception) if !exception.is_doubtful() => Some(exception),
             _ => None,
         }
     }
@@ -118,47 +123,58 @@ impl Failed {
         }
     }
 
-    /// As an error of ours: `doing` is a verb with its object.
+    /// As an error of ours, of a server that has answered before: `doing` is a verb with its object. What comes
+    /// between it and us passes, whatever it says.
     pub(super) fn error(self, doing: &str, place: &str) -> Error {
         let could_not = || Error::transient(format!("could not {doing}"));
-        let cannot = || Error::definite(format!("cannot {doing}"));
         match self {
             Failed::Ours(error) => error,
-            // Not all of what we sent came through: somebody between us cut it.
-            Failed::Exception(exception) if exception.code == CUT => {
-                could_not().detail(format!("{place} did not get the whole request."))
-            }
             Failed::Exception(exception) => exception.error_from_afar(doing),
-            Failed::Status(status) if matches!(status.as_u16(), 401 | 403) => cannot()
+            Failed::Status(status) if is_of_login(status) => could_not()
                 .detail(format!("{place} answered {status}."))
                 .hint("correct the user and password in store.url, or store.token"),
             Failed::Status(StatusCode::OK) => could_not()
                 .detail(format!("{place} answered 200, but nothing says that it was ClickHouse."))
                 .hint("a proxy in front of it has to pass its headers on, X-ClickHouse-Query-Id above all"),
-            Failed::Status(status)
-                if status.is_server_error() || matches!(status.as_u16(), 408 | 429) =>
-            {
+            Failed::Status(status) if is_of_trouble(status) => {
                 could_not().detail(format!("{place} answered {status}."))
             }
-            Failed::Status(status) => cannot()
+            Failed::Status(status) => could_not()
                 .detail(format!("{place} answered {status}, and not as ClickHouse does."))
                 .hint("store.url names ClickHouse's HTTP port: 8123, or 8443 for https, as a rule"),
             Failed::Lost(error) => {
                 could_not().detail(format!("The connection to {place} broke.")).source(error)
             }
-            Failed::TooLarge(bytes) => {
-                cannot().detail(format!("The answer of {place} has more than {bytes} bytes."))
-            }
+            Failed::TooLarge(bytes) => Error::definite(format!("cannot {doing}"))
+                .detail(format!("The answer of {place} has more than {bytes} bytes.")),
         }
+    }
+
+    /// The same where nothing of ours has ever answered: what does not look like a server that lets us in
+    /// needs somebody's help.
+    pub(super) fn error_at_first(self, doing: &str, place: &str) -> Error {
+        let is_definite = match &self {
+            Failed::Exception(exception) => exception.is_of_login(),
+            Failed::Status(StatusCode::OK) => false,
+            Failed::Status(status) => !is_of_trouble(*status),
+            Failed::Ours(_) | Failed::Lost(_) | Failed::TooLarge(_) => false,
+        };
+        let error = self.error(doing, place);
+        if is_definite { error.lasting() } else { error }
     }
 }
 
-/// Numbers of exceptions about who we are.
-const LOGIN: [u32; 4] = [192, 193, 194, 516];
+fn is_of_login(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 401 | 403)
+}
+
+/// Somebody between us says that it passes.
+fn is_of_trouble(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429)
+}
+
 /// QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING
 const RUNS_ALREADY: u32 = 216;
-/// CANNOT_READ_ALL_DATA: of what we send it is not true.
-const CUT: u32 = 33;
 
 /// Settings that every statement has, whatever the user's profile says: with another value rows would
 /// come out otherwise.
@@ -205,7 +221,7 @@ impl Line {
             match tls {
                 None => shake_hands(socket, address).await,
                 Some(tls) => {
-                    let secured = tls.connector.connect(tls.name.clone(), socket).await;
+                    let secured = tls.connector()?.connect(tls.name.clone(), socket).await;
                     let secured = secured.map_err(|error| not_secured(address, error))?;
                     shake_hands(secured, address).await
                 }

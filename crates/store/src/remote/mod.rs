@@ -19,6 +19,7 @@
 
 mod address;
 mod astray;
+mod doubts;
 mod line;
 mod preflight;
 mod server;
@@ -31,6 +32,7 @@ pub use preflight::Remark;
 pub use tls::Certificates;
 
 use crate::{BoxFuture, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
+use doubts::Doubts;
 use line::{Ask, Failed};
 use model::{Cells, Error, Fate, Kind, Result};
 use server::Server;
@@ -78,6 +80,7 @@ pub struct Remote {
 struct Inner {
     server: Server,
     set_up: OnceCell<()>,
+    doubts: Doubts,
 }
 
 impl fmt::Debug for Inner {
@@ -89,7 +92,8 @@ impl fmt::Debug for Inner {
 impl Remote {
     /// Reads the certificates, and connects to nobody yet.
     pub fn new(options: RemoteOptions) -> Result<Remote> {
-        let inner = Inner { server: Server::new(options)?, set_up: OnceCell::new() };
+        let (server, doubts) = (Server::new(options)?, Doubts::default());
+        let inner = Inner { server, set_up: OnceCell::new(), doubts };
         Ok(Remote { inner: Arc::new(inner) })
     }
 
@@ -104,7 +108,7 @@ impl Remote {
         let making = async {
             self.take_over(slot).await?;
             for statement in ddl::system() {
-                self.run(statement, "set up our own tables").await?;
+                self.run(&statement, "set up our own tables").await?;
             }
             Ok(())
         };
@@ -142,18 +146,31 @@ impl Remote {
         })
     }
 
-    async fn run(&self, sql: String, doing: &str) -> Result<()> {
-        let mut ask = Ask::text(sql, STATEMENT_MOST, ANSWER_BYTES_MAX);
-        ask.settings.push(("insert_deduplicate", "0".into()));
-        let answered = self.inner.server.ask(ask).await;
-        answered.map(drop).map_err(|failed| failed.error(doing, &self.place()))
+    /// `work`: what is tried again, in the same words.
+    fn judged<T>(&self, work: &str, doing: &str, answered: Result<T, Failed>) -> Result<T> {
+        let doubts = &self.inner.doubts;
+        let failed = match answered {
+            Ok(answer) => {
+                doubts.went_well(work);
+                return Ok(answer);
+            }
+            Err(failed) => failed,
+        };
+        let is_over = failed.is_doubtful() && !doubts.once_more(work);
+        let error = failed.error(doing, &self.place());
+        Err(if is_over { error.lasting() } else { error })
     }
 
-    async fn read(&self, sql: String, format: &str) -> Result<Vec<u8>> {
+    async fn run(&self, sql: &str, doing: &str) -> Result<()> {
+        let mut ask = Ask::text(sql.to_owned(), STATEMENT_MOST, ANSWER_BYTES_MAX);
+        ask.settings.push(("insert_deduplicate", "0".into()));
+        self.judged(sql, doing, self.inner.server.ask(ask).await.map(drop))
+    }
+
+    async fn read(&self, sql: &str, format: &str) -> Result<Vec<u8>> {
         let format = format.to_owned();
-        let ask = Ask { format, ..Ask::text(sql, QUERY_MOST, ANSWER_BYTES_MAX) };
-        let answered = self.inner.server.ask(ask).await;
-        answered.map_err(|failed| failed.error("read from the store", &self.place()))
+        let ask = Ask { format, ..Ask::text(sql.to_owned(), QUERY_MOST, ANSWER_BYTES_MAX) };
+        self.judged(sql, "read from the store", self.inner.server.ask(ask).await)
     }
 
     /// An INSERT whose data `fill` makes on a thread of its own while it is sent.
@@ -209,12 +226,11 @@ impl Remote {
         let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| {
             native::encode(&insert.target, &insert.block, sink)
         };
-        match self.write(&sql, "Native", has_token, fill).await {
-            Ok(()) => Ok(Receipt { rows }),
-            Err(failed) => {
-                let refusal = failed.exception().and_then(|said| said.refusal_of_rows(&doing));
-                Err(refusal.unwrap_or_else(|| failed.error(&doing, &self.place())))
-            }
+        let written = self.write(&sql, "Native", has_token, fill).await;
+        let said = written.as_ref().err().and_then(Failed::exception);
+        match said.and_then(|said| said.refusal_of_rows(&doing)) {
+            Some(refusal) => Err(refusal),
+            None => self.judged(&doing, &doing, written).map(|()| Receipt { rows }),
         }
     }
 }
@@ -231,7 +247,7 @@ impl Store for Remote {
     fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             self.set_up().await?;
-            self.run(sql.to_owned(), "change the store").await
+            self.run(sql, "change the store").await
         })
     }
 
@@ -248,21 +264,22 @@ impl Store for Remote {
             let sql = insert::of_record(into);
             let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| sink(&tsv::write(&rows));
             let written = self.write(&sql, "TabSeparated", false, fill).await;
-            written.map_err(|failed| failed.error(&insert::doing(into), &self.place()))
+            let doing = insert::doing(into);
+            self.judged(&doing, &doing, written)
         })
     }
 
     fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
         Box::pin(async move {
             self.set_up().await?;
-            Ok(tsv::read(&self.read(sql.to_owned(), "TabSeparated").await?))
+            Ok(tsv::read(&self.read(sql, "TabSeparated").await?))
         })
     }
 
     fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
         Box::pin(async move {
             self.set_up().await?;
-            native::cells(&self.read(sql.to_owned(), "Native").await?, &kinds)
+            native::cells(&self.read(sql, "Native").await?, &kinds)
         })
     }
 }

@@ -30,6 +30,8 @@ const IDLE_MOST: Duration = Duration::from_secs(5);
 const IDLE_LINES_MAX: usize = 8;
 /// Connections that are tried to come to the pinned server.
 const TRIES_MAX: usize = 12;
+/// At the start, before a login that was refused is believed to be a wrong one.
+const LOGIN_PAUSE: Duration = Duration::from_secs(1);
 /// For small questions of ours.
 const PATIENCE: Duration = Duration::from_secs(30);
 const BYTES_MAX: usize = 1 << 20;
@@ -81,7 +83,7 @@ impl Server {
 
     pub(super) async fn ask(&self, ask: Ask) -> Result<Vec<u8>, Failed> {
         self.end_astray().await?;
-        let (mut line, is_fresh) = self.line().await?;
+        let mut line = self.line().await?;
         let (id, is_packed) = (self.next_id(), ask.body.is_packed());
         let mut pending = Pending::new(&self.astray, &line.server, &id);
         let answered = line.ask(&id, ask).await;
@@ -89,13 +91,7 @@ impl Server {
             pending.is_over();
         }
         match &answered {
-            Err(failed) if failed.is_of_login() => {
-                locked(&self.idle).clear();
-                // Another one logs in as is said now: a token that ran out may have been replaced.
-                if !is_fresh {
-                    return Err(Failed::Ours(self.logs_in_again()));
-                }
-            }
+            Err(failed) if failed.is_of_login() => self.logs_in_again(),
             // The rest of its data may still be on the way.
             Err(_) if is_packed => {}
             _ => self.keep(line),
@@ -103,10 +99,18 @@ impl Server {
         answered
     }
 
+    /// New connections log in as is said now: a token that ran out may have been replaced.
+    fn logs_in_again(&self) {
+        locked(&self.idle).clear();
+    }
+
     /// A question of ours that changes nothing, on any connection.
     async fn ask_line(&self, line: &mut Line, sql: String) -> Result<Rows, Failed> {
-        let answer = line.ask(&self.next_id(), Ask::text(sql, PATIENCE, BYTES_MAX)).await?;
-        Ok(tsv::read(&answer))
+        let answer = line.ask(&self.next_id(), Ask::text(sql, PATIENCE, BYTES_MAX)).await;
+        if matches!(&answer, Err(failed) if failed.is_of_login()) {
+            self.logs_in_again();
+        }
+        Ok(tsv::read(&answer?))
     }
 
     /// What statements of this process are called.
@@ -118,11 +122,6 @@ impl Server {
         format!("{}-{}", self.name, self.asked.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn logs_in_again(&self) -> Error {
-        let place = self.options.address.place();
-        Error::transient(format!("could not go on at {place} with the login of before"))
-    }
-
     fn keep(&self, line: Line) {
         let is_of_pinned = self.pinned_server().as_ref() == Some(&line.server);
         let mut idle = locked(&self.idle);
@@ -131,14 +130,20 @@ impl Server {
         }
     }
 
-    /// And whether it is a new one.
-    async fn line(&self) -> Result<(Line, bool)> {
+    async fn line(&self) -> Result<Line> {
         while let Some(mut line) = self.idle_line() {
             if line.is_ready().await {
-                return Ok((line, false));
+                return Ok(line);
             }
         }
-        Ok((self.connect().await?, true))
+        let connected = self.connect().await;
+        // Who has let us in once is away, or what we log in with is being replaced.
+        connected.map_err(|error| if self.is_known() { error.passing() } else { error })
+    }
+
+    /// Whether it has ever answered.
+    fn is_known(&self) -> bool {
+        locked(&self.pinned).is_some()
     }
 
     fn idle_line(&self) -> Option<Line> {
@@ -148,10 +153,18 @@ impl Server {
     }
 
     async fn connect(&self) -> Result<Line> {
-        let login = (self.options.login)()?;
+        let mut login = (self.options.login)()?;
         let (mut known, mut tries) = (self.pinned_server(), 0);
         loop {
-            let (line, place) = self.open(&login).await?;
+            let (line, place) = match self.open(&login).await {
+                Ok(opened) => opened,
+                Err(failed) => {
+                    if failed.is_of_login() && self.has_another(&mut login).await? {
+                        continue;
+                    }
+                    return Err(self.not_opened(failed));
+                }
+            };
             tries += 1;
             let mut pinned = locked(&self.pinned);
             let now = pinned.as_ref().map(|pin| pin.server.clone());
@@ -175,12 +188,33 @@ impl Server {
         }
     }
 
+    /// Whether its file says something else by now. Where a server and a file are given a new password, one of
+    /// them is the first.
+    async fn has_another(&self, login: &mut Login) -> Result<bool> {
+        if !self.is_known() {
+            tokio::time::sleep(LOGIN_PAUSE).await;
+        }
+        let now = (self.options.login)()?;
+        let is_another = now != *login;
+        *login = now;
+        Ok(is_another)
+    }
+
+    fn not_opened(&self, failed: Failed) -> Error {
+        let place = self.options.address.place();
+        let doing = format!("log in at {place}");
+        match self.is_known() {
+            true => failed.error(&doing, &place),
+            false => failed.error_at_first(&doing, &place),
+        }
+    }
+
     fn pinned_server(&self) -> Option<String> {
         locked(&self.pinned).as_ref().map(|pin| pin.server.clone())
     }
 
     /// A new connection, and to whom.
-    async fn open(&self, login: &Login) -> Result<(Line, SocketAddr)> {
+    async fn open(&self, login: &Login) -> Result<(Line, SocketAddr), Failed> {
         let address = &self.options.address;
         let mut last = None;
         for place in self.places().await? {
@@ -191,13 +225,11 @@ impl Server {
                     continue;
                 }
             };
-            let doing = format!("log in at {}", address.place());
-            let rows = self.ask_line(&mut line, "SELECT serverUUID()".into()).await;
-            let rows = rows.map_err(|failed| failed.error(&doing, &address.place()))?;
+            let rows = self.ask_line(&mut line, "SELECT serverUUID()".into()).await?;
             line.server = rows.into_iter().flatten().flatten().next().unwrap_or_default();
             return Ok((line, place));
         }
-        Err(last.unwrap_or_else(|| self.unnamed()))
+        Err(Failed::Ours(last.unwrap_or_else(|| self.unnamed())))
     }
 
     fn unnamed(&self) -> Error {
@@ -223,7 +255,7 @@ impl Server {
         if self.astray.is_empty() {
             return Ok(());
         }
-        let (line, _) = self.line().await?;
+        let line = self.line().await?;
         let found = self.astray.from(&line.server);
         if let Some(which) = found.which_are_here() {
             self.end_on(line, &which).await?;
@@ -244,7 +276,7 @@ impl Server {
 
     /// Kills statements, and waits until they are gone.
     pub(super) async fn end(&self, which: &str) -> Result<()> {
-        let (line, _) = self.line().await?;
+        let line = self.line().await?;
         self.end_on(line, which).await
     }
 
