@@ -34,6 +34,17 @@ const TABLE_SETTINGS: [&str; 4] = [
     "non_replicated_deduplication_window",
     "allow_nullable_key",
 ];
+/// What is read there beside our own tables, and whether there is no pipeline without it. Many servers let nobody
+/// see most of `system` (`select_from_system_db_requires_grant`).
+const READS: [(&str, bool); 5] = [
+    ("processes", true),
+    ("mutations", true),
+    ("tables", true),
+    ("columns", true),
+    ("parts", false),
+];
+/// ACCESS_DENIED
+const DENIED: u32 = 497;
 /// UNKNOWN_TABLE, UNKNOWN_DATABASE
 const NEVER_MADE: [u32; 2] = [60, 81];
 /// What the pipeline does in a database.
@@ -82,6 +93,7 @@ impl Remote {
         let (user, version) = (user.next().unwrap_or_default(), user.next().unwrap_or_default());
         found.extend(self.unknown(&version).await);
         found.extend(self.missing_rights(&user, databases).await);
+        found.extend(self.missing_reads(&user).await);
         if let Ok(Some(other)) = self.other_slot(slot).await {
             let what = format!("the pipeline of slot {other} keeps its books at {}", self.place());
             found.push(Remark {
@@ -140,8 +152,10 @@ impl Remote {
         let mut missing = Vec::new();
         for database in ["millrace"].iter().chain(databases) {
             let sql = format!("CHECK GRANT {RIGHTS} ON {}.*", ddl::ident(database));
-            // A server that does not know the statement will say itself what it misses.
-            let Ok(rows) = self.look(&sql).await else { return None };
+            let rows = match self.look(&sql).await {
+                Ok(rows) => rows,
+                Err(failed) => return Some(self.not_told(failed, user, databases)),
+            };
             if rows.into_iter().flatten().flatten().any(|has| has == "0") {
                 missing.push(*database);
             }
@@ -150,10 +164,47 @@ impl Remote {
             return None;
         }
         let what = format!("{user} may not do in {} what a pipeline does", missing.join(", "));
-        let grant = |database: &&str| {
-            format!("GRANT {RIGHTS} ON {}.* TO {};", ddl::ident(database), ddl::ident(user))
-        };
-        let cure = Some(missing.iter().map(grant).collect::<Vec<_>>().join(" "));
+        let cure = Some(grants(&missing, user));
         Some(Remark { cure, ..Remark::new(true, "store_grants", what) })
     }
+
+    /// An older server does not know CHECK GRANT. Whoever has the rights needs no answer.
+    fn not_told(&self, failed: Failed, user: &str, databases: &[&str]) -> Remark {
+        let what = format!("it is not known whether {user} may do what a pipeline does");
+        let error = failed.error("ask for rights", &self.place());
+        let why = error.detail_text().unwrap_or_default().to_owned();
+        let all: Vec<&str> = ["millrace"].iter().chain(databases).copied().collect();
+        let cure = Some(grants(&all, user));
+        Remark { why, cure, ..Remark::new(false, "store_grants", what) }
+    }
+
+    /// Each table is asked for itself.
+    async fn missing_reads(&self, user: &str) -> Vec<Remark> {
+        let mut found = Vec::new();
+        for (table, is_error) in READS {
+            let asked = self.look(&format!("SELECT * FROM system.{table} LIMIT 0")).await;
+            let Err(Failed::Exception(said)) = asked else { continue };
+            if said.code != DENIED {
+                continue;
+            }
+            let what = format!("{user} may not read system.{table}");
+            let why = match is_error {
+                true => "What runs there, or is there already, is looked up in it.",
+                false => {
+                    "Without it a pipeline does not slow down where the server has too many parts to merge."
+                }
+            };
+            let cure = Some(format!("GRANT SELECT ON system.{table} TO {};", ddl::ident(user)));
+            let why = why.to_owned();
+            found.push(Remark { why, cure, ..Remark::new(is_error, "store_grants", what) });
+        }
+        found
+    }
+}
+
+fn grants(databases: &[&str], user: &str) -> String {
+    let grant = |database: &&str| {
+        format!("GRANT {RIGHTS} ON {}.* TO {};", ddl::ident(database), ddl::ident(user))
+    };
+    databases.iter().map(grant).collect::<Vec<_>>().join(" ")
 }

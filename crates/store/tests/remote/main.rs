@@ -1,6 +1,7 @@
 //! A store over HTTP, on the wire: logins, answers of every kind, lost ones, replicas behind a balancer.
 //! (What it keeps is asked in `serve`, of a real engine.)
 
+mod preflight;
 mod scripted;
 mod tls;
 
