@@ -194,6 +194,10 @@ pub(super) struct Line {
     head: Head,
     /// The UUID of who is at its end, once it was asked.
     pub(super) server: String,
+    /// As each answer says it, by default its host.
+    server_name: Option<String>,
+    /// Answers came from more than one server.
+    pub(super) is_of_several: bool,
 }
 
 /// What every request of the connection has.
@@ -231,7 +235,8 @@ impl Line {
             Ok(opened) => opened?,
             Err(_) => return Err(unreachable(io::ErrorKind::TimedOut.into())),
         };
-        Ok(Line { sender, head, server: String::new() })
+        let (server, server_name) = (String::new(), None);
+        Ok(Line { sender, head, server, server_name, is_of_several: false })
     }
 
     /// Whether there may be another request.
@@ -254,6 +259,11 @@ impl Line {
         }
         let answered = async {
             let response = self.sender.send_request(request).await.map_err(lost)?;
+            let said = response.headers().get("x-clickhouse-server-display-name");
+            if let Some(name) = said.and_then(|value| value.to_str().ok()) {
+                let known = self.server_name.get_or_insert_with(|| name.to_owned());
+                self.is_of_several |= known != name;
+            }
             read(response, query_id, bytes_max).await
         };
         match tokio::time::timeout(patience, answered).await {

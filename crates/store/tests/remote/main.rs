@@ -2,13 +2,13 @@
 //! (What it keeps is asked in `serve`, of a real engine.)
 
 mod preflight;
+mod replicas;
 mod scripted;
 mod tls;
 
 use model::{Error, Fate};
 use scripted::{Said, Script, Scripted};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use store::Store;
@@ -378,99 +378,6 @@ async fn what_may_be_of_the_network_is_definite_only_in_the_end() {
         fails.store(true, Ordering::SeqCst);
         assert_eq!(fate().await, Some(Fate::Transient), "{code}");
     }
-}
-
-/// Leads each connection to the next of these, as long as they are there.
-fn balancer(ports: Arc<Mutex<Vec<u16>>>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for (number, client) in listener.incoming().flatten().enumerate() {
-            let to = {
-                let ports = ports.lock().unwrap();
-                ports[number % ports.len()]
-            };
-            let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { continue };
-            for (mut from, mut into) in
-                [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
-            {
-                std::thread::spawn(move || {
-                    let mut buffer = [0; 4096];
-                    while let Ok(count @ 1..) = from.read(&mut buffer) {
-                        if into.write_all(&buffer[..count]).is_err() {
-                            break;
-                        }
-                    }
-                    let _ = into.shutdown(std::net::Shutdown::Both);
-                });
-            }
-        }
-    });
-    port
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn behind_a_balancer_it_is_one_server_until_that_is_gone() {
-    let fine: Script = Arc::new(|_| Said::ok(""));
-    let servers = ["a", "b", "c"].map(|uuid| Scripted::start(uuid, fine.clone()));
-    let ports = Arc::new(Mutex::new(servers.iter().map(|server| server.port).collect::<Vec<_>>()));
-    let remote = remote(balancer(ports.clone()));
-    let ask = async |count: usize| {
-        let mut asked = tokio::task::JoinSet::new();
-        for _ in 0..count {
-            let remote = remote.clone();
-            asked.spawn(async move { remote.execute("SELECT 1").await.unwrap() });
-        }
-        while let Some(done) = asked.join_next().await {
-            done.unwrap();
-        }
-    };
-    ask(1).await;
-    ask(20).await;
-    let busy: Vec<&Scripted> = servers.iter().filter(|server| !server.heard().is_empty()).collect();
-    assert_eq!(busy.len(), 1, "{:?}", servers.each_ref().map(|server| server.heard().len()));
-    assert!(busy[0].bodies().iter().filter(|body| *body == "SELECT 1").count() == 21);
-    // It leaves: the others are led to, and one of them is the one from now on.
-    let gone = busy[0].port;
-    ports.lock().unwrap().retain(|port| *port != gone);
-    let others =
-        || servers.iter().filter(|server| server.port != gone).map(|server| server.heard().len());
-    // Connections that are open already still go there.
-    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
-    ask(20).await;
-    let busy = others().filter(|count| *count > 0).count();
-    assert_eq!((busy, others().sum::<usize>()), (1, 20));
-}
-
-/// What one server may still run is not looked for at another, and nothing is written beside it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_statement_is_ended_where_it_was_asked() {
-    let loses: Script = Arc::new(|heard| match heard.body.as_str() {
-        "TRUNCATE TABLE a" => Said::Nothing,
-        body if body.starts_with("SELECT count() FROM system.processes") => Said::ok("0\n"),
-        _ => Said::ok(""),
-    });
-    let servers = ["a", "b"].map(|uuid| Scripted::start(uuid, loses.clone()));
-    let ports = Arc::new(Mutex::new(vec![servers[0].port]));
-    let remote = remote(balancer(ports.clone()));
-    remote.execute("TRUNCATE TABLE a").await.unwrap_err();
-    *ports.lock().unwrap() = vec![servers[1].port];
-    for _ in 0..3 {
-        let error = remote.execute("INSERT INTO a SELECT 1").await.unwrap_err();
-        assert_eq!(error.fate(), Fate::Transient);
-        assert!(error.report().contains("another server answers"), "{}", error.report());
-    }
-    assert!(servers[1].bodies().is_empty(), "{:?}", servers[1].bodies());
-    *ports.lock().unwrap() = vec![servers[0].port];
-    let mut tries = 0;
-    while let Err(error) = remote.execute("INSERT INTO a SELECT 1").await {
-        tries += 1;
-        assert!(tries < 100 && error.fate() == Fate::Transient, "{}", error.report());
-    }
-    let bodies = servers[0].bodies();
-    assert!(bodies[1].starts_with("SELECT count() FROM system.processes"), "{bodies:?}");
-    assert_eq!(bodies[2..], ["INSERT INTO a SELECT 1"]);
-    assert!(servers[1].bodies().is_empty());
 }
 
 /// A receipt is for what the server says of this very statement.
