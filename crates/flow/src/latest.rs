@@ -152,7 +152,7 @@ async fn older(
     lost: &HashSet<usize>,
 ) -> Result<(Vec<String>, HashSet<usize>)> {
     let key = key(target)?;
-    let staged = Staged::create(store, target, block, rows).await?;
+    let staged = Staged::new(target, block, rows)?;
     let versions: Vec<String> =
         rows.iter().map(|&row| format!("toUInt128('{}')", block.versions[row].0)).collect();
     let sql = format!(
@@ -164,8 +164,7 @@ async fn older(
         staged.joined,
         versions.join(", ")
     );
-    let answer = store.query(&sql).await;
-    staged.drop_table(store).await;
+    let answer = store.query_beside(&sql, staged.beside).await;
     let found: Option<Vec<_>> = answer?.into_iter().map(|row| read(row, rows)).collect();
     let found = found.ok_or_else(unreadable)?;
     let is_itself =

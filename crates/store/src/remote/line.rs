@@ -354,6 +354,11 @@ impl Head {
         let uri = format!("{}?{}", self.path, pairs.join("&"));
         *request.uri_mut() = uri.parse().expect("a path and parameters, escaped");
         *request.headers_mut() = self.headers.clone();
+        if let Some(boundary) = request.body().boundary() {
+            let kind = format!("multipart/form-data; boundary={boundary}");
+            let kind = HeaderValue::try_from(kind).expect("letters and digits");
+            request.headers_mut().insert(header::CONTENT_TYPE, kind);
+        }
         if request.body().is_packed() {
             let packed = HeaderValue::from_static("lz4");
             request.headers_mut().insert(header::CONTENT_ENCODING, packed);

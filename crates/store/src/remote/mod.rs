@@ -20,8 +20,10 @@
 mod address;
 mod astray;
 mod doubts;
+mod form;
 mod line;
 mod preflight;
+mod quorum;
 mod server;
 mod tls;
 mod upload;
@@ -29,12 +31,14 @@ mod upload;
 pub use address::{Address, Hidden};
 pub use line::Login;
 pub use preflight::Remark;
+pub use quorum::Quorum;
 pub use tls::Certificates;
 
-use crate::{BoxFuture, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
+use crate::{Beside, BoxFuture, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
 use doubts::Doubts;
 use line::{Ask, Failed};
 use model::{Cells, Error, Fate, Kind, Result};
+use quorum::Turns;
 use server::Server;
 use std::fmt;
 use std::sync::Arc;
@@ -61,6 +65,8 @@ pub struct RemoteOptions {
     pub address: Address,
     pub login: Logins,
     pub certificates: Certificates,
+    /// What counts as written; `None`: what one replica has.
+    pub quorum: Option<Quorum>,
     /// The slot of the pipeline that writes there; `None`: somebody who looks, and makes nothing.
     pub slot: Option<String>,
 }
@@ -81,6 +87,7 @@ struct Inner {
     server: Server,
     set_up: OnceCell<()>,
     doubts: Doubts,
+    turns: Turns,
 }
 
 impl fmt::Debug for Inner {
@@ -93,7 +100,7 @@ impl Remote {
     /// Reads the certificates, and connects to nobody yet.
     pub fn new(options: RemoteOptions) -> Result<Remote> {
         let (server, doubts) = (Server::new(options)?, Doubts::default());
-        let inner = Inner { server, set_up: OnceCell::new(), doubts };
+        let inner = Inner { server, set_up: OnceCell::new(), doubts, turns: Turns::default() };
         Ok(Remote { inner: Arc::new(inner) })
     }
 
@@ -146,6 +153,10 @@ impl Remote {
         })
     }
 
+    fn quorum(&self) -> Vec<(&'static str, String)> {
+        self.inner.server.options.quorum.map(Quorum::settings).unwrap_or_default()
+    }
+
     /// `work`: what is tried again, in the same words.
     fn judged<T>(&self, work: &str, doing: &str, answered: Result<T, Failed>) -> Result<T> {
         let doubts = &self.inner.doubts;
@@ -164,23 +175,39 @@ impl Remote {
     async fn run(&self, sql: &str, doing: &str) -> Result<()> {
         let mut ask = Ask::text(sql.to_owned(), STATEMENT_MOST, ANSWER_BYTES_MAX);
         ask.settings.push(("insert_deduplicate", "0".into()));
+        ask.settings.extend(self.quorum());
+        ask.settings.push(quorum::as_written());
         self.judged(sql, doing, self.inner.server.ask(ask).await.map(drop))
     }
 
     async fn read(&self, sql: &str, format: &str) -> Result<Vec<u8>> {
-        let format = format.to_owned();
-        let ask = Ask { format, ..Ask::text(sql.to_owned(), QUERY_MOST, ANSWER_BYTES_MAX) };
+        let mut ask = Ask::text(sql.to_owned(), QUERY_MOST, ANSWER_BYTES_MAX);
+        ask.format = format.to_owned();
+        ask.settings.push(quorum::as_written());
+        self.judged(sql, "read from the store", self.inner.server.ask(ask).await)
+    }
+
+    async fn read_beside(&self, sql: &str, format: &str, beside: &Beside) -> Result<Vec<u8>> {
+        let (body, mut settings) = form::of(sql, beside)?;
+        settings.push(quorum::as_written());
+        let (patience, bytes_max) = (QUERY_MOST, ANSWER_BYTES_MAX);
+        let ask = Ask { body, format: format.to_owned(), settings, patience, bytes_max };
         self.judged(sql, "read from the store", self.inner.server.ask(ask).await)
     }
 
     /// An INSERT whose data `fill` makes on a thread of its own while it is sent.
     async fn write(
         &self,
+        table: &str,
         sql: &str,
         format: &str,
         has_token: bool,
         fill: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> + Send + 'static,
     ) -> Result<(), Failed> {
+        let _turn = match self.inner.server.options.quorum {
+            Some(_) => Some(self.inner.turns.wait(table).await),
+            None => None,
+        };
         let (mut packer, body) = Upload::filled();
         let head = format!("{sql} FORMAT {format}\n");
         let filling = tokio::task::spawn_blocking(move || {
@@ -191,7 +218,8 @@ impl Remote {
             fill(&mut |bytes| packer.write(bytes).map_err(nobody))?;
             packer.finish().map_err(nobody)
         });
-        let settings = vec![("insert_deduplicate", u8::from(has_token).to_string())];
+        let mut settings = vec![("insert_deduplicate", u8::from(has_token).to_string())];
+        settings.extend(self.quorum());
         let format = "Null".to_owned();
         let ask = Ask { body, format, settings, patience: INSERT_MOST, bytes_max: 0 };
         let answered = self.inner.server.ask(ask).await;
@@ -222,11 +250,12 @@ impl Remote {
         }
         crate::fit::check(&insert.target, &insert.block)?;
         let doing = format!("write {}", insert.target.table.name);
+        let table = insert.target.rows.to_string();
         let (sql, has_token) = (insert::of_block(&insert), insert.token.is_some());
         let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| {
             native::encode(&insert.target, &insert.block, sink)
         };
-        let written = self.write(&sql, "Native", has_token, fill).await;
+        let written = self.write(&table, &sql, "Native", has_token, fill).await;
         let said = written.as_ref().err().and_then(Failed::exception);
         match said.and_then(|said| said.refusal_of_rows(&doing)) {
             Some(refusal) => Err(refusal),
@@ -263,8 +292,8 @@ impl Store for Remote {
             self.set_up().await?;
             let sql = insert::of_record(into);
             let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| sink(&tsv::write(&rows));
-            let written = self.write(&sql, "TabSeparated", false, fill).await;
             let doing = insert::doing(into);
+            let written = self.write(&doing, &sql, "TabSeparated", false, fill).await;
             self.judged(&doing, &doing, written)
         })
     }
@@ -280,6 +309,18 @@ impl Store for Remote {
         Box::pin(async move {
             self.set_up().await?;
             native::cells(&self.read(sql, "Native").await?, &kinds)
+        })
+    }
+
+    fn answer_beside<'a>(
+        &'a self,
+        sql: &'a str,
+        format: &'static str,
+        beside: Beside,
+    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+        Box::pin(async move {
+            self.set_up().await?;
+            self.read_beside(sql, format, &beside).await
         })
     }
 }

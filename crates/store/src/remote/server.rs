@@ -398,6 +398,7 @@ mod tests {
             address: "http://localhost".parse().unwrap(),
             login: Arc::new(|| Ok(Login::Nobody)),
             certificates: Certificates::default(),
+            quorum: None,
             slot: None,
         });
         let remote = remote.unwrap();

@@ -19,6 +19,7 @@ fn options(port: u16, login: Login) -> RemoteOptions {
         address: format!("http://127.0.0.1:{port}").parse().unwrap(),
         login: Arc::new(move || Ok(login.clone())),
         certificates: Certificates::default(),
+        quorum: None,
         slot: None,
     }
 }

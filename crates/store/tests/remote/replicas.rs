@@ -1,7 +1,7 @@
 //! Several servers at one address: the pin, and what one of them may still run.
 
 use crate::scripted::{Said, Script, Scripted};
-use crate::remote;
+use crate::{options, remote};
 use model::Fate;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use store::Store;
+use store::remote::{Login, Quorum, Remote, RemoteOptions};
 
 /// Leads each connection to the next of these, as long as they are there.
 fn balancer(ports: Arc<Mutex<Vec<u16>>>) -> u16 {
@@ -143,4 +144,42 @@ async fn requests_that_several_servers_answer_end_nothing() {
     let error = remote.query("SELECT 1").await.unwrap_err();
     assert_eq!(error.fate(), Fate::Transient);
     assert!(error.report().contains("Another server answered"), "{}", error.report());
+}
+
+/// What is asked for counts, whichever replica answers; what is written, once enough of them have it.
+#[tokio::test]
+async fn reads_are_of_what_was_written_and_writes_have_their_quorum() {
+    let row = || vec![vec![Some("s".to_owned()), Some("1".to_owned())]];
+    for (quorum, value) in
+        [(None, None), (Some(Quorum::Of(2)), Some("2")), (Some(Quorum::Majority), Some("auto"))]
+    {
+        let at_once = Arc::new(AtomicUsize::new(0));
+        let most = Arc::new(AtomicUsize::new(0));
+        let (running, seen) = (at_once.clone(), most.clone());
+        let script: Script = Arc::new(move |heard| {
+            if heard.body.starts_with("INSERT") {
+                seen.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(100));
+                running.fetch_sub(1, Ordering::SeqCst);
+            }
+            Said::ok("")
+        });
+        let server = Scripted::start("u", script);
+        let options = RemoteOptions { quorum, ..options(server.port, Login::Nobody) };
+        let remote = Remote::new(options).unwrap();
+        remote.query("SELECT 1").await.unwrap();
+        remote.execute("INSERT INTO a SELECT 1").await.unwrap();
+        for heard in server.heard() {
+            assert_eq!(heard.param("select_sequential_consistency"), Some("1"), "{}", heard.head);
+        }
+        let one = remote.record("millrace.pauses (slot, since)", row());
+        let other = remote.record("millrace.pauses (slot, since)", row());
+        let (one, other) = tokio::join!(one, other);
+        one.and(other).unwrap();
+        for heard in server.heard().iter().filter(|heard| heard.body.starts_with("INSERT")) {
+            assert_eq!(heard.param("insert_quorum"), value, "{}", heard.head);
+            assert_eq!(heard.param("insert_quorum_parallel"), value.map(|_| "0"));
+        }
+        assert!(quorum.is_none() || most.load(Ordering::SeqCst) == 1, "each has its turn");
+    }
 }

@@ -47,6 +47,7 @@ fn remote(host: &str, port: u16, certificates: Certificates) -> model::Result<Re
         address: format!("https://{host}:{port}").parse().unwrap(),
         login: Arc::new(|| Ok(Login::Certificate("ann".into()))),
         certificates,
+        quorum: None,
         slot: None,
     })
 }
