@@ -30,8 +30,6 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_PROBES: u32 = 3;
 const UNACKNOWLEDGED_MOST: Duration = Duration::from_secs(60);
-/// A progress header as often as this: more often than any balancer gives up.
-const PROGRESS_EVERY_MS: &str = "20000";
 /// So many may come before an answer.
 const HEADERS_MAX: usize = 4096;
 /// An exception's text that is longer says nothing more.
@@ -175,19 +173,6 @@ fn is_of_trouble(status: StatusCode) -> bool {
 
 /// QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING
 const RUNS_ALREADY: u32 = 216;
-
-/// Settings that every statement has, whatever the user's profile says: with another value rows would
-/// come out otherwise.
-const AS_EVER: [(&str, &str); 8] = [
-    ("wait_end_of_query", "1"),
-    ("send_progress_in_http_headers", "1"),
-    ("http_headers_progress_interval_ms", PROGRESS_EVERY_MS),
-    ("join_use_nulls", "0"),
-    ("transform_null_in", "0"),
-    ("final", "0"),
-    ("data_type_default_nullable", "0"),
-    ("date_time_output_format", "simple"),
-];
 
 pub(super) struct Line {
     sender: SendRequest<Upload>,
@@ -345,7 +330,7 @@ impl Head {
 
     fn request(&self, query_id: &str, ask: Ask) -> Request<Upload> {
         let own = [("query_id", query_id.to_owned()), ("default_format", ask.format)];
-        let ever = AS_EVER.map(|(name, value)| (name, value.to_owned()));
+        let ever = super::profile::AS_EVER.iter().map(|(name, value)| (*name, (*value).to_owned()));
         let pairs = own.into_iter().chain(ever).chain(ask.settings);
         let pairs: Vec<String> =
             pairs.map(|(name, value)| format!("{name}={}", escaped(&value))).collect();

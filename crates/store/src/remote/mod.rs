@@ -23,6 +23,7 @@ mod doubts;
 mod form;
 mod line;
 mod preflight;
+mod profile;
 mod quorum;
 mod server;
 mod tls;
@@ -219,6 +220,9 @@ impl Remote {
             packer.finish().map_err(nobody)
         });
         let mut settings = vec![("insert_deduplicate", u8::from(has_token).to_string())];
+        // A block whose first try reached the table and not all of its views is one for those.
+        let views = "deduplicate_blocks_in_dependent_materialized_views";
+        settings.push((views, u8::from(has_token).to_string()));
         settings.extend(self.quorum());
         let format = "Null".to_owned();
         let ask = Ask { body, format, settings, patience: INSERT_MOST, bytes_max: 0 };

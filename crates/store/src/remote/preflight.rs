@@ -3,15 +3,22 @@
 
 use super::Remote;
 use super::line::{Ask, Failed};
+use super::profile;
 use crate::{ddl, tsv};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const BYTES_MAX: usize = 1 << 20;
 
-/// Types that rows and our own tables have.
-const TYPES: [&str; 7] = [
+/// Types that only some tables have: what for, since when, and how to do without.
+const SOME_TYPES: [(&str, &str, &str); 1] = [(
     "Nullable(Time64(6))",
+    "columns of Postgres's type time; it came with ClickHouse 25.6, and until it is on by default the user needs \
+     enable_time_time64_type = 1",
+    "take a newer ClickHouse, or clickhouse_type = \"String\" for such a column",
+)];
+/// Types that rows and our own tables have.
+const TYPES: [&str; 6] = [
     "Nullable(Date32)",
     "Nullable(Decimal(76, 38))",
     "Nullable(UInt128)",
@@ -19,14 +26,15 @@ const TYPES: [&str; 7] = [
     "Map(String, Nullable(String))",
     "DateTime64(6, 'UTC')",
 ];
-/// Settings of ours that an older server may not know.
-const SETTINGS: [&str; 6] = [
+/// Settings of ours that an older server may not know, beside those of every statement.
+const SETTINGS: [&str; 7] = [
     "insert_deduplication_token",
     "insert_allow_materialized_columns",
     "optimize_on_insert",
     "input_format_null_as_default",
-    "send_progress_in_http_headers",
-    "data_type_default_nullable",
+    "lightweight_deletes_sync",
+    "deduplicate_blocks_in_dependent_materialized_views",
+    "select_sequential_consistency",
 ];
 const TABLE_SETTINGS: [&str; 4] = [
     "fsync_after_insert",
@@ -92,6 +100,7 @@ impl Remote {
         let mut user = user.into_iter().map(Option::unwrap_or_default);
         let (user, version) = (user.next().unwrap_or_default(), user.next().unwrap_or_default());
         found.extend(self.unknown(&version).await);
+        found.extend(self.unknown_to_some(&version).await);
         found.extend(self.missing_rights(&user, databases).await);
         found.extend(self.missing_reads(&user).await);
         if let Ok(Some(other)) = self.other_slot(slot).await {
@@ -125,12 +134,14 @@ impl Remote {
     async fn unknown(&self, version: &str) -> Option<Remark> {
         let mut unknown = Vec::new();
         for ty in TYPES {
-            let sql = format!("SELECT toTypeName(defaultValueOfTypeName({}))", ddl::literal(ty));
-            if let Err(Failed::Exception(_)) = self.look(&sql).await {
+            if !self.knows_type(ty).await {
                 unknown.push(format!("the type {ty}"));
             }
         }
-        for (from, names) in [("settings", &SETTINGS[..]), ("merge_tree_settings", &TABLE_SETTINGS)]
+        // The first one is a parameter of HTTP's, and no setting.
+        let ever = profile::AS_EVER[1..].iter().map(|(name, _)| *name);
+        let settings: Vec<&str> = SETTINGS.into_iter().chain(ever).collect();
+        for (from, names) in [("settings", &settings[..]), ("merge_tree_settings", &TABLE_SETTINGS)]
         {
             let list: Vec<String> = names.iter().map(|name| ddl::literal(name)).collect();
             let sql = format!("SELECT name FROM system.{from} WHERE name IN ({})", list.join(", "));
@@ -144,8 +155,26 @@ impl Remote {
             return None;
         }
         let what = format!("ClickHouse {version} does not know {}", unknown.join(", "));
-        let cure = Some("take a newer ClickHouse: 26.7 is what Millrace is tested with".into());
-        Some(Remark { cure, ..Remark::new(true, "store_version", what) })
+        let cure = "take a newer ClickHouse: 24.4 is the oldest that knows all of them, 26.7 is what Millrace is tested with";
+        Some(Remark { cure: Some(cure.into()), ..Remark::new(true, "store_version", what) })
+    }
+
+    async fn unknown_to_some(&self, version: &str) -> Vec<Remark> {
+        let mut found = Vec::new();
+        for (ty, of, cure) in SOME_TYPES {
+            if !self.knows_type(ty).await {
+                let what = format!("ClickHouse {version} does not know the type {ty}");
+                let why = format!("It is for {of}.");
+                let cure = Some(cure.to_owned());
+                found.push(Remark { why, cure, ..Remark::new(false, "store_version", what) });
+            }
+        }
+        found
+    }
+
+    async fn knows_type(&self, ty: &str) -> bool {
+        let sql = format!("SELECT toTypeName(defaultValueOfTypeName({}))", ddl::literal(ty));
+        !matches!(self.look(&sql).await, Err(Failed::Exception(_)))
     }
 
     async fn missing_rights(&self, user: &str, databases: &[&str]) -> Option<Remark> {

@@ -43,6 +43,18 @@ async fn a_table_that_may_not_be_read_has_its_grant() {
     }
 }
 
+/// A type that only some tables have keeps nobody else from an older server.
+#[tokio::test]
+async fn what_some_tables_need_is_told_apart_from_what_all_do() {
+    for (ty, is_error, words) in [("(Time64", false, "25.6"), ("(UInt128", true, "24.4")] {
+        let remarks = found(ty, Said::ok("1\n")).await;
+        let [remark] = &remarks[..] else { panic!("{ty}: {remarks:?}") };
+        assert_eq!(remark.is_error, is_error, "{remark:?}");
+        let told = format!("{} {:?}", remark.why, remark.cure);
+        assert!(remark.what.contains(ty) && told.contains(words), "{remark:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_does_not_tell_rights_may_have_given_them() {
     let asks = Said::exception("400 Bad Request", 62, "SYNTAX_ERROR");
