@@ -42,7 +42,7 @@ pub use target::{
 };
 pub use types::Type;
 
-use model::{Block, Cells, Kind, Result};
+use model::{Block, Cells, Kind, Result, TableName};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -89,6 +89,16 @@ pub type Rows = Vec<Vec<Option<String>>>;
 pub trait Store: Send + Sync + 'static {
     /// Runs one statement that answers nothing (DDL, `INSERT … SELECT`, `ALTER`).
     fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>>;
+
+    /// Runs a statement that deletes rows of a table in the background there, and returns once they are gone.
+    /// What comes later stays, whatever it says.
+    fn mutate<'a>(&'a self, table: &'a TableName, sql: &'a str) -> BoxFuture<'a, Result<()>> {
+        let _ = table;
+        Box::pin(async move {
+            let waits = "mutations_sync = 2, lightweight_deletes_sync = 2";
+            self.execute(&format!("{sql} SETTINGS {waits}")).await
+        })
+    }
 
     /// Writes one block durably.
     fn insert(&self, insert: Insert) -> BoxFuture<'_, Result<Receipt>>;

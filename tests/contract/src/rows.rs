@@ -198,3 +198,26 @@ pub fn a_question_is_asked_about_rows_that_go_with_it(home: &Home) {
     let error = home.wait(home.store.query(&sum)).unwrap_err();
     assert!(error.report().contains(name), "{}", error.report());
 }
+
+pub fn rows_that_are_deleted_are_gone(home: &Home) {
+    let options = TableOptions { mode: Mode::Append, ..TableOptions::default() };
+    let target = Arc::new(Target::resolve(table("mutated"), &options, None).unwrap());
+    home.make(&target);
+    let name = ddl::name(&target.rows);
+    for (round, sql) in [
+        format!("ALTER TABLE {name} DELETE WHERE id % 2 = 1"),
+        format!("DELETE FROM {name} WHERE (id, _lsn) IN ((2, 16), (4, 16))"),
+        // Of which a server has to be told that it is meant.
+        format!("ALTER TABLE {name} DELETE WHERE id IN (SELECT max(id) FROM {name})"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let mut block = Block::new(target.table.clone());
+        (0..1000).for_each(|id| push(&mut block, Op::Insert, 16, id, Some(id), "{}"));
+        home.insert(&target, block, Some(&format!("round {round}"))).unwrap();
+        home.wait(home.store.mutate(&target.rows, sql)).unwrap();
+        let left = home.one(&format!("SELECT count() FROM {name}"));
+        assert_eq!(left, ["500", "1496", "2494"][round], "{sql}");
+    }
+}

@@ -22,6 +22,7 @@ mod astray;
 mod doubts;
 mod form;
 mod line;
+mod mutation;
 mod preflight;
 mod profile;
 mod quorum;
@@ -38,7 +39,7 @@ pub use tls::Certificates;
 use crate::{Beside, BoxFuture, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
 use doubts::Doubts;
 use line::{Ask, Failed};
-use model::{Cells, Error, Fate, Kind, Result};
+use model::{Cells, Error, Fate, Kind, Result, TableName};
 use quorum::Turns;
 use server::Server;
 use std::fmt;
@@ -281,6 +282,13 @@ impl Store for Remote {
         Box::pin(async move {
             self.set_up().await?;
             self.run(sql, "change the store").await
+        })
+    }
+
+    fn mutate<'a>(&'a self, table: &'a TableName, sql: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.set_up().await?;
+            self.mutate_and_wait(table, sql).await
         })
     }
 

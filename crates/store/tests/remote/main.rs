@@ -212,6 +212,30 @@ async fn what_lost_its_answer_is_ended_first() {
     assert_eq!(server.bodies(), ["TRUNCATE TABLE a", "SELECT 2"]);
 }
 
+/// The statement is answered at once, and asked for until it is done: nobody between us loses patience.
+#[tokio::test]
+async fn a_mutation_is_not_waited_for_but_asked_for() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let seen = asked.clone();
+    // The one of before; not heard of yet; under way, failing, done.
+    let answers = ["7\t0\t0", "7\t0\t0", "8\t1\t0", "8\t1\t1", "8\t0\t0"];
+    let script: Script = Arc::new(move |heard| match heard.body.contains("system.mutations") {
+        true => Said::ok(&format!("{}\n", answers[seen.fetch_add(1, Ordering::SeqCst)])),
+        false => Said::ok(""),
+    });
+    let server = Scripted::start("u", script);
+    let table = model::TableName::new("d", "it's");
+    remote(server.port).mutate(&table, "DELETE FROM t WHERE 1").await.unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), answers.len());
+    let sent: Vec<_> =
+        server.heard().into_iter().filter(|heard| heard.body.starts_with("DELETE")).collect();
+    let [sent] = &sent[..] else { panic!("{:?}", server.bodies()) };
+    for name in ["mutations_sync", "lightweight_deletes_sync"] {
+        assert_eq!(sent.param(name), Some("0"), "{}", sent.head);
+    }
+    assert!(server.bodies()[0].ends_with(r"database = 'd' AND table = 'it\'s'"));
+}
+
 /// So is what an earlier process left running, before the first statement of a pipeline.
 #[tokio::test]
 async fn a_pipeline_ends_what_another_process_of_it_left() {
