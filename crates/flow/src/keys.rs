@@ -1,16 +1,15 @@
-//! Keys, laid out in the store so that it can be asked about many of them at once.
+//! Keys that go with a question to the store, so that it can be asked about many of them at once.
 //!
-//! A list in a statement is limited by the longest statement that the engine takes; a table of
-//! keys, in memory and gone after the question, is not. `n` says which row was asked about.
+//! A list in a statement is limited by the longest statement that the engine takes; a table of keys, which is
+//! there for the question alone, is not. `_lsn` says which row was asked about.
 
-use crate::scratch::{self, Scratch};
 use model::{Block, Error, Lsn, Mode, OnUpdate, Op, Result, Table, TableName, Version};
 use std::sync::Arc;
-use store::{Insert, Store, Target, TargetColumn, ddl};
+use store::{Beside, Target, TargetColumn, ddl};
 
-/// The keys of some rows as a table of the store, until [`Staged::drop_table`].
+/// The keys of some rows, and how a question names them.
 pub(crate) struct Staged {
-    table: Scratch,
+    pub(crate) beside: Beside,
     /// Of rows that have one of the keys.
     pub(crate) of_keys: String,
     /// What such rows, as `r`, are joined with: `l._lsn` is the place of their key.
@@ -18,21 +17,10 @@ pub(crate) struct Staged {
 }
 
 impl Staged {
-    /// Lays out the keys of `rows`; the answers name them by their place in `rows`.
-    pub(crate) async fn create(
-        store: &dyn Store,
-        target: &Target,
-        block: &Block,
-        rows: &[usize],
-    ) -> Result<Staged> {
+    /// The keys of `rows`; the answers name them by their place in `rows`.
+    pub(crate) fn new(target: &Target, block: &Block, rows: &[usize]) -> Result<Staged> {
         let key = key_tuple(target).ok_or_else(|| Error::bug("a lookup needs the key"))?;
-        let place = scratch::place();
-        let staging = Arc::new(staging(target, &place));
-        let mut definitions: Vec<String> =
-            staging.columns.iter().map(|c| format!("{} {}", c.name, c.clickhouse)).collect();
-        definitions.push("_lsn UInt64".into());
-        let columns = definitions.join(", ");
-        let table = Scratch::create(store, place, &format!("({columns}) ENGINE = Memory")).await?;
+        let staging = Arc::new(staging(target));
         let mut keys = Block::new(staging.table.clone());
         for (n, &row) in rows.iter().enumerate() {
             for (cells, &at) in keys.columns.iter_mut().zip(&target.table.key) {
@@ -43,21 +31,11 @@ impl Staged {
         let names: Vec<&str> = staging.columns.iter().map(|c| c.name.as_str()).collect();
         let kept = target.table.key.iter().filter_map(|&at| target.column_of(at));
         let pairs = kept.zip(&names).map(|(c, k)| format!("r.{} = l.{k}", ddl::ident(&c.name)));
-        let (name, pairs) = (table.name(), pairs.collect::<Vec<_>>().join(" AND "));
+        let (name, pairs) = (Beside::TABLE, pairs.collect::<Vec<_>>().join(" AND "));
         let of_keys = format!("{key} IN (SELECT ({}) FROM {name})", names.join(", "));
-        let staged = Staged { table, of_keys, joined: format!("{name} AS l ON {pairs}") };
-        let insert = Insert { target: staging, block: Arc::new(keys), token: None };
-        match store.insert(insert).await {
-            Ok(_) => Ok(staged),
-            Err(error) => {
-                staged.drop_table(store).await;
-                Err(error)
-            }
-        }
-    }
-
-    pub(crate) async fn drop_table(self, store: &dyn Store) {
-        self.table.drop_table(store).await;
+        let joined = format!("{name} AS l ON {pairs}");
+        let beside = Beside { block: Arc::new(keys), target: staging };
+        Ok(Staged { beside, of_keys, joined })
     }
 }
 
@@ -85,8 +63,9 @@ pub(crate) fn key_bytes(block: &Block, row: usize) -> Vec<u8> {
     bytes
 }
 
-fn staging(target: &Target, place: &TableName) -> Target {
+fn staging(target: &Target) -> Target {
     let source = &target.table;
+    let place = TableName::new("", Beside::TABLE);
     let columns: Vec<_> = source.key.iter().map(|&at| source.columns[at].clone()).collect();
     let kept = columns.iter().enumerate().map(|(n, column)| TargetColumn {
         source: n,
@@ -112,7 +91,7 @@ fn staging(target: &Target, place: &TableName) -> Target {
         table: Arc::new(table),
         mode: Mode::Append,
         name: place.clone(),
-        rows: place.clone(),
+        rows: place,
         columns: kept,
         order_by: Vec::new(),
         partition_by: None,

@@ -99,7 +99,7 @@ pub(crate) async fn replace(
                 key(target)?,
                 older.join(", ")
             );
-            patiently(status, || store.execute(&sql)).await?;
+            patiently(status, || store.mutate(&target.rows, &sql)).await?;
         }
     }
     Ok(())
@@ -152,7 +152,7 @@ async fn older(
     lost: &HashSet<usize>,
 ) -> Result<(Vec<String>, HashSet<usize>)> {
     let key = key(target)?;
-    let staged = Staged::create(store, target, block, rows).await?;
+    let staged = Staged::new(target, block, rows)?;
     let versions: Vec<String> =
         rows.iter().map(|&row| format!("toUInt128('{}')", block.versions[row].0)).collect();
     let sql = format!(
@@ -164,8 +164,7 @@ async fn older(
         staged.joined,
         versions.join(", ")
     );
-    let answer = store.query(&sql).await;
-    staged.drop_table(store).await;
+    let answer = store.query_beside(&sql, staged.beside).await;
     let found: Option<Vec<_>> = answer?.into_iter().map(|row| read(row, rows)).collect();
     let found = found.ok_or_else(unreadable)?;
     let is_itself =
@@ -189,6 +188,9 @@ fn read(row: Vec<Option<String>>, rows: &[usize]) -> Option<(String, Version, us
 }
 
 /// What a copy brought behind a newer row goes. `first_point`: of its first snapshot.
+///
+/// Replicas evaluate the subquery each at its own time, which they do only where they are told that this is meant:
+/// a row that a newer one has is behind one at any later time as well, so all of them come to the same rows.
 pub(crate) async fn settle(
     store: &dyn Store,
     status: &Status,
@@ -202,10 +204,9 @@ pub(crate) async fn settle(
         "ALTER TABLE {rows} DELETE WHERE ({key}, _version) IN (SELECT {key}, v FROM \
          (SELECT {key}, groupArray(_version) AS versions, max(_version) AS newest FROM {rows} \
          GROUP BY {key} HAVING min(_version) < newest) ARRAY JOIN versions AS v WHERE v < newest \
-         AND v >= toUInt128('{first}') AND v = bitShiftLeft(bitShiftRight(v, 64), 64)) SETTINGS \
-         mutations_sync = 2"
+         AND v >= toUInt128('{first}') AND v = bitShiftLeft(bitShiftRight(v, 64), 64))"
     );
-    patiently(status, || store.execute(&sql)).await
+    patiently(status, || store.mutate(&target.rows, &sql)).await
 }
 
 #[cfg(test)]

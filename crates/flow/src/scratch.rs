@@ -31,11 +31,6 @@ impl Scratch {
         Ok(Scratch { place })
     }
 
-    /// Quoted.
-    pub(crate) fn name(&self) -> String {
-        ddl::name(&self.place)
-    }
-
     /// A table that stays behind costs memory until the next start, which clears it.
     pub(crate) async fn drop_table(self, store: &dyn Store) {
         if let Err(error) = drop_table(store, &self.place).await {

@@ -3,6 +3,7 @@
 
 use crate::pace::Pressure;
 use crate::pause::Kept;
+use crate::retry::needs_help;
 use crate::status::Status;
 use model::{Lsn, Result};
 use source::{Address, slot};
@@ -72,9 +73,17 @@ pub(crate) async fn parts(store: Arc<dyn Store>, pressure: Arc<Pressure>) {
                (concat(database, '.', table) IN (SELECT target FROM millrace.tables) \
                OR concat(replaceRegexpOne(database, '_raw$', ''), '.', table) IN (SELECT target FROM millrace.tables)) \
                GROUP BY database, table, partition_id)";
+    let mut told = false;
     loop {
         tokio::time::sleep(PARTS_EVERY).await;
-        if let Ok(rows) = store.query(sql).await {
+        let asked = store.query(sql).await;
+        if let Err(error) = &asked
+            && needs_help(error)
+            && !std::mem::replace(&mut told, true)
+        {
+            tracing::warn!(error = %error.report(), "goes on without the store's parts, which hold it back where there are too many");
+        }
+        if let Ok(rows) = asked {
             let field = rows.into_iter().next().and_then(|row| row.into_iter().next().flatten());
             let most = field.and_then(|text| text.parse().ok()).unwrap_or(0);
             pressure.parts.store(most, Ordering::Relaxed);

@@ -78,6 +78,24 @@ impl Error {
         self
     }
 
+    /// The same as something that may pass: `cannot …` is `could not …` then.
+    pub fn passing(mut self) -> Error {
+        if self.inner.fate == Fate::Definite {
+            self.inner.fate = Fate::Transient;
+            self.inner.what = self.inner.what.replacen("cannot ", "could not ", 1);
+        }
+        self
+    }
+
+    /// The other way round.
+    pub fn lasting(mut self) -> Error {
+        if self.inner.fate == Fate::Transient {
+            self.inner.fate = Fate::Definite;
+            self.inner.what = self.inner.what.replacen("could not ", "cannot ", 1);
+        }
+        self
+    }
+
     pub fn fate(&self) -> Fate {
         self.inner.fate
     }
@@ -148,5 +166,15 @@ mod tests {
              detail: Nothing listens there.\nhint: start Postgres"
         );
         assert_eq!(error.fate(), Fate::Transient);
+    }
+
+    #[test]
+    fn what_passes_after_all_says_so() {
+        let error = Error::definite("cannot log in").hint("wait").context("open").passing();
+        assert_eq!(error.report(), "open: could not log in\nhint: wait");
+        assert_eq!(error.fate(), Fate::Transient);
+        let error = error.lasting();
+        assert_eq!((error.what(), error.fate()), ("open: cannot log in", Fate::Definite));
+        assert_eq!(Error::bug("cannot be").passing().fate(), Fate::Bug);
     }
 }

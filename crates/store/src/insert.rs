@@ -1,6 +1,6 @@
 //! The text of an INSERT whose data follows: the same in both homes, which add how the data comes.
 
-use crate::{Insert, ddl, native};
+use crate::{Insert, Target, ddl, native};
 use model::Mode;
 
 /// One block stays one part a partition, whatever its size. Of many partitions, such as some years by
@@ -32,6 +32,15 @@ pub(crate) fn of_block(insert: &Insert) -> String {
 /// Of rows of our own tables; [`crate::tsv::write`] makes the data.
 pub(crate) fn of_record(into: &str) -> String {
     format!("INSERT INTO {into} SETTINGS async_insert = 0")
+}
+
+/// The columns of rows that go with a question, as [`native::encode`] sends them.
+pub(crate) fn columns_beside(target: &Target) -> String {
+    let columns = target.columns.iter();
+    let columns =
+        columns.map(|column| format!("{} {}", ddl::ident(&column.name), column.clickhouse));
+    let own = ddl::own_columns(target).into_iter().map(|(name, ty)| format!("{name} {ty}"));
+    columns.chain(own).collect::<Vec<_>>().join(", ")
 }
 
 /// What is being done, for an error.

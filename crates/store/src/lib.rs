@@ -42,7 +42,7 @@ pub use target::{
 };
 pub use types::Type;
 
-use model::{Block, Cells, Kind, Result};
+use model::{Block, Cells, Kind, Result, TableName};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -71,12 +71,34 @@ pub struct Insert {
     pub token: Option<String>,
 }
 
+/// Rows that go with a question: a table of this name, there for as long as it is answered. Whoever answers
+/// has them, whichever replica that is.
+#[derive(Clone)]
+pub struct Beside {
+    pub target: Arc<Target>,
+    pub block: Arc<Block>,
+}
+
+impl Beside {
+    pub const TABLE: &str = "millrace_keys";
+}
+
 /// An answer as text fields; NULL is `None`.
 pub type Rows = Vec<Vec<Option<String>>>;
 
 pub trait Store: Send + Sync + 'static {
     /// Runs one statement that answers nothing (DDL, `INSERT … SELECT`, `ALTER`).
     fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>>;
+
+    /// Runs a statement that deletes rows of a table in the background there, and returns once they are gone.
+    /// What comes later stays, whatever it says.
+    fn mutate<'a>(&'a self, table: &'a TableName, sql: &'a str) -> BoxFuture<'a, Result<()>> {
+        let _ = table;
+        Box::pin(async move {
+            let waits = "mutations_sync = 2, lightweight_deletes_sync = 2";
+            self.execute(&format!("{sql} SETTINGS {waits}")).await
+        })
+    }
 
     /// Writes one block durably.
     fn insert(&self, insert: Insert) -> BoxFuture<'_, Result<Receipt>>;
@@ -91,6 +113,33 @@ pub trait Store: Send + Sync + 'static {
     /// The columns of a SELECT, which are of these kinds and called by the types that they have by
     /// themselves.
     fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>>;
+
+    /// The answer to a SELECT that is asked about rows, in a format of ClickHouse's.
+    fn answer_beside<'a>(
+        &'a self,
+        sql: &'a str,
+        format: &'static str,
+        beside: Beside,
+    ) -> BoxFuture<'a, Result<Vec<u8>>>;
+
+    /// [`Store::query`] about rows.
+    fn query_beside<'a>(&'a self, sql: &'a str, beside: Beside) -> BoxFuture<'a, Result<Rows>> {
+        Box::pin(
+            async move { Ok(tsv::read(&self.answer_beside(sql, "TabSeparated", beside).await?)) },
+        )
+    }
+
+    /// [`Store::cells`] about rows.
+    fn cells_beside<'a>(
+        &'a self,
+        sql: &'a str,
+        kinds: Vec<Kind>,
+        beside: Beside,
+    ) -> BoxFuture<'a, Result<Vec<Cells>>> {
+        Box::pin(
+            async move { native::cells(&self.answer_beside(sql, "Native", beside).await?, &kinds) },
+        )
+    }
 
     /// Whether writes wait for room on the disk now: they neither fail nor end meanwhile.
     fn is_out_of_room(&self) -> bool {

@@ -42,6 +42,8 @@ macro_rules! tests {
             rows::a_large_block_is_one_part_a_partition,
             rows::a_refused_block_leaves_nothing,
             rows::tables_are_written_at_once,
+            rows::rows_that_are_deleted_are_gone,
+            rows::a_question_is_asked_about_rows_that_go_with_it,
             values::values_of_every_kind_read_back,
         }
     };

@@ -3,7 +3,7 @@
 use crate::{Home, push, table};
 use model::{Block, ColumnOptions, Fate, Mode, Op, TableOptions};
 use std::sync::Arc;
-use store::{Insert, Target, ddl};
+use store::{Beside, Insert, Target, ddl};
 
 pub fn a_mirror_shows_the_newest_version_of_each_living_row(home: &Home) {
     let options = TableOptions::default();
@@ -166,5 +166,58 @@ pub fn tables_are_written_at_once(home: &Home) {
     for target in &targets {
         let sql = format!("SELECT count(), min(price) FROM {}", ddl::name(&target.name));
         assert_eq!(home.one(&sql), "2000|0.04");
+    }
+}
+
+/// Two of them at once have each their own.
+pub fn a_question_is_asked_about_rows_that_go_with_it(home: &Home) {
+    let options = TableOptions { mode: Mode::Append, ..TableOptions::default() };
+    let target = Arc::new(Target::resolve(table("beside"), &options, None).unwrap());
+    let beside = |ids: std::ops::Range<i64>| {
+        let mut block = Block::new(target.table.clone());
+        for id in ids {
+            push(&mut block, Op::Insert, 16, id, Some(id), "{\"--x\": \"\\r\\n--\"}");
+        }
+        Beside { target: target.clone(), block: Arc::new(block) }
+    };
+    let name = Beside::TABLE;
+    let sum = format!("SELECT count(), sum(id), any(_lsn), any(tags[1]) FROM {name}");
+    let one = home.store.query_beside(&sum, beside(0..100_000));
+    let other = home.store.query_beside(&sum, beside(0..10));
+    let (one, other) = home.wait(async { tokio::join!(one, other) });
+    let row = |row: [&str; 4]| vec![row.map(|field| Some(field.to_owned())).to_vec()];
+    assert_eq!(one.unwrap(), row(["100000", "4999950000", "16", "a\n\nb"]));
+    assert_eq!(other.unwrap(), row(["10", "45", "16", "a\n\nb"]));
+    // However long it is.
+    let list = (0..30_000).map(|id| id.to_string()).collect::<Vec<_>>().join(", ");
+    let sql = format!("SELECT count() FROM {name} WHERE id IN ({list})");
+    let kinds = vec![model::Kind::UInt64];
+    let cells = home.wait(home.store.cells_beside(&sql, kinds, beside(5..15))).unwrap();
+    assert_eq!(cells[0].value(0), 10u64.to_le_bytes());
+    // And nothing stays.
+    let error = home.wait(home.store.query(&sum)).unwrap_err();
+    assert!(error.report().contains(name), "{}", error.report());
+}
+
+pub fn rows_that_are_deleted_are_gone(home: &Home) {
+    let options = TableOptions { mode: Mode::Append, ..TableOptions::default() };
+    let target = Arc::new(Target::resolve(table("mutated"), &options, None).unwrap());
+    home.make(&target);
+    let name = ddl::name(&target.rows);
+    for (round, sql) in [
+        format!("ALTER TABLE {name} DELETE WHERE id % 2 = 1"),
+        format!("DELETE FROM {name} WHERE (id, _lsn) IN ((2, 16), (4, 16))"),
+        // Of which a server has to be told that it is meant.
+        format!("ALTER TABLE {name} DELETE WHERE id IN (SELECT max(id) FROM {name})"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let mut block = Block::new(target.table.clone());
+        (0..1000).for_each(|id| push(&mut block, Op::Insert, 16, id, Some(id), "{}"));
+        home.insert(&target, block, Some(&format!("round {round}"))).unwrap();
+        home.wait(home.store.mutate(&target.rows, sql)).unwrap();
+        let left = home.one(&format!("SELECT count() FROM {name}"));
+        assert_eq!(left, ["500", "1496", "2494"][round], "{sql}");
     }
 }

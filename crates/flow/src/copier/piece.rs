@@ -248,7 +248,7 @@ async fn lacking(
     if all.is_empty() {
         return Ok(all);
     }
-    let staged = Staged::create(store, target, block, &all).await?;
+    let staged = Staged::new(target, block, &all)?;
     let sql = format!(
         "SELECT DISTINCT l._lsn FROM (SELECT * FROM {} WHERE _lsn < {} AND {}) AS r INNER JOIN {}",
         ddl::name(&target.rows),
@@ -256,8 +256,7 @@ async fn lacking(
         staged.of_keys,
         staged.joined
     );
-    let answer = store.query(&sql).await;
-    staged.drop_table(store).await;
+    let answer = store.query_beside(&sql, staged.beside).await;
     let mut lacking = vec![true; all.len()];
     for row in answer? {
         let at = row.first().and_then(|field| field.as_ref()?.parse::<usize>().ok());

@@ -227,11 +227,11 @@ async fn begin(
 async fn begin_anew(context: &Context, run: &Arc<Run>, snapshot: &Snapshot) -> Result<bool> {
     let point = snapshot.consistent_point;
     settle(context, point).await?;
-    let rows = ddl::name(&run.job.target.rows);
-    let sql =
-        format!("ALTER TABLE {rows} DELETE WHERE _lsn < {} SETTINGS mutations_sync = 2", point.0);
+    let rows = &run.job.target.rows;
+    let sql = format!("ALTER TABLE {} DELETE WHERE _lsn < {}", ddl::name(rows), point.0);
     let passing = run.job.gate.pass().await?;
-    let deleted = crate::retry::patiently(&context.status, || context.store.execute(&sql)).await;
+    let deleted =
+        crate::retry::patiently(&context.status, || context.store.mutate(rows, &sql)).await;
     if let Err(error) = deleted {
         drop(passing);
         run.finish();

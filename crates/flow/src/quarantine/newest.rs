@@ -130,7 +130,7 @@ async fn joined(
     what: &str,
     which: &str,
 ) -> Result<Vec<(usize, String)>> {
-    let staged = Staged::create(store, target, block, rows).await?;
+    let staged = Staged::new(target, block, rows)?;
     // Of facts it does not go with the others.
     let version = if target.on_update == OnUpdate::Apply { ", _version" } else { "" };
     let sql = format!(
@@ -140,8 +140,7 @@ async fn joined(
         staged.of_keys,
         staged.joined
     );
-    let answer = store.query(&sql).await;
-    staged.drop_table(store).await;
+    let answer = store.query_beside(&sql, staged.beside).await;
     let read = |row: Vec<Option<String>>| {
         let [Some(at), Some(what)] = &row[..] else { return Err(unreadable()) };
         Ok((at.parse().map_err(|_| unreadable())?, what.clone()))

@@ -19,7 +19,7 @@ pub(super) async fn ask(
     if key_tuple(target).is_none() {
         return Ok(Default::default());
     }
-    let staged = Staged::create(store, target, block, keys).await?;
+    let staged = Staged::new(target, block, keys)?;
     let kept = columns.iter().filter_map(|&column| target.column_of(column));
     let values: Vec<String> =
         kept.map(|column| format!("r.{}", ddl::ident(&column.name))).collect();
@@ -54,9 +54,8 @@ pub(super) async fn ask(
     let read = read.filter_map(|(n, &column)| target.read_back(column, &format!("v{n}")));
     let sql = format!("SELECT n, {} FROM ({rows})", read.collect::<Vec<_>>().join(", "));
     let kinds = columns.iter().map(|&column| block.columns[column].kind().clone());
-    let answer = store.cells(&sql, [Kind::UInt64].into_iter().chain(kinds).collect()).await;
-    staged.drop_table(store).await;
-    let mut values = answer?;
+    let kinds = [Kind::UInt64].into_iter().chain(kinds).collect();
+    let mut values = store.cells_beside(&sql, kinds, staged.beside).await?;
     let places = values.remove(0);
     let place = |row: usize| {
         let place = u64::from_le_bytes(places.value(row).try_into().ok()?) as usize;

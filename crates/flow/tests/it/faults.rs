@@ -7,7 +7,7 @@ use model::{Cells, Kind, Mode, OnUpdate, Result, TableOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use store::{BoxFuture, Engine, Insert, Receipt, Rows, Store};
+use store::{Beside, BoxFuture, Engine, Insert, Receipt, Rows, Store};
 
 /// Runs `sql` with `{n}` counting up and `{r}` random until it is dropped.
 struct Writer {
@@ -396,6 +396,15 @@ impl Store for Flaky {
 
     fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
         self.run(self.inner.cells(sql, kinds))
+    }
+
+    fn answer_beside<'a>(
+        &'a self,
+        sql: &'a str,
+        format: &'static str,
+        beside: Beside,
+    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+        self.run(self.inner.answer_beside(sql, format, beside))
     }
 }
 

@@ -8,7 +8,7 @@ use flow::{Handle, Pipeline};
 use model::{Cells, Kind, Lsn, Result};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use store::{BoxFuture, Engine, Insert, Receipt, Rows, Store};
+use store::{Beside, BoxFuture, Engine, Insert, Receipt, Rows, Store};
 
 const ROWS: u64 = 400_000;
 /// Far below what the rows need at once.
@@ -65,6 +65,15 @@ impl Store for Watching {
 
     fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
         self.inner.cells(sql, kinds)
+    }
+
+    fn answer_beside<'a>(
+        &'a self,
+        sql: &'a str,
+        format: &'static str,
+        beside: Beside,
+    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+        self.inner.answer_beside(sql, format, beside)
     }
 }
 

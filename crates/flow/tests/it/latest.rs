@@ -8,7 +8,7 @@ use model::{Cells, ColumnOptions, Kind, Mode, OnUpdate, Result, Rule, TableOptio
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
-use store::{BoxFuture, Engine, Insert, Receipt, Rows, Store};
+use store::{Beside, BoxFuture, Engine, Insert, Receipt, Rows, Store};
 use tokio::sync::watch;
 
 fn facts(on_update: OnUpdate) -> TableOptions {
@@ -171,6 +171,15 @@ impl Store for Held {
 
     fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
         self.inner.cells(sql, kinds)
+    }
+
+    fn answer_beside<'a>(
+        &'a self,
+        sql: &'a str,
+        format: &'static str,
+        beside: Beside,
+    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+        self.inner.answer_beside(sql, format, beside)
     }
 }
 

@@ -6,7 +6,7 @@ use model::{Cells, ColumnOptions, Kind, Result, Rule};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use store::{BoxFuture, Insert, Receipt, Rows, Store};
+use store::{Beside, BoxFuture, Insert, Receipt, Rows, Store};
 
 /// A store that stops answering at one border of a replay: before or after one of its writes.
 pub(crate) struct Border {
@@ -71,6 +71,16 @@ impl Store for Border {
     fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
         let sql = sql.to_owned();
         Box::pin(async move { engine().cells(&sql, kinds).await })
+    }
+
+    fn answer_beside<'a>(
+        &'a self,
+        sql: &'a str,
+        format: &'static str,
+        beside: Beside,
+    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+        let sql = sql.to_owned();
+        Box::pin(async move { engine().answer_beside(&sql, format, beside).await })
     }
 }
 

@@ -8,7 +8,7 @@ use model::{Cells, ColumnOptions, Kind, Mode, Result, Rule, TableName, TableOpti
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use store::{BoxFuture, Insert, Receipt, Rows, Store};
+use store::{Beside, BoxFuture, Insert, Receipt, Rows, Store};
 
 /// Rows that only a copy brings: where there are none, nothing was copied since.
 async fn copied_again(pipeline: &Pipeline, table: &str) -> u64 {
@@ -377,6 +377,16 @@ impl Store for Stops {
     fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
         let sql = sql.to_owned();
         Box::pin(async move { engine().cells(&sql, kinds).await })
+    }
+
+    fn answer_beside<'a>(
+        &'a self,
+        sql: &'a str,
+        format: &'static str,
+        beside: Beside,
+    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+        let sql = sql.to_owned();
+        Box::pin(async move { engine().answer_beside(&sql, format, beside).await })
     }
 }
 

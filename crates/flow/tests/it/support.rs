@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
-use store::{BoxFuture, Engine, EngineOptions, Insert, Receipt, Rows, Store};
+use store::{Beside, BoxFuture, Engine, EngineOptions, Insert, Receipt, Rows, Store};
 
 /// Only so that a hanging test ends.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -350,5 +350,17 @@ impl Store for Mortal {
     fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
         let sql = sql.to_owned();
         self.run(|engine| Box::pin(async move { engine.cells(&sql, kinds).await }))
+    }
+
+    fn answer_beside<'a>(
+        &'a self,
+        sql: &'a str,
+        format: &'static str,
+        beside: Beside,
+    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+        let sql = sql.to_owned();
+        self.run(move |engine| {
+            Box::pin(async move { engine.answer_beside(&sql, format, beside).await })
+        })
     }
 }

@@ -10,6 +10,7 @@ pub(crate) enum Kind {
     Text,
     Texts,
     Number,
+    NumberOrText,
     Flag,
     /// A section.
     Section,
@@ -21,6 +22,7 @@ impl Kind {
             Kind::Text => "a text",
             Kind::Texts => "a list of texts",
             Kind::Number => "a whole number",
+            Kind::NumberOrText => "a whole number or a text",
             Kind::Flag => "true or false",
             Kind::Section => "a section",
         }
@@ -33,6 +35,7 @@ impl Kind {
                 value.as_array().is_some_and(|list| list.iter().all(|item| item.is_str()))
             }
             Kind::Number => value.as_integer().is_some_and(|number| number >= 0),
+            Kind::NumberOrText => Kind::Number.fits(value) || value.is_str(),
             Kind::Flag => value.is_bool(),
             Kind::Section => value.is_table(),
         }
@@ -115,6 +118,13 @@ pub(crate) const KEYS: &[Key] = &[
         "Our certificate in PEM form, for the user that `store.url` names. With `store.key_file`.",
     ),
     key("store.key_file", Kind::Text, "", "Its key, in PEM form."),
+    key(
+        "store.insert_quorum",
+        Kind::NumberOrText,
+        "one replica",
+        "How many replicas of `store.url` have a row before it counts as written: a number, or `\"auto\"` for more than \
+         half. See [docs/remote.md](remote.md).",
+    ),
     key(
         "store.cluster",
         Kind::Text,

@@ -105,6 +105,7 @@ struct StoreSection {
     cert_file: Option<String>,
     key_file: Option<String>,
     cluster: Option<String>,
+    insert_quorum: Option<toml::Value>,
     database: Option<String>,
     data_dir: Option<String>,
 }

@@ -4,7 +4,7 @@ use super::{Raw, StoreSection, file};
 use model::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
-use store::remote::{Address, Certificates, Hidden, Login, RemoteOptions};
+use store::remote::{Address, Certificates, Hidden, Login, Quorum, RemoteOptions};
 
 /// As written; looked up by those who connect.
 #[derive(Clone, Debug)]
@@ -12,6 +12,7 @@ pub(crate) struct RemoteStore {
     url: Raw,
     token: Option<Raw>,
     certificates: Certificates,
+    quorum: Option<Quorum>,
 }
 
 impl RemoteStore {
@@ -24,13 +25,14 @@ impl RemoteStore {
         let StoreSection { url, token, ca_file, cert_file, key_file, cluster, .. } = section;
         let Some(url) = url else {
             let others = [
-                ("token", token),
-                ("ca_file", ca_file),
-                ("cert_file", cert_file),
-                ("key_file", key_file),
-                ("cluster", cluster),
+                ("token", token.is_some()),
+                ("ca_file", ca_file.is_some()),
+                ("cert_file", cert_file.is_some()),
+                ("key_file", key_file.is_some()),
+                ("cluster", cluster.is_some()),
+                ("insert_quorum", section.insert_quorum.is_some()),
             ];
-            return match others.into_iter().find(|(_, value)| value.is_some()) {
+            return match others.into_iter().find(|(_, is_said)| *is_said) {
                 None => Ok(None),
                 Some((key, _)) => {
                     Err(Error::definite(format!("cannot use store.{key} without store.url"))
@@ -67,7 +69,8 @@ impl RemoteStore {
             }
         };
         let certificates = Certificates { ca: file("ca_file", ca_file)?, client };
-        Ok(Some(RemoteStore { url, token, certificates }))
+        let quorum = section.insert_quorum.as_ref().map(quorum).transpose()?;
+        Ok(Some(RemoteStore { url, token, certificates, quorum }))
     }
 
     /// `slot`: of who writes there.
@@ -81,6 +84,7 @@ impl RemoteStore {
             address,
             login: Arc::new(move || own.login()),
             certificates: self.certificates.clone(),
+            quorum: self.quorum,
             slot: slot.map(str::to_owned),
         })
     }
@@ -129,5 +133,22 @@ impl RemoteStore {
             (Some(user), None) => Login::User(user, Hidden::new("")),
             (None, None) => Login::Nobody,
         })
+    }
+}
+
+/// More replicas than that nobody has.
+const QUORUM_MAX: i64 = 100;
+
+fn quorum(value: &toml::Value) -> Result<Quorum> {
+    let (text, number) = (value.as_str().unwrap_or_default(), value.as_integer());
+    match number.filter(|count| (2..=QUORUM_MAX).contains(count)) {
+        Some(count) => Ok(Quorum::Of(count as u32)),
+        None if text == "auto" => Ok(Quorum::Majority),
+        None => {
+            let written = number.map_or_else(|| format!("{text:?}"), |number| number.to_string());
+            Err(Error::definite(format!("cannot use store.insert_quorum: {written}"))
+                .detail(format!("It is a number of replicas from 2 to {QUORUM_MAX}, or \"auto\" for more than half of them."))
+                .hint("insert_quorum = \"auto\""))
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What may be written, what it means, and what is said when it may not.
 
 use super::*;
-use store::remote::{Hidden, Login};
+use store::remote::{Hidden, Login, Quorum};
 
 const SHOP: &str = include_str!("../../../../examples/shop/millrace.toml");
 
@@ -214,6 +214,7 @@ fn the_list_of_keys_and_the_sections_agree() {
             Kind::Text => "\"x\"",
             Kind::Texts => "[\"x\"]",
             Kind::Number => "1024",
+            Kind::NumberOrText => "2",
             Kind::Flag => "true",
             Kind::Section => unreachable!(),
         };
@@ -307,6 +308,11 @@ fn a_remote_store_says_where_and_as_whom() {
     let login = (options.login)().unwrap();
     assert_eq!(login, Login::User("ann".into(), Hidden::new("p@ss")));
     assert!(!format!("{options:?} {login:?}").contains("p@ss"));
+    assert_eq!(options.quorum, None);
+    for (value, quorum) in [("2", Quorum::Of(2)), ("\"auto\"", Quorum::Majority)] {
+        let store = format!("url = \"https://ch\"\ninsert_quorum = {value}");
+        assert_eq!(remote(&store).unwrap().unwrap().quorum, Some(quorum));
+    }
     let login = |store: &str| (remote(store).unwrap().unwrap().login)().unwrap();
     assert_eq!(login("url = \"http://ch\""), Login::Nobody);
     assert_eq!(
@@ -321,6 +327,9 @@ fn a_remote_store_says_where_and_as_whom() {
         ("url = \"https://a:secret@ch\"\ntoken = \"t\"", "store.token and with a password"),
         ("url = \"http://ch\"\nca_file = \"ca.pem\"", "certificates with http"),
         ("url = \"https://ch\"\ncluster = \"prod\"", "cluster prod"),
+        ("url = \"https://ch\"\ninsert_quorum = 1", "store.insert_quorum: 1"),
+        ("url = \"https://ch\"\ninsert_quorum = \"all\"", "from 2 to 100, or"),
+        ("insert_quorum = 2", "store.insert_quorum without store.url"),
         ("url = \"secret://ch\"", "[store] url: cannot read the address"),
     ] {
         let error = remote(store).unwrap_err();

@@ -12,6 +12,7 @@ fn home() -> Home {
         address: format!("http://127.0.0.1:{}", ports().door).parse().unwrap(),
         login: Arc::new(|| Ok(Login::Nobody)),
         certificates: Certificates::default(),
+        quorum: None,
         slot: None,
     };
     Home::new(Arc::new(Remote::new(options).unwrap()))

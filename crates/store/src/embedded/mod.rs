@@ -24,7 +24,7 @@ pub use library::ENGINE_VERSION;
 pub use roles::{EngineRoles, databases_on_disk, remember_roles, remembered_roles};
 pub use session::{Answer, Body, Chunks, Class, Session, Stats};
 
-use crate::{BoxFuture, DataDir, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
+use crate::{Beside, BoxFuture, DataDir, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
 use abi::{Abi, Connection};
 use model::{Cells, Error, Kind, Result};
 use std::collections::BTreeSet;
@@ -185,8 +185,28 @@ impl Engine {
     }
 
     fn answer(&self, sql: &str, format: &str) -> Result<Vec<u8>> {
+        self.answer_in(self.session()?, sql, format)
+    }
+
+    /// The rows are a temporary table of the session.
+    fn answer_beside_rows(&self, sql: &str, format: &str, beside: &Beside) -> Result<Vec<u8>> {
+        let failed = |error: Exception| error.error("lay out keys");
+        let (name, columns) = (Beside::TABLE, insert::columns_beside(&beside.target));
+        let mut session = self.session()?;
+        let create = format!("CREATE TEMPORARY TABLE {name} ({columns}) ENGINE = Memory");
+        drop(session.query(&create, "Null", &[]).map_err(failed)?);
+        let insert = format!("INSERT INTO {name}");
+        let mut body = session.insert_and_keep(&insert, "Native", &[]).map_err(failed)?;
+        native::encode(&beside.target, &beside.block, &mut |bytes| {
+            body.append(bytes).map_err(failed)
+        })?;
+        body.finish_and_keep().map_err(failed)?;
+        self.answer_in(body.into_session(), sql, format)
+    }
+
+    fn answer_in(&self, session: Session, sql: &str, format: &str) -> Result<Vec<u8>> {
         let failed = |error: Exception| error.error("read from the store");
-        let mut select = self.session()?.select(sql, format, &[]).map_err(failed)?;
+        let mut select = session.select(sql, format, &[]).map_err(failed)?;
         let mut bytes = Vec::new();
         while let Some(chunk) = select.next().map_err(failed)? {
             bytes.extend_from_slice(chunk.bytes());
@@ -262,6 +282,16 @@ impl Store for Engine {
     fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
         let sql = sql.to_owned();
         Box::pin(self.work(move |engine| native::cells(&engine.answer(&sql, "Native")?, &kinds)))
+    }
+
+    fn answer_beside<'a>(
+        &'a self,
+        sql: &'a str,
+        format: &'static str,
+        beside: Beside,
+    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+        let sql = sql.to_owned();
+        Box::pin(self.work(move |engine| engine.answer_beside_rows(&sql, format, &beside)))
     }
 
     fn is_out_of_room(&self) -> bool {

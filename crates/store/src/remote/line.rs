@@ -30,8 +30,6 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_PROBES: u32 = 3;
 const UNACKNOWLEDGED_MOST: Duration = Duration::from_secs(60);
-/// A progress header as often as this: more often than any balancer gives up.
-const PROGRESS_EVERY_MS: &str = "20000";
 /// So many may come before an answer.
 const HEADERS_MAX: usize = 4096;
 /// An exception's text that is longer says nothing more.
@@ -92,16 +90,21 @@ impl Failed {
     /// Whether it is about who we are.
     pub(super) fn is_of_login(&self) -> bool {
         match self {
-            Failed::Exception(exception) => LOGIN.contains(&exception.code),
-            Failed::Status(status) => matches!(status.as_u16(), 401 | 403),
+            Failed::Exception(exception) => exception.is_of_login(),
+            Failed::Status(status) => is_of_login(*status),
             _ => false,
         }
     }
 
-    /// What the server says, unless it is not true.
+    /// Whether it may be of the way to the server.
+    pub(super) fn is_doubtful(&self) -> bool {
+        matches!(self, Failed::Exception(exception) if exception.is_doubtful())
+    }
+
+    /// What the server says, unless it may be of the way to it.
     pub(super) fn exception(&self) -> Option<&Exception> {
         match self {
-            Failed::Exception(exception) if exception.code != CUT => Some(exception),
+            Failed::Exception(exception) if !exception.is_doubtful() => Some(exception),
             _ => None,
         }
     }
@@ -118,66 +121,68 @@ impl Failed {
         }
     }
 
-    /// As an error of ours: `doing` is a verb with its object.
+    /// As an error of ours, of a server that has answered before: `doing` is a verb with its object. What comes
+    /// between it and us passes, whatever it says.
     pub(super) fn error(self, doing: &str, place: &str) -> Error {
         let could_not = || Error::transient(format!("could not {doing}"));
-        let cannot = || Error::definite(format!("cannot {doing}"));
         match self {
             Failed::Ours(error) => error,
-            // Not all of what we sent came through: somebody between us cut it.
-            Failed::Exception(exception) if exception.code == CUT => {
-                could_not().detail(format!("{place} did not get the whole request."))
-            }
             Failed::Exception(exception) => exception.error_from_afar(doing),
-            Failed::Status(status) if matches!(status.as_u16(), 401 | 403) => cannot()
+            Failed::Status(status) if is_of_login(status) => could_not()
                 .detail(format!("{place} answered {status}."))
                 .hint("correct the user and password in store.url, or store.token"),
             Failed::Status(StatusCode::OK) => could_not()
                 .detail(format!("{place} answered 200, but nothing says that it was ClickHouse."))
                 .hint("a proxy in front of it has to pass its headers on, X-ClickHouse-Query-Id above all"),
-            Failed::Status(status)
-                if status.is_server_error() || matches!(status.as_u16(), 408 | 429) =>
-            {
+            Failed::Status(status) if is_of_trouble(status) => {
                 could_not().detail(format!("{place} answered {status}."))
             }
-            Failed::Status(status) => cannot()
+            Failed::Status(status) => could_not()
                 .detail(format!("{place} answered {status}, and not as ClickHouse does."))
                 .hint("store.url names ClickHouse's HTTP port: 8123, or 8443 for https, as a rule"),
             Failed::Lost(error) => {
                 could_not().detail(format!("The connection to {place} broke.")).source(error)
             }
-            Failed::TooLarge(bytes) => {
-                cannot().detail(format!("The answer of {place} has more than {bytes} bytes."))
-            }
+            Failed::TooLarge(bytes) => Error::definite(format!("cannot {doing}"))
+                .detail(format!("The answer of {place} has more than {bytes} bytes.")),
         }
+    }
+
+    /// The same where nothing of ours has ever answered: what does not look like a server that lets us in
+    /// needs somebody's help.
+    pub(super) fn error_at_first(self, doing: &str, place: &str) -> Error {
+        let is_definite = match &self {
+            Failed::Exception(exception) => exception.is_of_login(),
+            Failed::Status(StatusCode::OK) => false,
+            Failed::Status(status) => !is_of_trouble(*status),
+            Failed::Ours(_) | Failed::Lost(_) | Failed::TooLarge(_) => false,
+        };
+        let error = self.error(doing, place);
+        if is_definite { error.lasting() } else { error }
     }
 }
 
-/// Numbers of exceptions about who we are.
-const LOGIN: [u32; 4] = [192, 193, 194, 516];
+fn is_of_login(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 401 | 403)
+}
+
+/// Somebody between us says that it passes.
+fn is_of_trouble(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429)
+}
+
 /// QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING
 const RUNS_ALREADY: u32 = 216;
-/// CANNOT_READ_ALL_DATA: of what we send it is not true.
-const CUT: u32 = 33;
-
-/// Settings that every statement has, whatever the user's profile says: with another value rows would
-/// come out otherwise.
-const AS_EVER: [(&str, &str); 8] = [
-    ("wait_end_of_query", "1"),
-    ("send_progress_in_http_headers", "1"),
-    ("http_headers_progress_interval_ms", PROGRESS_EVERY_MS),
-    ("join_use_nulls", "0"),
-    ("transform_null_in", "0"),
-    ("final", "0"),
-    ("data_type_default_nullable", "0"),
-    ("date_time_output_format", "simple"),
-];
 
 pub(super) struct Line {
     sender: SendRequest<Upload>,
     head: Head,
     /// The UUID of who is at its end, once it was asked.
     pub(super) server: String,
+    /// As each answer says it, by default its host.
+    server_name: Option<String>,
+    /// Answers came from more than one server.
+    pub(super) is_of_several: bool,
 }
 
 /// What every request of the connection has.
@@ -205,7 +210,7 @@ impl Line {
             match tls {
                 None => shake_hands(socket, address).await,
                 Some(tls) => {
-                    let secured = tls.connector.connect(tls.name.clone(), socket).await;
+                    let secured = tls.connector()?.connect(tls.name.clone(), socket).await;
                     let secured = secured.map_err(|error| not_secured(address, error))?;
                     shake_hands(secured, address).await
                 }
@@ -215,7 +220,8 @@ impl Line {
             Ok(opened) => opened?,
             Err(_) => return Err(unreachable(io::ErrorKind::TimedOut.into())),
         };
-        Ok(Line { sender, head, server: String::new() })
+        let (server, server_name) = (String::new(), None);
+        Ok(Line { sender, head, server, server_name, is_of_several: false })
     }
 
     /// Whether there may be another request.
@@ -238,6 +244,11 @@ impl Line {
         }
         let answered = async {
             let response = self.sender.send_request(request).await.map_err(lost)?;
+            let said = response.headers().get("x-clickhouse-server-display-name");
+            if let Some(name) = said.and_then(|value| value.to_str().ok()) {
+                let known = self.server_name.get_or_insert_with(|| name.to_owned());
+                self.is_of_several |= known != name;
+            }
             read(response, query_id, bytes_max).await
         };
         match tokio::time::timeout(patience, answered).await {
@@ -319,7 +330,7 @@ impl Head {
 
     fn request(&self, query_id: &str, ask: Ask) -> Request<Upload> {
         let own = [("query_id", query_id.to_owned()), ("default_format", ask.format)];
-        let ever = AS_EVER.map(|(name, value)| (name, value.to_owned()));
+        let ever = super::profile::AS_EVER.iter().map(|(name, value)| (*name, (*value).to_owned()));
         let pairs = own.into_iter().chain(ever).chain(ask.settings);
         let pairs: Vec<String> =
             pairs.map(|(name, value)| format!("{name}={}", escaped(&value))).collect();
@@ -328,6 +339,11 @@ impl Head {
         let uri = format!("{}?{}", self.path, pairs.join("&"));
         *request.uri_mut() = uri.parse().expect("a path and parameters, escaped");
         *request.headers_mut() = self.headers.clone();
+        if let Some(boundary) = request.body().boundary() {
+            let kind = format!("multipart/form-data; boundary={boundary}");
+            let kind = HeaderValue::try_from(kind).expect("letters and digits");
+            request.headers_mut().insert(header::CONTENT_TYPE, kind);
+        }
         if request.body().is_packed() {
             let packed = HeaderValue::from_static("lz4");
             request.headers_mut().insert(header::CONTENT_ENCODING, packed);

@@ -19,8 +19,13 @@
 
 mod address;
 mod astray;
+mod doubts;
+mod form;
 mod line;
+mod mutation;
 mod preflight;
+mod profile;
+mod quorum;
 mod server;
 mod tls;
 mod upload;
@@ -28,11 +33,14 @@ mod upload;
 pub use address::{Address, Hidden};
 pub use line::Login;
 pub use preflight::Remark;
+pub use quorum::Quorum;
 pub use tls::Certificates;
 
-use crate::{BoxFuture, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
+use crate::{Beside, BoxFuture, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
+use doubts::Doubts;
 use line::{Ask, Failed};
-use model::{Cells, Error, Fate, Kind, Result};
+use model::{Cells, Error, Fate, Kind, Result, TableName};
+use quorum::Turns;
 use server::Server;
 use std::fmt;
 use std::sync::Arc;
@@ -59,6 +67,8 @@ pub struct RemoteOptions {
     pub address: Address,
     pub login: Logins,
     pub certificates: Certificates,
+    /// What counts as written; `None`: what one replica has.
+    pub quorum: Option<Quorum>,
     /// The slot of the pipeline that writes there; `None`: somebody who looks, and makes nothing.
     pub slot: Option<String>,
 }
@@ -78,6 +88,8 @@ pub struct Remote {
 struct Inner {
     server: Server,
     set_up: OnceCell<()>,
+    doubts: Doubts,
+    turns: Turns,
 }
 
 impl fmt::Debug for Inner {
@@ -89,7 +101,8 @@ impl fmt::Debug for Inner {
 impl Remote {
     /// Reads the certificates, and connects to nobody yet.
     pub fn new(options: RemoteOptions) -> Result<Remote> {
-        let inner = Inner { server: Server::new(options)?, set_up: OnceCell::new() };
+        let (server, doubts) = (Server::new(options)?, Doubts::default());
+        let inner = Inner { server, set_up: OnceCell::new(), doubts, turns: Turns::default() };
         Ok(Remote { inner: Arc::new(inner) })
     }
 
@@ -104,7 +117,7 @@ impl Remote {
         let making = async {
             self.take_over(slot).await?;
             for statement in ddl::system() {
-                self.run(statement, "set up our own tables").await?;
+                self.run(&statement, "set up our own tables").await?;
             }
             Ok(())
         };
@@ -142,28 +155,61 @@ impl Remote {
         })
     }
 
-    async fn run(&self, sql: String, doing: &str) -> Result<()> {
-        let mut ask = Ask::text(sql, STATEMENT_MOST, ANSWER_BYTES_MAX);
-        ask.settings.push(("insert_deduplicate", "0".into()));
-        let answered = self.inner.server.ask(ask).await;
-        answered.map(drop).map_err(|failed| failed.error(doing, &self.place()))
+    fn quorum(&self) -> Vec<(&'static str, String)> {
+        self.inner.server.options.quorum.map(Quorum::settings).unwrap_or_default()
     }
 
-    async fn read(&self, sql: String, format: &str) -> Result<Vec<u8>> {
-        let format = format.to_owned();
-        let ask = Ask { format, ..Ask::text(sql, QUERY_MOST, ANSWER_BYTES_MAX) };
-        let answered = self.inner.server.ask(ask).await;
-        answered.map_err(|failed| failed.error("read from the store", &self.place()))
+    /// `work`: what is tried again, in the same words.
+    fn judged<T>(&self, work: &str, doing: &str, answered: Result<T, Failed>) -> Result<T> {
+        let doubts = &self.inner.doubts;
+        let failed = match answered {
+            Ok(answer) => {
+                doubts.went_well(work);
+                return Ok(answer);
+            }
+            Err(failed) => failed,
+        };
+        let is_over = failed.is_doubtful() && !doubts.once_more(work);
+        let error = failed.error(doing, &self.place());
+        Err(if is_over { error.lasting() } else { error })
+    }
+
+    async fn run(&self, sql: &str, doing: &str) -> Result<()> {
+        let mut ask = Ask::text(sql.to_owned(), STATEMENT_MOST, ANSWER_BYTES_MAX);
+        ask.settings.push(("insert_deduplicate", "0".into()));
+        ask.settings.extend(self.quorum());
+        ask.settings.push(quorum::as_written());
+        self.judged(sql, doing, self.inner.server.ask(ask).await.map(drop))
+    }
+
+    async fn read(&self, sql: &str, format: &str) -> Result<Vec<u8>> {
+        let mut ask = Ask::text(sql.to_owned(), QUERY_MOST, ANSWER_BYTES_MAX);
+        ask.format = format.to_owned();
+        ask.settings.push(quorum::as_written());
+        self.judged(sql, "read from the store", self.inner.server.ask(ask).await)
+    }
+
+    async fn read_beside(&self, sql: &str, format: &str, beside: &Beside) -> Result<Vec<u8>> {
+        let (body, mut settings) = form::of(sql, beside)?;
+        settings.push(quorum::as_written());
+        let (patience, bytes_max) = (QUERY_MOST, ANSWER_BYTES_MAX);
+        let ask = Ask { body, format: format.to_owned(), settings, patience, bytes_max };
+        self.judged(sql, "read from the store", self.inner.server.ask(ask).await)
     }
 
     /// An INSERT whose data `fill` makes on a thread of its own while it is sent.
     async fn write(
         &self,
+        table: &str,
         sql: &str,
         format: &str,
         has_token: bool,
         fill: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> + Send + 'static,
     ) -> Result<(), Failed> {
+        let _turn = match self.inner.server.options.quorum {
+            Some(_) => Some(self.inner.turns.wait(table).await),
+            None => None,
+        };
         let (mut packer, body) = Upload::filled();
         let head = format!("{sql} FORMAT {format}\n");
         let filling = tokio::task::spawn_blocking(move || {
@@ -174,7 +220,11 @@ impl Remote {
             fill(&mut |bytes| packer.write(bytes).map_err(nobody))?;
             packer.finish().map_err(nobody)
         });
-        let settings = vec![("insert_deduplicate", u8::from(has_token).to_string())];
+        let mut settings = vec![("insert_deduplicate", u8::from(has_token).to_string())];
+        // A block whose first try reached the table and not all of its views is one for those.
+        let views = "deduplicate_blocks_in_dependent_materialized_views";
+        settings.push((views, u8::from(has_token).to_string()));
+        settings.extend(self.quorum());
         let format = "Null".to_owned();
         let ask = Ask { body, format, settings, patience: INSERT_MOST, bytes_max: 0 };
         let answered = self.inner.server.ask(ask).await;
@@ -205,16 +255,16 @@ impl Remote {
         }
         crate::fit::check(&insert.target, &insert.block)?;
         let doing = format!("write {}", insert.target.table.name);
+        let table = insert.target.rows.to_string();
         let (sql, has_token) = (insert::of_block(&insert), insert.token.is_some());
         let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| {
             native::encode(&insert.target, &insert.block, sink)
         };
-        match self.write(&sql, "Native", has_token, fill).await {
-            Ok(()) => Ok(Receipt { rows }),
-            Err(failed) => {
-                let refusal = failed.exception().and_then(|said| said.refusal_of_rows(&doing));
-                Err(refusal.unwrap_or_else(|| failed.error(&doing, &self.place())))
-            }
+        let written = self.write(&table, &sql, "Native", has_token, fill).await;
+        let said = written.as_ref().err().and_then(Failed::exception);
+        match said.and_then(|said| said.refusal_of_rows(&doing)) {
+            Some(refusal) => Err(refusal),
+            None => self.judged(&doing, &doing, written).map(|()| Receipt { rows }),
         }
     }
 }
@@ -231,7 +281,14 @@ impl Store for Remote {
     fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             self.set_up().await?;
-            self.run(sql.to_owned(), "change the store").await
+            self.run(sql, "change the store").await
+        })
+    }
+
+    fn mutate<'a>(&'a self, table: &'a TableName, sql: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.set_up().await?;
+            self.mutate_and_wait(table, sql).await
         })
     }
 
@@ -247,22 +304,35 @@ impl Store for Remote {
             self.set_up().await?;
             let sql = insert::of_record(into);
             let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| sink(&tsv::write(&rows));
-            let written = self.write(&sql, "TabSeparated", false, fill).await;
-            written.map_err(|failed| failed.error(&insert::doing(into), &self.place()))
+            let doing = insert::doing(into);
+            let written = self.write(&doing, &sql, "TabSeparated", false, fill).await;
+            self.judged(&doing, &doing, written)
         })
     }
 
     fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
         Box::pin(async move {
             self.set_up().await?;
-            Ok(tsv::read(&self.read(sql.to_owned(), "TabSeparated").await?))
+            Ok(tsv::read(&self.read(sql, "TabSeparated").await?))
         })
     }
 
     fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
         Box::pin(async move {
             self.set_up().await?;
-            native::cells(&self.read(sql.to_owned(), "Native").await?, &kinds)
+            native::cells(&self.read(sql, "Native").await?, &kinds)
+        })
+    }
+
+    fn answer_beside<'a>(
+        &'a self,
+        sql: &'a str,
+        format: &'static str,
+        beside: Beside,
+    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+        Box::pin(async move {
+            self.set_up().await?;
+            self.read_beside(sql, format, &beside).await
         })
     }
 }

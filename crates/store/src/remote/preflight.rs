@@ -3,15 +3,22 @@
 
 use super::Remote;
 use super::line::{Ask, Failed};
+use super::profile;
 use crate::{ddl, tsv};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const BYTES_MAX: usize = 1 << 20;
 
-/// Types that rows and our own tables have.
-const TYPES: [&str; 7] = [
+/// Types that only some tables have: what for, since when, and how to do without.
+const SOME_TYPES: [(&str, &str, &str); 1] = [(
     "Nullable(Time64(6))",
+    "columns of Postgres's type time; it came with ClickHouse 25.6, and until it is on by default the user needs \
+     enable_time_time64_type = 1",
+    "take a newer ClickHouse, or clickhouse_type = \"String\" for such a column",
+)];
+/// Types that rows and our own tables have.
+const TYPES: [&str; 6] = [
     "Nullable(Date32)",
     "Nullable(Decimal(76, 38))",
     "Nullable(UInt128)",
@@ -19,14 +26,15 @@ const TYPES: [&str; 7] = [
     "Map(String, Nullable(String))",
     "DateTime64(6, 'UTC')",
 ];
-/// Settings of ours that an older server may not know.
-const SETTINGS: [&str; 6] = [
+/// Settings of ours that an older server may not know, beside those of every statement.
+const SETTINGS: [&str; 7] = [
     "insert_deduplication_token",
     "insert_allow_materialized_columns",
     "optimize_on_insert",
     "input_format_null_as_default",
-    "send_progress_in_http_headers",
-    "data_type_default_nullable",
+    "lightweight_deletes_sync",
+    "deduplicate_blocks_in_dependent_materialized_views",
+    "select_sequential_consistency",
 ];
 const TABLE_SETTINGS: [&str; 4] = [
     "fsync_after_insert",
@@ -34,6 +42,17 @@ const TABLE_SETTINGS: [&str; 4] = [
     "non_replicated_deduplication_window",
     "allow_nullable_key",
 ];
+/// What is read there beside our own tables, and whether there is no pipeline without it. Many servers let nobody
+/// see most of `system` (`select_from_system_db_requires_grant`).
+const READS: [(&str, bool); 5] = [
+    ("processes", true),
+    ("mutations", true),
+    ("tables", true),
+    ("columns", true),
+    ("parts", false),
+];
+/// ACCESS_DENIED
+const DENIED: u32 = 497;
 /// UNKNOWN_TABLE, UNKNOWN_DATABASE
 const NEVER_MADE: [u32; 2] = [60, 81];
 /// What the pipeline does in a database.
@@ -81,7 +100,9 @@ impl Remote {
         let mut user = user.into_iter().map(Option::unwrap_or_default);
         let (user, version) = (user.next().unwrap_or_default(), user.next().unwrap_or_default());
         found.extend(self.unknown(&version).await);
+        found.extend(self.unknown_to_some(&version).await);
         found.extend(self.missing_rights(&user, databases).await);
+        found.extend(self.missing_reads(&user).await);
         if let Ok(Some(other)) = self.other_slot(slot).await {
             let what = format!("the pipeline of slot {other} keeps its books at {}", self.place());
             found.push(Remark {
@@ -113,12 +134,14 @@ impl Remote {
     async fn unknown(&self, version: &str) -> Option<Remark> {
         let mut unknown = Vec::new();
         for ty in TYPES {
-            let sql = format!("SELECT toTypeName(defaultValueOfTypeName({}))", ddl::literal(ty));
-            if let Err(Failed::Exception(_)) = self.look(&sql).await {
+            if !self.knows_type(ty).await {
                 unknown.push(format!("the type {ty}"));
             }
         }
-        for (from, names) in [("settings", &SETTINGS[..]), ("merge_tree_settings", &TABLE_SETTINGS)]
+        // The first one is a parameter of HTTP's, and no setting.
+        let ever = profile::AS_EVER[1..].iter().map(|(name, _)| *name);
+        let settings: Vec<&str> = SETTINGS.into_iter().chain(ever).collect();
+        for (from, names) in [("settings", &settings[..]), ("merge_tree_settings", &TABLE_SETTINGS)]
         {
             let list: Vec<String> = names.iter().map(|name| ddl::literal(name)).collect();
             let sql = format!("SELECT name FROM system.{from} WHERE name IN ({})", list.join(", "));
@@ -132,16 +155,36 @@ impl Remote {
             return None;
         }
         let what = format!("ClickHouse {version} does not know {}", unknown.join(", "));
-        let cure = Some("take a newer ClickHouse: 26.7 is what Millrace is tested with".into());
-        Some(Remark { cure, ..Remark::new(true, "store_version", what) })
+        let cure = "take a newer ClickHouse: 24.4 is the oldest that knows all of them, 26.7 is what Millrace is tested with";
+        Some(Remark { cure: Some(cure.into()), ..Remark::new(true, "store_version", what) })
+    }
+
+    async fn unknown_to_some(&self, version: &str) -> Vec<Remark> {
+        let mut found = Vec::new();
+        for (ty, of, cure) in SOME_TYPES {
+            if !self.knows_type(ty).await {
+                let what = format!("ClickHouse {version} does not know the type {ty}");
+                let why = format!("It is for {of}.");
+                let cure = Some(cure.to_owned());
+                found.push(Remark { why, cure, ..Remark::new(false, "store_version", what) });
+            }
+        }
+        found
+    }
+
+    async fn knows_type(&self, ty: &str) -> bool {
+        let sql = format!("SELECT toTypeName(defaultValueOfTypeName({}))", ddl::literal(ty));
+        !matches!(self.look(&sql).await, Err(Failed::Exception(_)))
     }
 
     async fn missing_rights(&self, user: &str, databases: &[&str]) -> Option<Remark> {
         let mut missing = Vec::new();
         for database in ["millrace"].iter().chain(databases) {
             let sql = format!("CHECK GRANT {RIGHTS} ON {}.*", ddl::ident(database));
-            // A server that does not know the statement will say itself what it misses.
-            let Ok(rows) = self.look(&sql).await else { return None };
+            let rows = match self.look(&sql).await {
+                Ok(rows) => rows,
+                Err(failed) => return Some(self.not_told(failed, user, databases)),
+            };
             if rows.into_iter().flatten().flatten().any(|has| has == "0") {
                 missing.push(*database);
             }
@@ -150,10 +193,47 @@ impl Remote {
             return None;
         }
         let what = format!("{user} may not do in {} what a pipeline does", missing.join(", "));
-        let grant = |database: &&str| {
-            format!("GRANT {RIGHTS} ON {}.* TO {};", ddl::ident(database), ddl::ident(user))
-        };
-        let cure = Some(missing.iter().map(grant).collect::<Vec<_>>().join(" "));
+        let cure = Some(grants(&missing, user));
         Some(Remark { cure, ..Remark::new(true, "store_grants", what) })
     }
+
+    /// An older server does not know CHECK GRANT. Whoever has the rights needs no answer.
+    fn not_told(&self, failed: Failed, user: &str, databases: &[&str]) -> Remark {
+        let what = format!("it is not known whether {user} may do what a pipeline does");
+        let error = failed.error("ask for rights", &self.place());
+        let why = error.detail_text().unwrap_or_default().to_owned();
+        let all: Vec<&str> = ["millrace"].iter().chain(databases).copied().collect();
+        let cure = Some(grants(&all, user));
+        Remark { why, cure, ..Remark::new(false, "store_grants", what) }
+    }
+
+    /// Each table is asked for itself.
+    async fn missing_reads(&self, user: &str) -> Vec<Remark> {
+        let mut found = Vec::new();
+        for (table, is_error) in READS {
+            let asked = self.look(&format!("SELECT * FROM system.{table} LIMIT 0")).await;
+            let Err(Failed::Exception(said)) = asked else { continue };
+            if said.code != DENIED {
+                continue;
+            }
+            let what = format!("{user} may not read system.{table}");
+            let why = match is_error {
+                true => "What runs there, or is there already, is looked up in it.",
+                false => {
+                    "Without it a pipeline does not slow down where the server has too many parts to merge."
+                }
+            };
+            let cure = Some(format!("GRANT SELECT ON system.{table} TO {};", ddl::ident(user)));
+            let why = why.to_owned();
+            found.push(Remark { why, cure, ..Remark::new(is_error, "store_grants", what) });
+        }
+        found
+    }
+}
+
+fn grants(databases: &[&str], user: &str) -> String {
+    let grant = |database: &&str| {
+        format!("GRANT {RIGHTS} ON {}.* TO {};", ddl::ident(database), ddl::ident(user))
+    };
+    databases.iter().map(grant).collect::<Vec<_>>().join(" ")
 }

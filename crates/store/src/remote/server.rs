@@ -5,9 +5,10 @@
 //!              the pinned one comes first             a new connection asks who it is: `serverUUID()`
 //! ```
 //!
-//! A balancer may lead each connection to another replica. So a new one is dropped again while it comes
-//! to a server other than the first, and only when that one is not to be had any more is another one
-//! pinned. (A balancer that leads each *request* elsewhere defeats that; it has to be made sticky.)
+//! A balancer may lead each connection to another replica. So new ones are opened until one comes to the server
+//! of before, and only when that is not to be had for a while another one is pinned. Those that came elsewhere
+//! are held meanwhile: who gives each to the replica with the fewest comes to ours in the end. (A balancer that
+//! leads each *request* elsewhere defeats that; it has to be made sticky.)
 //!
 //! A request whose answer was lost may still run there, and would write its rows after what is written
 //! next, a TRUNCATE for instance. So before anything else is asked it is killed, and seen to be gone, at the
@@ -19,8 +20,9 @@ use super::line::{Ask, Failed, Line, Login};
 use super::tls::Tls;
 use crate::{Rows, tsv};
 use model::{Error, Result};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -28,8 +30,15 @@ use std::time::{Duration, Instant};
 const IDLE_MOST: Duration = Duration::from_secs(5);
 /// Twice as many as flow writes tables at once.
 const IDLE_LINES_MAX: usize = 8;
-/// Connections that are tried to come to the pinned server.
-const TRIES_MAX: usize = 12;
+/// For so long the pinned server is looked for where others answer: a balancer's own checks are through by then.
+const PINNED_MOST: Duration = Duration::from_secs(20);
+/// The first tries follow each other at once.
+const TRIES_AT_ONCE: usize = 12;
+const TRIES_PAUSE: Duration = Duration::from_millis(500);
+/// Connections to others that are held.
+const STRAYS_MAX: usize = 16;
+/// At the start, before a login that was refused is believed to be a wrong one.
+const LOGIN_PAUSE: Duration = Duration::from_secs(1);
 /// For small questions of ours.
 const PATIENCE: Duration = Duration::from_secs(30);
 const BYTES_MAX: usize = 1 << 20;
@@ -47,6 +56,8 @@ pub(super) struct Server {
     /// Statements of this process are called so, and numbered: see [`names`].
     name: String,
     asked: AtomicU64,
+    /// Of a balancer that leads each request elsewhere.
+    warned: AtomicBool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,26 +87,22 @@ impl Server {
             ending_astray: tokio::sync::Mutex::default(),
             name,
             asked: AtomicU64::new(0),
+            warned: AtomicBool::new(false),
         })
     }
 
     pub(super) async fn ask(&self, ask: Ask) -> Result<Vec<u8>, Failed> {
         self.end_astray().await?;
-        let (mut line, is_fresh) = self.line().await?;
+        let mut line = self.line().await?;
         let (id, is_packed) = (self.next_id(), ask.body.is_packed());
         let mut pending = Pending::new(&self.astray, &line.server, &id);
         let answered = line.ask(&id, ask).await;
+        self.warn_of_several(&line);
         if !matches!(&answered, Err(failed) if failed.leaves_it_running()) {
             pending.is_over();
         }
         match &answered {
-            Err(failed) if failed.is_of_login() => {
-                locked(&self.idle).clear();
-                // Another one logs in as is said now: a token that ran out may have been replaced.
-                if !is_fresh {
-                    return Err(Failed::Ours(self.logs_in_again()));
-                }
-            }
+            Err(failed) if failed.is_of_login() => self.logs_in_again(),
             // The rest of its data may still be on the way.
             Err(_) if is_packed => {}
             _ => self.keep(line),
@@ -103,10 +110,25 @@ impl Server {
         answered
     }
 
+    fn warn_of_several(&self, line: &Line) {
+        if line.is_of_several && !self.warned.swap(true, Ordering::Relaxed) {
+            let place = self.options.address.place();
+            tracing::warn!(%place, "requests of one connection are answered by several servers; have the balancer lead a connection to one of them");
+        }
+    }
+
+    /// New connections log in as is said now: a token that ran out may have been replaced.
+    fn logs_in_again(&self) {
+        locked(&self.idle).clear();
+    }
+
     /// A question of ours that changes nothing, on any connection.
     async fn ask_line(&self, line: &mut Line, sql: String) -> Result<Rows, Failed> {
-        let answer = line.ask(&self.next_id(), Ask::text(sql, PATIENCE, BYTES_MAX)).await?;
-        Ok(tsv::read(&answer))
+        let answer = line.ask(&self.next_id(), Ask::text(sql, PATIENCE, BYTES_MAX)).await;
+        if matches!(&answer, Err(failed) if failed.is_of_login()) {
+            self.logs_in_again();
+        }
+        Ok(tsv::read(&answer?))
     }
 
     /// What statements of this process are called.
@@ -118,11 +140,6 @@ impl Server {
         format!("{}-{}", self.name, self.asked.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn logs_in_again(&self) -> Error {
-        let place = self.options.address.place();
-        Error::transient(format!("could not go on at {place} with the login of before"))
-    }
-
     fn keep(&self, line: Line) {
         let is_of_pinned = self.pinned_server().as_ref() == Some(&line.server);
         let mut idle = locked(&self.idle);
@@ -131,14 +148,20 @@ impl Server {
         }
     }
 
-    /// And whether it is a new one.
-    async fn line(&self) -> Result<(Line, bool)> {
+    async fn line(&self) -> Result<Line> {
         while let Some(mut line) = self.idle_line() {
             if line.is_ready().await {
-                return Ok((line, false));
+                return Ok(line);
             }
         }
-        Ok((self.connect().await?, true))
+        let connected = self.connect().await;
+        // Who has let us in once is away, or what we log in with is being replaced.
+        connected.map_err(|error| if self.is_known() { error.passing() } else { error })
+    }
+
+    /// Whether it has ever answered.
+    fn is_known(&self) -> bool {
+        locked(&self.pinned).is_some()
     }
 
     fn idle_line(&self) -> Option<Line> {
@@ -148,30 +171,78 @@ impl Server {
     }
 
     async fn connect(&self) -> Result<Line> {
-        let login = (self.options.login)()?;
-        let (mut known, mut tries) = (self.pinned_server(), 0);
+        let mut login = (self.options.login)()?;
+        let (mut since, mut known) = (Instant::now(), self.pinned_server());
+        let (mut tries, mut strays) = (0, VecDeque::new());
         loop {
-            let (line, place) = self.open(&login).await?;
-            tries += 1;
-            let mut pinned = locked(&self.pinned);
-            let now = pinned.as_ref().map(|pin| pin.server.clone());
-            if let Some(now) = now
-                && now != line.server
-            {
-                if known.as_ref() != Some(&now) {
-                    // Somebody else has pinned another one meanwhile.
-                    (known, tries) = (Some(now), 0);
-                    continue;
-                }
-                if tries < TRIES_MAX {
-                    continue;
-                }
-                let place = self.options.address.place();
-                tracing::warn!(%place, "another server answers there from now on");
-                locked(&self.idle).clear();
+            let now = self.pinned_server();
+            if now != known {
+                // Somebody else has pinned another one meanwhile.
+                (since, known) = (Instant::now(), now);
             }
-            *pinned = Some(Pin { place, server: line.server.clone() });
-            return Ok(line);
+            let is_late = since.elapsed() >= PINNED_MOST;
+            match self.open(&login).await {
+                Ok((line, place)) => {
+                    match self.is_to_be_used(&line, place, known.as_deref().filter(|_| is_late)) {
+                        true => return Ok(line),
+                        false => strays.push_back(line),
+                    }
+                }
+                Err(failed) => {
+                    if failed.is_of_login() && self.has_another(&mut login).await? {
+                        continue;
+                    }
+                    // Where others answer, this one may be the pinned server's.
+                    if strays.is_empty() || is_late {
+                        return Err(self.not_opened(failed));
+                    }
+                }
+            }
+            if strays.len() > STRAYS_MAX {
+                strays.pop_front();
+            }
+            tries += 1;
+            if tries >= TRIES_AT_ONCE {
+                tokio::time::sleep(TRIES_PAUSE).await;
+            }
+        }
+    }
+
+    /// Whether it came to the pinned server, or that one is `gone`. The first one is pinned.
+    fn is_to_be_used(&self, line: &Line, place: SocketAddr, gone: Option<&str>) -> bool {
+        let mut pinned = locked(&self.pinned);
+        let others =
+            pinned.as_ref().map(|pin| pin.server.as_str()).filter(|pin| *pin != line.server);
+        if let Some(pin) = others {
+            if gone != Some(pin) {
+                return false;
+            }
+            let place = self.options.address.place();
+            tracing::warn!(%place, "another server answers there from now on");
+            locked(&self.idle).clear();
+        }
+        *pinned = Some(Pin { place, server: line.server.clone() });
+        true
+    }
+
+    /// Whether its file says something else by now. Where a server and a file are given a new password, one of
+    /// them is the first.
+    async fn has_another(&self, login: &mut Login) -> Result<bool> {
+        if !self.is_known() {
+            tokio::time::sleep(LOGIN_PAUSE).await;
+        }
+        let now = (self.options.login)()?;
+        let is_another = now != *login;
+        *login = now;
+        Ok(is_another)
+    }
+
+    fn not_opened(&self, failed: Failed) -> Error {
+        let place = self.options.address.place();
+        let doing = format!("log in at {place}");
+        match self.is_known() {
+            true => failed.error(&doing, &place),
+            false => failed.error_at_first(&doing, &place),
         }
     }
 
@@ -179,25 +250,33 @@ impl Server {
         locked(&self.pinned).as_ref().map(|pin| pin.server.clone())
     }
 
-    /// A new connection, and to whom.
-    async fn open(&self, login: &Login) -> Result<(Line, SocketAddr)> {
-        let address = &self.options.address;
+    /// A new connection, and to whom: to the first address of the name that has a server behind it.
+    async fn open(&self, login: &Login) -> Result<(Line, SocketAddr), Failed> {
+        self.open_first(self.places().await?, login).await
+    }
+
+    async fn open_first(
+        &self,
+        places: Vec<SocketAddr>,
+        login: &Login,
+    ) -> Result<(Line, SocketAddr), Failed> {
         let mut last = None;
-        for place in self.places().await? {
-            let mut line = match Line::open(address, place, self.tls.as_ref(), login).await {
-                Ok(line) => line,
-                Err(error) => {
-                    last = Some(error);
-                    continue;
-                }
-            };
-            let doing = format!("log in at {}", address.place());
-            let rows = self.ask_line(&mut line, "SELECT serverUUID()".into()).await;
-            let rows = rows.map_err(|failed| failed.error(&doing, &address.place()))?;
-            line.server = rows.into_iter().flatten().flatten().next().unwrap_or_default();
-            return Ok((line, place));
+        for place in places {
+            match self.open_at(place, login).await {
+                Ok(line) => return Ok((line, place)),
+                // That one needs somebody's help, whatever the others say.
+                Err(_) if last.as_ref().is_some_and(Failed::is_of_login) => {}
+                Err(failed) => last = Some(failed),
+            }
         }
-        Err(last.unwrap_or_else(|| self.unnamed()))
+        Err(last.unwrap_or_else(|| Failed::Ours(self.unnamed())))
+    }
+
+    async fn open_at(&self, place: SocketAddr, login: &Login) -> Result<Line, Failed> {
+        let mut line = Line::open(&self.options.address, place, self.tls.as_ref(), login).await?;
+        let rows = self.ask_line(&mut line, "SELECT serverUUID()".into()).await?;
+        line.server = rows.into_iter().flatten().flatten().next().unwrap_or_default();
+        Ok(line)
     }
 
     fn unnamed(&self) -> Error {
@@ -223,7 +302,7 @@ impl Server {
         if self.astray.is_empty() {
             return Ok(());
         }
-        let (line, _) = self.line().await?;
+        let line = self.line().await?;
         let found = self.astray.from(&line.server);
         if let Some(which) = found.which_are_here() {
             self.end_on(line, &which).await?;
@@ -244,7 +323,7 @@ impl Server {
 
     /// Kills statements, and waits until they are gone.
     pub(super) async fn end(&self, which: &str) -> Result<()> {
-        let (line, _) = self.line().await?;
+        let line = self.line().await?;
         self.end_on(line, which).await
     }
 
@@ -255,6 +334,13 @@ impl Server {
         loop {
             let count = format!("SELECT count() FROM system.processes WHERE {which}");
             let rows = self.ask_line(&mut line, count).await.map_err(failed)?;
+            // What another one does not run, the one that was meant may.
+            if line.is_of_several {
+                self.warn_of_several(&line);
+                return Err(Error::transient("could not end a statement that was given up")
+                    .detail(format!("Another server answered at {place}."))
+                    .hint("have the balancer lead every request of a connection to one replica"));
+            }
             if rows.iter().flatten().flatten().all(|count| count == "0") {
                 self.keep(line);
                 return Ok(());
@@ -281,4 +367,48 @@ pub(super) fn names(slot: Option<&str>) -> String {
 fn random() -> String {
     use std::hash::{BuildHasher, RandomState};
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Certificates, Remote, RemoteOptions};
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+
+    /// Says that to whoever comes, once.
+    fn says(head: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for mut socket in listener.incoming().flatten() {
+                let _ = socket.read(&mut [0; 4096]);
+                let text = format!("HTTP/1.1 {head}\r\nContent-Length: 2\r\n\r\nu\n");
+                let _ = socket.write_all(text.as_bytes());
+            }
+        });
+        place
+    }
+
+    #[tokio::test]
+    async fn another_address_of_the_name_is_tried_whatever_the_first_one_says() {
+        let well = says("200 OK\r\nX-ClickHouse-Progress: {}");
+        let remote = Remote::new(RemoteOptions {
+            address: "http://localhost".parse().unwrap(),
+            login: Arc::new(|| Ok(Login::Nobody)),
+            certificates: Certificates::default(),
+            quorum: None,
+            slot: None,
+        });
+        let remote = remote.unwrap();
+        let server = &remote.inner.server;
+        for other in ["404 Not Found", "401 Unauthorized", "502 Bad Gateway"].map(says) {
+            let (line, place) = server.open_first(vec![other, well], &Login::Nobody).await.unwrap();
+            assert_eq!((line.server.as_str(), place), ("u", well));
+        }
+        let both = vec![says("401 Unauthorized"), says("502 Bad Gateway")];
+        let Err(failed) = server.open_first(both, &Login::Nobody).await else { panic!() };
+        assert!(failed.is_of_login());
+    }
 }

@@ -22,8 +22,15 @@ const PIECE_BYTES: usize = 256 << 10;
 
 type Piece = io::Result<Bytes>;
 
+/// A form that is made already: see [`super::form`].
+pub(super) struct Form {
+    pub(super) boundary: String,
+    pub(super) body: Option<Bytes>,
+}
+
 pub(super) enum Upload {
     Text(Option<Bytes>),
+    Form(Form),
     /// An empty piece is the end.
     Pieces(mpsc::Receiver<Piece>),
     Ended,
@@ -45,6 +52,13 @@ impl Upload {
         (Packer(FrameEncoder::with_frame_info(frame, outlet)), Upload::Pieces(pieces))
     }
 
+    pub(super) fn boundary(&self) -> Option<&str> {
+        match self {
+            Upload::Form(form) => Some(&form.boundary),
+            _ => None,
+        }
+    }
+
     pub(super) fn is_packed(&self) -> bool {
         matches!(self, Upload::Pieces(_))
     }
@@ -60,6 +74,7 @@ impl Body for Upload {
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let piece = match &mut *self {
             Upload::Text(text) => text.take().map(Ok),
+            Upload::Form(form) => form.body.take().map(Ok),
             Upload::Pieces(pieces) => match std::task::ready!(pieces.poll_recv(context)) {
                 Some(Ok(end)) if end.is_empty() => None,
                 Some(piece) => Some(piece),
@@ -79,8 +94,10 @@ impl Body for Upload {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Upload::Text(Some(text)) => SizeHint::with_exact(text.len() as u64),
-            Upload::Text(None) | Upload::Ended => SizeHint::with_exact(0),
+            Upload::Text(Some(bytes)) | Upload::Form(Form { body: Some(bytes), .. }) => {
+                SizeHint::with_exact(bytes.len() as u64)
+            }
+            Upload::Text(None) | Upload::Form(_) | Upload::Ended => SizeHint::with_exact(0),
             Upload::Pieces(_) => SizeHint::new(),
         }
     }

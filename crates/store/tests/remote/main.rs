@@ -1,14 +1,15 @@
 //! A store over HTTP, on the wire: logins, answers of every kind, lost ones, replicas behind a balancer.
 //! (What it keeps is asked in `serve`, of a real engine.)
 
+mod preflight;
+mod replicas;
 mod scripted;
 mod tls;
 
 use model::{Error, Fate};
 use scripted::{Said, Script, Scripted};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use store::Store;
 use store::remote::{Certificates, Hidden, Login, Remote, RemoteOptions};
@@ -18,6 +19,7 @@ fn options(port: u16, login: Login) -> RemoteOptions {
         address: format!("http://127.0.0.1:{port}").parse().unwrap(),
         login: Arc::new(move || Ok(login.clone())),
         certificates: Certificates::default(),
+        quorum: None,
         slot: None,
     }
 }
@@ -79,8 +81,12 @@ async fn every_answer_has_its_fate() {
         (page("502 Bad Gateway"), Transient, "answered 502"),
         (page("503 Service Unavailable"), Transient, "answered 503"),
         (page("429 Too Many Requests"), Transient, "answered 429"),
-        (page("404 Not Found"), Definite, "not as ClickHouse does"),
-        (page("301 Moved Permanently"), Definite, "not as ClickHouse does"),
+        (page("401 Unauthorized"), Transient, "answered 401"),
+        (page("404 Not Found"), Transient, "not as ClickHouse does"),
+        (page("301 Moved Permanently"), Transient, "not as ClickHouse does"),
+        (Said::exception("500 Internal Server Error", 1000, "POCO_EXCEPTION"), Transient, "1000"),
+        (Said::exception("500 Internal Server Error", 425, "SYSTEM_ERROR"), Transient, "425"),
+        (Said::exception("403 Forbidden", 516, "AUTHENTICATION_FAILED"), Transient, "store.url"),
         (late(), Transient, "ClickHouse error 241"),
         (Said::exception("500 Internal Server Error", 252, "TOO_MANY_PARTS"), Transient, "252"),
         (Said::exception("500 Internal Server Error", 242, "TABLE_IS_READ_ONLY"), Transient, "242"),
@@ -106,18 +112,6 @@ async fn every_answer_has_its_fate() {
         let is_past = error.what().starts_with("could not");
         assert_eq!(is_past, fate == Transient, "{}", error.what());
     }
-    // A connection that has gone well may have outlived its login; on a new one it is wrong.
-    let server = Scripted::start("u", answers("SELECT 7", move || page("401 Unauthorized")));
-    let remote_here = remote(server.port);
-    remote_here.execute("SELECT 1").await.unwrap();
-    let asked = async || remote_here.query("SELECT 7").await.unwrap_err();
-    assert_eq!(asked().await.fate(), Transient);
-    let error = asked().await;
-    assert!(
-        error.fate() == Definite && error.report().contains("store.token"),
-        "{}",
-        error.report()
-    );
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let error = remote(nobody).query("SELECT 7").await.unwrap_err();
     assert_eq!(error.fate(), Transient);
@@ -218,6 +212,30 @@ async fn what_lost_its_answer_is_ended_first() {
     assert_eq!(server.bodies(), ["TRUNCATE TABLE a", "SELECT 2"]);
 }
 
+/// The statement is answered at once, and asked for until it is done: nobody between us loses patience.
+#[tokio::test]
+async fn a_mutation_is_not_waited_for_but_asked_for() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let seen = asked.clone();
+    // The one of before; not heard of yet; under way, failing, done.
+    let answers = ["7\t0\t0", "7\t0\t0", "8\t1\t0", "8\t1\t1", "8\t0\t0"];
+    let script: Script = Arc::new(move |heard| match heard.body.contains("system.mutations") {
+        true => Said::ok(&format!("{}\n", answers[seen.fetch_add(1, Ordering::SeqCst)])),
+        false => Said::ok(""),
+    });
+    let server = Scripted::start("u", script);
+    let table = model::TableName::new("d", "it's");
+    remote(server.port).mutate(&table, "DELETE FROM t WHERE 1").await.unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), answers.len());
+    let sent: Vec<_> =
+        server.heard().into_iter().filter(|heard| heard.body.starts_with("DELETE")).collect();
+    let [sent] = &sent[..] else { panic!("{:?}", server.bodies()) };
+    for name in ["mutations_sync", "lightweight_deletes_sync"] {
+        assert_eq!(sent.param(name), Some("0"), "{}", sent.head);
+    }
+    assert!(server.bodies()[0].ends_with(r"database = 'd' AND table = 'it\'s'"));
+}
+
 /// So is what an earlier process left running, before the first statement of a pipeline.
 #[tokio::test]
 async fn a_pipeline_ends_what_another_process_of_it_left() {
@@ -269,130 +287,122 @@ async fn a_server_of_another_pipeline_is_refused() {
     assert_eq!(server.bodies().len(), 1, "{:?}", server.bodies());
 }
 
-/// On a connection that has gone well the token may have run out meanwhile: that passes, if there is
-/// another. On a new one it is wrong.
+/// Who has let us in once has a login that is being replaced: that passes, with the one that its file says then.
 #[tokio::test]
 async fn a_token_that_ran_out_is_read_again() {
     let valid = Arc::new(Mutex::new("one"));
     let known = valid.clone();
-    let server = Scripted::start(
-        "u",
-        Arc::new(move |heard| {
-            let wanted = format!("Bearer {}", known.lock().unwrap());
-            match heard.header("authorization") == Some(wanted.as_str()) {
-                true => Said::ok(""),
-                false => Said::exception("403 Forbidden", 516, "AUTHENTICATION_FAILED"),
-            }
-        }),
-    );
+    let script: Script = Arc::new(move |heard| {
+        let wanted = format!("Bearer {}", known.lock().unwrap());
+        match heard.header("authorization") == Some(wanted.as_str()) {
+            true if heard.body.starts_with("SELECT count()") => Said::ok("0\n"),
+            true if heard.body.starts_with("TRUNCATE") => Said::Nothing,
+            true => Said::ok("u\n"),
+            false => Said::exception("403 Forbidden", 516, "AUTHENTICATION_FAILED"),
+        }
+    });
+    let server = Scripted::start("", script);
     let ours = Arc::new(Mutex::new("one"));
     let own = ours.clone();
-    let login = Arc::new(move || Ok::<_, Error>(Login::Token(Hidden::new(*own.lock().unwrap()))));
+    let login = Arc::new(move || match *own.lock().unwrap() {
+        "" => Err(Error::definite("cannot read the file of store.token")),
+        token => Ok(Login::Token(Hidden::new(token))),
+    });
     let remote =
         Remote::new(RemoteOptions { login, ..options(server.port, Login::Nobody) }).unwrap();
-    remote.execute("SELECT 1").await.unwrap();
+    let asked = async |sql| remote.query(sql).await;
+    asked("SELECT 1").await.unwrap();
     *valid.lock().unwrap() = "two";
+    // The file is made anew, a moment later than the server's.
+    for held in ["one", "one", ""] {
+        *ours.lock().unwrap() = held;
+        let error = asked("SELECT 2").await.unwrap_err();
+        assert_eq!(error.fate(), Fate::Transient, "{held}: {}", error.report());
+    }
     *ours.lock().unwrap() = "two";
-    let error = remote.execute("SELECT 2").await.unwrap_err();
-    assert_eq!(error.fate(), Fate::Transient, "{}", error.report());
-    remote.execute("SELECT 2").await.unwrap();
+    asked("SELECT 2").await.unwrap();
+    // So it is on a connection of before on which a statement that was given up is ended.
+    let (lost, well) = tokio::join!(remote.execute("TRUNCATE TABLE a"), asked("SELECT 3"));
+    assert!(lost.is_err() && well.is_ok());
     *valid.lock().unwrap() = "three";
-    assert_eq!(remote.execute("SELECT 3").await.unwrap_err().fate(), Fate::Transient);
-    let error = remote.execute("SELECT 3").await.unwrap_err();
-    assert_eq!(error.fate(), Fate::Definite, "{}", error.report());
+    *ours.lock().unwrap() = "three";
+    let error = asked("SELECT 4").await.unwrap_err();
+    assert_eq!(error.fate(), Fate::Transient, "{}", error.report());
+    asked("SELECT 4").await.unwrap();
 }
 
-/// Leads each connection to the next of these, as long as they are there.
-fn balancer(ports: Arc<Mutex<Vec<u16>>>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for (number, client) in listener.incoming().flatten().enumerate() {
-            let to = {
-                let ports = ports.lock().unwrap();
-                ports[number % ports.len()]
-            };
-            let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { continue };
-            for (mut from, mut into) in
-                [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
-            {
-                std::thread::spawn(move || {
-                    let mut buffer = [0; 4096];
-                    while let Ok(count @ 1..) = from.read(&mut buffer) {
-                        if into.write_all(&buffer[..count]).is_err() {
-                            break;
-                        }
-                    }
-                    let _ = into.shutdown(std::net::Shutdown::Both);
-                });
-            }
-        }
-    });
-    port
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn behind_a_balancer_it_is_one_server_until_that_is_gone() {
-    let fine: Script = Arc::new(|_| Said::ok(""));
-    let servers = ["a", "b", "c"].map(|uuid| Scripted::start(uuid, fine.clone()));
-    let ports = Arc::new(Mutex::new(servers.iter().map(|server| server.port).collect::<Vec<_>>()));
-    let remote = remote(balancer(ports.clone()));
-    let ask = async |count: usize| {
-        let mut asked = tokio::task::JoinSet::new();
-        for _ in 0..count {
-            let remote = remote.clone();
-            asked.spawn(async move { remote.execute("SELECT 1").await.unwrap() });
-        }
-        while let Some(done) = asked.join_next().await {
-            done.unwrap();
-        }
-    };
-    ask(1).await;
-    ask(20).await;
-    let busy: Vec<&Scripted> = servers.iter().filter(|server| !server.heard().is_empty()).collect();
-    assert_eq!(busy.len(), 1, "{:?}", servers.each_ref().map(|server| server.heard().len()));
-    assert!(busy[0].bodies().iter().filter(|body| *body == "SELECT 1").count() == 21);
-    // It leaves: the others are led to, and one of them is the one from now on.
-    let gone = busy[0].port;
-    ports.lock().unwrap().retain(|port| *port != gone);
-    let others =
-        || servers.iter().filter(|server| server.port != gone).map(|server| server.heard().len());
-    // Connections that are open already still go there.
-    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
-    ask(20).await;
-    let busy = others().filter(|count| *count > 0).count();
-    assert_eq!((busy, others().sum::<usize>()), (1, 20));
-}
-
-/// What one server may still run is not looked for at another, and nothing is written beside it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_statement_is_ended_where_it_was_asked() {
-    let loses: Script = Arc::new(|heard| match heard.body.as_str() {
-        "TRUNCATE TABLE a" => Said::Nothing,
-        body if body.starts_with("SELECT count() FROM system.processes") => Said::ok("0\n"),
-        _ => Said::ok(""),
-    });
-    let servers = ["a", "b"].map(|uuid| Scripted::start(uuid, loses.clone()));
-    let ports = Arc::new(Mutex::new(vec![servers[0].port]));
-    let remote = remote(balancer(ports.clone()));
-    remote.execute("TRUNCATE TABLE a").await.unwrap_err();
-    *ports.lock().unwrap() = vec![servers[1].port];
-    for _ in 0..3 {
-        let error = remote.execute("INSERT INTO a SELECT 1").await.unwrap_err();
-        assert_eq!(error.fate(), Fate::Transient);
-        assert!(error.report().contains("another server answers"), "{}", error.report());
+/// Before anything of ours has ever answered there, somebody has to help.
+#[tokio::test]
+async fn what_does_not_let_us_in_is_definite_only_at_first() {
+    let page = |status| Said::Strange(status, String::new(), "<html>".into());
+    let refused = || Said::exception("403 Forbidden", 516, "AUTHENTICATION_FAILED");
+    for (said, fate) in [
+        (refused(), Fate::Definite),
+        (page("401 Unauthorized"), Fate::Definite),
+        (page("404 Not Found"), Fate::Definite),
+        (page("301 Moved Permanently"), Fate::Definite),
+        (page("502 Bad Gateway"), Fate::Transient),
+        (page("200 OK"), Fate::Transient),
+        (Said::exception("500 Internal Server Error", 202, "TOO_MANY"), Fate::Transient),
+    ] {
+        let shown = format!("{said:?}");
+        let is_well = Arc::new(AtomicBool::new(false));
+        let seen = is_well.clone();
+        let script: Script = Arc::new(move |_| match seen.load(Ordering::SeqCst) {
+            true => Said::Cut("200 OK"),
+            false => said.clone(),
+        });
+        let server = Scripted::start("", script);
+        let remote_here = remote(server.port);
+        let error = remote_here.query("SELECT 7").await.unwrap_err();
+        assert_eq!(error.fate(), fate, "{shown}: {}", error.report());
+        let is_past = error.what().starts_with("could not");
+        assert_eq!(is_past, fate == Fate::Transient, "{}", error.what());
     }
-    assert!(servers[1].bodies().is_empty(), "{:?}", servers[1].bodies());
-    *ports.lock().unwrap() = vec![servers[0].port];
-    let mut tries = 0;
-    while let Err(error) = remote.execute("INSERT INTO a SELECT 1").await {
-        tries += 1;
-        assert!(tries < 100 && error.fate() == Fate::Transient, "{}", error.report());
+    // The file of a password that is wrong at the start is read once more.
+    let tries = Arc::new(AtomicUsize::new(0));
+    let seen = tries.clone();
+    let login = Arc::new(move || {
+        let name = if seen.fetch_add(1, Ordering::SeqCst) == 0 { "old" } else { "new" };
+        Ok(Login::User("ann".into(), Hidden::new(name)))
+    });
+    let script: Script = Arc::new(move |heard| match heard.header("x-clickhouse-key") {
+        Some("new") => Said::ok("u\n"),
+        _ => refused(),
+    });
+    let server = Scripted::start("", script);
+    let remote =
+        Remote::new(RemoteOptions { login, ..options(server.port, Login::Nobody) }).unwrap();
+    remote.query("SELECT 1").await.unwrap();
+    assert_eq!(tries.load(Ordering::SeqCst), 2);
+}
+
+/// What may be of a cut request is tried again; what comes each time is of the statement.
+#[tokio::test]
+async fn what_may_be_of_the_network_is_definite_only_in_the_end() {
+    for code in [3, 32, 33, 40, 159, 271] {
+        let fails = Arc::new(AtomicBool::new(true));
+        let seen = fails.clone();
+        let said = move || match seen.load(Ordering::SeqCst) {
+            true => Said::exception("500 Internal Server Error", code, "NAME"),
+            false => Said::ok(""),
+        };
+        let server = Scripted::start("u", answers("SELECT 7", said));
+        let remote = remote(server.port);
+        let fate = async || match remote.query("SELECT 7").await {
+            Ok(_) => None,
+            Err(error) => Some(error.fate()),
+        };
+        for _ in 0..20 {
+            assert_eq!(fate().await, Some(Fate::Transient), "{code}");
+            remote.query("SELECT 8").await.unwrap();
+        }
+        assert_eq!(fate().await, Some(Fate::Definite), "{code}");
+        fails.store(false, Ordering::SeqCst);
+        assert_eq!(fate().await, None);
+        fails.store(true, Ordering::SeqCst);
+        assert_eq!(fate().await, Some(Fate::Transient), "{code}");
     }
-    let bodies = servers[0].bodies();
-    assert!(bodies[1].starts_with("SELECT count() FROM system.processes"), "{bodies:?}");
-    assert_eq!(bodies[2..], ["INSERT INTO a SELECT 1"]);
-    assert!(servers[1].bodies().is_empty());
 }
 
 /// A receipt is for what the server says of this very statement.

@@ -65,7 +65,7 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
-    /// Answers who it is by itself, and everything else by the script.
+    /// Answers who it is by itself, and everything else by the script; without a name, that too.
     pub(crate) fn start(uuid: &'static str, script: Script) -> Scripted {
         Scripted::start_with(uuid, script, Arc::new(|socket| Box::new(socket)))
     }
@@ -98,7 +98,7 @@ fn serve(stream: &mut dyn Stream, uuid: &str, script: &Script, seen: &Mutex<Vec<
     while let Some(heard) = read(stream) {
         let id = heard.param("query_id").unwrap_or_default();
         let id = format!("X-ClickHouse-Query-Id: {id}\r\n");
-        let said = match heard.body == "SELECT serverUUID()" {
+        let said = match heard.body == "SELECT serverUUID()" && !uuid.is_empty() {
             true => Said::ok(&format!("{uuid}\n")),
             false => {
                 seen.lock().unwrap().push(heard.clone());

@@ -1,6 +1,6 @@
 //! Over TLS: a private authority, a certificate of ours, and what is said when they do not fit.
 
-use crate::scripted::{Said, Scripted, Wrap};
+use crate::scripted::{Said, Script, Scripted, Wrap};
 use harness::Authority;
 use model::Fate;
 use rustls::pki_types::pem::PemObject;
@@ -47,6 +47,7 @@ fn remote(host: &str, port: u16, certificates: Certificates) -> model::Result<Re
         address: format!("https://{host}:{port}").parse().unwrap(),
         login: Arc::new(|| Ok(Login::Certificate("ann".into()))),
         certificates,
+        quorum: None,
         slot: None,
     })
 }
@@ -96,4 +97,40 @@ async fn both_sides_are_who_their_certificates_say() {
     let error = remote("localhost", port, known(&ours, None)).unwrap();
     let error = error.execute("SELECT 1").await.unwrap_err();
     assert!(error.report().contains("on TLS"), "{}", error.report());
+}
+
+/// Certificates are replaced in place before they run out; one that does not fit for a moment stops nothing.
+#[tokio::test]
+async fn files_are_read_again_for_each_connection() {
+    let (ours, theirs) = (authority(), authority());
+    let script: Script = Arc::new(|heard| match heard.body.as_str() {
+        "TRUNCATE TABLE a" => Said::Nothing,
+        body if body.starts_with("SELECT count()") => Said::ok("0\n"),
+        _ => Said::ok(""),
+    });
+    let server = Scripted::start_with("u", script, server(&ours));
+    let folder = tempfile::tempdir().unwrap();
+    let here = |name: &str| folder.path().join(name);
+    let put = |from: &Authority| {
+        for name in ["ca.pem", "client.pem", "client.key"] {
+            std::fs::copy(from.path(name), here(name)).unwrap();
+        }
+    };
+    let files = Certificates {
+        ca: Some(here("ca.pem")),
+        client: Some((here("client.pem"), here("client.key"))),
+    };
+    put(&ours);
+    let remote = remote("localhost", server.port, files).unwrap();
+    // Its answer is lost, and so is the connection.
+    remote.execute("TRUNCATE TABLE a").await.unwrap_err();
+    put(&theirs);
+    let error = remote.execute("SELECT 1").await.unwrap_err();
+    assert_eq!(error.fate(), Fate::Transient, "{}", error.report());
+    assert!(error.report().contains("store.ca_file"), "{}", error.report());
+    std::fs::remove_file(here("ca.pem")).unwrap();
+    let error = remote.execute("SELECT 1").await.unwrap_err();
+    assert_eq!(error.fate(), Fate::Transient, "{}", error.report());
+    put(&ours);
+    remote.execute("SELECT 1").await.unwrap();
 }

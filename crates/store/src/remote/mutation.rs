@@ -1,0 +1,76 @@
+//! Rows that go: a mutation, which a server carries out in the background, however long it takes.
+//!
+//! The statement is not waited for. It sends nothing while it waits, and whoever stands between us gives it up
+//! after some minutes; sent again it would be one more mutation. So it is answered at once, and then it is asked
+//! whether any mutation of the table is left: they come to an end in their order.
+
+use super::{Remote, STATEMENT_MOST};
+use crate::ddl;
+use crate::remote::line::Ask;
+use model::{Error, Result, TableName};
+use std::time::{Duration, Instant};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// A replica hears of a mutation from Keeper, a moment after it was answered.
+const HEARD_AFTER_MOST: Duration = Duration::from_secs(10);
+
+/// Of one table.
+struct Mutations {
+    /// The number of the last one.
+    last: u64,
+    left: u64,
+    failing: u64,
+}
+
+impl Remote {
+    pub(super) async fn mutate_and_wait(&self, table: &TableName, sql: &str) -> Result<()> {
+        let before = self.mutations(table).await?.last;
+        let mut ask = Ask::text(sql.to_owned(), STATEMENT_MOST, 0);
+        for name in ["mutations_sync", "lightweight_deletes_sync"] {
+            ask.settings.push((name, "0".to_owned()));
+        }
+        // Of a condition that looks at the table itself: see `flow::latest::settle`.
+        ask.settings.push(("allow_nondeterministic_mutations", "1".to_owned()));
+        self.judged(sql, "change the store", self.inner.server.ask(ask).await)?;
+        let (since, mut pause, mut told) = (Instant::now(), FIRST_PAUSE, false);
+        loop {
+            let found = self.mutations(table).await?;
+            let is_heard = found.last > before || since.elapsed() > HEARD_AFTER_MOST;
+            if is_heard && found.left == 0 {
+                return Ok(());
+            }
+            if found.failing > 0 && !std::mem::replace(&mut told, true) {
+                tracing::warn!(%table, "a mutation fails at the server, which tries it again; its reason is in system.mutations");
+            }
+            if since.elapsed() > STATEMENT_MOST {
+                return Err(Error::transient(format!("could not delete rows of {table}"))
+                    .detail("A mutation of it has not come to an end for hours.")
+                    .hint(format!("SELECT * FROM system.mutations WHERE {}", which(table))));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn mutations(&self, table: &TableName) -> Result<Mutations> {
+        let sql = format!(
+            "SELECT max(toUInt64OrZero(extract(mutation_id, '[0-9]+'))), countIf(NOT is_done), \
+             countIf(NOT is_done AND latest_fail_reason != '') FROM system.mutations WHERE {}",
+            which(table)
+        );
+        let rows = crate::tsv::read(&self.read(&sql, "TabSeparated").await?);
+        let mut fields = rows.into_iter().flatten().flatten().map(|field| field.parse().ok());
+        let mut next = || fields.next().flatten();
+        let read = (next(), next(), next());
+        let (Some(last), Some(left), Some(failing)) = read else {
+            return Err(Error::bug("a row of system.mutations does not read back"));
+        };
+        Ok(Mutations { last, left, failing })
+    }
+}
+
+fn which(table: &TableName) -> String {
+    let [database, name] = [&table.schema, &table.table].map(|name| ddl::literal(name));
+    format!("database = {database} AND table = {name}")
+}
