@@ -187,16 +187,16 @@ impl Access {
         }
         let mut book = Book::clone(&self.book());
         let changed = change::apply(&mut book, statement)?;
-        for (kind, name) in &changed {
-            let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
-            tables::keep(&self.engine, &book, *kind, name, version).map_err(failed)?;
+        if changed.is_empty() {
+            return Ok(());
         }
-        if !changed.is_empty() {
-            tables::show(&self.engine, &book).map_err(failed)?;
-            self.remember(&book).map_err(failed)?;
-        }
-        *self.book.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Arc::new(book);
-        Ok(())
+        let version = self.version.fetch_add(changed.len() as u64, Ordering::Relaxed) + 1;
+        tables::keep(&self.engine, &book, &changed, version).map_err(failed)?;
+        // In force from here on, also if it cannot be shown: so it would be after a restart.
+        let book = Arc::new(book);
+        *self.book.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = book.clone();
+        tables::show(&self.engine, &book).map_err(failed)?;
+        self.remember(&book).map_err(failed)
     }
 }
 
