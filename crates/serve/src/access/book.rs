@@ -232,6 +232,13 @@ impl Rights {
         !self.admin && self.grants.iter().all(|grant| privilege::only_reads(grant.privilege))
     }
 
+    /// Whether a statement that was let through with those could be now. Limits are those that it began
+    /// with.
+    pub(super) fn hold_all_of(&self, before: &Rights) -> bool {
+        let same = || self.filters == before.filters && before.grants.is_subset(&self.grants);
+        self.admin || (!before.admin && same())
+    }
+
     pub(super) fn touches(&self, privilege: &str, database: &str, table: Option<&str>) -> bool {
         self.grants.iter().any(|grant| grant.touches(privilege, database, table))
     }

@@ -78,6 +78,7 @@ impl Work {
             && self.request.roles.is_empty()
         {
             self.caller = self.caller.with_roles(Some(roles))?;
+            self.statement.set_caller(&self.caller);
         }
         Ok(Lane { lease: Some(lease), ..lane })
     }

@@ -3,6 +3,7 @@
 mod attacks;
 mod fence;
 mod login;
+mod revoked;
 mod statements;
 mod ways;
 
