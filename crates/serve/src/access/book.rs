@@ -12,7 +12,7 @@
 
 use super::grant::{Grant, Grants, ident};
 use super::password::Password;
-use super::privilege;
+use super::{filter, privilege};
 use crate::clickhouse::error::Failure;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -326,9 +326,7 @@ impl Book {
         for policy in self.policies.values().filter(|policy| policy.to.is_for(user, roles)) {
             let place = format!("{}.{}", policy.database, policy.table);
             let (any, all) = found.entry(place).or_default();
-            // To the engine everybody is `default`.
-            let name = store::ddl::literal(user);
-            let filter = format!("({})", policy.filter.replace("currentUser()", &name));
+            let filter = format!("({})", filter::of_user(&policy.filter, user));
             if policy.restrictive { all.push(filter) } else { any.push(filter) }
         }
         let joined = found.into_iter().map(|(place, (any, mut all))| {

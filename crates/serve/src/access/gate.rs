@@ -12,13 +12,13 @@ use super::ast::Ast;
 use super::book::Rights;
 use super::functions::Functions;
 use super::grant::ident;
+use super::known::Known;
 use super::lists::{
     ALTERS, ENGINES, EXISTS, IGNORE_SET, IN, INFORMATION_SCHEMA, OWN, READ, SYSTEM, WRITE,
 };
 use super::words::Words;
 use crate::clickhouse::error::Failure;
 use std::collections::BTreeSet;
-use store::Engine;
 use store::embedded::Session;
 
 type Result<T> = std::result::Result<T, Failure>;
@@ -26,7 +26,7 @@ type Result<T> = std::result::Result<T, Failure>;
 pub(super) struct Gate<'a> {
     pub(super) rights: &'a Rights,
     pub(super) functions: &'a Functions,
-    pub(super) engine: &'a Engine,
+    pub(super) known: Known<'a>,
     /// Where names without a database are.
     pub(super) current: String,
 }
@@ -241,7 +241,7 @@ impl Gate<'_> {
             (Some(database), table) => Err(self.no_read(database, table)),
             // A subquery's name, a temporary table, or a table of the current database.
             (None, table) if self.may_read(&self.current, table) => Ok(()),
-            (None, table) if self.exists(&self.current, table)? => {
+            (None, table) if self.known.has_table(&self.current, table)? => {
                 Err(self.no_read(&self.current, table))
             }
             (None, _) => Ok(()),
@@ -252,7 +252,7 @@ impl Gate<'_> {
     fn check_maybe_table(&self, name: &str) -> Result<()> {
         let (database, table) = split(name)?;
         let database = database.unwrap_or(&self.current);
-        match self.may_read(database, table) || !self.exists(database, table)? {
+        match self.may_read(database, table) || !self.known.has_table(database, table)? {
             true => Ok(()),
             false => Err(self.no_read(database, table)),
         }
@@ -303,17 +303,6 @@ impl Gate<'_> {
         Err(denied(format!("There is no grant on the database {}", ident(database))))
     }
 
-    fn exists(&self, database: &str, table: &str) -> Result<bool> {
-        let sql = format!(
-            "SELECT count() FROM system.tables WHERE database = {} AND name = {}",
-            store::ddl::literal(database),
-            store::ddl::literal(table)
-        );
-        let session = self.engine.session();
-        let mut session = session.map_err(|error| Failure::bad_argument(error.report()))?;
-        Ok(session.query(&sql, "TSV", &[])?.bytes() != b"0\n")
-    }
-
     fn may_write(&self, privilege: &str, database: &str, table: Option<&str>) -> Result<()> {
         let own = OWN.contains(&database)
             || matches!(database, "system" | "information_schema" | "INFORMATION_SCHEMA");
@@ -338,7 +327,7 @@ impl Gate<'_> {
     /// A temporary table is the user's own.
     fn check_unqualified(&self, privilege: &str, table: &str) -> Result<()> {
         match self.may_write(privilege, &self.current, Some(table)) {
-            Err(refused) if self.exists(&self.current, table)? => Err(refused),
+            Err(refused) if self.known.has_table(&self.current, table)? => Err(refused),
             _ => Ok(()),
         }
     }
@@ -453,13 +442,7 @@ impl Gate<'_> {
         if sees_database(self.rights, database) {
             return Ok(false);
         }
-        let sql = format!(
-            "SELECT count() FROM system.databases WHERE name = {}",
-            store::ddl::literal(database)
-        );
-        let session = self.engine.session();
-        let mut session = session.map_err(|error| Failure::bad_argument(error.report()))?;
-        Ok(session.query(&sql, "TSV", &[])?.bytes() != b"0\n")
+        self.known.has_database(database)
     }
 }
 

@@ -22,9 +22,11 @@ mod change;
 mod cursor;
 mod fence;
 mod file;
+mod filter;
 mod functions;
 mod gate;
 mod grant;
+mod known;
 mod lists;
 mod login;
 mod password;
@@ -48,6 +50,7 @@ use book::{Book, Rights};
 use functions::Functions;
 use gate::Gate;
 use grant::{Grant, Grants};
+use known::Known;
 use login::Logins;
 use model::{Error, Result};
 use password::Password;
@@ -371,7 +374,8 @@ impl Caller {
 
     fn gate(&self, current: String) -> Gate<'_> {
         let access = &self.access;
-        Gate { rights: &self.rights, functions: &access.functions, engine: &access.engine, current }
+        let known = Known::new(&access.engine);
+        Gate { rights: &self.rights, functions: &access.functions, known, current }
     }
 
     pub(crate) fn begin(&self) -> Result<(), Failure> {

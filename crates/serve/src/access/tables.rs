@@ -9,14 +9,12 @@
 
 use super::book::{Book, Holder, Origin, To};
 use super::change::Changed;
+use super::cursor::BETWEEN;
 use super::statement::{self, Kind};
 use crate::clickhouse::error::Failure;
 use model::{Error, Result};
 use sha2::{Digest, Sha256};
 use store::{Engine, Store};
-
-/// Statements of one entry are kept in one field; none holds this.
-const BETWEEN: &str = "\u{1e}";
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS millrace.access (kind LowCardinality(String), \
     name String, statements String, dropped UInt8, version UInt64) \

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod fence;
+mod filters;
 mod login;
 mod revoked;
 mod statements;
