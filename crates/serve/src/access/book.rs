@@ -243,12 +243,21 @@ impl Rights {
         self.grants.iter().any(|grant| grant.touches(privilege, database, table))
     }
 
-    pub(super) fn is_in(&self, database: &str) -> bool {
-        self.grants.iter().any(|grant| grant.is_in(database))
+    /// Whether a grant holds the whole privilege there. One of columns counts: which ones is the engine's to
+    /// check.
+    pub(super) fn allow(
+        &self,
+        privilege: &str,
+        database: Option<&str>,
+        table: Option<&str>,
+    ) -> bool {
+        self.grants.iter().any(|grant| {
+            privilege::covers(grant.privilege, privilege) && grant.holds_place(database, table)
+        })
     }
 
-    pub(super) fn has(&self, privilege: &str) -> bool {
-        self.grants.iter().any(|grant| privilege::covers(grant.privilege, privilege))
+    pub(super) fn is_in(&self, database: &str) -> bool {
+        self.grants.iter().any(|grant| grant.is_in(database))
     }
 }
 

@@ -27,7 +27,7 @@ impl Grant {
     }
 
     /// Whether all of that place is inside this one's.
-    fn holds_place(&self, database: Option<&str>, table: Option<&str>) -> bool {
+    pub(super) fn holds_place(&self, database: Option<&str>, table: Option<&str>) -> bool {
         match (&self.database, &self.table) {
             (None, _) => true,
             (Some(own), None) => Some(own.as_str()) == database,

@@ -24,15 +24,21 @@ impl<'a> Known<'a> {
     }
 
     pub(super) fn has_table(&self, database: &str, table: &str) -> Result<bool> {
+        Ok(self.engine_of(database, table)?.is_some())
+    }
+
+    /// What a table is; `None`: there is none.
+    pub(super) fn engine_of(&self, database: &str, table: &str) -> Result<Option<String>> {
         let (database, table) = (literal(database), literal(table));
-        self.has(&format!("system.tables WHERE database = {database} AND name = {table}"))
+        self.one(&format!("system.tables WHERE database = {database} AND name = {table}"))
     }
 
     pub(super) fn has_database(&self, name: &str) -> Result<bool> {
-        self.has(&format!("system.databases WHERE name = {}", literal(name)))
+        Ok(self.one(&format!("system.databases WHERE name = {}", literal(name)))?.is_some())
     }
 
-    fn has(&self, of: &str) -> Result<bool> {
+    /// The engine of the one that is meant.
+    fn one(&self, of: &str) -> Result<Option<String>> {
         self.asked.set(self.asked.get() + 1);
         if self.asked.get() > ASKED_MAX {
             let text = format!(
@@ -49,7 +55,7 @@ impl<'a> Known<'a> {
                 session.insert(opened.map_err(|error| Failure::bad_argument(error.report()))?)
             }
         };
-        let answer = session.query_and_keep(&format!("SELECT count() FROM {of}"), "TSV", &[])?;
-        Ok(answer.bytes() != b"0\n")
+        let answer = session.query_and_keep(&format!("SELECT engine FROM {of}"), "TSV", &[])?;
+        Ok(String::from_utf8_lossy(answer.bytes()).lines().next().map(str::to_owned))
     }
 }
