@@ -16,11 +16,10 @@ use crate::reload::Reloading;
 use crate::running::{Note, Running};
 use model::{Error, Result};
 use serve::{Port, Tls};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{DataDir, Store};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -31,44 +30,42 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Threads that still wait for the source get this long when all is done.
 const LEAVE_MOST: Duration = Duration::from_secs(1);
 
-/// The ports, taken.
+/// The ports, taken; nobody serves there yet.
 pub(crate) struct Ports {
     clickhouse: Option<TcpListener>,
-    clickhouse_tls: Option<Port>,
+    clickhouse_tls: Option<(TcpListener, Arc<Tls>)>,
     ui: TcpListener,
 }
 
 impl Ports {
-    pub(crate) async fn bind(config: &Config) -> Result<Ports> {
+    pub(crate) fn bind(config: &Config) -> Result<Ports> {
         DataDir::look(&config.store.data_dir)?;
         let (clickhouse, ui) = (config.serve.clickhouse, config.serve.ui);
-        let mut ports =
-            Ports::bind_to(config.store.remote.is_none().then_some(clickhouse), ui).await?;
+        let mut ports = Ports::bind_to(config.store.remote.is_none().then_some(clickhouse), ui)?;
         if let Some((place, files)) = &config.serve.clickhouse_tls {
             let tls = Arc::new(Tls::open(files.clone())?);
-            let listener = bind("serve.clickhouse_tls", *place).await?;
-            ports.clickhouse_tls = Some(Port { listener, tls: Some(tls) });
+            ports.clickhouse_tls = Some((bind("serve.clickhouse_tls", *place)?, tls));
         }
         Ok(ports)
     }
 
     /// Any that are free, for a mill that runs only for a moment.
-    pub(crate) async fn any(config: &Config) -> Result<Ports> {
+    pub(crate) fn any(config: &Config) -> Result<Ports> {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        Ports::bind_to(config.store.remote.is_none().then_some(free), free).await
+        Ports::bind_to(config.store.remote.is_none().then_some(free), free)
     }
 
-    async fn bind_to(clickhouse: Option<SocketAddr>, ui: SocketAddr) -> Result<Ports> {
+    fn bind_to(clickhouse: Option<SocketAddr>, ui: SocketAddr) -> Result<Ports> {
         let clickhouse = match clickhouse {
-            Some(place) => Some(bind("serve.clickhouse", place).await?),
+            Some(place) => Some(bind("serve.clickhouse", place)?),
             None => None,
         };
-        Ok(Ports { clickhouse, clickhouse_tls: None, ui: bind("serve.ui", ui).await? })
+        Ok(Ports { clickhouse, clickhouse_tls: None, ui: bind("serve.ui", ui)? })
     }
 }
 
-async fn bind(key: &str, place: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(place).await.map_err(|error| {
+fn bind(key: &str, place: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(place).map_err(|error| {
         let key = format!("[serve] {}", key.trim_start_matches("serve."));
         match error.kind() {
             std::io::ErrorKind::AddrInUse => Error::definite(format!(
@@ -87,6 +84,28 @@ async fn bind(key: &str, place: SocketAddr) -> Result<TcpListener> {
     })
 }
 
+/// What stands elsewhere, in variables and secret files, in its place.
+pub(crate) struct Resolved {
+    options: flow::Options,
+    users: serve::access::File,
+}
+
+impl Resolved {
+    pub(crate) fn of(config: &Config) -> Result<Resolved> {
+        Ok(Resolved { options: config.pipeline()?, users: config.serve.users.file()? })
+    }
+
+    pub(crate) fn source(&self) -> &source::Address {
+        &self.options.address
+    }
+}
+
+fn served(listener: TcpListener) -> Result<tokio::net::TcpListener> {
+    let taken = listener.set_nonblocking(true);
+    let taken = taken.and_then(|()| tokio::net::TcpListener::from_std(listener));
+    taken.map_err(|error| Error::bug("cannot serve at a port").source(error))
+}
+
 /// Everything that runs.
 pub(crate) struct Mill {
     pipeline: flow::Pipeline,
@@ -99,10 +118,18 @@ pub(crate) struct Mill {
 }
 
 impl Mill {
+    /// Without anything around it, for whom the machine's files are not in danger.
     pub(crate) async fn start(config: &Config, ports: Ports) -> Result<Mill> {
-        // Before the store is opened: a missing variable is told at once.
-        let options = config.pipeline()?;
-        let users = config.serve.users.file()?;
+        Mill::start_in(config, Resolved::of(config)?, ports, false).await
+    }
+
+    /// `confined`: whether the kernel keeps this process to its files.
+    pub(crate) async fn start_in(
+        config: &Config,
+        Resolved { options, users }: Resolved,
+        ports: Ports,
+        confined: bool,
+    ) -> Result<Mill> {
         let home = Home::open(config, Some(&users)).await?;
         let local = |listener: &TcpListener| {
             listener.local_addr().map_err(|error| Error::bug("cannot name a port").source(error))
@@ -111,16 +138,19 @@ impl Mill {
             pid: std::process::id(),
             clickhouse: ports.clickhouse.as_ref().map(local).transpose()?,
             clickhouse_tls: (ports.clickhouse_tls.as_ref())
-                .map(|port| local(&port.listener))
+                .map(|(listener, _)| local(listener))
                 .transpose()?,
             ui: local(&ports.ui)?,
         };
         let (close, closed) = watch::channel(false);
         let mut servers = Vec::new();
         if let (Some(engine), Some(plain)) = (home.engine(), ports.clickhouse) {
-            let ports = [Some(plain.into()), ports.clickhouse_tls].into_iter().flatten().collect();
+            let mut doors = vec![Port::from(served(plain)?)];
+            if let Some((listener, tls)) = ports.clickhouse_tls {
+                doors.push(Port { listener: served(listener)?, tls: Some(tls) });
+            }
             let closed = until(closed.clone());
-            let door = serve::clickhouse::serve(ports, engine.clone(), users, closed);
+            let door = serve::clickhouse::serve(doors, engine.clone(), users, closed);
             servers.push(tokio::spawn(door));
         }
         let pipeline = flow::Pipeline::start(options, home.store());
@@ -129,9 +159,10 @@ impl Mill {
             handle: pipeline.handle(),
             reload: reload(reloading.clone()),
             store: home.store(),
+            confined: home.engine().map(|_| confined),
             version: VERSION,
         };
-        servers.push(tokio::spawn(serve::ops::serve(ports.ui, ops, until(closed))));
+        servers.push(tokio::spawn(serve::ops::serve(served(ports.ui)?, ops, until(closed))));
         let note = places.leave_note(home.data_dir())?;
         Ok(Mill { pipeline, reloading, places, close, servers, home, note })
     }

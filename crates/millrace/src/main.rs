@@ -3,6 +3,7 @@
 //! ```text
 //! cli/         a file a verb: what was typed, what is answered
 //! config/      millrace.toml: what was written, what it means
+//! confine      the kernel keeps the process to its files
 //! home         where rows are kept: the engine in the process, or a server
 //! assemble     configuration ─▶ home, door, ops, pipeline, and their orderly end
 //! reload       the configuration read again while it runs
@@ -15,6 +16,7 @@
 mod assemble;
 mod cli;
 mod config;
+mod confine;
 mod demo;
 mod home;
 mod reload;

@@ -7,7 +7,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::fmt;
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use tokio_postgres::Config;
@@ -59,6 +60,19 @@ impl Address {
 
     pub fn is_local_socket(&self) -> bool {
         self.config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)))
+    }
+
+    /// Whether a host is to be looked up: one that is neither an address, nor a socket, nor this machine.
+    pub fn needs_names(&self) -> bool {
+        self.config.get_hosts().iter().any(|host| match host {
+            Host::Unix(_) => false,
+            Host::Tcp(name) => name != "localhost" && name.parse::<IpAddr>().is_err(),
+        })
+    }
+
+    /// `sslrootcert`.
+    pub fn root_certificate(&self) -> Option<&Path> {
+        self.root_certificate.as_deref()
     }
 
     /// `None`: do not speak TLS.

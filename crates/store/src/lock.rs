@@ -14,13 +14,18 @@ pub struct DataDir {
 impl DataDir {
     /// Makes it where it is missing.
     pub fn take(data_dir: &Path) -> Result<DataDir> {
+        let path = DataDir::place(data_dir)?;
+        Ok(DataDir { _lock: take(&path)?, path })
+    }
+
+    /// Where it really is; made where it is missing.
+    pub fn place(data_dir: &Path) -> Result<PathBuf> {
         let cannot = |error: std::io::Error| {
             Error::definite(format!("cannot use the data directory {}", data_dir.display()))
                 .source(error)
         };
         std::fs::create_dir_all(data_dir).map_err(cannot)?;
-        let path = data_dir.canonicalize().map_err(cannot)?;
-        Ok(DataDir { _lock: take(&path)?, path })
+        data_dir.canonicalize().map_err(cannot)
     }
 
     /// An error if another process has it. Makes nothing.

@@ -5,6 +5,7 @@ mod store;
 use super::Answer;
 use crate::assemble::block_on;
 use crate::config::Config;
+use crate::confine;
 use crate::talk::{self, Paint};
 use ::store::Target;
 use model::words::counted;
@@ -35,8 +36,24 @@ pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
 pub(super) async fn look(config: &Config, address: &source::Address) -> Result<Preflight> {
     let (mut preflight, targets) = look_at_source(config, address).await?;
     preflight.findings.extend(store::findings(config, &targets).await?);
+    preflight.findings.extend(files(config));
     preflight.findings.sort_by_key(|finding| finding.level);
     Ok(preflight)
+}
+
+/// Whether the engine can be kept from the machine's other files.
+fn files(config: &Config) -> Option<Finding> {
+    let finding = match (&config.store.remote, confine::is_possible()) {
+        (Some(_), _) => return None,
+        (None, true) => {
+            let what = "files: the kernel keeps `millrace up` to its data directory";
+            Finding::new(Level::Note, "files", what)
+        }
+        (None, false) => Finding::new(Level::Warning, "files", "files: nothing keeps the engine to its own")
+            .why("This kernel has no Landlock: what an admin asks of the engine may open any file that the process may.")
+            .cure("run it on Linux 5.19 or newer with `landlock` in /sys/kernel/security/lsm, or as a user of its own"),
+    };
+    Some(finding)
 }
 
 /// Without the store: what would be kept there comes beside it.

@@ -180,7 +180,7 @@ fn replay_alone(config: &Config, options: ReplayOptions) -> Result<Vec<Replayed>
         let stop = stop_signal()?;
         // A pipeline would wait for a source that is away; whoever asks once wants to know.
         drop(source::client::connect(&config.address()?).await?);
-        let mill = Mill::start(config, Ports::any(config).await?).await?;
+        let mill = Mill::start(config, Ports::any(config)?).await?;
         let handle = mill.handle();
         let mut replayed = None;
         let work = async {

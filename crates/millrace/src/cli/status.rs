@@ -29,6 +29,8 @@ struct Report {
     tables: Vec<Table>,
     source: Source,
     freshness_ms: Freshness,
+    #[serde(default)]
+    confined: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -131,6 +133,7 @@ fn render(report: &Report) -> String {
     text + "\n"
         + &source(&report.source, report.paused_since)
         + &freshness(&report.freshness_ms)
+        + files(report.confined)
         + &last_change(&report.tables)
 }
 
@@ -255,6 +258,16 @@ fn freshness(freshness: &Freshness) -> String {
     }
 }
 
+fn files(confined: Option<bool>) -> &'static str {
+    match confined {
+        Some(true) => "files      the kernel keeps the engine to the data directory\n",
+        Some(false) => {
+            "files      the engine may open any: this kernel has no Landlock of Linux 5.19\n"
+        }
+        None => "",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,7 +284,7 @@ mod tests {
              "copied_ratio":0.25,"last_error":"cannot mirror public.notes\nhint: ALTER TABLE"}],
             "source":{"slot":"millrace","connected":true,"waiting_for":null,"received_lsn":"0/2","applied_lsn":"0/2",
              "confirmed_lsn":"0/1","lag_bytes":2048,"retained_bytes":4096,"until_lost_bytes":1048576,"lag_seconds":0.25,"wal_status":"reserved","last_error":null},
-            "freshness_ms":{"p50":48,"p99":110}}"#;
+            "freshness_ms":{"p50":48,"p99":110},"confined":true}"#;
         let expected = "\
 TABLE          MODE    TARGET            STATE           ROWS  COPIED  ROWS/S
 public.events  append  analytics.events  streaming  2,012,345   100 %     312
@@ -287,6 +300,7 @@ source     connected; slot millrace (reserved), received 0/2, confirmed 0/1
 lag        2.0 KiB, 0.2 s
 log kept   4.0 KiB for the slot, given up after 1.0 MiB more
 freshness  p50 48 ms, p99 110 ms
+files      the kernel keeps the engine to the data directory
 schema     public.events: drop column gone: was text; followed by: in place, 2026-11-25T15:41:59Z
 ";
         assert_eq!(render(&read(body).unwrap()), expected);

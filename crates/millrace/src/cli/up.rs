@@ -2,8 +2,9 @@
 //! terminal that hangs up.
 
 use super::Answer;
-use crate::assemble::{Mill, Ports, block_on, stop_signal};
+use crate::assemble::{Mill, Ports, Resolved, block_on, stop_signal};
 use crate::config::Config;
+use crate::confine;
 use crate::reload::Reloading;
 use crate::talk::{self, Paint};
 use model::{Error, Result};
@@ -15,10 +16,16 @@ pub(crate) struct Args {}
 
 pub(crate) fn run(_args: Args, config: &Config) -> Result<Answer> {
     talk::start_logs(tracing::Level::INFO)?;
+    let ports = Ports::bind(config)?;
+    let resolved = Resolved::of(config)?;
+    // While this is the only thread. A store that is a server opens no file for anybody.
+    let confined = match config.store.remote {
+        None => confine::enter(config, resolved.source())?,
+        Some(_) => None,
+    };
     block_on(async {
         let stop = stop_signal()?;
-        let ports = Ports::bind(config).await?;
-        let mill = Mill::start(config, ports).await?;
+        let mill = Mill::start_in(config, resolved, ports, confined.is_some()).await?;
         let places = mill.places();
         let rows = match (places.clickhouse, places.clickhouse_tls) {
             (Some(door), None) => format!("ClickHouse's HTTP protocol on http://{door}"),

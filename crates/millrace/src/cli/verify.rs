@@ -119,7 +119,7 @@ fn on_our_own<T>(
         let mut stop = pin!(stop_signal()?);
         // A pipeline would wait for a source that is away; whoever asks once wants to know.
         drop(source::client::connect(&config.address()?).await?);
-        let mill = Mill::start(config, Ports::any(config).await?).await?;
+        let mill = Mill::start(config, Ports::any(config)?).await?;
         let handle = mill.handle();
         let mut answer = None;
         let ready = async {

@@ -49,7 +49,7 @@ impl Demo {
             postgres = prepare(&folder) => postgres?,
         };
         let config = project(&folder, &postgres)?;
-        let mill = Mill::start(&config, Ports::bind(&config).await?).await?;
+        let mill = Mill::start(&config, Ports::bind(&config)?).await?;
         let traffic = Traffic::start(postgres.url(DATABASE).parse()?);
         introduce(&folder, &mill, &postgres);
         let live = tokio::spawn(live(mill.handle(), mill.store()));

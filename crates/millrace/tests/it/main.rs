@@ -8,6 +8,7 @@ mod bad_places;
 mod bad_sources;
 mod beside;
 mod cdnow;
+mod confined;
 mod ddl;
 mod demo;
 mod disk_full;

@@ -4,6 +4,7 @@ use crate::{BINARY, says};
 use cluster::Cluster;
 use harness::{Authority, Project, config};
 use std::process::Command;
+use std::time::Duration;
 
 const USERS: &str = "[serve.users.root]\npassword = \"topsecret\"\nroles = [\"admin\"]\n\
     [serve.users.vera]\npassword = \"topsecret\"\nroles = [\"viewer\"]\n\
@@ -87,4 +88,31 @@ fn the_port_with_tls_is_beside_the_other_and_asks_for_the_same() {
 
     project.configure(&config.replace(&file("server.key"), "none.key"));
     says(&project.up_ends(), 2, &["cannot read serve.key_file", "none.key"]);
+}
+
+/// The process is killed as soon as anything of a change can be seen: all of it is there afterwards.
+#[test]
+fn a_change_of_users_is_kept_whole_or_not_at_all() {
+    const ROLES: usize = 60;
+    let cluster = Cluster::start();
+    cluster.sql(TABLE);
+    let project = Project::new(BINARY, &config(&cluster.url(), USERS));
+    let env = [("CLICKHOUSE_USER", "root"), ("CLICKHOUSE_PASSWORD", "topsecret")];
+    let ask = |sql: &str| project.run_with(&["sql", sql], &env).stdout.trim().to_owned();
+    for round in 0..3 {
+        let up = project.up();
+        let names: Vec<String> = (0..ROLES).map(|role| format!("r{round}_{role}")).collect();
+        let mut sql = project.command(&["sql", &format!("CREATE ROLE {}", names.join(", "))]);
+        let mut sql = sql.envs(env).spawn().unwrap();
+        let seen =
+            format!("SELECT count() > 0 FROM millrace.access WHERE startsWith(name, 'r{round}_')");
+        let found = harness::poll(Duration::from_secs(60), || (ask(&seen) == "1").then_some(()));
+        up.kill();
+        sql.wait().unwrap();
+        assert!(found.is_some());
+        let up = project.up();
+        let roles = format!("SELECT count() FROM system.roles WHERE name LIKE 'r{round}%'");
+        assert_eq!(ask(&roles), ROLES.to_string());
+        assert_eq!(up.stop(), Some(0));
+    }
 }

@@ -12,7 +12,7 @@
 
 use super::grant::{Grant, Grants, ident};
 use super::password::Password;
-use super::privilege;
+use super::{filter, privilege};
 use crate::clickhouse::error::Failure;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -232,16 +232,32 @@ impl Rights {
         !self.admin && self.grants.iter().all(|grant| privilege::only_reads(grant.privilege))
     }
 
+    /// Whether a statement that was let through with those could be now. Limits are those that it began
+    /// with.
+    pub(super) fn hold_all_of(&self, before: &Rights) -> bool {
+        let same = || self.filters == before.filters && before.grants.is_subset(&self.grants);
+        self.admin || (!before.admin && same())
+    }
+
     pub(super) fn touches(&self, privilege: &str, database: &str, table: Option<&str>) -> bool {
         self.grants.iter().any(|grant| grant.touches(privilege, database, table))
     }
 
-    pub(super) fn is_in(&self, database: &str) -> bool {
-        self.grants.iter().any(|grant| grant.is_in(database))
+    /// Whether a grant holds the whole privilege there. One of columns counts: which ones is the engine's to
+    /// check.
+    pub(super) fn allow(
+        &self,
+        privilege: &str,
+        database: Option<&str>,
+        table: Option<&str>,
+    ) -> bool {
+        self.grants.iter().any(|grant| {
+            privilege::covers(grant.privilege, privilege) && grant.holds_place(database, table)
+        })
     }
 
-    pub(super) fn has(&self, privilege: &str) -> bool {
-        self.grants.iter().any(|grant| privilege::covers(grant.privilege, privilege))
+    pub(super) fn is_in(&self, database: &str) -> bool {
+        self.grants.iter().any(|grant| grant.is_in(database))
     }
 }
 
@@ -319,9 +335,7 @@ impl Book {
         for policy in self.policies.values().filter(|policy| policy.to.is_for(user, roles)) {
             let place = format!("{}.{}", policy.database, policy.table);
             let (any, all) = found.entry(place).or_default();
-            // To the engine everybody is `default`.
-            let name = store::ddl::literal(user);
-            let filter = format!("({})", policy.filter.replace("currentUser()", &name));
+            let filter = format!("({})", filter::of_user(&policy.filter, user));
             if policy.restrictive { all.push(filter) } else { any.push(filter) }
         }
         let joined = found.into_iter().map(|(place, (any, mut all))| {

@@ -1,9 +1,9 @@
 //! What a statement changes in the book. Pure: nothing is kept or shown here.
 
 use super::book::{Book, Holder, Origin, Policy, Quota, To, unknown_role, unknown_user};
-use super::check_places;
 use super::grant::{Grants, ident};
 use super::statement::{Change, Given, Kind, Mode, Statement};
+use super::{check_places, filter};
 use crate::clickhouse::error::Failure;
 use std::collections::BTreeMap;
 
@@ -16,6 +16,9 @@ pub(super) type Changed = Vec<(Kind, String)>;
 pub(super) fn apply(book: &mut Book, statement: Statement) -> Result<Changed> {
     if let Statement::CreatePolicy { to, .. } | Statement::CreateQuota { to, .. } = &statement {
         check_to(book, to)?;
+    }
+    if let Statement::CreatePolicy { filter, .. } = &statement {
+        filter::check(filter)?;
     }
     apply_kept(book, statement)
 }
@@ -392,6 +395,40 @@ mod tests {
         assert_eq!(code(&mut book, "GRANT SELECT ON millrace.* TO ann"), 497);
         run(&mut book, "GRANT r TO s").unwrap();
         assert_eq!(code(&mut book, "GRANT s TO r"), 36);
+    }
+
+    #[test]
+    fn names_that_are_words_of_the_language_come_back_as_names() {
+        let mut book = book(&[]);
+        for name in
+            ["ALL", "none", "ON", "to", "current_user", "except", "As", "IF", "default", "for"]
+        {
+            let name = format!("`{name}`");
+            for text in [
+                format!("CREATE ROLE {name}"),
+                format!("CREATE USER {name}x IDENTIFIED BY 'x'").replace("`x", "x`"),
+                format!("GRANT SELECT({name}) ON `x`.{name} TO {name}"),
+                format!("CREATE ROW POLICY {name} ON {name}.{name} USING 1 TO {name}"),
+                format!("CREATE QUOTA {name} FOR INTERVAL 1 hour MAX queries = 1 TO {name}"),
+            ] {
+                run(&mut book, &text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
+            }
+        }
+        run(&mut book, "GRANT `ALL`, `ON` TO `NONEx`").unwrap_err();
+        run(&mut book, "GRANT `ALL`, `ON` TO nonex").unwrap();
+        let mut again = Book::new();
+        let mut texts = Vec::new();
+        for role in book.roles.values().filter(|role| role.origin == Origin::Sql) {
+            texts.extend(role.statements(false));
+        }
+        texts.extend(book.users.values().flat_map(|user| user.statements(true)));
+        texts.sort_by_key(|text| !text.starts_with("CREATE"));
+        texts.extend(book.policies.values().map(Policy::statement));
+        texts.extend(book.quotas.values().map(Quota::statement));
+        for text in texts {
+            run(&mut again, &text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
+        }
+        assert_eq!(format!("{again:?}"), format!("{book:?}"));
     }
 
     #[test]

@@ -4,15 +4,18 @@
 use crate::clickhouse::error::Failure;
 use crate::clickhouse::sql::{Kind, Tokens};
 
+/// Statements that are kept in one field are separated by this.
+pub(super) const BETWEEN: &str = "\u{1e}";
+
 type Result<T> = std::result::Result<T, Failure>;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Piece {
     Word(String),
-    /// In backticks or double quotes.
-    Name(String),
-    /// In single quotes.
-    Text(String),
+    /// In backticks or double quotes; `None`: with an escape that is not read here.
+    Name(Option<String>),
+    /// In single quotes, likewise.
+    Text(Option<String>),
     Mark(u8),
 }
 
@@ -26,6 +29,9 @@ pub(super) struct Cursor {
 
 impl Cursor {
     pub(super) fn new(text: &str) -> Result<Cursor> {
+        if text.contains(BETWEEN) {
+            return Err(Failure::syntax("Syntax error: a separator of records goes nowhere here"));
+        }
         let (mut pieces, mut places) = (Vec::new(), Vec::new());
         for token in Tokens::new(text.as_bytes()) {
             let piece = &text[token.start..token.end];
@@ -89,7 +95,9 @@ impl Cursor {
 
     pub(super) fn name(&mut self) -> Result<String> {
         let name = match self.pieces.get(self.at) {
-            Some(Piece::Word(name) | Piece::Name(name) | Piece::Text(name)) => name.clone(),
+            Some(Piece::Word(name) | Piece::Name(Some(name)) | Piece::Text(Some(name))) => {
+                name.clone()
+            }
             _ => return Err(self.expected("a name")),
         };
         self.at += 1;
@@ -106,7 +114,7 @@ impl Cursor {
 
     pub(super) fn text(&mut self) -> Result<String> {
         match self.pieces.get(self.at) {
-            Some(Piece::Text(text)) => {
+            Some(Piece::Text(Some(text))) => {
                 let text = text.clone();
                 self.at += 1;
                 Ok(text)
@@ -118,7 +126,7 @@ impl Cursor {
     /// A whole number, also written as `1e6` or in quotes.
     pub(super) fn number(&mut self) -> Result<u64> {
         let mut text = match self.pieces.get(self.at) {
-            Some(Piece::Word(text) | Piece::Text(text)) => text.clone(),
+            Some(Piece::Word(text) | Piece::Text(Some(text))) => text.clone(),
             _ => return Err(self.expected("a number")),
         };
         self.at += 1;
@@ -187,6 +195,7 @@ impl Cursor {
         let found = match self.pieces.get(self.at) {
             None => "the end".to_owned(),
             Some(Piece::Word(word)) => word.clone(),
+            Some(Piece::Name(None) | Piece::Text(None)) => "an escape that is not read here".into(),
             Some(Piece::Name(_)) => "a quoted name".into(),
             Some(Piece::Text(_)) => "a text in quotes".into(),
             Some(Piece::Mark(mark)) => char::from(*mark).to_string(),
@@ -195,27 +204,28 @@ impl Cursor {
     }
 }
 
-/// Without its quotes, whichever they are.
-fn unquote(quoted: &str) -> String {
+/// Without its quotes, whichever they are. `None`: an escape of the engine's that is more than a letter,
+/// or none of its.
+fn unquote(quoted: &str) -> Option<String> {
     let quote = quoted.chars().next().unwrap_or('\'');
     let mut text = String::with_capacity(quoted.len());
     let mut letters = quoted[1..quoted.len() - 1].chars();
     while let Some(letter) = letters.next() {
         match letter {
-            '\\' => text.push(match letters.next() {
-                Some('n') => '\n',
-                Some('t') => '\t',
-                Some('r') => '\r',
-                Some('0') => '\0',
-                Some(other) => other,
-                None => '\\',
+            '\\' => text.push(match letters.next()? {
+                'n' => '\n',
+                't' => '\t',
+                'r' => '\r',
+                '0' => '\0',
+                same @ ('\\' | '\'' | '"' | '`' | '/' | '=') => same,
+                _ => return None,
             }),
             // Doubled.
             letter if letter == quote => text.extend(letters.next()),
             letter => text.push(letter),
         }
     }
-    text
+    Some(text)
 }
 
 #[cfg(test)]
@@ -248,5 +258,14 @@ mod tests {
         let failure = Cursor::new("'topsecret'").unwrap().expect("BY").unwrap_err();
         assert!(!failure.exception.text.contains("topsecret"));
         assert!(Cursor::new("'open").is_err());
+    }
+
+    #[test]
+    fn an_escape_that_the_engine_reads_otherwise_is_no_name() {
+        assert!(Cursor::new("`\\x41`").unwrap().name().is_err());
+        assert!(Cursor::new("'\\d'").unwrap().text().is_err());
+        let filter = "match(x, '\\d+')";
+        assert_eq!(Cursor::new(filter).unwrap().expression(&[]).unwrap(), filter);
+        assert!(Cursor::new("`a\u{1e}b`").is_err());
     }
 }

@@ -13,8 +13,8 @@
 //! - Revoked: from the next request on it is not taken.
 //! - Granted after the start, and so unknown to the engine: the narrowest role that covers it (the
 //!   whole database, or all data) until the next start. The gate in front knows the exact grant.
-//! - Columns granted after the start are not readable before the next one: only the engine tells
-//!   columns apart.
+//! - Columns granted after the start are not readable before the next one, and names not shown: only the
+//!   engine tells those apart.
 //!
 //! `SELECT … ON *.*` never holds `millrace` and `default`. Scalar `file()`, INTO OUTFILE and system
 //! tables are not the engine's to fence; they are the gate's.
@@ -36,12 +36,13 @@ const OWN: [&str; 5] =
     ["millrace", "default", "system", "information_schema", "INFORMATION_SCHEMA"];
 const LIMITED: &str = "limited";
 const READ_ALL: &str = "read_all";
+const SHOW_ALL: &str = "show_all";
+const DICTIONARIES_ALL: &str = "dictionaries_all";
 const WRITE_ALL: &str = "write_all";
 const TEMPORARY: &str = "temporary";
 
 /// Those that are always there.
 fn base() -> EngineRoles {
-    const READS: &str = "SELECT, SHOW, dictGet";
     const WRITES: &str = "INSERT, ALTER TABLE, ALTER VIEW, CREATE DATABASE, CREATE TABLE, \
                           CREATE VIEW, DROP DATABASE, DROP TABLE, DROP VIEW, DROP DICTIONARY, \
                           TRUNCATE, OPTIMIZE, CHECK, SYSTEM VIEWS";
@@ -51,7 +52,9 @@ fn base() -> EngineRoles {
     };
     EngineRoles::from([
         (LIMITED.to_owned(), vec!["GRANT NONE ON *.*".to_owned()]),
-        (READ_ALL.to_owned(), but(READS, &["millrace", "default"])),
+        (READ_ALL.to_owned(), but("SELECT", &["millrace", "default"])),
+        (SHOW_ALL.to_owned(), but("SHOW", &["millrace", "default"])),
+        (DICTIONARIES_ALL.to_owned(), but("dictGet", &["millrace", "default"])),
         (WRITE_ALL.to_owned(), but(WRITES, &["millrace", "default", "system"])),
         (TEMPORARY.to_owned(), vec!["GRANT CREATE TEMPORARY TABLE ON *.*".to_owned()]),
     ])
@@ -69,7 +72,12 @@ fn of_database(privilege: &'static str, database: &str) -> Grant {
 }
 
 fn of_all(grant: &Grant) -> &'static str {
-    if privilege::only_reads(grant.privilege) { READ_ALL } else { WRITE_ALL }
+    match grant.privilege {
+        "dictGet" => DICTIONARIES_ALL,
+        shows if privilege::covers("SHOW", shows) => SHOW_ALL,
+        reads if privilege::only_reads(reads) => READ_ALL,
+        _ => WRITE_ALL,
+    }
 }
 
 /// Puts down the roles for the engine's next start. `databases` are those that exist: what is granted
@@ -127,6 +135,16 @@ pub(super) fn roles(grants: &Grants, known: &BTreeSet<String>) -> Vec<String> {
             // It cannot be less exact than it is.
             (Some(_), _) if !grant.columns.is_empty() => continue,
             (Some(_), Some(database)) => {
+                match of_all(grant) {
+                    // What it shows only the engine tells apart.
+                    SHOW_ALL => continue,
+                    // The gate reads the dictionary's name; a table of the database is another matter.
+                    DICTIONARIES_ALL => {
+                        roles.insert(DICTIONARIES_ALL.to_owned());
+                        continue;
+                    }
+                    _ => {}
+                }
                 let reads = privilege::only_reads(grant.privilege);
                 let wide = of_database(if reads { "SELECT" } else { "ALL" }, database);
                 let wide = role(&wide).filter(|name| known.contains(name));
@@ -165,6 +183,9 @@ mod tests {
         assert_eq!(given(&column, &[&column]), [own(&column), LIMITED.into()]);
         assert_eq!(given(&write, &[]), [LIMITED, TEMPORARY, WRITE_ALL]);
         assert_eq!(given(&all, &[]), [LIMITED, READ_ALL]);
+        let dictionary = Grant { table: Some("d".into()), ..of_database("dictGet", "shop") };
+        assert_eq!(given(&dictionary, &[&database]), [DICTIONARIES_ALL, LIMITED]);
+        assert_eq!(given(&of_database("SHOW TABLES", "shop"), &[&database]), [LIMITED]);
         assert_ne!(own(&table), own(&column));
     }
 }

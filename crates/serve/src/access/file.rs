@@ -2,6 +2,7 @@
 
 use super::book::{Book, Holder, LIMITS, Origin, Policy, Quota, To};
 use super::cursor::Cursor;
+use super::filter;
 use super::grant;
 use super::password::Password;
 use super::statement;
@@ -144,6 +145,7 @@ impl FileHolder {
             let place = place.split_once('.').ok_or_else(|| {
                 cannot(kind, name, "filters").hint("\"database.table\" = \"condition\"")
             })?;
+            filter::check(filter).map_err(|why| because(kind, name, "filters", &why))?;
             let policy = Policy {
                 origin: Origin::File,
                 name: name.to_owned(),

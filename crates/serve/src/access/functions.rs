@@ -165,6 +165,8 @@ pub(super) struct Functions {
     /// In small letters; most functions are known in any case.
     refused: HashSet<String>,
     dictionaries: HashSet<String>,
+    /// Engines of tables, by their exact names.
+    engines: HashSet<String>,
 }
 
 impl Functions {
@@ -173,7 +175,12 @@ impl Functions {
         let mut session = engine.session()?;
         let answer = session.query(SQL, "TSVRaw", &[]).map_err(|e| e.error("ask for functions"))?;
         let text = String::from_utf8_lossy(answer.bytes()).into_owned();
-        Ok(Functions::sort(&text))
+        drop(answer);
+        const ENGINES: &str = "SELECT name FROM system.table_engines";
+        let answer =
+            session.query(ENGINES, "TSVRaw", &[]).map_err(|e| e.error("ask for engines"))?;
+        let engines = String::from_utf8_lossy(answer.bytes()).lines().map(str::to_owned).collect();
+        Ok(Functions { engines, ..Functions::sort(&text) })
     }
 
     fn sort(listed: &str) -> Functions {
@@ -182,7 +189,11 @@ impl Functions {
             .filter_map(|line| line.split('\t').collect::<Vec<_>>().try_into().ok())
             .collect();
         let categories: BTreeMap<&str, &str> = rows.iter().map(|row| (row[0], row[1])).collect();
-        let mut functions = Functions { refused: HashSet::new(), dictionaries: HashSet::new() };
+        let mut functions = Functions {
+            refused: HashSet::new(),
+            dictionaries: HashSet::new(),
+            engines: HashSet::new(),
+        };
         for [name, own, alias_to, origin] in rows {
             let meant = if alias_to.is_empty() { name } else { alias_to };
             let category = if alias_to.is_empty() {
@@ -207,6 +218,10 @@ impl Functions {
 
     pub(super) fn is_of_dictionaries(&self, name: &str) -> bool {
         self.dictionaries.contains(&name.to_ascii_lowercase())
+    }
+
+    pub(super) fn is_engine(&self, name: &str) -> bool {
+        self.engines.contains(name)
     }
 
     pub(super) fn makes_a_table(name: &str) -> bool {

@@ -8,17 +8,18 @@
 //! A grant on columns is enforced by the engine alone (see [`super::fence`]): which column a name
 //! means only it knows. Everything else is asked twice.
 
-use super::ast::Ast;
+use super::ast::{Ast, Node};
 use super::book::Rights;
 use super::functions::Functions;
 use super::grant::ident;
+use super::known::Known;
 use super::lists::{
     ALTERS, ENGINES, EXISTS, IGNORE_SET, IN, INFORMATION_SCHEMA, OWN, READ, SYSTEM, WRITE,
 };
+use super::needs;
 use super::words::Words;
 use crate::clickhouse::error::Failure;
 use std::collections::BTreeSet;
-use store::Engine;
 use store::embedded::Session;
 
 type Result<T> = std::result::Result<T, Failure>;
@@ -26,12 +27,12 @@ type Result<T> = std::result::Result<T, Failure>;
 pub(super) struct Gate<'a> {
     pub(super) rights: &'a Rights,
     pub(super) functions: &'a Functions,
-    pub(super) engine: &'a Engine,
+    pub(super) known: Known<'a>,
     /// Where names without a database are.
     pub(super) current: String,
 }
 
-fn denied(text: impl AsRef<str>) -> Failure {
+pub(super) fn denied(text: impl AsRef<str>) -> Failure {
     Failure::new(497, "ACCESS_DENIED", format!("Not enough privileges. {}", text.as_ref()))
 }
 
@@ -130,6 +131,7 @@ impl Gate<'_> {
         if EXISTS.contains(&kind) || kind.starts_with("ShowCreate") {
             return self.check_shown(ast);
         }
+        self.check_later(ast, words)?;
         match kind {
             "UseQuery" => self.check_database(ast.names().first().copied().unwrap_or_default()),
             kind if READ.contains(&kind) => Ok(()),
@@ -179,8 +181,8 @@ impl Gate<'_> {
                     if self.functions.refuses(name) {
                         return Err(refused(name));
                     }
-                    if self.functions.is_of_dictionaries(name) && !self.rights.has("dictGet") {
-                        return Err(denied("It's necessary to have the grant dictGet."));
+                    if self.functions.is_of_dictionaries(name) {
+                        self.check_dictionary(first.map(|(_, first)| first))?;
                     }
                 }
                 // A function as a value: `arrayMap(file, …)`.
@@ -202,6 +204,28 @@ impl Gate<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Its name as a literal: a bare one may be an alias of anything, and what comes out of the rest is not
+    /// known yet.
+    fn check_dictionary(&self, named: Option<&Node<'_>>) -> Result<()> {
+        let literal = named.filter(|node| node.kind == "Literal").map(Node::name);
+        let name = literal.and_then(|text| text.strip_prefix('\'')?.strip_suffix('\''));
+        let place = name.filter(|name| !name.contains('\\')).and_then(|name| split(name).ok());
+        let may = match place {
+            Some((database, table)) => {
+                let database = database.unwrap_or(&self.current);
+                !OWN.contains(&database)
+                    && self.rights.allow("dictGet", Some(database), Some(table))
+            }
+            None => self.rights.allow("dictGet", None, None),
+        };
+        match may {
+            true => Ok(()),
+            false => Err(denied(
+                "It's necessary to have the grant dictGet on the dictionary, which is named as a text.",
+            )),
+        }
     }
 
     fn check_tables(&self, ast: &Ast<'_>) -> Result<()> {
@@ -237,14 +261,20 @@ impl Gate<'_> {
 
     fn check_read(&self, name: &str) -> Result<()> {
         match split(name)? {
-            (Some(database), table) if self.may_read(database, table) => Ok(()),
-            (Some(database), table) => Err(self.no_read(database, table)),
+            (Some(database), table) => self.check_place_read(database, table),
             // A subquery's name, a temporary table, or a table of the current database.
             (None, table) if self.may_read(&self.current, table) => Ok(()),
-            (None, table) if self.exists(&self.current, table)? => {
+            (None, table) if self.known.has_table(&self.current, table)? => {
                 Err(self.no_read(&self.current, table))
             }
             (None, _) => Ok(()),
+        }
+    }
+
+    pub(super) fn check_place_read(&self, database: &str, table: &str) -> Result<()> {
+        match self.may_read(database, table) {
+            true => Ok(()),
+            false => Err(self.no_read(database, table)),
         }
     }
 
@@ -252,7 +282,7 @@ impl Gate<'_> {
     fn check_maybe_table(&self, name: &str) -> Result<()> {
         let (database, table) = split(name)?;
         let database = database.unwrap_or(&self.current);
-        match self.may_read(database, table) || !self.exists(database, table)? {
+        match self.may_read(database, table) || !self.known.has_table(database, table)? {
             true => Ok(()),
             false => Err(self.no_read(database, table)),
         }
@@ -303,21 +333,15 @@ impl Gate<'_> {
         Err(denied(format!("There is no grant on the database {}", ident(database))))
     }
 
-    fn exists(&self, database: &str, table: &str) -> Result<bool> {
-        let sql = format!(
-            "SELECT count() FROM system.tables WHERE database = {} AND name = {}",
-            store::ddl::literal(database),
-            store::ddl::literal(table)
-        );
-        let session = self.engine.session();
-        let mut session = session.map_err(|error| Failure::bad_argument(error.report()))?;
-        Ok(session.query(&sql, "TSV", &[])?.bytes() != b"0\n")
-    }
-
-    fn may_write(&self, privilege: &str, database: &str, table: Option<&str>) -> Result<()> {
+    pub(super) fn may_write(
+        &self,
+        privilege: &str,
+        database: &str,
+        table: Option<&str>,
+    ) -> Result<()> {
         let own = OWN.contains(&database)
             || matches!(database, "system" | "information_schema" | "INFORMATION_SCHEMA");
-        if !own && self.rights.touches(privilege, database, table) {
+        if !own && self.rights.allow(privilege, Some(database), table) {
             return Ok(());
         }
         Err(denied(format!(
@@ -336,39 +360,62 @@ impl Gate<'_> {
     }
 
     /// A temporary table is the user's own.
-    fn check_unqualified(&self, privilege: &str, table: &str) -> Result<()> {
+    pub(super) fn check_unqualified(&self, privilege: &str, table: &str) -> Result<()> {
         match self.may_write(privilege, &self.current, Some(table)) {
-            Err(refused) if self.exists(&self.current, table)? => Err(refused),
+            Err(refused) if self.known.has_table(&self.current, table)? => Err(refused),
             _ => Ok(()),
         }
     }
 
     fn check_write(&self, ast: &Ast<'_>, words: &Words<'_>, privilege: &str) -> Result<()> {
         self.check_definition(ast, words)?;
+        let mut needs = BTreeSet::new();
         let altering = ast.nodes().iter().filter(|node| node.kind == "AlterCommand");
         for command in altering.map(|node| node.name()) {
             let known = ALTERS.iter().any(|start| command.starts_with(start));
             if !known || command == "MODIFY_SQL_SECURITY" {
                 return Err(denied(format!("ALTER {} is for admins.", command.replace('_', " "))));
             }
+            needs.extend(needs::of_alter(command, !words.has("DROP")));
+        }
+        if needs.is_empty() {
+            needs.insert(privilege);
         }
         match ast.target() {
-            Some((Some(database), table)) => self.may_write(privilege, database, table),
-            Some((None, Some(table))) => self.check_unqualified(privilege, table),
+            Some((Some(database), None)) if privilege == "DROP" => {
+                self.may_write("DROP DATABASE", database, None)
+            }
+            Some((database, Some(table))) if privilege == "DROP" => {
+                self.check_dropped(database, table, words)
+            }
+            Some((Some(database), table)) => {
+                needs.into_iter().try_for_each(|need| self.may_write(need, database, table))
+            }
+            Some((None, Some(table))) => {
+                needs.into_iter().try_for_each(|need| self.check_unqualified(need, table))
+            }
             // DROP of several.
             _ => {
-                let mut any = false;
-                for node in ast.nodes().iter().filter(|node| node.kind == "TableIdentifier") {
-                    any = true;
-                    match split(node.name())? {
-                        (Some(database), table) => {
-                            self.may_write(privilege, database, Some(table))?;
-                        }
-                        (None, table) => self.check_unqualified(privilege, table)?,
-                    }
+                let several = ast.nodes().iter().filter(|node| node.kind == "TableIdentifier");
+                let names: Vec<&str> = several.map(|node| node.name()).collect();
+                if names.is_empty() || privilege != "DROP" {
+                    return Err(unclear());
                 }
-                if any { Ok(()) } else { Err(unclear()) }
+                names.into_iter().try_for_each(|name| {
+                    let (database, table) = split(name)?;
+                    self.check_dropped(database, table, words)
+                })
             }
+        }
+    }
+
+    fn check_dropped(&self, database: Option<&str>, table: &str, words: &Words<'_>) -> Result<()> {
+        let engine = self.known.engine_of(database.unwrap_or(&self.current), table)?;
+        let word = if words.is(1, "TEMPORARY") { words.at(2) } else { words.at(1) };
+        let privilege = needs::of_drop(engine.as_deref(), word);
+        match database {
+            Some(database) => self.may_write(privilege, database, Some(table)),
+            None => self.check_unqualified(privilege, table),
         }
     }
 
@@ -378,9 +425,17 @@ impl Gate<'_> {
         if names.is_empty() || !names.len().is_multiple_of(4) {
             return Err(denied("Rename and exchange with full names: database.table."));
         }
-        for place in names.chunks(2) {
-            self.may_write("DROP", place[0], Some(place[1]))?;
-            self.may_write("CREATE", place[0], Some(place[1]))?;
+        for pair in names.chunks(4) {
+            let engine = self.known.engine_of(pair[0], pair[1])?;
+            let other = self.known.engine_of(pair[2], pair[3])?;
+            for (place, engine) in
+                [(&pair[..2], &engine), (&pair[2..], other.as_ref().map_or(&engine, |_| &other))]
+            {
+                let dropped = needs::of_drop(engine.as_deref(), "TABLE");
+                self.may_write(dropped, place[0], Some(place[1]))?;
+                let created = if dropped == "DROP VIEW" { "CREATE VIEW" } else { "CREATE TABLE" };
+                self.may_write(created, place[0], Some(place[1]))?;
+            }
         }
         Ok(())
     }
@@ -432,12 +487,14 @@ impl Gate<'_> {
                 check_engine(first.name())?;
             }
         }
-        for engine in words.engines() {
+        // The print leaves out that of a materialized view; a column may have that name, too.
+        for engine in words.engines().iter().filter(|engine| self.functions.is_engine(engine)) {
             if words.created() != "DATABASE" {
-                check_engine(&engine)?;
+                check_engine(engine)?;
             }
         }
-        if words.has("DEFINER") || words.has("SECURITY") {
+        let of_definer = |node: &Node<'_>| node.kind == "View" && node.name() == "SQL Security";
+        if ast.nodes().iter().any(of_definer) {
             return Err(denied("SQL SECURITY and DEFINER are for admins."));
         }
         for name in words.first_names() {
@@ -453,13 +510,7 @@ impl Gate<'_> {
         if sees_database(self.rights, database) {
             return Ok(false);
         }
-        let sql = format!(
-            "SELECT count() FROM system.databases WHERE name = {}",
-            store::ddl::literal(database)
-        );
-        let session = self.engine.session();
-        let mut session = session.map_err(|error| Failure::bad_argument(error.report()))?;
-        Ok(session.query(&sql, "TSV", &[])?.bytes() != b"0\n")
+        self.known.has_database(database)
     }
 }
 
@@ -477,13 +528,13 @@ fn check_engine(name: &str) -> Result<()> {
     }
 }
 
-fn unclear() -> Failure {
+pub(super) fn unclear() -> Failure {
     denied(
         "The name of what this is about cannot be told: names with dots or blanks are for admins.",
     )
 }
 
-fn is_in(name: &str) -> bool {
+pub(super) fn is_in(name: &str) -> bool {
     IN.contains(&name.strip_suffix(IGNORE_SET).unwrap_or(name))
 }
 
@@ -493,7 +544,7 @@ fn is_plain(name: &str) -> bool {
 }
 
 /// `table`, `database.table`; a name with more dots or with blanks could be another.
-fn split(name: &str) -> Result<(Option<&str>, &str)> {
+pub(super) fn split(name: &str) -> Result<(Option<&str>, &str)> {
     if name.contains([' ', '(', ')']) {
         return Err(unclear());
     }

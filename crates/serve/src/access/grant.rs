@@ -27,7 +27,7 @@ impl Grant {
     }
 
     /// Whether all of that place is inside this one's.
-    fn holds_place(&self, database: Option<&str>, table: Option<&str>) -> bool {
+    pub(super) fn holds_place(&self, database: Option<&str>, table: Option<&str>) -> bool {
         match (&self.database, &self.table) {
             (None, _) => true,
             (Some(own), None) => Some(own.as_str()) == database,
@@ -79,11 +79,32 @@ impl fmt::Display for Grant {
     }
 }
 
+/// They mean something else where a name may stand.
+const WORDS: [&str; 16] = [
+    "ALL",
+    "AS",
+    "CURRENT_USER",
+    "DEFAULT",
+    "EXCEPT",
+    "FOR",
+    "FROM",
+    "IDENTIFIED",
+    "IF",
+    "NONE",
+    "NOT",
+    "ON",
+    "OR",
+    "TO",
+    "USING",
+    "WITH",
+];
+
 /// A name as ClickHouse prints it: in backticks where it needs them.
 pub(super) fn ident(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let starts_well = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
-    match starts_well && name.bytes().all(plain) {
+    let is_word = WORDS.iter().any(|word| word.eq_ignore_ascii_case(name));
+    match starts_well && name.bytes().all(plain) && !is_word {
         true => name.to_owned(),
         false => store::ddl::ident(name),
     }

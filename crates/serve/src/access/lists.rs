@@ -27,8 +27,8 @@ pub(super) const WRITE: [(&str, &str); 9] = [
     ("OptimizeQuery", "OPTIMIZE"),
     ("DeleteQuery", "ALTER DELETE"),
     ("UpdateQuery", "ALTER UPDATE"),
-    ("CreateIndexQuery", "ALTER INDEX"),
-    ("DropIndexQuery", "ALTER INDEX"),
+    ("CreateIndexQuery", "ALTER ADD INDEX"),
+    ("DropIndexQuery", "ALTER DROP INDEX"),
 ];
 /// What an ALTER may do, by the beginnings of the engine's names for it. Not there: FREEZE, FETCH and
 /// EXPORT, which make files, and SQL SECURITY.

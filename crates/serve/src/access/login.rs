@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
@@ -134,8 +134,19 @@ fn failed(text: &str) -> Failure {
     Failure::new(516, "AUTHENTICATION_FAILED", text)
 }
 
-/// An address, and whom it tried; `None`: anybody.
-type Place = (IpAddr, Option<String>);
+/// An address, and whom it tried, as a keyed digest since a name may be long; `None`: anybody.
+type Place = (IpAddr, Option<[u8; 32]>);
+
+/// As much of an address as one customer has: of IPv6 that is 64 bits, in which he may take any.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        address => address,
+    }
+}
 
 pub(super) struct Logins {
     failures: Mutex<HashMap<Place, (u32, Instant)>>,
@@ -166,9 +177,10 @@ impl Logins {
         address: IpAddr,
     ) -> Result<()> {
         let user = credentials.user();
+        let network = network(address);
         let places = [
-            ((address, Some(user.to_owned())), FAILURES_MAX),
-            ((address, None), FAILURES_OF_ADDRESS_MAX),
+            ((network, Some(self.digest(user))), FAILURES_MAX),
+            ((network, None), FAILURES_OF_ADDRESS_MAX),
         ];
         if credentials.user.is_none() && credentials.password.is_none() {
             // Nothing was tried.
@@ -313,6 +325,24 @@ mod tests {
         assert_eq!(nobody.exception.code, 516);
         let silent = logins.check(&Credentials::default(), None, None, there).await.unwrap_err();
         assert_eq!((silent.exception.code, silent.status.as_u16()), (194, 401));
+    }
+
+    #[tokio::test]
+    async fn one_network_of_ipv6_is_one_address() {
+        let logins = Logins::new();
+        let long = Credentials { user: Some("x".repeat(60_000)), password: Some("wrong".into()) };
+        let tried = |end: u32, net: u8| format!("2001:db8:0:{net}::{end}").parse().unwrap();
+        for end in 1..=FAILURES_MAX {
+            let failed = logins.check(&long, None, None, tried(end, 1)).await.unwrap_err();
+            assert!(!failed.exception.text.contains("too many"));
+        }
+        let failed = logins.check(&long, None, None, tried(99, 1)).await.unwrap_err();
+        assert!(failed.exception.text.contains("too many"));
+        let other = logins.check(&long, None, None, tried(99, 2)).await.unwrap_err();
+        assert!(!other.exception.text.contains("too many"));
+        assert!(size_of::<Place>() < 64);
+        let mapped: IpAddr = "::ffff:10.0.0.1".parse().unwrap();
+        assert_eq!(network(mapped), "10.0.0.1".parse::<IpAddr>().unwrap());
     }
 
     #[tokio::test]

@@ -22,11 +22,15 @@ mod change;
 mod cursor;
 mod fence;
 mod file;
+mod filter;
 mod functions;
 mod gate;
 mod grant;
+mod known;
+mod later;
 mod lists;
 mod login;
+mod needs;
 mod password;
 mod privilege;
 mod quota;
@@ -48,8 +52,10 @@ use book::{Book, Rights};
 use functions::Functions;
 use gate::Gate;
 use grant::{Grant, Grants};
+use known::Known;
 use login::Logins;
 use model::{Error, Result};
+use password::Password;
 use quota::Quotas;
 pub(crate) use statement::Statement;
 use statement::{Roles, Show};
@@ -165,16 +171,18 @@ impl Access {
         let name = credentials.user();
         let holder = self.book().users.get(name).cloned();
         let open = holder.as_ref().is_some_and(is_open);
+        let password = holder.and_then(|holder| holder.password);
         if !(open && credentials.has_no_password()) {
-            let password = holder.and_then(|holder| holder.password);
             let passwords = |book: &Book| -> Option<u32> {
                 book.users.values().filter_map(|user| user.password.as_ref()?.cost()).max()
             };
             let slow = passwords(&self.book());
-            self.logins.check(credentials, password, slow, address).await?;
+            self.logins.check(credentials, password.clone(), slow, address).await?;
         }
-        let chosen = (!roles.is_empty()).then_some(roles);
-        Caller::new(self.clone(), name, open, chosen)
+        let chosen = (!roles.is_empty()).then(|| roles.to_vec());
+        let rights = Arc::default();
+        Caller { user: name.to_owned(), open, password, chosen, rights, access: self.clone() }
+            .renewed()
     }
 
     /// Runs a statement about users that somebody may run.
@@ -187,16 +195,16 @@ impl Access {
         }
         let mut book = Book::clone(&self.book());
         let changed = change::apply(&mut book, statement)?;
-        for (kind, name) in &changed {
-            let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
-            tables::keep(&self.engine, &book, *kind, name, version).map_err(failed)?;
+        if changed.is_empty() {
+            return Ok(());
         }
-        if !changed.is_empty() {
-            tables::show(&self.engine, &book).map_err(failed)?;
-            self.remember(&book).map_err(failed)?;
-        }
-        *self.book.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = Arc::new(book);
-        Ok(())
+        let version = self.version.fetch_add(changed.len() as u64, Ordering::Relaxed) + 1;
+        tables::keep(&self.engine, &book, &changed, version).map_err(failed)?;
+        // In force from here on, also if it cannot be shown: so it would be after a restart.
+        let book = Arc::new(book);
+        *self.book.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = book.clone();
+        tables::show(&self.engine, &book).map_err(failed)?;
+        self.remember(&book).map_err(failed)
     }
 }
 
@@ -235,23 +243,37 @@ pub(crate) struct Caller {
     pub(crate) user: String,
     /// Nobody was asked for a password.
     open: bool,
+    /// By which she came in. Another user of that name has another.
+    password: Option<Password>,
+    /// Of her roles, only these; `None`: all.
+    chosen: Option<Vec<String>>,
     rights: Arc<Rights>,
 }
 
 impl Caller {
-    fn new(
-        access: Arc<Access>,
-        user: &str,
-        open: bool,
-        roles: Option<&[String]>,
-    ) -> Result<Caller, Failure> {
-        let rights = access.book().rights(user, roles)?;
-        Ok(Caller { user: user.to_owned(), open, rights: Arc::new(rights), access })
+    /// The same one with what has changed since.
+    pub(crate) fn renewed(&self) -> Result<Caller, Failure> {
+        let book = self.access.book();
+        let known = book.users.get(&self.user);
+        if known.is_none_or(|holder| holder.password != self.password) {
+            let text = format!(
+                "{}: Authentication failed: the user or the password has changed meanwhile",
+                self.user
+            );
+            return Err(Failure::new(516, "AUTHENTICATION_FAILED", text));
+        }
+        let rights = Arc::new(book.rights(&self.user, self.chosen.as_deref())?);
+        Ok(Caller { rights, ..self.clone() })
     }
 
-    /// The same one with fewer roles, and with what has changed since.
+    /// The same with fewer roles.
     pub(crate) fn with_roles(&self, roles: Option<&[String]>) -> Result<Caller, Failure> {
-        Caller::new(self.access.clone(), &self.user, self.open, roles)
+        Caller { chosen: roles.map(<[String]>::to_vec), ..self.clone() }.renewed()
+    }
+
+    /// Whether all that was allowed to her still is.
+    pub(crate) fn holds(&self) -> bool {
+        self.renewed().is_ok_and(|now| now.rights.hold_all_of(&self.rights))
     }
 
     pub(crate) fn is_admin(&self) -> bool {
@@ -280,9 +302,11 @@ impl Caller {
         }
     }
 
-    /// Sessions are told apart by whose they are, too.
+    /// Sessions are told apart by whose they are, too: not by the name alone, which another one may have
+    /// by now.
     pub(crate) fn session_name(&self, id: &str) -> String {
-        format!("{}\0{id}", self.user)
+        let password = self.password.as_ref().map_or_else(String::new, Password::definition);
+        format!("{}\0{password}\0{id}", self.user)
     }
 
     /// Refuses and lowers settings of the request.
@@ -360,7 +384,8 @@ impl Caller {
 
     fn gate(&self, current: String) -> Gate<'_> {
         let access = &self.access;
-        Gate { rights: &self.rights, functions: &access.functions, engine: &access.engine, current }
+        let known = Known::new(&access.engine);
+        Gate { rights: &self.rights, functions: &access.functions, known, current }
     }
 
     pub(crate) fn begin(&self) -> Result<(), Failure> {

@@ -8,14 +8,13 @@
 //! ```
 
 use super::book::{Book, Holder, Origin, To};
+use super::change::Changed;
+use super::cursor::BETWEEN;
 use super::statement::{self, Kind};
 use crate::clickhouse::error::Failure;
 use model::{Error, Result};
 use sha2::{Digest, Sha256};
 use store::{Engine, Store};
-
-/// Statements of one entry are kept in one field; none holds this.
-const BETWEEN: &str = "\u{1e}";
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS millrace.access (kind LowCardinality(String), \
     name String, statements String, dropped UInt8, version UInt64) \
@@ -103,29 +102,27 @@ fn replay(book: &mut Book, text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Keeps an entry as it is in the book now, or that it is gone.
-pub(super) fn keep(
-    engine: &Engine,
-    book: &Book,
-    kind: Kind,
-    name: &str,
-    version: u64,
-) -> Result<()> {
-    let statements = match kind {
-        Kind::User => book.users.get(name).map(|holder| holder.statements(true)),
-        Kind::Role => book.roles.get(name).map(|holder| holder.statements(false)),
-        Kind::Policy => book.policies.get(name).map(|policy| vec![policy.statement()]),
-        Kind::Quota => book.quotas.get(name).map(|quota| vec![quota.statement()]),
+/// Keeps entries as they are in the book now, or that they are gone: in one insert, which is one part
+/// that is synced, so all of them or none. The first is of `version`, the next ones count on.
+pub(super) fn keep(engine: &Engine, book: &Book, entries: &Changed, version: u64) -> Result<()> {
+    let entry = |(number, (kind, name)): (u64, &(Kind, String))| {
+        let statements = match kind {
+            Kind::User => book.users.get(name).map(|holder| holder.statements(true)),
+            Kind::Role => book.roles.get(name).map(|holder| holder.statements(false)),
+            Kind::Policy => book.policies.get(name).map(|policy| vec![policy.statement()]),
+            Kind::Quota => book.quotas.get(name).map(|quota| vec![quota.statement()]),
+        };
+        let dropped = u8::from(statements.is_none());
+        let row = [
+            format!("{kind:?}").to_ascii_lowercase(),
+            name.clone(),
+            statements.unwrap_or_default().join(BETWEEN),
+            dropped.to_string(),
+            (version + number).to_string(),
+        ];
+        row.into_iter().map(Some).collect()
     };
-    let dropped = u8::from(statements.is_none());
-    let row = [
-        format!("{kind:?}").to_ascii_lowercase(),
-        name.to_owned(),
-        statements.unwrap_or_default().join(BETWEEN),
-        dropped.to_string(),
-        version.to_string(),
-    ];
-    let rows = vec![row.into_iter().map(Some).collect()];
+    let rows = (0..).zip(entries).map(entry).collect();
     let into = "millrace.access (kind, name, statements, dropped, version)";
     tokio::runtime::Handle::current().block_on(engine.record(into, rows))
 }

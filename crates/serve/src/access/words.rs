@@ -3,6 +3,9 @@
 use super::ast::{ALIAS, CHILDREN};
 use crate::clickhouse::sql::{Kind, Token, Tokens};
 
+/// A database, if it is named, and a table.
+pub(super) type Place = (Option<String>, String);
+
 /// The statement's words as they stand.
 pub(super) struct Words<'a> {
     text: &'a str,
@@ -26,7 +29,7 @@ impl<'a> Words<'a> {
         self.has("Identifier") && params.iter().any(|(_, value)| is_strange(value))
     }
 
-    fn at(&self, index: usize) -> &str {
+    pub(super) fn at(&self, index: usize) -> &str {
         self.tokens.get(index).map_or("", |token| &self.text[token.start..token.end])
     }
 
@@ -68,19 +71,38 @@ impl<'a> Words<'a> {
         self.at(at).to_ascii_uppercase()
     }
 
-    /// Names behind `ENGINE =` or `ENGINE name(`.
+    /// Whether a CREATE makes a view that runs by itself later.
+    pub(super) fn creates_what_runs(&self) -> bool {
+        let view = (0..self.tokens.len()).find(|at| self.is(*at, "VIEW")).unwrap_or(0);
+        (0..view).any(|at| self.is(at, "MATERIALIZED") || self.is(at, "WINDOW"))
+    }
+
+    /// Names that may be of an engine: behind `ENGINE`, with `=` or without.
     pub(super) fn engines(&self) -> Vec<String> {
-        let found = (0..self.tokens.len()).filter_map(|at| {
-            if !self.is(at, "ENGINE") {
-                return None;
+        let named = |at: &usize| self.tokens[*at].kind == Kind::Word && self.is(*at, "ENGINE");
+        let behind = |at: usize| if self.at(at + 1) == "=" { at + 2 } else { at + 1 };
+        (0..self.tokens.len()).filter(named).filter_map(|at| self.name(behind(at))).collect()
+    }
+
+    /// What is named behind each of these words: database and table. `Err`: that cannot be told.
+    pub(super) fn places_behind(&self, words: &[&str]) -> Vec<Result<Place, ()>> {
+        let is_word = |at: usize, word: &str| {
+            self.tokens.get(at).is_some_and(|token| token.kind == Kind::Word) && self.is(at, word)
+        };
+        let begins = |at: &usize| (0..words.len()).all(|nth| is_word(at + nth, words[nth]));
+        let place = |at: usize| {
+            let at = at + words.len();
+            if self.at(at) == "{" {
+                return Some(Err(()));
             }
-            match self.at(at + 1) {
-                "=" => Some(self.name(at + 2).unwrap_or_default()),
-                _ if self.at(at + 2) == "(" => self.name(at + 1),
-                _ => None,
+            let first =
+                self.name(at).filter(|name| !name.starts_with(|c: char| c.is_ascii_digit()))?;
+            if self.at(at + 1) != "." {
+                return Some(Ok((None, first)));
             }
-        });
-        found.collect()
+            Some(self.name(at + 2).map(|second| (Some(first), second)).ok_or(()))
+        };
+        (0..self.tokens.len()).filter(begins).filter_map(place).collect()
     }
 
     pub(super) fn follows_engine(&self, name: &str) -> bool {
@@ -122,6 +144,17 @@ mod tests {
         assert!(words.has("replace") && !words.has("x") && words.has_mark(b'('));
         assert!(words.follows_engine("Merge Tree") && !words.follows_engine("b"));
         assert_eq!(Words::new("CREATE MATERIALIZED VIEW v").created(), "VIEW");
+        let text = "CREATE OR REPLACE MATERIALIZED VIEW v TO a . `b` AS SELECT `to` FROM t WITH FILL TO 1, to {x:Identifier}";
+        let words = Words::new(text);
+        assert_eq!(words.places_behind(&["TO"]), [Ok((Some("a".into()), "b".into())), Err(())]);
+        assert!(
+            words.creates_what_runs()
+                && !Words::new("CREATE VIEW materialized").creates_what_runs()
+        );
+        assert_eq!(
+            Words::new("x ENGINE Kafka SETTINGS, engine = 'x', `engine` = y").engines(),
+            ["Kafka"]
+        );
     }
 
     #[test]

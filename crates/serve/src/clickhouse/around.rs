@@ -45,6 +45,26 @@ impl Work {
         Ok(())
     }
 
+    /// Its body may have come slowly, and its user may have less by now. What is taken away from here on ends
+    /// it ([`Work::end_revoked`]): so it is looked at again once that can see what it runs with.
+    pub(super) fn renew(&mut self) -> Result<(), Failure> {
+        self.caller = self.caller.renewed()?;
+        self.statement.set_caller(&self.caller);
+        match self.statement.is_revoked() {
+            true => Err(Failure::new(497, "ACCESS_DENIED", "Not enough privileges any more")),
+            false => self.statement.may_go_on(),
+        }
+    }
+
+    /// Ends what runs with rights that are no more.
+    pub(super) fn end_revoked(&self) {
+        let others = self.door.processes.all().into_iter();
+        let others = others.filter(|other| other.number != self.statement.number);
+        for other in others.filter(|other| other.is_revoked()) {
+            kill::cancel_later(&self.door.engine, &other);
+        }
+    }
+
     /// What shows or ends other statements, and what sets something, needs none. (A SELECT from
     /// `system.processes` does: it may be of anything else as well.)
     pub(super) fn wait_for_turn(&self, outline: &Outline) -> Result<(), Stop> {

@@ -1,5 +1,6 @@
 //! Who asks, as far as HTTP tells: for the log of statements. Nothing here gives a right.
 
+use super::secrets;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use std::net::SocketAddr;
@@ -34,11 +35,17 @@ impl Client {
             },
             path: cut(parts.uri.path(), HEADER_BYTES_MAX).to_owned(),
             user_agent: header(header::USER_AGENT.as_str()),
-            referer: header(header::REFERER.as_str()),
+            referer: of_page(&header(header::REFERER.as_str())),
             forwarded_for: header("x-forwarded-for"),
             quota_key: quota.unwrap_or_else(|| header("x-clickhouse-quota")),
         }
     }
+}
+
+/// The address of a page without what may be a secret in it: a password, and all behind `?` or `#`.
+fn of_page(address: &str) -> String {
+    let end = address.find(['?', '#']).unwrap_or(address.len());
+    secrets::hide_in_value(&address[..end])
 }
 
 fn header(headers: &HeaderMap, name: &str) -> String {
@@ -53,4 +60,20 @@ pub(super) fn cut(text: &str, bytes_max: usize) -> &str {
         end -= 1;
     }
     &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_known_by_its_address_alone() {
+        for (address, shown) in [
+            ("https://grafana.example/d/1?token=abc#x", "https://grafana.example/d/1"),
+            ("https://ann:secret@grafana.example/", "https://ann:[HIDDEN]@grafana.example/"),
+            ("", ""),
+        ] {
+            assert_eq!(of_page(address), shown);
+        }
+    }
 }

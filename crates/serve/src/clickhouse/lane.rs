@@ -82,6 +82,7 @@ impl Work {
             && self.request.roles.is_empty()
         {
             self.caller = self.caller.with_roles(Some(roles))?;
+            self.statement.set_caller(&self.caller);
         }
         Ok(Some(Lane { lease: Some(lease), ..lane }))
     }

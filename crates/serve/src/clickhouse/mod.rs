@@ -280,6 +280,7 @@ impl Door {
     ) -> Guard {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let statement = Arc::new(Statement::new(&request, number));
+        statement.set_caller(&caller);
         let guard = Guard { engine: self.engine.clone(), statement: statement.clone() };
         let timezone = request.setting("session_timezone").filter(|zone| !zone.is_empty());
         let labels = Labels {

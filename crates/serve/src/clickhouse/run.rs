@@ -184,6 +184,7 @@ impl Work {
         let mut outline = text.outline();
         let tables = lane.as_ref().map_or(&[][..], |lane| &lane.tables);
         self.take_place(text.shown(), &outline.verb, tables)?;
+        self.renew()?;
         self.caller.check_text(text.shown())?;
         self.check(&outline)?;
         let about_users = self.about_users(&text)?;
@@ -476,7 +477,11 @@ impl Work {
             }
             // Once: what is read over it needs no zeros.
             buffer.resize(READ_BYTES, 0);
-            match self.upload.read(&mut buffer) {
+            let read = self.upload.read(&mut buffer);
+            if let Err(failure) = self.statement.may_go_on() {
+                break Err(failure.into());
+            }
+            match read {
                 Ok(0) if self.statement.is_given_up() => break Err(Stop::Gone),
                 Ok(0) => break body.finish_and_keep().map_err(Stop::from),
                 Ok(count) => filled = count,

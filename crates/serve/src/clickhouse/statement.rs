@@ -6,6 +6,7 @@ use super::error::Failure;
 use super::progress::Seen;
 use super::request::Request;
 use super::{secrets, touched};
+use crate::access::Caller;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -31,6 +32,8 @@ pub(super) struct Statement {
     pub(super) seen: Seen,
     started: SystemTime,
     since: Instant,
+    /// Whose rights it runs with, once it is admitted.
+    caller: Mutex<Option<Caller>>,
     /// `None` until it has been read.
     text: Mutex<Option<Text>>,
     begun: AtomicBool,
@@ -75,6 +78,7 @@ impl Statement {
             seen: Seen::default(),
             started: SystemTime::now(),
             since: Instant::now(),
+            caller: Mutex::default(),
             text: Mutex::default(),
             begun: AtomicBool::new(false),
             gone: AtomicBool::new(false),
@@ -82,6 +86,16 @@ impl Statement {
             done: AtomicBool::new(false),
             start_logged: AtomicBool::new(false),
         }
+    }
+
+    pub(super) fn set_caller(&self, caller: &Caller) {
+        *self.caller.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(caller.clone());
+    }
+
+    /// Something of its user's was taken away that it had when it was let through.
+    pub(super) fn is_revoked(&self) -> bool {
+        let caller = self.caller.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        caller.is_some_and(|caller| !caller.holds())
     }
 
     /// `own`: names of tables that it brings along.

@@ -23,7 +23,10 @@ impl Work {
         format: &str,
         answer: &mut Answer,
     ) -> Result<(), Stop> {
-        match self.caller.answer(statement, self.may_write(""))? {
+        let answered = self.caller.answer(statement, self.may_write(""));
+        // Also of one that failed half-way.
+        self.end_revoked();
+        match answered? {
             Done::Quietly => {}
             Done::Roles(roles) => kept.roles = roles,
             Done::Select(sql) => self.whole(&mut kept.session, &sql, format, answer)?,

@@ -55,6 +55,8 @@ pub struct Ops {
     pub handle: flow::Handle,
     pub reload: Reload,
     pub store: Arc<dyn Store>,
+    /// Whether the kernel keeps the engine to its files; `None`: there is no engine in the process.
+    pub confined: Option<bool>,
     pub version: &'static str,
 }
 
@@ -159,8 +161,16 @@ async fn metrics(State(shared): State<Shared>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
-async fn status(State(shared): State<Shared>) -> Json<Report> {
-    Json(report(&shared).await)
+#[derive(Serialize)]
+struct Status {
+    #[serde(flatten)]
+    report: Report,
+    confined: Option<bool>,
+}
+
+async fn status(State(shared): State<Shared>) -> Json<Status> {
+    let report = report(&shared).await;
+    Json(Status { report, confined: shared.ops.confined })
 }
 
 async fn report(shared: &Shared) -> Report {

@@ -25,7 +25,13 @@ pub(crate) fn ops(engine: Engine) -> serve::ops::Ops {
     std::mem::forget(pipeline);
     let nothing = || async { Err(model::Error::definite("cannot reload: there is no file")) };
     let reload: serve::ops::Reload = Arc::new(move || Box::pin(nothing()));
-    serve::ops::Ops { handle, reload, store: Arc::new(engine), version: "0.0.0-test" }
+    serve::ops::Ops {
+        handle,
+        reload,
+        store: Arc::new(engine),
+        confined: None,
+        version: "0.0.0-test",
+    }
 }
 
 #[test]

@@ -28,7 +28,8 @@ pub(super) fn get() -> Result<&'static Abi> {
     Ok(abi)
 }
 
-fn find() -> Result<PathBuf> {
+/// Where it is.
+pub fn find() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("MILLRACE_LIBCHDB").map(PathBuf::from) {
         if path.is_file() {
             return Ok(path);

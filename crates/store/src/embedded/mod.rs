@@ -20,7 +20,7 @@ mod session;
 mod tokens;
 
 pub use crate::exception::Exception;
-pub use library::ENGINE_VERSION;
+pub use library::{ENGINE_VERSION, find as library};
 pub use roles::{EngineRoles, databases_on_disk, remember_roles, remembered_roles};
 pub use session::{Answer, Body, Chunks, Class, Session, Stats};
 

@@ -5,7 +5,8 @@
 //! together, `all` among them, are what a session begins with; `SET ROLE` leaves the named ones.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// By name, the statements that make it: `GRANT SELECT ON shop.*`, `REVOKE …`.
@@ -15,14 +16,17 @@ const FILE: &str = "roles.tsv";
 /// It may do everything.
 const ALL: &str = "all";
 
-/// For the next time that an engine opens this directory. Written whole or not at all.
+/// For the next time that an engine opens this directory. Written whole or not at all, for good.
 pub fn remember_roles(data_dir: &Path, roles: &EngineRoles) -> io::Result<()> {
     let rows = roles.iter().flat_map(|(name, statements)| {
         statements.iter().map(move |text| vec![Some(name.clone()), Some(text.clone())])
     });
     let fresh = data_dir.join(format!("{FILE}.{}", std::process::id()));
-    std::fs::write(&fresh, crate::tsv::write(&rows.collect()))?;
-    std::fs::rename(&fresh, data_dir.join(FILE))
+    let mut file = File::create(&fresh)?;
+    file.write_all(&crate::tsv::write(&rows.collect()))?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, data_dir.join(FILE))?;
+    File::open(data_dir)?.sync_all()
 }
 
 /// What was put down last; none is there at first.

@@ -2,7 +2,10 @@
 
 mod attacks;
 mod fence;
+mod filters;
+mod later;
 mod login;
+mod revoked;
 mod statements;
 mod ways;
 
@@ -45,7 +48,13 @@ pub(crate) fn users() -> File {
         // Of PASSWORD, cost 4.
         BCRYPT.into(),
     ));
+    // An editor with a filter, and one who writes without being an editor.
+    let mut fred = holder("editor", &["ALL ON freds.*"]);
+    fred.filters.insert("filtered.orders".into(), "region = 'EU'".into());
+    let pat = holder("viewer", &["SELECT ON shop.*", "ALL ON pats.*"]);
     let users = [
+        ("fred", fred),
+        ("pat", pat),
         ("root", holder("admin", &[])),
         ("vera", vera),
         ("ed", holder("editor", &[writes])),
@@ -109,6 +118,8 @@ fn fill(port: u16) {
         "CREATE VIEW filtered.shown SQL SECURITY DEFINER AS SELECT id, region FROM filtered.orders",
         "CREATE DATABASE marts",
         "CREATE TABLE marts.m (x String) ENGINE = MergeTree ORDER BY x",
+        "CREATE DATABASE freds",
+        "CREATE DATABASE pats",
         "CREATE FUNCTION hidden_plus AS (x) -> x + 1",
     ] {
         let reply = as_user_at(port, "root", "/", text);
