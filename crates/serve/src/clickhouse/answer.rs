@@ -10,17 +10,16 @@
 
 use super::coding::{Encoder, frames::Method};
 use super::error::Failure;
+use super::held::{self, Held, Shelf};
 use super::statement::Statement;
 use super::turns::Turn;
 use super::{format, progress};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use bytes::Bytes;
-use std::io::{self, Read, Seek, Write};
-use std::path::Path;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::embedded::Stats;
-use tempfile::SpooledTempFile;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
 
@@ -29,8 +28,6 @@ const PIECE_BYTES: usize = 256 << 10;
 /// What is held back of an answer so that an early error has its status.
 const HELD_BYTES_DEFAULT: usize = 1 << 20;
 const HELD_TIME_MAX: Duration = Duration::from_millis(500);
-/// With `wait_end_of_query`: beyond this, in a file.
-const HELD_MEMORY_BYTES_MAX: usize = 16 << 20;
 /// A client that takes nothing for so long is given up.
 const SEND_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -59,10 +56,9 @@ pub(super) struct Answer {
     head: Option<oneshot::Sender<Head>>,
     pieces: mpsc::Sender<io::Result<Bytes>>,
     encoder: Encoder,
-    held: SpooledTempFile,
-    held_bytes: usize,
+    held: Held,
     /// `None`: to the end.
-    hold_bytes: Option<usize>,
+    hold_bytes: Option<u64>,
     since: Instant,
     /// The last piece goes out only after the session is free again.
     last: Option<Bytes>,
@@ -76,7 +72,7 @@ pub(super) struct Options<'a> {
     pub(super) buffer_bytes: Option<usize>,
     pub(super) frames: Option<Method>,
     pub(super) accept_encoding: Option<&'a str>,
-    pub(super) folder: &'a Path,
+    pub(super) shelf: Arc<Shelf>,
     pub(super) turn: Arc<Turn>,
 }
 
@@ -87,16 +83,15 @@ impl Answer {
         pieces: mpsc::Sender<io::Result<Bytes>>,
         options: Options<'_>,
     ) -> Answer {
-        let hold = options.buffer_bytes.unwrap_or(HELD_BYTES_DEFAULT).min(HELD_MEMORY_BYTES_MAX);
+        let hold = options.buffer_bytes.unwrap_or(HELD_BYTES_DEFAULT).min(held::MEMORY_BYTES_MAX);
         Answer {
             labels,
             format: "TabSeparated".into(),
             head: Some(head),
             pieces,
             encoder: Encoder::choose(options.frames, options.accept_encoding),
-            held: tempfile::spooled_tempfile_in(HELD_MEMORY_BYTES_MAX, options.folder),
-            held_bytes: 0,
-            hold_bytes: (!options.wait_end_of_query).then_some(hold),
+            held: Held::new(options.shelf),
+            hold_bytes: (!options.wait_end_of_query).then_some(hold as u64),
             since: Instant::now(),
             last: None,
             runtime: tokio::runtime::Handle::current(),
@@ -124,10 +119,19 @@ impl Answer {
         if self.head.is_none() {
             return Ok(self.send(bytes)?);
         }
-        self.held.write_all(bytes).map_err(WriteError::Spool)?;
-        self.held_bytes += bytes.len();
+        self.hold(bytes)?;
+        self.go_on()
+    }
+
+    /// Nothing of it is sent yet: what it was made of may go first.
+    pub(super) fn hold(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        self.held.write(bytes).map_err(WriteError::Held)
+    }
+
+    /// Sends what was held back, if that is enough of it.
+    pub(super) fn go_on(&mut self) -> Result<(), WriteError> {
         match self.hold_bytes {
-            Some(most) if self.held_bytes >= most || self.since.elapsed() >= HELD_TIME_MAX => {
+            Some(most) if self.held.len() >= most || self.since.elapsed() >= HELD_TIME_MAX => {
                 self.start()
             }
             _ => Ok(()),
@@ -142,7 +146,7 @@ impl Answer {
         };
         match written {
             Ok(()) => {}
-            Err(WriteError::Spool(error)) => return self.fail(spool_failure(&error)),
+            Err(WriteError::Held(failure)) => return self.fail(failure),
             Err(WriteError::Gone) => return,
         }
         let rest = self.encoder.finish();
@@ -183,17 +187,14 @@ impl Answer {
         }
         let head = head.send(Head { status: StatusCode::OK, headers: pairs(headers) });
         head.map_err(|_| WriteError::Gone)?;
-        self.held.rewind().map_err(WriteError::Spool)?;
-        let mut buffer = vec![0; PIECE_BYTES.min(self.held_bytes)];
-        let mut left = self.held_bytes;
-        while left > 0 {
-            let count = buffer.len().min(left);
-            self.held.read_exact(&mut buffer[..count]).map_err(WriteError::Spool)?;
-            self.send(&buffer[..count])?;
-            left -= count;
+        self.held.rewind().map_err(WriteError::Held)?;
+        loop {
+            let piece = self.held.next(PIECE_BYTES).map_err(WriteError::Held)?;
+            if piece.is_empty() {
+                return Ok(());
+            }
+            self.send(&piece)?;
         }
-        self.held = SpooledTempFile::new(0);
-        Ok(())
     }
 
     fn headers(&self, stats: Option<&Stats>) -> Vec<(&'static str, String)> {
@@ -251,19 +252,14 @@ impl Answer {
 #[derive(Debug)]
 pub(super) enum WriteError {
     Gone,
-    /// The file that holds the answer back.
-    Spool(io::Error),
+    /// It could not be held back.
+    Held(Failure),
 }
 
 impl From<Gone> for WriteError {
     fn from(_: Gone) -> WriteError {
         WriteError::Gone
     }
-}
-
-pub(super) fn spool_failure(error: &io::Error) -> Failure {
-    let text = format!("could not hold the answer back in the data directory: {error}");
-    Failure::new(75, "CANNOT_WRITE_TO_FILE_DESCRIPTOR", text)
 }
 
 /// Values that no header can carry are left out.

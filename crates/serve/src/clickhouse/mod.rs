@@ -27,6 +27,7 @@ mod coding;
 pub(crate) mod error;
 mod external;
 mod format;
+mod held;
 mod hello;
 mod house;
 mod kill;
@@ -62,6 +63,7 @@ use bytes::Bytes;
 use coding::frames;
 use error::Failure;
 use futures_util::FutureExt;
+use held::Shelf;
 use house::{Guest, House};
 use hyper::body::{Body as _, Incoming};
 use hyper::{Request as HttpRequest, Response};
@@ -75,7 +77,6 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -106,7 +107,7 @@ struct Door {
     /// Tells statements of one `query_id` apart.
     count: AtomicU64,
     /// For answers that wait for their end.
-    folder: PathBuf,
+    shelf: Arc<Shelf>,
     log: Log,
     processes: Arc<Processes>,
 }
@@ -176,7 +177,7 @@ impl Door {
             house: Arc::default(),
             turns: Arc::new(Turns::new()),
             count: AtomicU64::new(0),
-            folder,
+            shelf: Arc::new(Shelf::new(folder)),
         })
     }
 
@@ -291,7 +292,7 @@ impl Door {
                 buffer_bytes: request.buffer_bytes,
                 frames: request.answer_frames,
                 accept_encoding: request.accept_encoding.as_deref(),
-                folder: &self.folder,
+                shelf: self.shelf.clone(),
                 turn: turn.clone(),
             };
             let answer = Answer::new(labels, head, pieces, options);

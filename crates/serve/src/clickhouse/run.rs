@@ -7,7 +7,7 @@
 //!                          └─ SELECT, document; SHOW, DDL … ─▶ Session::query   whole, limited
 //! ```
 
-use super::answer::{Answer, WriteError, spool_failure};
+use super::answer::{Answer, WriteError};
 use super::error::Failure;
 use super::format::{self, Cutter, Way};
 use super::lane::Lane;
@@ -62,7 +62,7 @@ impl From<WriteError> for Stop {
     fn from(error: WriteError) -> Stop {
         match error {
             WriteError::Gone => Stop::Gone,
-            WriteError::Spool(error) => Stop::Failed(spool_failure(&error)),
+            WriteError::Held(failure) => Stop::Failed(failure),
         }
     }
 }
@@ -386,7 +386,10 @@ impl Work {
     ) -> Result<(), Stop> {
         let output = session.query_and_keep(sql, format, &self.request.params)?;
         answer.add(output.stats());
-        Ok(answer.write(output.bytes())?)
+        answer.hold(output.bytes())?;
+        // The engine's memory does not wait for the client.
+        drop(output);
+        Ok(answer.go_on()?)
     }
 
     fn stream(
