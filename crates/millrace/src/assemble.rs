@@ -120,7 +120,8 @@ impl Mill {
         if let (Some(engine), Some(plain)) = (home.engine(), ports.clickhouse) {
             let ports = [Some(plain.into()), ports.clickhouse_tls].into_iter().flatten().collect();
             let closed = until(closed.clone());
-            let door = serve::clickhouse::serve(ports, engine.clone(), users, closed);
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            let door = serve::clickhouse::serve(ports, engine.clone(), users, cores, closed);
             servers.push(tokio::spawn(door));
         }
         let pipeline = flow::Pipeline::start(options, home.store());

@@ -280,11 +280,6 @@ impl Caller {
         }
     }
 
-    /// Sessions are told apart by whose they are, too.
-    pub(crate) fn session_name(&self, id: &str) -> String {
-        format!("{}\0{id}", self.user)
-    }
-
     /// Refuses and lowers settings of the request.
     pub(crate) fn settings(&self, wanted: &mut Settings) -> Result<(), Failure> {
         if self.is_admin() {

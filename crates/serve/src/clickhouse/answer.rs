@@ -13,7 +13,8 @@ use super::error::Failure;
 use super::held::{self, Held, Shelf};
 use super::statement::Statement;
 use super::turns::Turn;
-use super::{format, progress};
+use super::{format, in_format, progress};
+use crate::net::WRITE_TIMEOUT;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use bytes::Bytes;
 use std::io;
@@ -28,8 +29,6 @@ const PIECE_BYTES: usize = 256 << 10;
 /// What is held back of an answer so that an early error has its status.
 const HELD_BYTES_DEFAULT: usize = 1 << 20;
 const HELD_TIME_MAX: Duration = Duration::from_millis(500);
-/// A client that takes nothing for so long is given up.
-const SEND_TIMEOUT: Duration = Duration::from_secs(300);
 
 pub(super) struct Head {
     pub(super) status: StatusCode,
@@ -64,6 +63,7 @@ pub(super) struct Answer {
     last: Option<Bytes>,
     runtime: tokio::runtime::Handle,
     turn: Arc<Turn>,
+    errors_in_format: bool,
     pub(super) stats: Stats,
 }
 
@@ -72,6 +72,7 @@ pub(super) struct Options<'a> {
     pub(super) buffer_bytes: Option<usize>,
     pub(super) frames: Option<Method>,
     pub(super) accept_encoding: Option<&'a str>,
+    pub(super) errors_in_format: bool,
     pub(super) shelf: Arc<Shelf>,
     pub(super) turn: Arc<Turn>,
 }
@@ -96,12 +97,17 @@ impl Answer {
             last: None,
             runtime: tokio::runtime::Handle::current(),
             turn: options.turn,
+            errors_in_format: options.errors_in_format,
             stats: Stats::default(),
         }
     }
 
     pub(super) fn set_format(&mut self, format: &str) {
         self.format = format.to_owned();
+    }
+
+    pub(super) fn set_timezone(&mut self, timezone: String) {
+        self.labels.timezone = timezone;
     }
 
     pub(super) fn add(&mut self, stats: Stats) {
@@ -156,7 +162,20 @@ impl Answer {
     /// The answer is an error, or ends in one.
     pub(super) fn fail(mut self, failure: Failure) {
         let text = failure.text(&self.labels.version);
+        let in_format = match self.errors_in_format {
+            true => in_format::error(&self.format, &text, self.head.is_none()),
+            false => None,
+        };
         let Some(head) = self.head.take() else {
+            if let Some(text) = in_format {
+                // Who reads the format is told, so it ends well.
+                let sent = self.send(text.as_bytes()).and_then(|()| {
+                    let rest = self.encoder.finish();
+                    self.pass(rest)
+                });
+                let _ = sent.and_then(|()| self.end(Ok(Bytes::new())));
+                return;
+            }
             let frame = exception_frame(&self.labels.tag, &text);
             let sent = self.send(frame.as_bytes()).and_then(|()| {
                 let rest = self.encoder.finish();
@@ -169,7 +188,12 @@ impl Answer {
         let mut headers = self.headers(None);
         let code = failure.exception.code.to_string();
         headers.push(("x-clickhouse-exception-code", code));
-        headers.push(("content-type", "text/plain; charset=UTF-8".to_owned()));
+        let content_type = match in_format {
+            Some(_) => format::content_type(&self.format),
+            None => "text/plain; charset=UTF-8",
+        };
+        headers.push(("content-type", content_type.to_owned()));
+        let text = in_format.unwrap_or(text);
         if head.send(Head { status: failure.status, headers: pairs(headers) }).is_ok() {
             let text = self.encoder.error(text);
             let _ = self.pass(text).and_then(|()| self.end(Ok(Bytes::new())));
@@ -241,7 +265,7 @@ impl Answer {
             Err(TrySendError::Full(piece)) => piece,
             Err(TrySendError::Closed(_)) => return Err(Gone),
         };
-        let send = async { tokio::time::timeout(SEND_TIMEOUT, self.pieces.send(piece)).await };
+        let send = async { tokio::time::timeout(WRITE_TIMEOUT, self.pieces.send(piece)).await };
         match self.turn.aside(|| self.runtime.block_on(send)) {
             Ok(Ok(())) => Ok(()),
             _ => Err(Gone),

@@ -68,8 +68,7 @@ impl Work {
         // Somebody who only reads has nothing to keep, and a read-only session takes no settings.
         let wanted = self.request.session.as_ref().filter(|_| !self.caller.only_reads());
         let Some(wanted) = wanted else { return self.fresh() };
-        let name = self.caller.session_name(&wanted.id);
-        let (lease, kept) = self.door.sessions.take(wanted, name)?;
+        let (lease, kept) = self.door.sessions.take(wanted, &self.caller.user)?;
         let lane = match kept {
             Some(kept) => Lane { kept, lease: None, is_new: false, tables: Vec::new() },
             None => self.fresh()?,
