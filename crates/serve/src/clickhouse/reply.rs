@@ -53,7 +53,6 @@ impl Around {
             // Clients close the connection first then, and send nothing into one that is being closed.
             let timeout = HeaderValue::from_str(&format!("timeout={}", HEAD_TIMEOUT.as_secs()));
             headers.extend(timeout.ok().map(|timeout| (header_name("keep-alive"), timeout)));
-            headers.insert(header::CONNECTION, HeaderValue::from_static("Keep-Alive"));
         }
         if let Some(page) = self.page {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, page);
