@@ -150,7 +150,8 @@ impl Mill {
                 doors.push(Port { listener: served(listener)?, tls: Some(tls) });
             }
             let closed = until(closed.clone());
-            let door = serve::clickhouse::serve(doors, engine.clone(), users, closed);
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            let door = serve::clickhouse::serve(doors, engine.clone(), users, cores, closed);
             servers.push(tokio::spawn(door));
         }
         let pipeline = flow::Pipeline::start(options, home.store());

@@ -10,6 +10,9 @@
 //! hyper ─▶ HTTP/1.1 200 OK⏎ Content-Type: …⏎ ⏎ body ─▶ less its first line ─┘
 //! ```
 //!
+//! The other way round, hyper does not read while bytes of a next request lie before it, and so does not see that
+//! a client is gone. [`Early::gone`] reads on in its place, and keeps what it read for it.
+//!
 //! From then on the answer's status is 200 whatever comes, as at ClickHouse: the handler sees to that. It
 //! runs inside of the connection's own task, so that the two never write at once; and nothing is sent
 //! early while hyper has anything of its own on the way.
@@ -18,7 +21,13 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Of next requests, while one is answered; behind more nothing is seen.
+const AHEAD_BYTES_MAX: usize = 64 << 10;
+/// How often it is looked whether all is out.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// As hyper writes it.
 const STATUS_LINE: &[u8] = b"HTTP/1.1 200 OK\r\n";
@@ -33,6 +42,10 @@ struct Shared {
     idle: bool,
     /// An answer has begun early: its first line is still to come from hyper.
     begun: bool,
+    /// Read before hyper asked for it.
+    ahead: Vec<u8>,
+    /// The client sends no more.
+    ended: bool,
 }
 
 /// A connection whose answers may begin early.
@@ -49,7 +62,13 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 pub(crate) fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
 ) -> (Connection, Early) {
-    let shared = Shared { stream: Box::new(stream), idle: true, begun: false };
+    let shared = Shared {
+        stream: Box::new(stream),
+        idle: true,
+        begun: false,
+        ahead: Vec::new(),
+        ended: false,
+    };
     let shared = Arc::new(Mutex::new(shared));
     (Connection(shared.clone()), Early(shared))
 }
@@ -58,6 +77,38 @@ impl Early {
     /// Whether the status of the answer is settled.
     pub(crate) fn has_begun(&self) -> bool {
         lock(&self.0).begun
+    }
+
+    /// Comes back when the client has gone away. For while an answer is made whose request has come whole.
+    pub(crate) async fn gone(&self) {
+        std::future::poll_fn(|context| {
+            let mut shared = lock(&self.0);
+            let mut bytes = [0; 4 << 10];
+            while shared.ahead.len() < AHEAD_BYTES_MAX {
+                let mut into = ReadBuf::new(&mut bytes);
+                match ready!(Pin::new(&mut shared.stream).poll_read(context, &mut into)) {
+                    Ok(()) if !into.filled().is_empty() => {
+                        shared.ahead.extend_from_slice(into.filled());
+                        // Who waits for them may be hyper.
+                        context.waker().wake_by_ref();
+                    }
+                    _ => return Poll::Ready(()),
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Comes back when all that hyper was given is on its way.
+    pub(crate) async fn drained(&self) {
+        loop {
+            // hyper takes a piece before it writes it.
+            tokio::time::sleep(LOOK_INTERVAL).await;
+            if lock(&self.0).idle {
+                return;
+            }
+        }
     }
 
     /// Sends a header line, behind the answer's first line if it is the first one. To be awaited to its
@@ -110,7 +161,21 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut lock(&self.0).stream).poll_read(context, into)
+        let mut shared = lock(&self.0);
+        if shared.ahead.is_empty() {
+            let before = into.filled().len();
+            ready!(Pin::new(&mut shared.stream).poll_read(context, into))?;
+            // hyper drops a request at its client's end. One that has just come is let in before it is told.
+            if into.filled().len() == before && !std::mem::replace(&mut shared.ended, true) {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            return Poll::Ready(Ok(()));
+        }
+        let count = shared.ahead.len().min(into.remaining());
+        into.put_slice(&shared.ahead[..count]);
+        shared.ahead.drain(..count);
+        Poll::Ready(Ok(()))
     }
 }
 

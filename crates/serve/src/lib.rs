@@ -11,6 +11,7 @@ mod early;
 mod net;
 pub mod ops;
 mod origin;
+mod patient;
 mod tls;
 
 pub use net::Port;

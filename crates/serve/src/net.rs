@@ -2,12 +2,14 @@
 //! connections, the size of a request's head, the time it takes.
 
 use crate::early;
+use crate::patient::Patient;
 use crate::tls::Tls;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::Result;
+use socket2::{SockRef, TcpKeepalive};
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -20,9 +22,15 @@ use tokio::task::JoinSet;
 
 const CONNECTIONS_MAX: usize = 1024;
 /// Of a request, or of a handshake; also how long an idle connection is kept.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longer than the URL that `http` accepts (64 KiB), so that the URL's own error is the one seen.
 const HEAD_BYTES_MAX: usize = 256 << 10;
+/// A client that takes nothing for so long is given up.
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(300);
+/// One whose machine is gone without a word: silent for so long, it is asked so often, so many times.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEPALIVE_PROBES: u32 = 4;
 /// Requests under way get this long to end after a shutdown begins.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// After `accept` fails (out of file descriptors), before it is tried again.
@@ -65,7 +73,7 @@ where
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if may_accept => match accepted {
                 Ok((stream, peer)) => {
-                    let _ = stream.set_nodelay(true);
+                    prepare(&stream);
                     let (tls, service, stopped) = (tls.clone(), service.clone(), stopped.clone());
                     connections.spawn(connection(stream, tls, peer, service, stopped));
                 }
@@ -83,6 +91,16 @@ where
     let _ = tokio::time::timeout(DRAIN_TIMEOUT, drained).await;
     connections.shutdown().await;
     Ok(())
+}
+
+/// What a socket refuses of it changes no answer.
+fn prepare(stream: &TcpStream) {
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    let _ = stream.set_nodelay(true);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
 }
 
 async fn connection<S>(
@@ -110,7 +128,7 @@ async fn requests<S>(
 ) where
     S: hyper::service::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
 {
-    let (stream, early) = early::connection(stream);
+    let (stream, early) = early::connection(Patient::new(stream, WRITE_TIMEOUT));
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(early.clone());
@@ -137,5 +155,22 @@ async fn requests<S>(
     // Malformed requests have had their 400; clients that go away are nobody's error.
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_silent_machine_is_asked() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        prepare(&stream);
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_INTERVAL);
     }
 }

@@ -5,7 +5,7 @@
 //! - A page whose name was pointed at 127.0.0.1 (DNS rebinding) may also *read* answers: its
 //!   requests carry the page's own name as `Host`.
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 
 /// Why a request is refused, if it is.
 /// `trusting`: whoever reaches the port comes in. Where a password is asked for, the port has whatever
@@ -34,6 +34,22 @@ pub(crate) fn refuse(headers: &HeaderMap, trusting: bool) -> Option<&'static str
         }
         Some(Err(_)) => Some("the Origin header is not text"),
     }
+}
+
+/// The page that sent a request, if it is one of this machine's: whoever may show pages here may read here. Others
+/// that come in, of a device in the house, may send and not read.
+pub(crate) fn of_this_machine(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let origin = headers.get(header::ORIGIN)?;
+    let (_, authority) = origin.to_str().ok()?.split_once("://")?;
+    let host = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, _)) => host,
+        None => authority.split_once(':').map_or(authority, |(host, _)| host),
+    };
+    let is_loopback = match host.parse::<std::net::IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    };
+    is_loopback.then_some(origin)
 }
 
 /// A name that nobody can register: an address, a single label, or a private suffix.
@@ -74,6 +90,24 @@ mod tests {
         assert!(refused(&[("host", "localhost"), ("origin", "null")]));
         assert!(refused(&[("host", "localhost"), ("sec-fetch-site", "cross-site")]));
         assert!(refused(&[("host", "[evil.example]")]));
+    }
+
+    #[test]
+    fn pages_of_this_machine_may_read() {
+        for (origin, may_read) in [
+            ("http://localhost:3000", true),
+            ("http://127.0.0.1", true),
+            ("http://[::1]:3000", true),
+            ("http://app.localhost", true),
+            ("http://192.168.0.1", false),
+            ("http://printer", false),
+            ("http://localhost.evil.example", false),
+            ("http://127.0.0.1.evil.example", false),
+            ("null", false),
+        ] {
+            let headers = [(header::ORIGIN, origin.parse().unwrap())].into_iter().collect();
+            assert_eq!(of_this_machine(&headers).is_some(), may_read, "{origin}");
+        }
     }
 
     #[test]

@@ -143,6 +143,7 @@ fn what_passes_through_the_door_takes_no_memory() {
             vec![listener.into()],
             engine,
             Default::default(),
+            2,
             std::future::pending(),
         )
         .await

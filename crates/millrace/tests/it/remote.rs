@@ -97,7 +97,7 @@ fn serves_a_door() {
         }
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let users = serve::access::File::default();
-        serve::clickhouse::serve(vec![listener.into()], engine, users, std::future::pending())
+        serve::clickhouse::serve(vec![listener.into()], engine, users, 2, std::future::pending())
             .await
             .unwrap();
     });

@@ -10,17 +10,17 @@
 
 use super::coding::{Encoder, frames::Method};
 use super::error::Failure;
+use super::held::{self, Held, Shelf};
 use super::statement::Statement;
 use super::turns::Turn;
-use super::{format, progress};
+use super::{format, in_format, progress};
+use crate::net::WRITE_TIMEOUT;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use bytes::Bytes;
-use std::io::{self, Read, Seek, Write};
-use std::path::Path;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::embedded::Stats;
-use tempfile::SpooledTempFile;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
 
@@ -32,10 +32,6 @@ const TURN_KEPT: Duration = Duration::from_millis(20);
 /// What is held back of an answer so that an early error has its status.
 const HELD_BYTES_DEFAULT: usize = 1 << 20;
 const HELD_TIME_MAX: Duration = Duration::from_millis(500);
-/// With `wait_end_of_query`: beyond this, in a file.
-const HELD_MEMORY_BYTES_MAX: usize = 16 << 20;
-/// A client that takes nothing for so long is given up.
-const SEND_TIMEOUT: Duration = Duration::from_secs(300);
 
 pub(super) struct Head {
     pub(super) status: StatusCode,
@@ -62,15 +58,15 @@ pub(super) struct Answer {
     head: Option<oneshot::Sender<Head>>,
     pieces: mpsc::Sender<io::Result<Bytes>>,
     encoder: Encoder,
-    held: SpooledTempFile,
-    held_bytes: usize,
+    held: Held,
     /// `None`: to the end.
-    hold_bytes: Option<usize>,
+    hold_bytes: Option<u64>,
     since: Instant,
     /// The last piece goes out only after the session is free again.
     last: Option<Bytes>,
     runtime: tokio::runtime::Handle,
     turn: Arc<Turn>,
+    errors_in_format: bool,
     pub(super) stats: Stats,
 }
 
@@ -79,7 +75,8 @@ pub(super) struct Options<'a> {
     pub(super) buffer_bytes: Option<usize>,
     pub(super) frames: Option<Method>,
     pub(super) accept_encoding: Option<&'a str>,
-    pub(super) folder: &'a Path,
+    pub(super) errors_in_format: bool,
+    pub(super) shelf: Arc<Shelf>,
     pub(super) turn: Arc<Turn>,
 }
 
@@ -90,26 +87,30 @@ impl Answer {
         pieces: mpsc::Sender<io::Result<Bytes>>,
         options: Options<'_>,
     ) -> Answer {
-        let hold = options.buffer_bytes.unwrap_or(HELD_BYTES_DEFAULT).min(HELD_MEMORY_BYTES_MAX);
+        let hold = options.buffer_bytes.unwrap_or(HELD_BYTES_DEFAULT).min(held::MEMORY_BYTES_MAX);
         Answer {
             labels,
             format: "TabSeparated".into(),
             head: Some(head),
             pieces,
             encoder: Encoder::choose(options.frames, options.accept_encoding),
-            held: tempfile::spooled_tempfile_in(HELD_MEMORY_BYTES_MAX, options.folder),
-            held_bytes: 0,
-            hold_bytes: (!options.wait_end_of_query).then_some(hold),
+            held: Held::new(options.shelf),
+            hold_bytes: (!options.wait_end_of_query).then_some(hold as u64),
             since: Instant::now(),
             last: None,
             runtime: tokio::runtime::Handle::current(),
             turn: options.turn,
+            errors_in_format: options.errors_in_format,
             stats: Stats::default(),
         }
     }
 
     pub(super) fn set_format(&mut self, format: &str) {
         self.format = format.to_owned();
+    }
+
+    pub(super) fn set_timezone(&mut self, timezone: String) {
+        self.labels.timezone = timezone;
     }
 
     pub(super) fn add(&mut self, stats: Stats) {
@@ -127,10 +128,19 @@ impl Answer {
         if self.head.is_none() {
             return Ok(self.send(bytes)?);
         }
-        self.held.write_all(&bytes).map_err(WriteError::Spool)?;
-        self.held_bytes += bytes.len();
+        self.hold(&bytes)?;
+        self.go_on()
+    }
+
+    /// Nothing of it is sent yet: what it was made of may go first.
+    pub(super) fn hold(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        self.held.write(bytes).map_err(WriteError::Held)
+    }
+
+    /// Sends what was held back, if that is enough of it.
+    pub(super) fn go_on(&mut self) -> Result<(), WriteError> {
         match self.hold_bytes {
-            Some(most) if self.held_bytes >= most || self.since.elapsed() >= HELD_TIME_MAX => {
+            Some(most) if self.held.len() >= most || self.since.elapsed() >= HELD_TIME_MAX => {
                 self.start()
             }
             _ => Ok(()),
@@ -145,7 +155,7 @@ impl Answer {
         };
         match written {
             Ok(()) => {}
-            Err(WriteError::Spool(error)) => return self.fail(spool_failure(&error)),
+            Err(WriteError::Held(failure)) => return self.fail(failure),
             Err(WriteError::Gone) => return,
         }
         let rest = self.encoder.finish();
@@ -155,7 +165,20 @@ impl Answer {
     /// The answer is an error, or ends in one.
     pub(super) fn fail(mut self, failure: Failure) {
         let text = failure.text(&self.labels.version);
+        let in_format = match self.errors_in_format {
+            true => in_format::error(&self.format, &text, self.head.is_none()),
+            false => None,
+        };
         let Some(head) = self.head.take() else {
+            if let Some(text) = in_format {
+                // Who reads the format is told, so it ends well.
+                let sent = self.send(text.into()).and_then(|()| {
+                    let rest = self.encoder.finish();
+                    self.pass(rest.into())
+                });
+                let _ = sent.and_then(|()| self.end(Ok(Bytes::new())));
+                return;
+            }
             let frame = exception_frame(&self.labels.tag, &text);
             let sent = self.send(frame.into()).and_then(|()| {
                 let rest = self.encoder.finish();
@@ -168,7 +191,12 @@ impl Answer {
         let mut headers = self.headers(None);
         let code = failure.exception.code.to_string();
         headers.push(("x-clickhouse-exception-code", code));
-        headers.push(("content-type", "text/plain; charset=UTF-8".to_owned()));
+        let content_type = match in_format {
+            Some(_) => format::content_type(&self.format),
+            None => "text/plain; charset=UTF-8",
+        };
+        headers.push(("content-type", content_type.to_owned()));
+        let text = in_format.unwrap_or(text);
         if head.send(Head { status: failure.status, headers: pairs(headers) }).is_ok() {
             let text = self.encoder.error(text);
             let _ = self.pass(text.into()).and_then(|()| self.end(Ok(Bytes::new())));
@@ -186,16 +214,14 @@ impl Answer {
         }
         let head = head.send(Head { status: StatusCode::OK, headers: pairs(headers) });
         head.map_err(|_| WriteError::Gone)?;
-        self.held.rewind().map_err(WriteError::Spool)?;
-        let mut left = self.held_bytes;
-        while left > 0 {
-            let mut piece = vec![0; PIECE_BYTES.min(left)];
-            self.held.read_exact(&mut piece).map_err(WriteError::Spool)?;
-            left -= piece.len();
+        self.held.rewind().map_err(WriteError::Held)?;
+        loop {
+            let piece = self.held.next(PIECE_BYTES).map_err(WriteError::Held)?;
+            if piece.is_empty() {
+                return Ok(());
+            }
             self.send(piece.into())?;
         }
-        self.held = SpooledTempFile::new(0);
-        Ok(())
     }
 
     fn headers(&self, stats: Option<&Stats>) -> Vec<(&'static str, String)> {
@@ -244,7 +270,7 @@ impl Answer {
         };
         let room = |most| async move { tokio::time::timeout(most, self.pieces.reserve()).await };
         let room = match self.runtime.block_on(room(TURN_KEPT)) {
-            Err(_) => self.turn.aside(|| self.runtime.block_on(room(SEND_TIMEOUT))),
+            Err(_) => self.turn.aside(|| self.runtime.block_on(room(WRITE_TIMEOUT))),
             room => room,
         };
         match room {
@@ -260,19 +286,14 @@ impl Answer {
 #[derive(Debug)]
 pub(super) enum WriteError {
     Gone,
-    /// The file that holds the answer back.
-    Spool(io::Error),
+    /// It could not be held back.
+    Held(Failure),
 }
 
 impl From<Gone> for WriteError {
     fn from(_: Gone) -> WriteError {
         WriteError::Gone
     }
-}
-
-pub(super) fn spool_failure(error: &io::Error) -> Failure {
-    let text = format!("could not hold the answer back in the data directory: {error}");
-    Failure::new(75, "CANNOT_WRITE_TO_FILE_DESCRIPTOR", text)
 }
 
 /// Values that no header can carry are left out.

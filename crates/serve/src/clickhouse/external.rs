@@ -92,7 +92,9 @@ impl Work {
                 _ => described.push((part.name, value)),
             }
         }
-        Ok(Text::whole(text.into_bytes())?)
+        let text = Text::whole(text.into_bytes())?;
+        self.check_size(text.shown().len())?;
+        Ok(text)
     }
 }
 

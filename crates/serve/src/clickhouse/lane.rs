@@ -22,6 +22,8 @@ pub(super) struct Lane {
     lease: Option<Lease>,
     /// How it was made, when it may be another's afterwards.
     pub(super) making: Option<Making>,
+    /// Nothing more can be set.
+    pub(super) is_sealed: bool,
     is_new: bool,
     /// Temporary ones that came with the request and go with it.
     pub(super) tables: Vec<String>,
@@ -29,7 +31,7 @@ pub(super) struct Lane {
 
 impl Lane {
     pub(super) fn of(kept: Kept) -> Lane {
-        Lane { kept, lease: None, making: None, is_new: true, tables: Vec::new() }
+        Lane { kept, lease: None, making: None, is_sealed: false, is_new: true, tables: Vec::new() }
     }
 
     /// A connection like its own cannot be had.
@@ -73,7 +75,7 @@ impl Work {
         let wanted = self.request.session.as_ref().filter(|_| !self.caller.only_reads());
         let Some(wanted) = wanted else { return Ok(None) };
         let name = self.caller.session_name(&wanted.id);
-        let (lease, kept) = self.door.sessions.take(wanted, name)?;
+        let (lease, kept) = self.door.sessions.take(wanted, &self.caller.user, name)?;
         let lane = match kept {
             Some(kept) => Lane { is_new: false, ..Lane::of(kept) },
             None => Lane::of(Kept::new(self.fresh()?)),
@@ -118,7 +120,7 @@ impl Work {
     /// Last: nothing can be set after it, and it cannot be taken back, which is why sessions that go on
     /// have only the door's own check.
     pub(super) fn seal(&self, lane: &mut Lane) -> Result<(), Failure> {
-        match lane.lease.is_some() || lane.making.is_some() {
+        match lane.lease.is_some() || lane.is_sealed {
             true => Ok(()),
             false => settings::set(&mut lane.kept.session, &self.readonly()),
         }

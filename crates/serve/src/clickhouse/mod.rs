@@ -7,7 +7,7 @@
 //!   body ─── upload (4 pieces) ────────────▶      decode, split, insert; a form: external tables
 //!   status ◀─────────────────────────────────     select, query
 //!   body ◀── answer (4 pieces) ──────────────     encode
-//!   gone? ─▶ KILL by log_comment
+//!   gone? it reads ─▶ KILL by log_comment
 //! ```
 //!
 //! - **A connection of the engine's per request**, new or made in the same way for another, or the one of
@@ -15,6 +15,7 @@
 //! - **Nothing is slurped but statements.** Uploads and rows travel in pieces; documents have a limit.
 //! - **An upload that breaks off is not inserted** (of a large one, blocks before the last may be, as
 //!   at ClickHouse).
+//! - **A client that goes away ends what only reads** ([`statement`]).
 //! - **GET changes nothing**; pages of other sites reach nothing ([`crate::origin`]).
 //! - `default` as a database name means `main`: the engine's own `default` is never used.
 //!
@@ -23,21 +24,26 @@
 mod answer;
 mod around;
 mod binary;
+mod body;
 mod client;
 mod coding;
 pub(crate) mod error;
 mod external;
 mod format;
+mod held;
 mod hello;
 mod house;
+mod in_format;
 mod kill;
 mod lane;
 pub(crate) mod log;
 mod multipart;
 mod native;
+mod own_settings;
 pub(crate) mod plain;
 mod processes;
 mod progress;
+mod reply;
 mod request;
 mod run;
 mod secrets;
@@ -58,12 +64,14 @@ use crate::early::Early;
 use crate::{Port, net, origin};
 use answer::{Answer, Head, Labels};
 use axum::body::Body;
+use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use coding::frames;
 use error::Failure;
 use futures_util::FutureExt;
+use held::Shelf;
 use house::{Guest, House};
 use hyper::body::{Body as _, Incoming};
 use hyper::{Request as HttpRequest, Response};
@@ -78,23 +86,15 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use store::Engine;
+use store::embedded::Stats;
 use tokio::sync::{mpsc, oneshot};
 use turns::{Turn, Turns};
 
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
-/// A client that sends nothing for so long in the middle of a body is given up.
-const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
-/// What is read of a refused upload so that the client gets to read why.
-const DISCARD_BYTES_MAX: usize = 64 << 20;
-
-/// Between the text of an error under way and the end of its connection.
-const BREAK_OFF_PAUSE: Duration = Duration::from_millis(500);
 
 /// What all requests share.
 struct Door {
@@ -110,7 +110,7 @@ struct Door {
     /// Tells statements of one `query_id` apart.
     count: AtomicU64,
     /// For answers that wait for their end.
-    folder: PathBuf,
+    shelf: Arc<Shelf>,
     log: Log,
     processes: Arc<Processes>,
 }
@@ -122,14 +122,15 @@ struct Admitted {
     guest: Guest,
 }
 
-/// Serves until `shutdown`, then lets statements under way end.
+/// Serves until `shutdown`, then lets statements under way end. `cores`: how many their turns are counted for.
 pub async fn serve(
     ports: Vec<Port>,
     engine: Engine,
     users: File,
+    cores: usize,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
-    let opened = tokio::task::spawn_blocking(move || Door::open(engine, &users)).await;
+    let opened = tokio::task::spawn_blocking(move || Door::open(engine, &users, cores)).await;
     let door =
         Arc::new(opened.map_err(|error| Error::bug("the door did not open").source(error))??);
     let sweeper = tokio::spawn(sweep(door.clone()));
@@ -142,6 +143,9 @@ pub async fn serve(
     let ports = ports.into_iter().map(|port| net::serve(port, service.clone(), shutdown.clone()));
     let served = futures_util::future::try_join_all(ports).await.map(drop);
     sweeper.abort();
+    // Those that went on without their clients.
+    let left = door.processes.all();
+    left.iter().for_each(|statement| kill::cancel_later(&door.engine, statement));
     let closed = tokio::task::spawn_blocking(move || door.log.close()).await;
     closed.map_err(|error| Error::bug("the log of statements did not close").source(error))?;
     served
@@ -156,7 +160,7 @@ async fn sweep(door: Arc<Door>) {
 }
 
 impl Door {
-    fn open(engine: Engine, users: &File) -> Result<Door> {
+    fn open(engine: Engine, users: &File, cores: usize) -> Result<Door> {
         let mut session = engine.session()?;
         let sql = "SELECT version(), timezone(), displayName()";
         let answer = session.query(sql, "TSV", &[]).map_err(|e| e.error("ask the engine"))?;
@@ -179,9 +183,9 @@ impl Door {
             sessions: Sessions::default(),
             spares: Spares::default(),
             house: Arc::default(),
-            turns: Arc::new(Turns::new()),
+            turns: Arc::new(Turns::new(cores)),
             count: AtomicU64::new(0),
-            folder,
+            shelf: Arc::new(Shelf::new(folder)),
         })
     }
 
@@ -189,6 +193,13 @@ impl Door {
         if let Some(why) = origin::refuse(request.headers(), self.access.is_open()) {
             return (StatusCode::FORBIDDEN, format!("{why}\n")).into_response();
         }
+        let around = reply::Around::of(&request);
+        let mut response = self.route(request).await;
+        around.add(response.headers_mut());
+        response
+    }
+
+    async fn route(self: Arc<Self>, request: HttpRequest<Incoming>) -> Response<Body> {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         match request.uri().path() {
             "/ping" | "/replicas_status" if reads => "Ok.\n".into_response(),
@@ -198,18 +209,10 @@ impl Door {
             "/" | "/query" if reads || request.method() == Method::POST => {
                 self.answer(request).await
             }
-            "/" | "/query" if request.method() == Method::OPTIONS => {
-                StatusCode::NO_CONTENT.into_response()
-            }
+            "/" | "/query" if request.method() == Method::OPTIONS => reply::preflight(),
+            "/play" | "/dashboard" if reads => reply::page(),
             "/" | "/query" => StatusCode::METHOD_NOT_ALLOWED.into_response(),
-            path => {
-                let text = format!(
-                    "There is no handle {path}\n\nUse / or /ping for health checks.\n\
-                     Or /replicas_status for more sophisticated health checks.\n\n\
-                     Send queries from your program with POST method or GET /?query=...\n"
-                );
-                (StatusCode::NOT_FOUND, text).into_response()
-            }
+            path => reply::no_such_path(path),
         }
     }
 
@@ -230,42 +233,48 @@ impl Door {
         let (parts, body) = request.into_parts();
         let wanted =
             check(&parts.headers, &parts.method, &body).and_then(|()| Request::parse(&parts));
-        let frames = request::answer_frames(parts.uri.query().unwrap_or_default());
         let admitted = match wanted {
             Ok(request) => self.admit(&parts.extensions, request).await,
             Err(failure) => Err(failure),
         };
         let admitted = match admitted {
             Ok(admitted) => admitted,
-            Err(failure) => return self.refuse(failure, frames, body).await,
+            Err(failure) => return self.refuse(failure, &parts, body).await,
         };
         let (to_worker, upload) = mpsc::channel(upload::PIECES_MAX);
         let (send_head, mut head) = oneshot::channel();
         let (send_pieces, pieces) = mpsc::channel(answer::PIECES_MAX);
         let interval = progress::interval(&admitted.request).filter(|_| can_begin_early(&parts));
+        let body_timeout = admitted.guest.body_timeout();
         let guard = self.clone().start(admitted, upload, send_head, send_pieces);
-        let watch = interval.zip(early).map(|(interval, early)| progress::Watch {
+        let watch = interval.zip(early.clone()).map(|(interval, early)| progress::Watch {
             engine: self.engine.clone(),
             statement: guard.statement.clone(),
             early,
             interval,
         });
-        let pump = pump(body, to_worker);
-        tokio::pin!(pump);
+        let pump = body::pump(body, to_worker, body_timeout, || guard.statement.has_come());
+        let mut pump = Box::pin(pump);
         let head = tokio::select! {
             biased;
             head = &mut head => {
                 // An early answer is a refusal, as a rule.
-                let _ = tokio::time::timeout(UPLOAD_TIMEOUT, pump).await;
+                let _ = tokio::time::timeout(body::TIMEOUT, &mut pump).await;
                 head
             }
-            () = &mut pump => progress::until(&mut head, watch).await,
+            () = &mut pump => tokio::select! {
+                biased;
+                head = progress::until(&mut head, watch) => head,
+                // The answer is nobody's.
+                () = gone(early.as_ref(), &guard.statement) => return StatusCode::BAD_REQUEST.into_response(),
+            },
         };
+        drop(pump);
         match head {
-            Ok(head) => respond(head, pieces, guard),
+            Ok(head) => respond(head, pieces, guard, early),
             Err(_) => {
                 let text = "the statement's worker ended without an answer";
-                self.refusal(&Failure::new(49, "LOGICAL_ERROR", text), frames)
+                self.refusal(&Failure::new(49, "LOGICAL_ERROR", text), &parts)
             }
         }
     }
@@ -292,20 +301,31 @@ impl Door {
         };
         tokio::task::spawn_blocking(move || {
             let turn = Arc::new(Turn::new(&self.turns, &statement));
+            let is_extra = guest.is_extra;
             let options = answer::Options {
                 wait_end_of_query: request.wait_end_of_query,
                 buffer_bytes: request.buffer_bytes,
                 frames: request.answer_frames,
                 accept_encoding: request.accept_encoding.as_deref(),
-                folder: &self.folder,
+                errors_in_format: request.is_set("http_write_exception_in_output_format"),
+                shelf: self.shelf.clone(),
                 turn: turn.clone(),
             };
             let answer = Answer::new(labels, head, pieces, options);
             let door = self.clone();
             match upload::reader(request.coding, request.in_frames, upload, turn.clone()) {
                 Ok(upload) => {
-                    let work =
-                        run::Work { door, request, caller, upload, statement, turn, place: None };
+                    let place = None;
+                    let work = run::Work {
+                        door,
+                        request,
+                        caller,
+                        upload,
+                        statement,
+                        turn,
+                        place,
+                        is_extra,
+                    };
                     run::run(work, answer);
                 }
                 Err(error) => {
@@ -326,26 +346,29 @@ impl Door {
         Ok(Admitted { request, caller, guest })
     }
 
-    async fn refuse(
-        &self,
-        failure: Failure,
-        frames: Option<frames::Method>,
-        body: Incoming,
-    ) -> Response<Body> {
+    async fn refuse(&self, failure: Failure, parts: &Parts, body: Incoming) -> Response<Body> {
         let (nobody, _) = mpsc::channel(1);
-        let _ = tokio::time::timeout(UPLOAD_TIMEOUT, pump(body, nobody)).await;
-        self.refusal(&failure, frames)
+        let pump = body::pump(body, nobody, body::TIMEOUT, || {});
+        let _ = tokio::time::timeout(body::TIMEOUT, pump).await;
+        self.refusal(&failure, parts)
     }
 
-    fn refusal(&self, failure: &Failure, frames: Option<frames::Method>) -> Response<Body> {
-        let code = failure.exception.code.to_string();
+    /// The answer to a request that never became a statement.
+    fn refusal(&self, failure: &Failure, parts: &Parts) -> Response<Body> {
+        let (code, tag) = (failure.exception.code.to_string(), request::random_tag());
+        let query_id = request::query_id(parts);
+        let summary = progress::json(&Stats::default(), &progress::Seen::default());
         let headers = [
             ("x-clickhouse-exception-code", code.as_str()),
+            ("x-clickhouse-query-id", &query_id),
             ("x-clickhouse-server-display-name", &self.server_name),
+            ("x-clickhouse-timezone", &self.timezone),
+            ("x-clickhouse-exception-tag", &tag),
+            ("x-clickhouse-summary", &summary),
             ("content-type", "text/plain; charset=UTF-8"),
         ];
         let text = failure.text(&self.version).into_bytes();
-        let text = match frames {
+        let text = match request::answer_frames(parts.uri.query().unwrap_or_default()) {
             Some(method) => frames::whole(method, &text),
             None => text,
         };
@@ -368,47 +391,41 @@ fn check(headers: &HeaderMap, method: &Method, body: &Incoming) -> Result<(), Fa
 }
 
 /// A client of an older protocol is answered in that, and HEAD with a head that has no body to be 200 for.
-fn can_begin_early(parts: &axum::http::request::Parts) -> bool {
+fn can_begin_early(parts: &Parts) -> bool {
     parts.version == axum::http::Version::HTTP_11 && parts.method != Method::HEAD
 }
 
-/// Carries the body to the worker; an empty piece is its end. What nobody reads is thrown away.
-async fn pump(mut body: Incoming, to: mpsc::Sender<io::Result<Bytes>>) {
-    let mut discarded = 0;
-    loop {
-        let frame = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context));
-        let piece = match tokio::time::timeout(UPLOAD_TIMEOUT, frame).await {
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
-            Ok(None) => Ok(Bytes::new()),
-            Ok(Some(Err(error))) => Err(io::Error::other(error)),
-            Ok(Some(Ok(frame))) => match frame.into_data() {
-                Ok(data) if data.is_empty() => continue,
-                Ok(data) => Ok(data),
-                Err(_) => continue,
-            },
-        };
-        let length = piece.as_ref().map_or(0, Bytes::len);
-        let is_last = length == 0;
-        if to.send(piece).await.is_err() {
-            discarded += length;
-        }
-        if is_last || discarded > DISCARD_BYTES_MAX {
-            return;
-        }
+/// Comes back when the client goes away in the middle of its answer. What is behind an unread body is not looked at.
+async fn gone(early: Option<&Early>, statement: &Statement) {
+    match early {
+        Some(early) if statement.is_here() => early.gone().await,
+        _ => std::future::pending().await,
     }
 }
 
-fn respond(head: Head, pieces: mpsc::Receiver<io::Result<Bytes>>, guard: Guard) -> Response<Body> {
-    let state = Some((pieces, guard));
+fn respond(
+    head: Head,
+    pieces: mpsc::Receiver<io::Result<Bytes>>,
+    guard: Guard,
+    early: Option<Early>,
+) -> Response<Body> {
+    let state = Some((pieces, guard, early));
     // Ends well only with the worker's own mark; everything else breaks the connection off.
     let stream = futures_util::stream::unfold(state, |state| async move {
-        let (mut pieces, guard) = state?;
-        match pieces.recv().await {
+        let (mut pieces, guard, early) = state?;
+        let piece = tokio::select! {
+            biased;
+            piece = pieces.recv() => piece,
+            () = gone(early.as_ref(), &guard.statement) => return Some((Err(io::ErrorKind::BrokenPipe.into()), None)),
+        };
+        match piece {
             Some(Ok(piece)) if piece.is_empty() => None,
-            Some(Ok(piece)) => Some((Ok(piece), Some((pieces, guard)))),
+            Some(Ok(piece)) => Some((Ok(piece), Some((pieces, guard, early)))),
             Some(Err(error)) => {
                 // An error drops what is still unsent, and that is the exception's text.
-                tokio::time::sleep(BREAK_OFF_PAUSE).await;
+                if let Some(early) = &early {
+                    early.drained().await;
+                }
                 Some((Err(error), None))
             }
             None => Some((Err(io::ErrorKind::UnexpectedEof.into()), None)),
@@ -420,7 +437,7 @@ fn respond(head: Head, pieces: mpsc::Receiver<io::Result<Bytes>>, guard: Guard) 
     response
 }
 
-/// Dropped before the statement is done, it kills it: the client has gone away.
+/// Dropped before the statement is done: the client has gone away, which ends what only reads.
 struct Guard {
     engine: Engine,
     statement: Arc<Statement>,
@@ -428,8 +445,7 @@ struct Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.statement.give_up();
-        if !self.statement.has_ended() {
+        if self.statement.give_up() {
             kill::cancel_later(&self.engine, &self.statement);
         }
     }

@@ -117,9 +117,7 @@ impl Request {
         if self.query_id.is_empty() {
             self.query_id = text(headers, "x-clickhouse-query-id")?.unwrap_or_default();
         }
-        if self.query_id.is_empty() || header::HeaderValue::from_str(&self.query_id).is_err() {
-            self.query_id = random_id();
-        }
+        self.query_id = usable_id(std::mem::take(&mut self.query_id));
         if compress {
             self.accept_encoding = text(headers, "accept-encoding")?;
         }
@@ -128,6 +126,10 @@ impl Request {
 
     pub(super) fn user(&self) -> &str {
         self.credentials.user()
+    }
+
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.setting(name).is_some_and(flag)
     }
 
     pub(super) fn setting(&self, name: &str) -> Option<&str> {
@@ -164,6 +166,22 @@ impl SessionParams {
         let (id, must_exist, close) = (self.id, self.check, self.close);
         Ok(Some(SessionRequest { id, timeout, must_exist, close }))
     }
+}
+
+/// One that a header can carry.
+fn usable_id(id: String) -> String {
+    match id.is_empty() || header::HeaderValue::from_str(&id).is_err() {
+        true => random_id(),
+        false => id,
+    }
+}
+
+/// What a request that is refused before it is read is called.
+pub(super) fn query_id(parts: &Parts) -> String {
+    let pairs = pairs(parts.uri.query().unwrap_or_default()).unwrap_or_default();
+    let in_url = pairs.into_iter().rev().find(|(name, id)| name == "query_id" && !id.is_empty());
+    let in_headers = || text(&parts.headers, "x-clickhouse-query-id").ok().flatten();
+    usable_id(in_url.map(|(_, id)| id).or_else(in_headers).unwrap_or_default())
 }
 
 /// The frames that the answer is to come in. A request that is refused before it is read has them, too.

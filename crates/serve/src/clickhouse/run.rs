@@ -7,17 +7,18 @@
 //!                          └─ SELECT, document; SHOW, DDL … ─▶ Session::query   whole, limited
 //! ```
 
-use super::answer::{Answer, WriteError, spool_failure};
+use super::answer::{Answer, WriteError};
 use super::error::Failure;
 use super::format::{self, Cutter, Way};
 use super::lane::Lane;
+use super::own_settings::{ARRAY_OF_ROWS, REMEMBERED};
 use super::processes::Place;
 use super::request::Request;
 use super::sql::{self, Outline, Start, ValuesEnd};
 use super::statement::Statement;
 use super::turns::Turn;
 use super::zones::{self, Zones};
-use super::{Door, hello, log};
+use super::{Door, hello, house, kill, log, processes};
 use crate::access::Caller;
 use bytes::Bytes;
 use std::borrow::Cow;
@@ -27,11 +28,12 @@ use std::time::Instant;
 use store::embedded::{HOME_DATABASE, Session};
 
 const READ_BYTES: usize = 256 << 10;
-/// The text of an admin's statement. The engine has a limit of its own, `max_query_size`, 256 KiB by
-/// default.
+/// Of `max_query_size`, for the text of an admin's statement.
 pub(super) const SQL_BYTES_MAX: usize = 16 << 20;
+/// The engine's own default of it.
+const QUERY_BYTES_DEFAULT: usize = 256 << 10;
 /// A setting that puts the least and the largest values behind the rows.
-const EXTREMES: &str = "extremes";
+pub(super) const EXTREMES: &str = "extremes";
 /// Losing them loses the pipeline or the door; the engine does not survive the loss of `default`.
 const PROTECTED: [&str; 3] = ["default", HOME_DATABASE, "millrace"];
 
@@ -44,6 +46,8 @@ pub(super) struct Work {
     pub(super) turn: Arc<Turn>,
     /// Among those that run; none yet.
     pub(super) place: Option<Place>,
+    /// The house is full: it may only look at others and end them.
+    pub(super) is_extra: bool,
 }
 
 /// Why there is no whole answer.
@@ -63,7 +67,7 @@ impl From<WriteError> for Stop {
     fn from(error: WriteError) -> Stop {
         match error {
             WriteError::Gone => Stop::Gone,
-            WriteError::Spool(error) => Stop::Failed(spool_failure(&error)),
+            WriteError::Held(failure) => Stop::Failed(failure),
         }
     }
 }
@@ -143,7 +147,11 @@ impl Filter {
 
 pub(super) fn run(mut work: Work, mut answer: Answer) {
     let since = Instant::now();
-    let result = work.execute(&mut answer);
+    let result = match work.execute(&mut answer) {
+        // It has no rows to miss, and is done.
+        Err(Stop::Gone) if work.statement.goes_on_alone() => Ok(()),
+        result => result,
+    };
     work.statement.end();
     work.caller.end(&answer.stats, since.elapsed(), result.is_err());
     work.log(&result, &answer);
@@ -178,10 +186,14 @@ impl Work {
     /// Whatever lane it opened is the caller's to close.
     fn execute_in(&mut self, lane: &mut Option<Lane>, answer: &mut Answer) -> Result<(), Stop> {
         let mut text = match self.request.boundary.take() {
+            Some(_) if self.is_extra => return Err(house::full().into()),
             Some(boundary) => self.read_form(&boundary, lane)?,
             None => self.read_text()?,
         };
         let mut outline = text.outline();
+        if self.is_extra && !is_about_others(&text) {
+            return Err(house::full().into());
+        }
         let tables = lane.as_ref().map_or(&[][..], |lane| &lane.tables);
         self.take_place(text.shown(), &outline.verb, tables)?;
         self.renew()?;
@@ -206,8 +218,7 @@ impl Work {
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
         answer.set_format(&format);
-        let has_extremes = lane.as_ref().is_some_and(|lane| lane.kept.has_extremes);
-        let way = self.way(has_extremes, &text, &outline, &format);
+        let way = self.way(lane.as_ref(), &text, &outline, &format);
         let lane = match lane {
             Some(lane) => {
                 self.prepare(lane, &outline, way)?;
@@ -220,6 +231,10 @@ impl Work {
         }
         let current = lane.making.as_ref().map(|making| making.database.clone());
         self.caller.check(&mut lane.kept.session, current, &text.sql(), &self.request.params)?;
+        if let Some(zone) = self.zone(lane, &text)? {
+            answer.set_timezone(zone);
+        }
+        self.set_before(lane, &text, &outline)?;
         self.seal(lane)?;
         let result = match text {
             Text::Insert { text, head, format, data } => {
@@ -229,7 +244,9 @@ impl Work {
                 let result = self.statement(lane, &sql, &outline, way, &format, answer);
                 let is_own = !leaves_nothing(&outline);
                 lane.kept.is_own |= is_own;
-                lane.kept.has_extremes |= is_own && sql.contains(EXTREMES);
+                if is_own {
+                    lane.kept.has_set.extend(REMEMBERED.iter().filter(|name| sql.contains(**name)));
+                }
                 result
             }
         };
@@ -264,14 +281,31 @@ impl Work {
                     Start::More => look_at = text.len() * 2,
                 }
             }
-            let most = self.caller.text_bytes_max(SQL_BYTES_MAX);
-            if text.len() > most {
-                return Err(Failure::syntax(format!(
-                    "Max query size exceeded: the text of a statement may have {most} \
-                     bytes here; send data with INSERT … FORMAT"
-                )));
+            if self.is_extra && text.len() > house::EXTRA_TEXT_BYTES_MAX {
+                return Err(house::full());
             }
+            self.check_size(text.len())?;
         }
+    }
+
+    /// ClickHouse's limit, before the text costs more than its bytes. A session may have another one, which then
+    /// the engine knows.
+    pub(super) fn check_size(&self, bytes: usize) -> Result<(), Failure> {
+        let asked = self.request.setting("max_query_size").and_then(|asked| asked.parse().ok());
+        let most = match asked {
+            Some(0) => SQL_BYTES_MAX,
+            Some(asked) => asked,
+            None if self.request.session.is_some() => SQL_BYTES_MAX,
+            None => QUERY_BYTES_DEFAULT,
+        };
+        let most = most.min(self.caller.text_bytes_max(SQL_BYTES_MAX));
+        if bytes <= most {
+            return Ok(());
+        }
+        Err(Failure::syntax(format!(
+            "Max query size exceeded (can be increased with the `max_query_size` setting): the text of \
+             this statement may have {most} bytes; data has no limit: INSERT … FORMAT"
+        )))
     }
 
     /// What is refused by the text alone.
@@ -284,9 +318,10 @@ impl Work {
         }
         for name in &outline.databases {
             let param = name.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
-            let params = &self.request.params;
-            let value = param.and_then(|param| params.iter().find(|(name, _)| name == param));
-            let name = value.map_or(name.as_str(), |(_, value)| value.as_str());
+            let name = match param {
+                Some(param) => self.given(param)?,
+                None => name,
+            };
             if PROTECTED.contains(&name) {
                 let text = format!("The database {name} belongs to the server");
                 return Err(Failure::new(497, "ACCESS_DENIED", text));
@@ -295,7 +330,23 @@ impl Work {
         Ok(())
     }
 
-    fn way(&self, has_extremes: bool, text: &Text, outline: &Outline, format: &str) -> Way {
+    /// The value of a parameter, as the request gives it: not known are one of the session (`SET param_x`), and
+    /// what escapes in it stand for.
+    fn given(&self, param: &str) -> Result<&str, Failure> {
+        let mut values = self.request.params.iter().filter(|(name, _)| name == param);
+        match (values.next(), values.next()) {
+            (Some((_, value)), None) if !value.contains('\\') => Ok(value),
+            _ => {
+                let text = format!(
+                    "Query parameter `{param}` was not set: the name of a database comes with the \
+                     request, as param_{param} in its URL, once and without a backslash"
+                );
+                Err(Failure::new(456, "UNKNOWN_QUERY_PARAMETER", text))
+            }
+        }
+    }
+
+    fn way(&self, lane: Option<&Lane>, text: &Text, outline: &Outline, format: &str) -> Way {
         if !is_select(outline) {
             return Way::Document;
         }
@@ -303,10 +354,13 @@ impl Work {
         // Set in the URL, in the text, or in the session before.
         let is_set = |name: &str| {
             let in_text = matches!(text, Text::Statement(sql) if sql.contains(name));
-            in_text || self.request.settings.iter().any(|(found, _)| found.contains(name))
+            let in_url = self.request.settings.iter().any(|(found, _)| found.contains(name));
+            in_text || in_url || lane.is_some_and(|lane| lane.kept.has_set.contains(name))
         };
-        let extremes = has_extremes || is_set(EXTREMES);
-        if (outline.totals || extremes) && !native {
+        if (outline.totals || is_set(EXTREMES)) && !native {
+            return Way::Document;
+        }
+        if is_set(ARRAY_OF_ROWS) && format.to_ascii_lowercase().starts_with("json") {
             return Way::Document;
         }
         let way = format::way(format);
@@ -347,6 +401,9 @@ impl Work {
         if statements == 1 && !reads && !self.may_write(&outline.verb) {
             let text = "Cannot execute query in readonly mode";
             return Err(Failure::new(164, "READONLY", text).into());
+        }
+        if statements == 1 && !reads {
+            self.statement.writes();
         }
         if self.statement.is_given_up() {
             return Err(Stop::Gone);
@@ -392,7 +449,10 @@ impl Work {
     ) -> Result<(), Stop> {
         let output = session.query_and_keep(sql, format, &self.request.params)?;
         answer.add(output.stats());
-        Ok(answer.write(Bytes::from_owner(output))?)
+        answer.hold(output.bytes())?;
+        // The engine's memory does not wait for the client.
+        drop(output);
+        Ok(answer.go_on()?)
     }
 
     fn stream(
@@ -482,7 +542,6 @@ impl Work {
                 break Err(failure.into());
             }
             match read {
-                Ok(0) if self.statement.is_given_up() => break Err(Stop::Gone),
                 Ok(0) => break body.finish_and_keep().map_err(Stop::from),
                 Ok(count) => filled = count,
                 // Not finished: nothing of the open block is inserted.
@@ -501,6 +560,12 @@ fn part(chunk: &Bytes, piece: &[u8]) -> Bytes {
         true => chunk.slice_ref(piece),
         false => Bytes::copy_from_slice(piece),
     }
+}
+
+/// What comes into a full house.
+fn is_about_others(text: &Text) -> bool {
+    let Text::Statement(sql) = text else { return false };
+    kill::is_asked(sql) || processes::list_instead_of_show(sql).is_some()
 }
 
 /// Behind it the session is as it was: nothing is set, made or moved in it.

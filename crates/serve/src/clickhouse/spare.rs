@@ -90,7 +90,7 @@ impl<S> Spares<S> {
 }
 
 impl Work {
-    /// A connection that no client has named, as this request wants it. What runs in it cannot undo that.
+    /// A connection that no client has named, as this request wants it; it is to be sealed.
     pub(super) fn plain(&self, outline: &Outline, way: Way) -> Result<Lane, Failure> {
         let mut settings = settings::from_the_start(self.wanted_for(outline, way)?);
         let comment: Settings = settings.remove_entry(COMMENT).into_iter().collect();
@@ -106,11 +106,13 @@ impl Work {
         let spare = spare.and_then(|mut session| {
             again(&mut session, &making.database, &comment).is_ok().then_some(session)
         });
+        let is_sealed = spare.is_some();
         let session = match spare {
             Some(session) => session,
             None => self.make(&making, comment)?,
         };
         let mut lane = Lane::of(Kept::new(session));
+        lane.is_sealed = is_sealed;
         lane.making = Some(making);
         Ok(lane)
     }
@@ -120,7 +122,6 @@ impl Work {
         settings::use_database(&mut session, &making.database)?;
         settings::set(&mut session, &comment.into_iter().chain(making.settings.clone()).collect())?;
         self.caller.enter(&mut session, true)?;
-        settings::set(&mut session, &making.readonly)?;
         Ok(session)
     }
 }

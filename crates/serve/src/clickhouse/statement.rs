@@ -1,5 +1,9 @@
 //! One statement at the door, from its admission to its end: what it is called, what it is killed
 //! by, what others may see of it, and whether anybody still waits for it.
+//!
+//! A client that goes away ends what only reads, for nobody would get the rows. What writes goes on to its end, as
+//! at ClickHouse, once its request has come whole: a client that sends a CREATE and leaves has it made, an
+//! INSERT whose body broke off is not run. A shutdown ends all of them.
 
 use super::client::{Client, cut};
 use super::error::Failure;
@@ -16,6 +20,11 @@ use store::embedded::HOME_DATABASE;
 /// What is kept of a text, as at ClickHouse (`log_queries_cut_to_length`).
 const TEXT_BYTES_MAX: usize = 100_000;
 const SETTING_BYTES_MAX: usize = 4 << 10;
+
+/// What has begun so only reads, unless the engine says otherwise (`WITH … INSERT`).
+const READING: [&str; 11] = [
+    "", "SELECT", "WITH", "FROM", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS", "CHECK", "KILL",
+];
 
 pub(super) struct Statement {
     /// Unlike its `query_id`, its own for the life of the process.
@@ -37,6 +46,10 @@ pub(super) struct Statement {
     /// `None` until it has been read.
     text: Mutex<Option<Text>>,
     begun: AtomicBool,
+    /// The request is here to its last byte.
+    come: AtomicBool,
+    /// As far as is known: it changes something.
+    writes: AtomicBool,
     gone: AtomicBool,
     cancelled: AtomicBool,
     done: AtomicBool,
@@ -81,6 +94,8 @@ impl Statement {
             caller: Mutex::default(),
             text: Mutex::default(),
             begun: AtomicBool::new(false),
+            come: AtomicBool::new(false),
+            writes: AtomicBool::new(false),
             gone: AtomicBool::new(false),
             cancelled: AtomicBool::new(false),
             done: AtomicBool::new(false),
@@ -100,6 +115,7 @@ impl Statement {
 
     /// `own`: names of tables that it brings along.
     pub(super) fn set_text(&self, text: &str, verb: &str, own: &[String]) {
+        self.writes.store(!READING.contains(&verb), Ordering::SeqCst);
         let hidden = secrets::hide(text);
         let has_secrets = hidden.is_some();
         let shown = cut(hidden.as_deref().unwrap_or(text), TEXT_BYTES_MAX).to_owned();
@@ -140,13 +156,34 @@ impl Statement {
         self.begun.load(Ordering::SeqCst)
     }
 
-    /// Nobody waits for its answer any more.
-    pub(super) fn give_up(&self) {
-        self.gone.store(true, Ordering::SeqCst);
+    pub(super) fn has_come(&self) {
+        self.come.store(true, Ordering::SeqCst);
     }
 
+    pub(super) fn is_here(&self) -> bool {
+        self.come.load(Ordering::SeqCst)
+    }
+
+    /// The engine says so of one that did not look like it.
+    pub(super) fn writes(&self) {
+        self.writes.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn goes_on_alone(&self) -> bool {
+        self.come.load(Ordering::SeqCst) && self.writes.load(Ordering::SeqCst)
+    }
+
+    /// Nobody waits for its answer any more. Whether the engine is to be told: of one that has come and is not
+    /// read yet, who reads it decides.
+    pub(super) fn give_up(&self) -> bool {
+        self.gone.store(true, Ordering::SeqCst);
+        let is_unread = self.lock().is_none() && self.come.load(Ordering::SeqCst);
+        !(is_unread || self.goes_on_alone() || self.has_ended())
+    }
+
+    /// Its client is gone, and it has nothing to do without.
     pub(super) fn is_given_up(&self) -> bool {
-        self.gone.load(Ordering::SeqCst)
+        self.gone.load(Ordering::SeqCst) && !self.goes_on_alone()
     }
 
     /// It is to end with an error.
@@ -216,6 +253,34 @@ mod tests {
     #[test]
     fn a_comment_holds_nothing_that_divides_it() {
         assert_eq!(comment(17, "default", "report 1|x.y"), "door.17.default.report%201%7Cx%2Ey");
+    }
+
+    #[test]
+    fn what_writes_goes_on_without_its_client_once_it_has_come() {
+        let statement = || Statement::new(&Request::default(), 1);
+        // Its text, whether all of it came, whether the engine is told, whether it ends.
+        for (verb, come, told, ends) in [
+            ("SELECT", true, true, true),
+            ("SELECT", false, true, true),
+            ("CREATE", true, false, false),
+            ("INSERT", true, false, false),
+            ("INSERT", false, true, true),
+        ] {
+            let statement = statement();
+            if come {
+                statement.has_come();
+            }
+            statement.set_text(verb, verb, &[]);
+            assert_eq!((statement.give_up(), statement.is_given_up()), (told, ends), "{verb}");
+        }
+        // One that is not read yet.
+        let statement = statement();
+        statement.has_come();
+        assert!(!statement.give_up() && statement.is_given_up());
+        statement.set_text("WITH x", "WITH", &[]);
+        assert!(statement.is_given_up());
+        statement.writes();
+        assert!(!statement.is_given_up());
     }
 
     #[test]

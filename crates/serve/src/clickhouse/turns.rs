@@ -63,8 +63,7 @@ struct Waiting {
 }
 
 impl Turns {
-    pub(super) fn new() -> Turns {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    pub(super) fn new(cores: usize) -> Turns {
         Turns { state: Mutex::default(), most: cores * TURNS_A_CORE + 1 }
     }
 
@@ -283,7 +282,7 @@ mod tests {
         assert!(inside);
         assert_eq!(working(&turns.lock()), [1]);
         // Who is not wanted waits no longer.
-        second.statement.give_up();
+        assert!(second.statement.give_up());
         second.take(WAIT_DEFAULT).unwrap();
         assert!(!second.give_back());
         drop(first);

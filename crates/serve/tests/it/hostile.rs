@@ -1,4 +1,4 @@
-//! Requests that are broken, cut off or meant badly, and clients that leave.
+//! Requests that are broken, cut off or meant badly.
 
 use crate::http::{encode, post, post_with, raw};
 use crate::{ports, sql};
@@ -77,42 +77,6 @@ fn an_upload_that_breaks_off_is_not_run() {
         format!("{head}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}0\r\n\r\n");
     assert_eq!(raw(port, whole.as_bytes()).status, 200);
     assert_eq!(sql("SELECT count(), sum(a) FROM broken"), "2\t3\n");
-}
-
-fn running(marker: &str) -> bool {
-    // Literals are not shown in a column of this name's own query.
-    let text = format!(
-        "SELECT count() FROM system.processes WHERE NOT is_cancelled AND Settings['log_comment'] = '{marker}'"
-    );
-    sql(&text) != "0\n"
-}
-
-#[test]
-fn a_client_that_goes_away_ends_its_statement() {
-    let port = ports().door;
-    let cases = [
-        ("gone-early", "SELECT count() FROM numbers(1e13)"),
-        (
-            "gone-late",
-            "SELECT number, sleepEachRow(0.001) FROM numbers(1e9) SETTINGS max_block_size = 1000",
-        ),
-        ("gone-insert", "INSERT INTO FUNCTION null('n UInt64') SELECT number FROM numbers(1e13)"),
-    ];
-    for (marker, text) in cases {
-        let request = format!(
-            "POST /?log_comment={marker} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{text}",
-            text.len()
-        );
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        while !running(marker) {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        drop(stream);
-        while running(marker) {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
 }
 
 #[test]

@@ -6,9 +6,11 @@ mod coding;
 mod door;
 mod formats;
 mod forms;
+mod headers;
 mod hostile;
 mod http;
 mod kill;
+mod leaving;
 mod lifecycle;
 mod log;
 mod ops;
@@ -31,6 +33,9 @@ pub(crate) struct Ports {
     _folder: tempfile::TempDir,
 }
 
+/// What turns are counted for, whatever machine this is.
+pub(crate) const CORES: usize = 2;
+
 /// One engine a process; tests keep to tables of their own.
 pub(crate) fn ports() -> &'static Ports {
     static PORTS: LazyLock<Ports> = LazyLock::new(start);
@@ -50,7 +55,7 @@ fn start() -> Ports {
     let shared = engine.clone();
     runtime.spawn(async {
         let users = serve::access::File::default();
-        serve::clickhouse::serve(vec![door.into()], shared, users, std::future::pending())
+        serve::clickhouse::serve(vec![door.into()], shared, users, CORES, std::future::pending())
             .await
             .unwrap();
     });

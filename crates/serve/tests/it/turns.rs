@@ -3,15 +3,13 @@
 use crate::forms::{HEADER, form, halves};
 use crate::http::{get, post, post_with};
 use crate::lifecycle::open;
-use crate::sql;
+use crate::{CORES, sql};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
 /// What one user may have of short and of long ones.
-fn turns_of_a_user() -> usize {
-    2 * std::thread::available_parallelism().unwrap().get()
-}
+const TURNS_OF_A_USER: usize = 2 * CORES;
 
 fn until(what: impl Fn() -> bool) {
     while !what() {
@@ -23,7 +21,7 @@ fn until(what: impl Fn() -> bool) {
 fn who_has_no_turn_waits_and_may_be_killed() {
     let door = open();
     let port = door.port;
-    let count = 2 * turns_of_a_user();
+    let count = 2 * TURNS_OF_A_USER;
     let sleep =
         "SELECT sleepEachRow(0.2) FROM numbers(100000) SETTINGS max_block_size = 1 FORMAT Null";
     let sleepers: Vec<_> = (0..count)
@@ -87,7 +85,7 @@ fn slow_clients_have_no_turn() {
         "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{select}",
         select.len()
     );
-    let count = 2 * turns_of_a_user() + 2;
+    let count = 2 * TURNS_OF_A_USER + 2;
     let mut uploads: Vec<TcpStream> = (0..count).map(|_| connect(&insert)).collect();
     let downloads: Vec<TcpStream> = (0..count).map(|_| connect(&select)).collect();
     let listed = "SELECT countIf(query_kind = 'Insert') >= {n}, countIf(query LIKE '%1e12%') >= {n} \
@@ -111,7 +109,7 @@ fn slow_forms_have_no_turn() {
     let door = open();
     let (first, second) =
         halves("/?ext_types=UInt8&log_comment=slow-form&query=SELECT+sum(_1)+FROM+ext");
-    let mut forms: Vec<TcpStream> = (0..2 * turns_of_a_user() + 2)
+    let mut forms: Vec<TcpStream> = (0..2 * TURNS_OF_A_USER + 2)
         .map(|_| {
             let mut stream = TcpStream::connect(("127.0.0.1", door.port)).unwrap();
             stream.write_all(first.as_bytes()).unwrap();

@@ -11,8 +11,9 @@
 //!
 //! The hash is verified before anything is decompressed. Sizes come from outside: what arrives is
 //! kept as it arrives, never what was announced; an LZ4 frame that promises more than LZ4 can hold is
-//! refused unread; ZSTD is decoded in pieces.
+//! refused unread; ZSTD is decoded in pieces; large frames share a most ([`large`]).
 
+use super::large::{self, Room, Taken};
 use crate::clickhouse::error::Failure;
 use std::io::{self, Read};
 
@@ -171,6 +172,7 @@ fn hash(bytes: &[u8]) -> [u8; HASH_BYTES] {
 pub(in super::super) struct Reader<R> {
     from: R,
     data: Data,
+    taken: Taken,
 }
 
 enum Data {
@@ -182,7 +184,11 @@ type Unzstd = zstd::stream::read::Decoder<'static, io::BufReader<io::Cursor<Vec<
 
 impl<R: Read> Reader<R> {
     pub(in super::super) fn new(from: R) -> Reader<R> {
-        Reader { from, data: Data::Whole(io::Cursor::default()) }
+        Reader::within(from, &large::ROOM)
+    }
+
+    fn within(from: R, room: &'static Room) -> Reader<R> {
+        Reader { from, data: Data::Whole(io::Cursor::default()), taken: Taken::of(room) }
     }
 
     /// `false`: there is none.
@@ -200,13 +206,23 @@ impl<R: Read> Reader<R> {
         };
         let method = Method::of_byte(*method)?;
         check_sizes(method, size, length)?;
+        // What the one before had is free.
+        self.data = Data::Whole(io::Cursor::default());
+        self.taken.clear();
         let mut frame = head.to_vec();
-        if fill(&mut self.from, &mut frame, size - HEAD_BYTES)? < size - HEAD_BYTES {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        while frame.len() < size {
+            let count = (size - frame.len()).min(large::FREE_BYTES);
+            self.taken.add(count)?;
+            if fill(&mut self.from, &mut frame, count)? < count {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
         let found = hash(&frame);
         if found != expected {
             return Err(mismatch(expected, &found, size).into());
+        }
+        if method == Method::Lz4 {
+            self.taken.add(length)?;
         }
         self.data = unpack(method, frame, length)?;
         Ok(true)

@@ -107,6 +107,26 @@ fn sizes_are_bounded_before_they_cost_memory() {
 }
 
 #[test]
+fn large_frames_take_no_more_than_their_room() {
+    static ROOM: Room = Room::new(8 << 20);
+    let mut large = Vec::new();
+    push(&mut large, Method::Lz4, &vec![b'x'; 6 << 20]);
+    let twice = large.repeat(2);
+    let mut first = Reader::within(&twice[..], &ROOM);
+    first.read_exact(&mut [0]).unwrap();
+    let mut second = Reader::within(&large[..], &ROOM);
+    let error = second.read(&mut [0]).unwrap_err();
+    assert_eq!(Failure::of_upload(&error).exception.code, 241);
+    // Its second one has the place of its first.
+    assert_eq!(io::copy(&mut first, &mut io::sink()).unwrap(), (12 << 20) - 1);
+    drop(first);
+    assert_eq!(io::copy(&mut second, &mut io::sink()).unwrap(), 0, "its frame was taken off");
+    let mut none = Vec::new();
+    push(&mut none, Method::None, &vec![b'x'; 10 << 20]);
+    assert!(Reader::within(&none[..], &ROOM).read(&mut [0]).is_err());
+}
+
+#[test]
 fn methods_have_names() {
     assert_eq!(Method::parse("ZSTD").unwrap(), Method::Zstd);
     assert_eq!(Method::parse("LZ4HC").unwrap(), Method::Lz4);

@@ -15,6 +15,7 @@
 mod decode;
 mod encode;
 pub(super) mod frames;
+mod large;
 
 pub(super) use decode::reader;
 pub(super) use encode::Encoder;

@@ -10,7 +10,7 @@ mod statements;
 mod ways;
 
 use crate::http::{Reply, encode, post_with};
-use crate::ports;
+use crate::{CORES, ports};
 use serve::access::{File, FileHolder, FilePassword};
 use std::sync::LazyLock;
 
@@ -78,7 +78,7 @@ pub(crate) fn door() -> u16 {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 send.send(listener.local_addr().unwrap().port()).unwrap();
                 let forever = std::future::pending();
-                serve::clickhouse::serve(vec![listener.into()], engine, users(), forever)
+                serve::clickhouse::serve(vec![listener.into()], engine, users(), CORES, forever)
                     .await
                     .unwrap();
             });

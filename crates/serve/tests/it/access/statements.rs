@@ -2,7 +2,7 @@
 
 use super::{PASSWORD, ask, code, door, sql};
 use crate::http::post_with;
-use crate::ports;
+use crate::{CORES, ports};
 
 #[test]
 fn users_made_by_sql_come_in_and_have_what_they_are_granted() {
@@ -293,7 +293,9 @@ fn users_made_by_sql_are_there_after_a_start() {
             send.send(listener.local_addr().unwrap().port()).unwrap();
             let shutdown = async { drop(stopped.await) };
             let users = super::users();
-            serve::clickhouse::serve(vec![listener.into()], engine, users, shutdown).await.unwrap();
+            serve::clickhouse::serve(vec![listener.into()], engine, users, CORES, shutdown)
+                .await
+                .unwrap();
         });
     });
     let port = port.recv().unwrap();

@@ -254,3 +254,26 @@ fn a_text_that_is_large_or_deep_ends_nothing() {
         assert_eq!(sql(user, "SELECT 5"), "5\n");
     }
 }
+
+#[test]
+fn who_only_reads_sets_what_is_theirs_in_a_text() {
+    let all = "SELECT id FROM shop.orders ORDER BY id";
+    assert_eq!(sql("vera", &format!("{all} SETTINGS limit = 1")), "1\n");
+    assert_eq!(sql("vera", &format!("{all} FORMAT CSV SETTINGS max_threads = 1, limit=1")), "1\n");
+    assert_eq!(
+        ask(
+            "vera",
+            "/",
+            "SELECT 1 AS x FORMAT JSONEachRow SETTINGS output_format_json_array_of_rows = 1"
+        )
+        .text(),
+        "[\n{\"x\":1}\n]\n"
+    );
+    let refused = |text: &str| super::code("vera", text);
+    assert_eq!(refused("SELECT 1 SETTINGS max_threads = 64"), "452");
+    assert_eq!(refused("SELECT 1 SETTINGS readonly = 0"), "452");
+    assert_eq!(refused("SELECT 1 SETTINGS use_query_cache = 1"), "452");
+    // The engine lets those of a part pass, which the gate has looked at.
+    assert_eq!(refused("SELECT * FROM (SELECT 1 SETTINGS max_block_size = 1)"), "0");
+    assert_eq!(refused("SELECT * FROM (SELECT 1 SETTINGS max_threads = 64)"), "452");
+}
