@@ -54,7 +54,8 @@ pub(super) struct Labels {
 
 pub(super) struct Answer {
     labels: Labels,
-    format: String,
+    /// `None` for a statement without an answer, such as SET: clients tell by the header whether there are rows.
+    format: Option<String>,
     /// Until it is sent.
     head: Option<oneshot::Sender<Head>>,
     pieces: mpsc::Sender<io::Result<Bytes>>,
@@ -90,7 +91,7 @@ impl Answer {
         let hold = options.buffer_bytes.unwrap_or(HELD_BYTES_DEFAULT).min(HELD_MEMORY_BYTES_MAX);
         Answer {
             labels,
-            format: "TabSeparated".into(),
+            format: None,
             head: Some(head),
             pieces,
             encoder: Encoder::choose(options.frames, options.accept_encoding),
@@ -106,7 +107,7 @@ impl Answer {
     }
 
     pub(super) fn set_format(&mut self, format: &str) {
-        self.format = format.to_owned();
+        self.format = Some(format.to_owned());
     }
 
     pub(super) fn add(&mut self, stats: Stats) {
@@ -176,8 +177,14 @@ impl Answer {
     fn start(&mut self) -> Result<(), WriteError> {
         let Some(head) = self.head.take() else { return Ok(()) };
         let mut headers = self.headers(Some(&self.stats));
-        headers.push(("x-clickhouse-format", self.format.clone()));
-        headers.push(("content-type", format::content_type(&self.format).to_owned()));
+        let content_type = match &self.format {
+            Some(format) => {
+                headers.push(("x-clickhouse-format", format.clone()));
+                format::content_type(format)
+            }
+            None => "text/plain; charset=UTF-8",
+        };
+        headers.push(("content-type", content_type.to_owned()));
         if let Some(name) = self.encoder.name() {
             headers.push(("content-encoding", name.to_owned()));
         }

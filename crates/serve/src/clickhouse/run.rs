@@ -204,7 +204,9 @@ impl Work {
         }
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
-        answer.set_format(&format);
+        if !is_silent(&outline) {
+            answer.set_format(&format);
+        }
         let way = self.way(lane, &text, &outline, &format);
         self.prepare(lane, &outline, way)?;
         if let Some(statement) = about_users {
@@ -471,6 +473,15 @@ fn leaves_nothing(outline: &Outline) -> bool {
             outline.verb.as_str(),
             "INSERT" | "SHOW" | "DESCRIBE" | "DESC" | "EXPLAIN" | "EXISTS"
         )
+}
+
+/// It never has rows for an answer.
+fn is_silent(outline: &Outline) -> bool {
+    const VERBS: [&str; 15] = [
+        "SET", "USE", "INSERT", "CREATE", "ATTACH", "DETACH", "DROP", "UNDROP", "TRUNCATE",
+        "RENAME", "EXCHANGE", "DELETE", "UPDATE", "GRANT", "REVOKE",
+    ];
+    VERBS.contains(&outline.verb.as_str())
 }
 
 pub(super) fn is_select(outline: &Outline) -> bool {
