@@ -1,5 +1,5 @@
 # Every entry point of the project. `make help` lists them.
-.PHONY: help setup lint test test-large matrix fuzz build demo soak bench
+.PHONY: help setup lint test test-large matrix fuzz build demo soak bench compat
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,3 +42,11 @@ soak: setup ## the fault harness, N rounds: make soak N=200 SEED=7
 
 bench: build ## every promised number: make bench ONLY=stream_tcp ROUNDS=5 ROWS=2000000
 	cargo run --release -q -p bench -- $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ROWS),--rows $(ROWS))
+
+compat-%: setup # one public client suite: make compat-dbt SUITE=/path/to/its/checkout
+	cargo build -p millrace
+	@scripts/compat/run.sh $* $(SUITE)
+
+compat: setup ## the public client suites (docs/compatibility.md): make compat SUITES=/folder/of/checkouts
+	cargo build -p millrace
+	@scripts/compat/all.sh $(SUITES)

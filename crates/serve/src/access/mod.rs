@@ -475,7 +475,12 @@ impl Caller {
             Show::Users => ("name".into(), book.users.keys().cloned().collect()),
             Show::Roles => ("name".into(), book.roles.keys().cloned().collect()),
             Show::CurrentRoles => ("role_name".into(), self.rights.roles.iter().cloned().collect()),
-            Show::Policies => ("name".into(), book.policies.keys().cloned().collect()),
+            Show::Policies(None) => ("name".into(), book.policies.keys().cloned().collect()),
+            Show::Policies(Some((database, table))) => {
+                let of_it = |p: &&book::Policy| p.database == *database && p.table == *table;
+                let found = book.policies.values().filter(of_it);
+                ("name".into(), found.map(|policy| policy.name.clone()).collect())
+            }
             Show::Quotas => ("name".into(), book.quotas.keys().cloned().collect()),
             Show::Access => {
                 let holders = book.users.values().chain(book.roles.values());

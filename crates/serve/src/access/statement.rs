@@ -60,7 +60,8 @@ pub(crate) enum Show {
     Users,
     Roles,
     CurrentRoles,
-    Policies,
+    /// All of them, or those of one table.
+    Policies(Option<(String, String)>),
     Quotas,
     Access,
 }
@@ -160,7 +161,7 @@ fn statement(cursor: &mut Cursor, current: &str) -> Result<Option<Statement>> {
         return Err(all_roles_are_default());
     }
     if cursor.takes("SHOW") {
-        return Ok(show(cursor)?.map(Statement::Show));
+        return Ok(show(cursor, current)?.map(Statement::Show));
     }
     if cursor.takes("CREATE") {
         let replace = cursor.takes("OR REPLACE");
@@ -458,7 +459,7 @@ fn roles(cursor: &mut Cursor) -> Result<Roles> {
     Ok(Roles::Named(cursor.names()?))
 }
 
-fn show(cursor: &mut Cursor) -> Result<Option<Show>> {
+fn show(cursor: &mut Cursor, current: &str) -> Result<Option<Show>> {
     let one_or_own =
         |cursor: &mut Cursor| match cursor.is_at_end() || cursor.is_before(b';', "FORMAT") {
             true => Ok(None),
@@ -480,7 +481,9 @@ fn show(cursor: &mut Cursor) -> Result<Option<Show>> {
     } else if cursor.takes("CURRENT ROLES") || cursor.takes("ENABLED ROLES") {
         Show::CurrentRoles
     } else if cursor.takes("ROW POLICIES") || cursor.takes("POLICIES") {
-        Show::Policies
+        Show::Policies(
+            cursor.comes_first("ON", "FORMAT").then(|| place(cursor, current)).transpose()?,
+        )
     } else if cursor.takes("QUOTAS") {
         Show::Quotas
     } else if cursor.takes("ACCESS") {

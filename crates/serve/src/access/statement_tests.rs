@@ -68,6 +68,9 @@ fn privileges_and_roles_are_granted_and_revoked() {
         Statement::Show(Show::Grants(Some("ann".into())))
     );
     assert_eq!(one("SHOW GRANTS FORMAT JSON"), Statement::Show(Show::Grants(None)));
+    assert_eq!(one("SHOW POLICIES FORMAT JSON"), Statement::Show(Show::Policies(None)));
+    let of_one = Show::Policies(Some(("shop".into(), "orders".into())));
+    assert_eq!(one("SHOW ROW POLICIES ON shop.orders FORMAT JSON"), Statement::Show(of_one));
 }
 
 #[test]

@@ -53,7 +53,8 @@ pub(super) struct Labels {
 
 pub(super) struct Answer {
     labels: Labels,
-    format: String,
+    /// `None` for a statement without an answer, such as SET: clients tell by the header whether there are rows.
+    format: Option<String>,
     /// Until it is sent.
     head: Option<oneshot::Sender<Head>>,
     pieces: mpsc::Sender<io::Result<Bytes>>,
@@ -90,7 +91,7 @@ impl Answer {
         let hold = options.buffer_bytes.unwrap_or(HELD_BYTES_DEFAULT).min(held::MEMORY_BYTES_MAX);
         Answer {
             labels,
-            format: "TabSeparated".into(),
+            format: None,
             head: Some(head),
             pieces,
             encoder: Encoder::choose(options.frames, options.accept_encoding),
@@ -106,7 +107,7 @@ impl Answer {
     }
 
     pub(super) fn set_format(&mut self, format: &str) {
-        self.format = format.to_owned();
+        self.format = Some(format.to_owned());
     }
 
     pub(super) fn set_timezone(&mut self, timezone: String) {
@@ -165,12 +166,13 @@ impl Answer {
     /// The answer is an error, or ends in one.
     pub(super) fn fail(mut self, failure: Failure) {
         let text = failure.text(&self.labels.version);
-        let in_format = match self.errors_in_format {
-            true => in_format::error(&self.format, &text, self.head.is_none()),
-            false => None,
-        };
+        let is_begun = self.head.is_none();
+        let in_format = self.format.as_deref().filter(|_| self.errors_in_format);
+        let in_format = in_format.and_then(|format| {
+            Some((in_format::error(format, &text, is_begun)?, format::content_type(format)))
+        });
         let Some(head) = self.head.take() else {
-            if let Some(text) = in_format {
+            if let Some((text, _)) = in_format {
                 // Who reads the format is told, so it ends well.
                 let sent = self.send(text.into()).and_then(|()| {
                     let rest = self.encoder.finish();
@@ -191,12 +193,8 @@ impl Answer {
         let mut headers = self.headers(None);
         let code = failure.exception.code.to_string();
         headers.push(("x-clickhouse-exception-code", code));
-        let content_type = match in_format {
-            Some(_) => format::content_type(&self.format),
-            None => "text/plain; charset=UTF-8",
-        };
+        let (text, content_type) = in_format.unwrap_or((text, "text/plain; charset=UTF-8"));
         headers.push(("content-type", content_type.to_owned()));
-        let text = in_format.unwrap_or(text);
         if head.send(Head { status: failure.status, headers: pairs(headers) }).is_ok() {
             let text = self.encoder.error(text);
             let _ = self.pass(text.into()).and_then(|()| self.end(Ok(Bytes::new())));
@@ -207,8 +205,14 @@ impl Answer {
     fn start(&mut self) -> Result<(), WriteError> {
         let Some(head) = self.head.take() else { return Ok(()) };
         let mut headers = self.headers(Some(&self.stats));
-        headers.push(("x-clickhouse-format", self.format.clone()));
-        headers.push(("content-type", format::content_type(&self.format).to_owned()));
+        let content_type = match &self.format {
+            Some(format) => {
+                headers.push(("x-clickhouse-format", format.clone()));
+                format::content_type(format)
+            }
+            None => "text/plain; charset=UTF-8",
+        };
+        headers.push(("content-type", content_type.to_owned()));
         if let Some(name) = self.encoder.name() {
             headers.push(("content-encoding", name.to_owned()));
         }

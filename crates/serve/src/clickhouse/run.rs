@@ -217,7 +217,9 @@ impl Work {
         }
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
-        answer.set_format(&format);
+        if !is_silent(&outline) {
+            answer.set_format(&format);
+        }
         let way = self.way(lane.as_ref(), &text, &outline, &format);
         let lane = match lane {
             Some(lane) => {
@@ -575,6 +577,15 @@ fn leaves_nothing(outline: &Outline) -> bool {
             outline.verb.as_str(),
             "INSERT" | "SHOW" | "DESCRIBE" | "DESC" | "EXPLAIN" | "EXISTS"
         )
+}
+
+/// It never has rows for an answer.
+fn is_silent(outline: &Outline) -> bool {
+    const VERBS: [&str; 15] = [
+        "SET", "USE", "INSERT", "CREATE", "ATTACH", "DETACH", "DROP", "UNDROP", "TRUNCATE",
+        "RENAME", "EXCHANGE", "DELETE", "UPDATE", "GRANT", "REVOKE",
+    ];
+    VERBS.contains(&outline.verb.as_str())
 }
 
 pub(super) fn is_select(outline: &Outline) -> bool {

@@ -37,6 +37,22 @@ fn a_query_comes_in_the_url_the_body_or_both() {
     assert!(summary.contains("\"result_rows\":\"1\""), "{summary}");
 }
 
+/// clickhouse-connect takes the header for rows, and gives the summary of statements without it.
+#[test]
+fn only_what_has_rows_has_a_format() {
+    let port = ports().door;
+    let format =
+        |text: &str| post(port, "/", text).header("x-clickhouse-format").map(str::to_owned);
+    for text in ["SET max_threads = 1", "CREATE TABLE silent (n UInt8) ENGINE = Memory"] {
+        assert_eq!(format(text), None, "{text}");
+    }
+    assert_eq!(format("INSERT INTO silent VALUES (1)"), None);
+    assert_eq!(format("DROP TABLE silent"), None);
+    for text in ["SELECT 1 WHERE 0", "SHOW TABLES LIKE 'none'", "EXISTS nothing"] {
+        assert_eq!(format(text).as_deref(), Some("TabSeparated"), "{text}");
+    }
+}
+
 #[test]
 fn errors_have_their_code_and_status() {
     let port = ports().door;
