@@ -102,7 +102,10 @@ fn pairs(sql: &str, mut tokens: &[Token]) -> Option<Vec<Pair>> {
             matches!(token.kind, Kind::Word | Kind::Literal | Kind::Mark(b'.' | b'-' | b'+'))
                 && !is(sql, token, "FORMAT")
         };
-        let count = rest.iter().take_while(|token| of_value(token)).count();
+        // `-1.5` is several tokens; what stands apart is none of it.
+        let is_next = |at: usize| at == 0 || rest[at - 1].end == rest[at].start;
+        let is_of_value = |&(at, token): &(usize, &Token)| of_value(token) && is_next(at);
+        let count = rest.iter().enumerate().take_while(is_of_value).count();
         let (value, rest) = rest.split_at(count);
         let value = value.first()?.start..value.last()?.end;
         pairs.push(Pair { name: name.start..name.end, value });
