@@ -118,7 +118,7 @@ pub(crate) fn leave(session: &mut Session) -> Result<(), Failure> {
     Ok(())
 }
 
-fn roles(grants: &Grants, known: &BTreeSet<String>) -> Vec<String> {
+pub(super) fn roles(grants: &Grants, known: &BTreeSet<String>) -> Vec<String> {
     let mut roles = BTreeSet::from([LIMITED.to_owned()]);
     for grant in grants {
         let exact = role(grant);

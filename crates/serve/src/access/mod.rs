@@ -300,6 +300,12 @@ impl Caller {
         if self.is_admin() { Ok(()) } else { self.gate(String::new()).check_database(database) }
     }
 
+    /// The engine's roles of the user; `None`: those that every session begins with.
+    pub(crate) fn roles(&self) -> Option<Vec<String>> {
+        let known = self.access.engine.roles();
+        (!self.is_admin()).then(|| fence::roles(&self.rights.grants, known))
+    }
+
     /// Puts the session into the engine's roles of the user.
     pub(crate) fn enter(&self, session: &mut Session, is_new: bool) -> Result<(), Failure> {
         match self.is_admin() {
@@ -322,10 +328,11 @@ impl Caller {
         failure
     }
 
-    /// Lets a statement through the gate, or not.
+    /// Lets a statement through the gate, or not. `current`: the session's database, where it is known.
     pub(crate) fn check(
         &self,
         session: &mut Session,
+        current: Option<String>,
         text: &str,
         params: &[(String, String)],
     ) -> Result<(), Failure> {
@@ -335,9 +342,10 @@ impl Caller {
         let (pairs, verb) = settings_in(text);
         let of_table = matches!(verb.as_str(), "CREATE" | "ALTER");
         settings::allow_in_text(&self.rights, &pairs, of_table)?;
-        let answer = session.query_and_keep("SELECT currentDatabase()", "TSVRaw", &[])?;
-        let current = String::from_utf8_lossy(answer.bytes()).trim_end_matches('\n').to_owned();
-        drop(answer);
+        let current = match current {
+            Some(current) => current,
+            None => current_database(session)?,
+        };
         // In a session of the gate's own: the user's limits are not for it.
         let own = self.access.engine.session();
         let mut own = own.map_err(|error| Failure::new(210, "NETWORK_ERROR", error.report()))?;
@@ -451,6 +459,11 @@ impl Caller {
         let array = format!("CAST([{}], 'Array(String)')", lines.join(", "));
         Ok(format!("SELECT arrayJoin({array}) AS {}", store::ddl::ident(&title)))
     }
+}
+
+fn current_database(session: &mut Session) -> Result<String, Failure> {
+    let answer = session.query_and_keep("SELECT currentDatabase()", "TSVRaw", &[])?;
+    Ok(String::from_utf8_lossy(answer.bytes()).trim_end_matches('\n').to_owned())
 }
 
 /// Settings that a statement names for itself, and its verb.

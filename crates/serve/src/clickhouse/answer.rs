@@ -25,7 +25,10 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
 
 pub(super) const PIECES_MAX: usize = 4;
-const PIECE_BYTES: usize = 256 << 10;
+const PIECE_BYTES: usize = 1 << 20;
+/// How long a statement that waits for its client keeps its turn: one that takes its rows as fast as it can
+/// is not sent to the end of the queue for every piece.
+const TURN_KEPT: Duration = Duration::from_millis(20);
 /// What is held back of an answer so that an early error has its status.
 const HELD_BYTES_DEFAULT: usize = 1 << 20;
 const HELD_TIME_MAX: Duration = Duration::from_millis(500);
@@ -121,11 +124,11 @@ impl Answer {
         sum.elapsed_seconds += stats.elapsed_seconds;
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+    pub(super) fn write(&mut self, bytes: Bytes) -> Result<(), WriteError> {
         if self.head.is_none() {
             return Ok(self.send(bytes)?);
         }
-        self.hold(bytes)?;
+        self.hold(&bytes)?;
         self.go_on()
     }
 
@@ -156,7 +159,7 @@ impl Answer {
             Err(WriteError::Gone) => return,
         }
         let rest = self.encoder.finish();
-        let _ = self.pass(rest).and_then(|()| self.end(Ok(Bytes::new())));
+        let _ = self.pass(rest.into()).and_then(|()| self.end(Ok(Bytes::new())));
     }
 
     /// The answer is an error, or ends in one.
@@ -169,17 +172,17 @@ impl Answer {
         let Some(head) = self.head.take() else {
             if let Some(text) = in_format {
                 // Who reads the format is told, so it ends well.
-                let sent = self.send(text.as_bytes()).and_then(|()| {
+                let sent = self.send(text.into()).and_then(|()| {
                     let rest = self.encoder.finish();
-                    self.pass(rest)
+                    self.pass(rest.into())
                 });
                 let _ = sent.and_then(|()| self.end(Ok(Bytes::new())));
                 return;
             }
             let frame = exception_frame(&self.labels.tag, &text);
-            let sent = self.send(frame.as_bytes()).and_then(|()| {
+            let sent = self.send(frame.into()).and_then(|()| {
                 let rest = self.encoder.finish();
-                self.pass(rest)
+                self.pass(rest.into())
             });
             let broken = io::Error::other("the statement failed under way");
             let _ = sent.and_then(|()| self.end(Err(broken)));
@@ -196,7 +199,7 @@ impl Answer {
         let text = in_format.unwrap_or(text);
         if head.send(Head { status: failure.status, headers: pairs(headers) }).is_ok() {
             let text = self.encoder.error(text);
-            let _ = self.pass(text).and_then(|()| self.end(Ok(Bytes::new())));
+            let _ = self.pass(text.into()).and_then(|()| self.end(Ok(Bytes::new())));
         }
     }
 
@@ -217,7 +220,7 @@ impl Answer {
             if piece.is_empty() {
                 return Ok(());
             }
-            self.send(&piece)?;
+            self.send(piece.into())?;
         }
     }
 
@@ -233,20 +236,20 @@ impl Answer {
         ]
     }
 
-    fn send(&mut self, bytes: &[u8]) -> Result<(), Gone> {
-        for piece in bytes.chunks(PIECE_BYTES) {
-            self.encoder.write(piece);
-            let encoded = self.encoder.take();
-            self.pass(encoded)?;
+    fn send(&mut self, mut bytes: Bytes) -> Result<(), Gone> {
+        while !bytes.is_empty() {
+            let piece = bytes.split_to(PIECE_BYTES.min(bytes.len()));
+            let coded = self.encoder.code(piece);
+            self.pass(coded)?;
         }
         Ok(())
     }
 
-    fn pass(&mut self, bytes: Vec<u8>) -> Result<(), Gone> {
+    fn pass(&mut self, bytes: Bytes) -> Result<(), Gone> {
         if bytes.is_empty() {
             return Ok(());
         }
-        match self.last.replace(bytes.into()) {
+        match self.last.replace(bytes) {
             Some(before) => self.push(Ok(before)),
             None => Ok(()),
         }
@@ -265,9 +268,16 @@ impl Answer {
             Err(TrySendError::Full(piece)) => piece,
             Err(TrySendError::Closed(_)) => return Err(Gone),
         };
-        let send = async { tokio::time::timeout(WRITE_TIMEOUT, self.pieces.send(piece)).await };
-        match self.turn.aside(|| self.runtime.block_on(send)) {
-            Ok(Ok(())) => Ok(()),
+        let room = |most| async move { tokio::time::timeout(most, self.pieces.reserve()).await };
+        let room = match self.runtime.block_on(room(TURN_KEPT)) {
+            Err(_) => self.turn.aside(|| self.runtime.block_on(room(WRITE_TIMEOUT))),
+            room => room,
+        };
+        match room {
+            Ok(Ok(room)) => {
+                room.send(piece);
+                Ok(())
+            }
             _ => Err(Gone),
         }
     }

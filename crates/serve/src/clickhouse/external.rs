@@ -22,6 +22,7 @@ use super::error::Failure;
 use super::lane::Lane;
 use super::multipart::{Form, Part};
 use super::run::{SQL_BYTES_MAX, Stop, Text, Work};
+use super::sessions::Kept;
 use super::structure;
 use std::io::Read;
 
@@ -65,7 +66,10 @@ impl Work {
                         let known = Text::whole(text.clone().into_bytes())?;
                         self.take_place(known.shown(), &known.outline().verb, &[])?;
                         self.take_turn()?;
-                        let lane = lane.insert(self.lane()?);
+                        let own = self.named()?;
+                        let own =
+                            own.map_or_else(|| self.fresh().map(Kept::new).map(Lane::of), Ok)?;
+                        let lane = lane.insert(own);
                         self.open(lane)?;
                         lane
                     }

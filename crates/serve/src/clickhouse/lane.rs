@@ -1,15 +1,17 @@
-//! The session of a request, with the request's database and settings in force: a connection of its own, or
-//! the one that its client names, which goes back afterwards.
+//! The session of a request, with the request's database and settings in force: a connection of its
+//! own, new or spare ([`super::spare`]), or the one that its client names. The last two go back afterwards.
 
+use super::Door;
 use super::error::Failure;
 use super::format::Way;
 use super::request::Request;
 use super::run::{Work, is_select};
 use super::sessions::{Kept, Lease};
 use super::settings::{self, Settings};
+use super::spare::Making;
 use super::sql::Outline;
 use crate::access;
-use store::embedded::HOME_DATABASE;
+use store::embedded::{HOME_DATABASE, Session};
 
 /// A document is made whole in memory; this is the limit of its rows there.
 const DOCUMENT_BYTES_MAX: &str = "268435456";
@@ -18,19 +20,32 @@ const DOCUMENT_BYTES_MAX: &str = "268435456";
 pub(super) struct Lane {
     pub(super) kept: Kept,
     lease: Option<Lease>,
+    /// How it was made, when it may be another's afterwards.
+    pub(super) making: Option<Making>,
     is_new: bool,
     /// Temporary ones that came with the request and go with it.
     pub(super) tables: Vec<String>,
 }
 
 impl Lane {
+    pub(super) fn of(kept: Kept) -> Lane {
+        Lane { kept, lease: None, making: None, is_new: true, tables: Vec::new() }
+    }
+
     /// A connection like its own cannot be had.
     pub(super) fn is_alone(&self, request: &Request) -> bool {
         let moved = self.kept.is_moved && request.database.is_none();
         self.kept.is_own || moved || !self.tables.is_empty()
     }
 
-    pub(super) fn close(mut self) {
+    /// `went_well`: its statement came to an end of its own.
+    pub(super) fn close(mut self, door: &Door, went_well: bool) {
+        if let Some(making) = self.making {
+            if went_well && !self.kept.is_own && making.goes_on() {
+                door.spares.put(making, self.kept.session);
+            }
+            return;
+        }
         let Some(lease) = self.lease else { return };
         if !self.tables.is_empty() && access::leave(&mut self.kept.session).is_err() {
             return;
@@ -47,38 +62,27 @@ impl Lane {
 }
 
 impl Work {
-    fn fresh(&self) -> Result<Lane, Failure> {
+    pub(super) fn fresh(&self) -> Result<Session, Failure> {
         let session = self.door.engine.session();
-        let session =
-            session.map_err(|error| Failure::new(210, "NETWORK_ERROR", error.report()))?;
-        Ok(Lane { kept: Kept::new(session), lease: None, is_new: true, tables: Vec::new() })
+        session.map_err(|error| Failure::new(210, "NETWORK_ERROR", error.report()))
     }
 
-    /// One more for this request, made as its own was if that is new. What runs in it has been let
-    /// through the gate for the first.
-    pub(super) fn beside(&self, outline: &Outline) -> Result<Lane, Failure> {
-        let mut lane = self.fresh()?;
-        self.prepare(&mut lane, outline, Way::Rows)?;
-        self.seal(&mut lane)?;
-        Ok(lane)
-    }
-
-    /// From here on the caller has the roles that were chosen in the session before.
-    pub(super) fn lane(&mut self) -> Result<Lane, Failure> {
+    /// The session that the client names. From here on the caller has the roles that were chosen in it.
+    pub(super) fn named(&mut self) -> Result<Option<Lane>, Failure> {
         // Somebody who only reads has nothing to keep, and a read-only session takes no settings.
         let wanted = self.request.session.as_ref().filter(|_| !self.caller.only_reads());
-        let Some(wanted) = wanted else { return self.fresh() };
+        let Some(wanted) = wanted else { return Ok(None) };
         let (lease, kept) = self.door.sessions.take(wanted, &self.caller.user)?;
         let lane = match kept {
-            Some(kept) => Lane { kept, lease: None, is_new: false, tables: Vec::new() },
-            None => self.fresh()?,
+            Some(kept) => Lane { is_new: false, ..Lane::of(kept) },
+            None => Lane::of(Kept::new(self.fresh()?)),
         };
         if let Some(roles) = &lane.kept.roles
             && self.request.roles.is_empty()
         {
             self.caller = self.caller.with_roles(Some(roles))?;
         }
-        Ok(Lane { lease: Some(lease), ..lane })
+        Ok(Some(Lane { lease: Some(lease), ..lane }))
     }
 
     /// What also data needs that comes before the statement: the request's database and settings. It is
@@ -91,7 +95,7 @@ impl Work {
         set(lane, self.wanted()?)
     }
 
-    /// For the statement itself, in the caller's roles.
+    /// For the statement itself, in the caller's roles; of one without a name that data has come into.
     pub(super) fn prepare(
         &self,
         lane: &mut Lane,
@@ -100,11 +104,7 @@ impl Work {
     ) -> Result<(), Failure> {
         let is_new = lane.is_new;
         self.enter(lane)?;
-        let mut wanted = self.wanted()?;
-        if way == Way::Document && is_select(outline) {
-            let limit = || DOCUMENT_BYTES_MAX.to_owned();
-            wanted.entry("max_result_bytes".into()).or_insert_with(limit);
-        }
+        let wanted = self.wanted_for(outline, way)?;
         match lane.lease.is_some() && outline.verb == "SET" {
             // What a SET statement sets stays: nothing of ours may be restored over it.
             true => settings::restore(&mut lane.kept)?,
@@ -116,19 +116,17 @@ impl Work {
     /// Last: nothing can be set after it, and it cannot be taken back, which is why sessions that go on
     /// have only the door's own check.
     pub(super) fn seal(&self, lane: &mut Lane) -> Result<(), Failure> {
-        if lane.lease.is_some() {
-            return Ok(());
+        match lane.lease.is_some() || lane.making.is_some() {
+            true => Ok(()),
+            false => settings::set(&mut lane.kept.session, &self.readonly()),
         }
+    }
+
+    pub(super) fn readonly(&self) -> Settings {
         let readonly = self.request.setting("readonly").filter(|value| *value != "0");
         let readonly = readonly.or(self.request.reads_only.then_some("2"));
         let readonly = if self.caller.only_reads() { Some("1") } else { readonly };
-        match readonly {
-            Some(level) => {
-                let level = [("readonly".to_owned(), level.to_owned())];
-                settings::set(&mut lane.kept.session, &level.into())
-            }
-            None => Ok(()),
-        }
+        readonly.map(|level| ("readonly".to_owned(), level.to_owned())).into_iter().collect()
     }
 
     fn enter(&self, lane: &mut Lane) -> Result<(), Failure> {
@@ -136,16 +134,30 @@ impl Work {
         if is_new && lane.lease.is_some() {
             settings::begin(&mut lane.kept.session, Settings::new())?;
         }
-        let database = self.request.database.as_deref().filter(|name| !name.is_empty());
+        let database = self.database();
         lane.kept.is_moved |= database.is_some();
         match database.or(is_new.then_some(HOME_DATABASE)) {
             Some(database) => {
-                let database = if database == "default" { HOME_DATABASE } else { database };
                 self.caller.check_database(database)?;
                 settings::use_database(&mut lane.kept.session, database)
             }
             None => Ok(()),
         }
+    }
+
+    /// The one that the request names.
+    pub(super) fn database(&self) -> Option<&str> {
+        let database = self.request.database.as_deref().filter(|name| !name.is_empty());
+        database.map(|name| if name == "default" { HOME_DATABASE } else { name })
+    }
+
+    pub(super) fn wanted_for(&self, outline: &Outline, way: Way) -> Result<Settings, Failure> {
+        let mut wanted = self.wanted()?;
+        if way == Way::Document && is_select(outline) {
+            let limit = || DOCUMENT_BYTES_MAX.to_owned();
+            wanted.entry("max_result_bytes".into()).or_insert_with(limit);
+        }
+        Ok(wanted)
     }
 
     /// What the caller may have of what the request wants.

@@ -10,7 +10,8 @@
 //!   gone? it reads ─▶ KILL by log_comment
 //! ```
 //!
-//! - **A connection of the engine's per request**, or the one of the session that the client names.
+//! - **A connection of the engine's per request**, new or made in the same way for another, or the one of
+//!   the session that the client names.
 //! - **Nothing is slurped but statements.** Uploads and rows travel in pieces; documents have a limit.
 //! - **An upload that breaks off is not inserted** (of a large one, blocks before the last may be, as
 //!   at ClickHouse).
@@ -48,6 +49,7 @@ mod run;
 mod secrets;
 mod sessions;
 pub(crate) mod settings;
+mod spare;
 pub(crate) mod sql;
 mod statement;
 mod structure;
@@ -78,6 +80,7 @@ use model::{Error, Result};
 use processes::Processes;
 use request::Request;
 use sessions::Sessions;
+use spare::Spares;
 use statement::Statement;
 use std::convert::Infallible;
 use std::future::Future;
@@ -101,6 +104,7 @@ struct Door {
     timezone: String,
     server_name: String,
     sessions: Sessions,
+    spares: Spares,
     house: Arc<House>,
     turns: Arc<Turns>,
     /// Tells statements of one `query_id` apart.
@@ -129,7 +133,7 @@ pub async fn serve(
     let opened = tokio::task::spawn_blocking(move || Door::open(engine, &users, cores)).await;
     let door =
         Arc::new(opened.map_err(|error| Error::bug("the door did not open").source(error))??);
-    let sweeper = tokio::spawn(sweep(door.sessions.clone()));
+    let sweeper = tokio::spawn(sweep(door.clone()));
     let shared = door.clone();
     let service = hyper::service::service_fn(move |request| {
         let door = shared.clone();
@@ -147,10 +151,10 @@ pub async fn serve(
     served
 }
 
-async fn sweep(sessions: Sessions) {
+async fn sweep(door: Arc<Door>) {
     loop {
         tokio::time::sleep(SWEEP_INTERVAL).await;
-        let ended = sessions.sweep();
+        let ended = (door.sessions.sweep(), door.spares.sweep(spare::IDLE_MAX));
         let _ = tokio::task::spawn_blocking(move || drop(ended)).await;
     }
 }
@@ -177,6 +181,7 @@ impl Door {
             processes,
             engine,
             sessions: Sessions::default(),
+            spares: Spares::default(),
             house: Arc::default(),
             turns: Arc::new(Turns::new(cores)),
             count: AtomicU64::new(0),

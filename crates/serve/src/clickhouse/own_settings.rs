@@ -31,21 +31,16 @@ impl Work {
     /// To somebody who only reads, the engine is read-only and refuses a `SETTINGS` clause, but for settings that
     /// have their value already. So those of a SELECT, which the gate has let through, are set before. (Those
     /// of a part of it would be set for the whole, and stay refused.)
-    pub(super) fn set_before(
-        &self,
-        lane: &mut Lane,
-        text: &Text,
-        outline: &Outline,
-    ) -> Result<(), Failure> {
-        let Text::Statement(sql) = text else { return Ok(()) };
+    pub(super) fn settings_before(&self, text: &Text, outline: &Outline) -> Vec<String> {
+        let Text::Statement(sql) = text else { return Vec::new() };
         if !self.caller.only_reads() || !is_select(outline) {
-            return Ok(());
+            return Vec::new();
         }
-        let pairs = last_clause(sql);
-        let pairs: Vec<String> = pairs
-            .into_iter()
-            .map(|pair| format!("{} = {}", &sql[pair.name], &sql[pair.value]))
-            .collect();
+        let pairs = last_clause(sql).into_iter();
+        pairs.map(|pair| format!("{} = {}", &sql[pair.name], &sql[pair.value])).collect()
+    }
+
+    pub(super) fn set_before(&self, lane: &mut Lane, pairs: &[String]) -> Result<(), Failure> {
         if !pairs.is_empty() {
             let set = format!("SET {}", pairs.join(", "));
             lane.kept.session.query_and_keep(&set, "Null", &[])?;

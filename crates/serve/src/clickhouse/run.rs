@@ -14,13 +14,16 @@ use super::lane::Lane;
 use super::own_settings::{ARRAY_OF_ROWS, REMEMBERED};
 use super::processes::Place;
 use super::request::Request;
+use super::sessions::Kept;
 use super::sql::{self, Outline, Start, ValuesEnd};
 use super::statement::Statement;
 use super::turns::Turn;
 use super::zones::{self, Zones};
 use super::{Door, hello, house, kill, log, processes};
 use crate::access::Caller;
+use bytes::Bytes;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Instant;
@@ -175,7 +178,7 @@ impl Work {
         // Before the last bytes go out: the client's next request may be here at once. And the place last:
         // who waits for it wants the session.
         if let Some(lane) = lane {
-            lane.close();
+            lane.close(&self.door, result.is_ok() && self.statement.is_wanted());
         }
         self.turn.give_back();
         self.place = None;
@@ -203,10 +206,9 @@ impl Work {
             Some(_) => self.statement.begin(),
             None => self.wait_for_turn(&outline)?,
         }
-        let lane = match lane {
-            Some(lane) => lane,
-            None => lane.insert(self.lane()?),
-        };
+        if lane.is_none() {
+            *lane = self.named()?;
+        }
         if let Text::Statement(sql) = &mut text
             && about_users.is_none()
             && let Some(instead) = self.instead(sql, &outline)?
@@ -217,16 +219,31 @@ impl Work {
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
         answer.set_format(&format);
-        let way = self.way(lane, &text, &outline, &format);
-        self.prepare(lane, &outline, way)?;
+        let has_set = lane.as_ref().map(|lane| lane.kept.has_set.clone()).unwrap_or_default();
+        let way = self.way(&has_set, &text, &outline, &format);
+        let before = self.settings_before(&text, &outline);
+        let lane = match lane {
+            Some(lane) => {
+                self.prepare(lane, &outline, way)?;
+                lane
+            }
+            None if before.is_empty() => lane.insert(self.plain(&outline, way)?),
+            None => {
+                // Sealed only behind the gate, which looks at what is set.
+                let lane = lane.insert(Lane::of(Kept::new(self.fresh()?)));
+                self.prepare(lane, &outline, way)?;
+                lane
+            }
+        };
         if let Some(statement) = about_users {
             return self.answer_about_users(&mut lane.kept, statement, &format, answer);
         }
-        self.caller.check(&mut lane.kept.session, &text.sql(), &self.request.params)?;
+        let current = lane.making.as_ref().map(|making| making.database.clone());
+        self.caller.check(&mut lane.kept.session, current, &text.sql(), &self.request.params)?;
         if let Some(zone) = self.zone(lane, &text)? {
             answer.set_timezone(zone);
         }
-        self.set_before(lane, &text, &outline)?;
+        self.set_before(lane, &before)?;
         self.seal(lane)?;
         let result = match text {
             Text::Insert { text, head, format, data } => {
@@ -338,7 +355,13 @@ impl Work {
         }
     }
 
-    fn way(&self, lane: &Lane, text: &Text, outline: &Outline, format: &str) -> Way {
+    fn way(
+        &self,
+        has_set: &BTreeSet<&'static str>,
+        text: &Text,
+        outline: &Outline,
+        format: &str,
+    ) -> Way {
         if !is_select(outline) {
             return Way::Document;
         }
@@ -347,7 +370,7 @@ impl Work {
         let is_set = |name: &str| {
             let in_text = matches!(text, Text::Statement(sql) if sql.contains(name));
             let in_url = self.request.settings.iter().any(|(found, _)| found.contains(name));
-            in_text || in_url || lane.kept.has_set.contains(name)
+            in_text || in_url || has_set.contains(name)
         };
         if (outline.totals || is_set(EXTREMES)) && !native {
             return Way::Document;
@@ -406,11 +429,8 @@ impl Work {
         }
         if hello::is_asked(sql, format, self.request.client_protocol_version) {
             let door = &self.door;
-            return Ok(answer.write(&hello::block(
-                &door.server_name,
-                &door.version,
-                &door.timezone,
-            ))?);
+            let block = hello::block(&door.server_name, &door.version, &door.timezone);
+            return Ok(answer.write(block.into())?);
         }
         // The engine does not take it for a statement: the stream call runs nothing but a SELECT,
         // and says what is wrong with this.
@@ -476,8 +496,10 @@ impl Work {
                     false => Zones::none(),
                 };
             }
-            let sent = filter.pieces(chunk.bytes()).map_err(Stop::from).and_then(|pieces| {
-                pieces.into_iter().try_for_each(|piece| answer.write(piece)).map_err(Stop::from)
+            let chunk = Bytes::from_owner(chunk);
+            let sent = filter.pieces(&chunk).map_err(Stop::from).and_then(|pieces| {
+                let mut pieces = pieces.into_iter().map(|piece| part(&chunk, piece));
+                pieces.try_for_each(|piece| answer.write(piece)).map_err(Stop::from)
             });
             if let Err(stop) = sent {
                 break Err(stop);
@@ -501,19 +523,22 @@ impl Work {
         }
         let mut body = session.insert_and_keep(head, format, &self.request.params)?;
         let mut end = format.eq_ignore_ascii_case("Values").then(ValuesEnd::default);
-        let mut piece = data;
+        let mut buffer = data;
+        let mut filled = buffer.len();
         let result = loop {
-            if end.as_mut().is_some_and(|end| !end.follow(&piece)) {
+            let piece = &buffer[..filled];
+            if end.as_mut().is_some_and(|end| !end.follow(piece)) {
                 let text = "Syntax error (Multi-statements are not allowed): text behind the data";
                 break Err(Stop::from(Failure::syntax(text)));
             }
-            if let Err(error) = body.append(&piece) {
+            if let Err(error) = body.append(piece) {
                 break Err(error.into());
             }
-            piece.resize(READ_BYTES, 0);
-            match self.upload.read(&mut piece) {
+            // Once: what is read over it needs no zeros.
+            buffer.resize(READ_BYTES, 0);
+            match self.upload.read(&mut buffer) {
                 Ok(0) => break body.finish_and_keep().map_err(Stop::from),
-                Ok(count) => piece.truncate(count),
+                Ok(count) => filled = count,
                 // Not finished: nothing of the open block is inserted.
                 Err(error) => break Err(Failure::of_upload(&error).into()),
             }
@@ -528,6 +553,14 @@ impl Work {
 fn is_about_others(text: &Text) -> bool {
     let Text::Statement(sql) = text else { return false };
     kill::is_asked(sql) || processes::list_instead_of_show(sql).is_some()
+}
+
+/// A piece of a chunk, or one that was put between such.
+fn part(chunk: &Bytes, piece: &[u8]) -> Bytes {
+    match chunk.as_ptr_range().contains(&piece.as_ptr()) {
+        true => chunk.slice_ref(piece),
+        false => Bytes::copy_from_slice(piece),
+    }
 }
 
 /// Behind it the session is as it was: nothing is set, made or moved in it.

@@ -20,11 +20,15 @@ const FROM_THE_START: [(&str, &str); 3] =
 pub(crate) type Settings = BTreeMap<String, String>;
 
 /// What a session begins with; one that is of a single request has its settings at once with that.
-pub(super) fn begin(session: &mut Session, mut wanted: Settings) -> Result<(), Failure> {
+pub(super) fn begin(session: &mut Session, wanted: Settings) -> Result<(), Failure> {
+    set(session, &from_the_start(wanted))
+}
+
+pub(super) fn from_the_start(mut wanted: Settings) -> Settings {
     for (name, value) in FROM_THE_START {
         wanted.entry(name.to_owned()).or_insert_with(|| value.to_owned());
     }
-    set(session, &wanted)
+    wanted
 }
 
 /// Clients say `default` when they mean no database in particular. The engine's own lays files

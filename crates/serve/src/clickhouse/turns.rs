@@ -72,12 +72,18 @@ impl Turns {
     }
 
     /// Waits for a turn; `Ok(false)`: the statement is not wanted any more.
+    ///
+    /// `most`: `None` for one that had its turn already. It comes in front and is never too late.
     fn take(&self, statement: &Statement, most: Option<Duration>) -> Result<bool, Failure> {
         let (number, since) = (statement.number, Instant::now());
         let called = Arc::new(Condvar::new());
         let mut state = self.lock();
         let user = statement.user.clone();
-        state.waiting.push_back(Waiting { number, user, called: called.clone() });
+        let waiting = Waiting { number, user, called: called.clone() };
+        match most {
+            Some(_) => state.waiting.push_back(waiting),
+            None => state.waiting.push_front(waiting),
+        }
         loop {
             state.call_next(self.most, Instant::now());
             if state.working.contains_key(&number) {

@@ -16,6 +16,7 @@
 //!
 //! DESCRIBE runs scalar subqueries; it is what this costs where it is asked. Columns behind one that cannot be measured ([`super::native`]) stay as they are.
 
+use super::format::Way;
 use super::native::Block;
 use super::run::Work;
 use super::sql::Outline;
@@ -85,9 +86,10 @@ impl Work {
     /// On a connection like the request's own; an answer without zones is better than none, so what
     /// goes wrong here is nobody's error.
     pub(super) fn zones_beside(&self, sql: &str, outline: &Outline) -> Zones {
-        let described = self.beside(outline).ok().and_then(|mut lane| {
-            let session = &mut lane.kept.session;
-            self.described(session, sql, outline)
+        let described = self.plain(outline, Way::Rows).ok().and_then(|mut lane| {
+            let described = self.described(&mut lane.kept.session, sql, outline);
+            lane.close(&self.door, described.is_some());
+            described
         });
         described.unwrap_or_else(Zones::none)
     }

@@ -17,6 +17,7 @@ mod ops;
 mod progress;
 mod remote;
 mod sessions;
+mod spares;
 mod tls;
 mod turns;
 mod zones;

@@ -154,8 +154,15 @@ pub struct Class {
     pub has_secrets: bool,
 }
 
-/// Bytes in the engine's memory.
+/// Bytes in the engine's memory. They are theirs alone: they may outlive the stream that they come from, its
+/// session and the engine.
 pub struct Answer(Output);
+
+impl AsRef<[u8]> for Answer {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
 
 impl Answer {
     pub fn bytes(&self) -> &[u8] {

@@ -125,3 +125,20 @@ fn a_directory_in_use_is_named_with_its_process() {
     assert!(report.contains(&std::process::id().to_string()), "{report}");
     assert!(report.contains(&data_dir.display().to_string()), "{report}");
 }
+
+#[test]
+fn an_answer_outlives_its_session() {
+    let mut chunks = engine()
+        .session()
+        .unwrap()
+        .select("SELECT number FROM numbers(200000)", "TabSeparated", &[])
+        .unwrap();
+    let mut kept = Vec::new();
+    while let Some(chunk) = chunks.next().unwrap() {
+        kept.push(chunk);
+    }
+    drop(chunks.into_session());
+    let bytes: Vec<u8> = kept.iter().flat_map(|chunk| chunk.bytes()).copied().collect();
+    let expected: String = (0..200_000).map(|number| format!("{number}\n")).collect();
+    assert!(kept.len() > 1 && bytes == expected.as_bytes());
+}

@@ -110,6 +110,7 @@ impl<D: Read, R: Read> Read for Single<D, R> {
 mod tests {
     use super::super::Encoder;
     use super::*;
+    use bytes::Bytes;
 
     const CODINGS: [Coding; 6] = [
         Coding::Identity,
@@ -146,9 +147,8 @@ mod tests {
 
     fn encoded(coding: Coding, text: &[u8]) -> Vec<u8> {
         let mut encoder = Encoder::of(coding);
-        encoder.write(text);
-        let start = encoder.take();
-        [start, encoder.finish()].concat()
+        let start = encoder.code(Bytes::copy_from_slice(text));
+        [start, encoder.finish().into()].concat()
     }
 
     #[test]
@@ -179,8 +179,7 @@ mod tests {
             let mut encoder = Encoder::of(coding);
             let mut bytes = Vec::new();
             for _ in 0..16 {
-                encoder.write(&vec![b'x'; 1 << 20]);
-                bytes.extend(encoder.take());
+                bytes.extend(encoder.code(vec![b'x'; 1 << 20].into()));
             }
             bytes.extend(encoder.finish());
             assert!(bytes.len() < 150 << 10, "{coding:?}: {}", bytes.len());

@@ -3,6 +3,7 @@
 
 use super::Coding;
 use super::frames::{self, Method};
+use bytes::Bytes;
 use std::io::{self, Write};
 
 /// Fast ones: rows are made faster than a thorough coder could take them.
@@ -14,7 +15,8 @@ const BROTLI_WINDOW_LOG: u32 = 20;
 const BROTLI_BUFFER_BYTES: usize = 64 << 10;
 
 pub(in super::super) enum Encoder {
-    Plain(Vec<u8>),
+    /// What comes in goes out, without a copy.
+    Plain,
     Gzip(flate2::write::GzEncoder<Vec<u8>>),
     Deflate(flate2::write::ZlibEncoder<Vec<u8>>),
     Brotli(Box<brotli::CompressorWriter<Vec<u8>>>),
@@ -36,7 +38,7 @@ impl Encoder {
         let out = Vec::new();
         let level = flate2::Compression::new(GZIP_LEVEL);
         match coding {
-            Coding::Identity => Encoder::Plain(out),
+            Coding::Identity => Encoder::Plain,
             Coding::Gzip => Encoder::Gzip(flate2::write::GzEncoder::new(out, level)),
             Coding::Deflate => Encoder::Deflate(flate2::write::ZlibEncoder::new(out, level)),
             Coding::Brotli => Encoder::Brotli(Box::new(brotli::CompressorWriter::new(
@@ -48,7 +50,7 @@ impl Encoder {
             Coding::Zstd => match zstd::stream::write::Encoder::new(out, ZSTD_LEVEL) {
                 Ok(encoder) => Encoder::Zstd(encoder),
                 // No memory for it.
-                Err(_) => Encoder::Plain(Vec::new()),
+                Err(_) => Encoder::Plain,
             },
             Coding::Lz4 => Encoder::Lz4(Box::new(lz4_flex::frame::FrameEncoder::new(out))),
         }
@@ -57,7 +59,7 @@ impl Encoder {
     /// For the header; frames have none.
     pub(in super::super) fn name(&self) -> Option<&'static str> {
         match self {
-            Encoder::Plain(_) | Encoder::Frames(_) => None,
+            Encoder::Plain | Encoder::Frames(_) => None,
             Encoder::Gzip(_) => Coding::Gzip.name(),
             Encoder::Deflate(_) => Coding::Deflate.name(),
             Encoder::Brotli(_) => Coding::Brotli.name(),
@@ -66,38 +68,34 @@ impl Encoder {
         }
     }
 
-    pub(in super::super) fn write(&mut self, bytes: &[u8]) {
-        let written = match self {
-            Encoder::Plain(out) => out.write_all(bytes),
-            Encoder::Gzip(encoder) => encoder.write_all(bytes),
-            Encoder::Deflate(encoder) => encoder.write_all(bytes),
-            Encoder::Brotli(encoder) => encoder.write_all(bytes),
-            Encoder::Zstd(encoder) => encoder.write_all(bytes),
-            Encoder::Lz4(encoder) => encoder.write_all(bytes),
+    /// What is ready when these have come.
+    pub(in super::super) fn code(&mut self, bytes: Bytes) -> Bytes {
+        fn coded<W: Write>(
+            encoder: &mut W,
+            bytes: &[u8],
+            out: fn(&mut W) -> &mut Vec<u8>,
+        ) -> Bytes {
+            let written = encoder.write_all(bytes);
+            debug_assert!(written.is_ok(), "writing to memory");
+            std::mem::take(out(encoder)).into()
+        }
+        match self {
+            Encoder::Plain => bytes,
+            Encoder::Gzip(encoder) => coded(encoder, &bytes, |encoder| encoder.get_mut()),
+            Encoder::Deflate(encoder) => coded(encoder, &bytes, |encoder| encoder.get_mut()),
+            Encoder::Brotli(encoder) => coded(encoder, &bytes, |encoder| encoder.get_mut()),
+            Encoder::Zstd(encoder) => coded(encoder, &bytes, |encoder| encoder.get_mut()),
+            Encoder::Lz4(encoder) => coded(encoder, &bytes, |encoder| encoder.get_mut()),
             Encoder::Frames(writer) => {
-                writer.write(bytes);
-                Ok(())
+                writer.write(&bytes);
+                std::mem::take(writer.get_mut()).into()
             }
-        };
-        debug_assert!(written.is_ok(), "writing to memory");
-    }
-
-    /// What is ready.
-    pub(in super::super) fn take(&mut self) -> Vec<u8> {
-        std::mem::take(match self {
-            Encoder::Plain(out) => out,
-            Encoder::Gzip(encoder) => encoder.get_mut(),
-            Encoder::Deflate(encoder) => encoder.get_mut(),
-            Encoder::Brotli(encoder) => encoder.get_mut(),
-            Encoder::Zstd(encoder) => encoder.get_mut(),
-            Encoder::Lz4(encoder) => encoder.get_mut(),
-            Encoder::Frames(writer) => writer.get_mut(),
-        })
+        }
     }
 
     pub(in super::super) fn finish(&mut self) -> Vec<u8> {
-        let finished = match std::mem::replace(self, Encoder::Plain(Vec::new())) {
-            Encoder::Plain(out) => Ok(out),
+        let finished = match std::mem::replace(self, Encoder::Plain) {
+            Encoder::Plain => Ok(Vec::new()),
             Encoder::Gzip(encoder) => encoder.finish(),
             Encoder::Deflate(encoder) => encoder.finish(),
             Encoder::Brotli(encoder) => Ok(encoder.into_inner()),
