@@ -93,11 +93,7 @@ fn pairs(sql: &str, mut tokens: &[Token]) -> Option<Vec<Pair>> {
         if !is_name || equals.kind != Kind::Mark(b'=') {
             return None;
         }
-        let of_value = |token: &Token| {
-            matches!(token.kind, Kind::Word | Kind::Literal | Kind::Mark(b'.' | b'-' | b'+'))
-                && !is(sql, token, "FORMAT")
-        };
-        let count = rest.iter().take_while(|token| of_value(token)).count();
+        let count = value(rest)?;
         let (value, rest) = rest.split_at(count);
         let value = value.first()?.start..value.last()?.end;
         pairs.push(Pair { name: name.start..name.end, value });
@@ -110,6 +106,18 @@ fn pairs(sql: &str, mut tokens: &[Token]) -> Option<Vec<Pair>> {
                 return rest.iter().all(|token| token.kind == Kind::Mark(b';')).then_some(pairs);
             }
         };
+    }
+}
+
+/// How many tokens are a literal: `'x'`, `auto`, `-1.5`.
+fn value(tokens: &[Token]) -> Option<usize> {
+    let kind = |at: usize| tokens.get(at).map(|token| token.kind);
+    let is_word = |at: usize| kind(at) == Some(Kind::Word);
+    let first = usize::from(matches!(kind(0), Some(Kind::Mark(b'-' | b'+'))));
+    match kind(first) == Some(Kind::Literal) || is_word(first) {
+        false => None,
+        true if kind(first + 1) == Some(Kind::Mark(b'.')) && is_word(first + 2) => Some(first + 3),
+        true => Some(first + 1),
     }
 }
 
