@@ -16,3 +16,16 @@ mod tls;
 
 pub use net::Port;
 pub use tls::{Files, Tls};
+
+/// One a process, for all tests beside the code.
+#[cfg(test)]
+fn engine() -> &'static store::Engine {
+    static ENGINE: std::sync::LazyLock<(store::Engine, tempfile::TempDir)> =
+        std::sync::LazyLock::new(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let data_dir = folder.path().to_owned();
+            let options = store::EngineOptions { data_dir, memory_bytes: 1 << 30 };
+            (store::Engine::open(&options).unwrap(), folder)
+        });
+    &ENGINE.0
+}

@@ -94,10 +94,7 @@ mod tests {
 
     #[tokio::test]
     async fn readers_rows_are_counted_and_kept_for_a_while() {
-        let folder = tempfile::tempdir().unwrap();
-        let data_dir = folder.path().to_owned();
-        let options = store::EngineOptions { data_dir, memory_bytes: 1 << 30 };
-        let engine = store::Engine::open(&options).unwrap();
+        let engine = crate::engine();
         for sql in [
             "CREATE TABLE main.m (id Int64, v UInt64, d UInt8) ENGINE = ReplacingMergeTree(v, d) ORDER BY id",
             "CREATE TABLE main.a (id Int64) ENGINE = MergeTree ORDER BY id",

@@ -98,6 +98,8 @@ pub(super) const ATTACKS: &[&str] = &[
     "CREATE TABLE marts.bad (x String) ENGINE // '\n = Buffer('millrace', 'access', 1, 1, 1, 1, 1, 1, 1) // '",
     "CREATE VIEW marts.bad (x String) SQL\u{a0}SECURITY\u{a0}NONE AS SELECT name AS x FROM millrace.access",
     "SELECT 1e-- SETTINGS max_execution_time = 0",
+    "SELECT (SELECT 1 SETTINGS max_threads = 1), .5SETTINGS additional_table_filters = {}",
+    "SELECT 'x', .5INTO OUTFILE '/tmp/millrace-attack' TRUNCATE",
     // An alias that looks like a part of the print.
     "SELECT file('/etc/hostname') AS `a (alias b`",
     "SELECT file('/etc/hostname') AS \"a (children b\"",

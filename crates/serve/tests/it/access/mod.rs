@@ -6,6 +6,7 @@ mod filters;
 mod later;
 mod login;
 mod revoked;
+mod shared;
 mod statements;
 mod ways;
 
