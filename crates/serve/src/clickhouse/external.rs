@@ -21,9 +21,10 @@
 use super::error::Failure;
 use super::lane::Lane;
 use super::multipart::{Form, Part};
-use super::run::{SQL_BYTES_MAX, Stop, Text, Work};
+use super::run::{SQL_BYTES_MAX, Stop, Work};
 use super::sessions::Kept;
 use super::structure;
+use super::text::Text;
 use std::io::Read;
 
 type Pairs = Vec<(String, String)>;

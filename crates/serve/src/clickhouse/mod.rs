@@ -43,6 +43,7 @@ mod own_settings;
 pub(crate) mod plain;
 mod processes;
 mod progress;
+mod projections;
 mod reply;
 mod request;
 mod run;
@@ -53,6 +54,7 @@ mod spare;
 pub(crate) mod sql;
 mod statement;
 mod structure;
+mod text;
 mod touched;
 mod turns;
 mod upload;
@@ -78,6 +80,7 @@ use hyper::{Request as HttpRequest, Response};
 use log::Log;
 use model::{Error, Result};
 use processes::Processes;
+use projections::Projections;
 use request::Request;
 use sessions::Sessions;
 use spare::Spares;
@@ -113,6 +116,7 @@ struct Door {
     shelf: Arc<Shelf>,
     log: Log,
     processes: Arc<Processes>,
+    projections: Projections,
 }
 
 /// A request that came in.
@@ -182,6 +186,7 @@ impl Door {
             engine,
             sessions: Sessions::default(),
             spares: Spares::default(),
+            projections: Projections::default(),
             house: Arc::default(),
             turns: Arc::new(Turns::new(cores)),
             count: AtomicU64::new(0),

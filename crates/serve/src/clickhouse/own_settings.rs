@@ -2,8 +2,9 @@
 
 use super::error::Failure;
 use super::lane::Lane;
-use super::run::{EXTREMES, Text, Work, is_select};
+use super::run::{EXTREMES, Work, is_select};
 use super::sql::{Kind, Outline, Token, Tokens};
+use super::text::Text;
 use std::ops::Range;
 
 /// Makes one document of a format of rows.

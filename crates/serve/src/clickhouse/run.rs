@@ -16,12 +16,12 @@ use super::processes::Place;
 use super::request::Request;
 use super::sql::{self, Outline, Start, ValuesEnd};
 use super::statement::Statement;
+use super::text::{Text, utf8};
 use super::turns::Turn;
 use super::zones::{self, Zones};
 use super::{Door, hello, house, kill, log, processes};
 use crate::access::Caller;
 use bytes::Bytes;
-use std::borrow::Cow;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Instant;
@@ -68,62 +68,6 @@ impl From<WriteError> for Stop {
         match error {
             WriteError::Gone => Stop::Gone,
             WriteError::Held(failure) => Stop::Failed(failure),
-        }
-    }
-}
-
-/// A text, split.
-pub(super) enum Text {
-    Statement(String),
-    /// What comes before the data, and how much of that goes to the engine as the statement.
-    Insert {
-        text: String,
-        head: usize,
-        format: String,
-        data: Vec<u8>,
-    },
-}
-
-impl Text {
-    fn insert(
-        mut text: Vec<u8>,
-        head: usize,
-        data: usize,
-        format: String,
-    ) -> Result<Text, Failure> {
-        let data = text.split_off(data);
-        Ok(Text::Insert { text: utf8(text)?, head, format, data })
-    }
-
-    pub(super) fn whole(text: Vec<u8>) -> Result<Text, Failure> {
-        match sql::start(&text, true) {
-            Start::Insert { head, data, format } => Text::insert(text, head, data, format),
-            _ => Ok(Text::Statement(utf8(text)?)),
-        }
-    }
-
-    /// As it was sent, without data.
-    pub(super) fn shown(&self) -> &str {
-        match self {
-            Text::Statement(text) | Text::Insert { text, .. } => text,
-        }
-    }
-
-    pub(super) fn outline(&self) -> Outline {
-        match self {
-            Text::Statement(sql) => sql::outline(sql),
-            Text::Insert { .. } => Outline { verb: "INSERT".into(), ..Outline::default() },
-        }
-    }
-
-    /// As a statement of its own.
-    pub(super) fn sql(&self) -> Cow<'_, str> {
-        match self {
-            Text::Statement(sql) => sql.into(),
-            Text::Insert { text, head, format, .. } => match format.as_str() {
-                "Values" => format!("{} VALUES", &text[..*head]).into(),
-                _ => format!("{} FORMAT {format}", &text[..*head]).into(),
-            },
         }
     }
 }
@@ -246,6 +190,13 @@ impl Work {
                 let result = self.statement(lane, &sql, &outline, way, &format, answer);
                 let is_own = !leaves_nothing(&outline);
                 lane.kept.is_own |= is_own;
+                match is_select(&outline) {
+                    true if result.is_ok() => {
+                        self.note_projections(&mut lane.kept.session, &sql, &outline);
+                    }
+                    false if is_own => self.door.projections.forget(),
+                    _ => {}
+                }
                 if is_own {
                     lane.kept.has_set.extend(REMEMBERED.iter().filter(|name| sql.contains(**name)));
                 }
@@ -590,8 +541,4 @@ fn is_silent(outline: &Outline) -> bool {
 
 pub(super) fn is_select(outline: &Outline) -> bool {
     matches!(outline.verb.as_str(), "SELECT" | "WITH" | "FROM")
-}
-
-fn utf8(text: Vec<u8>) -> Result<String, Failure> {
-    String::from_utf8(text).map_err(|_| Failure::syntax("Syntax error: the text is not UTF-8"))
 }

@@ -65,6 +65,8 @@ pub(super) struct Text {
     pub(super) verb: String,
     /// Those that it names.
     pub(super) tables: BTreeSet<String>,
+    /// Those of them that it read, as `database.table.projection`.
+    pub(super) projections: BTreeSet<String>,
     /// Something in it was hidden, so that an error that quotes it is hidden, too.
     pub(super) has_secrets: bool,
 }
@@ -120,7 +122,15 @@ impl Statement {
         let has_secrets = hidden.is_some();
         let shown = cut(hidden.as_deref().unwrap_or(text), TEXT_BYTES_MAX).to_owned();
         let tables = touched::tables(text, verb, &self.database, own);
-        *self.lock() = Some(Text { shown, verb: verb.to_owned(), tables, has_secrets });
+        let projections = BTreeSet::new();
+        *self.lock() =
+            Some(Text { shown, verb: verb.to_owned(), tables, projections, has_secrets });
+    }
+
+    pub(super) fn set_projections(&self, projections: BTreeSet<String>) {
+        if let Some(text) = self.lock().as_mut() {
+            text.projections = projections;
+        }
     }
 
     /// The engine knows of a secret in it.

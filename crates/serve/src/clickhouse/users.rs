@@ -2,8 +2,9 @@
 
 use super::answer::Answer;
 use super::error::Failure;
-use super::run::{Stop, Text, Work};
+use super::run::{Stop, Work};
 use super::sessions::Kept;
+use super::text::Text;
 use crate::access::{Done, Statement};
 use store::embedded::HOME_DATABASE;
 

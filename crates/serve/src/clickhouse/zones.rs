@@ -119,7 +119,7 @@ impl Work {
 }
 
 /// The statement as it may stand in brackets: without its FORMAT and what ends it.
-fn query(sql: &str, outline: &Outline) -> Option<String> {
+pub(super) fn query(sql: &str, outline: &Outline) -> Option<String> {
     let end = outline.end;
     match &outline.format_at {
         Some(format) => Some(format!("{}{}", sql.get(..format.start)?, sql.get(format.end..end)?)),

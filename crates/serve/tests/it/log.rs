@@ -280,3 +280,25 @@ fn many_at_once_are_all_in_it() {
                  WHERE query_id LIKE 'log-many-%' GROUP BY type ORDER BY type";
     assert_eq!(sql(count), "QueryStart\t200\t200\nQueryFinish\t200\t200\n");
 }
+
+#[test]
+fn the_projections_that_a_statement_read_are_told() {
+    sql(
+        "CREATE TABLE projected (d String, n UInt32, PROJECTION by_d (SELECT d, sum(n) GROUP BY d)) \
+         ENGINE = MergeTree ORDER BY n",
+    );
+    sql("INSERT INTO projected SELECT toString(number % 3), number FROM numbers(1000)");
+    let of = |id: &str, text: &str| {
+        let reply = post(ports().door, &format!("/?query_id={id}&param_d=1"), text);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        sql("SYSTEM FLUSH LOGS");
+        sql(&format!(
+            "SELECT projections FROM system.query_log WHERE query_id = '{id}' AND type = 'QueryFinish'"
+        ))
+    };
+    let by_d = "SELECT d, sum(n) FROM projected WHERE d = {d:String} GROUP BY d FORMAT JSON";
+    assert_eq!(of("projected-1", by_d), "['main.projected.by_d']\n");
+    assert_eq!(of("projected-2", "SELECT n FROM projected"), "[]\n");
+    sql("ALTER TABLE projected DROP PROJECTION by_d");
+    assert_eq!(of("projected-3", by_d), "[]\n");
+}

@@ -104,7 +104,7 @@ struct Queue {
 impl Log {
     /// Makes the table and its view, and starts the writer.
     pub(super) fn open(engine: &Engine, processes: &Arc<Processes>) -> Result<Log> {
-        for sql in [table::table(), table::view()] {
+        for sql in [table::table(), table::ADDED.to_owned(), table::view()] {
             let mut session = engine.session()?;
             session
                 .query(&sql, "Null", &[])

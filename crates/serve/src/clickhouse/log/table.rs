@@ -31,6 +31,7 @@ pub(super) fn table() -> String {
   normalized_query_hash UInt64 DEFAULT normalizedQueryHash(query),
   query_kind LowCardinality(String),
   databases Array(LowCardinality(String)), tables Array(LowCardinality(String)),
+  projections Array(LowCardinality(String)),
   exception_code Int32,
   exception String CODEC(ZSTD(1)),
   user LowCardinality(String),
@@ -46,11 +47,15 @@ TTL event_date + toIntervalDay({DAYS}) SETTINGS ttl_only_drop_parts = 1"
     )
 }
 
+/// What a table of an older version lacks.
+pub(super) const ADDED: &str = "ALTER TABLE millrace.query_log ADD COLUMN IF NOT EXISTS \
+    projections Array(LowCardinality(String)) AFTER tables";
+
 /// In the order of [`put`].
 pub(super) const INSERT: &str = "INSERT INTO millrace.query_log (type, event_time_microseconds, \
     query_start_time_microseconds, query_duration_ms, read_rows, read_bytes, written_rows, \
     written_bytes, result_rows, result_bytes, current_database, query, query_kind, databases, tables, \
-    exception_code, \
+    projections, exception_code, \
     exception, user, query_id, address, port, http_method, http_user_agent, http_referer, \
     forwarded_for, quota_key, http_request_url, log_comment, Settings) SETTINGS async_insert = 0";
 
@@ -61,7 +66,7 @@ pub(super) fn view() -> String {
         let columns = names.iter().map(|name| format!("{NAMES_OF_NOTHING} AS {name}"));
         columns.collect::<Vec<_>>().join(", ")
     };
-    let present = names(&["columns", "partitions", "projections", "views"]);
+    let (before, behind) = (names(&["columns", "partitions"]), names(&["views"]));
     let used = names(&[
         "used_aggregate_functions",
         "used_aggregate_function_combinators",
@@ -86,7 +91,7 @@ pub(super) fn view() -> String {
   toDateTime(query_start_time_microseconds) AS query_start_time, query_start_time_microseconds,
   query_duration_ms, read_rows, read_bytes, written_rows, written_bytes, result_rows, result_bytes,
   toUInt64(0) AS memory_usage, current_database, query, '' AS formatted_query,
-  normalized_query_hash, query_kind, databases, tables, {present}, exception_code, exception, '' AS stack_trace,
+  normalized_query_hash, query_kind, databases, tables, {before}, projections, {behind}, exception_code, exception, '' AS stack_trace,
   toUInt8(1) AS is_initial_query, address AS connection_address, port AS connection_port, user,
   query_id, address, port, user AS initial_user, query_id AS initial_query_id,
   address AS initial_address, port AS initial_port,
@@ -137,6 +142,7 @@ pub(super) fn put<'a>(out: &mut Vec<u8>, statement: &Statement, event: &Event<'a
     let databases: BTreeSet<&str> = text.tables.iter().filter_map(database).collect();
     strings(out, databases.into_iter());
     strings(out, text.tables.iter().map(String::as_str));
+    strings(out, text.projections.iter().map(String::as_str));
     out.extend_from_slice(&event.exception_code.to_le_bytes());
     string(out, event.exception);
     string(out, &statement.user);
