@@ -5,7 +5,8 @@
 //! | --- | --- |
 //! | no slot, none was ever there | it is created |
 //! | the slot is gone, or the server gave it up | another one is created; missed |
-//! | it has confirmed more than the store holds | read on from there; missed |
+//! | it has confirmed more than the store holds, and the rest is in the spool | go on |
+//! | it has confirmed more than both hold | read on from there; missed |
 //! | another server, or a history that left ours before the store's position | missed, and rows may never have been |
 //! | a promoted standby whose history has all that the store holds | go on |
 
@@ -17,6 +18,7 @@ use crate::status::Status;
 use crate::tables::Around;
 use model::{Error, Lsn, Result};
 use source::slot::{self, Blocker, Slot};
+use source::spool::Span;
 use source::timeline::{self, Server};
 use store::{Rows, Store, Target, ddl};
 use tokio_postgres::Client;
@@ -99,9 +101,11 @@ pub(crate) async fn agree(
         }
         Some(found) => Some(check(name, &found, options.address.database())?),
     };
+    let span = spooled(options, &server, found.zip(recorded)).await?;
+    let held = span.map_or(Lsn::ZERO, |span| span.through);
     let position = match (found, recorded) {
         (None, _) => create(options, status).await?,
-        (Some(confirmed), Some(recorded)) if confirmed > recorded => {
+        (Some(confirmed), Some(recorded)) if confirmed > recorded.max(held) => {
             miss(
                 &mut missed,
                 format!(
@@ -111,9 +115,11 @@ pub(crate) async fn agree(
             confirmed
         }
         (Some(confirmed), Some(recorded)) => match slot::current_wal_lsn(client).await? {
-            end if end < recorded => {
-                let why =
-                    format!("The server's log ends at {end}, the store holds it up to {recorded}.");
+            end if end < recorded.max(held) => {
+                let why = format!(
+                    "The server's log ends at {end}, we hold it up to {}.",
+                    recorded.max(held)
+                );
                 missed = Some(Missed { why, history: History::Other });
                 confirmed
             }
@@ -127,7 +133,36 @@ pub(crate) async fn agree(
             format!("The store does not know how far it holds the log of slot {name}."),
         );
     }
+    if let (Some(spool), Some(missed)) = (&options.spool, &missed)
+        && missed.is_for_all()
+    {
+        spool.give_up(&missed.why).await?;
+    }
     Ok(Agreed { position, missed, server, recorded })
+}
+
+/// The log between what the store holds and what the slot has confirmed, if all of it is in the spool.
+async fn spooled(
+    options: &Options,
+    server: &Server,
+    at: Option<(Lsn, Lsn)>,
+) -> Result<Option<Span>> {
+    let Some(spool) = &options.spool else { return Ok(None) };
+    let Some(span) = spool.look(&options.slot, server, &options.address).await? else {
+        return Ok(None);
+    };
+    if let Some((confirmed, recorded)) = at {
+        if span.bridges(recorded, confirmed) {
+            return Ok(Some(span));
+        }
+        if confirmed > recorded
+            && let Some(lost) = spool.lost(&span, confirmed)
+        {
+            return Err(lost);
+        }
+    }
+    spool.give_up("it does not begin where the store ends").await?;
+    Ok(None)
 }
 
 impl Agreed {
@@ -267,7 +302,8 @@ pub(crate) async fn is_as_it_was(
     if found.is_lost() {
         return Ok(false);
     }
-    Ok(check(&options.slot, &found, options.address.database())? <= recorded)
+    let synced = options.spool.as_ref().map_or(Lsn::ZERO, |spool| spool.held().synced);
+    Ok(check(&options.slot, &found, options.address.database())? <= recorded.max(synced))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::verify::beside::{Beside, Connection};
 use crate::verify::{Piece, PieceOptions, Verdict, VerifyOptions};
 use model::{Error, Result, TableOptions};
 use source::Address;
+use source::spool::Spool;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub struct Options {
     pub tables: BTreeMap<String, TableOptions>,
     /// The most memory that rows on their way may hold.
     pub memory_bytes: usize,
+    /// Where the log goes while the store is away.
+    pub spool: Option<Arc<Spool>>,
 }
 
 /// A running pipeline. Its owner shuts it down; everybody else has a [`Handle`]. Dropped without a
@@ -87,6 +90,7 @@ impl Pipeline {
     pub fn start(options: Options, store: Arc<dyn Store>) -> Pipeline {
         let status = Arc::new(Status::default());
         status.set_slot(&options.slot);
+        status.set_spool(options.spool.clone());
         let (commands, asked) = mpsc::channel(COMMANDS_MOST);
         let (stop, stopping) = watch::channel(false);
         let task = tokio::spawn(run::run(options, store, status.clone(), asked, stopping));

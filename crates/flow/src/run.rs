@@ -58,6 +58,7 @@ use crate::watch as look;
 use durable::{Flight, Recording, flushed, recorded};
 use model::{Error, Lsn, Result, TableId};
 use resting::{Left, Resting};
+use source::spool::{Keeper, KeeperOptions};
 use source::stream::Delivery;
 use source::timeline::Server;
 use std::collections::HashMap;
@@ -146,6 +147,7 @@ pub(crate) async fn run(
     mut commands: mpsc::Receiver<Command>,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<()> {
+    let _keeper = keeper(&options)?;
     let _room = Task::spawn(look::room(store.clone(), status.clone()));
     let mut left = Left::default();
     let outcome = loop {
@@ -166,6 +168,17 @@ pub(crate) async fn run(
         status.set_error(error);
     }
     outcome
+}
+
+/// What reads the slot while the store is away and nothing else can.
+fn keeper(options: &Options) -> Result<Option<Keeper>> {
+    let Some(spool) = &options.spool else { return Ok(None) };
+    let of = KeeperOptions {
+        address: options.address.clone(),
+        slot: options.slot.clone(),
+        publication: options.publication.clone(),
+    };
+    Keeper::start(spool.clone(), of).map(Some)
 }
 
 /// From one bring-up to the next, or a pause.

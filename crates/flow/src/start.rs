@@ -13,6 +13,7 @@ use crate::tables::{self, Around, Tables};
 use model::{Lsn, Result};
 use source::client::connect;
 use source::slot::{self, Publication};
+use source::spool::Quiet;
 use source::timeline::Server;
 use store::Store;
 
@@ -38,6 +39,8 @@ pub(crate) async fn attempt(
     }
     let published = source::catalog::published_tables(&client, &options.publication).await?;
     let is_known = tables::is_known(store, &published, &options.slot).await?;
+    // The store answers: from here on the slot is ours.
+    let _quiet = quiet(options).await;
     let agreed = agree(options, &client, is_known, store, status).await?;
     if let Some(missed) = agreed.missed.as_ref().filter(|missed| missed.is_for_all()) {
         let (why, from) = (&missed.why, agreed.position);
@@ -55,8 +58,16 @@ pub(crate) async fn attempt(
     Ok(Ready { tables, positions: Positions::start(agreed.position), server: agreed.server })
 }
 
+async fn quiet(options: &Options) -> Option<Quiet> {
+    match &options.spool {
+        Some(spool) => Some(spool.quiet().await),
+        None => None,
+    }
+}
+
 /// Before the stream starts anew. `false`: everything is brought up again.
 pub(crate) async fn look_again(options: &Options, recorded: Lsn, server: &Server) -> Result<bool> {
+    let _quiet = quiet(options).await;
     let client = connect(&options.address).await?;
     agree::is_as_it_was(options, &client, recorded, server).await
 }

@@ -5,8 +5,9 @@ use crate::rules::Altered;
 use crate::verify::Piece;
 use model::{Error, Fate, Lsn, Mode, Table, TableName};
 use serde::Serialize;
+use source::spool::{Held, Spool};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// Freshness is shown over this many of the latest batches.
@@ -191,6 +192,7 @@ struct Inner {
     last_error: Option<(String, Fate)>,
     out_of_room: bool,
     paused_since: Option<i64>,
+    spool: Option<Arc<Spool>>,
 }
 
 /// Written by the pipeline, read by whoever asks.
@@ -206,6 +208,8 @@ pub struct Report {
     pub paused_since: Option<i64>,
     pub tables: Vec<TableReport>,
     pub source: SourceReport,
+    /// `None`: there is none.
+    pub spool: Option<SpoolReport>,
     pub freshness_ms: Freshness,
 }
 
@@ -262,6 +266,28 @@ pub struct SourceReport {
     pub last_error: Option<String>,
 }
 
+/// The log on our own disk, for the time that the store is away.
+#[derive(Clone, Debug, Serialize)]
+pub struct SpoolReport {
+    pub bytes: u64,
+    pub max_bytes: u64,
+    /// What it holds began to come then, in seconds since 1970. `None`: it is empty.
+    pub since: Option<i64>,
+    /// The log goes there, because the store does not take it.
+    pub is_filled: bool,
+    /// Nothing more is taken, and the source keeps the rest; for what the disk says, if it is not for the limit.
+    pub is_full: bool,
+    pub full_for: Option<String>,
+}
+
+impl SpoolReport {
+    fn of(spool: &Spool, held: Held) -> SpoolReport {
+        let Held { bytes, since, is_filled, is_full, full_for, .. } = held;
+        let max_bytes = spool.limit_bytes();
+        SpoolReport { bytes, max_bytes, since, is_filled, is_full, full_for }
+    }
+}
+
 /// Commit to visible, over the latest batches. `None` before the first one.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Freshness {
@@ -276,6 +302,10 @@ impl Status {
 
     pub(crate) fn set_slot(&self, slot: &str) {
         self.lock().slot = slot.to_owned();
+    }
+
+    pub(crate) fn set_spool(&self, spool: Option<Arc<Spool>>) {
+        self.lock().spool = spool;
     }
 
     pub(crate) fn slot(&self) -> String {
@@ -410,13 +440,15 @@ impl Status {
             0 => 0,
             commit_us => (now_us() - commit_us).max(0),
         };
+        let held = inner.spool.as_ref().map(|spool| (spool.clone(), spool.held()));
+        let spooled = held.as_ref().map_or(Lsn::ZERO, |(_, held)| held.synced);
         let source = SourceReport {
             slot: inner.slot.clone(),
             connected: inner.connected,
             waiting_for: inner.waiting_for.clone(),
             received_lsn: inner.received.to_string(),
             applied_lsn: inner.applied.to_string(),
-            confirmed_lsn: inner.confirmed.to_string(),
+            confirmed_lsn: inner.confirmed.max(spooled).to_string(),
             lag_bytes: inner.server_end.bytes_since(inner.applied),
             retained_bytes: inner.kept.map(|kept| kept.retained_bytes),
             until_lost_bytes: inner.kept.and_then(|kept| kept.until_lost_bytes),
@@ -430,7 +462,8 @@ impl Status {
         };
         let freshness_ms =
             Freshness { p50: percentile(&samples, 50), p99: percentile(&samples, 99) };
-        Report { paused_since: inner.paused_since, tables, source, freshness_ms }
+        let spool = held.map(|(spool, held)| SpoolReport::of(&spool, held));
+        Report { paused_since: inner.paused_since, tables, source, spool, freshness_ms }
     }
 }
 

@@ -48,6 +48,7 @@ fn main() {
             from: model::Lsn::ZERO,
             binary: true,
             memory_bytes: 1 << 30,
+            spool: None,
         };
         let began = Instant::now();
         let control = Arc::new(Control::new(model::Lsn::ZERO));

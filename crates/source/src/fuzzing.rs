@@ -227,6 +227,11 @@ pub fn history(bytes: &[u8]) {
     crate::timeline::any_history(&String::from_utf8_lossy(rest), u32::from(before));
 }
 
+/// A segment of the spool.
+pub fn segment(bytes: &[u8]) {
+    crate::spool::any_segment(bytes);
+}
+
 /// An array that has a text is read from it as from its binary form.
 pub fn any_array(bytes: &[u8]) {
     let Some((first, rest)) = split(bytes) else { return };

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! stream/     one blocking thread a slot: the log, as blocks of columns
+//! spool/      the log on our own disk, while the store is away
 //! copy/       the tables as they stand, by parallel COPY over ctid ranges of one snapshot
 //! catalog     which tables are published, and what their columns are
 //! lookup      rows by key, for values that the stream leaves out
@@ -22,6 +23,7 @@ pub mod lookup;
 mod own_tables;
 pub mod preflight;
 pub mod slot;
+pub mod spool;
 pub mod stream;
 pub mod survey;
 pub mod timeline;

@@ -14,12 +14,18 @@ pub struct Server {
 
 /// Whom we talk to.
 pub async fn server(address: &Address) -> Result<Server> {
-    let rows = ask(address, "IDENTIFY_SYSTEM".into()).await?;
-    let mut fields = rows.into_iter().next().unwrap_or_default().into_iter().flatten();
-    let answer = (fields.next(), fields.next().and_then(|text| text.parse().ok()));
-    match answer {
-        (Some(system), Some(timeline)) => Ok(Server { system, timeline }),
-        _ => Err(Error::bug("the server's identity does not read")),
+    Server::read(ask(address, "IDENTIFY_SYSTEM".into()).await?)
+}
+
+impl Server {
+    /// What IDENTIFY_SYSTEM answers.
+    pub(crate) fn read(rows: Vec<Vec<Option<String>>>) -> Result<Server> {
+        let mut fields = rows.into_iter().next().unwrap_or_default().into_iter().flatten();
+        let answer = (fields.next(), fields.next().and_then(|text| text.parse().ok()));
+        match answer {
+            (Some(system), Some(timeline)) => Ok(Server { system, timeline }),
+            _ => Err(Error::bug("the server's identity does not read")),
+        }
     }
 }
 

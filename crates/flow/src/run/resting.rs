@@ -96,6 +96,9 @@ impl Resting<'_> {
         let since = self.paused_since.and_then(|at| jiff::Timestamp::from_second(at).ok());
         let since = since.map(|at| at.to_string()).unwrap_or_default();
         tracing::warn!(%since, "paused: nothing is read until `millrace resume`");
+        if let Some(spool) = &self.options.spool {
+            spool.disarm()?;
+        }
         patiently(self.status, || self.show()).await?;
         if let Some(reload) = left.reload.take() {
             reload.answer(self.status, true);

@@ -38,7 +38,11 @@ impl Loop {
             from: self.positions.applied(),
             binary,
             memory_bytes: self.options.memory_bytes,
+            spool: self.options.spool.clone(),
         };
+        if let Some(spool) = &self.options.spool {
+            spool.arm(&self.options.slot, &self.server)?;
+        }
         let confirmed = self.positions.confirmed();
         self.session = Some(Session::start(options, self.sessions, confirmed, self.age_us));
         self.status.set_connected(true);

@@ -70,6 +70,7 @@ impl World {
             database_pattern: None,
             tables: self.tables.clone(),
             memory_bytes: 64 << 20,
+            spool: None,
         }
     }
 

@@ -28,6 +28,7 @@ struct Report {
     paused_since: Option<i64>,
     tables: Vec<Table>,
     source: Source,
+    spool: Option<Spool>,
     freshness_ms: Freshness,
     #[serde(default)]
     confined: Option<bool>,
@@ -74,6 +75,16 @@ struct Source {
     lag_seconds: f64,
     wal_status: Option<String>,
     last_error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Spool {
+    bytes: u64,
+    max_bytes: u64,
+    since: Option<i64>,
+    is_filled: bool,
+    is_full: bool,
+    full_for: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -132,6 +143,7 @@ fn render(report: &Report) -> String {
     }
     text + "\n"
         + &source(&report.source, report.paused_since)
+        + &report.spool.as_ref().map_or_else(String::new, spool)
         + &freshness(&report.freshness_ms)
         + files(report.confined)
         + &last_change(&report.tables)
@@ -251,6 +263,26 @@ fn limit(source: &Source) -> String {
     })
 }
 
+fn spool(spool: &Spool) -> String {
+    let holds = match spool.since {
+        Some(since) => {
+            format!("{}, since {}", talk::bytes(spool.bytes), super::time(since))
+        }
+        None => "empty".to_owned(),
+    };
+    let state = match (spool.is_filled, spool.is_full, &spool.full_for) {
+        (_, true, Some(why)) => {
+            let what = format!("; NO ROOM, Postgres keeps the log: {why}");
+            talk::data(what, Paint::Red)
+        }
+        (_, true, None) => talk::data("; FULL, Postgres keeps the log", Paint::Red),
+        (true, false, _) => talk::data("; filled while the store is away", Paint::Yellow),
+        (false, false, _) if spool.since.is_some() => "; emptied into the store".to_owned(),
+        (false, false, _) => String::new(),
+    };
+    format!("spool      {holds} of at most {}{state}\n", talk::bytes(spool.max_bytes))
+}
+
 fn freshness(freshness: &Freshness) -> String {
     match (freshness.p50, freshness.p99) {
         (Some(p50), Some(p99)) => format!("freshness  p50 {p50} ms, p99 {p99} ms\n"),
@@ -304,6 +336,36 @@ files      the kernel keeps the engine to the data directory
 schema     public.events: drop column gone: was text; followed by: in place, 2026-11-25T15:41:59Z
 ";
         assert_eq!(render(&read(body).unwrap()), expected);
+        let spool = |state: &str| {
+            let spool =
+                format!(r#""spool":{{"bytes":2048,"max_bytes":1048576,{state}}},"freshness_ms""#);
+            render(&read(&body.replacen(r#""freshness_ms""#, &spool, 1)).unwrap())
+        };
+        for (state, shown) in [
+            (
+                r#""since":null,"is_filled":false,"is_full":false"#,
+                "spool      empty of at most 1.0 MiB\n",
+            ),
+            (
+                r#""since":1795621319,"is_filled":true,"is_full":false"#,
+                "2.0 KiB, since 2026-11-25T15:41:59Z of at most 1.0 MiB; filled while the store is away\n",
+            ),
+            (
+                r#""since":1795621319,"is_filled":false,"is_full":false"#,
+                "MiB; emptied into the store\n",
+            ),
+            (
+                r#""since":1795621319,"is_filled":true,"is_full":true"#,
+                "MiB; FULL, Postgres keeps the log\n",
+            ),
+            (
+                r#""since":1795621319,"is_filled":true,"is_full":true,"full_for":"no space""#,
+                "NO ROOM, Postgres keeps the log: no space\n",
+            ),
+        ] {
+            let text = spool(state);
+            assert!(text.contains(shown), "{text}");
+        }
         let paused = body.replacen('{', r#"{"paused_since":1795621319,"#, 1);
         let paused = render(&read(&paused).unwrap());
         let said = "source     PAUSED since 2026-11-25T15:41:59Z, to go on: millrace resume; slot";

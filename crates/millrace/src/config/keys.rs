@@ -369,6 +369,20 @@ pub(crate) const KEYS: &[Key] = &[
         "half of the machine's, at least 1024",
         "What the embedded engine may take, in MiB.",
     ),
+    key(
+        "spool",
+        Kind::Section,
+        "",
+        "The log on this machine's disk while `store.url` is away, so that Postgres need not keep it. Absent: Postgres \
+         keeps it. See [docs/remote.md](remote.md#while-the-server-is-away).",
+    ),
+    key(
+        "spool.max_bytes",
+        Kind::Number,
+        "none: no spool",
+        "How much of the log may lie under `store.data_dir`, in `spool/`, packed. When it is full, Postgres keeps the rest. \
+         At least 1048576.",
+    ),
 ];
 
 /// Whether every key is known and holds what it should. The first that does not is the error.

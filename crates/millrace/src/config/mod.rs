@@ -24,6 +24,7 @@ use model::{Error, Result, TableOptions};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub(crate) const DEFAULT_FILE: &str = "millrace.toml";
 pub(crate) const DEFAULT_PUBLICATION: &str = "millrace";
@@ -35,6 +36,10 @@ pub(crate) const DEFAULT_UI: &str = "127.0.0.1:3000";
 pub(crate) const DEFAULT_STREAM_MEMORY_MIB: u64 = 256;
 /// Below this the engine cannot merge.
 const ENGINE_MEMORY_LEAST_MIB: u64 = 1024;
+/// In the folder of the data.
+const SPOOL: &str = "spool";
+/// With less it would stop at every larger transaction.
+const SPOOL_BYTES_LEAST: u64 = 1 << 20;
 /// A file that is larger is no configuration.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -49,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) tables: BTreeMap<String, TableOptions>,
     pub(crate) serve: Serve,
     pub(crate) limits: Limits,
+    /// Bytes on disk for the time that the store is away.
+    pub(crate) spool_bytes_max: Option<u64>,
     /// Remarks that stop nothing.
     pub(crate) warnings: Vec<String>,
 }
@@ -86,6 +93,7 @@ struct File {
     tables: BTreeMap<String, tables::TableSection>,
     serve: serve::ServeSection,
     limits: LimitsSection,
+    spool: SpoolSection,
 }
 
 #[derive(Deserialize, Default)]
@@ -115,6 +123,12 @@ struct StoreSection {
 struct LimitsSection {
     stream_memory_mib: Option<u64>,
     engine_memory_mib: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct SpoolSection {
+    max_bytes: Option<u64>,
 }
 
 impl Config {
@@ -156,7 +170,13 @@ impl Config {
             database_pattern: self.store.database.clone(),
             tables: self.tables.clone(),
             memory_bytes: self.limits.stream_memory_bytes,
+            spool: self.spool(),
         })
+    }
+
+    fn spool(&self) -> Option<Arc<source::spool::Spool>> {
+        let folder = self.store.data_dir.join(SPOOL);
+        self.spool_bytes_max.map(|bytes| source::spool::Spool::new(folder, bytes))
     }
 
     /// A store that is a server; `slot`: of the pipeline that writes there.
@@ -249,6 +269,7 @@ impl File {
                 .detail("The rows are on a server, and who may read them there is the server's to know.")
                 .hint("make them there: CREATE USER …, GRANT …; and remove [serve.users] and [serve.roles]"));
         }
+        let spool_bytes_max = self.spool.resolve(store.remote.is_some())?;
         Ok(Config {
             file: PathBuf::new(),
             written: Written::default(),
@@ -257,6 +278,7 @@ impl File {
             tables,
             serve,
             limits: self.limits.resolve()?,
+            spool_bytes_max,
             warnings,
         })
     }
@@ -280,6 +302,23 @@ impl StoreSection {
         }
         let (database, cluster) = (self.database, self.cluster);
         Ok(Store { database, data_dir: folder.join(data_dir), remote, cluster })
+    }
+}
+
+impl SpoolSection {
+    fn resolve(self, is_remote: bool) -> Result<Option<u64>> {
+        match self.max_bytes {
+            Some(bytes) if bytes < SPOOL_BYTES_LEAST => {
+                Err(Error::definite("cannot use spool.max_bytes")
+                    .detail(format!("{bytes} is less than {SPOOL_BYTES_LEAST}.")))
+            }
+            Some(_) if !is_remote => {
+                Err(Error::definite("cannot use spool.max_bytes without store.url")
+                    .detail("The embedded store is never away.")
+                    .hint("remove [spool]"))
+            }
+            bytes => Ok(bytes),
+        }
     }
 }
 

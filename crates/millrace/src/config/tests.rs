@@ -102,6 +102,11 @@ fn what_is_not_allowed_says_why() {
         (&with_source("[tables.\"a.b\"]\nmode = \"mirrored\""), "tables.\"a.b\".mode"),
         (&with_source("[tables.\"a.b\"]\ntarget = \"events\""), "tables.\"a.b\".target"),
         (&with_source("[limits]\nengine_memory_mib = 1"), "limits.engine_memory_mib"),
+        (&with_source("[spool]\nmax_bytes = 5000000"), "without store.url"),
+        (
+            &with_source("[store]\nurl = \"http://127.0.0.1:1\"\n[spool]\nmax_bytes = 5"),
+            "spool.max_bytes",
+        ),
     ];
     for (text, what) in cases {
         let error = parse(text).unwrap_err();

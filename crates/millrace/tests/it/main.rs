@@ -25,6 +25,7 @@ mod remote;
 mod resync;
 mod river;
 mod rules;
+mod spool;
 mod users;
 mod waiting;
 mod way_back;

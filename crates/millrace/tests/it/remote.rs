@@ -12,25 +12,25 @@ const FOLDER: &str = "MILLRACE_TEST_DOOR_FOLDER";
 const PORT: &str = "MILLRACE_TEST_DOOR_PORT";
 
 /// A ClickHouse server in a process of its own, on a port that it keeps.
-struct Server {
+pub(crate) struct Server {
     folder: TempDir,
     port: u16,
     child: Option<Child>,
 }
 
 impl Server {
-    fn start() -> Server {
+    pub(crate) fn start() -> Server {
         let mut server = Server::absent();
         server.come();
         server
     }
 
     /// Not there yet.
-    fn absent() -> Server {
+    pub(crate) fn absent() -> Server {
         Server { folder: tempfile::tempdir().unwrap(), port: free_port(), child: None }
     }
 
-    fn come(&mut self) {
+    pub(crate) fn come(&mut self) {
         let program = std::env::current_exe().unwrap();
         let child = Command::new(program)
             .args(["remote::serves_a_door", "--exact", "--nocapture"])
@@ -45,18 +45,18 @@ impl Server {
     }
 
     /// SIGKILL.
-    fn go(&mut self) {
+    pub(crate) fn go(&mut self) {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
-    fn door(&self) -> Door {
+    pub(crate) fn door(&self) -> Door {
         Door::new(&format!("127.0.0.1:{}", self.port))
     }
 
     /// What a project needs to keep its rows there.
-    fn section(&self) -> String {
+    pub(crate) fn section(&self) -> String {
         section(self.port)
     }
 }

@@ -90,6 +90,7 @@ pub(super) fn text(report: &Report, version: &str, ready: bool, process: Process
         sample(&mut out, "millrace_table_state", &labels, Some(1.0));
     }
     source(&mut out, report);
+    spool(&mut out, report);
     let help = "Statements at the door that are missing in system.query_log";
     let dropped = Some(crate::clickhouse::log::dropped() as f64);
     one(&mut out, "millrace_query_log_dropped_total", "counter", help, &[], dropped);
@@ -127,6 +128,22 @@ fn source(out: &mut String, report: &Report) {
         let labels = [("quantile", quantile)];
         sample(out, "millrace_freshness_milliseconds", &labels, value.map(f64::from));
     }
+}
+
+fn spool(out: &mut String, report: &Report) {
+    let Some(spool) = &report.spool else { return };
+    let slot = [("slot", report.source.slot.as_str())];
+    let help = "Log on our own disk, for the store to take";
+    one(out, "millrace_spool_bytes", "gauge", help, &slot, Some(spool.bytes as f64));
+    let help = "How much of it there may be";
+    one(out, "millrace_spool_max_bytes", "gauge", help, &slot, Some(spool.max_bytes as f64));
+    let help = "1: the log goes there, the store is away";
+    one(out, "millrace_spool_filled", "gauge", help, &slot, Some(flag(spool.is_filled)));
+    let help = "1: nothing more fits, Postgres keeps the log";
+    one(out, "millrace_spool_full", "gauge", help, &slot, Some(flag(spool.is_full)));
+    let since = spool.since.map(|since| since as f64);
+    let help = "When the oldest of what is in it began to come";
+    one(out, "millrace_spool_since_timestamp_seconds", "gauge", help, &slot, since);
 }
 
 fn flag(value: bool) -> f64 {
@@ -167,7 +184,7 @@ fn escape(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flow::status::{Freshness, SourceReport, State, TableReport, Verified};
+    use flow::status::{Freshness, SourceReport, SpoolReport, State, TableReport, Verified};
     use model::TableName;
 
     #[test]
@@ -211,7 +228,15 @@ mod tests {
         };
         let freshness_ms = Freshness { p50: Some(40), p99: None };
         let paused_since = Some(1);
-        let report = Report { paused_since, tables: vec![table], source, freshness_ms };
+        let spool = Some(SpoolReport {
+            bytes: 55,
+            max_bytes: 1 << 20,
+            since: None,
+            is_filled: true,
+            is_full: false,
+            full_for: None,
+        });
+        let report = Report { paused_since, tables: vec![table], source, spool, freshness_ms };
         let text = text(&report, "0.1.0", false, Process { resident_bytes: None });
         for line in [
             "millrace_info{version=\"0.1.0\"} 1",
@@ -223,6 +248,8 @@ mod tests {
             "millrace_table_state{table=\"public.a\\\"b\",state=\"copying\"} 1",
             "millrace_table_verified_rows_total{table=\"public.a\\\"b\",mode=\"mirror\"} 70",
             "millrace_table_verified_differences_total{table=\"public.a\\\"b\",mode=\"mirror\"} 2",
+            "millrace_spool_bytes{slot=\"millrace\"} 55",
+            "millrace_spool_filled{slot=\"millrace\"} 1",
             "millrace_source_lag_bytes{slot=\"millrace\"} 77",
             "millrace_source_slot_wal_status{slot=\"millrace\",wal_status=\"reserved\"} 1",
             "millrace_freshness_milliseconds{quantile=\"0.5\"} 40",

@@ -18,6 +18,7 @@ pub(crate) fn ops(engine: Engine) -> serve::ops::Ops {
         database_pattern: None,
         tables: Default::default(),
         memory_bytes: 64 << 20,
+        spool: None,
     };
     let pipeline = flow::Pipeline::start(options, Arc::new(engine.clone()));
     let handle = pipeline.handle();

@@ -16,6 +16,7 @@
 
 mod budget;
 mod control;
+mod draining;
 mod open;
 mod patience;
 mod pgoutput;
@@ -28,6 +29,7 @@ pub use budget::Permit;
 pub use control::{Control, DEFAULT_AGE_US};
 
 use crate::Address;
+use crate::spool::Spool;
 use model::{Block, Error, Lsn, Table, TableId, Version};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -44,6 +46,15 @@ pub struct StreamOptions {
     pub binary: bool,
     /// The most memory that batches may hold together, from the reader until they are dropped.
     pub memory_bytes: usize,
+    /// Where the log goes while nobody takes it.
+    pub spool: Option<Arc<Spool>>,
+}
+
+/// What is asked of pgoutput.
+pub(crate) fn wanted(publication: &str, binary: bool) -> String {
+    let publication = publication.replace('"', "\"\"").replace('\'', "''");
+    let binary = if binary { ", binary 'true'" } else { "" };
+    format!("proto_version '1', publication_names '\"{publication}\"', messages 'true'{binary}")
 }
 
 /// Starts the reader's thread. After [`Delivery::Ended`] the channel closes; start anew to go on.

@@ -1,16 +1,18 @@
 //! The thread: reads patiently, fills the open batch, cuts and delivers it, and answers the server.
 
 use super::budget::{Budget, Permit};
+use super::draining::Draining;
 use super::open::{Open, Step};
 use super::patience::Patience;
-use super::{Batch, Control, Delivery, Relation, StreamOptions};
+use super::{Batch, Control, Delivery, Relation, StreamOptions, wanted};
 use crate::decode::Cursor;
+use crate::spool::{AWAY_AFTER, CHANGE_HEAD_BYTES, Taken};
 use crate::wire::{Filled, Frame, Session};
-use bytes::BufMut;
 use model::{Error, Lsn, Result, Table, TableId, Version};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 /// Nothing came for this long after a pause: the stream is idle for now.
@@ -39,12 +41,14 @@ const PREFIX: &str = "millrace";
 const EPOCH_US: i64 = 946_684_800_000_000;
 
 /// The receiver is gone: nobody reads on.
-struct Gone;
+pub(super) struct Gone;
 
 /// Why the thread ends.
-enum End {
+pub(super) enum End {
     Failed(Error),
     Gone,
+    /// Nobody took anything for so long that the store must be away.
+    Away,
 }
 
 impl From<Error> for End {
@@ -70,9 +74,15 @@ pub(super) fn run(options: &StreamOptions, control: &Control, out: Sender<Delive
         Ok(mut reader) => {
             // The reader's is the only one left, so that the channel closes with its farewell.
             drop(out);
-            if let Err(End::Failed(error)) = reader.stream() {
-                // The receiver may still be busy with what came before.
-                let _ = reader.out.blocking_send(Delivery::Ended(error));
+            let error = match reader.stream() {
+                Err(End::Failed(error)) => Some(error),
+                Err(End::Away) => Some(away(options)),
+                Ok(()) | Err(End::Gone) => None,
+            };
+            // The slot and the spool are free before the receiver is: it may be busy for long.
+            let Reader { out, .. } = reader;
+            if let Some(error) = error {
+                let _ = out.blocking_send(Delivery::Ended(error));
             }
         }
         Err(error) => {
@@ -82,15 +92,36 @@ pub(super) fn run(options: &StreamOptions, control: &Control, out: Sender<Delive
     control.set_closed();
 }
 
-struct Reader<'a> {
-    session: Session,
-    control: &'a Control,
+fn away(options: &StreamOptions) -> Error {
+    if let Some(spool) = &options.spool {
+        spool.set_away();
+    }
+    Error::transient("could not hand on what was read: the store takes no rows")
+        .detail("The log goes to the spool until it does.")
+}
+
+/// Where a message lies.
+#[derive(Clone)]
+pub(super) enum Place {
+    Socket(Frame, usize),
+    Spool(std::ops::Range<usize>),
+}
+
+pub(super) struct Reader<'a> {
+    pub(super) options: &'a StreamOptions,
+    pub(super) session: Session,
+    pub(super) control: &'a Control,
     out: Sender<Delivery>,
-    open: Open,
+    pub(super) open: Open,
+    pub(super) spool: Option<Taken<'a>>,
+    /// There is something in the spool that was not read.
+    pub(super) draining: Option<Draining>,
+    /// Relations that were told in the spool and had no row yet.
+    pub(super) untold: HashMap<u32, Vec<u8>>,
     budget: Budget,
     patience: Patience,
     /// The server's end of log as it last told.
-    server_end: Lsn,
+    pub(super) server_end: Lsn,
     delivered: Lsn,
     delivered_at: Instant,
     /// The hold that was reported with [`Delivery::Held`].
@@ -98,30 +129,37 @@ struct Reader<'a> {
     told: Lsn,
     told_at: Instant,
     /// When the server last said something, and when we last listened.
-    heard_at: Instant,
+    pub(super) heard_at: Instant,
     listened_at: Instant,
 }
 
 impl<'a> Reader<'a> {
     fn connect(
-        options: &StreamOptions,
+        options: &'a StreamOptions,
         control: &'a Control,
         out: Sender<Delivery>,
     ) -> Result<Reader<'a>> {
+        let mut spool = options.spool.as_ref().map(|spool| spool.take()).transpose()?;
+        let held = match &mut spool {
+            Some(files) => files.go_on_from(control.confirmed())?,
+            None => Lsn::ZERO,
+        };
+        let files = spool.as_ref().filter(|files| held > options.from && !files.is_empty());
+        let draining = files.map(|files| Draining::new(files, options.from));
         let mut session = Session::connect_replicating(&options.address)?;
-        let publication = options.publication.replace('"', "\"\"").replace('\'', "''");
-        let binary = if options.binary { ", binary 'true'" } else { "" };
-        let wanted = format!(
-            "proto_version '1', publication_names '\"{publication}\"', messages 'true'{binary}"
-        );
-        session.start_replication(&options.slot, options.from, &wanted)?;
+        let wanted = wanted(&options.publication, options.binary && draining.is_none());
+        session.start_replication(&options.slot, options.from.max(held), &wanted)?;
         let patience = Patience::new(session.is_unix());
         let now = Instant::now();
         Ok(Reader {
+            options,
             session,
             control,
             out,
             open: Open::new(),
+            spool,
+            draining,
+            untold: HashMap::new(),
             budget: Budget::new(options.memory_bytes),
             patience,
             server_end: Lsn::ZERO,
@@ -138,11 +176,15 @@ impl<'a> Reader<'a> {
     fn stream(&mut self) -> Result<(), End> {
         let mut is_busy = false;
         while !self.control.stopped() {
-            let filled = self.read(is_busy)?;
-            self.note_silence(filled)?;
-            is_busy = filled;
-            while let Some(frame) = self.session.next_frame()? {
-                self.message(&frame)?;
+            if self.draining.is_some() {
+                is_busy = self.drain()?;
+            } else {
+                let filled = self.read(is_busy)?;
+                self.note_silence(filled)?;
+                is_busy = filled;
+                while let Some(frame) = self.session.next_frame()? {
+                    self.message(&frame)?;
+                }
             }
             self.hold_if_idle()?;
             self.cut_if_due()?;
@@ -164,7 +206,7 @@ impl<'a> Reader<'a> {
         Ok(self.session.fill("read the log")? != Filled::Nothing)
     }
 
-    fn note_silence(&mut self, heard: bool) -> Result<()> {
+    pub(super) fn note_silence(&mut self, heard: bool) -> Result<()> {
         let now = Instant::now();
         if heard || now - self.listened_at > BUSY_PAUSE {
             self.heard_at = now;
@@ -188,7 +230,7 @@ impl<'a> Reader<'a> {
         Duration::from_micros(self.control.age_us())
     }
 
-    fn message(&mut self, frame: &Frame) -> Result<(), End> {
+    pub(super) fn message(&mut self, frame: &Frame) -> Result<(), End> {
         match frame.tag {
             b'd' => {}
             b'E' => {
@@ -204,7 +246,7 @@ impl<'a> Reader<'a> {
                 let (change, _end) = (Lsn(cursor.u64()?), cursor.u64()?);
                 let sent_us = cursor.i64()?.saturating_add(EPOCH_US);
                 let skip = frame_body_len(self.session.body(frame), cursor.rest());
-                self.change(frame, skip, change, sent_us)
+                self.change(&Place::Socket(frame.clone(), skip), change, sent_us)
             }
             b'k' => {
                 let (end, _sent, reply) = (Lsn(cursor.u64()?), cursor.u64()?, cursor.u8()?);
@@ -221,12 +263,21 @@ impl<'a> Reader<'a> {
     }
 
     /// Gives the message to the open batch, as often as the batch asks for something first.
-    fn change(&mut self, frame: &Frame, skip: usize, change: Lsn, sent_us: i64) -> Result<(), End> {
+    pub(super) fn change(&mut self, place: &Place, change: Lsn, sent_us: i64) -> Result<(), End> {
         if change > self.control.received() {
             self.control.set_received(change);
         }
+        if !self.untold.is_empty() {
+            self.tell_of_relation(place)?;
+        }
         loop {
-            let body = &self.session.body(frame)[skip..];
+            let body = match (place, &self.draining) {
+                (Place::Socket(frame, skip), _) => &self.session.body(frame)[*skip..],
+                (Place::Spool(range), Some(draining)) => {
+                    &draining.reading.message(range)[CHANGE_HEAD_BYTES..]
+                }
+                (Place::Spool(_), None) => return Err(Error::bug("a message went away").into()),
+            };
             match self.open.take(body, change, sent_us)? {
                 Step::Done => return Ok(()),
                 Step::CutFirst => self.cut()?,
@@ -245,7 +296,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn describe(&mut self, relation: Relation) -> Result<(), End> {
+    pub(super) fn describe(&mut self, relation: Relation) -> Result<(), End> {
+        self.untold.remove(&relation.id.0);
         self.cut()?;
         let (reply, answer) = sync_channel(1);
         let commit = self.open.commit();
@@ -265,10 +317,11 @@ impl<'a> Reader<'a> {
     }
 
     fn wait_for<T>(&mut self, answer: &Receiver<T>) -> Result<T, End> {
+        let begun = Instant::now();
         loop {
             match answer.recv_timeout(CONFIRM_EVERY) {
                 Ok(answer) => return Ok(answer),
-                Err(RecvTimeoutError::Timeout) => self.tell_if_due()?,
+                Err(RecvTimeoutError::Timeout) => self.meanwhile(begun)?,
                 Err(RecvTimeoutError::Disconnected) => return Err(End::Gone),
             }
         }
@@ -336,6 +389,7 @@ impl<'a> Reader<'a> {
 
     fn permit(&mut self, batch: &Batch) -> Result<Permit, End> {
         let bytes = batch.blocks.iter().map(model::Block::size_bytes).sum();
+        let begun = Instant::now();
         loop {
             if let Some(permit) = self.budget.take(bytes) {
                 return Ok(permit);
@@ -344,13 +398,13 @@ impl<'a> Reader<'a> {
                 return Err(End::Gone);
             }
             std::thread::sleep(LOOK_UP);
-            self.tell_if_due()?;
+            self.meanwhile(begun)?;
         }
     }
 
     /// Hands over without ever waiting for good: the server must hear from us meanwhile.
     fn deliver(&mut self, delivery: Delivery) -> Result<(), End> {
-        let mut delivery = delivery;
+        let (mut delivery, begun) = (delivery, Instant::now());
         loop {
             match self.out.try_send(delivery) {
                 Ok(()) => return Ok(()),
@@ -358,13 +412,31 @@ impl<'a> Reader<'a> {
                 Err(TrySendError::Full(back)) => delivery = back,
             }
             std::thread::sleep(LOOK_UP);
-            self.tell_if_due()?;
+            self.meanwhile(begun)?;
         }
     }
 
-    fn tell_if_due(&mut self) -> Result<()> {
+    /// While the receiver is waited for, since `begun`.
+    fn meanwhile(&mut self, begun: Instant) -> Result<(), End> {
+        self.tell_if_due()?;
+        match (&self.draining, &self.spool) {
+            (Some(_), _) => self.pump_if_due()?,
+            (None, Some(_)) if begun.elapsed() >= AWAY_AFTER && !self.control.stopped() => {
+                return Err(End::Away);
+            }
+            (None, _) => {}
+        }
+        Ok(())
+    }
+
+    fn confirmed(&self) -> Lsn {
+        let synced = self.spool.as_ref().map_or(Lsn::ZERO, |files| files.synced());
+        self.control.confirmed().max(synced)
+    }
+
+    pub(super) fn tell_if_due(&mut self) -> Result<()> {
         let since = self.told_at.elapsed();
-        let moved = self.control.confirmed() > self.told;
+        let moved = self.confirmed() > self.told;
         if since >= FEEDBACK_EVERY || (moved && since >= CONFIRM_EVERY) {
             self.tell(self.heard_at.elapsed() > SILENCE_ASKED)?;
         }
@@ -372,22 +444,11 @@ impl<'a> Reader<'a> {
     }
 
     /// A standby status update; `wants_reply` has the server say where it stands.
-    fn tell(&mut self, wants_reply: bool) -> Result<()> {
-        let confirmed = self.control.confirmed();
+    pub(super) fn tell(&mut self, wants_reply: bool) -> Result<()> {
+        self.clear_spool()?;
+        let confirmed = self.confirmed();
         let received = self.control.received().max(confirmed);
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now_us = since.as_micros() as i64 - EPOCH_US;
-        self.session.write(|out| {
-            out.put_u8(b'd');
-            out.put_u32(4 + 1 + 3 * 8 + 8 + 1);
-            out.put_u8(b'r');
-            out.put_u64(received.0);
-            out.put_u64(confirmed.0);
-            out.put_u64(confirmed.0);
-            out.put_i64(now_us);
-            out.put_u8(u8::from(wants_reply));
-            Ok(())
-        })?;
+        self.session.tell(received, confirmed, wants_reply)?;
         (self.told, self.told_at) = (confirmed, Instant::now());
         Ok(())
     }

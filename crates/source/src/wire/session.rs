@@ -6,11 +6,11 @@ use super::transport::Transport;
 use crate::client::{SESSION, login_error, refused};
 use crate::decode::Cursor;
 use crate::{Address, client};
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use model::{Error, Lsn, Result};
 use postgres_protocol::message::frontend;
 use std::io::{self, ErrorKind, Write};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A server that does not answer within this does not let us in.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,6 +18,9 @@ const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 const FAREWELL_TIMEOUT: Duration = Duration::from_millis(50);
 /// A server that takes no bytes for this long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// 1970-01-01 to 2000-01-01, from which Postgres counts.
+const EPOCH_US: i64 = 946_684_800_000_000;
 
 pub(crate) struct Session {
     transport: Transport,
@@ -102,6 +105,34 @@ impl Session {
         let slot = client::quoted(slot);
         let sql = format!("START_REPLICATION SLOT {slot} LOGICAL {from} ({options})");
         self.begin(&sql, b'W', &format!("read from slot {slot}"))
+    }
+
+    /// A standby status update; `asks` has the server say where it stands.
+    pub(crate) fn tell(&mut self, received: Lsn, confirmed: Lsn, asks: bool) -> Result<()> {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now_us = since.as_micros() as i64 - EPOCH_US;
+        self.write(|out| {
+            out.put_u8(b'd');
+            out.put_u32(4 + 1 + 3 * 8 + 8 + 1);
+            out.put_u8(b'r');
+            out.put_u64(received.0);
+            out.put_u64(confirmed.0);
+            out.put_u64(confirmed.0);
+            out.put_i64(now_us);
+            out.put_u8(u8::from(asks));
+            Ok(())
+        })
+    }
+
+    /// No more of the log; the slot is free afterwards. What is still on its way is dropped.
+    pub(crate) fn end_replication(&mut self) -> Result<()> {
+        self.write(|out| {
+            frontend::copy_done(out);
+            Ok(())
+        })?;
+        self.set_read_timeout(Some(LOGIN_TIMEOUT))?;
+        while self.message("end the stream")?.0 != b'Z' {}
+        Ok(())
     }
 
     /// Begins a `COPY … TO STDOUT`; its rows and its end are the next frames.

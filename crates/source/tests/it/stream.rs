@@ -34,6 +34,7 @@ impl Stream {
             from: model::Lsn::ZERO,
             binary,
             memory_bytes: 64 << 20,
+            spool: None,
         };
         let deliveries = start(options, control.clone());
         Stream { control, deliveries, tables: tables(url) }

@@ -1,0 +1,540 @@
+//! The segments on disk: appended to at one end, read and removed at the other.
+//!
+//! A record ends with a whole transaction, or lies within one: so what a connection left unfinished can
+//! be cut off, and what was confirmed is never touched again.
+
+use super::format::{
+    Head, MAGIC, Messages, PREFIX_BYTES, Record, Said, VERSION, put_message, put_record,
+    read_record,
+};
+use super::shown::Shown;
+use model::{Error, Lsn, Result};
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File};
+use std::io::{self, Seek};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+const SEGMENT_BYTES_MOST: u64 = 64 << 20;
+const SEGMENT_BYTES_LEAST: u64 = 64 << 10;
+/// Of the limit: room is given back a segment at a time.
+const SEGMENTS_OF_LIMIT: u64 = 16;
+/// Messages of so many bytes are packed together.
+const CHUNK_BYTES: u64 = 1 << 20;
+/// A disk that was full is tried again.
+const FULL_PAUSE: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) number: u64,
+    from: Lsn,
+    in_transaction: bool,
+    begun_us: i64,
+    pub(super) bytes: u64,
+}
+
+/// A border between two records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Place {
+    number: u64,
+    offset: u64,
+    /// Whole transactions up to here come before it.
+    through: Lsn,
+}
+
+#[derive(Debug)]
+pub(crate) struct Files {
+    folder: PathBuf,
+    limit_bytes: u64,
+    pub(super) shown: Arc<Shown>,
+    /// The oldest first; the last one is written.
+    pub(super) segments: VecDeque<Segment>,
+    file: Option<File>,
+    /// Messages that are not written yet, and how far whole transactions reach among them.
+    buffer: Vec<u8>,
+    whole_in_buffer: Option<(usize, Lsn)>,
+    /// After all that was taken, and after all that was written.
+    in_transaction: bool,
+    ends_in_transaction: bool,
+    through: Lsn,
+    /// The end of the last whole transaction that is written, and what of that a power cut leaves.
+    whole: Option<Place>,
+    synced: Option<Place>,
+    folder_is_synced: bool,
+    /// Where the first segment begins when there is none.
+    base: Lsn,
+    /// The latest messages of relations, as of what is written; and those behind it.
+    relations: BTreeMap<u32, Vec<u8>>,
+    relations_in_buffer: Vec<(u32, Vec<u8>)>,
+    /// As it is shown.
+    is_full: bool,
+    pub(super) full_at: Option<Instant>,
+    /// Until another connection begins nothing more is taken: somebody has read what is not written.
+    pub(super) is_closed: bool,
+    /// Segments of nothing whole; they go with the first connection.
+    stale: Vec<u64>,
+    /// Where something else stood than what is written there.
+    broken: Option<String>,
+}
+
+impl Files {
+    pub(super) fn open(folder: &Path, limit_bytes: u64, shown: Arc<Shown>) -> Result<Files> {
+        let mut files = Files {
+            folder: folder.to_owned(),
+            limit_bytes,
+            shown,
+            segments: VecDeque::new(),
+            file: None,
+            buffer: Vec::new(),
+            whole_in_buffer: None,
+            in_transaction: false,
+            ends_in_transaction: false,
+            through: Lsn::ZERO,
+            whole: None,
+            synced: None,
+            folder_is_synced: false,
+            base: Lsn::ZERO,
+            relations: BTreeMap::new(),
+            relations_in_buffer: Vec::new(),
+            is_full: false,
+            full_at: None,
+            is_closed: false,
+            stale: Vec::new(),
+            broken: None,
+        };
+        let cannot = |error| files_error("open", folder, error);
+        fs::create_dir_all(folder).map_err(cannot)?;
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(folder).map_err(cannot)? {
+            let name = entry.map_err(cannot)?.file_name();
+            let number = name.to_str().and_then(|name| name.strip_suffix(".seg"));
+            numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
+        }
+        numbers.sort_unstable();
+        if numbers.windows(2).any(|pair| pair[0] + 1 != pair[1]) {
+            return Err(files.damaged("a segment in its middle is missing"));
+        }
+        let last = numbers.last().copied();
+        for number in numbers {
+            match files.read_head(number) {
+                Ok(segment) => files.segments.push_back(segment),
+                // It was being begun.
+                Err(error) if Some(number) == last && error.fate() == model::Fate::Transient => {
+                    files.broken = Some(format!("{number}.seg has no head"));
+                    files.stale.push(number);
+                }
+                Err(error) if error.fate() == model::Fate::Transient => {
+                    return Err(files.damaged(&format!("the head of {number}.seg does not read")));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        files.find_end()?;
+        Ok(files)
+    }
+
+    /// Transient: it does not read, which may be right for the last one.
+    fn read_head(&self, number: u64) -> Result<Segment> {
+        let path = self.path(number);
+        let cannot = |error| files_error("read", &path, error);
+        let mut file = File::open(&path).map_err(cannot)?;
+        let bytes = file.metadata().map_err(cannot)?.len();
+        let head = read_prefix(&mut file, bytes, &path)?;
+        if head.number != number {
+            return Err(self.damaged(&format!("{number}.seg is another one")));
+        }
+        let Head { from, in_transaction, begun_us, .. } = head;
+        Ok(Segment { number, from, in_transaction, begun_us, bytes })
+    }
+
+    /// Reads the last segment: what was cut while it was being written was never confirmed.
+    fn find_end(&mut self) -> Result<()> {
+        while let Some(last) = self.segments.back() {
+            let (number, path) = (last.number, self.path(last.number));
+            let mut through = last.from;
+            let mut in_transaction = last.in_transaction;
+            let cannot = |error| files_error("read", &path, error);
+            let mut file = File::open(&path).map_err(cannot)?;
+            let mut offset = skip_head(&mut file, last.bytes, &path)?;
+            let mut whole = (!in_transaction).then_some(Place { number, offset, through });
+            loop {
+                match read_record(&mut file, last.bytes - offset).map_err(cannot)? {
+                    Record::End => break,
+                    Record::Broken => {
+                        self.broken =
+                            Some(format!("{number}.seg does not read from byte {offset} on"));
+                        break;
+                    }
+                    Record::Whole(plain, length) => {
+                        let mut messages = Messages::new(&plain);
+                        while let Some(message) = messages.next()? {
+                            note(message, &mut in_transaction, &mut through)?;
+                        }
+                        offset += length;
+                        if !in_transaction {
+                            whole = Some(Place { number, offset, through });
+                        }
+                    }
+                }
+            }
+            if whole.is_some() {
+                self.whole = whole;
+                break;
+            }
+            self.stale.push(number);
+            self.segments.pop_back();
+        }
+        // What follows is left as it is until it is known that it was not confirmed.
+        if let Some(whole) = self.whole {
+            let path = self.path(whole.number);
+            let file = File::options().write(true).read(true).open(&path);
+            self.file = Some(file.map_err(|error| files_error("open", &path, error))?);
+            self.through = whole.through;
+        }
+        self.sync_whole()
+    }
+
+    fn remove_last(&mut self) -> Result<()> {
+        let Some(last) = self.segments.pop_back() else { return Ok(()) };
+        self.file = None;
+        let path = self.path(last.number);
+        fs::remove_file(&path).map_err(|error| files_error("remove", &path, error))
+    }
+
+    /// What no connection goes on with is sent again.
+    fn cut_to_whole(&mut self) -> Result<()> {
+        self.buffer.clear();
+        self.whole_in_buffer = None;
+        self.relations.clear();
+        self.relations_in_buffer.clear();
+        (self.in_transaction, self.ends_in_transaction) = (false, false);
+        self.is_closed = false;
+        while let Some(number) = self.stale.pop() {
+            let path = self.path(number);
+            fs::remove_file(&path).map_err(|error| files_error("remove", &path, error))?;
+        }
+        let Some(whole) = self.whole else {
+            while !self.segments.is_empty() {
+                self.remove_last()?;
+            }
+            return Ok(());
+        };
+        self.through = whole.through;
+        while self.segments.back().is_some_and(|last| last.number > whole.number) {
+            self.remove_last()?;
+        }
+        let path = self.path(whole.number);
+        let cannot = |error| files_error("cut", &path, error);
+        let file = File::options().write(true).read(true).open(&path).map_err(cannot)?;
+        file.set_len(whole.offset).map_err(cannot)?;
+        self.file = Some(file);
+        if let Some(last) = self.segments.back_mut() {
+            last.bytes = whole.offset;
+        }
+        self.show();
+        Ok(())
+    }
+
+    /// Another connection begins. Where it has to: everything before is here or in the store.
+    pub(crate) fn go_on_from(&mut self, recorded: Lsn) -> Result<Lsn> {
+        self.cut_to_whole()?;
+        if recorded >= self.through {
+            self.clear()?;
+            (self.through, self.base) = (recorded, recorded);
+        }
+        Ok(self.through)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// Whole transactions up to here are held, with those that are not written yet.
+    pub(crate) fn through(&self) -> Lsn {
+        self.through
+    }
+
+    /// And these survive whatever happens to the machine. Zero: none.
+    pub(crate) fn synced(&self) -> Lsn {
+        self.synced.map_or(Lsn::ZERO, |place| place.through)
+    }
+
+    /// Where the first message comes from, and whether that is within a transaction.
+    pub(crate) fn begins(&self) -> Option<(Lsn, bool)> {
+        self.segments.front().map(|first| (first.from, first.in_transaction))
+    }
+
+    /// Something else stood at the end than what is written there.
+    pub(super) fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
+    }
+
+    /// `false`: there is no room.
+    pub(crate) fn append(&mut self, message: &[u8]) -> Result<bool> {
+        let said = Said::of(message)?;
+        match said {
+            Said::Stands(at) if self.in_transaction || at <= self.through => return Ok(true),
+            _ if matches!(message.first(), Some(b'k' | b'w')) => {}
+            _ => return Ok(true),
+        }
+        let wanted = (self.buffer.len() + message.len()) as u64;
+        if self.is_closed {
+            return Ok(false);
+        }
+        if self.bytes() + wanted > self.limit_bytes || !self.has_room() {
+            self.is_full = true;
+            self.shown.set_full(None);
+            return Ok(false);
+        }
+        if self.buffer.len() as u64 >= self.segment_bytes().min(CHUNK_BYTES) && !self.flush()? {
+            return Ok(false);
+        }
+        if std::mem::take(&mut self.is_full) {
+            self.shown.set_not_full();
+        }
+        if let Said::Relation(id) = said {
+            self.relations_in_buffer.push((id, message.to_vec()));
+        }
+        put_message(message, &mut self.buffer);
+        note(message, &mut self.in_transaction, &mut self.through)?;
+        if !self.in_transaction {
+            self.whole_in_buffer = Some((self.buffer.len(), self.through));
+        }
+        Ok(true)
+    }
+
+    /// What was taken and is not written.
+    pub(super) fn take_buffer(&mut self) -> Vec<u8> {
+        self.whole_in_buffer = None;
+        std::mem::take(&mut self.buffer)
+    }
+
+    fn segment_bytes(&self) -> u64 {
+        let share = self.limit_bytes / SEGMENTS_OF_LIMIT;
+        share.clamp(SEGMENT_BYTES_LEAST, SEGMENT_BYTES_MOST)
+    }
+
+    fn has_room(&self) -> bool {
+        self.full_at.is_none_or(|at| at.elapsed() >= FULL_PAUSE)
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// Writes what was taken. `false`: the disk has no room; it stays with us.
+    pub(crate) fn flush(&mut self) -> Result<bool> {
+        if self.buffer.is_empty() {
+            return Ok(true);
+        }
+        if !self.has_room() {
+            return Ok(false);
+        }
+        match self.try_flush() {
+            Ok(()) => {
+                self.full_at = None;
+                self.show();
+                Ok(true)
+            }
+            Err(error) => {
+                self.full_at = Some(Instant::now());
+                self.is_full = true;
+                self.shown.set_full(Some(error.to_string()));
+                Ok(false)
+            }
+        }
+    }
+
+    fn try_flush(&mut self) -> io::Result<()> {
+        let most = self.segment_bytes();
+        if self.segments.back().is_none_or(|last| last.bytes >= most) {
+            self.begin_segment()?;
+        }
+        let (whole, through) = self.whole_in_buffer.unwrap_or((0, self.through));
+        let (complete, open) = self.buffer.split_at(whole);
+        let mut bytes = Vec::new();
+        if !complete.is_empty() {
+            put_record(complete, &mut bytes);
+        }
+        let border = bytes.len() as u64;
+        if !open.is_empty() {
+            put_record(open, &mut bytes);
+        }
+        let (Some(file), Some(last)) = (&self.file, self.segments.back_mut()) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        if let Err(error) = file.write_all_at(&bytes, last.bytes) {
+            // What is there of it is not a record.
+            let _ = file.set_len(last.bytes);
+            return Err(error);
+        }
+        if whole > 0 {
+            let offset = last.bytes + border;
+            self.whole = Some(Place { number: last.number, offset, through });
+        }
+        last.bytes += bytes.len() as u64;
+        self.ends_in_transaction = self.in_transaction;
+        self.relations.extend(self.relations_in_buffer.drain(..));
+        self.buffer.clear();
+        self.whole_in_buffer = None;
+        Ok(())
+    }
+
+    fn begin_segment(&mut self) -> io::Result<()> {
+        if let Some(file) = &self.file {
+            file.sync_data()?;
+        }
+        let from = self.whole.map_or(self.base, |whole| whole.through);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let head = Head {
+            number: self.segments.back().map_or(1, |last| last.number + 1),
+            from,
+            in_transaction: self.ends_in_transaction,
+            begun_us: since.as_micros() as i64,
+            relations: self.relations.values().cloned().collect(),
+        };
+        let (bytes, path) = (head.encode(), self.path(head.number));
+        let file =
+            File::options().write(true).read(true).create(true).truncate(true).open(&path)?;
+        if let Err(error) = file.write_all_at(&bytes, 0) {
+            let _ = fs::remove_file(&path);
+            return Err(error);
+        }
+        let Head { number, from, in_transaction, begun_us, .. } = head;
+        let bytes = bytes.len() as u64;
+        self.segments.push_back(Segment { number, from, in_transaction, begun_us, bytes });
+        (self.file, self.folder_is_synced) = (Some(file), false);
+        if !in_transaction && self.whole.is_none() {
+            self.whole = Some(Place { number, offset: bytes, through: from });
+        }
+        Ok(())
+    }
+
+    /// What was taken survives a power cut afterwards, as far as there was room for it.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        self.flush()?;
+        self.sync_whole()
+    }
+
+    fn sync_whole(&mut self) -> Result<()> {
+        if self.whole == self.synced {
+            return Ok(());
+        }
+        let synced = match &self.file {
+            Some(file) => file.sync_data(),
+            None => Ok(()),
+        };
+        let synced = synced.and_then(|()| match self.folder_is_synced {
+            true => Ok(()),
+            false => File::open(&self.folder)?.sync_all(),
+        });
+        if let Err(error) = synced {
+            // Nobody knows what of it is on the disk: it is sent again.
+            self.whole = self.synced;
+            self.cut_to_whole()?;
+            return Err(files_error("sync", &self.folder, error));
+        }
+        (self.folder_is_synced, self.synced) = (true, self.whole);
+        self.show();
+        Ok(())
+    }
+
+    /// Segments go that the store has.
+    pub(crate) fn remove_through(&mut self, recorded: Lsn) -> Result<()> {
+        while let (Some(first), Some(next)) = (self.segments.front(), self.segments.get(1)) {
+            let is_done = match next.in_transaction {
+                true => recorded > next.from,
+                false => recorded >= next.from,
+            };
+            if !is_done {
+                break;
+            }
+            let path = self.path(first.number);
+            fs::remove_file(&path).map_err(|error| files_error("remove", &path, error))?;
+            self.segments.pop_front();
+            self.full_at = None;
+            self.shown.set_not_full();
+            self.show();
+        }
+        Ok(())
+    }
+
+    /// Everything goes.
+    pub(crate) fn clear(&mut self) -> Result<()> {
+        self.file = None;
+        // The oldest first: what is left of a removal that was interrupted has no gap.
+        while let Some(first) = self.segments.pop_front() {
+            let path = self.path(first.number);
+            fs::remove_file(&path).map_err(|error| files_error("remove", &path, error))?;
+        }
+        (self.whole, self.synced, self.broken, self.full_at) = (None, None, None, None);
+        (self.through, self.base) = (Lsn::ZERO, Lsn::ZERO);
+        self.cut_to_whole()?;
+        self.shown.set_not_full();
+        self.show();
+        Ok(())
+    }
+
+    fn show(&self) {
+        let since = self.segments.front().map(|first| first.begun_us / 1_000_000);
+        self.shown.set(self.bytes(), since, self.synced());
+    }
+
+    pub(super) fn path(&self, number: u64) -> PathBuf {
+        self.folder.join(format!("{number:012}.seg"))
+    }
+
+    pub(super) fn damaged(&self, how: &str) -> Error {
+        damaged(&self.folder, how)
+    }
+}
+
+fn note(message: &[u8], in_transaction: &mut bool, through: &mut Lsn) -> Result<()> {
+    match Said::of(message)? {
+        Said::Begins(_) => *in_transaction = true,
+        Said::Ends(at) => (*in_transaction, *through) = (false, at.max(*through)),
+        Said::Stands(at) if !*in_transaction => *through = at.max(*through),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Magic, version and head.
+pub(super) fn read_prefix(file: &mut File, bytes: u64, path: &Path) -> Result<Head> {
+    let cannot = |error| files_error("read", path, error);
+    let mut prefix = [0; PREFIX_BYTES as usize];
+    io::Read::read_exact(file, &mut prefix).map_err(cannot)?;
+    let unreadable = || files_error("read", path, io::ErrorKind::InvalidData.into());
+    let Some(version) = prefix.strip_prefix(MAGIC) else { return Err(unreadable()) };
+    if version != [VERSION] {
+        return Err(other_version(path, version[0]));
+    }
+    match read_record(file, bytes - PREFIX_BYTES).map_err(cannot)? {
+        Record::Whole(plain, _) => Head::decode(&plain).map_err(|_| unreadable()),
+        Record::End | Record::Broken => Err(unreadable()),
+    }
+}
+
+fn skip_head(file: &mut File, bytes: u64, path: &Path) -> Result<u64> {
+    read_prefix(file, bytes, path)?;
+    file.stream_position().map_err(|error| files_error("read", path, error))
+}
+
+fn other_version(path: &Path, version: u8) -> Error {
+    Error::definite(format!("cannot read the spool {}", path.display()))
+        .detail(format!("It is of format {version}, this version of Millrace reads {VERSION}."))
+        .hint("let the version that wrote it empty it (`millrace status` shows how much is left), or remove the folder: the tables are copied again for what it held")
+}
+
+pub(super) fn damaged(folder: &Path, how: &str) -> Error {
+    let folder = folder.display();
+    Error::definite(format!("cannot read the spool {folder}"))
+        .detail(format!("It is damaged: {how}. Changes that Postgres does not keep any more are in it."))
+        .hint(format!("bring the file back; or give up what it held: rm -r {folder}; millrace up, which copies every table again"))
+}
+
+pub(super) fn files_error(doing: &str, path: &Path, error: io::Error) -> Error {
+    Error::transient(format!("could not {doing} the spool {}", path.display())).source(error)
+}

@@ -1,0 +1,107 @@
+//! The segments read from their beginning, while they are appended to and removed.
+
+use super::files::{Files, files_error, read_prefix};
+use super::format::{Messages, Record, read_record};
+use model::Result;
+use std::fs::File;
+use std::io::Seek;
+use std::ops::Range;
+
+/// Where somebody reads. Appending and removing behind it do not disturb.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    number: Option<u64>,
+    file: Option<File>,
+    offset: u64,
+    plain: Vec<u8>,
+    at: usize,
+    heads: Vec<Vec<u8>>,
+}
+
+impl Reading {
+    /// Valid until the next one is asked for.
+    pub(crate) fn message(&self, range: &Range<usize>) -> &[u8] {
+        &self.plain[range.clone()]
+    }
+
+    /// What a segment that was begun meanwhile has said of relations.
+    pub(crate) fn take_heads(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.heads)
+    }
+
+    fn next_in_record(&mut self) -> Result<Option<Range<usize>>> {
+        let mut messages = Messages::new(&self.plain[self.at..]);
+        let Some(message) = messages.next()? else { return Ok(None) };
+        let begin = self.at + 4;
+        self.at = begin + message.len();
+        Ok(Some(begin..self.at))
+    }
+}
+
+impl Files {
+    /// Reads from the beginning.
+    pub(crate) fn read(&self) -> Reading {
+        Reading { number: None, file: None, offset: 0, plain: Vec::new(), at: 0, heads: Vec::new() }
+    }
+
+    /// The next message. `None`: there is none that was not read.
+    pub(crate) fn next(&mut self, reading: &mut Reading) -> Result<Option<Range<usize>>> {
+        loop {
+            if let Some(range) = reading.next_in_record()? {
+                return Ok(Some(range));
+            }
+            if self.next_record(reading)? {
+                continue;
+            }
+            if self.flush()? {
+                if !self.next_record(reading)? {
+                    return Ok(None);
+                }
+            } else {
+                // It never comes to disk, and is read all the same; what would be behind it has no place.
+                self.is_closed = true;
+                (reading.plain, reading.at) = (self.take_buffer(), 0);
+            }
+        }
+    }
+
+    fn next_record(&self, reading: &mut Reading) -> Result<bool> {
+        loop {
+            let next = match reading.number {
+                None => self.segments.front(),
+                Some(number) => self.segments.iter().find(|segment| segment.number == number),
+            };
+            let Some(segment) = next else { return Ok(false) };
+            let path = self.path(segment.number);
+            let cannot = |error| files_error("read", &path, error);
+            if reading.file.is_none() {
+                let mut file = File::open(&path).map_err(cannot)?;
+                let head = read_prefix(&mut file, segment.bytes, &path)?;
+                reading.heads.extend(head.relations);
+                reading.offset = file.stream_position().map_err(cannot)?;
+                (reading.number, reading.file) = (Some(segment.number), Some(file));
+            }
+            let Some(file) = &mut reading.file else { return Ok(false) };
+            match read_record(file, segment.bytes - reading.offset).map_err(cannot)? {
+                Record::Whole(plain, length) => {
+                    (reading.plain, reading.at) = (plain, 0);
+                    reading.offset += length;
+                    return Ok(true);
+                }
+                Record::Broken => {
+                    let place = format!(
+                        "{}.seg does not read from byte {} on",
+                        segment.number, reading.offset
+                    );
+                    return Err(self.damaged(&place));
+                }
+                Record::End
+                    if self.segments.back().is_some_and(|last| last.number > segment.number) =>
+                {
+                    (reading.number, reading.file) = (Some(segment.number + 1), None);
+                }
+                Record::End => return Ok(false),
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! A reader whose messages come from the spool: what the store lacks is read from there, and what the
+//! server sends meanwhile is put behind it, until nothing is left.
+
+use super::pgoutput::Message;
+use super::reader::{End, Place, Reader};
+use super::wanted;
+use crate::decode::Cursor;
+use crate::spool::{CHANGE_HEAD_BYTES, Files, Pump, Reading, Said};
+use crate::wire::Session;
+use model::{Lsn, Result};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Messages between two looks at the clock.
+const MESSAGES_AT_ONCE: usize = 1000;
+/// Between two looks at the socket: what comes that often does not hold up the rest.
+const PUMP_EVERY: Duration = Duration::from_millis(200);
+/// What is not synced is not confirmed.
+const SYNC_EVERY: Duration = Duration::from_millis(500);
+const PUMP_WAIT: Duration = Duration::from_millis(1);
+
+pub(super) struct Draining {
+    pub(super) reading: Reading,
+    pump: Pump,
+    pumped_at: Instant,
+    synced_at: Instant,
+    /// Transactions that commit before are in the store.
+    from: Lsn,
+    /// Within one of those.
+    skips: bool,
+}
+
+impl Draining {
+    pub(super) fn new(files: &Files, from: Lsn) -> Draining {
+        let now = Instant::now();
+        // What begins within a transaction begins within one whose end the store has.
+        let skips = files.begins().is_some_and(|(_, in_transaction)| in_transaction);
+        Draining {
+            reading: files.read(),
+            pump: Pump::default(),
+            pumped_at: now,
+            synced_at: now,
+            from,
+            skips,
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Some messages; whether the socket is likely to have more.
+    pub(super) fn drain(&mut self) -> Result<bool, End> {
+        self.pump_if_due()?;
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // To whoever cuts batches they were sent now: they are late.
+        let now_us = since.as_micros() as i64;
+        for _ in 0..MESSAGES_AT_ONCE {
+            if !self.drain_one(now_us)? {
+                self.end_draining()?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn drain_one(&mut self, now_us: i64) -> Result<bool, End> {
+        let (Some(files), Some(draining)) = (&mut self.spool, &mut self.draining) else {
+            return Ok(false);
+        };
+        let Some(range) = files.next(&mut draining.reading)? else { return Ok(false) };
+        for told in draining.reading.take_heads() {
+            if let Said::Relation(id) = Said::of(&told)? {
+                self.untold.insert(id, told);
+            }
+        }
+        let message = draining.reading.message(&range);
+        match Said::of(message)? {
+            Said::Ends(_) if draining.skips => draining.skips = false,
+            // Said once; its rows may come behind what is skipped.
+            Said::Relation(id) if draining.skips => {
+                self.untold.insert(id, message.to_vec());
+            }
+            Said::Begins(commit) if commit < draining.from => draining.skips = true,
+            Said::Stands(at) => self.open.pass(at),
+            _ if draining.skips => {}
+            _ => {
+                let change = Lsn(Cursor::new(&message[1..]).u64()?);
+                self.change(&Place::Spool(range), change, now_us)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Describes the relation of a row, if it was told where nobody listened.
+    pub(super) fn tell_of_relation(&mut self, place: &Place) -> Result<(), End> {
+        let said = match (place, &self.draining) {
+            (Place::Socket(frame, _), _) => Said::of(self.session.body(frame))?,
+            (Place::Spool(range), Some(draining)) => Said::of(draining.reading.message(range))?,
+            (Place::Spool(_), None) => return Ok(()),
+        };
+        let Said::Row(id) = said else { return Ok(()) };
+        let Some(told) = self.untold.remove(&id) else { return Ok(()) };
+        match Message::read(&told[CHANGE_HEAD_BYTES..])? {
+            Message::Relation(relation) => self.describe(relation),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the server has sent goes behind the rest.
+    pub(super) fn pump_if_due(&mut self) -> Result<()> {
+        let (Some(files), Some(draining)) = (&mut self.spool, &mut self.draining) else {
+            return Ok(());
+        };
+        if draining.pumped_at.elapsed() < PUMP_EVERY {
+            return Ok(());
+        }
+        let heard = draining.pump.turn(&mut self.session, files, PUMP_WAIT)?;
+        files.remove_through(self.control.confirmed())?;
+        if draining.synced_at.elapsed() >= SYNC_EVERY {
+            files.sync()?;
+            draining.synced_at = Instant::now();
+        }
+        let pump = &mut draining.pump;
+        draining.pumped_at = Instant::now();
+        self.server_end = self.server_end.max(pump.server_end);
+        self.control.set_received(pump.received.max(self.control.received()));
+        let (is_stuck, asks) = (pump.is_stuck(), std::mem::take(&mut pump.wants_reply));
+        // Who does not listen hears no silence.
+        self.note_silence(heard || is_stuck)?;
+        if asks {
+            self.tell(false)?;
+        }
+        Ok(())
+    }
+
+    /// From here on the messages come from the socket, in binary form if that was wished.
+    fn end_draining(&mut self) -> Result<(), End> {
+        let Some(mut draining) = self.draining.take() else { return Ok(()) };
+        if let Some(frame) = draining.pump.take_stuck() {
+            self.message(&frame)?;
+        }
+        let Some(files) = &mut self.spool else { return Ok(()) };
+        files.sync()?;
+        tracing::info!(through = %files.through(), "the spool was read to its end");
+        if !self.options.binary || self.open.in_transaction() {
+            return Ok(());
+        }
+        let from = files.through().max(self.options.from).max(self.open.through());
+        self.session.end_replication()?;
+        // A session of Postgres streams once.
+        self.session = Session::connect_replicating(&self.options.address)?;
+        let wanted = wanted(&self.options.publication, true);
+        self.session.start_replication(&self.options.slot, from, &wanted)?;
+        self.untold.clear();
+        Ok(())
+    }
+
+    /// The store has recorded all that is in it.
+    pub(super) fn clear_spool(&mut self) -> Result<()> {
+        let recorded = self.control.confirmed();
+        match &mut self.spool {
+            Some(files) if self.draining.is_none() && !files.is_empty() => {
+                if recorded >= files.through() {
+                    files.clear()
+                } else {
+                    files.remove_through(recorded)
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+}
