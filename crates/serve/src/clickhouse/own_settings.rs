@@ -35,10 +35,9 @@ impl Work {
     pub(super) fn set_before(
         &self,
         lane: &mut Lane,
-        text: &Text,
+        sql: &str,
         outline: &Outline,
     ) -> Result<(), Failure> {
-        let Text::Statement(sql) = text else { return Ok(()) };
         if !self.caller.only_reads() || !is_select(outline) {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 //! that have projections, and only there, its plan is asked for behind it, on its own connection.
 
 use super::run::Work;
-use super::sql::Outline;
+use super::sql::{Outline, Token, Tokens};
 use super::zones;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
@@ -28,16 +28,32 @@ impl Projections {
         self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Tables have changed.
-    pub(super) fn forget(&self) {
-        *self.lock() = None;
+    /// A statement has run that may have changed them.
+    pub(super) fn follow(&self, verb: &str) {
+        const CHANGING: [&str; 9] = [
+            "CREATE", "ALTER", "DROP", "RENAME", "EXCHANGE", "ATTACH", "DETACH", "REPLACE",
+            "UNDROP",
+        ];
+        if CHANGING.contains(&verb) {
+            *self.lock() = None;
+        }
     }
 
     /// Those of these tables.
     fn of(&self, tables: &BTreeSet<String>, engine: &Engine) -> OfTables {
+        let is_old = |known: &Option<(Instant, OfTables)>| {
+            known.as_ref().is_none_or(|(since, _)| since.elapsed() >= KNOWN_FOR)
+        };
         let mut known = self.lock();
-        if known.as_ref().is_none_or(|(since, _)| since.elapsed() >= KNOWN_FOR) {
-            *known = Some((Instant::now(), all(engine).unwrap_or_default()));
+        if is_old(&known) {
+            // Nobody waits for a statement of the engine's here.
+            drop(known);
+            let since = Instant::now();
+            let of_tables = all(engine).unwrap_or_default();
+            known = self.lock();
+            if is_old(&known) {
+                *known = Some((since, of_tables));
+            }
         }
         let of = known.iter().flat_map(|(_, of)| of);
         let of = of.filter(|(table, _)| tables.contains(*table));
@@ -71,8 +87,14 @@ fn read(plan: &str, of_tables: &OfTables) -> BTreeSet<String> {
 }
 
 impl Work {
-    /// For the log; a plan that cannot be had is nobody's error.
+    /// For the log; a plan that cannot be had is nobody's error. Of one SELECT only: the plan of one with
+    /// subqueries may run these again.
     pub(super) fn note_projections(&self, session: &mut Session, sql: &str, outline: &Outline) {
+        let is_select = |token: &Token| sql[token.start..token.end].eq_ignore_ascii_case("SELECT");
+        let selects = Tokens::new(sql.as_bytes()).filter(is_select).count();
+        if outline.verb != "SELECT" || selects != 1 || !self.statement.is_wanted() {
+            return;
+        }
         let Some(text) = self.statement.text() else { return };
         let of_tables = self.door.projections.of(&text.tables, &self.door.engine);
         if of_tables.is_empty() || !session.is_open() {

@@ -173,6 +173,8 @@ impl Work {
             None => lane.insert(self.plain(&outline, way)?),
         };
         if let Some(statement) = about_users {
+            // Not sealed, and so nobody else's.
+            lane.making = None;
             return self.answer_about_users(&mut lane.kept, statement, &format, answer);
         }
         let current = lane.making.as_ref().map(|making| making.database.clone());
@@ -180,7 +182,9 @@ impl Work {
         if let Some(zone) = self.zone(lane, &text)? {
             answer.set_timezone(zone);
         }
-        self.set_before(lane, &text, &outline)?;
+        if let Text::Statement(sql) = &text {
+            self.set_before(lane, sql, &outline)?;
+        }
         self.seal(lane)?;
         let result = match text {
             Text::Insert { text, head, format, data } => {
@@ -194,8 +198,8 @@ impl Work {
                     true if result.is_ok() => {
                         self.note_projections(&mut lane.kept.session, &sql, &outline);
                     }
-                    false if is_own => self.door.projections.forget(),
-                    _ => {}
+                    true => {}
+                    false => self.door.projections.follow(&outline.verb),
                 }
                 if is_own {
                     lane.kept.has_set.extend(REMEMBERED.iter().filter(|name| sql.contains(**name)));
@@ -403,8 +407,9 @@ impl Work {
         let output = session.query_and_keep(sql, format, &self.request.params)?;
         answer.add(output.stats());
         answer.hold(output.bytes())?;
-        // The engine's memory does not wait for the client.
+        // The engine's memory does not wait for the client, and the engine has no more to do.
         drop(output);
+        self.turn.give_back();
         Ok(answer.go_on()?)
     }
 

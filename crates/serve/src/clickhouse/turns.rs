@@ -32,6 +32,8 @@ use std::time::{Duration, Instant};
 
 const TURNS_A_CORE: usize = 2;
 const TURN: Duration = Duration::from_secs(3);
+/// Who has waited for so long is not overtaken by those who come back.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// A client may say otherwise with `queue_max_wait_ms`, up to the largest.
 pub(super) const WAIT_DEFAULT: Duration = Duration::from_secs(30);
 pub(super) const WAIT_MAX: Duration = Duration::from_secs(300);
@@ -59,6 +61,9 @@ struct Working {
 struct Waiting {
     number: u64,
     user: String,
+    since: Instant,
+    /// What it has had of its turn, of one that only waited for its client.
+    used: Option<Duration>,
     called: Arc<Condvar>,
 }
 
@@ -72,18 +77,18 @@ impl Turns {
     }
 
     /// Waits for a turn; `Ok(false)`: the statement is not wanted any more.
-    ///
-    /// `most`: `None` for one that had its turn already. It comes in front and is never too late.
-    fn take(&self, statement: &Statement, most: Option<Duration>) -> Result<bool, Failure> {
+    /// One that has `used` some of its turn is never too late.
+    fn take(
+        &self,
+        statement: &Statement,
+        most: Option<Duration>,
+        used: Option<Duration>,
+    ) -> Result<bool, Failure> {
         let (number, since) = (statement.number, Instant::now());
         let called = Arc::new(Condvar::new());
         let mut state = self.lock();
         let user = statement.user.clone();
-        let waiting = Waiting { number, user, called: called.clone() };
-        match most {
-            Some(_) => state.waiting.push_back(waiting),
-            None => state.waiting.push_front(waiting),
-        }
+        state.queue(Waiting { number, user, since, used, called: called.clone() });
         loop {
             state.call_next(self.most, Instant::now());
             if state.working.contains_key(&number) {
@@ -110,14 +115,28 @@ impl Turns {
         }
     }
 
-    fn give_back(&self, number: u64) {
+    /// How much of it was used.
+    fn give_back(&self, number: u64) -> Duration {
         let mut state = self.lock();
-        state.working.remove(&number);
+        let working = state.working.remove(&number);
         state.call_next(self.most, Instant::now());
+        working.map_or(Duration::ZERO, |working| working.since.elapsed())
     }
 }
 
 impl State {
+    /// Who comes back is in front, behind others who do and behind whoever has waited for long.
+    fn queue(&mut self, waiting: Waiting) {
+        let goes_first = |other: &Waiting| {
+            other.used.is_some() || waiting.since.duration_since(other.since) >= PATIENCE
+        };
+        let at = match waiting.used {
+            Some(_) => self.waiting.iter().take_while(|other| goes_first(other)).count(),
+            None => self.waiting.len(),
+        };
+        self.waiting.insert(at, waiting);
+    }
+
     fn count(&self, is_long: bool, user: Option<&str>) -> usize {
         let of_user = |working: &&Working| user.is_none_or(|user| working.user == user);
         let of_kind = |working: &&Working| working.is_long == is_long;
@@ -138,8 +157,8 @@ impl State {
             let Some(next) = next.map(|(at, _)| at).and_then(|at| self.waiting.remove(at)) else {
                 return;
             };
-            self.working
-                .insert(next.number, Working { user: next.user, since: now, is_long: false });
+            let since = next.used.and_then(|used| now.checked_sub(used)).unwrap_or(now);
+            self.working.insert(next.number, Working { user: next.user, since, is_long: false });
             next.called.notify_one();
         }
     }
@@ -176,7 +195,7 @@ impl Turn {
     /// Returns with a turn, which may be the one it has, or when the statement is not wanted any more.
     pub(super) fn take(&self, most: Duration) -> Result<(), Failure> {
         if !self.held.load(Ordering::SeqCst) {
-            let held = self.turns.take(&self.statement, Some(most))?;
+            let held = self.turns.take(&self.statement, Some(most), None)?;
             self.held.store(held, Ordering::SeqCst);
         }
         Ok(())
@@ -184,18 +203,22 @@ impl Turn {
 
     /// Gives it back; whether there was one.
     pub(super) fn give_back(&self) -> bool {
+        self.put_down().is_some()
+    }
+
+    /// How much of it was used.
+    fn put_down(&self) -> Option<Duration> {
         let held = self.held.swap(false, Ordering::SeqCst);
-        if held {
-            self.turns.give_back(self.statement.number);
-        }
-        held
+        held.then(|| self.turns.give_back(self.statement.number))
     }
 
     /// Waits for the client without a turn.
     pub(super) fn aside<T>(&self, wait: impl FnOnce() -> T) -> T {
-        let held = self.give_back();
+        let used = self.put_down();
         let waited = wait();
-        if held && let Ok(held) = self.turns.take(&self.statement, None) {
+        if used.is_some()
+            && let Ok(held) = self.turns.take(&self.statement, None, used)
+        {
             self.held.store(held, Ordering::SeqCst);
         }
         waited
@@ -215,8 +238,29 @@ mod tests {
     const MOST: usize = 3;
 
     fn wait(state: &mut State, number: u64, user: &str) {
+        queue(state, number, user, Instant::now(), None);
+    }
+
+    fn queue(state: &mut State, number: u64, user: &str, since: Instant, used: Option<Duration>) {
         let (user, called) = (user.to_owned(), Arc::default());
-        state.waiting.push_back(Waiting { number, user, called });
+        state.queue(Waiting { number, user, since, used, called });
+    }
+
+    #[test]
+    fn who_comes_back_is_next_but_nobody_waits_for_ever() {
+        let (mut state, now) = (State::default(), Instant::now());
+        let used = Some(TURN);
+        queue(&mut state, 1, "a", now, None);
+        queue(&mut state, 2, "a", now, used);
+        queue(&mut state, 3, "a", now, used);
+        queue(&mut state, 4, "a", now + PATIENCE, used);
+        queue(&mut state, 5, "a", now + PATIENCE, None);
+        let order: Vec<u64> = state.waiting.iter().map(|waiting| waiting.number).collect();
+        assert_eq!(order, [2, 3, 1, 4, 5]);
+        // What it has used counts: it is a long one at once.
+        state.call_next(MOST, now);
+        state.call_next(MOST, now);
+        assert!(state.working[&2].is_long);
     }
 
     fn working(state: &State) -> Vec<u64> {

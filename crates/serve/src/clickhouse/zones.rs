@@ -87,6 +87,7 @@ impl Work {
     /// goes wrong here is nobody's error.
     pub(super) fn zones_beside(&self, sql: &str, outline: &Outline) -> Zones {
         let described = self.plain(outline, Way::Rows).ok().and_then(|mut lane| {
+            self.set_before(&mut lane, sql, outline).ok()?;
             self.seal(&mut lane).ok()?;
             let described = self.described(&mut lane.kept.session, sql, outline);
             lane.close(&self.door, described.is_some());
