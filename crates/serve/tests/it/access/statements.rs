@@ -71,8 +71,10 @@ fn what_is_granted_after_the_start_is_exact_too() {
     sql("root", "REVOKE SELECT ON late.mine FROM lee");
     sql("root", "GRANT SELECT(x) ON late.mine TO lee");
     assert_eq!(code("lee", "SELECT x FROM late.mine"), "497");
-    // To write.
+    // To write; with a grant of columns that waits, too.
     sql("root", "GRANT INSERT, CREATE TABLE ON late.mine TO lee");
+    assert_eq!(code("lee", "INSERT INTO late.mine SELECT 'x'"), "497");
+    sql("root", "REVOKE SELECT(x) ON late.mine FROM lee");
     sql("lee", "INSERT INTO late.mine SELECT 'x'");
     for text in [
         "INSERT INTO late.other SELECT 'x'",
