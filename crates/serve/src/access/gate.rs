@@ -153,6 +153,12 @@ impl Gate<'_> {
                 "The function {name} is for admins (a column of that name: table.{name})."
             ))
         };
+        if !words.applies_by_name() {
+            return Err(denied(
+                "APPLY takes a function by its name, perhaps with literals: no lambda (a column of that \
+                 name: `apply`).",
+            ));
+        }
         let named = words.names().find(|name| self.functions.refuses(name));
         for (at, node) in ast.nodes().iter().enumerate() {
             let parent = ast.parent(at).map(|at| ast.nodes()[at]);
