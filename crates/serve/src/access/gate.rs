@@ -313,6 +313,10 @@ impl Gate<'_> {
         }
     }
 
+    fn has_filter(&self, database: &str, table: &str) -> bool {
+        self.rights.filters.contains_key(&format!("{database}.{table}"))
+    }
+
     /// dbt looks up what it has granted.
     fn may_see_users(&self, table: &str) -> bool {
         !self.rights.only_reads() && matches!(table, "grants" | "roles" | "role_grants")
@@ -347,6 +351,10 @@ impl Gate<'_> {
     ) -> Result<()> {
         let own = OWN.contains(&database)
             || matches!(database, "system" | "information_schema" | "INFORMATION_SCHEMA");
+        // Under another name, or with other values, its rows would be there unfiltered.
+        if privilege != "INSERT" && table.is_some_and(|table| self.has_filter(database, table)) {
+            return Err(denied("Whom a row filter of a table is for may only read it and INSERT."));
+        }
         if !own && self.rights.allow(privilege, Some(database), table) {
             return Ok(());
         }
