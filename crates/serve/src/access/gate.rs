@@ -215,6 +215,11 @@ impl Gate<'_> {
     /// Its name as a literal: a bare one may be an alias of anything, and what comes out of the rest is not
     /// known yet.
     fn check_dictionary(&self, named: Option<&Node<'_>>) -> Result<()> {
+        if !self.rights.filters.is_empty() {
+            return Err(denied(
+                "With a row filter in force there are no dictionaries: they have none.",
+            ));
+        }
         let literal = named.filter(|node| node.kind == "Literal").map(Node::name);
         let name = literal.and_then(|text| text.strip_prefix('\'')?.strip_suffix('\''));
         let place = name.filter(|name| !name.contains('\\')).and_then(|name| split(name).ok());
@@ -269,7 +274,9 @@ impl Gate<'_> {
         match split(name)? {
             (Some(database), table) => self.check_place_read(database, table),
             // A subquery's name, a temporary table, or a table of the current database.
-            (None, table) if self.may_read(&self.current, table) => Ok(()),
+            (None, table) if self.may_read(&self.current, table) => {
+                self.check_passed(&self.current, table)
+            }
             (None, table) if self.known.has_table(&self.current, table)? => {
                 Err(self.no_read(&self.current, table))
             }
@@ -279,7 +286,7 @@ impl Gate<'_> {
 
     pub(super) fn check_place_read(&self, database: &str, table: &str) -> Result<()> {
         match self.may_read(database, table) {
-            true => Ok(()),
+            true => self.check_passed(database, table),
             false => Err(self.no_read(database, table)),
         }
     }
@@ -288,9 +295,10 @@ impl Gate<'_> {
     fn check_maybe_table(&self, name: &str) -> Result<()> {
         let (database, table) = split(name)?;
         let database = database.unwrap_or(&self.current);
-        match self.may_read(database, table) || !self.known.has_table(database, table)? {
-            true => Ok(()),
-            false => Err(self.no_read(database, table)),
+        match self.may_read(database, table) {
+            true => self.check_passed(database, table),
+            false if self.known.has_table(database, table)? => Err(self.no_read(database, table)),
+            false => Ok(()),
         }
     }
 
@@ -313,7 +321,7 @@ impl Gate<'_> {
         }
     }
 
-    fn has_filter(&self, database: &str, table: &str) -> bool {
+    pub(super) fn has_filter(&self, database: &str, table: &str) -> bool {
         self.rights.filters.contains_key(&format!("{database}.{table}"))
     }
 

@@ -107,3 +107,42 @@ fn a_filter_is_not_shed_by_altering_its_table() {
     assert_eq!(sql("nell", "SELECT groupArray(id) FROM nells.t"), "[1,3]\n");
     assert_eq!(sql("root", "SELECT count() FROM nells.t WHERE region != 'EU'"), "1\n");
 }
+
+#[test]
+fn a_filter_is_not_shed_by_a_table_that_passes_rows_on() {
+    make_filtered("mila", "passing", "SELECT, dictGet");
+    for text in [
+        "CREATE TABLE passing.merged (id Int64, region String) ENGINE = Merge('passing', '^t$')",
+        "CREATE TABLE passing.mine (id Int64, region String) ENGINE = Merge('passing', '^t$')",
+        "CREATE TABLE passing.buffer (id Int64, region String) \
+         ENGINE = Buffer('passing', 't', 1, 10, 100, 10, 100, 10, 100)",
+        "CREATE DICTIONARY passing.d (id Int64, region String) PRIMARY KEY id \
+         SOURCE(CLICKHOUSE(QUERY 'SELECT id, region FROM passing.t')) LAYOUT(HASHED()) LIFETIME(0)",
+        "CREATE VIEW passing.v AS SELECT * FROM passing.t",
+        "CREATE MATERIALIZED VIEW passing.filled TO passing.t AS SELECT id, region FROM passing.other",
+        "CREATE MATERIALIZED VIEW passing.own ENGINE = MergeTree ORDER BY id AS SELECT id FROM passing.other",
+        "CREATE ROW POLICY p ON passing.mine USING region = 'EU' TO mila",
+    ] {
+        sql("root", text);
+    }
+    for text in [
+        "SELECT * FROM passing.merged",
+        "SELECT * FROM passing.buffer",
+        "SELECT * FROM passing.d",
+        "SELECT * FROM passing.filled",
+        "SELECT (1, 'EU') IN passing.merged",
+        "SELECT dictGet('passing.d', 'region', 2)",
+    ] {
+        refused("mila", "/", text);
+    }
+    refused("mila", "/?database=passing", "SELECT * FROM merged");
+    refused("mila", "/?database=passing", "SELECT (1, 'EU') IN merged");
+    for text in
+        ["SELECT id FROM passing.t", "SELECT id FROM passing.v", "SELECT id FROM passing.mine"]
+    {
+        assert_eq!(sql("mila", text), "1\n", "{text}");
+    }
+    assert_eq!(sql("mila", "SELECT count() FROM passing.own"), "0\n");
+    sql("mila", "SELECT count() FROM system.tables");
+    sql("mila", "SELECT count() FROM information_schema.tables");
+}
