@@ -14,7 +14,8 @@
 //! - Granted after the start, and so unknown to the engine: the narrowest role that covers it (the
 //!   whole database, or all data) until the next start. The gate in front knows the exact grant.
 //! - Columns granted after the start are not readable before the next one, and names not shown: only the
-//!   engine tells those apart.
+//!   engine tells those apart. So whoever has a grant of columns gets nothing that it does not know yet:
+//!   what covers that may cover the other columns, too.
 //!
 //! `SELECT … ON *.*` never holds `millrace` and `default`. Scalar `file()`, INTO OUTFILE and system
 //! tables are not the engine's to fence; they are the gate's.
@@ -128,12 +129,13 @@ pub(crate) fn leave(session: &mut Session) -> Result<(), Failure> {
 
 pub(super) fn roles(grants: &Grants, known: &BTreeSet<String>) -> Vec<String> {
     let mut roles = BTreeSet::from([LIMITED.to_owned()]);
+    let has_columns = grants.iter().any(|grant| !grant.columns.is_empty());
     for grant in grants {
         let exact = role(grant);
         let chosen = match (&exact, &grant.database) {
             (Some(exact), _) if known.contains(exact) => exact.clone(),
-            // It cannot be less exact than it is.
-            (Some(_), _) if !grant.columns.is_empty() => continue,
+            // What is wider could be all columns.
+            (Some(_), _) if has_columns => continue,
             (Some(_), Some(database)) => {
                 match of_all(grant) {
                     // What it shows only the engine tells apart.
@@ -181,6 +183,10 @@ mod tests {
         assert_eq!(given(&table, &[]), [LIMITED, READ_ALL]);
         assert_eq!(given(&column, &[&database]), [LIMITED]);
         assert_eq!(given(&column, &[&column]), [own(&column), LIMITED.into()]);
+        let late = of_database("ALL", "shop");
+        let known = [own(&column), own(&database), own(&late)].into();
+        let both = [column.clone(), table.clone(), write.clone()].into();
+        assert_eq!(roles(&both, &known), [own(&column), LIMITED.into()]);
         assert_eq!(given(&write, &[]), [LIMITED, TEMPORARY, WRITE_ALL]);
         assert_eq!(given(&all, &[]), [LIMITED, READ_ALL]);
         let dictionary = Grant { table: Some("d".into()), ..of_database("dictGet", "shop") };

@@ -153,6 +153,12 @@ impl Gate<'_> {
                 "The function {name} is for admins (a column of that name: table.{name})."
             ))
         };
+        if !words.applies_by_name() {
+            return Err(denied(
+                "APPLY takes a function by its name, perhaps with literals: no lambda (a column of that \
+                 name: `apply`).",
+            ));
+        }
         let named = words.names().find(|name| self.functions.refuses(name));
         for (at, node) in ast.nodes().iter().enumerate() {
             let parent = ast.parent(at).map(|at| ast.nodes()[at]);
@@ -209,6 +215,11 @@ impl Gate<'_> {
     /// Its name as a literal: a bare one may be an alias of anything, and what comes out of the rest is not
     /// known yet.
     fn check_dictionary(&self, named: Option<&Node<'_>>) -> Result<()> {
+        if !self.rights.filters.is_empty() {
+            return Err(denied(
+                "With a row filter in force there are no dictionaries: they have none.",
+            ));
+        }
         let literal = named.filter(|node| node.kind == "Literal").map(Node::name);
         let name = literal.and_then(|text| text.strip_prefix('\'')?.strip_suffix('\''));
         let place = name.filter(|name| !name.contains('\\')).and_then(|name| split(name).ok());
@@ -263,7 +274,9 @@ impl Gate<'_> {
         match split(name)? {
             (Some(database), table) => self.check_place_read(database, table),
             // A subquery's name, a temporary table, or a table of the current database.
-            (None, table) if self.may_read(&self.current, table) => Ok(()),
+            (None, table) if self.may_read(&self.current, table) => {
+                self.check_passed(&self.current, table)
+            }
             (None, table) if self.known.has_table(&self.current, table)? => {
                 Err(self.no_read(&self.current, table))
             }
@@ -273,7 +286,7 @@ impl Gate<'_> {
 
     pub(super) fn check_place_read(&self, database: &str, table: &str) -> Result<()> {
         match self.may_read(database, table) {
-            true => Ok(()),
+            true => self.check_passed(database, table),
             false => Err(self.no_read(database, table)),
         }
     }
@@ -282,9 +295,10 @@ impl Gate<'_> {
     fn check_maybe_table(&self, name: &str) -> Result<()> {
         let (database, table) = split(name)?;
         let database = database.unwrap_or(&self.current);
-        match self.may_read(database, table) || !self.known.has_table(database, table)? {
-            true => Ok(()),
-            false => Err(self.no_read(database, table)),
+        match self.may_read(database, table) {
+            true => self.check_passed(database, table),
+            false if self.known.has_table(database, table)? => Err(self.no_read(database, table)),
+            false => Ok(()),
         }
     }
 
@@ -305,6 +319,10 @@ impl Gate<'_> {
             _ if OWN.contains(&database) => false,
             _ => self.rights.touches("SELECT", database, Some(table)),
         }
+    }
+
+    pub(super) fn has_filter(&self, database: &str, table: &str) -> bool {
+        self.rights.filters.contains_key(&format!("{database}.{table}"))
     }
 
     /// dbt looks up what it has granted.
@@ -341,6 +359,10 @@ impl Gate<'_> {
     ) -> Result<()> {
         let own = OWN.contains(&database)
             || matches!(database, "system" | "information_schema" | "INFORMATION_SCHEMA");
+        // Under another name, or with other values, its rows would be there unfiltered.
+        if privilege != "INSERT" && table.is_some_and(|table| self.has_filter(database, table)) {
+            return Err(denied("Whom a row filter of a table is for may only read it and INSERT."));
+        }
         if !own && self.rights.allow(privilege, Some(database), table) {
             return Ok(());
         }

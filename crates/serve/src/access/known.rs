@@ -30,15 +30,32 @@ impl<'a> Known<'a> {
     /// What a table is; `None`: there is none.
     pub(super) fn engine_of(&self, database: &str, table: &str) -> Result<Option<String>> {
         let (database, table) = (literal(database), literal(table));
-        self.one(&format!("system.tables WHERE database = {database} AND name = {table}"))
+        self.one("engine", &format!("system.tables WHERE database = {database} AND name = {table}"))
+    }
+
+    /// The table that a materialized view fills.
+    pub(super) fn target_of(
+        &self,
+        database: &str,
+        table: &str,
+    ) -> Result<Option<(String, String)>> {
+        let of = format!(
+            "system.tables WHERE database = {} AND name = {} AND target_table != ''",
+            literal(database),
+            literal(table)
+        );
+        let (database, table) = (self.one("target_database", &of)?, self.one("target_table", &of)?);
+        Ok(database.zip(table))
     }
 
     pub(super) fn has_database(&self, name: &str) -> Result<bool> {
-        Ok(self.one(&format!("system.databases WHERE name = {}", literal(name)))?.is_some())
+        Ok(self
+            .one("engine", &format!("system.databases WHERE name = {}", literal(name)))?
+            .is_some())
     }
 
-    /// The engine of the one that is meant.
-    fn one(&self, of: &str) -> Result<Option<String>> {
+    /// What is said of the one that is meant.
+    fn one(&self, what: &str, of: &str) -> Result<Option<String>> {
         self.asked.set(self.asked.get() + 1);
         if self.asked.get() > ASKED_MAX {
             let text = format!(
@@ -55,7 +72,7 @@ impl<'a> Known<'a> {
                 session.insert(opened.map_err(|error| Failure::bad_argument(error.report()))?)
             }
         };
-        let answer = session.query_and_keep(&format!("SELECT engine FROM {of}"), "TSV", &[])?;
+        let answer = session.query_and_keep(&format!("SELECT {what} FROM {of}"), "TSVRaw", &[])?;
         Ok(String::from_utf8_lossy(answer.bytes()).lines().next().map(str::to_owned))
     }
 }

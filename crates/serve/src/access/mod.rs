@@ -31,6 +31,7 @@ mod later;
 mod lists;
 mod login;
 mod needs;
+mod passed;
 mod password;
 mod privilege;
 mod quota;

@@ -112,6 +112,46 @@ impl<'a> Words<'a> {
         })
     }
 
+    /// Whether what APPLY applies is always a function's name, perhaps with literals: all else behind it,
+    /// such as a lambda's body, is not printed.
+    pub(super) fn applies_by_name(&self) -> bool {
+        let word = |at: &usize| self.tokens[*at].kind == Kind::Word && self.is(*at, "APPLY");
+        (0..self.tokens.len()).filter(word).all(|at| self.is_applied_by_name(at + 1))
+    }
+
+    fn is_applied_by_name(&self, at: usize) -> bool {
+        let in_brackets = self.at(at) == "(";
+        let at = if in_brackets { at + 1 } else { at };
+        if self.name(at).is_none() {
+            // A column of that name.
+            return !in_brackets && self.at(at) != "{";
+        }
+        let mut end = at + 1;
+        if self.at(end) == "(" {
+            end += 1;
+            while self.is_of_literals(end) {
+                end += 1;
+            }
+            if self.at(end) != ")" {
+                return false;
+            }
+            end += 1;
+        }
+        match in_brackets {
+            true => self.at(end) == ")",
+            false => !(self.at(end) == "-" && self.at(end + 1) == ">"),
+        }
+    }
+
+    fn is_of_literals(&self, at: usize) -> bool {
+        self.tokens.get(at).is_some_and(|token| match token.kind {
+            Kind::Literal => true,
+            Kind::Word => self.at(at).starts_with(|c: char| c.is_ascii_digit()),
+            Kind::Mark(mark) => matches!(mark, b',' | b'.' | b'-'),
+            Kind::Quoted | Kind::Open => false,
+        })
+    }
+
     /// What stands before a dot: perhaps a database.
     pub(super) fn first_names(&self) -> Vec<String> {
         let found = (0..self.tokens.len())
@@ -155,6 +195,34 @@ mod tests {
             Words::new("x ENGINE Kafka SETTINGS, engine = 'x', `engine` = y").engines(),
             ["Kafka"]
         );
+    }
+
+    #[test]
+    fn only_a_name_is_applied() {
+        for by_name in [
+            "SELECT * APPLY sum FROM t",
+            "SELECT * APPLY(`sum`) APPLY (quantiles(0.5, -1, 'x')) FROM t",
+            "SELECT apply, t.apply, `apply` -> (1), 'apply(x -> 1)' FROM t WHERE apply IN (1)",
+            "ALTER TABLE t APPLY DELETED MASK",
+            "SELECT apply",
+        ] {
+            assert!(Words::new(by_name).applies_by_name(), "{by_name}");
+        }
+        for other in [
+            "SELECT * APPLY(x -> 1) FROM t",
+            "SELECT * apply /* x */ (`x` -> 1) FROM t",
+            "SELECT * APPLY x -> 1 FROM t",
+            "SELECT * APPLY x /**/ -> 1 FROM t",
+            "SELECT * APPLY((x) -> 1) FROM t",
+            "SELECT * APPLY(tuple(x) -> 1) FROM t",
+            "SELECT * APPLY(f((SELECT 1))) FROM t",
+            "SELECT * APPLY(f(1) -> 1) FROM t",
+            "SELECT * APPLY f(x) FROM t",
+            "SELECT * APPLY {f:Identifier} FROM t",
+            "SELECT * APPLY(sum) APPLY(x -> 1) FROM t",
+        ] {
+            assert!(!Words::new(other).applies_by_name(), "{other}");
+        }
     }
 
     #[test]

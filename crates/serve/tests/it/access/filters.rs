@@ -1,6 +1,6 @@
 //! Row filters that name who asks, made and asked through the door.
 
-use super::{PASSWORD, ask, code, sql};
+use super::{MARK, PASSWORD, ask, code, sql};
 
 #[test]
 fn who_asks_is_told_apart_from_what_looks_like_it() {
@@ -56,4 +56,93 @@ fn names_without_a_grant_are_looked_up_up_to_a_number() {
     assert_eq!(code("vera", &names(500)), "47");
     let many = ask("vera", "/", &names(5000));
     assert!(many.text().contains("more than 1000 names"), "{}", many.text());
+}
+
+fn refused(user: &str, target: &str, text: &str) {
+    let reply = ask(user, target, text);
+    assert_eq!(
+        reply.header("x-clickhouse-exception-code"),
+        Some("497"),
+        "{user}: {text}: {}",
+        reply.text()
+    );
+}
+
+/// A database with a table that shows its user one row of two.
+fn make_filtered(user: &str, database: &str, granted: &str) {
+    for text in [
+        format!("CREATE DATABASE {database}"),
+        format!(
+            "CREATE TABLE {database}.t (id Int64, region String) ENGINE = MergeTree ORDER BY id"
+        ),
+        format!("CREATE TABLE {database}.other AS {database}.t"),
+        format!("INSERT INTO {database}.t VALUES (1, 'EU'), (2, '{MARK}')"),
+        format!("CREATE USER {user} IDENTIFIED BY '{PASSWORD}'"),
+        format!("GRANT {granted} ON {database}.* TO {user}"),
+        format!("CREATE ROW POLICY p ON {database}.t USING region = 'EU' TO {user}"),
+    ] {
+        sql("root", &text);
+    }
+}
+
+#[test]
+fn a_filter_is_not_shed_by_altering_its_table() {
+    make_filtered("nell", "nells", "SELECT, ALL");
+    for text in [
+        "RENAME TABLE nells.t TO nells.u",
+        "EXCHANGE TABLES nells.t AND nells.other",
+        "EXCHANGE TABLES nells.other AND nells.t",
+        "ALTER TABLE nells.t MOVE PARTITION tuple() TO TABLE nells.other",
+        "ALTER TABLE nells.t RENAME COLUMN region TO r",
+        "ALTER TABLE nells.t UPDATE region = 'EU' WHERE 1",
+        "ALTER TABLE `nells`.`t` DROP COLUMN region, ADD COLUMN region String DEFAULT 'EU'",
+        "CREATE OR REPLACE VIEW nells.t AS SELECT 1 AS id, 'EU' AS region",
+    ] {
+        refused("nell", "/", text);
+    }
+    refused("nell", "/?database=nells", "ALTER TABLE t UPDATE region = 'EU' WHERE 1");
+    sql("nell", "INSERT INTO nells.t VALUES (3, 'EU')");
+    sql("nell", "ALTER TABLE nells.other ADD COLUMN x Int8");
+    sql("nell", "RENAME TABLE nells.other TO nells.free");
+    assert_eq!(sql("nell", "SELECT groupArray(id) FROM nells.t"), "[1,3]\n");
+    assert_eq!(sql("root", "SELECT count() FROM nells.t WHERE region != 'EU'"), "1\n");
+}
+
+#[test]
+fn a_filter_is_not_shed_by_a_table_that_passes_rows_on() {
+    make_filtered("mila", "passing", "SELECT, dictGet");
+    for text in [
+        "CREATE TABLE passing.merged (id Int64, region String) ENGINE = Merge('passing', '^t$')",
+        "CREATE TABLE passing.mine (id Int64, region String) ENGINE = Merge('passing', '^t$')",
+        "CREATE TABLE passing.buffer (id Int64, region String) \
+         ENGINE = Buffer('passing', 't', 1, 10, 100, 10, 100, 10, 100)",
+        "CREATE DICTIONARY passing.d (id Int64, region String) PRIMARY KEY id \
+         SOURCE(CLICKHOUSE(QUERY 'SELECT id, region FROM passing.t')) LAYOUT(HASHED()) LIFETIME(0)",
+        "CREATE VIEW passing.v AS SELECT * FROM passing.t",
+        "CREATE MATERIALIZED VIEW passing.filled TO passing.t AS SELECT id, region FROM passing.other",
+        "CREATE MATERIALIZED VIEW passing.own ENGINE = MergeTree ORDER BY id AS SELECT id FROM passing.other",
+        "CREATE ROW POLICY p ON passing.mine USING region = 'EU' TO mila",
+    ] {
+        sql("root", text);
+    }
+    for text in [
+        "SELECT * FROM passing.merged",
+        "SELECT * FROM passing.buffer",
+        "SELECT * FROM passing.d",
+        "SELECT * FROM passing.filled",
+        "SELECT (1, 'EU') IN passing.merged",
+        "SELECT dictGet('passing.d', 'region', 2)",
+    ] {
+        refused("mila", "/", text);
+    }
+    refused("mila", "/?database=passing", "SELECT * FROM merged");
+    refused("mila", "/?database=passing", "SELECT (1, 'EU') IN merged");
+    for text in
+        ["SELECT id FROM passing.t", "SELECT id FROM passing.v", "SELECT id FROM passing.mine"]
+    {
+        assert_eq!(sql("mila", text), "1\n", "{text}");
+    }
+    assert_eq!(sql("mila", "SELECT count() FROM passing.own"), "0\n");
+    sql("mila", "SELECT count() FROM system.tables");
+    sql("mila", "SELECT count() FROM information_schema.tables");
 }

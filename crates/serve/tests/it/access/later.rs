@@ -62,6 +62,24 @@ fn a_grant_since_the_start_is_no_wider_than_it_says() {
     );
 }
 
+/// The role that covers it would have all columns.
+#[test]
+fn a_grant_since_the_start_opens_no_other_columns() {
+    let made = format!("CREATE USER cora IDENTIFIED BY '{PASSWORD}'");
+    sql("root", &made);
+    sql("root", "GRANT SELECT(id, name) ON partly.people TO cora");
+    for late in ["SELECT ON partly.closed", "ALL ON partly.closed"] {
+        sql("root", &format!("GRANT {late} TO cora"));
+        refused("cora", "SELECT salary FROM partly.people");
+        refused("cora", "SELECT * FROM partly.people");
+        refused("cora", "SELECT name FROM partly.people ORDER BY salary");
+        refused("cora", "SELECT * FROM partly.closed");
+        assert_eq!(sql("cora", "SELECT id, name FROM partly.people"), "1\tann\n");
+    }
+    sql("root", "GRANT SELECT ON *.* TO cora");
+    assert_eq!(sql("cora", "SELECT count() FROM partly.closed"), "1\n");
+}
+
 #[test]
 fn what_a_view_writes_and_reads_later_is_its_authors_to_write_and_read() {
     for text in [
