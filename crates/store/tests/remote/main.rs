@@ -236,6 +236,50 @@ async fn a_mutation_is_not_waited_for_but_asked_for() {
     assert!(server.bodies()[0].ends_with(r"database = 'd' AND table = 'it\'s'"));
 }
 
+/// However its questions fail, the statement is sent once.
+#[tokio::test]
+async fn a_question_for_a_mutation_that_fails_is_asked_again_alone() {
+    let fails: [fn() -> Said; 5] = [
+        || Said::Nothing,
+        || Said::Cut("200 OK"),
+        || Said::Strange("502 Bad Gateway", String::new(), String::new()),
+        || Said::exception("500 Internal Server Error", 241, "MEMORY_LIMIT_EXCEEDED"),
+        || Said::exception("500 Internal Server Error", 159, "TIMEOUT_EXCEEDED"),
+    ];
+    for fail in fails {
+        let asked = AtomicUsize::new(0);
+        let script: Script = Arc::new(move |heard| match heard.body.as_str() {
+            body if body.contains("system.mutations") => {
+                match asked.fetch_add(1, Ordering::SeqCst) {
+                    0 => Said::ok("7\t0\t0\n"),
+                    1..4 => fail(),
+                    _ => Said::ok("8\t0\t0\n"),
+                }
+            }
+            body if body.contains("system.processes") => Said::ok("0\n"),
+            _ => Said::ok(""),
+        });
+        let server = Scripted::start("u", script);
+        let table = model::TableName::new("d", "t");
+        remote(server.port).mutate(&table, "DELETE FROM t WHERE 1").await.unwrap();
+        let sent = server.bodies().into_iter().filter(|body| body.starts_with("DELETE"));
+        assert_eq!(sent.count(), 1, "{:?}", server.bodies());
+    }
+    // What is no trouble of the way is said.
+    let asked = AtomicUsize::new(0);
+    let script: Script = Arc::new(move |heard| match heard.body.contains("system.mutations") {
+        true if asked.fetch_add(1, Ordering::SeqCst) > 0 => {
+            Said::exception("403 Forbidden", 497, "ACCESS_DENIED")
+        }
+        true => Said::ok("7\t0\t0\n"),
+        false => Said::ok(""),
+    });
+    let server = Scripted::start("u", script);
+    let table = model::TableName::new("d", "t");
+    let mutated = remote(server.port).mutate(&table, "DELETE FROM t WHERE 1").await;
+    assert_eq!(mutated.unwrap_err().fate(), Fate::Definite);
+}
+
 /// So is what an earlier process left running, before the first statement of a pipeline.
 #[tokio::test]
 async fn a_pipeline_ends_what_another_process_of_it_left() {
