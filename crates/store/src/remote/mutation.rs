@@ -31,6 +31,14 @@ struct Mutations {
     failing: u64,
 }
 
+impl Mutations {
+    /// Whether ours is, too, which came after `before`.
+    fn are_over(&self, before: u64, waited: Duration, may_lag: bool) -> bool {
+        let is_heard = self.last > before || (waited > HEARD_AFTER_MOST && !may_lag);
+        is_heard && self.left == 0
+    }
+}
+
 impl Remote {
     pub(super) async fn mutate_and_wait(&self, table: &TableName, sql: &str) -> Result<()> {
         let looked = self.mutations(table).await;
@@ -46,8 +54,8 @@ impl Remote {
         loop {
             match self.mutations(table).await {
                 Ok(found) => {
-                    let is_heard = found.last > before || since.elapsed() > HEARD_AFTER_MOST;
-                    if is_heard && found.left == 0 {
+                    let may_lag = self.inner.server.may_lag();
+                    if found.are_over(before, since.elapsed(), may_lag) {
                         return Ok(());
                     }
                     if found.failing > 0 && !std::mem::replace(&mut told, true) {
@@ -96,4 +104,20 @@ fn of(table: &TableName) -> String {
 fn which(table: &TableName) -> String {
     let [database, name] = [&table.schema, &table.table].map(|name| ddl::literal(name));
     format!("database = {database} AND table = {name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_replica_has_not_heard_of_is_not_over() {
+        let (now, late) = (Duration::ZERO, HEARD_AFTER_MOST * 2);
+        let over = |last, left, waited, may_lag| {
+            Mutations { last, left, failing: 0 }.are_over(7, waited, may_lag)
+        };
+        assert!(over(8, 0, now, true) && !over(8, 1, late, false));
+        assert!(over(7, 0, late, false));
+        assert!(!over(7, 0, now, false) && !over(7, 0, late, true));
+    }
 }
