@@ -17,6 +17,16 @@ use std::time::{Duration, Instant};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const AT_ONCE: [(&str, &str); 3] = [
+    ("mutations_sync", "0"),
+    ("lightweight_deletes_sync", "0"),
+    // Of a condition that looks at the table itself: see `flow::latest::settle`.
+    ("allow_nondeterministic_mutations", "1"),
+];
+/// A profile may want patches instead, which are no mutations: none would ever be heard of. Older servers have
+/// nothing else, and do not know the name.
+const BY_MUTATION: (&str, &str) = ("lightweight_delete_mode", "alter_update");
+const UNKNOWN_SETTING: u32 = 115;
 /// For the question how far it is.
 const PATIENCE: Duration = Duration::from_secs(30);
 const BYTES_MAX: usize = 1 << 10;
@@ -43,13 +53,12 @@ impl Remote {
     pub(super) async fn mutate_and_wait(&self, table: &TableName, sql: &str) -> Result<()> {
         let looked = self.mutations(table).await;
         let before = self.judged(&of(table), "read from the store", looked)?.last;
-        let mut ask = Ask::text(sql.to_owned(), STATEMENT_MOST, 0);
-        for name in ["mutations_sync", "lightweight_deletes_sync"] {
-            ask.settings.push((name, "0".to_owned()));
+        let mut asked = self.inner.server.ask(deleting(sql, &[BY_MUTATION])).await;
+        let said = asked.as_ref().err().and_then(Failed::exception);
+        if said.is_some_and(|said| said.code == UNKNOWN_SETTING) {
+            asked = self.inner.server.ask(deleting(sql, &[])).await;
         }
-        // Of a condition that looks at the table itself: see `flow::latest::settle`.
-        ask.settings.push(("allow_nondeterministic_mutations", "1".to_owned()));
-        self.judged(sql, "change the store", self.inner.server.ask(ask).await)?;
+        self.judged(sql, "change the store", asked)?;
         let (since, mut pause, mut told) = (Instant::now(), FIRST_PAUSE, false);
         loop {
             match self.mutations(table).await {
@@ -91,6 +100,13 @@ impl Remote {
         };
         Ok(Mutations { last, left, failing })
     }
+}
+
+fn deleting(sql: &str, more: &[(&'static str, &str)]) -> Ask {
+    let mut ask = Ask::text(sql.to_owned(), STATEMENT_MOST, 0);
+    let settings = AT_ONCE.iter().chain(more);
+    ask.settings.extend(settings.map(|(name, value)| (*name, (*value).to_owned())));
+    ask
 }
 
 fn of(table: &TableName) -> String {

@@ -236,6 +236,34 @@ async fn a_mutation_is_not_waited_for_but_asked_for() {
     assert!(server.bodies()[0].ends_with(r"database = 'd' AND table = 'it\'s'"));
 }
 
+/// Whatever the user's profile says, and where the server does not know the choice.
+#[tokio::test]
+async fn rows_go_by_a_mutation() {
+    let asked = AtomicUsize::new(0);
+    let unknown = Arc::new(AtomicBool::new(false));
+    let is_unknown = unknown.clone();
+    let script: Script = Arc::new(move |heard| {
+        if heard.body.contains("system.mutations") {
+            return Said::ok(&format!("{}\t0\t0\n", asked.fetch_add(1, Ordering::SeqCst)));
+        }
+        match heard.param("lightweight_delete_mode") {
+            Some(_) if is_unknown.load(Ordering::SeqCst) => {
+                Said::exception("404 Not Found", 115, "UNKNOWN_SETTING")
+            }
+            _ => Said::ok(""),
+        }
+    });
+    let server = Scripted::start("u", script);
+    let (remote, table) = (remote(server.port), model::TableName::new("d", "t"));
+    remote.mutate(&table, "DELETE FROM t WHERE 1").await.unwrap();
+    unknown.store(true, Ordering::SeqCst);
+    remote.mutate(&table, "DELETE FROM t WHERE 2").await.unwrap();
+    let sent = server.heard().into_iter().filter(|heard| heard.body.starts_with("DELETE"));
+    let mode = |heard: scripted::Heard| heard.param("lightweight_delete_mode").map(str::to_owned);
+    let by_mutation = Some("alter_update".to_owned());
+    assert_eq!(sent.map(mode).collect::<Vec<_>>(), [by_mutation.clone(), by_mutation, None]);
+}
+
 /// However its questions fail, the statement is sent once.
 #[tokio::test]
 async fn a_question_for_a_mutation_that_fails_is_asked_again_alone() {
