@@ -51,6 +51,9 @@ const OF_NAMES: [u32; 19] =
 const BEFORE_STATEMENT: [&str; 5] =
     [" in scope ", " In scope ", ": While ", ": while ", "(in query:"];
 
+/// A column, an identifier, a table, a database that is not there.
+const OF_MISSING_NAMES: [u32; 4] = [16, 47, 60, 81];
+
 /// Who we are.
 const OF_LOGIN: [u32; 6] = [192, 193, 194, 195, 516, 720];
 
@@ -145,6 +148,10 @@ impl Exception {
 
     pub(crate) fn is_of_login(&self) -> bool {
         OF_LOGIN.contains(&self.code)
+    }
+
+    pub(crate) fn is_of_missing_names(&self) -> bool {
+        OF_MISSING_NAMES.contains(&self.code)
     }
 
     /// Whether it may be of the way between us and a server.

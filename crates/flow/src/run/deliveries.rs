@@ -95,12 +95,10 @@ impl Loop {
             Mode::Mirror | Mode::History => format!("_version < toUInt128('{}')", version.0),
             Mode::Append => format!("_lsn <= {}", version.commit().0),
         };
-        let sql = format!(
-            "ALTER TABLE {} DELETE WHERE {which} SETTINGS mutations_sync = 2",
-            store::ddl::name(&target.rows)
-        );
+        let rows = &target.rows;
+        let sql = format!("ALTER TABLE {} DELETE WHERE {which}", store::ddl::name(rows));
         let store = self.store.clone();
-        if let Err(error) = retry::patiently(&status, || store.execute(&sql)).await {
+        if let Err(error) = retry::patiently(&status, || store.mutate(rows, &sql)).await {
             return self.fail_table(id, error).await;
         }
         let name = &target.table.name;

@@ -4,7 +4,7 @@ use crate::quarantine::Border;
 use crate::support::{World, assert_equal, engine, is_copied, wait_until};
 use flow::Pipeline;
 use flow::quarantine::ReplayOptions;
-use model::{Cells, ColumnOptions, Kind, Mode, OnUpdate, Result, Rule, TableOptions};
+use model::{Cells, ColumnOptions, Kind, Mode, OnUpdate, Result, Rule, TableName, TableOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -143,12 +143,18 @@ async fn a_purged_fact_stays_beside_another_one_of_its_key() {
 struct Held {
     inner: Engine,
     waiting: AtomicU64,
+    mutated: AtomicU64,
     open: watch::Receiver<bool>,
 }
 
 impl Store for Held {
     fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
         self.inner.execute(sql)
+    }
+
+    fn mutate<'a>(&'a self, table: &'a TableName, sql: &'a str) -> BoxFuture<'a, Result<()>> {
+        self.mutated.fetch_add(1, Ordering::SeqCst);
+        self.inner.mutate(table, sql)
     }
 
     fn insert(&self, insert: Insert) -> BoxFuture<'_, Result<Receipt>> {
@@ -183,6 +189,33 @@ impl Store for Held {
     }
 }
 
+impl Held {
+    fn new(open: watch::Receiver<bool>) -> Arc<Held> {
+        let (waiting, mutated) = (AtomicU64::new(0), AtomicU64::new(0));
+        Arc::new(Held { inner: engine(), waiting, mutated, open })
+    }
+}
+
+/// However long it takes there, nobody between us and the store waits for an answer: see [`Store::mutate`].
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truncate_is_a_mutation_of_the_stores() {
+    let world = World::new(
+        "l_emptied",
+        "create table f (id int primary key, v int not null); insert into f values (1, 1);
+         create publication p for table f",
+    );
+    let (_open, opened) = watch::channel(true);
+    let store = Held::new(opened);
+    let pipeline = Pipeline::start(world.options(), store.clone());
+    world.settle(&pipeline).await;
+    let before = store.mutated.load(Ordering::SeqCst);
+    world.sql("truncate f");
+    world.settle(&pipeline).await;
+    assert_eq!(world.stored("select count() from {s}.f").await, "0");
+    assert_eq!(store.mutated.load(Ordering::SeqCst) - before, 1);
+    pipeline.shutdown().await.unwrap();
+}
+
 /// The world and its pipeline, whose copy was begun before `change` and ended behind it. `v` is an UInt8 there.
 async fn changed_beside_a_copy(schema: &'static str, change: &str) -> (World, Pipeline) {
     let mut options = facts(OnUpdate::Apply);
@@ -195,7 +228,7 @@ async fn changed_beside_a_copy(schema: &'static str, change: &str) -> (World, Pi
     )
     .kept_as("f", options);
     let (open, opened) = watch::channel(false);
-    let store = Arc::new(Held { inner: engine(), waiting: AtomicU64::new(0), open: opened });
+    let store = Held::new(opened);
     let pipeline = Pipeline::start(world.options(), store.clone());
     wait_until("the copy waits", || match store.waiting.load(Ordering::SeqCst) {
         0 => Err("it does not".into()),

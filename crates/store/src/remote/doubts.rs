@@ -7,48 +7,112 @@ use super::server::locked;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
-/// Some two minutes of the pauses between tries (`flow::retry`).
+/// Some three minutes of the pauses between tries (`flow::retry`).
 const TRIES_MAX: u32 = 20;
+/// Those that follow closer are one: of several writers of a table at once, too.
+const TRIES_APART: Duration = Duration::from_secs(1);
 /// Works that are in doubt at once; with more of them it is no single statement's fault.
 const WORKS_MAX: usize = 1024;
 
 #[derive(Default)]
 pub(super) struct Doubts {
     hasher: RandomState,
-    tries: Mutex<HashMap<u64, u32>>,
+    works: Mutex<HashMap<u64, Tries>>,
+}
+
+struct Tries {
+    count: u32,
+    last: Instant,
 }
 
 impl Doubts {
-    /// Whether it may be tried once more.
-    pub(super) fn once_more(&self, work: &str) -> bool {
-        let mut tries = locked(&self.tries);
-        if tries.len() >= WORKS_MAX {
-            tries.clear();
+    /// Whether it may be tried once more. If not, that is the end of it: who takes it up again, once somebody has
+    /// helped, has all of the tries.
+    pub(super) fn once_more(&self, work: &str, now: Instant) -> bool {
+        let mut works = locked(&self.works);
+        if works.len() >= WORKS_MAX {
+            works.clear();
         }
-        let tries = tries.entry(self.hasher.hash_one(work)).or_default();
-        *tries += 1;
-        *tries <= TRIES_MAX
+        let work = self.hasher.hash_one(work);
+        let tries = works.entry(work).or_insert(Tries { count: 1, last: now });
+        if now.saturating_duration_since(tries.last) >= TRIES_APART {
+            *tries = Tries { count: tries.count + 1, last: now };
+        }
+        let is_over = tries.count > TRIES_MAX;
+        if is_over {
+            works.remove(&work);
+        }
+        !is_over
     }
 
     pub(super) fn went_well(&self, work: &str) {
-        let mut tries = locked(&self.tries);
-        if !tries.is_empty() {
-            tries.remove(&self.hasher.hash_one(work));
+        let mut works = locked(&self.works);
+        if !works.is_empty() {
+            works.remove(&self.hasher.hash_one(work));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::line::Failed;
+    use super::super::{Certificates, Login, Remote, RemoteOptions};
     use super::*;
+    use crate::exception::Exception;
+    use model::Fate;
+    use std::sync::Arc;
 
     #[test]
-    fn each_work_has_its_own_tries_and_all_of_them_again_once_it_went_well() {
+    fn each_work_has_its_own_tries_and_all_of_them_again_once_it_went_well_or_is_over() {
         let doubts = Doubts::default();
-        assert!((0..TRIES_MAX).all(|_| doubts.once_more("a")));
-        assert!(!doubts.once_more("a") && doubts.once_more("b"));
+        let mut now = Instant::now();
+        let mut once_more = |work| {
+            now += TRIES_APART;
+            doubts.once_more(work, now)
+        };
+        assert!((0..TRIES_MAX).all(|_| once_more("a")));
+        assert!(!once_more("a") && once_more("b"));
+        assert!((0..TRIES_MAX).all(|_| once_more("a")), "taken up again");
         doubts.went_well("a");
-        assert!(doubts.once_more("a"));
+        assert!(once_more("a"));
+    }
+
+    #[test]
+    fn tries_at_once_are_one() {
+        let (doubts, now) = (Doubts::default(), Instant::now());
+        for second in 0..TRIES_MAX {
+            let now = now + TRIES_APART * second;
+            assert!((0..8).all(|_| doubts.once_more("a", now)));
+        }
+        assert!(!doubts.once_more("a", now + TRIES_APART * TRIES_MAX));
+    }
+
+    /// What may be of a cut request is tried again; what comes each time is of the statement.
+    #[test]
+    fn what_may_be_of_the_network_is_definite_only_in_the_end() {
+        let remote = Remote::new(RemoteOptions {
+            address: "http://localhost".parse().unwrap(),
+            login: Arc::new(|| Ok(Login::Nobody)),
+            certificates: Certificates::default(),
+            quorum: None,
+            slot: None,
+        });
+        let remote = remote.unwrap();
+        for code in [3, 32, 33, 40, 159, 271] {
+            let fate = || {
+                let failed = Failed::Exception(Exception::new(code, "NAME", "some text"));
+                remote.judged::<()>("SELECT 7", "read", Err(failed)).unwrap_err().fate()
+            };
+            let before = Instant::now() - TRIES_APART * (TRIES_MAX + 1);
+            for second in 0..TRIES_MAX {
+                let then = before + TRIES_APART * second;
+                assert!(remote.inner.doubts.once_more("SELECT 7", then), "{code}");
+            }
+            assert_eq!(fate(), Fate::Definite, "{code}");
+            assert_eq!(fate(), Fate::Transient, "{code}");
+            remote.judged("SELECT 7", "read", Ok(())).unwrap();
+        }
     }
 }

@@ -109,6 +109,11 @@ impl Failed {
         }
     }
 
+    /// Whether it may be of a replica that has not heard of a table or column yet.
+    pub(super) fn is_of_names(&self) -> bool {
+        matches!(self, Failed::Exception(exception) if exception.is_of_missing_names())
+    }
+
     /// Whether what was asked may go on all the same. Who stands between us answers when his patience ends,
     /// or sends it a second time, and the first one still runs.
     pub(super) fn leaves_it_running(&self) -> bool {

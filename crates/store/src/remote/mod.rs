@@ -44,7 +44,7 @@ use quorum::Turns;
 use server::Server;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 use upload::Upload;
 
@@ -169,9 +169,14 @@ impl Remote {
             }
             Err(failed) => failed,
         };
-        let is_over = failed.is_doubtful() && !doubts.once_more(work);
+        let is_over = failed.is_doubtful() && !doubts.once_more(work, Instant::now());
+        let is_late = failed.is_of_names() && self.inner.server.may_lag();
         let error = failed.error(doing, &self.place());
-        Err(if is_over { error.lasting() } else { error })
+        Err(match (is_over, is_late) {
+            (true, _) => error.lasting(),
+            (_, true) => error.passing(),
+            _ => error,
+        })
     }
 
     async fn run(&self, sql: &str, doing: &str) -> Result<()> {

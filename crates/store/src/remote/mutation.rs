@@ -3,15 +3,33 @@
 //! The statement is not waited for. It sends nothing while it waits, and whoever stands between us gives it up
 //! after some minutes; sent again it would be one more mutation. So it is answered at once, and then it is asked
 //! whether any mutation of the table is left: they come to an end in their order.
+//!
+//! A question that fails is asked again, here: the whole of it again would be one more mutation. That is left for
+//! a statement whose own answer was lost in the moment that it takes. What goes is named by versions, so the
+//! second one finds nothing to rewrite; and in `system.mutations` the first cannot be told from others' for
+//! certain: its text there is not the one that was sent.
 
 use super::{Remote, STATEMENT_MOST};
 use crate::ddl;
-use crate::remote::line::Ask;
-use model::{Error, Result, TableName};
+use crate::remote::line::{Ask, Failed};
+use model::{Error, Fate, Result, TableName};
 use std::time::{Duration, Instant};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const AT_ONCE: [(&str, &str); 3] = [
+    ("mutations_sync", "0"),
+    ("lightweight_deletes_sync", "0"),
+    // Of a condition that looks at the table itself: see `flow::latest::settle`.
+    ("allow_nondeterministic_mutations", "1"),
+];
+/// A profile may want patches instead, which are no mutations: none would ever be heard of. Older servers have
+/// nothing else, and do not know the name.
+const BY_MUTATION: (&str, &str) = ("lightweight_delete_mode", "alter_update");
+const UNKNOWN_SETTING: u32 = 115;
+/// For the question how far it is.
+const PATIENCE: Duration = Duration::from_secs(30);
+const BYTES_MAX: usize = 1 << 10;
 /// A replica hears of a mutation from Keeper, a moment after it was answered.
 const HEARD_AFTER_MOST: Duration = Duration::from_secs(10);
 
@@ -23,29 +41,47 @@ struct Mutations {
     failing: u64,
 }
 
+impl Mutations {
+    /// Whether ours is, too, which came after `before`.
+    fn are_over(&self, before: u64, waited: Duration, may_lag: bool) -> bool {
+        let is_heard = self.last > before || (waited > HEARD_AFTER_MOST && !may_lag);
+        is_heard && self.left == 0
+    }
+}
+
 impl Remote {
     pub(super) async fn mutate_and_wait(&self, table: &TableName, sql: &str) -> Result<()> {
-        let before = self.mutations(table).await?.last;
-        let mut ask = Ask::text(sql.to_owned(), STATEMENT_MOST, 0);
-        for name in ["mutations_sync", "lightweight_deletes_sync"] {
-            ask.settings.push((name, "0".to_owned()));
+        let looked = self.mutations(table).await;
+        let before = self.judged(&of(table), "read from the store", looked)?.last;
+        let mut asked = self.inner.server.ask(deleting(sql, &[BY_MUTATION])).await;
+        let said = asked.as_ref().err().and_then(Failed::exception);
+        if said.is_some_and(|said| said.code == UNKNOWN_SETTING) {
+            asked = self.inner.server.ask(deleting(sql, &[])).await;
         }
-        // Of a condition that looks at the table itself: see `flow::latest::settle`.
-        ask.settings.push(("allow_nondeterministic_mutations", "1".to_owned()));
-        self.judged(sql, "change the store", self.inner.server.ask(ask).await)?;
+        self.judged(sql, "change the store", asked)?;
         let (since, mut pause, mut told) = (Instant::now(), FIRST_PAUSE, false);
         loop {
-            let found = self.mutations(table).await?;
-            let is_heard = found.last > before || since.elapsed() > HEARD_AFTER_MOST;
-            if is_heard && found.left == 0 {
-                return Ok(());
-            }
-            if found.failing > 0 && !std::mem::replace(&mut told, true) {
-                tracing::warn!(%table, "a mutation fails at the server, which tries it again; its reason is in system.mutations");
+            match self.mutations(table).await {
+                Ok(found) => {
+                    let may_lag = self.inner.server.may_lag();
+                    if found.are_over(before, since.elapsed(), may_lag) {
+                        return Ok(());
+                    }
+                    if found.failing > 0 && !std::mem::replace(&mut told, true) {
+                        tracing::warn!(%table, "a mutation fails at the server, which tries it again; its reason is in system.mutations");
+                    }
+                }
+                Err(failed) => {
+                    let error = failed.error("see whether rows are deleted", &self.place());
+                    if error.fate() != Fate::Transient {
+                        return Err(error);
+                    }
+                    tracing::debug!(%table, error = %error.report(), "asking again for a mutation");
+                }
             }
             if since.elapsed() > STATEMENT_MOST {
                 return Err(Error::transient(format!("could not delete rows of {table}"))
-                    .detail("A mutation of it has not come to an end for hours.")
+                    .detail("A mutation of it has not been seen to end for hours.")
                     .hint(format!("SELECT * FROM system.mutations WHERE {}", which(table))));
             }
             tokio::time::sleep(pause).await;
@@ -53,24 +89,51 @@ impl Remote {
         }
     }
 
-    async fn mutations(&self, table: &TableName) -> Result<Mutations> {
-        let sql = format!(
-            "SELECT max(toUInt64OrZero(extract(mutation_id, '[0-9]+'))), countIf(NOT is_done), \
-             countIf(NOT is_done AND latest_fail_reason != '') FROM system.mutations WHERE {}",
-            which(table)
-        );
-        let rows = crate::tsv::read(&self.read(&sql, "TabSeparated").await?);
+    async fn mutations(&self, table: &TableName) -> Result<Mutations, Failed> {
+        let ask = Ask::text(of(table), PATIENCE, BYTES_MAX);
+        let rows = crate::tsv::read(&self.inner.server.ask(ask).await?);
         let mut fields = rows.into_iter().flatten().flatten().map(|field| field.parse().ok());
         let mut next = || fields.next().flatten();
         let read = (next(), next(), next());
         let (Some(last), Some(left), Some(failing)) = read else {
-            return Err(Error::bug("a row of system.mutations does not read back"));
+            return Err(Error::bug("a row of system.mutations does not read back").into());
         };
         Ok(Mutations { last, left, failing })
     }
 }
 
+fn deleting(sql: &str, more: &[(&'static str, &str)]) -> Ask {
+    let mut ask = Ask::text(sql.to_owned(), STATEMENT_MOST, 0);
+    let settings = AT_ONCE.iter().chain(more);
+    ask.settings.extend(settings.map(|(name, value)| (*name, (*value).to_owned())));
+    ask
+}
+
+fn of(table: &TableName) -> String {
+    format!(
+        "SELECT max(toUInt64OrZero(extract(mutation_id, '[0-9]+'))), countIf(NOT is_done), \
+         countIf(NOT is_done AND latest_fail_reason != '') FROM system.mutations WHERE {}",
+        which(table)
+    )
+}
+
 fn which(table: &TableName) -> String {
     let [database, name] = [&table.schema, &table.table].map(|name| ddl::literal(name));
     format!("database = {database} AND table = {name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_replica_has_not_heard_of_is_not_over() {
+        let (now, late) = (Duration::ZERO, HEARD_AFTER_MOST * 2);
+        let over = |last, left, waited, may_lag| {
+            Mutations { last, left, failing: 0 }.are_over(7, waited, may_lag)
+        };
+        assert!(over(8, 0, now, true) && !over(8, 1, late, false));
+        assert!(over(7, 0, late, false));
+        assert!(!over(7, 0, now, false) && !over(7, 0, late, true));
+    }
 }

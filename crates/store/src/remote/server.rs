@@ -35,6 +35,8 @@ const PINNED_MOST: Duration = Duration::from_secs(20);
 /// The first tries follow each other at once.
 const TRIES_AT_ONCE: usize = 12;
 const TRIES_PAUSE: Duration = Duration::from_millis(500);
+/// A replica that was behind has caught up with tables and columns by then: so long an error about them passes.
+const LAGS_MOST: Duration = Duration::from_secs(300);
 /// Connections to others that are held.
 const STRAYS_MAX: usize = 16;
 /// At the start, before a login that was refused is believed to be a wrong one.
@@ -65,6 +67,14 @@ struct Pin {
     place: SocketAddr,
     /// Its UUID.
     server: String,
+    /// When it came after another one.
+    since: Option<Instant>,
+}
+
+impl Pin {
+    fn may_lag(&self, now: Instant) -> bool {
+        self.since.is_some_and(|since| now.saturating_duration_since(since) < LAGS_MOST)
+    }
 }
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -164,6 +174,11 @@ impl Server {
         locked(&self.pinned).is_some()
     }
 
+    /// Whether it took the place of another replica a short while ago, whose tables it may not all have yet.
+    pub(super) fn may_lag(&self) -> bool {
+        locked(&self.pinned).as_ref().is_some_and(|pin| pin.may_lag(Instant::now()))
+    }
+
     fn idle_line(&self) -> Option<Line> {
         let mut idle = locked(&self.idle);
         idle.retain(|(_, since)| since.elapsed() < IDLE_MOST);
@@ -211,6 +226,7 @@ impl Server {
     /// Whether it came to the pinned server, or that one is `gone`. The first one is pinned.
     fn is_to_be_used(&self, line: &Line, place: SocketAddr, gone: Option<&str>) -> bool {
         let mut pinned = locked(&self.pinned);
+        let mut since = pinned.as_ref().and_then(|pin| pin.since);
         let others =
             pinned.as_ref().map(|pin| pin.server.as_str()).filter(|pin| *pin != line.server);
         if let Some(pin) = others {
@@ -220,8 +236,9 @@ impl Server {
             let place = self.options.address.place();
             tracing::warn!(%place, "another server answers there from now on");
             locked(&self.idle).clear();
+            since = Some(Instant::now());
         }
-        *pinned = Some(Pin { place, server: line.server.clone() });
+        *pinned = Some(Pin { place, server: line.server.clone(), since });
         true
     }
 
@@ -410,5 +427,14 @@ mod tests {
         let both = vec![says("401 Unauthorized"), says("502 Bad Gateway")];
         let Err(failed) = server.open_first(both, &Login::Nobody).await else { panic!() };
         assert!(failed.is_of_login());
+    }
+
+    #[test]
+    fn a_replica_lags_for_a_while_after_it_took_the_place_of_another() {
+        let (place, now) = (SocketAddr::from(([127, 0, 0, 1], 1)), Instant::now());
+        let pin = |since| Pin { place, server: "u".into(), since };
+        assert!(!pin(None).may_lag(now));
+        assert!(pin(Some(now)).may_lag(now + LAGS_MOST / 2));
+        assert!(!pin(Some(now)).may_lag(now + LAGS_MOST));
     }
 }

@@ -236,6 +236,78 @@ async fn a_mutation_is_not_waited_for_but_asked_for() {
     assert!(server.bodies()[0].ends_with(r"database = 'd' AND table = 'it\'s'"));
 }
 
+/// Whatever the user's profile says, and where the server does not know the choice.
+#[tokio::test]
+async fn rows_go_by_a_mutation() {
+    let asked = AtomicUsize::new(0);
+    let unknown = Arc::new(AtomicBool::new(false));
+    let is_unknown = unknown.clone();
+    let script: Script = Arc::new(move |heard| {
+        if heard.body.contains("system.mutations") {
+            return Said::ok(&format!("{}\t0\t0\n", asked.fetch_add(1, Ordering::SeqCst)));
+        }
+        match heard.param("lightweight_delete_mode") {
+            Some(_) if is_unknown.load(Ordering::SeqCst) => {
+                Said::exception("404 Not Found", 115, "UNKNOWN_SETTING")
+            }
+            _ => Said::ok(""),
+        }
+    });
+    let server = Scripted::start("u", script);
+    let (remote, table) = (remote(server.port), model::TableName::new("d", "t"));
+    remote.mutate(&table, "DELETE FROM t WHERE 1").await.unwrap();
+    unknown.store(true, Ordering::SeqCst);
+    remote.mutate(&table, "DELETE FROM t WHERE 2").await.unwrap();
+    let sent = server.heard().into_iter().filter(|heard| heard.body.starts_with("DELETE"));
+    let mode = |heard: scripted::Heard| heard.param("lightweight_delete_mode").map(str::to_owned);
+    let by_mutation = Some("alter_update".to_owned());
+    assert_eq!(sent.map(mode).collect::<Vec<_>>(), [by_mutation.clone(), by_mutation, None]);
+}
+
+/// However its questions fail, the statement is sent once.
+#[tokio::test]
+async fn a_question_for_a_mutation_that_fails_is_asked_again_alone() {
+    let fails: [fn() -> Said; 5] = [
+        || Said::Nothing,
+        || Said::Cut("200 OK"),
+        || Said::Strange("502 Bad Gateway", String::new(), String::new()),
+        || Said::exception("500 Internal Server Error", 241, "MEMORY_LIMIT_EXCEEDED"),
+        || Said::exception("500 Internal Server Error", 159, "TIMEOUT_EXCEEDED"),
+    ];
+    for fail in fails {
+        let asked = AtomicUsize::new(0);
+        let script: Script = Arc::new(move |heard| match heard.body.as_str() {
+            body if body.contains("system.mutations") => {
+                match asked.fetch_add(1, Ordering::SeqCst) {
+                    0 => Said::ok("7\t0\t0\n"),
+                    1..4 => fail(),
+                    _ => Said::ok("8\t0\t0\n"),
+                }
+            }
+            body if body.contains("system.processes") => Said::ok("0\n"),
+            _ => Said::ok(""),
+        });
+        let server = Scripted::start("u", script);
+        let table = model::TableName::new("d", "t");
+        remote(server.port).mutate(&table, "DELETE FROM t WHERE 1").await.unwrap();
+        let sent = server.bodies().into_iter().filter(|body| body.starts_with("DELETE"));
+        assert_eq!(sent.count(), 1, "{:?}", server.bodies());
+    }
+    // What is no trouble of the way is said.
+    let asked = AtomicUsize::new(0);
+    let script: Script = Arc::new(move |heard| match heard.body.contains("system.mutations") {
+        true if asked.fetch_add(1, Ordering::SeqCst) > 0 => {
+            Said::exception("403 Forbidden", 497, "ACCESS_DENIED")
+        }
+        true => Said::ok("7\t0\t0\n"),
+        false => Said::ok(""),
+    });
+    let server = Scripted::start("u", script);
+    let table = model::TableName::new("d", "t");
+    let mutated = remote(server.port).mutate(&table, "DELETE FROM t WHERE 1").await;
+    assert_eq!(mutated.unwrap_err().fate(), Fate::Definite);
+}
+
 /// So is what an earlier process left running, before the first statement of a pipeline.
 #[tokio::test]
 async fn a_pipeline_ends_what_another_process_of_it_left() {
@@ -377,31 +449,17 @@ async fn what_does_not_let_us_in_is_definite_only_at_first() {
     assert_eq!(tries.load(Ordering::SeqCst), 2);
 }
 
-/// What may be of a cut request is tried again; what comes each time is of the statement.
+/// However often it comes in a moment: several writers may meet it at once.
 #[tokio::test]
-async fn what_may_be_of_the_network_is_definite_only_in_the_end() {
+async fn what_may_be_of_the_network_is_tried_again() {
     for code in [3, 32, 33, 40, 159, 271] {
-        let fails = Arc::new(AtomicBool::new(true));
-        let seen = fails.clone();
-        let said = move || match seen.load(Ordering::SeqCst) {
-            true => Said::exception("500 Internal Server Error", code, "NAME"),
-            false => Said::ok(""),
-        };
+        let said = move || Said::exception("500 Internal Server Error", code, "NAME");
         let server = Scripted::start("u", answers("SELECT 7", said));
         let remote = remote(server.port);
-        let fate = async || match remote.query("SELECT 7").await {
-            Ok(_) => None,
-            Err(error) => Some(error.fate()),
-        };
-        for _ in 0..20 {
-            assert_eq!(fate().await, Some(Fate::Transient), "{code}");
-            remote.query("SELECT 8").await.unwrap();
+        for _ in 0..30 {
+            let error = remote.query("SELECT 7").await.unwrap_err();
+            assert_eq!(error.fate(), Fate::Transient, "{code}");
         }
-        assert_eq!(fate().await, Some(Fate::Definite), "{code}");
-        fails.store(false, Ordering::SeqCst);
-        assert_eq!(fate().await, None);
-        fails.store(true, Ordering::SeqCst);
-        assert_eq!(fate().await, Some(Fate::Transient), "{code}");
     }
 }
 

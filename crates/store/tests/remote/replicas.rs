@@ -42,7 +42,10 @@ fn balancer(ports: Arc<Mutex<Vec<u16>>>) -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_balancer_it_is_one_server_until_that_is_gone() {
-    let fine: Script = Arc::new(|_| Said::ok(""));
+    let fine: Script = Arc::new(|heard| match heard.body.strip_prefix("SELECT not ") {
+        Some(code) => Said::exception("404 Not Found", code.parse().unwrap(), "NAME"),
+        None => Said::ok(""),
+    });
     let servers = ["a", "b", "c"].map(|uuid| Scripted::start(uuid, fine.clone()));
     let ports = Arc::new(Mutex::new(servers.iter().map(|server| server.port).collect::<Vec<_>>()));
     let remote = remote(balancer(ports.clone()));
@@ -56,8 +59,13 @@ async fn behind_a_balancer_it_is_one_server_until_that_is_gone() {
             done.unwrap();
         }
     };
+    let fate =
+        async |code: u32| remote.query(&format!("SELECT not {code}")).await.unwrap_err().fate();
     ask(1).await;
     ask(20).await;
+    for code in [16, 47, 60, 81] {
+        assert_eq!(fate(code).await, Fate::Definite, "{code}");
+    }
     let busy: Vec<&Scripted> = servers.iter().filter(|server| !server.heard().is_empty()).collect();
     assert_eq!(busy.len(), 1, "{:?}", servers.each_ref().map(|server| server.heard().len()));
     assert!(busy[0].bodies().iter().filter(|body| *body == "SELECT 1").count() == 21);
@@ -71,6 +79,11 @@ async fn behind_a_balancer_it_is_one_server_until_that_is_gone() {
     ask(20).await;
     let busy = others().filter(|count| *count > 0).count();
     assert_eq!((busy, others().sum::<usize>()), (1, 20));
+    // It may not have heard of all tables and columns yet.
+    for code in [16, 47, 60, 81] {
+        assert_eq!(fate(code).await, Fate::Transient, "{code}");
+    }
+    assert_eq!(fate(62).await, Fate::Definite);
 }
 
 /// What one server may still run is not looked for at another, and nothing is written beside it.
