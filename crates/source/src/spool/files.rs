@@ -7,6 +7,7 @@ use super::format::{
     Head, MAGIC, Messages, PREFIX_BYTES, Record, Said, VERSION, put_message, put_record,
     read_record,
 };
+use super::reading::Reading;
 use super::shown::Shown;
 use model::{Error, Lsn, Result};
 use std::collections::{BTreeMap, VecDeque};
@@ -441,9 +442,17 @@ impl Files {
         Ok(())
     }
 
-    /// Segments go that the store has.
-    pub(crate) fn remove_through(&mut self, recorded: Lsn) -> Result<()> {
+    /// Segments go that the store has, and that are behind who reads, if somebody does: where that one
+    /// stands it has to find what follows.
+    pub(crate) fn remove_through(
+        &mut self,
+        recorded: Lsn,
+        reading: Option<&Reading>,
+    ) -> Result<()> {
         while let (Some(first), Some(next)) = (self.segments.front(), self.segments.get(1)) {
+            if reading.is_some_and(|reading| !reading.is_beyond(first.number)) {
+                break;
+            }
             let is_done = match next.in_transaction {
                 true => recorded > next.from,
                 false => recorded >= next.from,

@@ -61,9 +61,9 @@ fn end_of(n: u64) -> Lsn {
 
 /// What a reader takes that has all up to `from`.
 fn read(files: &mut Files, from: Lsn) -> Vec<Vec<u8>> {
-    let mut skips = files.begins().is_some_and(|(_, in_transaction)| in_transaction);
-    let (mut reading, mut messages) = (files.read(), Vec::new());
+    let (mut skips, mut reading, mut messages) = (false, files.read(), Vec::new());
     while let Some(message) = next(files, &mut reading) {
+        skips |= reading.take_begins_within();
         match Said::of(&message).unwrap() {
             Said::Ends(_) if skips => skips = false,
             Said::Begins(commit) if commit < from => skips = true,
@@ -169,7 +169,7 @@ proptest::proptest! {
                 Step::Record(tenths) => {
                     let from = (recorded.0 - 50) / 100;
                     recorded = end_of(from + (last - from) * tenths / 10);
-                    files.remove_through(recorded).unwrap();
+                    files.remove_through(recorded, None).unwrap();
                 }
                 Step::Kill(tenths) => {
                     drop(files);
@@ -210,11 +210,58 @@ fn it_is_read_while_it_is_written_and_removed() {
             assert_eq!(next(&mut files, &mut reading), Some(message));
         }
         assert_eq!(next(&mut files, &mut reading), None);
-        files.remove_through(end_of(n)).unwrap();
+        files.remove_through(end_of(n), Some(&reading)).unwrap();
     }
     assert!(files.bytes() < 200 << 10, "{}", files.bytes());
     let empty = files.go_on_from(end_of(199)).unwrap();
     assert_eq!((empty, files.is_empty(), sizes(folder.path()).len()), (end_of(199), true, 0));
+}
+
+/// The store may have recorded all that was read before who reads has moved on to the next segment.
+#[test]
+fn what_follows_is_found_wherever_the_reader_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = filled(folder.path());
+    let expected: Vec<_> = (1..40).flat_map(|n| transaction(n, 40)).collect();
+    let (mut reading, mut messages) = (files.read(), Vec::new());
+    loop {
+        files.remove_through(end_of(39), Some(&reading)).unwrap();
+        let Some(message) = next(&mut files, &mut reading) else { break };
+        messages.push(message);
+    }
+    assert_eq!(messages.len(), expected.len());
+    assert_eq!(messages, expected);
+    // One that was removed all the same is no end.
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = filled(folder.path());
+    let mut reading = files.read();
+    next(&mut files, &mut reading).unwrap();
+    files.remove_through(end_of(39), None).unwrap();
+    let error = loop {
+        match files.next(&mut reading) {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("it was read to its end"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.fate(), Fate::Bug);
+}
+
+/// Of the segments that are there when the first is opened.
+#[test]
+fn where_the_first_segment_begins_is_known_when_it_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = open(folder.path(), 1 << 20);
+    files.go_on_from(end_of(0)).unwrap();
+    for message in transaction(1, 600).iter().chain(&transaction(2, 1)) {
+        append(&mut files, std::slice::from_ref(message));
+        files.flush().unwrap();
+    }
+    assert!(files.segments.len() > 2);
+    let mut reading = files.read();
+    files.remove_through(end_of(1), None).unwrap();
+    next(&mut files, &mut reading).unwrap();
+    assert!(reading.take_begins_within());
 }
 
 /// Relations are told once a connection: each segment knows them.
@@ -231,7 +278,7 @@ fn a_segment_knows_the_relations_of_before() {
         append(&mut files, &transaction(n, 40));
         files.flush().unwrap();
     }
-    files.remove_through(end_of(59)).unwrap();
+    files.remove_through(end_of(59), None).unwrap();
     let mut reading = files.read();
     let first = next(&mut files, &mut reading).unwrap();
     assert_ne!(first, relation);
@@ -250,7 +297,7 @@ fn at_the_limit_it_refuses_and_goes_on_when_there_is_room() {
     assert!(files.shown.held().is_full);
     files.go_on_from(Lsn::ZERO).unwrap();
     assert!(!transaction(full, 400).iter().all(|m| files.append(m).unwrap()));
-    files.remove_through(end_of(full / 2)).unwrap();
+    files.remove_through(end_of(full / 2), None).unwrap();
     assert!(!files.shown.held().is_full);
     files.go_on_from(Lsn::ZERO).unwrap();
     append(&mut files, &transaction(full, 40));

@@ -32,15 +32,13 @@ pub(super) struct Draining {
 impl Draining {
     pub(super) fn new(files: &Files, from: Lsn) -> Draining {
         let now = Instant::now();
-        // What begins within a transaction begins within one whose end the store has.
-        let skips = files.begins().is_some_and(|(_, in_transaction)| in_transaction);
         Draining {
             reading: files.read(),
             pump: Pump::default(),
             pumped_at: now,
             synced_at: now,
             from,
-            skips,
+            skips: false,
         }
     }
 }
@@ -66,6 +64,8 @@ impl Reader<'_> {
             return Ok(false);
         };
         let Some(range) = files.next(&mut draining.reading)? else { return Ok(false) };
+        // What begins within a transaction begins within one whose end the store has.
+        draining.skips |= draining.reading.take_begins_within();
         for told in draining.reading.take_heads() {
             if let Said::Relation(id) = Said::of(&told)? {
                 self.untold.insert(id, told);
@@ -113,7 +113,7 @@ impl Reader<'_> {
             return Ok(());
         }
         let heard = draining.pump.turn(&mut self.session, files, PUMP_WAIT)?;
-        files.remove_through(self.control.confirmed())?;
+        files.remove_through(self.control.confirmed(), Some(&draining.reading))?;
         if draining.synced_at.elapsed() >= SYNC_EVERY {
             files.sync()?;
             draining.synced_at = Instant::now();
@@ -161,7 +161,7 @@ impl Reader<'_> {
                 if recorded >= files.through() {
                     files.clear()
                 } else {
-                    files.remove_through(recorded)
+                    files.remove_through(recorded, None)
                 }
             }
             _ => Ok(()),
