@@ -31,7 +31,8 @@ const FULL_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Segment {
     pub(super) number: u64,
     from: Lsn,
-    in_transaction: bool,
+    /// It begins within the transaction that commits there.
+    within: Option<Lsn>,
     begun_us: i64,
     pub(super) bytes: u64,
 }
@@ -56,9 +57,10 @@ pub(crate) struct Files {
     /// Messages that are not written yet, and how far whole transactions reach among them.
     buffer: Vec<u8>,
     whole_in_buffer: Option<(usize, Lsn)>,
-    /// After all that was taken, and after all that was written.
-    in_transaction: bool,
-    ends_in_transaction: bool,
+    /// Where the transaction commits that is open after all that was taken, and after all that was
+    /// written.
+    within: Option<Lsn>,
+    ends_within: Option<Lsn>,
     through: Lsn,
     /// The end of the last whole transaction that is written, and what of that a power cut leaves.
     whole: Option<Place>,
@@ -90,8 +92,8 @@ impl Files {
             file: None,
             buffer: Vec::new(),
             whole_in_buffer: None,
-            in_transaction: false,
-            ends_in_transaction: false,
+            within: None,
+            ends_within: None,
             through: Lsn::ZERO,
             whole: None,
             synced: None,
@@ -146,8 +148,8 @@ impl Files {
         if head.number != number {
             return Err(self.damaged(&format!("{number}.seg is another one")));
         }
-        let Head { from, in_transaction, begun_us, .. } = head;
-        Ok(Segment { number, from, in_transaction, begun_us, bytes })
+        let Head { from, within, begun_us, .. } = head;
+        Ok(Segment { number, from, within, begun_us, bytes })
     }
 
     /// Reads the last segment: what was cut while it was being written was never confirmed.
@@ -155,11 +157,11 @@ impl Files {
         while let Some(last) = self.segments.back() {
             let (number, path) = (last.number, self.path(last.number));
             let mut through = last.from;
-            let mut in_transaction = last.in_transaction;
+            let mut within = last.within;
             let cannot = |error| files_error("read", &path, error);
             let mut file = File::open(&path).map_err(cannot)?;
             let mut offset = skip_head(&mut file, last.bytes, &path)?;
-            let mut whole = (!in_transaction).then_some(Place { number, offset, through });
+            let mut whole = within.is_none().then_some(Place { number, offset, through });
             loop {
                 match read_record(&mut file, last.bytes - offset).map_err(cannot)? {
                     Record::End => break,
@@ -171,10 +173,10 @@ impl Files {
                     Record::Whole(plain, length) => {
                         let mut messages = Messages::new(&plain);
                         while let Some(message) = messages.next()? {
-                            note(message, &mut in_transaction, &mut through)?;
+                            note(message, &mut within, &mut through)?;
                         }
                         offset += length;
-                        if !in_transaction {
+                        if within.is_none() {
                             whole = Some(Place { number, offset, through });
                         }
                     }
@@ -210,7 +212,7 @@ impl Files {
         self.whole_in_buffer = None;
         self.relations.clear();
         self.relations_in_buffer.clear();
-        (self.in_transaction, self.ends_in_transaction) = (false, false);
+        (self.within, self.ends_within) = (None, None);
         self.is_closed = false;
         while let Some(number) = self.stale.pop() {
             let path = self.path(number);
@@ -262,9 +264,9 @@ impl Files {
         self.synced.map_or(Lsn::ZERO, |place| place.through)
     }
 
-    /// Where the first message comes from, and whether that is within a transaction.
-    pub(crate) fn begins(&self) -> Option<(Lsn, bool)> {
-        self.segments.front().map(|first| (first.from, first.in_transaction))
+    /// Where the first message comes from, and where the transaction commits that it is of.
+    pub(super) fn begins(&self) -> Option<(Lsn, Option<Lsn>)> {
+        self.segments.front().map(|first| (first.from, first.within))
     }
 
     /// Something else stood at the end than what is written there.
@@ -276,7 +278,7 @@ impl Files {
     pub(crate) fn append(&mut self, message: &[u8]) -> Result<bool> {
         let said = Said::of(message)?;
         match said {
-            Said::Stands(at) if self.in_transaction || at <= self.through => return Ok(true),
+            Said::Stands(at) if self.within.is_some() || at <= self.through => return Ok(true),
             _ if matches!(message.first(), Some(b'k' | b'w')) => {}
             _ => return Ok(true),
         }
@@ -299,8 +301,8 @@ impl Files {
             self.relations_in_buffer.push((id, message.to_vec()));
         }
         put_message(message, &mut self.buffer);
-        note(message, &mut self.in_transaction, &mut self.through)?;
-        if !self.in_transaction {
+        note(message, &mut self.within, &mut self.through)?;
+        if self.within.is_none() {
             self.whole_in_buffer = Some((self.buffer.len(), self.through));
         }
         Ok(true)
@@ -376,7 +378,7 @@ impl Files {
             self.whole = Some(Place { number: last.number, offset, through });
         }
         last.bytes += bytes.len() as u64;
-        self.ends_in_transaction = self.in_transaction;
+        self.ends_within = self.within;
         self.relations.extend(self.relations_in_buffer.drain(..));
         self.buffer.clear();
         self.whole_in_buffer = None;
@@ -392,7 +394,7 @@ impl Files {
         let head = Head {
             number: self.segments.back().map_or(1, |last| last.number + 1),
             from,
-            in_transaction: self.ends_in_transaction,
+            within: self.ends_within,
             begun_us: since.as_micros() as i64,
             relations: self.relations.values().cloned().collect(),
         };
@@ -403,11 +405,11 @@ impl Files {
             let _ = fs::remove_file(&path);
             return Err(error);
         }
-        let Head { number, from, in_transaction, begun_us, .. } = head;
+        let Head { number, from, within, begun_us, .. } = head;
         let bytes = bytes.len() as u64;
-        self.segments.push_back(Segment { number, from, in_transaction, begun_us, bytes });
+        self.segments.push_back(Segment { number, from, within, begun_us, bytes });
         (self.file, self.folder_is_synced) = (Some(file), false);
-        if !in_transaction && self.whole.is_none() {
+        if within.is_none() && self.whole.is_none() {
             self.whole = Some(Place { number, offset: bytes, through: from });
         }
         Ok(())
@@ -453,11 +455,7 @@ impl Files {
             if reading.is_some_and(|reading| !reading.is_beyond(first.number)) {
                 break;
             }
-            let is_done = match next.in_transaction {
-                true => recorded > next.from,
-                false => recorded >= next.from,
-            };
-            if !is_done {
+            if !has_before(recorded, next.from, next.within) {
                 break;
             }
             let path = self.path(first.number);
@@ -500,11 +498,21 @@ impl Files {
     }
 }
 
-fn note(message: &[u8], in_transaction: &mut bool, through: &mut Lsn) -> Result<()> {
+/// Whether a store that has recorded so much has all before a segment that begins at `from`, or within a
+/// transaction. That one may be missing though `recorded` lies behind `from`: a server stands at many
+/// places before it commits.
+pub(super) fn has_before(recorded: Lsn, from: Lsn, within: Option<Lsn>) -> bool {
+    match within {
+        Some(commit) => recorded > commit,
+        None => recorded >= from,
+    }
+}
+
+fn note(message: &[u8], within: &mut Option<Lsn>, through: &mut Lsn) -> Result<()> {
     match Said::of(message)? {
-        Said::Begins(_) => *in_transaction = true,
-        Said::Ends(at) => (*in_transaction, *through) = (false, at.max(*through)),
-        Said::Stands(at) if !*in_transaction => *through = at.max(*through),
+        Said::Begins(commit) => *within = Some(commit),
+        Said::Ends(at) => (*within, *through) = (None, at.max(*through)),
+        Said::Stands(at) if within.is_none() => *through = at.max(*through),
         _ => {}
     }
     Ok(())

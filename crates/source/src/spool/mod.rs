@@ -68,8 +68,8 @@ pub struct Spool {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Span {
     from: Lsn,
-    /// What begins before `from` and ends behind it is not whole here.
-    in_transaction: bool,
+    /// It begins within the transaction that commits there, which is not whole here.
+    within: Option<Lsn>,
     pub through: Lsn,
     /// Why it may have been more.
     broken: Option<String>,
@@ -79,11 +79,7 @@ impl Span {
     /// Whether all that a store lacks, which holds the log up to `recorded`, is here, or comes from a slot
     /// that has confirmed no more than is here.
     pub fn bridges(&self, recorded: Lsn, confirmed: Lsn) -> bool {
-        let is_whole = match self.in_transaction {
-            true => recorded > self.from,
-            false => recorded >= self.from,
-        };
-        is_whole && confirmed <= self.through
+        files::has_before(recorded, self.from, self.within) && confirmed <= self.through
     }
 }
 
@@ -238,9 +234,9 @@ impl Spool {
 }
 
 fn span(files: &mut Files) -> Option<Span> {
-    let (from, in_transaction) = files.begins()?;
+    let (from, within) = files.begins()?;
     let broken = files.broken().map(str::to_owned);
-    Some(Span { from, in_transaction, through: files.through(), broken })
+    Some(Span { from, within, through: files.through(), broken })
 }
 
 /// The files, as long as one has them.

@@ -2,7 +2,7 @@
 
 use super::files::{Files, files_error, read_prefix};
 use super::format::{Messages, Record, read_record};
-use model::{Error, Result};
+use model::{Error, Lsn, Result};
 use std::fs::File;
 use std::io::Seek;
 use std::ops::Range;
@@ -16,7 +16,7 @@ pub(crate) struct Reading {
     plain: Vec<u8>,
     at: usize,
     heads: Vec<Vec<u8>>,
-    begins_within: bool,
+    begins_within: Option<Lsn>,
 }
 
 impl Reading {
@@ -30,10 +30,10 @@ impl Reading {
         std::mem::take(&mut self.heads)
     }
 
-    /// Whether the first segment began within a transaction; `true` once. It is known when that one is
-    /// opened: until then another may become the first.
-    pub(crate) fn take_begins_within(&mut self) -> bool {
-        std::mem::take(&mut self.begins_within)
+    /// Where the transaction commits within which the first segment began; told once. It is known when
+    /// that one is opened: until then another may become the first.
+    pub(crate) fn take_begins_within(&mut self) -> Option<Lsn> {
+        self.begins_within.take()
     }
 
     /// Whether that segment is not needed any more.
@@ -60,7 +60,7 @@ impl Files {
             plain: Vec::new(),
             at: 0,
             heads: Vec::new(),
-            begins_within: false,
+            begins_within: None,
         }
     }
 
@@ -105,7 +105,9 @@ impl Files {
                 let mut file = File::open(&path).map_err(cannot)?;
                 let head = read_prefix(&mut file, segment.bytes, &path)?;
                 reading.heads.extend(head.relations);
-                reading.begins_within |= reading.number.is_none() && head.in_transaction;
+                if reading.number.is_none() {
+                    reading.begins_within = head.within;
+                }
                 reading.offset = file.stream_position().map_err(cannot)?;
                 (reading.number, reading.file) = (Some(segment.number), Some(file));
             }

@@ -63,7 +63,10 @@ fn end_of(n: u64) -> Lsn {
 fn read(files: &mut Files, from: Lsn) -> Vec<Vec<u8>> {
     let (mut skips, mut reading, mut messages) = (false, files.read(), Vec::new());
     while let Some(message) = next(files, &mut reading) {
-        skips |= reading.take_begins_within();
+        if let Some(commit) = reading.take_begins_within() {
+            assert!(commit < from);
+            skips = true;
+        }
         match Said::of(&message).unwrap() {
             Said::Ends(_) if skips => skips = false,
             Said::Begins(commit) if commit < from => skips = true,
@@ -261,7 +264,36 @@ fn where_the_first_segment_begins_is_known_when_it_is_opened() {
     let mut reading = files.read();
     files.remove_through(end_of(1), None).unwrap();
     next(&mut files, &mut reading).unwrap();
-    assert!(reading.take_begins_within());
+    assert_eq!(reading.take_begins_within(), Some(Lsn(100)));
+}
+
+/// A server may stand anywhere before a commit: what it begins is not in the store for that.
+#[test]
+fn what_a_transaction_begins_stays_until_the_store_has_its_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = open(folder.path(), 1 << 20);
+    files.go_on_from(end_of(0)).unwrap();
+    for message in transaction(1, 600).iter().chain(&transaction(2, 1)) {
+        append(&mut files, std::slice::from_ref(message));
+        files.flush().unwrap();
+    }
+    let segments = files.segments.len();
+    for stands in [51, 99, 100] {
+        files.remove_through(Lsn(stands), None).unwrap();
+        assert_eq!(files.segments.len(), segments);
+    }
+    files.sync().unwrap();
+    drop(files);
+    // As read back from the disk, too.
+    let mut files = open(folder.path(), 1 << 20);
+    files.remove_through(Lsn(100), None).unwrap();
+    let expected: Vec<_> = [transaction(1, 600), transaction(2, 1)].concat();
+    assert_eq!(read(&mut files, Lsn(100)), expected);
+    files.remove_through(end_of(1), None).unwrap();
+    assert_eq!(files.segments.len(), 1);
+    assert!(!held(&mut files).bridges(Lsn(100), end_of(1)));
+    assert!(held(&mut files).bridges(end_of(1), end_of(1)));
+    assert_eq!(read(&mut files, end_of(1)), transaction(2, 1));
 }
 
 /// Relations are told once a connection: each segment knows them.
@@ -402,12 +434,13 @@ fn another_format_is_refused_with_what_helps() {
 
 #[test]
 fn what_the_store_has_in_part_is_bridged_only_if_it_begins_whole() {
-    let span =
-        |in_transaction| Span { from: Lsn(10), in_transaction, through: Lsn(30), broken: None };
-    assert!(span(false).bridges(Lsn(10), Lsn(30)));
-    assert!(!span(true).bridges(Lsn(10), Lsn(30)));
-    assert!(span(true).bridges(Lsn(11), Lsn(30)));
-    assert!(!span(false).bridges(Lsn(9), Lsn(30)) && !span(false).bridges(Lsn(10), Lsn(31)));
+    let span = |within| Span { from: Lsn(10), within, through: Lsn(30), broken: None };
+    assert!(span(None).bridges(Lsn(10), Lsn(30)));
+    assert!(!span(None).bridges(Lsn(9), Lsn(30)) && !span(None).bridges(Lsn(10), Lsn(31)));
+    // An idle position between.
+    assert!(!span(Some(Lsn(20))).bridges(Lsn(15), Lsn(30)));
+    assert!(!span(Some(Lsn(20))).bridges(Lsn(20), Lsn(30)));
+    assert!(span(Some(Lsn(20))).bridges(Lsn(21), Lsn(30)));
     let shown = Shown::default();
     shown.set_full(Some("no space".into()));
     shown.set_full(None);

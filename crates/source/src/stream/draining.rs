@@ -7,7 +7,7 @@ use super::wanted;
 use crate::decode::Cursor;
 use crate::spool::{CHANGE_HEAD_BYTES, Files, Pump, Reading, Said};
 use crate::wire::Session;
-use model::{Lsn, Result};
+use model::{Error, Lsn, Result};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Messages between two looks at the clock.
@@ -64,8 +64,13 @@ impl Reader<'_> {
             return Ok(false);
         };
         let Some(range) = files.next(&mut draining.reading)? else { return Ok(false) };
-        // What begins within a transaction begins within one whose end the store has.
-        draining.skips |= draining.reading.take_begins_within();
+        if let Some(commit) = draining.reading.take_begins_within() {
+            if commit >= draining.from {
+                let why = format!("the spool lacks the beginning of what commits at {commit}");
+                return Err(Error::bug(why).into());
+            }
+            draining.skips = true;
+        }
         for told in draining.reading.take_heads() {
             if let Said::Relation(id) = Said::of(&told)? {
                 self.untold.insert(id, told);
