@@ -311,6 +311,34 @@ fn a_spool_that_is_taken_away_is_missed() {
     assert_eq!(up.stop(), Some(0));
 }
 
+/// Rows alone fill what lies between reader and loop: no barrier keeps it empty.
+#[test]
+fn rows_alone_go_to_the_spool() {
+    let cluster = Cluster::start();
+    cluster.sql(
+        "create table t (id serial primary key, note text); insert into t values (0, 'first')",
+    );
+    let mut server = Server::start();
+    let project = project(&cluster, &(server.section() + &spool(1 << 30)));
+    let mut up = project.up();
+    up.wait_ready();
+    project.verify();
+    server.go();
+    wait_until("the log goes to the spool", || {
+        cluster.sql("insert into t (note) select 'row ' || i from generate_series(1, 10) i");
+        is_filled(&project)
+    });
+    wait_until_confirmed(&cluster);
+    cluster.sql("insert into t (note) select 'spooled ' || i from generate_series(1, 1000) i");
+    wait_until_confirmed(&cluster);
+    server.come();
+    wait_until_drained(&project);
+    project.verify();
+    let count = cluster.sql("select count(*) from t");
+    assert_eq!(server.door().query("SELECT count() FROM public.t"), count);
+    assert_eq!(up.stop(), Some(0));
+}
+
 /// Nothing is read while it is paused, whoever is away.
 #[test]
 fn a_pause_holds_over_a_start_without_a_store() {

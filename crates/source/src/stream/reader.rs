@@ -80,7 +80,8 @@ pub(super) fn run(options: &StreamOptions, control: &Control, out: Sender<Delive
                 Ok(()) | Err(End::Gone) => None,
             };
             // The slot and the spool are free before the receiver is: it may be busy for long.
-            let Reader { out, .. } = reader;
+            let Reader { out, session, spool, .. } = reader;
+            drop((session, spool));
             if let Some(error) = error {
                 let _ = out.blocking_send(Delivery::Ended(error));
             }
