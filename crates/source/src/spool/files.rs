@@ -53,7 +53,7 @@ pub(crate) struct Files {
     pub(super) shown: Arc<Shown>,
     /// The oldest first; the last one is written.
     pub(super) segments: VecDeque<Segment>,
-    file: Option<File>,
+    pub(super) file: Option<File>,
     /// Messages that are not written yet, and how far whole transactions reach among them.
     buffer: Vec<u8>,
     whole_in_buffer: Option<(usize, Lsn)>,
@@ -222,6 +222,8 @@ impl Files {
             while !self.segments.is_empty() {
                 self.remove_last()?;
             }
+            self.through = self.base;
+            self.show();
             return Ok(());
         };
         self.through = whole.through;
@@ -335,6 +337,11 @@ impl Files {
         if !self.has_room() {
             return Ok(false);
         }
+        let most = self.segment_bytes();
+        if self.file.is_some() && self.segments.back().is_none_or(|last| last.bytes >= most) {
+            // Later syncs are of the next one alone.
+            self.sync_file()?;
+        }
         match self.try_flush() {
             Ok(()) => {
                 self.full_at = None;
@@ -386,9 +393,6 @@ impl Files {
     }
 
     fn begin_segment(&mut self) -> io::Result<()> {
-        if let Some(file) = &self.file {
-            file.sync_data()?;
-        }
         let from = self.whole.map_or(self.base, |whole| whole.through);
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let head = Head {
@@ -422,9 +426,10 @@ impl Files {
     }
 
     fn sync_whole(&mut self) -> Result<()> {
-        if self.whole == self.synced {
-            return Ok(());
-        }
+        if self.whole == self.synced { Ok(()) } else { self.sync_file() }
+    }
+
+    fn sync_file(&mut self) -> Result<()> {
         let synced = match &self.file {
             Some(file) => file.sync_data(),
             None => Ok(()),
@@ -434,7 +439,7 @@ impl Files {
             false => File::open(&self.folder)?.sync_all(),
         });
         if let Err(error) = synced {
-            // Nobody knows what of it is on the disk: it is sent again.
+            // Nobody knows what of it is on the disk, and it is said once: what follows is sent again.
             self.whole = self.synced;
             self.cut_to_whole()?;
             return Err(files_error("sync", &self.folder, error));
@@ -458,7 +463,15 @@ impl Files {
             if !has_before(recorded, next.from, next.within) {
                 break;
             }
-            let path = self.path(first.number);
+            let (number, path) = (first.number, self.path(first.number));
+            // After a failed sync what follows the last one is cut off: that place has to be there.
+            let is_needed = |files: &Files| files.synced.is_none_or(|at| at.number <= number);
+            if is_needed(self) {
+                self.sync_whole()?;
+            }
+            if is_needed(self) {
+                break;
+            }
             fs::remove_file(&path).map_err(|error| files_error("remove", &path, error))?;
             self.segments.pop_front();
             self.full_at = None;

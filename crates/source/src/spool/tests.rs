@@ -357,6 +357,61 @@ fn a_full_disk_loses_nothing_that_was_taken() {
     assert_eq!(read(&mut files, end_of(0)), expected);
 }
 
+/// The server of a lost connection sends again what was not written, with the first segment, too.
+#[test]
+fn what_was_not_written_is_asked_for_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = open(folder.path(), LIMIT);
+    files.go_on_from(end_of(0)).unwrap();
+    append(&mut files, &transaction(1, 3));
+    assert_eq!(files.go_on_from(Lsn::ZERO).unwrap(), end_of(0));
+}
+
+/// Linux tells once that it could not write: whoever asks again hears that all is well.
+#[test]
+fn what_a_failed_sync_may_have_lost_is_asked_for_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = open(folder.path(), 1 << 20);
+    files.go_on_from(end_of(0)).unwrap();
+    append(&mut files, &transaction(1, 3));
+    files.sync().unwrap();
+    for n in (2..).take_while(|_| files_are_small(folder.path())) {
+        append(&mut files, &transaction(n, 40));
+        files.flush().unwrap();
+    }
+    append(&mut files, &transaction(90, 3));
+    // The next segment is due, and this has no sync.
+    files.file = Some(fs::File::open("/dev/null").unwrap());
+    assert_eq!(files.flush().unwrap_err().fate(), Fate::Transient);
+    assert_eq!((files.through(), files.synced()), (end_of(1), end_of(1)));
+    assert_eq!(files.go_on_from(Lsn::ZERO).unwrap(), end_of(1));
+    for n in 2..30 {
+        append(&mut files, &transaction(n, 40));
+        files.flush().unwrap();
+    }
+    // Nor is the place removed that a failed one goes back to.
+    files.remove_through(end_of(20), None).unwrap();
+    append(&mut files, &transaction(30, 3));
+    files.flush().unwrap();
+    files.file = Some(fs::File::open("/dev/null").unwrap());
+    files.sync().unwrap_err();
+    let through = files.go_on_from(Lsn::ZERO).unwrap();
+    assert!(through >= end_of(20) && through < end_of(30), "{through}");
+    // Before the first sync there is no such place.
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = open(folder.path(), 1 << 20);
+    files.go_on_from(end_of(0)).unwrap();
+    append(&mut files, &transaction(1, 3));
+    files.flush().unwrap();
+    files.file = Some(fs::File::open("/dev/null").unwrap());
+    files.sync().unwrap_err();
+    assert_eq!(files.go_on_from(Lsn::ZERO).unwrap(), end_of(0));
+}
+
+fn files_are_small(folder: &Path) -> bool {
+    sizes(folder).iter().all(|(_, size)| *size < 64 << 10)
+}
+
 fn filled(folder: &Path) -> Files {
     let mut files = open(folder, 1 << 20);
     files.go_on_from(end_of(0)).unwrap();
