@@ -53,7 +53,10 @@ impl Resting<'_> {
         let mut tries = 0;
         loop {
             let error = match self.attempt().await? {
-                Ok(Ok(ready)) => return Ok(Ok(ready)),
+                Ok(Ok(ready)) => {
+                    self.status.note_store(true);
+                    return Ok(Ok(ready));
+                }
                 Ok(Err(error)) => error,
                 Err(end) => return Ok(Err(end)),
             };

@@ -44,7 +44,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-/// So long nobody took a row, or nobody reads the slot: then the store is away.
+/// So long nobody took a row while the store fails, or nobody reads the slot: then the store is away.
 pub(crate) const AWAY_AFTER: Duration = Duration::from_secs(5);
 /// How often a waiting task looks up.
 const LOOK_UP: Duration = Duration::from_millis(10);
@@ -61,6 +61,7 @@ pub struct Spool {
     /// Readers and others that want no keeper.
     wanted: AtomicUsize,
     is_away: AtomicBool,
+    store_fails: AtomicBool,
     shown: Arc<Shown>,
 }
 
@@ -92,6 +93,7 @@ impl Spool {
             free_since: Mutex::new(Instant::now()),
             wanted: AtomicUsize::new(0),
             is_away: AtomicBool::new(false),
+            store_fails: AtomicBool::new(false),
             shown: Arc::default(),
         })
     }
@@ -149,6 +151,16 @@ impl Spool {
     /// Nobody takes rows.
     pub(crate) fn set_away(&self) {
         self.is_away.store(true, Ordering::Release);
+    }
+
+    /// What became of the latest attempt at the store.
+    pub fn note_store(&self, answers: bool) {
+        self.store_fails.store(!answers, Ordering::Release);
+    }
+
+    /// Whether an attempt at the store failed, and none has succeeded since.
+    pub fn store_fails(&self) -> bool {
+        self.store_fails.load(Ordering::Acquire)
     }
 
     /// The slot is free of the keeper as long as what is returned lives.
