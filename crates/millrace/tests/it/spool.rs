@@ -339,6 +339,35 @@ fn rows_alone_go_to_the_spool() {
     assert_eq!(up.stop(), Some(0));
 }
 
+/// The store is well: it is read all the same.
+#[test]
+fn a_spool_that_cannot_be_written_ends_nothing() {
+    let cluster = Cluster::start();
+    cluster.sql("create table t (id int primary key); insert into t values (1)");
+    let server = Server::start();
+    let project = project(&cluster, &(server.section() + &spool(1 << 30)));
+    // Where its note would be written.
+    let in_the_way = project.state().join("spool/spool.new");
+    std::fs::create_dir_all(&in_the_way).unwrap();
+    let mut up = project.up();
+    up.wait_ready();
+    assert!(up.log().contains("reading without a spool"), "{}", up.log());
+    cluster.sql("insert into t values (2)");
+    project.verify();
+    assert_eq!(up.stop(), Some(0));
+    std::fs::remove_dir(&in_the_way).unwrap();
+    up = project.up();
+    up.wait_ready();
+    project.verify();
+    std::fs::create_dir(&in_the_way).unwrap();
+    says(&project.run(&["pause"]), 0, &[]);
+    cluster.sql("insert into t values (3)");
+    says(&project.run(&["resume"]), 0, &[]);
+    up.wait_ready();
+    project.verify();
+    assert_eq!(up.stop(), Some(0));
+}
+
 /// Nothing is read while it is paused, whoever is away.
 #[test]
 fn a_pause_holds_over_a_start_without_a_store() {
