@@ -102,6 +102,11 @@ impl Resting<'_> {
         tracing::warn!(%since, "paused: nothing is read until `millrace resume`");
         let _disarming =
             self.options.spool.clone().map(|spool| Task::spawn(disarm(spool, self.status.clone())));
+        // A process that started without the store may have found no pause in its note.
+        let _quiet = tokio::select! {
+            quiet = start::quiet(self.options) => quiet,
+            () = stopped(self.stopping) => return Ok(End::Stopped),
+        };
         patiently(self.status, || self.show()).await?;
         if let Some(reload) = left.reload.take() {
             reload.answer(self.status, true);

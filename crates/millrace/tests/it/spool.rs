@@ -387,6 +387,22 @@ fn a_pause_holds_over_a_start_without_a_store() {
     assert!(!is_filled(&project));
     server.come();
     wait_until("it is paused", || !project.status()["paused_since"].is_null());
+    // The same where only the store knows of the pause.
+    up.kill();
+    server.go();
+    let note = project.state().join("spool/spool.toml");
+    let text = std::fs::read_to_string(&note).unwrap();
+    assert!(text.contains("paused = true"), "{text}");
+    std::fs::write(&note, text.replace("paused = true", "paused = false")).unwrap();
+    up = project.up();
+    wait_until("the log goes to the spool", || is_filled(&project));
+    server.come();
+    wait_until("nothing is read", || {
+        !project.status()["paused_since"].is_null() && !is_filled(&project)
+    });
+    // Longer than it takes to see that nobody reads the slot.
+    std::thread::sleep(std::time::Duration::from_secs(8));
+    assert!(!is_filled(&project));
     cluster.sql("insert into t values (2)");
     says(&project.run(&["resume"]), 0, &[]);
     up.wait_ready();
