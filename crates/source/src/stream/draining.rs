@@ -149,9 +149,9 @@ impl Reader<'_> {
             return Ok(());
         }
         let from = files.through().max(self.options.from).max(self.open.through());
-        self.session.end_replication()?;
         // A session of Postgres streams once.
         self.session = Session::connect_replicating(&self.options.address)?;
+        self.session.wait_until_free(&self.options.slot)?;
         let wanted = wanted(&self.options.publication, true);
         self.session.start_replication(&self.options.slot, from, &wanted)?;
         self.untold.clear();

@@ -2,7 +2,7 @@
 
 use cluster::Cluster;
 use model::{Block, Lsn, Op, Table, TableId};
-use source::spool::Spool;
+use source::spool::{Keeper, KeeperOptions, Spool};
 use source::stream::{Batch, Control, Delivery, StreamOptions, start};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -124,6 +124,31 @@ fn a_reader_goes_from_a_store_that_fails_and_not_from_a_slow_one() {
         }
     };
     assert!(ended.report().contains("the store takes no rows"), "{}", ended.report());
+}
+
+/// At its limit the keeper stands within a transaction that is larger: its server has much left to send.
+#[test]
+fn the_keeper_leaves_the_slot_within_a_transaction() {
+    let cluster = prepared(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::new(folder.path().to_owned(), 1 << 20);
+    let address: source::Address = cluster.url().parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let server = runtime.block_on(source::timeline::server(&address)).unwrap();
+    spool.arm("s", &server).unwrap();
+    let options = KeeperOptions { address, slot: "s".into(), publication: "p".into() };
+    let _keeper = Keeper::start(spool.clone(), options).unwrap();
+    cluster.sql(
+        "insert into t select i, md5(i::text) || md5((-i)::text) from generate_series(1, 300000) i",
+    );
+    let begun = Instant::now();
+    while !spool.held().is_full {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", spool.held());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _quiet = runtime.block_on(spool.quiet());
+    let active = "select active from pg_replication_slots where slot_name = 's'";
+    assert_eq!((cluster.sql(active), spool.held().is_filled), ("f".into(), false));
 }
 
 fn prepared(settings: &[&str]) -> Cluster {
