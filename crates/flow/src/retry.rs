@@ -20,14 +20,16 @@ pub(crate) fn pause(fate: Fate, attempt: u32) -> Option<Duration> {
     }
 }
 
-/// Tries again while the error is transient, and shows it meanwhile.
+/// Tries again while the store's error is transient, and shows it meanwhile.
 pub(crate) async fn patiently<T, F>(status: &Status, mut attempt: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {
     let mut tries = 0;
     loop {
-        match attempt().await {
+        let outcome = attempt().await;
+        status.note_store(outcome.as_ref().map_or_else(needs_help, |_| true));
+        match outcome {
             Ok(value) => {
                 if tries > 0 {
                     status.clear_error();
@@ -55,6 +57,29 @@ pub(crate) fn needs_help(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A refusal is an answer.
+    #[tokio::test]
+    async fn a_store_fails_until_it_answers() {
+        let spool = source::spool::Spool::new(std::path::PathBuf::new(), 0);
+        let status = Status::default();
+        status.set_spool(Some(spool.clone()));
+        let mut told = Vec::new();
+        let mut tries = 0;
+        let attempt = || {
+            told.push(spool.store_fails());
+            tries += 1;
+            let is_last = tries == 3;
+            async move { if is_last { Ok(()) } else { Err(Error::transient("not now")) } }
+        };
+        patiently(&status, attempt).await.unwrap();
+        told.push(spool.store_fails());
+        assert_eq!(told, [false, true, true, false]);
+        spool.note_store(false);
+        let refused = || async { Err::<(), _>(Error::definite("no")) };
+        patiently(&status, refused).await.unwrap_err();
+        assert!(!spool.store_fails());
+    }
 
     #[test]
     fn every_fate_has_its_answer() {

@@ -1,6 +1,7 @@
 //! One life of the stream: its thread, its channel, and the end of both.
 
 use model::Lsn;
+use source::spool::Quiet;
 use source::stream::{self, Control, Delivery, StreamOptions};
 use std::sync::Arc;
 use tokio::sync::mpsc::Receiver;
@@ -11,11 +12,14 @@ pub(crate) struct Session {
     pub(crate) binary: bool,
     pub(crate) control: Arc<Control>,
     deliveries: Receiver<Delivery>,
+    /// Of a session without a spool.
+    _quiet: Option<Quiet>,
 }
 
 impl Session {
     pub(crate) fn start(
         options: StreamOptions,
+        quiet: Option<Quiet>,
         number: u64,
         confirmed: Lsn,
         age_us: u64,
@@ -24,7 +28,7 @@ impl Session {
         control.set_age_us(age_us);
         let binary = options.binary;
         let deliveries = stream::start(options, control.clone());
-        Session { number, binary, control, deliveries }
+        Session { number, binary, control, deliveries, _quiet: quiet }
     }
 
     /// `None`: the thread has ended.

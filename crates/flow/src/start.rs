@@ -58,7 +58,7 @@ pub(crate) async fn attempt(
     Ok(Ready { tables, positions: Positions::start(agreed.position), server: agreed.server })
 }
 
-async fn quiet(options: &Options) -> Option<Quiet> {
+pub(crate) async fn quiet(options: &Options) -> Option<Quiet> {
     match &options.spool {
         Some(spool) => Some(spool.quiet().await),
         None => None,

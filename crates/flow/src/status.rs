@@ -308,6 +308,13 @@ impl Status {
         self.lock().spool = spool;
     }
 
+    /// Whether the latest attempt at the store was answered.
+    pub(crate) fn note_store(&self, answers: bool) {
+        if let Some(spool) = &self.lock().spool {
+            spool.note_store(answers);
+        }
+    }
+
     pub(crate) fn slot(&self) -> String {
         self.lock().slot.clone()
     }

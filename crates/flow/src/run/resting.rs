@@ -17,6 +17,7 @@ use crate::status::Status;
 use crate::task::Task;
 use crate::{checkpoint, retry, tables, watch as look};
 use model::{Error, Result};
+use source::spool::Spool;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -53,7 +54,10 @@ impl Resting<'_> {
         let mut tries = 0;
         loop {
             let error = match self.attempt().await? {
-                Ok(Ok(ready)) => return Ok(Ok(ready)),
+                Ok(Ok(ready)) => {
+                    self.status.note_store(true);
+                    return Ok(Ok(ready));
+                }
                 Ok(Err(error)) => error,
                 Err(end) => return Ok(Err(end)),
             };
@@ -96,9 +100,13 @@ impl Resting<'_> {
         let since = self.paused_since.and_then(|at| jiff::Timestamp::from_second(at).ok());
         let since = since.map(|at| at.to_string()).unwrap_or_default();
         tracing::warn!(%since, "paused: nothing is read until `millrace resume`");
-        if let Some(spool) = &self.options.spool {
-            spool.disarm()?;
-        }
+        let _disarming =
+            self.options.spool.clone().map(|spool| Task::spawn(disarm(spool, self.status.clone())));
+        // A process that started without the store may have found no pause in its note.
+        let _quiet = tokio::select! {
+            quiet = start::quiet(self.options) => quiet,
+            () = stopped(self.stopping) => return Ok(End::Stopped),
+        };
         patiently(self.status, || self.show()).await?;
         if let Some(reload) = left.reload.take() {
             reload.answer(self.status, true);
@@ -204,6 +212,14 @@ impl Resting<'_> {
             None => Error::transient(format!("could not {what}: the source is waited for")),
         };
         let _ = reply.send(Err(error));
+    }
+}
+
+/// A disk that has no room is no reason to end, nor one to let nobody resume.
+async fn disarm(spool: Arc<Spool>, status: Arc<Status>) {
+    if let Err(error) = patiently(&status, async || spool.disarm()).await {
+        tracing::warn!(error = %error.report(), "could not tell the spool that it is paused");
+        status.set_error(&error);
     }
 }
 

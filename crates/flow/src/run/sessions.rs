@@ -31,6 +31,18 @@ impl Loop {
         let binary = tables
             .flat_map(|entry| &entry.target.table.columns)
             .all(|column| !column.pg.needs_text());
+        let mut spool = self.options.spool.clone();
+        let mut quiet = None;
+        if let Some(wanted) = &self.options.spool
+            && let Err(error) = wanted.arm(&self.options.slot, &self.server)
+        {
+            // What is in it has to be read.
+            if retry::needs_help(&error) || wanted.held().bytes > 0 {
+                return self.lose_session(error);
+            }
+            tracing::warn!(error = %error.report(), "reading without a spool for now");
+            (spool, quiet) = (None, Some(wanted.quiet().await));
+        }
         let options = StreamOptions {
             address: self.options.address.clone(),
             slot: self.options.slot.clone(),
@@ -38,13 +50,10 @@ impl Loop {
             from: self.positions.applied(),
             binary,
             memory_bytes: self.options.memory_bytes,
-            spool: self.options.spool.clone(),
+            spool,
         };
-        if let Some(spool) = &self.options.spool {
-            spool.arm(&self.options.slot, &self.server)?;
-        }
         let confirmed = self.positions.confirmed();
-        self.session = Some(Session::start(options, self.sessions, confirmed, self.age_us));
+        self.session = Some(Session::start(options, quiet, self.sessions, confirmed, self.age_us));
         self.status.set_connected(true);
         Ok(())
     }

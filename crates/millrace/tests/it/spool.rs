@@ -311,6 +311,63 @@ fn a_spool_that_is_taken_away_is_missed() {
     assert_eq!(up.stop(), Some(0));
 }
 
+/// Rows alone fill what lies between reader and loop: no barrier keeps it empty.
+#[test]
+fn rows_alone_go_to_the_spool() {
+    let cluster = Cluster::start();
+    cluster.sql(
+        "create table t (id serial primary key, note text); insert into t values (0, 'first')",
+    );
+    let mut server = Server::start();
+    let project = project(&cluster, &(server.section() + &spool(1 << 30)));
+    let mut up = project.up();
+    up.wait_ready();
+    project.verify();
+    server.go();
+    wait_until("the log goes to the spool", || {
+        cluster.sql("insert into t (note) select 'row ' || i from generate_series(1, 10) i");
+        is_filled(&project)
+    });
+    wait_until_confirmed(&cluster);
+    cluster.sql("insert into t (note) select 'spooled ' || i from generate_series(1, 1000) i");
+    wait_until_confirmed(&cluster);
+    server.come();
+    wait_until_drained(&project);
+    project.verify();
+    let count = cluster.sql("select count(*) from t");
+    assert_eq!(server.door().query("SELECT count() FROM public.t"), count);
+    assert_eq!(up.stop(), Some(0));
+}
+
+/// The store is well: it is read all the same.
+#[test]
+fn a_spool_that_cannot_be_written_ends_nothing() {
+    let cluster = Cluster::start();
+    cluster.sql("create table t (id int primary key); insert into t values (1)");
+    let server = Server::start();
+    let project = project(&cluster, &(server.section() + &spool(1 << 30)));
+    // Where its note would be written.
+    let in_the_way = project.state().join("spool/spool.new");
+    std::fs::create_dir_all(&in_the_way).unwrap();
+    let mut up = project.up();
+    up.wait_ready();
+    assert!(up.log().contains("reading without a spool"), "{}", up.log());
+    cluster.sql("insert into t values (2)");
+    project.verify();
+    assert_eq!(up.stop(), Some(0));
+    std::fs::remove_dir(&in_the_way).unwrap();
+    up = project.up();
+    up.wait_ready();
+    project.verify();
+    std::fs::create_dir(&in_the_way).unwrap();
+    says(&project.run(&["pause"]), 0, &[]);
+    cluster.sql("insert into t values (3)");
+    says(&project.run(&["resume"]), 0, &[]);
+    up.wait_ready();
+    project.verify();
+    assert_eq!(up.stop(), Some(0));
+}
+
 /// Nothing is read while it is paused, whoever is away.
 #[test]
 fn a_pause_holds_over_a_start_without_a_store() {
@@ -330,6 +387,22 @@ fn a_pause_holds_over_a_start_without_a_store() {
     assert!(!is_filled(&project));
     server.come();
     wait_until("it is paused", || !project.status()["paused_since"].is_null());
+    // The same where only the store knows of the pause.
+    up.kill();
+    server.go();
+    let note = project.state().join("spool/spool.toml");
+    let text = std::fs::read_to_string(&note).unwrap();
+    assert!(text.contains("paused = true"), "{text}");
+    std::fs::write(&note, text.replace("paused = true", "paused = false")).unwrap();
+    up = project.up();
+    wait_until("the log goes to the spool", || is_filled(&project));
+    server.come();
+    wait_until("nothing is read", || {
+        !project.status()["paused_since"].is_null() && !is_filled(&project)
+    });
+    // Longer than it takes to see that nobody reads the slot.
+    std::thread::sleep(std::time::Duration::from_secs(8));
+    assert!(!is_filled(&project));
     cluster.sql("insert into t values (2)");
     says(&project.run(&["resume"]), 0, &[]);
     up.wait_ready();

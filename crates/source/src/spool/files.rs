@@ -7,6 +7,7 @@ use super::format::{
     Head, MAGIC, Messages, PREFIX_BYTES, Record, Said, VERSION, put_message, put_record,
     read_record,
 };
+use super::reading::Reading;
 use super::shown::Shown;
 use model::{Error, Lsn, Result};
 use std::collections::{BTreeMap, VecDeque};
@@ -30,7 +31,8 @@ const FULL_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Segment {
     pub(super) number: u64,
     from: Lsn,
-    in_transaction: bool,
+    /// It begins within the transaction that commits there.
+    within: Option<Lsn>,
     begun_us: i64,
     pub(super) bytes: u64,
 }
@@ -51,13 +53,14 @@ pub(crate) struct Files {
     pub(super) shown: Arc<Shown>,
     /// The oldest first; the last one is written.
     pub(super) segments: VecDeque<Segment>,
-    file: Option<File>,
+    pub(super) file: Option<File>,
     /// Messages that are not written yet, and how far whole transactions reach among them.
     buffer: Vec<u8>,
     whole_in_buffer: Option<(usize, Lsn)>,
-    /// After all that was taken, and after all that was written.
-    in_transaction: bool,
-    ends_in_transaction: bool,
+    /// Where the transaction commits that is open after all that was taken, and after all that was
+    /// written.
+    within: Option<Lsn>,
+    ends_within: Option<Lsn>,
     through: Lsn,
     /// The end of the last whole transaction that is written, and what of that a power cut leaves.
     whole: Option<Place>,
@@ -89,8 +92,8 @@ impl Files {
             file: None,
             buffer: Vec::new(),
             whole_in_buffer: None,
-            in_transaction: false,
-            ends_in_transaction: false,
+            within: None,
+            ends_within: None,
             through: Lsn::ZERO,
             whole: None,
             synced: None,
@@ -145,8 +148,8 @@ impl Files {
         if head.number != number {
             return Err(self.damaged(&format!("{number}.seg is another one")));
         }
-        let Head { from, in_transaction, begun_us, .. } = head;
-        Ok(Segment { number, from, in_transaction, begun_us, bytes })
+        let Head { from, within, begun_us, .. } = head;
+        Ok(Segment { number, from, within, begun_us, bytes })
     }
 
     /// Reads the last segment: what was cut while it was being written was never confirmed.
@@ -154,11 +157,11 @@ impl Files {
         while let Some(last) = self.segments.back() {
             let (number, path) = (last.number, self.path(last.number));
             let mut through = last.from;
-            let mut in_transaction = last.in_transaction;
+            let mut within = last.within;
             let cannot = |error| files_error("read", &path, error);
             let mut file = File::open(&path).map_err(cannot)?;
             let mut offset = skip_head(&mut file, last.bytes, &path)?;
-            let mut whole = (!in_transaction).then_some(Place { number, offset, through });
+            let mut whole = within.is_none().then_some(Place { number, offset, through });
             loop {
                 match read_record(&mut file, last.bytes - offset).map_err(cannot)? {
                     Record::End => break,
@@ -170,10 +173,10 @@ impl Files {
                     Record::Whole(plain, length) => {
                         let mut messages = Messages::new(&plain);
                         while let Some(message) = messages.next()? {
-                            note(message, &mut in_transaction, &mut through)?;
+                            note(message, &mut within, &mut through)?;
                         }
                         offset += length;
-                        if !in_transaction {
+                        if within.is_none() {
                             whole = Some(Place { number, offset, through });
                         }
                     }
@@ -209,7 +212,7 @@ impl Files {
         self.whole_in_buffer = None;
         self.relations.clear();
         self.relations_in_buffer.clear();
-        (self.in_transaction, self.ends_in_transaction) = (false, false);
+        (self.within, self.ends_within) = (None, None);
         self.is_closed = false;
         while let Some(number) = self.stale.pop() {
             let path = self.path(number);
@@ -219,6 +222,8 @@ impl Files {
             while !self.segments.is_empty() {
                 self.remove_last()?;
             }
+            self.through = self.base;
+            self.show();
             return Ok(());
         };
         self.through = whole.through;
@@ -261,9 +266,9 @@ impl Files {
         self.synced.map_or(Lsn::ZERO, |place| place.through)
     }
 
-    /// Where the first message comes from, and whether that is within a transaction.
-    pub(crate) fn begins(&self) -> Option<(Lsn, bool)> {
-        self.segments.front().map(|first| (first.from, first.in_transaction))
+    /// Where the first message comes from, and where the transaction commits that it is of.
+    pub(super) fn begins(&self) -> Option<(Lsn, Option<Lsn>)> {
+        self.segments.front().map(|first| (first.from, first.within))
     }
 
     /// Something else stood at the end than what is written there.
@@ -275,7 +280,7 @@ impl Files {
     pub(crate) fn append(&mut self, message: &[u8]) -> Result<bool> {
         let said = Said::of(message)?;
         match said {
-            Said::Stands(at) if self.in_transaction || at <= self.through => return Ok(true),
+            Said::Stands(at) if self.within.is_some() || at <= self.through => return Ok(true),
             _ if matches!(message.first(), Some(b'k' | b'w')) => {}
             _ => return Ok(true),
         }
@@ -298,8 +303,8 @@ impl Files {
             self.relations_in_buffer.push((id, message.to_vec()));
         }
         put_message(message, &mut self.buffer);
-        note(message, &mut self.in_transaction, &mut self.through)?;
-        if !self.in_transaction {
+        note(message, &mut self.within, &mut self.through)?;
+        if self.within.is_none() {
             self.whole_in_buffer = Some((self.buffer.len(), self.through));
         }
         Ok(true)
@@ -331,6 +336,11 @@ impl Files {
         }
         if !self.has_room() {
             return Ok(false);
+        }
+        let most = self.segment_bytes();
+        if self.file.is_some() && self.segments.back().is_none_or(|last| last.bytes >= most) {
+            // Later syncs are of the next one alone.
+            self.sync_file()?;
         }
         match self.try_flush() {
             Ok(()) => {
@@ -375,7 +385,7 @@ impl Files {
             self.whole = Some(Place { number: last.number, offset, through });
         }
         last.bytes += bytes.len() as u64;
-        self.ends_in_transaction = self.in_transaction;
+        self.ends_within = self.within;
         self.relations.extend(self.relations_in_buffer.drain(..));
         self.buffer.clear();
         self.whole_in_buffer = None;
@@ -383,15 +393,12 @@ impl Files {
     }
 
     fn begin_segment(&mut self) -> io::Result<()> {
-        if let Some(file) = &self.file {
-            file.sync_data()?;
-        }
         let from = self.whole.map_or(self.base, |whole| whole.through);
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let head = Head {
             number: self.segments.back().map_or(1, |last| last.number + 1),
             from,
-            in_transaction: self.ends_in_transaction,
+            within: self.ends_within,
             begun_us: since.as_micros() as i64,
             relations: self.relations.values().cloned().collect(),
         };
@@ -402,11 +409,11 @@ impl Files {
             let _ = fs::remove_file(&path);
             return Err(error);
         }
-        let Head { number, from, in_transaction, begun_us, .. } = head;
+        let Head { number, from, within, begun_us, .. } = head;
         let bytes = bytes.len() as u64;
-        self.segments.push_back(Segment { number, from, in_transaction, begun_us, bytes });
+        self.segments.push_back(Segment { number, from, within, begun_us, bytes });
         (self.file, self.folder_is_synced) = (Some(file), false);
-        if !in_transaction && self.whole.is_none() {
+        if within.is_none() && self.whole.is_none() {
             self.whole = Some(Place { number, offset: bytes, through: from });
         }
         Ok(())
@@ -419,9 +426,10 @@ impl Files {
     }
 
     fn sync_whole(&mut self) -> Result<()> {
-        if self.whole == self.synced {
-            return Ok(());
-        }
+        if self.whole == self.synced { Ok(()) } else { self.sync_file() }
+    }
+
+    fn sync_file(&mut self) -> Result<()> {
         let synced = match &self.file {
             Some(file) => file.sync_data(),
             None => Ok(()),
@@ -431,7 +439,7 @@ impl Files {
             false => File::open(&self.folder)?.sync_all(),
         });
         if let Err(error) = synced {
-            // Nobody knows what of it is on the disk: it is sent again.
+            // Nobody knows what of it is on the disk, and it is said once: what follows is sent again.
             self.whole = self.synced;
             self.cut_to_whole()?;
             return Err(files_error("sync", &self.folder, error));
@@ -441,17 +449,29 @@ impl Files {
         Ok(())
     }
 
-    /// Segments go that the store has.
-    pub(crate) fn remove_through(&mut self, recorded: Lsn) -> Result<()> {
+    /// Segments go that the store has, and that are behind who reads, if somebody does: where that one
+    /// stands it has to find what follows.
+    pub(crate) fn remove_through(
+        &mut self,
+        recorded: Lsn,
+        reading: Option<&Reading>,
+    ) -> Result<()> {
         while let (Some(first), Some(next)) = (self.segments.front(), self.segments.get(1)) {
-            let is_done = match next.in_transaction {
-                true => recorded > next.from,
-                false => recorded >= next.from,
-            };
-            if !is_done {
+            if reading.is_some_and(|reading| !reading.is_beyond(first.number)) {
                 break;
             }
-            let path = self.path(first.number);
+            if !has_before(recorded, next.from, next.within) {
+                break;
+            }
+            let (number, path) = (first.number, self.path(first.number));
+            // After a failed sync what follows the last one is cut off: that place has to be there.
+            let is_needed = |files: &Files| files.synced.is_none_or(|at| at.number <= number);
+            if is_needed(self) {
+                self.sync_whole()?;
+            }
+            if is_needed(self) {
+                break;
+            }
             fs::remove_file(&path).map_err(|error| files_error("remove", &path, error))?;
             self.segments.pop_front();
             self.full_at = None;
@@ -491,11 +511,21 @@ impl Files {
     }
 }
 
-fn note(message: &[u8], in_transaction: &mut bool, through: &mut Lsn) -> Result<()> {
+/// Whether a store that has recorded so much has all before a segment that begins at `from`, or within a
+/// transaction. That one may be missing though `recorded` lies behind `from`: a server stands at many
+/// places before it commits.
+pub(super) fn has_before(recorded: Lsn, from: Lsn, within: Option<Lsn>) -> bool {
+    match within {
+        Some(commit) => recorded > commit,
+        None => recorded >= from,
+    }
+}
+
+fn note(message: &[u8], within: &mut Option<Lsn>, through: &mut Lsn) -> Result<()> {
     match Said::of(message)? {
-        Said::Begins(_) => *in_transaction = true,
-        Said::Ends(at) => (*in_transaction, *through) = (false, at.max(*through)),
-        Said::Stands(at) if !*in_transaction => *through = at.max(*through),
+        Said::Begins(commit) => *within = Some(commit),
+        Said::Ends(at) => (*within, *through) = (None, at.max(*through)),
+        Said::Stands(at) if within.is_none() => *through = at.max(*through),
         _ => {}
     }
     Ok(())

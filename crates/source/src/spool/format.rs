@@ -12,7 +12,7 @@ use model::Lsn;
 use std::io::{self, Read};
 
 /// Another number where a segment of before cannot be read.
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 pub(super) const MAGIC: &[u8; 7] = b"mrspool";
 /// Of [`MAGIC`] and the version.
 pub(super) const PREFIX_BYTES: u64 = 8;
@@ -29,8 +29,8 @@ pub(super) struct Head {
     pub(super) number: u64,
     /// Whole transactions up to here are in the segments before, or in the store.
     pub(super) from: Lsn,
-    /// It begins within one.
-    pub(super) in_transaction: bool,
+    /// It begins within the one that commits there.
+    pub(super) within: Option<Lsn>,
     /// In microseconds since 1970.
     pub(super) begun_us: i64,
     /// What the server said of relations before, and does not say again: their latest messages.
@@ -42,7 +42,7 @@ impl Head {
         let mut plain = Vec::new();
         plain.put_u64(self.number);
         plain.put_u64(self.from.0);
-        plain.put_u8(u8::from(self.in_transaction));
+        plain.put_u64(self.within.unwrap_or(Lsn::ZERO).0);
         plain.put_i64(self.begun_us);
         for relation in &self.relations {
             put_message(relation, &mut plain);
@@ -56,13 +56,14 @@ impl Head {
     pub(super) fn decode(plain: &[u8]) -> Result<Head, Malformed> {
         let mut cursor = Cursor::new(plain);
         let (number, from) = (cursor.u64()?, Lsn(cursor.u64()?));
-        let (in_transaction, begun_us) = (cursor.u8()? != 0, cursor.i64()?);
+        let within = Some(Lsn(cursor.u64()?)).filter(|commit| *commit > Lsn::ZERO);
+        let begun_us = cursor.i64()?;
         let mut relations = Vec::new();
         let mut rest = Messages::new(cursor.rest());
         while let Some(relation) = rest.next()? {
             relations.push(relation.to_vec());
         }
-        Ok(Head { number, from, in_transaction, begun_us, relations })
+        Ok(Head { number, from, within, begun_us, relations })
     }
 }
 
@@ -260,8 +261,8 @@ mod tests {
         }
 
         #[test]
-        fn heads_read_back(number: u64, from: u64, in_transaction: bool, begun_us: i64, relations in vec(vec(0u8.., 0..50), 0..5)) {
-            let head = Head { number, from: Lsn(from), in_transaction, begun_us, relations };
+        fn heads_read_back(number: u64, from: u64, within in proptest::option::of(1u64..), begun_us: i64, relations in vec(vec(0u8.., 0..50), 0..5)) {
+            let head = Head { number, from: Lsn(from), within: within.map(Lsn), begun_us, relations };
             let bytes = head.encode();
             let mut rest = &bytes[PREFIX_BYTES as usize..];
             let most = rest.len() as u64;

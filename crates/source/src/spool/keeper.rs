@@ -135,7 +135,8 @@ fn keep(
     }
     files.sync()?;
     tell(&mut session, files, pump.received, false)?;
-    session.end_replication()
+    drop(session);
+    Session::connect_replicating(&options.address)?.wait_until_free(&options.slot)
 }
 
 /// Where the connection begins: behind what is held, or where the store is, if that has more: nothing is

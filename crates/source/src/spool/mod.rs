@@ -44,7 +44,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-/// So long nobody took a row, or nobody reads the slot: then the store is away.
+/// So long nobody took a row while the store fails, or nobody reads the slot: then the store is away.
 pub(crate) const AWAY_AFTER: Duration = Duration::from_secs(5);
 /// How often a waiting task looks up.
 const LOOK_UP: Duration = Duration::from_millis(10);
@@ -61,6 +61,7 @@ pub struct Spool {
     /// Readers and others that want no keeper.
     wanted: AtomicUsize,
     is_away: AtomicBool,
+    store_fails: AtomicBool,
     shown: Arc<Shown>,
 }
 
@@ -68,8 +69,8 @@ pub struct Spool {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Span {
     from: Lsn,
-    /// What begins before `from` and ends behind it is not whole here.
-    in_transaction: bool,
+    /// It begins within the transaction that commits there, which is not whole here.
+    within: Option<Lsn>,
     pub through: Lsn,
     /// Why it may have been more.
     broken: Option<String>,
@@ -79,11 +80,7 @@ impl Span {
     /// Whether all that a store lacks, which holds the log up to `recorded`, is here, or comes from a slot
     /// that has confirmed no more than is here.
     pub fn bridges(&self, recorded: Lsn, confirmed: Lsn) -> bool {
-        let is_whole = match self.in_transaction {
-            true => recorded > self.from,
-            false => recorded >= self.from,
-        };
-        is_whole && confirmed <= self.through
+        files::has_before(recorded, self.from, self.within) && confirmed <= self.through
     }
 }
 
@@ -96,6 +93,7 @@ impl Spool {
             free_since: Mutex::new(Instant::now()),
             wanted: AtomicUsize::new(0),
             is_away: AtomicBool::new(false),
+            store_fails: AtomicBool::new(false),
             shown: Arc::default(),
         })
     }
@@ -153,6 +151,16 @@ impl Spool {
     /// Nobody takes rows.
     pub(crate) fn set_away(&self) {
         self.is_away.store(true, Ordering::Release);
+    }
+
+    /// What became of the latest attempt at the store.
+    pub fn note_store(&self, answers: bool) {
+        self.store_fails.store(!answers, Ordering::Release);
+    }
+
+    /// Whether an attempt at the store failed, and none has succeeded since.
+    pub fn store_fails(&self) -> bool {
+        self.store_fails.load(Ordering::Acquire)
     }
 
     /// The slot is free of the keeper as long as what is returned lives.
@@ -238,9 +246,9 @@ impl Spool {
 }
 
 fn span(files: &mut Files) -> Option<Span> {
-    let (from, in_transaction) = files.begins()?;
+    let (from, within) = files.begins()?;
     let broken = files.broken().map(str::to_owned);
-    Some(Span { from, in_transaction, through: files.through(), broken })
+    Some(Span { from, within, through: files.through(), broken })
 }
 
 /// The files, as long as one has them.

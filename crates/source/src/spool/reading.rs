@@ -2,7 +2,7 @@
 
 use super::files::{Files, files_error, read_prefix};
 use super::format::{Messages, Record, read_record};
-use model::Result;
+use model::{Error, Lsn, Result};
 use std::fs::File;
 use std::io::Seek;
 use std::ops::Range;
@@ -16,6 +16,7 @@ pub(crate) struct Reading {
     plain: Vec<u8>,
     at: usize,
     heads: Vec<Vec<u8>>,
+    begins_within: Option<Lsn>,
 }
 
 impl Reading {
@@ -27,6 +28,17 @@ impl Reading {
     /// What a segment that was begun meanwhile has said of relations.
     pub(crate) fn take_heads(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.heads)
+    }
+
+    /// Where the transaction commits within which the first segment began; told once. It is known when
+    /// that one is opened: until then another may become the first.
+    pub(crate) fn take_begins_within(&mut self) -> Option<Lsn> {
+        self.begins_within.take()
+    }
+
+    /// Whether that segment is not needed any more.
+    pub(super) fn is_beyond(&self, number: u64) -> bool {
+        self.number.is_some_and(|at| at > number)
     }
 
     fn next_in_record(&mut self) -> Result<Option<Range<usize>>> {
@@ -41,7 +53,15 @@ impl Reading {
 impl Files {
     /// Reads from the beginning.
     pub(crate) fn read(&self) -> Reading {
-        Reading { number: None, file: None, offset: 0, plain: Vec::new(), at: 0, heads: Vec::new() }
+        Reading {
+            number: None,
+            file: None,
+            offset: 0,
+            plain: Vec::new(),
+            at: 0,
+            heads: Vec::new(),
+            begins_within: None,
+        }
     }
 
     /// The next message. `None`: there is none that was not read.
@@ -67,17 +87,27 @@ impl Files {
 
     fn next_record(&self, reading: &mut Reading) -> Result<bool> {
         loop {
-            let next = match reading.number {
-                None => self.segments.front(),
-                Some(number) => self.segments.iter().find(|segment| segment.number == number),
+            let segment = match reading.number {
+                None => match self.segments.front() {
+                    Some(first) => first,
+                    None => return Ok(false),
+                },
+                Some(number) => {
+                    let found = self.segments.iter().find(|segment| segment.number == number);
+                    // What is behind it would never be handed on.
+                    found
+                        .ok_or_else(|| Error::bug(format!("{number}.seg went while it was read")))?
+                }
             };
-            let Some(segment) = next else { return Ok(false) };
             let path = self.path(segment.number);
             let cannot = |error| files_error("read", &path, error);
             if reading.file.is_none() {
                 let mut file = File::open(&path).map_err(cannot)?;
                 let head = read_prefix(&mut file, segment.bytes, &path)?;
                 reading.heads.extend(head.relations);
+                if reading.number.is_none() {
+                    reading.begins_within = head.within;
+                }
                 reading.offset = file.stream_position().map_err(cannot)?;
                 (reading.number, reading.file) = (Some(segment.number), Some(file));
             }

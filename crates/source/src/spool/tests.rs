@@ -61,9 +61,12 @@ fn end_of(n: u64) -> Lsn {
 
 /// What a reader takes that has all up to `from`.
 fn read(files: &mut Files, from: Lsn) -> Vec<Vec<u8>> {
-    let mut skips = files.begins().is_some_and(|(_, in_transaction)| in_transaction);
-    let (mut reading, mut messages) = (files.read(), Vec::new());
+    let (mut skips, mut reading, mut messages) = (false, files.read(), Vec::new());
     while let Some(message) = next(files, &mut reading) {
+        if let Some(commit) = reading.take_begins_within() {
+            assert!(commit < from);
+            skips = true;
+        }
         match Said::of(&message).unwrap() {
             Said::Ends(_) if skips => skips = false,
             Said::Begins(commit) if commit < from => skips = true,
@@ -169,7 +172,7 @@ proptest::proptest! {
                 Step::Record(tenths) => {
                     let from = (recorded.0 - 50) / 100;
                     recorded = end_of(from + (last - from) * tenths / 10);
-                    files.remove_through(recorded).unwrap();
+                    files.remove_through(recorded, None).unwrap();
                 }
                 Step::Kill(tenths) => {
                     drop(files);
@@ -210,11 +213,87 @@ fn it_is_read_while_it_is_written_and_removed() {
             assert_eq!(next(&mut files, &mut reading), Some(message));
         }
         assert_eq!(next(&mut files, &mut reading), None);
-        files.remove_through(end_of(n)).unwrap();
+        files.remove_through(end_of(n), Some(&reading)).unwrap();
     }
     assert!(files.bytes() < 200 << 10, "{}", files.bytes());
     let empty = files.go_on_from(end_of(199)).unwrap();
     assert_eq!((empty, files.is_empty(), sizes(folder.path()).len()), (end_of(199), true, 0));
+}
+
+/// The store may have recorded all that was read before who reads has moved on to the next segment.
+#[test]
+fn what_follows_is_found_wherever_the_reader_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = filled(folder.path());
+    let expected: Vec<_> = (1..40).flat_map(|n| transaction(n, 40)).collect();
+    let (mut reading, mut messages) = (files.read(), Vec::new());
+    loop {
+        files.remove_through(end_of(39), Some(&reading)).unwrap();
+        let Some(message) = next(&mut files, &mut reading) else { break };
+        messages.push(message);
+    }
+    assert_eq!(messages.len(), expected.len());
+    assert_eq!(messages, expected);
+    // One that was removed all the same is no end.
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = filled(folder.path());
+    let mut reading = files.read();
+    next(&mut files, &mut reading).unwrap();
+    files.remove_through(end_of(39), None).unwrap();
+    let error = loop {
+        match files.next(&mut reading) {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("it was read to its end"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.fate(), Fate::Bug);
+}
+
+/// Of the segments that are there when the first is opened.
+#[test]
+fn where_the_first_segment_begins_is_known_when_it_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = open(folder.path(), 1 << 20);
+    files.go_on_from(end_of(0)).unwrap();
+    for message in transaction(1, 600).iter().chain(&transaction(2, 1)) {
+        append(&mut files, std::slice::from_ref(message));
+        files.flush().unwrap();
+    }
+    assert!(files.segments.len() > 2);
+    let mut reading = files.read();
+    files.remove_through(end_of(1), None).unwrap();
+    next(&mut files, &mut reading).unwrap();
+    assert_eq!(reading.take_begins_within(), Some(Lsn(100)));
+}
+
+/// A server may stand anywhere before a commit: what it begins is not in the store for that.
+#[test]
+fn what_a_transaction_begins_stays_until_the_store_has_its_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = open(folder.path(), 1 << 20);
+    files.go_on_from(end_of(0)).unwrap();
+    for message in transaction(1, 600).iter().chain(&transaction(2, 1)) {
+        append(&mut files, std::slice::from_ref(message));
+        files.flush().unwrap();
+    }
+    let segments = files.segments.len();
+    for stands in [51, 99, 100] {
+        files.remove_through(Lsn(stands), None).unwrap();
+        assert_eq!(files.segments.len(), segments);
+    }
+    files.sync().unwrap();
+    drop(files);
+    // As read back from the disk, too.
+    let mut files = open(folder.path(), 1 << 20);
+    files.remove_through(Lsn(100), None).unwrap();
+    let expected: Vec<_> = [transaction(1, 600), transaction(2, 1)].concat();
+    assert_eq!(read(&mut files, Lsn(100)), expected);
+    files.remove_through(end_of(1), None).unwrap();
+    assert_eq!(files.segments.len(), 1);
+    assert!(!held(&mut files).bridges(Lsn(100), end_of(1)));
+    assert!(held(&mut files).bridges(end_of(1), end_of(1)));
+    assert_eq!(read(&mut files, end_of(1)), transaction(2, 1));
 }
 
 /// Relations are told once a connection: each segment knows them.
@@ -231,7 +310,7 @@ fn a_segment_knows_the_relations_of_before() {
         append(&mut files, &transaction(n, 40));
         files.flush().unwrap();
     }
-    files.remove_through(end_of(59)).unwrap();
+    files.remove_through(end_of(59), None).unwrap();
     let mut reading = files.read();
     let first = next(&mut files, &mut reading).unwrap();
     assert_ne!(first, relation);
@@ -250,7 +329,7 @@ fn at_the_limit_it_refuses_and_goes_on_when_there_is_room() {
     assert!(files.shown.held().is_full);
     files.go_on_from(Lsn::ZERO).unwrap();
     assert!(!transaction(full, 400).iter().all(|m| files.append(m).unwrap()));
-    files.remove_through(end_of(full / 2)).unwrap();
+    files.remove_through(end_of(full / 2), None).unwrap();
     assert!(!files.shown.held().is_full);
     files.go_on_from(Lsn::ZERO).unwrap();
     append(&mut files, &transaction(full, 40));
@@ -276,6 +355,61 @@ fn a_full_disk_loses_nothing_that_was_taken() {
     assert_eq!(files.go_on_from(Lsn::ZERO).unwrap(), end_of(1));
     append(&mut files, &transaction(2, 3));
     assert_eq!(read(&mut files, end_of(0)), expected);
+}
+
+/// The server of a lost connection sends again what was not written, with the first segment, too.
+#[test]
+fn what_was_not_written_is_asked_for_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = open(folder.path(), LIMIT);
+    files.go_on_from(end_of(0)).unwrap();
+    append(&mut files, &transaction(1, 3));
+    assert_eq!(files.go_on_from(Lsn::ZERO).unwrap(), end_of(0));
+}
+
+/// Linux tells once that it could not write: whoever asks again hears that all is well.
+#[test]
+fn what_a_failed_sync_may_have_lost_is_asked_for_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = open(folder.path(), 1 << 20);
+    files.go_on_from(end_of(0)).unwrap();
+    append(&mut files, &transaction(1, 3));
+    files.sync().unwrap();
+    for n in (2..).take_while(|_| files_are_small(folder.path())) {
+        append(&mut files, &transaction(n, 40));
+        files.flush().unwrap();
+    }
+    append(&mut files, &transaction(90, 3));
+    // The next segment is due, and this has no sync.
+    files.file = Some(fs::File::open("/dev/null").unwrap());
+    assert_eq!(files.flush().unwrap_err().fate(), Fate::Transient);
+    assert_eq!((files.through(), files.synced()), (end_of(1), end_of(1)));
+    assert_eq!(files.go_on_from(Lsn::ZERO).unwrap(), end_of(1));
+    for n in 2..30 {
+        append(&mut files, &transaction(n, 40));
+        files.flush().unwrap();
+    }
+    // Nor is the place removed that a failed one goes back to.
+    files.remove_through(end_of(20), None).unwrap();
+    append(&mut files, &transaction(30, 3));
+    files.flush().unwrap();
+    files.file = Some(fs::File::open("/dev/null").unwrap());
+    files.sync().unwrap_err();
+    let through = files.go_on_from(Lsn::ZERO).unwrap();
+    assert!(through >= end_of(20) && through < end_of(30), "{through}");
+    // Before the first sync there is no such place.
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = open(folder.path(), 1 << 20);
+    files.go_on_from(end_of(0)).unwrap();
+    append(&mut files, &transaction(1, 3));
+    files.flush().unwrap();
+    files.file = Some(fs::File::open("/dev/null").unwrap());
+    files.sync().unwrap_err();
+    assert_eq!(files.go_on_from(Lsn::ZERO).unwrap(), end_of(0));
+}
+
+fn files_are_small(folder: &Path) -> bool {
+    sizes(folder).iter().all(|(_, size)| *size < 64 << 10)
 }
 
 fn filled(folder: &Path) -> Files {
@@ -355,12 +489,13 @@ fn another_format_is_refused_with_what_helps() {
 
 #[test]
 fn what_the_store_has_in_part_is_bridged_only_if_it_begins_whole() {
-    let span =
-        |in_transaction| Span { from: Lsn(10), in_transaction, through: Lsn(30), broken: None };
-    assert!(span(false).bridges(Lsn(10), Lsn(30)));
-    assert!(!span(true).bridges(Lsn(10), Lsn(30)));
-    assert!(span(true).bridges(Lsn(11), Lsn(30)));
-    assert!(!span(false).bridges(Lsn(9), Lsn(30)) && !span(false).bridges(Lsn(10), Lsn(31)));
+    let span = |within| Span { from: Lsn(10), within, through: Lsn(30), broken: None };
+    assert!(span(None).bridges(Lsn(10), Lsn(30)));
+    assert!(!span(None).bridges(Lsn(9), Lsn(30)) && !span(None).bridges(Lsn(10), Lsn(31)));
+    // An idle position between.
+    assert!(!span(Some(Lsn(20))).bridges(Lsn(15), Lsn(30)));
+    assert!(!span(Some(Lsn(20))).bridges(Lsn(20), Lsn(30)));
+    assert!(span(Some(Lsn(20))).bridges(Lsn(21), Lsn(30)));
     let shown = Shown::default();
     shown.set_full(Some("no space".into()));
     shown.set_full(None);

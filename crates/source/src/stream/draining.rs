@@ -7,7 +7,7 @@ use super::wanted;
 use crate::decode::Cursor;
 use crate::spool::{CHANGE_HEAD_BYTES, Files, Pump, Reading, Said};
 use crate::wire::Session;
-use model::{Lsn, Result};
+use model::{Error, Lsn, Result};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Messages between two looks at the clock.
@@ -32,15 +32,13 @@ pub(super) struct Draining {
 impl Draining {
     pub(super) fn new(files: &Files, from: Lsn) -> Draining {
         let now = Instant::now();
-        // What begins within a transaction begins within one whose end the store has.
-        let skips = files.begins().is_some_and(|(_, in_transaction)| in_transaction);
         Draining {
             reading: files.read(),
             pump: Pump::default(),
             pumped_at: now,
             synced_at: now,
             from,
-            skips,
+            skips: false,
         }
     }
 }
@@ -66,6 +64,13 @@ impl Reader<'_> {
             return Ok(false);
         };
         let Some(range) = files.next(&mut draining.reading)? else { return Ok(false) };
+        if let Some(commit) = draining.reading.take_begins_within() {
+            if commit >= draining.from {
+                let why = format!("the spool lacks the beginning of what commits at {commit}");
+                return Err(Error::bug(why).into());
+            }
+            draining.skips = true;
+        }
         for told in draining.reading.take_heads() {
             if let Said::Relation(id) = Said::of(&told)? {
                 self.untold.insert(id, told);
@@ -113,7 +118,7 @@ impl Reader<'_> {
             return Ok(());
         }
         let heard = draining.pump.turn(&mut self.session, files, PUMP_WAIT)?;
-        files.remove_through(self.control.confirmed())?;
+        files.remove_through(self.control.confirmed(), Some(&draining.reading))?;
         if draining.synced_at.elapsed() >= SYNC_EVERY {
             files.sync()?;
             draining.synced_at = Instant::now();
@@ -144,9 +149,9 @@ impl Reader<'_> {
             return Ok(());
         }
         let from = files.through().max(self.options.from).max(self.open.through());
-        self.session.end_replication()?;
         // A session of Postgres streams once.
         self.session = Session::connect_replicating(&self.options.address)?;
+        self.session.wait_until_free(&self.options.slot)?;
         let wanted = wanted(&self.options.publication, true);
         self.session.start_replication(&self.options.slot, from, &wanted)?;
         self.untold.clear();
@@ -161,7 +166,7 @@ impl Reader<'_> {
                 if recorded >= files.through() {
                     files.clear()
                 } else {
-                    files.remove_through(recorded)
+                    files.remove_through(recorded, None)
                 }
             }
             _ => Ok(()),

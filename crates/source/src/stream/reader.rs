@@ -47,7 +47,7 @@ pub(super) struct Gone;
 pub(super) enum End {
     Failed(Error),
     Gone,
-    /// Nobody took anything for so long that the store must be away.
+    /// The store fails, and nobody took anything for long.
     Away,
 }
 
@@ -80,7 +80,8 @@ pub(super) fn run(options: &StreamOptions, control: &Control, out: Sender<Delive
                 Ok(()) | Err(End::Gone) => None,
             };
             // The slot and the spool are free before the receiver is: it may be busy for long.
-            let Reader { out, .. } = reader;
+            let Reader { out, session, spool, .. } = reader;
+            drop((session, spool));
             if let Some(error) = error {
                 let _ = out.blocking_send(Delivery::Ended(error));
             }
@@ -421,12 +422,18 @@ impl<'a> Reader<'a> {
         self.tell_if_due()?;
         match (&self.draining, &self.spool) {
             (Some(_), _) => self.pump_if_due()?,
-            (None, Some(_)) if begun.elapsed() >= AWAY_AFTER && !self.control.stopped() => {
+            (None, Some(_)) if begun.elapsed() >= AWAY_AFTER && self.is_away() => {
                 return Err(End::Away);
             }
             (None, _) => {}
         }
         Ok(())
+    }
+
+    /// A store that is slow is not away: who waits for it comes on, and who begins anew may never.
+    fn is_away(&self) -> bool {
+        let store_fails = self.options.spool.as_ref().is_some_and(|spool| spool.store_fails());
+        store_fails && !self.control.stopped()
     }
 
     fn confirmed(&self) -> Lsn {

@@ -10,12 +10,15 @@ use bytes::{BufMut, BytesMut};
 use model::{Error, Lsn, Result};
 use postgres_protocol::message::frontend;
 use std::io::{self, ErrorKind, Write};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A server that does not answer within this does not let us in.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// A goodbye is not waited for.
 const FAREWELL_TIMEOUT: Duration = Duration::from_millis(50);
+/// A server that sees that we left lets go of the slot within this.
+const FREE_MOST: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A server that takes no bytes for this long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -124,14 +127,21 @@ impl Session {
         })
     }
 
-    /// No more of the log; the slot is free afterwards. What is still on its way is dropped.
-    pub(crate) fn end_replication(&mut self) -> Result<()> {
-        self.write(|out| {
-            frontend::copy_done(out);
-            Ok(())
-        })?;
-        self.set_read_timeout(Some(LOGIN_TIMEOUT))?;
-        while self.message("end the stream")?.0 != b'Z' {}
+    /// After the session that streamed was dropped: asked to end, a server would first send the rest of a
+    /// transaction, however large.
+    pub(crate) fn wait_until_free(&mut self, slot: &str) -> Result<()> {
+        let name = client::literal(slot);
+        let sql = format!(
+            "SELECT 1 FROM pg_replication_slots WHERE slot_name = {name} AND active_pid IS NOT NULL"
+        );
+        let begun = Instant::now();
+        while !self.simple_query(&sql, "look at the slot")?.is_empty() {
+            if begun.elapsed() >= FREE_MOST {
+                let what = format!("could not read on: slot {slot} is in use still");
+                return Err(Error::transient(what));
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
         Ok(())
     }
 

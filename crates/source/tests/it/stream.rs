@@ -2,6 +2,7 @@
 
 use cluster::Cluster;
 use model::{Block, Lsn, Op, Table, TableId};
+use source::spool::{Keeper, KeeperOptions, Spool};
 use source::stream::{Batch, Control, Delivery, StreamOptions, start};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +27,10 @@ fn tables(url: &str) -> HashMap<TableId, Arc<Table>> {
 
 impl Stream {
     fn open(url: &str, binary: bool) -> Stream {
+        Stream::open_with(url, binary, None)
+    }
+
+    fn open_with(url: &str, binary: bool, spool: Option<Arc<Spool>>) -> Stream {
         let control = Arc::new(Control::new(Lsn::ZERO));
         let options = StreamOptions {
             address: url.parse().unwrap(),
@@ -34,7 +39,7 @@ impl Stream {
             from: model::Lsn::ZERO,
             binary,
             memory_bytes: 64 << 20,
-            spool: None,
+            spool,
         };
         let deliveries = start(options, control.clone());
         Stream { control, deliveries, tables: tables(url) }
@@ -94,6 +99,56 @@ fn lines(block: &Block) -> Vec<String> {
         format!("{op} {id} {}", if kept { "(unchanged)" } else { &note })
     };
     (0..block.rows()).map(line).collect()
+}
+
+/// A store that is slow takes rows in the end; from one that fails the reader goes.
+#[test]
+fn a_reader_goes_from_a_store_that_fails_and_not_from_a_slow_one() {
+    let cluster = prepared(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::new(folder.path().to_owned(), 1 << 30);
+    let mut stream = Stream::open_with(&cluster.url(), true, Some(spool.clone()));
+    cluster.sql("insert into t values (1, 'a')");
+    // Longer than it takes to be away.
+    std::thread::sleep(Duration::from_secs(7));
+    assert_eq!(stream.changes(1), ["insert 1 a"]);
+    spool.note_store(false);
+    for id in 2..20 {
+        cluster.sql(&format!("insert into t values ({id}, 'b')"));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    std::thread::sleep(Duration::from_secs(6));
+    let ended = loop {
+        if let Delivery::Ended(error) = stream.next() {
+            break error;
+        }
+    };
+    assert!(ended.report().contains("the store takes no rows"), "{}", ended.report());
+}
+
+/// At its limit the keeper stands within a transaction that is larger: its server has much left to send.
+#[test]
+fn the_keeper_leaves_the_slot_within_a_transaction() {
+    let cluster = prepared(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::new(folder.path().to_owned(), 1 << 20);
+    let address: source::Address = cluster.url().parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let server = runtime.block_on(source::timeline::server(&address)).unwrap();
+    spool.arm("s", &server).unwrap();
+    let options = KeeperOptions { address, slot: "s".into(), publication: "p".into() };
+    let _keeper = Keeper::start(spool.clone(), options).unwrap();
+    cluster.sql(
+        "insert into t select i, md5(i::text) || md5((-i)::text) from generate_series(1, 300000) i",
+    );
+    let begun = Instant::now();
+    while !spool.held().is_full {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", spool.held());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _quiet = runtime.block_on(spool.quiet());
+    let active = "select active from pg_replication_slots where slot_name = 's'";
+    assert_eq!((cluster.sql(active), spool.held().is_filled), ("f".into(), false));
 }
 
 fn prepared(settings: &[&str]) -> Cluster {
