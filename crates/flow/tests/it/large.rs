@@ -3,12 +3,13 @@
 //! `make test-large` takes 5 million rows; how much memory the process then has is measured by
 //! `make bench ONLY=big_transaction`.
 
+use crate::passing::passes_on;
 use crate::support::{World, assert_equal, engine, wait_until};
 use flow::{Handle, Pipeline};
-use model::{Cells, Kind, Lsn, Result};
+use model::{Lsn, Result};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use store::{Beside, BoxFuture, Engine, Insert, Receipt, Rows, Store};
+use store::{BoxFuture, Engine, Insert, Receipt, Store};
 
 const ROWS: u64 = 400_000;
 /// Far below what the rows need at once.
@@ -37,9 +38,7 @@ impl Watching {
 }
 
 impl Store for Watching {
-    fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
-        self.inner.execute(sql)
-    }
+    passes_on!(self => self.inner; execute, record, query, cells, answer_beside);
 
     fn insert(&self, insert: Insert) -> BoxFuture<'_, Result<Receipt>> {
         Box::pin(async move {
@@ -53,27 +52,6 @@ impl Store for Watching {
             self.applied_most.fetch_max(self.applied().0, Ordering::SeqCst);
             done
         })
-    }
-
-    fn record<'a>(&'a self, into: &'a str, rows: Rows) -> BoxFuture<'a, Result<()>> {
-        self.inner.record(into, rows)
-    }
-
-    fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
-        self.inner.query(sql)
-    }
-
-    fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
-        self.inner.cells(sql, kinds)
-    }
-
-    fn answer_beside<'a>(
-        &'a self,
-        sql: &'a str,
-        format: &'static str,
-        beside: Beside,
-    ) -> BoxFuture<'a, Result<Vec<u8>>> {
-        self.inner.answer_beside(sql, format, beside)
     }
 }
 

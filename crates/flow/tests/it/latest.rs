@@ -1,14 +1,15 @@
 //! Facts of which the latest row stands: beside what was purged, and what was set aside.
 
+use crate::passing::passes_on;
 use crate::quarantine::Border;
 use crate::support::{World, assert_equal, engine, is_copied, wait_until};
 use flow::Pipeline;
 use flow::quarantine::ReplayOptions;
-use model::{Cells, ColumnOptions, Kind, Mode, OnUpdate, Result, Rule, TableName, TableOptions};
+use model::{ColumnOptions, Mode, OnUpdate, Result, Rule, TableName, TableOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
-use store::{Beside, BoxFuture, Engine, Insert, Receipt, Rows, Store};
+use store::{BoxFuture, Engine, Insert, Receipt, Store};
 use tokio::sync::watch;
 
 fn facts(on_update: OnUpdate) -> TableOptions {
@@ -148,9 +149,7 @@ struct Held {
 }
 
 impl Store for Held {
-    fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
-        self.inner.execute(sql)
-    }
+    passes_on!(self => self.inner; execute, record, query, cells, answer_beside);
 
     fn mutate<'a>(&'a self, table: &'a TableName, sql: &'a str) -> BoxFuture<'a, Result<()>> {
         self.mutated.fetch_add(1, Ordering::SeqCst);
@@ -165,27 +164,6 @@ impl Store for Held {
             }
             self.inner.insert(insert).await
         })
-    }
-
-    fn record<'a>(&'a self, into: &'a str, rows: Rows) -> BoxFuture<'a, Result<()>> {
-        self.inner.record(into, rows)
-    }
-
-    fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
-        self.inner.query(sql)
-    }
-
-    fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
-        self.inner.cells(sql, kinds)
-    }
-
-    fn answer_beside<'a>(
-        &'a self,
-        sql: &'a str,
-        format: &'static str,
-        beside: Beside,
-    ) -> BoxFuture<'a, Result<Vec<u8>>> {
-        self.inner.answer_beside(sql, format, beside)
     }
 }
 

@@ -13,6 +13,7 @@ mod modes;
 mod nulls;
 mod oracle;
 mod pains;
+mod passing;
 mod pause;
 mod quarantine;
 mod refused;

@@ -1,12 +1,13 @@
 //! What was set aside is there once and comes back once, wherever the process dies.
 
+use crate::passing::passes_on;
 use crate::support::{Mortal, World, engine, wait_until};
 use flow::quarantine::ReplayOptions;
-use model::{Cells, ColumnOptions, Kind, Result, Rule};
+use model::{ColumnOptions, Result, Rule};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use store::{Beside, BoxFuture, Insert, Receipt, Rows, Store};
+use store::{BoxFuture, Insert, Receipt, Rows, Store};
 
 /// A store that stops answering at one border of a replay: before or after one of its writes.
 pub(crate) struct Border {
@@ -37,10 +38,7 @@ impl Border {
 }
 
 impl Store for Border {
-    fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
-        let sql = sql.to_owned();
-        Box::pin(async move { engine().execute(&sql).await })
-    }
+    passes_on!(self => engine(); execute, query, cells, answer_beside);
 
     fn insert(&self, insert: Insert) -> BoxFuture<'_, Result<Receipt>> {
         let is_ours = insert.target.rows.schema.starts_with(self.schema);
@@ -61,26 +59,6 @@ impl Store for Border {
                 false => engine().record(&into, rows).await,
             }
         })
-    }
-
-    fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
-        let sql = sql.to_owned();
-        Box::pin(async move { engine().query(&sql).await })
-    }
-
-    fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
-        let sql = sql.to_owned();
-        Box::pin(async move { engine().cells(&sql, kinds).await })
-    }
-
-    fn answer_beside<'a>(
-        &'a self,
-        sql: &'a str,
-        format: &'static str,
-        beside: Beside,
-    ) -> BoxFuture<'a, Result<Vec<u8>>> {
-        let sql = sql.to_owned();
-        Box::pin(async move { engine().answer_beside(&sql, format, beside).await })
     }
 }
 

@@ -1,14 +1,15 @@
 //! Tables that get other names keep what they are: their rows move, and nothing is copied again.
 
+use crate::passing::passes_on;
 use crate::support::{Mortal, World, assert_equal, engine, wait_until};
 use flow::Pipeline;
 use flow::resync::ResyncOptions;
 use flow::status::State;
-use model::{Cells, ColumnOptions, Kind, Mode, Result, Rule, TableName, TableOptions};
+use model::{ColumnOptions, Mode, Result, Rule, TableName, TableOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use store::{Beside, BoxFuture, Insert, Receipt, Rows, Store};
+use store::{BoxFuture, Rows, Store};
 
 /// Rows that only a copy brings: where there are none, nothing was copied since.
 async fn copied_again(pipeline: &Pipeline, table: &str) -> u64 {
@@ -349,6 +350,8 @@ impl Stops {
 }
 
 impl Store for Stops {
+    passes_on!(self => engine(); insert, query, cells, answer_beside);
+
     fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
         let sql = sql.to_owned();
         Box::pin(async move {
@@ -357,36 +360,12 @@ impl Store for Stops {
         })
     }
 
-    fn insert(&self, insert: Insert) -> BoxFuture<'_, Result<Receipt>> {
-        Box::pin(async move { engine().insert(insert).await })
-    }
-
     fn record<'a>(&'a self, into: &'a str, rows: Rows) -> BoxFuture<'a, Result<()>> {
         let into = into.to_owned();
         Box::pin(async move {
             self.pass().await;
             engine().record(&into, rows).await
         })
-    }
-
-    fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Rows>> {
-        let sql = sql.to_owned();
-        Box::pin(async move { engine().query(&sql).await })
-    }
-
-    fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>> {
-        let sql = sql.to_owned();
-        Box::pin(async move { engine().cells(&sql, kinds).await })
-    }
-
-    fn answer_beside<'a>(
-        &'a self,
-        sql: &'a str,
-        format: &'static str,
-        beside: Beside,
-    ) -> BoxFuture<'a, Result<Vec<u8>>> {
-        let sql = sql.to_owned();
-        Box::pin(async move { engine().answer_beside(&sql, format, beside).await })
     }
 }
 

@@ -19,6 +19,29 @@ fn counted_schema(rows: u32) -> String {
            insert into told select i, repeat('t', 9000) from generate_series(1, 50) i;"
 }
 
+/// A source, a store in a process of its own, and a project with a spool of so many bytes.
+fn shop(rows: u32, max_bytes: u64) -> (Cluster, Server, Project) {
+    let cluster = Cluster::start();
+    cluster.sql(&counted_schema(rows));
+    let server = Server::start();
+    let more = server.section() + &spool(max_bytes) + HISTORY + shop_config();
+    let project = project(&cluster, &more);
+    (cluster, server, project)
+}
+
+/// The store goes, and the log with the `n`th change to the spool.
+fn go_away(cluster: &Cluster, server: &mut Server, project: &Project, n: u64) {
+    server.go();
+    change(cluster, n);
+    wait_until("the log goes to the spool", || is_filled(project));
+}
+
+fn assert_drained(cluster: &Cluster, server: &Server, project: &Project, rounds: u64) {
+    wait_until_drained(project);
+    project.verify();
+    assert_exact(cluster, server, rounds);
+}
+
 fn is_filled(project: &Project) -> bool {
     project.status()["spool"]["is_filled"] == true
 }
@@ -75,11 +98,7 @@ fn change(cluster: &Cluster, n: u64) {
 
 #[test]
 fn the_log_goes_to_our_disk_while_the_store_is_away() {
-    let cluster = Cluster::start();
-    cluster.sql(&counted_schema(5_000));
-    let mut server = Server::start();
-    let more = server.section() + &spool(1 << 30) + HISTORY + shop_config();
-    let project = project(&cluster, &more);
+    let (cluster, mut server, project) = shop(5_000, 1 << 30);
     let seed = Dice::fresh_seed();
     eprintln!("seed {seed}");
     let mut up = project.up();
@@ -87,9 +106,7 @@ fn the_log_goes_to_our_disk_while_the_store_is_away() {
     change(&cluster, 1);
     let traffic = Traffic::start(&cluster.url(), seed);
     assert!(is_empty(&project) && !is_filled(&project));
-    server.go();
-    change(&cluster, 2);
-    wait_until("the log goes to the spool", || is_filled(&project));
+    go_away(&cluster, &mut server, &project, 2);
     wait_until_confirmed(&cluster);
     cluster.sql("alter table told add column more int default 7; alter table documents add column more text");
     change(&cluster, 3);
@@ -122,11 +139,7 @@ fn the_log_goes_to_our_disk_while_the_store_is_away() {
 
 #[test]
 fn nothing_is_lost_or_double_whoever_is_killed_while_the_spool_is_used() {
-    let cluster = Cluster::start();
-    cluster.sql(&counted_schema(2_000));
-    let mut server = Server::start();
-    let more = server.section() + &spool(1 << 30) + HISTORY + shop_config();
-    let project = project(&cluster, &more);
+    let (cluster, mut server, project) = shop(2_000, 1 << 30);
     let seed = Dice::fresh_seed();
     eprintln!("seed {seed}");
     let mut dice = Dice::new(seed);
@@ -172,17 +185,11 @@ fn nothing_is_lost_or_double_whoever_is_killed_while_the_spool_is_used() {
 /// The limit is met in the middle of a transaction that is larger than it.
 #[test]
 fn at_its_limit_the_spool_takes_nothing_more_and_postgres_keeps_the_rest() {
-    let cluster = Cluster::start();
-    cluster.sql(&counted_schema(100));
-    let mut server = Server::start();
-    let more = server.section() + &spool(2 << 20) + HISTORY + shop_config();
-    let project = project(&cluster, &more);
+    let (cluster, mut server, project) = shop(100, 2 << 20);
     let mut up = project.up();
     up.wait_ready();
     change(&cluster, 1);
-    server.go();
-    change(&cluster, 2);
-    wait_until("the log goes to the spool", || is_filled(&project));
+    go_away(&cluster, &mut server, &project, 2);
     // Nothing that packs well.
     cluster.sql(
         "insert into documents select 10000 + i, 1, 'large', string_agg(md5((i * 1000 + j)::text), '')
@@ -201,20 +208,14 @@ fn at_its_limit_the_spool_takes_nothing_more_and_postgres_keeps_the_rest() {
         is_filled(&project) && project.status()["spool"]["is_full"] == true
     });
     server.come();
-    wait_until_drained(&project);
-    project.verify();
-    assert_exact(&cluster, &server, 3);
+    assert_drained(&cluster, &server, &project, 3);
     assert_eq!(project.status()["spool"]["is_full"], false);
     assert_eq!(up.stop(), Some(0));
 }
 
 #[test]
 fn a_full_disk_is_a_limit() {
-    let cluster = Cluster::start();
-    cluster.sql(&counted_schema(100));
-    let mut server = Server::start();
-    let more = server.section() + &spool(1 << 30) + HISTORY + shop_config();
-    let project = project(&cluster, &more);
+    let (cluster, mut server, project) = shop(100, 1 << 30);
     let disk = match Tmpfs::mount(&project.state().join("spool"), 8) {
         Ok(disk) => disk,
         Err(why) => {
@@ -226,9 +227,7 @@ fn a_full_disk_is_a_limit() {
     let mut up = project.up();
     up.wait_ready();
     change(&cluster, 1);
-    server.go();
-    change(&cluster, 2);
-    wait_until("the log goes to the spool", || is_filled(&project));
+    go_away(&cluster, &mut server, &project, 2);
     wait_until_confirmed(&cluster);
     disk.fill();
     change(&cluster, 3);
@@ -242,26 +241,18 @@ fn a_full_disk_is_a_limit() {
         project.run(&["status"]).talk().contains("NO ROOM, Postgres keeps the log")
     });
     server.come();
-    wait_until_drained(&project);
-    project.verify();
-    assert_exact(&cluster, &server, 4);
+    assert_drained(&cluster, &server, &project, 4);
     assert_eq!(up.stop(), Some(0));
     drop(disk);
 }
 
 #[test]
 fn a_spool_that_cannot_be_trusted_is_refused_with_what_helps() {
-    let cluster = Cluster::start();
-    cluster.sql(&counted_schema(100));
-    let mut server = Server::start();
-    let more = server.section() + &spool(1 << 30) + HISTORY + shop_config();
-    let project = project(&cluster, &more);
+    let (cluster, mut server, project) = shop(100, 1 << 30);
     let mut up = project.up();
     up.wait_ready();
     change(&cluster, 1);
-    server.go();
-    change(&cluster, 2);
-    wait_until("the log goes to the spool", || is_filled(&project));
+    go_away(&cluster, &mut server, &project, 2);
     wait_until_confirmed(&cluster);
     up.kill();
     server.come();
@@ -281,25 +272,17 @@ fn a_spool_that_cannot_be_trusted_is_refused_with_what_helps() {
     refused("spool.toml", &other, &["another pipeline's", "slot xillrace"]);
     // As it was, it is good.
     let up = project.up();
-    wait_until_drained(&project);
-    project.verify();
-    assert_exact(&cluster, &server, 2);
+    assert_drained(&cluster, &server, &project, 2);
     assert_eq!(up.stop(), Some(0));
 }
 
 /// What is given up is copied again, and only then.
 #[test]
 fn a_spool_that_is_taken_away_is_missed() {
-    let cluster = Cluster::start();
-    cluster.sql(&counted_schema(100));
-    let mut server = Server::start();
-    let more = server.section() + &spool(1 << 30) + HISTORY + shop_config();
-    let project = project(&cluster, &more);
+    let (cluster, mut server, project) = shop(100, 1 << 30);
     let mut up = project.up();
     up.wait_ready();
-    server.go();
-    change(&cluster, 1);
-    wait_until("the log goes to the spool", || is_filled(&project));
+    go_away(&cluster, &mut server, &project, 1);
     wait_until_confirmed(&cluster);
     up.kill();
     std::fs::remove_dir_all(project.state().join("spool")).unwrap();

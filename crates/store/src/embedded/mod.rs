@@ -6,8 +6,8 @@
 //!                      └─ insert ─────▶ Body           the only way of data
 //! ```
 //!
-//! Sessions are cheap (0.2 ms) and used once: a failed `query` leaves its partial output behind for
-//! the next one on the same connection, so a session that failed is closed.
+//! A session costs 0.2 ms. A failed `query` leaves its partial output behind for the next one on the same
+//! connection, so a session that failed is closed; one that did not may go on.
 //!
 //! Every call blocks; asynchronous callers go through `spawn_blocking`.
 

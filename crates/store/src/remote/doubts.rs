@@ -57,12 +57,11 @@ impl Doubts {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Remote;
     use super::super::line::Failed;
-    use super::super::{Certificates, Login, Remote, RemoteOptions};
     use super::*;
     use crate::exception::Exception;
     use model::Fate;
-    use std::sync::Arc;
 
     #[test]
     fn each_work_has_its_own_tries_and_all_of_them_again_once_it_went_well_or_is_over() {
@@ -92,14 +91,7 @@ mod tests {
     /// What may be of a cut request is tried again; what comes each time is of the statement.
     #[test]
     fn what_may_be_of_the_network_is_definite_only_in_the_end() {
-        let remote = Remote::new(RemoteOptions {
-            address: "http://localhost".parse().unwrap(),
-            login: Arc::new(|| Ok(Login::Nobody)),
-            certificates: Certificates::default(),
-            quorum: None,
-            slot: None,
-        });
-        let remote = remote.unwrap();
+        let remote = Remote::nowhere();
         for code in [3, 32, 33, 40, 159, 271] {
             let fate = || {
                 let failed = Failed::Exception(Exception::new(code, "NAME", "some text"));

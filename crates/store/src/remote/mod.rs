@@ -98,6 +98,21 @@ impl fmt::Debug for Inner {
     }
 }
 
+#[cfg(test)]
+impl Remote {
+    /// One that is asked nothing.
+    fn nowhere() -> Remote {
+        let options = RemoteOptions {
+            address: "http://localhost".parse().unwrap(),
+            login: Arc::new(|| Ok(Login::Nobody)),
+            certificates: Certificates::default(),
+            quorum: None,
+            slot: None,
+        };
+        Remote::new(options).unwrap()
+    }
+}
+
 impl Remote {
     /// Reads the certificates, and connects to nobody yet.
     pub fn new(options: RemoteOptions) -> Result<Remote> {

@@ -388,11 +388,10 @@ fn random() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Certificates, Remote, RemoteOptions};
+    use super::super::Remote;
     use super::*;
     use std::io::{Read, Write};
     use std::net::TcpListener;
-    use std::sync::Arc;
 
     /// Says that to whoever comes, once.
     fn says(head: &'static str) -> SocketAddr {
@@ -411,14 +410,7 @@ mod tests {
     #[tokio::test]
     async fn another_address_of_the_name_is_tried_whatever_the_first_one_says() {
         let well = says("200 OK\r\nX-ClickHouse-Progress: {}");
-        let remote = Remote::new(RemoteOptions {
-            address: "http://localhost".parse().unwrap(),
-            login: Arc::new(|| Ok(Login::Nobody)),
-            certificates: Certificates::default(),
-            quorum: None,
-            slot: None,
-        });
-        let remote = remote.unwrap();
+        let remote = Remote::nowhere();
         let server = &remote.inner.server;
         for other in ["404 Not Found", "401 Unauthorized", "502 Bad Gateway"].map(says) {
             let (line, place) = server.open_first(vec![other, well], &Login::Nobody).await.unwrap();
