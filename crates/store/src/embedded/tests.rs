@@ -142,3 +142,12 @@ fn an_answer_outlives_its_session() {
     let expected: String = (0..200_000).map(|number| format!("{number}\n")).collect();
     assert!(kept.len() > 1 && bytes == expected.as_bytes());
 }
+
+/// It costs more than small statements do, and more yet where `/proc` may not be read.
+#[test]
+fn nothing_is_counted_of_the_threads_of_statements() {
+    let mut session = engine().session().unwrap();
+    session.query("SELECT sum(number) FROM numbers(1000000)", "Null", &[]).unwrap();
+    let sql = "SELECT count() FROM system.events WHERE event = 'OSCPUVirtualTimeMicroseconds'";
+    assert_eq!(session.query(sql, "TSV", &[]).unwrap().bytes(), b"0\n");
+}
