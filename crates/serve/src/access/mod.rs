@@ -31,6 +31,7 @@ mod later;
 mod lists;
 mod login;
 mod needs;
+mod parsers;
 mod passed;
 mod password;
 mod privilege;
@@ -56,6 +57,7 @@ use grant::{Grant, Grants};
 use known::Known;
 use login::Logins;
 use model::{Error, Result};
+use parsers::Parsers;
 use password::Password;
 use quota::Quotas;
 pub(crate) use statement::Statement;
@@ -120,6 +122,7 @@ pub(crate) struct Access {
     functions: Functions,
     logins: Logins,
     quotas: Quotas,
+    parsers: Parsers,
 }
 
 impl Access {
@@ -139,6 +142,7 @@ impl Access {
             functions: Functions::read(engine)?,
             logins: Logins::new(),
             quotas: Quotas::default(),
+            parsers: Parsers::default(),
         };
         access.remember(&access.book())?;
         Ok(access)
@@ -377,10 +381,10 @@ impl Caller {
             None => current_database(session)?,
         };
         // In a session of the gate's own: the user's limits are not for it.
-        let own = self.access.engine.session();
-        let mut own = own.map_err(|error| Failure::new(210, "NETWORK_ERROR", error.report()))?;
-        own.query("SET implicit_select = 0", "Null", &[])?;
-        self.gate(current).check(&mut own, text, params, !pairs.is_empty())
+        let mut own = self.access.parsers.take(&self.access.engine)?;
+        self.gate(current).check(&mut own, text, params, !pairs.is_empty())?;
+        self.access.parsers.put(own);
+        Ok(())
     }
 
     fn gate(&self, current: String) -> Gate<'_> {

@@ -21,10 +21,16 @@ impl Work {
                 let params = &self.request.params;
                 kill::run(sql, params, &self.statement, of_others, &self.door).map(Some)
             }
-            "SELECT" | "WITH" | "FROM" => Ok(processes::with_our_names(sql)),
-            "SHOW" => Ok(processes::list_instead_of_show(sql)),
+            "SELECT" | "WITH" | "FROM" => Ok(self.with_names(processes::with_our_names(sql))),
+            "SHOW" => Ok(self.with_names(processes::list_instead_of_show(sql))),
             _ => Ok(None),
         }
+    }
+
+    /// What reads the list brings along what others are called that it may see.
+    fn with_names(&self, reads_list: Option<String>) -> Option<String> {
+        let of = Some(self.statement.user.as_str()).filter(|_| !self.caller.is_admin());
+        reads_list.inspect(|_| self.statement.learn(&self.door.processes.names(of)))
     }
 
     /// Shows the statement to others, from its first call on in a place that no other of its `query_id` may

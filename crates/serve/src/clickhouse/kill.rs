@@ -95,8 +95,11 @@ pub(super) fn cancel_later(engine: &Engine, statement: &Arc<Statement>) {
     let (engine, statement) = (engine.clone(), statement.clone());
     let work = move || {
         let until = Instant::now() + CANCEL_TIMEOUT;
-        while !statement.has_ended() && Instant::now() < until {
-            if let Err(error) = engine.kill(&statement.comment) {
+        while let Some(comment) = statement.to_kill()
+            && !statement.has_ended()
+            && Instant::now() < until
+        {
+            if let Err(error) = engine.kill(&comment) {
                 tracing::warn!(error = error.report(), "could not cancel a statement");
                 return;
             }

@@ -20,8 +20,10 @@ const DOCUMENT_BYTES_MAX: &str = "268435456";
 pub(super) struct Lane {
     pub(super) kept: Kept,
     lease: Option<Lease>,
-    /// How it was made, when it may be another's afterwards.
+    /// How it was made, of one that no client has named.
     pub(super) making: Option<Making>,
+    /// What the engine lists it as, when it may be another's afterwards.
+    pub(super) comment: Option<String>,
     /// Nothing more can be set.
     pub(super) is_sealed: bool,
     is_new: bool,
@@ -31,7 +33,15 @@ pub(super) struct Lane {
 
 impl Lane {
     pub(super) fn of(kept: Kept) -> Lane {
-        Lane { kept, lease: None, making: None, is_sealed: false, is_new: true, tables: Vec::new() }
+        Lane {
+            kept,
+            lease: None,
+            making: None,
+            comment: None,
+            is_sealed: false,
+            is_new: true,
+            tables: Vec::new(),
+        }
     }
 
     /// A connection like its own cannot be had.
@@ -40,11 +50,12 @@ impl Lane {
         self.kept.is_own || moved || !self.tables.is_empty()
     }
 
-    /// `went_well`: its statement came to an end of its own.
+    /// `went_well`: its statement came to an end of its own, and nobody ends it any more.
     pub(super) fn close(mut self, door: &Door, went_well: bool) {
         if let Some(making) = self.making {
-            if went_well && !self.kept.is_own && making.goes_on() {
-                door.spares.put(making, self.kept.session);
+            let is_as_found = went_well && !self.kept.is_own;
+            if let Some(comment) = self.comment.filter(|_| is_as_found) {
+                door.spares.put(making, comment, self.kept.session);
             }
             return;
         }
@@ -166,7 +177,7 @@ impl Work {
 
     /// What the caller may have of what the request wants.
     fn wanted(&self) -> Result<Settings, Failure> {
-        let mut wanted = settings::wanted(&self.request, &self.statement.comment);
+        let mut wanted = settings::wanted(&self.request, self.statement.comment());
         self.caller.settings(&mut wanted)?;
         wanted.remove("readonly");
         Ok(wanted)

@@ -38,19 +38,21 @@ impl Work {
         sql: &str,
         outline: &Outline,
     ) -> Result<(), Failure> {
-        if !self.caller.only_reads() || !is_select(outline) {
-            return Ok(());
-        }
-        let pairs = last_clause(sql);
-        let pairs: Vec<String> = pairs
-            .into_iter()
-            .map(|pair| format!("{} = {}", &sql[pair.name], &sql[pair.value]))
-            .collect();
+        let pairs = self.settings_before(sql, outline);
         if !pairs.is_empty() {
             let set = format!("SET {}", pairs.join(", "));
             lane.kept.session.query_and_keep(&set, "Null", &[])?;
         }
         Ok(())
+    }
+
+    /// `max_threads = 2`
+    pub(super) fn settings_before(&self, sql: &str, outline: &Outline) -> Vec<String> {
+        if !self.caller.only_reads() || !is_select(outline) {
+            return Vec::new();
+        }
+        let pairs = last_clause(sql).into_iter();
+        pairs.map(|pair| format!("{} = {}", &sql[pair.name], &sql[pair.value])).collect()
     }
 }
 

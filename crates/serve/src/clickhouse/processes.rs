@@ -1,10 +1,18 @@
 //! Who runs: the statements at the door by number, and `system.processes` with the client's names.
 //!
 //! The engine gives its statements ids of its own and runs them all as one user, so names are kept
-//! here. They also travel in the statement's `log_comment` ([`super::statement`]); from there the view
+//! here. They also travel in the connection's `log_comment` ([`super::statement`]); from there the view
 //! `millrace.processes` reads them back beside what the engine counts live. The engine's own list cannot be
 //! replaced, because its KILL reads it by that name, so a statement that asks for `system.processes` is
 //! given the view's name ([`with_our_names`]).
+//!
+//! Statements that share a connection one after the other ([`super::spare`]) are listed under its number. So who
+//! asks for the list brings along, in a comment of its own, what runs where:
+//!
+//! ```text
+//! door.17.ann.                       a connection
+//! door.23.ann.list.17=report;18=…    whoever asks: in number 17 runs `report`
+//! ```
 
 use super::error::Failure;
 use super::kill;
@@ -23,8 +31,11 @@ const REPLACE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const VIEW: &str = "CREATE OR REPLACE VIEW millrace.processes AS
 WITH p.Settings['log_comment'] AS c, startsWith(c, 'door.') AS is_ours,
   splitByChar('.', splitByChar('|', c)[1]) AS parts,
+  splitByChar(';', splitByChar('.', splitByChar('|', getSetting('log_comment'))[1])[5]) AS names,
+  arrayFirst(name -> startsWith(name, concat(parts[2], '=')), names) AS there,
+  if(there = '', parts[4], substring(there, position(there, '=') + 1)) AS id,
   if(is_ours, decodeURLComponent(parts[3]), p.user) AS client_user,
-  if(is_ours, decodeURLComponent(parts[4]), p.query_id) AS client_query_id,
+  if(is_ours, decodeURLComponent(id), p.query_id) AS client_query_id,
   if(NOT is_ours, c, if(position(c, '|') = 0, '', substring(c, position(c, '|') + 1))) AS comment,
   CAST(map('log_comment', comment), 'Map(LowCardinality(String), LowCardinality(String))') AS own
 SELECT p.* REPLACE (
@@ -61,6 +72,15 @@ impl Processes {
 
     pub(super) fn all(&self) -> Vec<Arc<Statement>> {
         self.lock().values().cloned().collect()
+    }
+
+    /// Of a user's, or of all, those in shared connections.
+    pub(super) fn names(&self, of: Option<&str>) -> String {
+        let statements = self.lock();
+        let theirs = statements.values().filter(|s| of.is_none_or(|user| s.user == user));
+        let names = theirs.filter_map(|statement| statement.name_there());
+        let names: Vec<String> = names.map(|(number, id)| format!("{number}={id}")).collect();
+        names.join(";")
     }
 
     /// Two statements of one `query_id` do not run at once. With `replace` the one that runs is ended

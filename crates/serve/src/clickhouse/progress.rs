@@ -74,7 +74,12 @@ impl Watch {
     /// Never less than before: a statement that has just ended is not listed any more.
     async fn tell(&self, since: Instant, told: &mut Stats) -> std::io::Result<()> {
         let (engine, statement) = (self.engine.clone(), self.statement.clone());
-        let looked = tokio::task::spawn_blocking(move || look(&engine, &statement.comment)).await;
+        let looked = move || {
+            let seen = look(&engine, &statement.comment());
+            // By now the connection may be another's.
+            seen.filter(|_| !statement.has_left())
+        };
+        let looked = tokio::task::spawn_blocking(looked).await;
         let (stats, rows_to_read, memory_bytes) = looked.ok().flatten().unwrap_or_default();
         *told = Stats {
             read_rows: stats.read_rows.max(told.read_rows),

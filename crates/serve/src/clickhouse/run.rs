@@ -120,7 +120,8 @@ impl Work {
         // Before the last bytes go out: the client's next request may be here at once. And the place last:
         // who waits for it wants the session.
         if let Some(lane) = lane {
-            lane.close(&self.door, result.is_ok() && self.statement.is_wanted());
+            let is_left_alone = self.statement.leave();
+            lane.close(&self.door, is_left_alone && result.is_ok() && self.statement.is_wanted());
         }
         self.turn.give_back();
         self.place = None;
@@ -170,11 +171,16 @@ impl Work {
                 self.prepare(lane, &outline, way)?;
                 lane
             }
-            None => lane.insert(self.plain(&outline, way)?),
+            None => {
+                let may_share = about_users.is_none() && self.may_share(text.shown(), &outline);
+                let lane = lane.insert(self.plain(&outline, way, may_share)?);
+                if let Some(comment) = &lane.comment {
+                    self.statement.set_comment(comment.clone());
+                }
+                lane
+            }
         };
         if let Some(statement) = about_users {
-            // Not sealed, and so nobody else's.
-            lane.making = None;
             return self.answer_about_users(&mut lane.kept, statement, &format, answer);
         }
         let current = lane.making.as_ref().map(|making| making.database.clone());

@@ -31,8 +31,6 @@ pub(super) struct Statement {
     pub(super) number: u64,
     pub(super) query_id: String,
     pub(super) user: String,
-    /// Its `log_comment` in the engine, which it is found by there.
-    pub(super) comment: String,
     pub(super) client: Client,
     /// Those of the request, without secrets.
     pub(super) settings: Vec<(String, String)>,
@@ -54,6 +52,18 @@ pub(super) struct Statement {
     cancelled: AtomicBool,
     done: AtomicBool,
     start_logged: AtomicBool,
+    listed: Mutex<Listed>,
+}
+
+/// How the engine's list has it. A connection keeps its name from one statement to the next, so nobody may be
+/// ended by it once its statement has left.
+struct Listed {
+    /// The connection's `log_comment`.
+    comment: String,
+    /// It holds names of others, so the connection is its own.
+    has_names: bool,
+    is_killed: bool,
+    has_left: bool,
 }
 
 /// What is known once the text has been read.
@@ -74,6 +84,10 @@ pub(super) struct Text {
 impl Statement {
     pub(super) fn new(request: &Request, number: u64) -> Statement {
         let comment = comment(number, request.user(), &request.query_id);
+        let comment = match request.setting("log_comment") {
+            Some(own) => format!("{comment}|{own}"),
+            None => comment,
+        };
         let database = match request.database.as_deref() {
             None | Some("") if request.session.is_some() => "",
             None | Some("" | "default") => HOME_DATABASE,
@@ -83,10 +97,6 @@ impl Statement {
             number,
             query_id: request.query_id.clone(),
             user: request.user().to_owned(),
-            comment: match request.setting("log_comment") {
-                Some(own) => format!("{comment}|{own}"),
-                None => comment,
-            },
             client: request.client.clone(),
             settings: shown(&request.settings),
             database: database.to_owned(),
@@ -102,6 +112,12 @@ impl Statement {
             cancelled: AtomicBool::new(false),
             done: AtomicBool::new(false),
             start_logged: AtomicBool::new(false),
+            listed: Mutex::new(Listed {
+                comment,
+                has_names: false,
+                is_killed: false,
+                has_left: false,
+            }),
         }
     }
 
@@ -155,6 +171,55 @@ impl Statement {
 
     pub(super) fn elapsed(&self) -> Duration {
         self.since.elapsed()
+    }
+
+    fn listed(&self) -> MutexGuard<'_, Listed> {
+        self.listed.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub(super) fn comment(&self) -> String {
+        self.listed().comment.clone()
+    }
+
+    /// It runs in a connection that is shared.
+    pub(super) fn set_comment(&self, comment: String) {
+        self.listed().comment = comment;
+    }
+
+    /// What others are called goes with it to the engine, for the view of its list ([`super::processes`]).
+    pub(super) fn learn(&self, names: &str) {
+        let mut listed = self.listed();
+        let end = listed.comment.find('|').unwrap_or(listed.comment.len());
+        listed.comment.insert_str(end, &format!(".{names}"));
+        listed.has_names = true;
+    }
+
+    pub(super) fn has_names(&self) -> bool {
+        self.listed().has_names
+    }
+
+    /// In a shared connection: the number of that, and its own name.
+    pub(super) fn name_there(&self) -> Option<(u64, String)> {
+        let number = self.comment().split('.').nth(1)?.parse().ok()?;
+        (number != self.number).then(|| (number, percent_encode(&self.query_id)))
+    }
+
+    /// What to end it by; `None`: it has left its connection. From here on that is nobody else's.
+    pub(super) fn to_kill(&self) -> Option<String> {
+        let mut listed = self.listed();
+        listed.is_killed |= !listed.has_left;
+        (!listed.has_left).then(|| listed.comment.clone())
+    }
+
+    /// The engine has no more to do for it. Whether the connection can be another's.
+    pub(super) fn leave(&self) -> bool {
+        let mut listed = self.listed();
+        listed.has_left = true;
+        !listed.is_killed
+    }
+
+    pub(super) fn has_left(&self) -> bool {
+        self.listed().has_left
     }
 
     /// It has waited for its turn, and what the engine does now is the statement itself.
@@ -240,8 +305,9 @@ fn shown(settings: &[(String, String)]) -> Vec<(String, String)> {
 }
 
 /// Names a statement for the engine, so that its own list can be shown with the client's names:
-/// `door.17.default.report%201`, then `|` and what the client set as its comment.
-fn comment(number: u64, user: &str, query_id: &str) -> String {
+/// `door.17.default.report%201`, then `|` and what the client set as its comment. Connections that are shared have
+/// numbers of their own, and no `query_id`.
+pub(super) fn comment(number: u64, user: &str, query_id: &str) -> String {
     format!("door.{number}.{}.{}", percent_encode(user), percent_encode(query_id))
 }
 
@@ -263,6 +329,25 @@ mod tests {
     #[test]
     fn a_comment_holds_nothing_that_divides_it() {
         assert_eq!(comment(17, "default", "report 1|x.y"), "door.17.default.report%201%7Cx%2Ey");
+    }
+
+    #[test]
+    fn nobody_is_killed_in_anothers_connection() {
+        let statement = |number| Statement::new(&Request::default(), number);
+        let (first, second) = (statement(1), statement(2));
+        assert_eq!(first.name_there(), None);
+        first.set_comment(comment(7, "ann", ""));
+        assert!(first.leave());
+        second.set_comment(first.comment());
+        assert_eq!(first.to_kill(), None);
+        assert_eq!(second.name_there().unwrap().0, 7);
+        assert_eq!(second.to_kill(), Some("door.7.ann.".into()));
+        assert!(!second.leave());
+        let request =
+            Request { settings: vec![("log_comment".into(), "mine".into())], ..Request::default() };
+        let third = Statement::new(&request, 3);
+        third.learn("1=a;2=b");
+        assert!(third.comment().ends_with(".1=a;2=b|mine"));
     }
 
     #[test]

@@ -86,7 +86,8 @@ impl Work {
     /// On a connection like the request's own; an answer without zones is better than none, so what
     /// goes wrong here is nobody's error.
     pub(super) fn zones_beside(&self, sql: &str, outline: &Outline) -> Zones {
-        let described = self.plain(outline, Way::Rows).ok().and_then(|mut lane| {
+        let lane = self.plain(outline, Way::Rows, self.may_share(sql, outline));
+        let described = lane.ok().and_then(|mut lane| {
             self.set_before(&mut lane, sql, outline).ok()?;
             self.seal(&mut lane).ok()?;
             let described = self.described(&mut lane.kept.session, sql, outline);

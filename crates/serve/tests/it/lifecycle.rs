@@ -66,7 +66,9 @@ fn there_is_a_most_of_statements_at_once() {
     let door = open();
     let running = std::thread::spawn({
         let port = door.port;
-        move || post(port, "/?query_id=in-full-house", "SELECT count() FROM numbers(1e13)")
+        // Seen from another door, as it has a connection of its own.
+        let target = "/?query_id=in-full-house&log_comment=full";
+        move || post(port, target, "SELECT count() FROM numbers(1e13)")
     });
     while sql("SELECT count() FROM system.processes WHERE query_id = 'in-full-house'") == "0\n" {
         std::thread::sleep(Duration::from_millis(10));

@@ -12,6 +12,16 @@ fn ask(target: &str, text: &str) -> String {
     post(ports().door, target, text).text()
 }
 
+fn wait_for(seen: &str, expected: &str) {
+    for _ in 0..1000 {
+        if access::sql("root", seen) == expected {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(access::sql("root", seen), expected);
+}
+
 #[test]
 fn nothing_is_left_of_the_request_before() {
     let door = open();
@@ -85,6 +95,57 @@ fn one_statement_is_named_and_not_the_one_before() {
         let target = format!("/?query_id={id}&log_comment=of-{id}");
         assert_eq!(ask(&target, own), format!("{id}\tof-{id}\n"));
     }
+}
+
+/// Their connections have numbers of their own, and each is found under what its client calls it.
+#[test]
+fn statements_that_share_connections_are_told_apart() {
+    const SLEEP: &str = "SELECT sleepEachRow(0.1) FROM numbers(1000)";
+    let slow = |user: &'static str, id: &'static str| {
+        let target = format!("/?query_id={id}&max_block_size=1");
+        std::thread::spawn(move || access::ask(user, &target, SLEEP).text())
+    };
+    // Connections that have been used, of the admin's and of a viewer's.
+    for user in ["root", "vera"] {
+        assert_eq!(access::ask(user, "/?max_block_size=1", "SELECT 1").text(), "1\n");
+    }
+    let seen = "SELECT query_id, initial_query_id, user FROM system.processes \
+                WHERE query LIKE '%sleepEachRow%' AND query NOT LIKE '%processes%' AND \
+                query_id LIKE 'shared-%' AND NOT is_cancelled ORDER BY query_id";
+    for user in ["root", "vera"] {
+        let ids = ["shared-1", "shared-2"];
+        let running = ids.map(|id| slow(user, id));
+        let both = format!("shared-1\tshared-1\t{user}\nshared-2\tshared-2\t{user}\n");
+        wait_for(seen, &both);
+        access::sql(user, "KILL QUERY WHERE query_id = 'shared-1' SYNC");
+        let alone = format!("shared-2\tshared-2\t{user}\n");
+        assert_eq!(access::sql("root", seen), alone);
+        // Whoever has the connections next is not ended.
+        for _ in 0..20 {
+            let reply = access::ask(user, "/?max_block_size=1", "SELECT 1");
+            assert_eq!(reply.text(), "1\n");
+        }
+        assert_eq!(access::sql("root", seen), alone);
+        access::sql("root", "KILL QUERY WHERE query_id = 'shared-2' SYNC");
+        for running in running {
+            assert!(running.join().unwrap().contains("QUERY_WAS_CANCELLED"));
+        }
+    }
+}
+
+/// A name in the reader's comment is none that it may not know.
+#[test]
+fn a_viewer_reads_no_names_of_others() {
+    let other = std::thread::spawn(|| {
+        access::ask("root", "/?query_id=not-for-vera", "SELECT sleepEachRow(0.1) FROM numbers(20)")
+            .text()
+    });
+    let seen = "SELECT count() FROM system.processes WHERE query_id = 'not-for-vera'";
+    wait_for(seen, "1\n");
+    let text = "SELECT getSetting('log_comment') /* system.processes */ FROM system.processes";
+    let told = access::ask("vera", "/", text).text();
+    assert!(!told.contains("not-for-vera"), "{told}");
+    other.join().unwrap();
 }
 
 #[test]

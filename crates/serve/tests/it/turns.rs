@@ -26,7 +26,8 @@ fn who_has_no_turn_waits_and_may_be_killed() {
         "SELECT sleepEachRow(0.2) FROM numbers(100000) SETTINGS max_block_size = 1 FORMAT Null";
     let sleepers: Vec<_> = (0..count)
         .map(|number| {
-            let target = format!("/?query_id=turn-{number}");
+            // What has a comment has a connection of its own, and is seen from another door, too.
+            let target = format!("/?query_id=turn-{number}&log_comment=turn");
             std::thread::spawn(move || post(port, &target, sleep))
         })
         .collect();
