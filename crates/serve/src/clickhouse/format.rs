@@ -5,7 +5,7 @@
 //! | --- | --- | --- |
 //! | rows | Native, RowBinary, TSV, CSV, JSONEachRow … | blocks follow each other |
 //! | header | `…WithNames`, `…WithNamesAndTypes` | the header is cut from every block but the first |
-//! | document | JSON, XML, Pretty…, Parquet, Arrow … and all others | whole, in memory, with a limit |
+//! | document | JSON, XML, Pretty…, Parquet, Arrow … and all others | through a pipe ([`super::document`]) |
 
 use super::binary::varint;
 use super::error::Failure;

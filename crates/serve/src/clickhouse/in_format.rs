@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-/// `None`: the format has no place for it. `is_begun`: behind rows, which documents of ours never are.
+/// `None`: the format has no place for it. `is_begun`: behind rows; there a document has none.
 pub(super) fn error(format: &str, text: &str, is_begun: bool) -> Option<String> {
     let text = text.trim_end();
     let json = Value::from(text).to_string();

@@ -3,18 +3,14 @@
 
 use super::Door;
 use super::error::Failure;
-use super::format::Way;
 use super::request::Request;
-use super::run::{Work, is_select};
+use super::run::Work;
 use super::sessions::{Kept, Lease};
 use super::settings::{self, Settings};
 use super::spare::Making;
 use super::sql::Outline;
 use crate::access;
 use store::embedded::{HOME_DATABASE, Session};
-
-/// A document is made whole in memory; this is the limit of its rows there.
-const DOCUMENT_BYTES_MAX: &str = "268435456";
 
 /// A session, and where it goes afterwards.
 pub(super) struct Lane {
@@ -100,15 +96,10 @@ impl Work {
     }
 
     /// For the statement itself, in the caller's roles; of one without a name that data has come into.
-    pub(super) fn prepare(
-        &self,
-        lane: &mut Lane,
-        outline: &Outline,
-        way: Way,
-    ) -> Result<(), Failure> {
+    pub(super) fn prepare(&self, lane: &mut Lane, outline: &Outline) -> Result<(), Failure> {
         let is_new = lane.is_new;
         self.enter(lane)?;
-        let wanted = self.wanted_for(outline, way)?;
+        let wanted = self.wanted()?;
         match lane.lease.is_some() && outline.verb == "SET" {
             // What a SET statement sets stays: nothing of ours may be restored over it.
             true => settings::restore(&mut lane.kept)?,
@@ -155,17 +146,8 @@ impl Work {
         database.map(|name| if name == "default" { HOME_DATABASE } else { name })
     }
 
-    pub(super) fn wanted_for(&self, outline: &Outline, way: Way) -> Result<Settings, Failure> {
-        let mut wanted = self.wanted()?;
-        if way == Way::Document && is_select(outline) {
-            let limit = || DOCUMENT_BYTES_MAX.to_owned();
-            wanted.entry("max_result_bytes".into()).or_insert_with(limit);
-        }
-        Ok(wanted)
-    }
-
     /// What the caller may have of what the request wants.
-    fn wanted(&self) -> Result<Settings, Failure> {
+    pub(super) fn wanted(&self) -> Result<Settings, Failure> {
         let mut wanted = settings::wanted(&self.request, &self.statement.comment);
         self.caller.settings(&mut wanted)?;
         wanted.remove("readonly");

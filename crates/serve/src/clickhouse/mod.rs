@@ -12,7 +12,7 @@
 //!
 //! - **A connection of the engine's per request**, new or made in the same way for another, or the one of
 //!   the session that the client names.
-//! - **Nothing is slurped but statements.** Uploads and rows travel in pieces; documents have a limit.
+//! - **Nothing is slurped but statements.** Uploads and answers travel in pieces.
 //! - **An upload that breaks off is not inserted** (of a large one, blocks before the last may be, as
 //!   at ClickHouse).
 //! - **A client that goes away ends what only reads** ([`statement`]).
@@ -27,6 +27,7 @@ mod binary;
 mod body;
 mod client;
 mod coding;
+mod document;
 pub(crate) mod error;
 mod external;
 mod format;

@@ -4,7 +4,8 @@
 //! text ─▶ sql::start ─┬─ INSERT with data ─▶ Session::insert   the body as it arrives
 //!                     └─ statement ─▶ sql::outline, classify
 //!                          ├─ SELECT, format of rows ─▶ Session::select   block by block
-//!                          └─ SELECT, document; SHOW, DDL … ─▶ Session::query   whole, limited
+//!                          ├─ SELECT, document ─▶ Session::query into a pipe   as it is made
+//!                          └─ SHOW, DDL … ─▶ Session::query   whole
 //! ```
 
 use super::answer::{Answer, WriteError};
@@ -167,10 +168,10 @@ impl Work {
         let way = self.way(lane.as_ref(), &text, &outline, &format);
         let lane = match lane {
             Some(lane) => {
-                self.prepare(lane, &outline, way)?;
+                self.prepare(lane, &outline)?;
                 lane
             }
-            None => lane.insert(self.plain(&outline, way)?),
+            None => lane.insert(self.plain()?),
         };
         if let Some(statement) = about_users {
             // Not sealed, and so nobody else's.
@@ -378,9 +379,12 @@ impl Work {
         // and says what is wrong with this.
         let way = if statements == 0 { Way::Rows } else { way };
         match way {
-            Way::Document => self.whole(session, sql, format, answer),
             // `WITH … INSERT`
             _ if statements == 1 && !reads => self.whole(session, sql, format, answer),
+            Way::Document if is_select(outline) && !outline.one_row => {
+                self.document(session, sql, outline, format, answer)
+            }
+            Way::Document => self.whole(session, sql, format, answer),
             Way::Rows => {
                 let native = statements == 1 && format.eq_ignore_ascii_case("Native");
                 let filter = match (native, is_alone) {

@@ -11,12 +11,10 @@
 //! refuses it.)
 
 use super::error::Failure;
-use super::format::Way;
 use super::lane::Lane;
 use super::run::Work;
 use super::sessions::Kept;
 use super::settings::{self, Settings};
-use super::sql::Outline;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use store::embedded::{HOME_DATABASE, Session};
@@ -91,8 +89,8 @@ impl<S> Spares<S> {
 
 impl Work {
     /// A connection that no client has named, as this request wants it; it is to be sealed.
-    pub(super) fn plain(&self, outline: &Outline, way: Way) -> Result<Lane, Failure> {
-        let mut settings = settings::from_the_start(self.wanted_for(outline, way)?);
+    pub(super) fn plain(&self) -> Result<Lane, Failure> {
+        let mut settings = settings::from_the_start(self.wanted()?);
         let comment: Settings = settings.remove_entry(COMMENT).into_iter().collect();
         let making = Making {
             user: self.caller.user.clone(),
