@@ -497,7 +497,7 @@ impl Caller {
     }
 }
 
-fn current_database(session: &mut Session) -> Result<String, Failure> {
+pub(crate) fn current_database(session: &mut Session) -> Result<String, Failure> {
     let answer = session.query_and_keep("SELECT currentDatabase()", "TSVRaw", &[])?;
     Ok(String::from_utf8_lossy(answer.bytes()).trim_end_matches('\n').to_owned())
 }

@@ -3,7 +3,6 @@
 
 use super::Door;
 use super::error::Failure;
-use super::request::Request;
 use super::run::Work;
 use super::sessions::{Kept, Lease};
 use super::settings::{self, Settings};
@@ -31,9 +30,8 @@ impl Lane {
     }
 
     /// A connection like its own cannot be had.
-    pub(super) fn is_alone(&self, request: &Request) -> bool {
-        let moved = self.kept.is_moved && request.database.is_none();
-        self.kept.is_own || moved || !self.tables.is_empty()
+    pub(super) fn is_alone(&self) -> bool {
+        self.kept.is_own || !self.tables.is_empty()
     }
 
     /// `went_well`: its statement came to an end of its own.
@@ -91,14 +89,14 @@ impl Work {
         if !lane.is_new {
             access::leave(&mut lane.kept.session)?;
         }
-        self.enter(lane)?;
+        self.enter(lane, false)?;
         set(lane, self.wanted()?)
     }
 
     /// For the statement itself, in the caller's roles; of one without a name that data has come into.
     pub(super) fn prepare(&self, lane: &mut Lane, outline: &Outline) -> Result<(), Failure> {
         let is_new = lane.is_new;
-        self.enter(lane)?;
+        self.enter(lane, outline.verb == "USE")?;
         let wanted = self.wanted()?;
         match lane.lease.is_some() && outline.verb == "SET" {
             // What a SET statement sets stays: nothing of ours may be restored over it.
@@ -124,20 +122,30 @@ impl Work {
         readonly.map(|level| ("readonly".to_owned(), level.to_owned())).into_iter().collect()
     }
 
-    fn enter(&self, lane: &mut Lane) -> Result<(), Failure> {
+    /// A session is moved for one request, as ClickHouse does it. `leaves`: the statement itself moves it for good,
+    /// also out of a database that is not there any more.
+    fn enter(&self, lane: &mut Lane, leaves: bool) -> Result<(), Failure> {
         let is_new = std::mem::take(&mut lane.is_new);
         if is_new && lane.lease.is_some() {
             settings::begin(&mut lane.kept.session, Settings::new())?;
         }
-        let database = self.database();
-        lane.kept.is_moved |= database.is_some();
-        match database.or(is_new.then_some(HOME_DATABASE)) {
-            Some(database) => {
-                self.caller.check_database(database)?;
-                settings::use_database(&mut lane.kept.session, database)
+        let kept = &mut lane.kept;
+        if let Some(named) = self.database() {
+            if kept.moved_from.is_none() {
+                kept.moved_from = Some(match is_new {
+                    true => HOME_DATABASE.to_owned(),
+                    false => access::current_database(&mut kept.session)?,
+                });
             }
-            None => Ok(()),
+            self.caller.check_database(named)?;
+            return settings::use_database(&mut kept.session, named);
         }
+        let own = kept.moved_from.as_deref().filter(|_| !leaves);
+        if let Some(own) = own.or(is_new.then_some(HOME_DATABASE)) {
+            settings::use_database(&mut kept.session, own)?;
+            kept.moved_from = None;
+        }
+        Ok(())
     }
 
     /// The one that the request names.

@@ -40,6 +40,7 @@ mod lane;
 pub(crate) mod log;
 mod multipart;
 mod native;
+mod not_utf8;
 mod own_settings;
 pub(crate) mod plain;
 mod processes;

@@ -195,6 +195,9 @@ impl Work {
                 let result = self.statement(lane, &sql, &outline, way, &format, answer);
                 let is_own = !leaves_nothing(&outline);
                 lane.kept.is_own |= is_own;
+                if outline.verb == "USE" && result.is_ok() {
+                    lane.kept.moved_from = None;
+                }
                 match is_select(&outline) {
                     true if result.is_ok() => {
                         self.note_projections(&mut lane.kept.session, &sql, &outline);
@@ -343,7 +346,7 @@ impl Work {
         format: &str,
         answer: &mut Answer,
     ) -> Result<(), Stop> {
-        let is_alone = lane.is_alone(&self.request);
+        let is_alone = lane.is_alone();
         let session = &mut lane.kept.session;
         let class = session.classify(sql, HOME_DATABASE);
         let (statements, reads) = class.map_or((0, false), |c| (c.statements, c.reads_only));

@@ -246,6 +246,21 @@ fn an_error_under_way_breaks_the_answer_off() {
     assert!(!reply.text().contains("__exception__"));
 }
 
+#[test]
+fn bytes_of_a_text_that_are_no_utf8_stand_in_quotes() {
+    let port = ports().door;
+    let hex = |text: &[u8]| post_with(port, "/", &[], text).text();
+    assert_eq!(hex(b"SELECT hex('a\xff\\'\xe2\x82') -- \xfe"), "61FF27E282\n");
+    assert_eq!(hex(b"SELECT hex($x$it's\\ \xff$x$)"), "697427735C20FF\n");
+    assert_eq!(post_with(port, "/", &[], b"SELECT 1 AS `\xff` FORMAT CSVWithNames").body[1], 0xff);
+    assert_eq!(get(port, "/?query=SELECT+hex('%ff')").text(), "FF\n");
+    assert_eq!(code(&post_with(port, "/", &[], b"SELECT 1 AS \xff")), (400, "62"));
+    sql("CREATE TABLE bytes (`a\\xff` String) ENGINE = Memory");
+    let insert = b"INSERT INTO bytes (`a\xff`) VALUES ('\xfe')";
+    assert_eq!(post_with(port, "/", &[], insert).status, 200);
+    assert_eq!(sql("SELECT hex(*) FROM bytes"), "FE\n");
+}
+
 /// The engine writes the end of a document also behind rows that are not all of them.
 #[test]
 fn an_error_under_way_leaves_no_whole_document() {
