@@ -12,6 +12,7 @@
 
 use super::grant::{Grant, Grants, ident};
 use super::password::Password;
+use super::statement::Kind;
 use super::{filter, privilege};
 use crate::clickhouse::error::Failure;
 use std::collections::{BTreeMap, BTreeSet};
@@ -209,6 +210,8 @@ pub(crate) struct Book {
     pub(super) roles: BTreeMap<String, Holder>,
     pub(super) policies: BTreeMap<String, Policy>,
     pub(super) quotas: BTreeMap<String, Quota>,
+    /// Users and roles that could not be taken up as they were kept: what lacks may be a limit.
+    pub(super) broken: BTreeSet<(Kind, String)>,
     /// Bytes that a statement of a limited user may take unless it is said otherwise; 0: as many as
     /// there are.
     pub(super) memory_most: u64,
@@ -303,6 +306,7 @@ impl Book {
         let admin = grants.contains(&Grant::new("ALL", None));
         let mut rights = Rights { admin, grants, ..Rights::default() };
         if !admin {
+            self.check_whole(user, &granted)?;
             rights.limits = limits(of(&granted).into_iter());
             if self.memory_most > 0 {
                 rights.limits.entry("max_memory_usage").or_insert(self.memory_most);
@@ -313,6 +317,28 @@ impl Book {
             self.quotas.values().filter(|quota| quota.to.is_for(user, &granted)).cloned().collect();
         rights.roles = roles;
         Ok(rights)
+    }
+
+    fn check_whole(&self, user: &str, roles: &BTreeSet<String>) -> Result<()> {
+        let is_of = |(kind, name): &&(Kind, String)| match kind {
+            Kind::User => name == user,
+            _ => roles.contains(name),
+        };
+        let Some((kind, name)) = self.broken.iter().find(is_of) else { return Ok(()) };
+        let (kind, ident) = (format!("{kind:?}").to_uppercase(), ident(name));
+        let text = format!(
+            "The {kind} {ident} could not be taken up as it was kept when Millrace started, and what lacks \
+             may be a limit: an admin has to say anew what holds, with GRANT … TO {ident}, ALTER {kind} \
+             {ident} or CREATE OR REPLACE {kind} {ident}"
+        );
+        Err(Failure::new(497, "ACCESS_DENIED", text))
+    }
+
+    /// Of these roles, those that the user has.
+    pub(super) fn roles_left(&self, user: &str, chosen: &[String]) -> Vec<String> {
+        let granted = self.users.get(user).map(|user| self.reached(&user.roles));
+        let granted = granted.unwrap_or_default();
+        chosen.iter().filter(|role| granted.contains(*role)).cloned().collect()
     }
 
     /// These roles and those that they have.

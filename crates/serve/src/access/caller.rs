@@ -6,7 +6,7 @@ use super::gate::Gate;
 use super::known::Known;
 use super::password::Password;
 use super::statement::{Roles, Statement};
-use super::{Access, fence, leave, settings, statement};
+use super::{Access, fence, leave, names, settings, statement};
 use crate::clickhouse::error::Failure;
 use crate::clickhouse::plain::is_plain;
 use crate::clickhouse::settings::Settings;
@@ -73,6 +73,12 @@ impl Caller {
         Caller { chosen: roles.map(<[String]>::to_vec), ..self.clone() }.renewed()
     }
 
+    /// The same with those of the roles that she still has: what a session chose may be revoked since.
+    pub(crate) fn with_roles_left(&self, roles: &[String]) -> Result<Caller, Failure> {
+        let left = self.access.book().roles_left(&self.user, roles);
+        self.with_roles(Some(&left))
+    }
+
     /// Whether all that was allowed to her still is.
     pub(crate) fn holds(&self) -> bool {
         self.renewed().is_ok_and(|now| now.rights.hold_all_of(&self.rights))
@@ -117,11 +123,14 @@ impl Caller {
             return Ok(());
         }
         settings::allow(&self.rights, wanted)?;
-        if !self.rights.filters.is_empty() {
-            let pairs = self.rights.filters.iter().map(|(place, filter)| {
+        let of_names = names::filters(&self.rights.grants, self.access.engine.roles());
+        let filters: Vec<String> = (self.rights.filters.iter().chain(&of_names))
+            .map(|(place, filter)| {
                 format!("{}: {}", store::ddl::literal(place), store::ddl::literal(filter))
-            });
-            let filters = format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "));
+            })
+            .collect();
+        if !filters.is_empty() {
+            let filters = format!("{{{}}}", filters.join(", "));
             wanted.insert("additional_table_filters".into(), filters);
         }
         Ok(())
@@ -187,7 +196,8 @@ impl Caller {
     fn gate(&self, current: String) -> Gate<'_> {
         let access = &self.access;
         let known = Known::new(&access.engine);
-        Gate { rights: &self.rights, functions: &access.functions, known, current }
+        let hides_names = fence::is_widened(&self.rights.grants, access.engine.roles());
+        Gate { rights: &self.rights, functions: &access.functions, known, current, hides_names }
     }
 
     pub(crate) fn begin(&self) -> Result<(), Failure> {

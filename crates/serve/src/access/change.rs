@@ -20,7 +20,10 @@ pub(super) fn apply(book: &mut Book, statement: Statement) -> Result<Changed> {
     if let Statement::CreatePolicy { filter, .. } = &statement {
         filter::check(filter)?;
     }
-    apply_kept(book, statement)
+    let changed = apply_kept(book, statement)?;
+    // Said anew, so it is what it is to be.
+    book.broken.retain(|entry| !changed.contains(entry));
+    Ok(changed)
 }
 
 /// The same of what was kept. Whom a policy or a quota is for may have left the file meanwhile: it
@@ -222,8 +225,10 @@ fn forget(book: &mut Book, kind: Kind, name: &str) -> Changed {
     if kind == Kind::Role {
         for (of, holders) in [(Kind::User, &mut book.users), (Kind::Role, &mut book.roles)] {
             for holder in holders.values_mut() {
-                if holder.roles.remove(name) {
-                    changed.push((of, holder.name.clone()));
+                let entry = (of, holder.name.clone());
+                // What is kept of a broken one stays as it is: it says what lacks.
+                if holder.roles.remove(name) && !book.broken.contains(&entry) {
+                    changed.push(entry);
                 }
             }
         }

@@ -26,6 +26,8 @@ pub(super) struct Gate<'a> {
     pub(super) known: Known<'a>,
     /// Where names without a database are.
     pub(super) current: String,
+    /// Lists of the engine's are filtered ([`super::names`]).
+    pub(super) hides_names: bool,
 }
 
 pub(super) fn denied(text: impl AsRef<str>) -> Failure {
@@ -83,12 +85,12 @@ impl Gate<'_> {
                 ast.parent(at).is_some_and(|at| ast.nodes()[at].kind == "TableExpression");
             of_table && ast.nodes()[at].alias.is_some_and(|alias| alias.contains('.'))
         };
-        let gets_by = words.has("PREWHERE") || (0..ast.nodes().len()).any(has_dot);
-        match gets_by && !self.rights.filters.is_empty() {
-            true => Err(denied(
-                "With a row filter in force there is no PREWHERE, and no alias of a table has a dot: \
-                 use WHERE.",
-            )),
+        let has_filters = !self.rights.filters.is_empty();
+        if has_filters && words.has("PREWHERE") {
+            return Err(denied("With a row filter in force there is no PREWHERE: use WHERE."));
+        }
+        match (has_filters || self.hides_names) && (0..ast.nodes().len()).any(has_dot) {
+            true => Err(denied("With a filter in force no alias of a table has a dot.")),
             false => Ok(()),
         }
     }

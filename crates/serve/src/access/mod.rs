@@ -33,6 +33,7 @@ mod known;
 mod later;
 mod lists;
 mod login;
+mod names;
 mod needs;
 mod passed;
 mod password;

@@ -14,7 +14,7 @@ type Result<T> = std::result::Result<T, Failure>;
 const METRICS: [&str; 6] =
     ["queries", "errors", "result_rows", "read_rows", "read_bytes", "execution_time"];
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Kind {
     User,
     Role,

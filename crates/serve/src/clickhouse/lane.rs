@@ -77,7 +77,7 @@ impl Work {
         if let Some(roles) = &lane.kept.roles
             && self.request.roles.is_empty()
         {
-            self.caller = self.caller.with_roles(Some(roles))?;
+            self.caller = self.caller.with_roles_left(roles)?;
             self.statement.set_caller(&self.caller);
         }
         Ok(Some(Lane { lease: Some(lease), ..lane }))

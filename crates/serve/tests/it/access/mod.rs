@@ -3,8 +3,10 @@
 mod attacks;
 mod fence;
 mod filters;
+mod kept;
 mod later;
 mod login;
+mod names;
 mod revoked;
 mod shared;
 mod statements;
@@ -71,24 +73,29 @@ const BCRYPT: &str = "$2b$04$8G2aCNA4bZzdXmlU3rh2R.SiQofSSf0G45aV.Y2T9o9l1WZe9of
 /// The port of the door with users.
 pub(crate) fn door() -> u16 {
     static DOOR: LazyLock<u16> = LazyLock::new(|| {
-        let engine = ports().engine.clone();
-        let (send, port) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Runtime::new().unwrap();
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-                send.send(listener.local_addr().unwrap().port()).unwrap();
-                let forever = std::future::pending();
-                serve::clickhouse::serve(vec![listener.into()], engine, users(), CORES, forever)
-                    .await
-                    .unwrap();
-            });
-        });
-        let port = port.recv().unwrap();
+        let port = open();
         fill(port);
         port
     });
     *DOOR
+}
+
+/// Another one, which takes up what was kept until now.
+fn open() -> u16 {
+    let engine = ports().engine.clone();
+    let (send, port) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            send.send(listener.local_addr().unwrap().port()).unwrap();
+            let forever = std::future::pending();
+            serve::clickhouse::serve(vec![listener.into()], engine, users(), CORES, forever)
+                .await
+                .unwrap();
+        });
+    });
+    port.recv().unwrap()
 }
 
 fn fill(port: u16) {
