@@ -5,6 +5,7 @@ use super::clauses::settings_in;
 use super::gate::Gate;
 use super::known::Known;
 use super::password::Password;
+use super::reads::sees_database;
 use super::statement::{Roles, Statement};
 use super::{Access, fence, leave, names, settings, statement};
 use crate::clickhouse::error::Failure;
@@ -12,7 +13,7 @@ use crate::clickhouse::plain::is_plain;
 use crate::clickhouse::settings::Settings;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::embedded::{Exception, Session, Stats};
+use store::embedded::{Exception, HOME_DATABASE, Session, Stats};
 
 /// The engine's `max_query_size`.
 const LIMITED_SQL_BYTES_MAX: usize = 256 << 10;
@@ -34,7 +35,7 @@ pub(crate) enum Done {
     Quietly,
     /// It answers what this SELECT answers.
     Select(String),
-    /// The session goes on with these of the user's roles; `None`: all.
+    /// The session goes on with these of the user's roles; `None`: the default ones.
     Roles(Option<Vec<String>>),
 }
 
@@ -47,7 +48,7 @@ pub(crate) struct Caller {
     pub(super) open: bool,
     /// By which she came in. Another user of that name has another.
     pub(super) password: Option<Password>,
-    /// Of her roles, only these; `None`: all.
+    /// Of her roles, only these; `None`: the default ones.
     pub(super) chosen: Option<Vec<String>>,
     pub(super) rights: Arc<Rights>,
 }
@@ -92,6 +93,18 @@ impl Caller {
     /// nothing to keep.
     pub(crate) fn only_reads(&self) -> bool {
         self.rights.only_reads()
+    }
+
+    /// Nothing is changed, whatever is granted.
+    pub(crate) fn is_readonly(&self) -> bool {
+        self.rights.readonly
+    }
+
+    /// Where she is when nothing else is said. In a database that is not hers to see she would see nothing.
+    pub(crate) fn home(&self) -> &str {
+        let own = self.rights.database.as_deref().filter(|name| *name != "default");
+        let own = own.filter(|name| self.is_admin() || sees_database(&self.rights, name));
+        own.unwrap_or(HOME_DATABASE)
     }
 
     /// What others have no use for only costs: limited users have what the engine reads by default.
@@ -223,7 +236,8 @@ impl Caller {
             Statement::Show(show) => self.show(&show).map(Done::Select),
             Statement::SetRole(roles) => {
                 let roles = match roles {
-                    Roles::All => None,
+                    Roles::Default => None,
+                    Roles::All => Some(self.access.book().all_roles(&self.user)),
                     Roles::None => Some(Vec::new()),
                     Roles::Named(names) => Some(names),
                 };

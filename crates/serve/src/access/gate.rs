@@ -74,6 +74,10 @@ impl Gate<'_> {
         let only_reads = READ.contains(&ast.kind()) || EXISTS.contains(&ast.kind());
         match reads || may_set || !(only_reads || self.rights.only_reads()) {
             true => Ok(()),
+            false if self.rights.readonly => {
+                let text = "Cannot execute query in readonly mode";
+                Err(Failure::new(164, "READONLY", text))
+            }
             false => Err(denied("To change something one needs a grant.")),
         }
     }

@@ -36,8 +36,12 @@ impl Caller {
                 let name = name.as_deref().unwrap_or(&self.user);
                 let user = named(name, "USER")?;
                 let by = user.password.as_ref().map(|p| format!(" IDENTIFIED WITH {}", p.method()));
+                let default = match user.default_roles.is_all() {
+                    true => String::new(),
+                    false => format!(" DEFAULT ROLE {}", user.default_roles_text()),
+                };
                 let line = format!(
-                    "CREATE USER {}{}{}",
+                    "CREATE USER {}{}{default}{}",
                     grant::ident(name),
                     by.unwrap_or_default(),
                     user.settings_clause()

@@ -7,13 +7,14 @@
 //!                  system.users, system.grants …   views: the engine's own know nobody
 //! ```
 
-use super::book::{Book, Holder, Origin, To};
+use super::book::{Book, DefaultRoles, Holder, Origin, To};
 use super::change::Changed;
 use super::cursor::BETWEEN;
 use super::statement::{self, Kind};
 use crate::clickhouse::error::Failure;
 use model::{Error, Result};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use store::{Engine, Store};
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS millrace.access (kind LowCardinality(String), \
@@ -214,11 +215,19 @@ fn user_row(user: &Holder) -> String {
         (None, _) => String::new(),
     };
     let params = if method.is_empty() { "" } else { "'{}'" };
+    let list = |names: &BTreeSet<String>| {
+        names.iter().map(|name| text(name)).collect::<Vec<_>>().join(", ")
+    };
+    let default = match &user.default_roles {
+        DefaultRoles::Only(names) => format!("0, [{}], []", list(names)),
+        DefaultRoles::AllBut(names) => format!("1, [], [{}]", list(names)),
+    };
     format!(
-        "{}, {}, {}, [{method}], [{params}], ['::/0'], [], [], [], 1, [], [], 1, [], [], ''",
+        "{}, {}, {}, [{method}], [{params}], ['::/0'], [], [], [], {default}, 1, [], [], {}",
         text(&user.name),
         id("user", &user.name),
-        text(user.origin.storage())
+        text(user.origin.storage()),
+        text(user.database.as_deref().unwrap_or_default())
     )
 }
 
@@ -252,7 +261,8 @@ fn grant_rows(is_user: bool, holder: &Holder) -> Vec<String> {
 fn role_rows(is_user: bool, holder: &Holder) -> Vec<String> {
     let rows = holder.roles.iter().map(|role| {
         let whose = whose(is_user, &holder.name);
-        format!("{whose}, {}, {}, 1, 0", text(role), id("role", role))
+        let is_default = u8::from(holder.default_roles.has(role));
+        format!("{whose}, {}, {}, {is_default}, 0", text(role), id("role", role))
     });
     rows.collect()
 }

@@ -130,18 +130,18 @@ impl Work {
             settings::begin(&mut lane.kept.session, Settings::new())?;
         }
         let kept = &mut lane.kept;
+        if is_new {
+            // Not there yet: the engine begins in a database of its own.
+            kept.moved_from = Some(self.caller.home().to_owned());
+        }
         if let Some(named) = self.database() {
             if kept.moved_from.is_none() {
-                kept.moved_from = Some(match is_new {
-                    true => HOME_DATABASE.to_owned(),
-                    false => access::current_database(&mut kept.session)?,
-                });
+                kept.moved_from = Some(access::current_database(&mut kept.session)?);
             }
             self.caller.check_database(named)?;
             return settings::use_database(&mut kept.session, named);
         }
-        let own = kept.moved_from.as_deref().filter(|_| !leaves);
-        if let Some(own) = own.or(is_new.then_some(HOME_DATABASE)) {
+        if let Some(own) = kept.moved_from.as_deref().filter(|_| is_new || !leaves) {
             settings::use_database(&mut kept.session, own)?;
             kept.moved_from = None;
         }

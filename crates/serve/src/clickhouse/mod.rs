@@ -295,7 +295,7 @@ impl Door {
         pieces: mpsc::Sender<io::Result<Bytes>>,
     ) -> Guard {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let statement = Arc::new(Statement::new(&request, number));
+        let statement = Arc::new(Statement::new(&request, caller.home(), number));
         statement.set_caller(&caller);
         let guard = Guard { engine: self.engine.clone(), statement: statement.clone() };
         let timezone = request.setting("session_timezone").filter(|zone| !zone.is_empty());

@@ -334,7 +334,8 @@ impl Work {
 
     pub(super) fn may_write(&self, verb: &str) -> bool {
         let readonly = self.request.setting("readonly").is_some_and(|value| value != "0");
-        !(self.request.reads_only || readonly) || matches!(verb, "SET" | "USE")
+        !(self.request.reads_only || readonly || self.caller.is_readonly())
+            || matches!(verb, "SET" | "USE")
     }
 
     fn statement(

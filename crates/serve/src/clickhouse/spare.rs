@@ -94,12 +94,14 @@ impl Work {
         let comment: Settings = settings.remove_entry(COMMENT).into_iter().collect();
         let making = Making {
             user: self.caller.user.clone(),
-            database: self.database().unwrap_or(HOME_DATABASE).to_owned(),
+            database: self.database().unwrap_or(self.caller.home()).to_owned(),
             settings,
             roles: self.caller.roles(),
             readonly: self.readonly(),
         };
-        self.caller.check_database(&making.database)?;
+        if let Some(named) = self.database() {
+            self.caller.check_database(named)?;
+        }
         let spare = self.door.spares.take(&making);
         let spare = spare.and_then(|mut session| {
             again(&mut session, &making.database, &comment).is_ok().then_some(session)

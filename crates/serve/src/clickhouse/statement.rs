@@ -72,11 +72,13 @@ pub(super) struct Text {
 }
 
 impl Statement {
-    pub(super) fn new(request: &Request, number: u64) -> Statement {
+    /// `home`: where it runs unless it is said otherwise.
+    pub(super) fn new(request: &Request, home: &str, number: u64) -> Statement {
         let comment = comment(number, request.user(), &request.query_id);
         let database = match request.database.as_deref() {
             None | Some("") if request.session.is_some() => "",
-            None | Some("" | "default") => HOME_DATABASE,
+            None | Some("") => home,
+            Some("default") => HOME_DATABASE,
             Some(database) => database,
         };
         Statement {
@@ -267,7 +269,7 @@ mod tests {
 
     #[test]
     fn what_writes_goes_on_without_its_client_once_it_has_come() {
-        let statement = || Statement::new(&Request::default(), 1);
+        let statement = || Statement::new(&Request::default(), HOME_DATABASE, 1);
         // Its text, whether all of it came, whether the engine is told, whether it ends.
         for (verb, come, told, ends) in [
             ("SELECT", true, true, true),
@@ -296,7 +298,7 @@ mod tests {
     #[test]
     fn a_text_is_shown_without_secrets_and_not_whole_for_ever() {
         let request = Request { query_id: "q".into(), ..Request::default() };
-        let statement = Statement::new(&request, 1);
+        let statement = Statement::new(&request, HOME_DATABASE, 1);
         statement.set_text("  SELECT 1 ; ", "SELECT", &[]);
         assert_eq!(statement.text().unwrap().shown, "  SELECT 1 ; ");
         statement.has_secrets();

@@ -6,6 +6,7 @@ mod filters;
 mod kept;
 mod later;
 mod login;
+mod made;
 mod names;
 mod revoked;
 mod shared;
