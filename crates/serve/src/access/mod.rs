@@ -17,6 +17,7 @@
 //! - To the engine everybody is `default`: `currentUser()` says that.
 
 mod ast;
+mod behind;
 mod book;
 mod caller;
 mod calls;

@@ -12,32 +12,7 @@ type Result<T> = std::result::Result<T, Failure>;
 
 impl Gate<'_> {
     pub(super) fn check_tables(&self, ast: &Ast<'_>) -> Result<()> {
-        let (mut read, mut maybe) = (BTreeSet::new(), BTreeSet::new());
-        for (at, node) in ast.nodes().iter().enumerate() {
-            match node.kind {
-                // Those of `DROP TABLE a, b` are targets.
-                "TableIdentifier" if ast.kind() != "DropQuery" => drop(read.insert(node.name())),
-                "Function" if is_in(node.name()) => {
-                    let list = ast.children(at).next();
-                    let second = list.and_then(|(list, _)| ast.children(list).nth(1));
-                    let second = second.filter(|(_, node)| node.kind == "Identifier");
-                    maybe.extend(second.map(|(_, node)| node.name()));
-                }
-                _ => {}
-            }
-        }
-        // `WITH users AS u SELECT 1 IN u`, and names of names.
-        let aliased = ast.aliased();
-        let mut next: Vec<&str> = read.iter().chain(&maybe).copied().collect();
-        let mut seen: BTreeSet<&str> = next.iter().copied().collect();
-        while let Some(name) = next.pop() {
-            for meant in aliased.get(name).into_iter().flatten().copied() {
-                maybe.insert(meant);
-                if seen.insert(meant) {
-                    next.push(meant);
-                }
-            }
-        }
+        let (read, maybe) = tables_of(ast);
         read.into_iter().try_for_each(|name| self.check_read(name))?;
         maybe.into_iter().try_for_each(|name| self.check_maybe_table(name))
     }
@@ -129,6 +104,37 @@ impl Gate<'_> {
         }
         self.known.has_database(database)
     }
+}
+
+/// Names of tables in a statement, and those that may be of tables.
+pub(super) fn tables_of<'a>(ast: &Ast<'a>) -> (BTreeSet<&'a str>, BTreeSet<&'a str>) {
+    let (mut read, mut maybe) = (BTreeSet::new(), BTreeSet::new());
+    for (at, node) in ast.nodes().iter().enumerate() {
+        match node.kind {
+            // Those of `DROP TABLE a, b` are targets.
+            "TableIdentifier" if ast.kind() != "DropQuery" => drop(read.insert(node.name())),
+            "Function" if is_in(node.name()) => {
+                let list = ast.children(at).next();
+                let second = list.and_then(|(list, _)| ast.children(list).nth(1));
+                let second = second.filter(|(_, node)| node.kind == "Identifier");
+                maybe.extend(second.map(|(_, node)| node.name()));
+            }
+            _ => {}
+        }
+    }
+    // `WITH users AS u SELECT 1 IN u`, and names of names.
+    let aliased = ast.aliased();
+    let mut next: Vec<&str> = read.iter().chain(&maybe).copied().collect();
+    let mut seen: BTreeSet<&str> = next.iter().copied().collect();
+    while let Some(name) = next.pop() {
+        for meant in aliased.get(name).into_iter().flatten().copied() {
+            maybe.insert(meant);
+            if seen.insert(meant) {
+                next.push(meant);
+            }
+        }
+    }
+    (read, maybe)
 }
 
 /// Whether somebody may be there. In `main`, where everybody begins, there is nothing to see without

@@ -21,8 +21,16 @@ impl Gate<'_> {
         let own = OWN.contains(&database)
             || matches!(database, "system" | "information_schema" | "INFORMATION_SCHEMA");
         // Under another name, or with other values, its rows would be there unfiltered.
-        if privilege != "INSERT" && table.is_some_and(|table| self.has_filter(database, table)) {
-            return Err(denied("Whom a row filter of a table is for may only read it and INSERT."));
+        let is_filtered = match table {
+            Some(table) if privilege != "INSERT" && !self.rights.filters.is_empty() => {
+                self.is_behind_a_filter(database, table)?
+            }
+            _ => false,
+        };
+        if is_filtered {
+            return Err(denied(
+                "Whom a row filter of a table, or of a view over it, is for may only read it and INSERT.",
+            ));
         }
         if !own && self.rights.allow(privilege, Some(database), table) {
             return Ok(());
