@@ -94,7 +94,7 @@ fn into_file(sql: &str, outline: &Outline, path: &str, format: &str) -> String {
         Some(clause) => (&sql[..clause.start], &sql[clause.end..outline.end]),
         None => (&sql[..outline.end], ""),
     };
-    format!("{before}\nINTO OUTFILE {} APPEND FORMAT {format}\n{behind}", literal(path))
+    format!("{before}\nINTO OUTFILE {} APPEND FORMAT {format}{behind}", literal(path))
 }
 
 #[cfg(test)]
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_file_is_named_where_the_engine_reads_it() {
-        let into = "\nINTO OUTFILE 'x' APPEND FORMAT JSON\n";
+        let into = "\nINTO OUTFILE 'x' APPEND FORMAT JSON";
         for (text, before, behind) in [
             ("SELECT 1", "SELECT 1", ""),
             ("SELECT 1 -- c;\n;", "SELECT 1", ""),

@@ -50,6 +50,11 @@ const ROWS: &[&str] = &[
     "Null",
 ];
 
+/// Whether it can be written into a statement: the URL's may be any text.
+pub(super) fn is_name(format: &str) -> bool {
+    !format.is_empty() && format.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
 pub(super) fn way(format: &str) -> Way {
     if ROWS.iter().any(|row| row.eq_ignore_ascii_case(format)) {
         return Way::Rows;

@@ -161,6 +161,7 @@ impl Work {
             outline = Outline { format: outline.format, ..sql::outline(sql) };
         }
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
+        let format = format.filter(|format| !format.is_empty());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
         if !is_silent(&outline) {
             answer.set_format(&format);
@@ -385,7 +386,7 @@ impl Work {
         match way {
             // `WITH … INSERT`
             _ if statements == 1 && !reads => self.whole(session, sql, format, answer),
-            Way::Document if is_select(outline) && !outline.one_row => {
+            Way::Document if is_select(outline) && !outline.one_row && format::is_name(format) => {
                 self.document(session, sql, outline, format, answer)
             }
             Way::Document => self.whole(session, sql, format, answer),
