@@ -59,6 +59,9 @@ fn a_format_in_the_url_is_a_name_and_nothing_else() {
             }
         }
     }
+    let document = ask("vera", "/?default_format=JSONCompact", "SELECT id FROM filtered.orders");
+    let json: serde_json::Value = serde_json::from_slice(&document.body).unwrap();
+    assert_eq!(json["data"], serde_json::json!([[1]]), "{json}");
 }
 
 #[test]
