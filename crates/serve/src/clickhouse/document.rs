@@ -58,9 +58,16 @@ impl Work {
             }
             let output = statement.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let end = passed?;
-            let output = output?;
-            answer.add(output.stats());
-            Ok(answer.write(end)?)
+            match output {
+                Ok(output) => {
+                    answer.add(output.stats());
+                    Ok(answer.write(end)?)
+                }
+                Err(error) => {
+                    answer.keep_end(end);
+                    Err(error.into())
+                }
+            }
         })
     }
 
