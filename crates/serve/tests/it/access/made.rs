@@ -92,9 +92,9 @@ fn a_user_who_is_readonly_changes_nothing_whatever_is_granted() {
         "CREATE TABLE readly.t (x Int64) ENGINE = MergeTree ORDER BY x",
         &format!("CREATE USER reader IDENTIFIED BY '{PASSWORD}' SETTINGS readonly = 1"),
         "GRANT SELECT, INSERT, CREATE TABLE, DROP TABLE ON readly.* TO reader",
-        "CREATE ROLE reads SETTINGS readonly = 2",
+        "CREATE ROLE reading SETTINGS readonly = 2",
         &format!("CREATE USER observer IDENTIFIED BY '{PASSWORD}'"),
-        "GRANT admin, reads TO observer",
+        "GRANT admin, reading TO observer",
     ] {
         sql("root", text);
     }
