@@ -1,6 +1,6 @@
 //! What was kept and cannot be taken up at the next start: nobody has more by that.
 
-use super::{PASSWORD, as_user_at, open, sql};
+use super::{PASSWORD, SHOWN, as_user_at, open, sql};
 use crate::ports;
 
 /// In the place of what is kept of an entry, behind the back of every door.
@@ -31,6 +31,7 @@ fn what_cannot_be_taken_up_is_closed_until_it_is_mended() {
     spoil("policy", "p ON kept.t", "replaceOne(statements, 'USING', 'BY')");
     spoil("user", "breaker", "concat(statements, '\\x1e', 'GRANT nosuch TO breaker')");
     spoil("role", "spoilt_role", "replaceOne(statements, 'CREATE', 'MAKE')");
+    let _alone = SHOWN.write().unwrap_or_else(|poisoned| poisoned.into_inner());
     let port = open();
     let ask = |user: &str, text: &str| {
         let reply = as_user_at(port, user, "/", text);
@@ -64,4 +65,6 @@ fn what_cannot_be_taken_up_is_closed_until_it_is_mended() {
     assert_eq!(ask("keeper", all).1, "[1]\n");
     assert_eq!(ask("breaker", all).1, "[1,4711]\n");
     assert_eq!(ask("roler", all).1, "[1]\n");
+    // The first door shows its own again.
+    sql("root", "ALTER USER keeper SETTINGS NONE");
 }

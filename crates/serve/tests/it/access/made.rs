@@ -1,6 +1,6 @@
 //! What is said of a user by SQL beside grants: where she is, which roles she begins with, that she only reads.
 
-use super::{PASSWORD, ask, sql};
+use super::{PASSWORD, SHOWN, ask, sql};
 
 fn code(user: &str, target: &str, text: &str) -> String {
     let reply = ask(user, target, text);
@@ -9,6 +9,7 @@ fn code(user: &str, target: &str, text: &str) -> String {
 
 #[test]
 fn a_user_begins_in_her_database() {
+    let _shown = SHOWN.read().unwrap_or_else(|poisoned| poisoned.into_inner());
     for text in [
         "CREATE DATABASE homely",
         "CREATE TABLE homely.t (x Int64) ENGINE = MergeTree ORDER BY x",
@@ -52,6 +53,7 @@ fn a_user_begins_in_her_database() {
 
 #[test]
 fn a_user_begins_with_her_default_roles() {
+    let _shown = SHOWN.read().unwrap_or_else(|poisoned| poisoned.into_inner());
     for text in [
         "CREATE ROLE begins",
         "GRANT SELECT ON shop.* TO begins",

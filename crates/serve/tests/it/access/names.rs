@@ -33,6 +33,10 @@ fn names_of_a_database_made_since_the_start_are_those_that_are_granted() {
             let text = text.replace(" WHERE", " AS `system.databases` WHERE");
             assert_eq!(ask(user, "/", &text).status, 403, "{text}");
         }
+        for text in ["SELECT * FROM bb", "SELECT * FROM named.bb", "SELECT * FROM named.cc"] {
+            let told = ask(user, "/", text).text();
+            assert!(!told.contains("named.b.") && !told.contains("meant"), "{text}: {told}");
+        }
         let standard =
             "SELECT table_name FROM information_schema.tables WHERE table_schema LIKE '%named'";
         assert_eq!(of(standard), "a\n");
