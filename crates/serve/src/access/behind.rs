@@ -5,6 +5,7 @@ use super::ast::{Ast, Node};
 use super::functions::Functions;
 use super::gate::{Gate, denied, split};
 use super::reads::tables_of;
+use super::words::Words;
 use crate::clickhouse::error::Failure;
 use crate::clickhouse::sql::{Kind, Tokens};
 use std::collections::BTreeSet;
@@ -24,7 +25,7 @@ impl Gate<'_> {
             )
         };
         let text = self.known.text_of(database, table)?.ok_or_else(unclear)?;
-        if self.passes_on_by_function(&text) {
+        if self.passes_on_by_function(&text) || Words::new(&text).has_strange_name() {
             return Err(unclear());
         }
         let printed = self.known.parsed(&text)?.ok_or_else(unclear)?;
