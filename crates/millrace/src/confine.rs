@@ -11,7 +11,8 @@
 //! It holds for the thread that asks for it and all that it starts, so it is asked for before there is any
 //! other one. Not confined are sockets, of Unix neither. Files that are named one by one stay open: the
 //! kernel forgets those of `/proc` and `/sys` otherwise, and the rule with them. `/proc/self` as a whole is
-//! not there: it holds the environment, where passwords are.
+//! not there: it holds the environment, where passwords are. Pipes of our own are opened through `/proc/self/fd` all the
+//! same (the door's documents): they are in no file system, and the kernel knows no rule for them.
 
 use crate::config::Config;
 use landlock::{

@@ -12,6 +12,8 @@ const ROWS: u64 = 6_000_000;
 /// Of resident memory, beyond what the process has when it is warm, and less than the rows are. The engine gathers
 /// a million rows of an INSERT to a block, and has about three such blocks at once.
 const GROWTH_BYTES_MAX: u64 = 400 << 20;
+/// More than 256 MiB as text.
+const DOCUMENT_ROWS: u64 = 3_500_000;
 const PAD: &str = "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz";
 
 fn rows() -> u64 {
@@ -107,9 +109,10 @@ fn insert(port: u16, rows: u64) {
 }
 
 /// A client that reads nothing for a while stops the statement, and gets all of it when it goes on.
-fn select_slowly(port: u16, rows: u64) -> u64 {
+fn select_slowly(port: u16, rows: u64, format: &str) -> u64 {
     let text = format!("SELECT number AS n, '{PAD}' AS pad FROM numbers({rows})");
-    let mut stream = ask(port, "/?log_comment=slow&default_format=JSONEachRow", &text);
+    let target = format!("/?log_comment=slow&default_format={format}");
+    let mut stream = ask(port, &target, &text);
     let mut head = [0; 1000];
     stream.read_exact(&mut head).unwrap();
     let read_rows = || -> u64 {
@@ -130,6 +133,30 @@ fn select_slowly(port: u16, rows: u64) -> u64 {
     total + head.len() as u64
 }
 
+/// Without what differs from run to run.
+const STATISTICS: &str = "output_format_write_statistics";
+
+fn one_piece(engine: &Engine, text: &str, format: &str) -> Vec<u8> {
+    let mut session = engine.session().unwrap();
+    session.set(STATISTICS, "0").unwrap();
+    session.query(text, format, &[]).unwrap().bytes().to_vec()
+}
+
+/// By HTTP/1.0, which has no chunks.
+fn document(port: u16, text: &str, format: &str) -> Vec<u8> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let head = format!(
+        "POST /?default_format={format}&{STATISTICS}=0 HTTP/1.0\r\nContent-Length: {}\r\n\r\n",
+        text.len()
+    );
+    stream.write_all(format!("{head}{text}").as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let head = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+    assert!(answer[..head].starts_with(b"HTTP/1.0 200 OK"));
+    answer.split_off(head + 4)
+}
+
 #[test]
 fn what_passes_through_the_door_takes_no_memory() {
     let folder = tempfile::tempdir().unwrap();
@@ -138,10 +165,11 @@ fn what_passes_through_the_door_takes_no_memory() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let port = listener.local_addr().unwrap().port();
+    let shared = engine.clone();
     runtime.spawn(async {
         serve::clickhouse::serve(
             vec![listener.into()],
-            engine,
+            shared,
             Default::default(),
             2,
             std::future::pending(),
@@ -168,8 +196,24 @@ fn what_passes_through_the_door_takes_no_memory() {
     check("Native in frames", &|rows| {
         select(port, rows, "/?default_format=Native&compress=1");
     });
+    check("JSON", &|rows| {
+        assert!(select(port, rows, "/?default_format=JSON") > rows * 90);
+    });
+    check("XML in frames", &|rows| {
+        select(port, rows, "/?default_format=XML&compress=1");
+    });
     check("INSERT", &|rows| insert(port, rows));
     check("a slow reader", &|rows| {
-        assert!(select_slowly(port, rows.max(1_000_000)) > rows * 90);
+        assert!(select_slowly(port, rows.max(1_000_000), "JSONEachRow") > rows * 90);
     });
+    check("a slow reader of a document", &|rows| {
+        assert!(select_slowly(port, rows.max(1_000_000), "JSON") > rows * 90);
+    });
+    // Last: the one piece takes the memory that the others must not.
+    for format in ["JSONCompact", "Values", "Parquet"] {
+        let text = format!("SELECT number AS n, '{PAD}' AS pad FROM numbers({DOCUMENT_ROWS})");
+        let whole = one_piece(&engine, &text, format);
+        assert!(format == "Parquet" || whole.len() > 256 << 20, "{}", whole.len());
+        assert!(document(port, &text, format) == whole, "{format} is another");
+    }
 }

@@ -121,6 +121,7 @@ fn everything_works_within() {
         "ALTER TABLE main.a DELETE WHERE x = 0 SETTINGS mutations_sync = 2",
         "CREATE TABLE main.b CLONE AS main.a",
         "DROP TABLE main.a SYNC",
+        "SELECT number FROM numbers(300000) FORMAT JSON",
         "SELECT number FROM numbers(3000000) ORDER BY cityHash64(number) LIMIT 1 OFFSET 2999999 \
          SETTINGS max_bytes_before_external_sort = 1000000, max_bytes_ratio_before_external_sort = 0",
     ] {

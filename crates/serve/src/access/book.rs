@@ -12,6 +12,7 @@
 
 use super::grant::{Grant, Grants, ident};
 use super::password::Password;
+use super::statement::Kind;
 use super::{filter, privilege};
 use crate::clickhouse::error::Failure;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +23,7 @@ pub(crate) const ADMIN: &str = "admin";
 pub(crate) const EDITOR: &str = "editor";
 pub(crate) const VIEWER: &str = "viewer";
 /// Settings that a user or a role can be limited by.
-pub(super) const LIMITS: [&str; 7] = [
+pub(super) const LIMITS: [&str; 8] = [
     "max_threads",
     "max_memory_usage",
     "max_execution_time",
@@ -30,7 +31,10 @@ pub(super) const LIMITS: [&str; 7] = [
     "max_bytes_to_read",
     "max_result_rows",
     "max_result_bytes",
+    READONLY,
 ];
+/// More than 0: nothing is changed, whatever is granted, and nothing set but in the URL.
+pub(super) const READONLY: &str = "readonly";
 /// Seconds that a statement of a limited user may take unless it is said otherwise.
 const EXECUTION_SECONDS: u64 = 600;
 
@@ -64,8 +68,43 @@ pub(crate) struct Holder {
     /// `None`: no password is needed. Roles have none.
     pub(super) password: Option<Password>,
     pub(super) roles: BTreeSet<String>,
+    pub(super) default_roles: DefaultRoles,
+    /// Where a user's statements are that name no database.
+    pub(super) database: Option<String>,
     pub(super) grants: Grants,
     pub(super) limits: Limits,
+}
+
+/// Which of a user's roles are in force when she has chosen none.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum DefaultRoles {
+    Only(BTreeSet<String>),
+    AllBut(BTreeSet<String>),
+}
+
+impl Default for DefaultRoles {
+    fn default() -> DefaultRoles {
+        DefaultRoles::AllBut(BTreeSet::new())
+    }
+}
+
+impl DefaultRoles {
+    pub(super) fn has(&self, role: &str) -> bool {
+        match self {
+            DefaultRoles::Only(names) => names.contains(role),
+            DefaultRoles::AllBut(names) => !names.contains(role),
+        }
+    }
+
+    pub(super) fn is_all(&self) -> bool {
+        *self == DefaultRoles::default()
+    }
+
+    pub(super) fn forget(&mut self, role: &str) -> bool {
+        match self {
+            DefaultRoles::Only(names) | DefaultRoles::AllBut(names) => names.remove(role),
+        }
+    }
 }
 
 impl Holder {
@@ -75,6 +114,8 @@ impl Holder {
             origin,
             password: None,
             roles: BTreeSet::new(),
+            default_roles: DefaultRoles::default(),
+            database: None,
             grants: Grants::new(),
             limits: Limits::new(),
         }
@@ -91,13 +132,36 @@ impl Holder {
             }
         };
         create += &self.settings_clause();
-        std::iter::once(create).chain(self.grant_statements()).collect()
+        // Behind the grants: only a role that one has is a default one.
+        let default = (is_user && !self.default_roles.is_all())
+            .then(|| format!("SET DEFAULT ROLE {} TO {name}", self.default_roles_text()));
+        std::iter::once(create).chain(self.grant_statements()).chain(default).collect()
     }
 
+    pub(super) fn default_roles_text(&self) -> String {
+        let names = |names: &mut dyn Iterator<Item = &String>| {
+            names.map(|name| ident(name)).collect::<Vec<_>>().join(", ")
+        };
+        match &self.default_roles {
+            DefaultRoles::Only(only) => {
+                let names = names(&mut only.intersection(&self.roles));
+                if names.is_empty() { "NONE".into() } else { names }
+            }
+            DefaultRoles::AllBut(but) if but.is_empty() => "ALL".into(),
+            DefaultRoles::AllBut(but) => format!("ALL EXCEPT {}", names(&mut but.iter())),
+        }
+    }
+
+    /// Where she is, and what she is limited to.
     pub(super) fn settings_clause(&self) -> String {
+        let database = self.database.as_deref().map(ident);
+        let database = database.map_or(String::new(), |name| format!(" DEFAULT DATABASE {name}"));
         let limits: Vec<String> =
             self.limits.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-        if limits.is_empty() { String::new() } else { format!(" SETTINGS {}", limits.join(", ")) }
+        match limits.is_empty() {
+            true => database,
+            false => format!("{database} SETTINGS {}", limits.join(", ")),
+        }
     }
 
     pub(super) fn grant_statements(&self) -> Vec<String> {
@@ -209,6 +273,8 @@ pub(crate) struct Book {
     pub(super) roles: BTreeMap<String, Holder>,
     pub(super) policies: BTreeMap<String, Policy>,
     pub(super) quotas: BTreeMap<String, Quota>,
+    /// Users and roles that could not be taken up as they were kept: what lacks may be a limit.
+    pub(super) broken: BTreeSet<(Kind, String)>,
     /// Bytes that a statement of a limited user may take unless it is said otherwise; 0: as many as
     /// there are.
     pub(super) memory_most: u64,
@@ -218,6 +284,8 @@ pub(crate) struct Book {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Rights {
     pub(super) admin: bool,
+    pub(super) readonly: bool,
+    pub(super) database: Option<String>,
     /// In force: granted, or granted to one of these.
     pub(super) roles: BTreeSet<String>,
     pub(super) grants: Grants,
@@ -229,14 +297,15 @@ pub(crate) struct Rights {
 
 impl Rights {
     pub(super) fn only_reads(&self) -> bool {
-        !self.admin && self.grants.iter().all(|grant| privilege::only_reads(grant.privilege))
+        let reads = |grant: &Grant| privilege::only_reads(grant.privilege);
+        self.readonly || (!self.admin && self.grants.iter().all(reads))
     }
 
     /// Whether a statement that was let through with those could be now. Limits are those that it began
     /// with.
     pub(super) fn hold_all_of(&self, before: &Rights) -> bool {
         let same = || self.filters == before.filters && before.grants.is_subset(&self.grants);
-        self.admin || (!before.admin && same())
+        (self.admin || (!before.admin && same())) && (!self.readonly || before.readonly)
     }
 
     pub(super) fn touches(&self, privilege: &str, database: &str, table: Option<&str>) -> bool {
@@ -275,13 +344,16 @@ impl Book {
         book
     }
 
-    /// `chosen`: of her roles, only these give something. What limits her is that of all of them: else
+    /// `chosen`: of her roles, only these give something; `None`: the default ones. What limits her is that of all of them: else
     /// she would choose those without a filter.
     pub(super) fn rights(&self, user: &str, chosen: Option<&[String]>) -> Result<Rights> {
         let holder = self.users.get(user).ok_or_else(|| unknown_user(user))?;
         let granted = self.reached(&holder.roles);
         let roles = match chosen {
-            None => granted.clone(),
+            None => {
+                let default = holder.roles.iter().filter(|role| holder.default_roles.has(role));
+                self.reached(&default.cloned().collect())
+            }
             Some(chosen) => {
                 for role in chosen {
                     if !self.roles.contains_key(role) {
@@ -301,9 +373,13 @@ impl Book {
         let grants: Grants =
             of(&roles).into_iter().flat_map(|holder| holder.grants.iter().cloned()).collect();
         let admin = grants.contains(&Grant::new("ALL", None));
-        let mut rights = Rights { admin, grants, ..Rights::default() };
+        let mut limits = limits(of(&granted).into_iter());
+        let readonly = limits.remove(READONLY).is_some_and(|level| level > 0);
+        let database = holder.database.clone();
+        let mut rights = Rights { admin, readonly, database, grants, ..Rights::default() };
         if !admin {
-            rights.limits = limits(of(&granted).into_iter());
+            self.check_whole(user, &granted)?;
+            rights.limits = limits;
             if self.memory_most > 0 {
                 rights.limits.entry("max_memory_usage").or_insert(self.memory_most);
             }
@@ -313,6 +389,32 @@ impl Book {
             self.quotas.values().filter(|quota| quota.to.is_for(user, &granted)).cloned().collect();
         rights.roles = roles;
         Ok(rights)
+    }
+
+    fn check_whole(&self, user: &str, roles: &BTreeSet<String>) -> Result<()> {
+        let is_of = |(kind, name): &&(Kind, String)| match kind {
+            Kind::User => name == user,
+            _ => roles.contains(name),
+        };
+        let Some((kind, name)) = self.broken.iter().find(is_of) else { return Ok(()) };
+        let (kind, ident) = (format!("{kind:?}").to_uppercase(), ident(name));
+        let text = format!(
+            "The {kind} {ident} could not be taken up as it was kept when Millrace started, and what lacks \
+             may be a limit: an admin has to say anew what holds, with GRANT … TO {ident}, ALTER {kind} \
+             {ident} or CREATE OR REPLACE {kind} {ident}"
+        );
+        Err(Failure::new(497, "ACCESS_DENIED", text))
+    }
+
+    pub(super) fn all_roles(&self, user: &str) -> Vec<String> {
+        self.users.get(user).map_or_else(Vec::new, |user| user.roles.iter().cloned().collect())
+    }
+
+    /// Of these roles, those that the user has.
+    pub(super) fn roles_left(&self, user: &str, chosen: &[String]) -> Vec<String> {
+        let granted = self.users.get(user).map(|user| self.reached(&user.roles));
+        let granted = granted.unwrap_or_default();
+        chosen.iter().filter(|role| granted.contains(*role)).cloned().collect()
     }
 
     /// These roles and those that they have.
@@ -348,12 +450,17 @@ impl Book {
     }
 }
 
-/// The least of what somebody and her roles are limited to; what she herself has goes first.
+/// The least of what somebody and her roles are limited to (of `readonly` the most); what she herself has goes
+/// first.
 fn limits<'a>(mut holders: impl Iterator<Item = &'a Holder>) -> Limits {
     let mut limits = holders.next().map_or_else(Limits::new, |user| user.limits.clone());
     let mut of_roles = Limits::new();
     for (name, value) in holders.flat_map(|role| &role.limits) {
-        of_roles.entry(name).and_modify(|least| *least = (*least).min(*value)).or_insert(*value);
+        let stricter = if *name == READONLY { u64::max } else { u64::min };
+        of_roles
+            .entry(name)
+            .and_modify(|found| *found = stricter(*found, *value))
+            .or_insert(*value);
     }
     for (name, value) in of_roles {
         limits.entry(name).or_insert(value);

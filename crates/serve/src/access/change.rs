@@ -1,6 +1,8 @@
 //! What a statement changes in the book. Pure: nothing is kept or shown here.
 
-use super::book::{Book, Holder, Origin, Policy, Quota, To, unknown_role, unknown_user};
+use super::book::{
+    Book, DefaultRoles, Holder, Origin, Policy, Quota, To, unknown_role, unknown_user,
+};
 use super::grant::{Grants, ident};
 use super::statement::{Change, Given, Kind, Mode, Statement};
 use super::{check_places, filter};
@@ -20,7 +22,10 @@ pub(super) fn apply(book: &mut Book, statement: Statement) -> Result<Changed> {
     if let Statement::CreatePolicy { filter, .. } = &statement {
         filter::check(filter)?;
     }
-    apply_kept(book, statement)
+    let changed = apply_kept(book, statement)?;
+    // Said anew, so it is what it is to be.
+    book.broken.retain(|entry| !changed.contains(entry));
+    Ok(changed)
 }
 
 /// The same of what was kept. Whom a policy or a quota is for may have left the file meanwhile: it
@@ -28,6 +33,9 @@ pub(super) fn apply(book: &mut Book, statement: Statement) -> Result<Changed> {
 pub(super) fn apply_kept(book: &mut Book, statement: Statement) -> Result<Changed> {
     match statement {
         Statement::Create { kind, mode, names, change } => {
+            if let Some(DefaultRoles::Only(roles)) = &change.default_roles {
+                check_roles(book, roles)?;
+            }
             let created = names.into_iter().map(|name| create(book, kind, mode, &name, &change));
             Ok(created.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
         }
@@ -39,6 +47,9 @@ pub(super) fn apply_kept(book: &mut Book, statement: Statement) -> Result<Change
                     Err(failure) => return Err(failure),
                     Ok(holder) => {
                         fill(holder, &change)?;
+                        if let Some(roles) = &change.default_roles {
+                            set_default(book, &name, roles)?;
+                        }
                         changed.push((kind, name));
                     }
                 }
@@ -79,6 +90,10 @@ pub(super) fn apply_kept(book: &mut Book, statement: Statement) -> Result<Change
         }
         Statement::Grant { given, to } => give(book, given, to),
         Statement::Revoke { given, from } => revoke(book, given, from),
+        Statement::SetDefaultRoles { roles, to } => {
+            to.iter().try_for_each(|name| set_default(book, name, &roles))?;
+            Ok(to.into_iter().map(|name| (Kind::User, name)).collect())
+        }
         Statement::SetRole(_) | Statement::Show(_) => Ok(Changed::new()),
     }
 }
@@ -138,6 +153,13 @@ fn create(
     }
     let mut holder = Holder::new(name, Origin::Sql);
     fill(&mut holder, change)?;
+    if let Some(roles) = &change.default_roles {
+        // Of a new user they are granted, too, as at ClickHouse.
+        if let DefaultRoles::Only(names) = roles {
+            holder.roles.extend(names.iter().cloned());
+        }
+        holder.default_roles = roles.clone();
+    }
     holders(book, kind).insert(name.to_owned(), holder);
     Ok(Some((kind, name.to_owned())))
 }
@@ -154,7 +176,29 @@ fn fill(holder: &mut Holder, change: &Change) -> Result<()> {
     if let Some(limits) = &change.limits {
         holder.limits = limits.clone();
     }
+    if let Some(database) = &change.database {
+        holder.database = database.clone();
+    }
     Ok(())
+}
+
+fn set_default(book: &mut Book, name: &str, roles: &DefaultRoles) -> Result<()> {
+    let (DefaultRoles::Only(named) | DefaultRoles::AllBut(named)) = roles;
+    check_roles(book, named)?;
+    let holder = changeable(book, Kind::User, name)?;
+    if let DefaultRoles::Only(names) = roles
+        && let Some(role) = names.iter().find(|role| !holder.roles.contains(*role))
+    {
+        let text = format!("Role {} should be granted to set default", ident(role));
+        return Err(Failure::new(512, "SET_NON_GRANTED_ROLE", text));
+    }
+    holder.default_roles = roles.clone();
+    Ok(())
+}
+
+fn check_roles<'a>(book: &Book, roles: impl IntoIterator<Item = &'a String>) -> Result<()> {
+    let unknown = roles.into_iter().find(|role| !book.roles.contains_key(*role));
+    unknown.map_or(Ok(()), |role| Err(unknown_role(role)))
 }
 
 fn put<T>(
@@ -222,8 +266,11 @@ fn forget(book: &mut Book, kind: Kind, name: &str) -> Changed {
     if kind == Kind::Role {
         for (of, holders) in [(Kind::User, &mut book.users), (Kind::Role, &mut book.roles)] {
             for holder in holders.values_mut() {
-                if holder.roles.remove(name) {
-                    changed.push((of, holder.name.clone()));
+                let entry = (of, holder.name.clone());
+                let was_default = holder.default_roles.forget(name);
+                // What is kept of a broken one stays as it is: it says what lacks.
+                if (holder.roles.remove(name) || was_default) && !book.broken.contains(&entry) {
+                    changed.push(entry);
                 }
             }
         }
@@ -258,11 +305,7 @@ fn kind_of(book: &Book, name: &str) -> Result<Kind> {
 fn give(book: &mut Book, given: Given, to: Vec<String>) -> Result<Changed> {
     match &given {
         Given::Grants(grants) => check_places(grants)?,
-        Given::Roles(roles) => {
-            if let Some(role) = roles.iter().find(|role| !book.roles.contains_key(*role)) {
-                return Err(unknown_role(role));
-            }
-        }
+        Given::Roles(roles) => check_roles(book, roles)?,
     }
     let mut changed = Changed::new();
     for name in to {
@@ -284,10 +327,8 @@ fn give(book: &mut Book, given: Given, to: Vec<String>) -> Result<Changed> {
 }
 
 fn revoke(book: &mut Book, given: Given, from: Vec<String>) -> Result<Changed> {
-    if let Given::Roles(roles) = &given
-        && let Some(role) = roles.iter().find(|role| !book.roles.contains_key(*role))
-    {
-        return Err(unknown_role(role));
+    if let Given::Roles(roles) = &given {
+        check_roles(book, roles)?;
     }
     let mut changed = Changed::new();
     for name in from {
@@ -361,6 +402,51 @@ mod tests {
         assert!(book.users["ann"].roles.is_empty());
         run(&mut book, "DROP USER ann").unwrap();
         assert_eq!(book.policies["p ON a.b"].to, To::Names(Default::default()));
+    }
+
+    #[test]
+    fn default_roles_are_some_of_those_that_one_has() {
+        let mut book = book(&[
+            "CREATE ROLE r",
+            "CREATE ROLE s",
+            "GRANT SELECT ON a.* TO r",
+            "GRANT SELECT ON b.* TO s",
+            "CREATE USER ann IDENTIFIED BY 'x'",
+            "GRANT r, s TO ann",
+        ]);
+        assert_eq!(code(&mut book, "SET DEFAULT ROLE nosuch TO ann"), 511);
+        assert_eq!(code(&mut book, "CREATE USER bob IDENTIFIED BY 'x' DEFAULT ROLE nosuch"), 511);
+        assert_eq!(code(&mut book, "SET DEFAULT ROLE r TO nobody"), 192);
+        let grants = |book: &Book, chosen: Option<&[String]>| -> String {
+            let rights = book.rights("ann", chosen).unwrap();
+            rights.grants.iter().map(|grant| format!("{grant}; ")).collect()
+        };
+        for (text, wanted) in [
+            ("SET DEFAULT ROLE NONE TO ann", ""),
+            ("ALTER USER ann DEFAULT ROLE s", "SELECT ON b.*; "),
+            ("SET DEFAULT ROLE ALL EXCEPT s TO ann", "SELECT ON a.*; "),
+            ("ALTER USER ann DEFAULT ROLE ALL", "SELECT ON a.*; SELECT ON b.*; "),
+            ("SET DEFAULT ROLE r TO ann", "SELECT ON a.*; "),
+        ] {
+            run(&mut book, text).unwrap();
+            assert_eq!(grants(&book, None), wanted, "{text}");
+            assert_eq!(grants(&book, Some(&["s".into()])), "SELECT ON b.*; ", "{text}");
+            // What is kept makes the same again.
+            let mut again = book.clone();
+            let kept = book.users["ann"].statements(true);
+            again.users.remove("ann");
+            for text in &kept {
+                run(&mut again, text).unwrap();
+            }
+            assert_eq!(grants(&again, None), wanted, "{kept:?}");
+        }
+        run(&mut book, "DROP ROLE r").unwrap();
+        run(&mut book, "CREATE ROLE r").unwrap();
+        assert_eq!(book.users["ann"].default_roles_text(), "NONE");
+        // Who is made with them has them, too.
+        run(&mut book, "CREATE USER eve IDENTIFIED BY 'x' DEFAULT ROLE s").unwrap();
+        assert!(book.users["eve"].roles.contains("s"));
+        assert_eq!(code(&mut book, "ALTER USER eve DEFAULT ROLE r"), 512);
     }
 
     #[test]

@@ -17,6 +17,8 @@
 //!   engine tells those apart. So whoever has a grant of columns gets nothing that it does not know yet:
 //!   what covers that may cover the other columns, too.
 //!
+//! What such a role shows of names is cut down to the grants ([`super::names`]).
+//!
 //! `SELECT … ON *.*` never holds `millrace` and `default`. Scalar `file()`, INTO OUTFILE and system
 //! tables are not the engine's to fence; they are the gate's.
 
@@ -160,6 +162,20 @@ pub(super) fn roles(grants: &Grants, known: &BTreeSet<String>) -> Vec<String> {
         }
     }
     roles.into_iter().collect()
+}
+
+/// Whether these roles show names that the grants do not.
+pub(super) fn is_widened(grants: &Grants, known: &BTreeSet<String>) -> bool {
+    let shows_all = |grant: &Grant| grant.database.is_none() && grant.privilege != "dictGet";
+    let has_columns = |grant: &Grant| !grant.columns.is_empty();
+    if grants.iter().any(|grant| shows_all(grant) || has_columns(grant)) {
+        return false;
+    }
+    let is_exact = |grant: &Grant| {
+        role(grant).is_none_or(|exact| known.contains(&exact))
+            || roles(&[grant.clone()].into(), known) == [LIMITED]
+    };
+    !grants.iter().all(is_exact)
 }
 
 #[cfg(test)]

@@ -54,8 +54,35 @@ impl<'a> Known<'a> {
             .is_some())
     }
 
+    /// The SELECT that a view is; `None`: it is none.
+    pub(super) fn text_of(&self, database: &str, table: &str) -> Result<Option<String>> {
+        let of = format!(
+            "system.tables WHERE database = {} AND name = {} AND as_select != ''",
+            literal(database),
+            literal(table)
+        );
+        self.one("as_select", &of)
+    }
+
+    /// What the engine's parser makes of it; `None`: nothing.
+    pub(super) fn parsed(&self, select: &str) -> Result<Option<String>> {
+        let explain = format!("EXPLAIN AST {select}");
+        self.with_session(|session| match session.query_and_keep(&explain, "TSVRaw", &[]) {
+            Ok(answer) => Ok(Some(String::from_utf8_lossy(answer.bytes()).into_owned())),
+            Err(_) => Ok(None),
+        })
+    }
+
     /// What is said of the one that is meant.
     fn one(&self, what: &str, of: &str) -> Result<Option<String>> {
+        let select = format!("SELECT {what} FROM {of}");
+        self.with_session(|session| {
+            let answer = session.query_and_keep(&select, "TSVRaw", &[])?;
+            Ok(String::from_utf8_lossy(answer.bytes()).lines().next().map(str::to_owned))
+        })
+    }
+
+    fn with_session<T>(&self, ask: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
         self.asked.set(self.asked.get() + 1);
         if self.asked.get() > ASKED_MAX {
             let text = format!(
@@ -72,7 +99,6 @@ impl<'a> Known<'a> {
                 session.insert(opened.map_err(|error| Failure::bad_argument(error.report()))?)
             }
         };
-        let answer = session.query_and_keep(&format!("SELECT {what} FROM {of}"), "TSVRaw", &[])?;
-        Ok(String::from_utf8_lossy(answer.bytes()).lines().next().map(str::to_owned))
+        ask(session)
     }
 }

@@ -21,7 +21,7 @@ impl Gate<'_> {
             || ast
                 .nodes()
                 .iter()
-                .any(|node| node.kind == "Function" && super::gate::is_in(node.name()));
+                .any(|node| node.kind == "Function" && super::reads::is_in(node.name()));
         let mutates = matches!(kind, "AlterQuery" | "DeleteQuery" | "UpdateQuery") && has_query;
         let takes_partition = has_command("REPLACE_PARTITION");
         let clones = kind == "CreateQuery" && words.has("CLONE");

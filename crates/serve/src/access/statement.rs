@@ -1,12 +1,12 @@
 //! Statements about who may do what, in ClickHouse's words. They never reach the engine: it keeps
 //! users in a file that it reads once.
 
-use super::book::{Interval, LIMITS, Limits, To};
+use super::book::{DefaultRoles, Interval, LIMITS, Limits, READONLY, To};
 use super::cursor::Cursor;
 use super::grant::{self, Grants};
 use super::password::Password;
 use crate::clickhouse::error::Failure;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -14,7 +14,7 @@ type Result<T> = std::result::Result<T, Failure>;
 const METRICS: [&str; 6] =
     ["queries", "errors", "result_rows", "read_rows", "read_bytes", "execution_time"];
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Kind {
     User,
     Role,
@@ -35,11 +35,15 @@ pub(crate) struct Change {
     /// `Some(None)`: none is needed.
     pub(super) password: Option<Option<Password>>,
     pub(super) limits: Option<Limits>,
+    pub(super) default_roles: Option<DefaultRoles>,
+    /// `Some(None)`: none.
+    pub(super) database: Option<Option<String>>,
 }
 
-/// Whose roles are meant.
+/// Which of a user's roles are meant.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Roles {
+    Default,
     All,
     None,
     Named(Vec<String>),
@@ -113,6 +117,10 @@ pub(crate) enum Statement {
         from: Vec<String>,
     },
     SetRole(Roles),
+    SetDefaultRoles {
+        roles: DefaultRoles,
+        to: Vec<String>,
+    },
     Show(Show),
 }
 
@@ -136,7 +144,7 @@ pub(crate) fn parse(text: &str, current: &str) -> Result<Option<Statement>> {
 /// Whether it makes, changes or drops a user and what belongs to one.
 pub(super) fn changes_users(text: &str) -> bool {
     let Ok(mut cursor) = Cursor::new(text) else { return false };
-    if cursor.takes("GRANT") || cursor.takes("REVOKE") {
+    if cursor.takes("GRANT") || cursor.takes("REVOKE") || cursor.takes("SET DEFAULT ROLE") {
         return true;
     }
     if cursor.takes("CREATE") {
@@ -158,7 +166,9 @@ fn statement(cursor: &mut Cursor, current: &str) -> Result<Option<Statement>> {
         return Ok(Some(Statement::SetRole(roles(cursor)?)));
     }
     if cursor.takes("SET DEFAULT ROLE") {
-        return Err(all_roles_are_default());
+        let roles = default_roles(cursor)?;
+        cursor.expect("TO")?;
+        return Ok(Some(Statement::SetDefaultRoles { roles, to: cursor.names()? }));
     }
     if cursor.takes("SHOW") {
         return Ok(show(cursor, current)?.map(Statement::Show));
@@ -242,17 +252,21 @@ fn change(cursor: &mut Cursor, kind: Kind) -> Result<Change> {
             change.password = Some(None);
         } else if of_user && cursor.takes("IDENTIFIED") {
             change.password = Some(identified(cursor)?);
-        } else if of_user && (cursor.takes("HOST ANY") || cursor.takes("DEFAULT ROLE ALL")) {
+        } else if of_user && (cursor.takes("HOST ANY") || cursor.takes("GRANTEES ANY")) {
             // So it is.
         } else if of_user && cursor.takes("DEFAULT ROLE") {
-            return Err(all_roles_are_default());
+            change.default_roles = Some(default_roles(cursor)?);
+        } else if of_user && cursor.takes("DEFAULT DATABASE") {
+            let none = cursor.takes("NONE");
+            change.database = Some(if none { None } else { Some(cursor.name()?) });
         } else if cursor.takes("SETTINGS") {
             change.limits = Some(limits(cursor)?);
-        } else if ["HOST", "DEFAULT DATABASE", "GRANTEES", "VALID UNTIL", "RENAME TO", "IN"]
+        } else if ["HOST", "GRANTEES", "VALID UNTIL", "RENAME TO", "IN"]
             .iter()
             .any(|words| cursor.takes(words))
         {
-            let text = "of a user there are IDENTIFIED, HOST ANY and SETTINGS here";
+            let text = "of a user there are IDENTIFIED, DEFAULT ROLE, DEFAULT DATABASE, HOST ANY and \
+                        SETTINGS here";
             return Err(Failure::not_implemented(text));
         } else {
             return Err(cursor.expected("the end or a clause"));
@@ -261,9 +275,17 @@ fn change(cursor: &mut Cursor, kind: Kind) -> Result<Change> {
     Ok(change)
 }
 
-fn all_roles_are_default() -> Failure {
-    let text = "all roles of a user are in force unless SET ROLE or role= choose fewer";
-    Failure::not_implemented(text)
+fn default_roles(cursor: &mut Cursor) -> Result<DefaultRoles> {
+    if cursor.takes("NONE") {
+        return Ok(DefaultRoles::Only(BTreeSet::new()));
+    }
+    if cursor.takes("ALL EXCEPT") {
+        return Ok(DefaultRoles::AllBut(cursor.names()?.into_iter().collect()));
+    }
+    if cursor.takes("ALL") {
+        return Ok(DefaultRoles::default());
+    }
+    Ok(DefaultRoles::Only(cursor.names()?.into_iter().collect()))
 }
 
 fn not_on_cluster(cursor: &mut Cursor) -> Result<()> {
@@ -311,14 +333,36 @@ fn identified(cursor: &mut Cursor) -> Result<Option<Password>> {
 fn limits(cursor: &mut Cursor) -> Result<Limits> {
     let mut limits = Limits::new();
     loop {
+        if cursor.takes("NONE") {
+            return Ok(limits);
+        }
         let name = cursor.name()?;
         let known = LIMITS.iter().find(|known| **known == name).ok_or_else(|| {
-            let text = format!("a user or role is limited by {} here", LIMITS.join(", "));
+            let text = format!(
+                "a user or role is limited by {} here; there are no profiles, and other settings come \
+                 with the request",
+                LIMITS.join(", ")
+            );
             Failure::not_implemented(text)
         })?;
-        let _ = cursor.takes_mark(b'=') || cursor.takes("MAX");
-        cursor.takes_mark(b'=');
-        limits.insert(known, cursor.number()?);
+        let mut most = None;
+        if cursor.takes_mark(b'=') {
+            most = Some(cursor.number()?);
+        }
+        if cursor.takes("MIN") {
+            let text = "a limit has no MIN: a request may ask for less";
+            return Err(Failure::not_implemented(text));
+        }
+        if most.is_none() || cursor.is_before(0, "MAX") {
+            cursor.takes("MAX");
+            cursor.takes_mark(b'=');
+            most = Some(cursor.number()?);
+        }
+        let most = most.unwrap_or_default();
+        if *known == READONLY && most > 2 {
+            return Err(Failure::bad_argument("readonly is 0, 1 or 2"));
+        }
+        limits.insert(known, most);
         // A limit is one in any case.
         let _ = cursor.takes("READONLY") || cursor.takes("CONST");
         if !cursor.takes_mark(b',') {
@@ -450,7 +494,10 @@ fn given(cursor: &mut Cursor, current: &str, end: &str) -> Result<Given> {
 }
 
 fn roles(cursor: &mut Cursor) -> Result<Roles> {
-    if cursor.takes("DEFAULT") || cursor.takes("ALL") {
+    if cursor.takes("DEFAULT") {
+        return Ok(Roles::Default);
+    }
+    if cursor.takes("ALL") {
         return Ok(Roles::All);
     }
     if cursor.takes("NONE") {

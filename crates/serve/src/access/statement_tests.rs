@@ -48,6 +48,36 @@ fn users_and_roles_are_made_changed_and_dropped() {
 }
 
 #[test]
+fn a_user_has_a_database_default_roles_and_limits() {
+    let change = |text: &str| match one(text) {
+        Statement::Create { change, .. } | Statement::Alter { change, .. } => change,
+        other => panic!("{other:?}"),
+    };
+    let only = |names: &[&str]| DefaultRoles::Only(names.iter().map(|n| (*n).to_owned()).collect());
+    let made = change(
+        "CREATE USER a IDENTIFIED BY 'x' DEFAULT ROLE r, s DEFAULT DATABASE `b c` \
+         SETTINGS readonly = 1, max_threads = 2 MAX 4 CONST",
+    );
+    assert_eq!(made.default_roles, Some(only(&["r", "s"])));
+    assert_eq!(made.database, Some(Some("b c".into())));
+    assert_eq!(made.limits.unwrap(), [("readonly", 1), ("max_threads", 4)].into());
+    assert_eq!(change("ALTER USER a DEFAULT DATABASE NONE").database, Some(None));
+    assert_eq!(change("ALTER USER a DEFAULT ROLE NONE").default_roles, Some(only(&[])));
+    assert_eq!(change("ALTER USER a SETTINGS NONE").limits, Some(Limits::new()));
+    let all = change("ALTER USER a DEFAULT ROLE ALL EXCEPT r").default_roles;
+    assert_eq!(all, Some(DefaultRoles::AllBut(["r".to_owned()].into())));
+    let to = vec!["a".to_owned(), "b".to_owned()];
+    let set = Statement::SetDefaultRoles { roles: only(&[]), to };
+    assert_eq!(one("SET DEFAULT ROLE NONE TO a, b"), set);
+    assert!(changes_users("set default role all to a"));
+    assert_eq!(code("SET DEFAULT ROLE NONE"), 62);
+    assert_eq!(code("CREATE USER a SETTINGS readonly = 3"), 36);
+    assert_eq!(code("CREATE USER a SETTINGS max_threads = 2 MIN 1"), 48);
+    assert_eq!(code("CREATE USER a SETTINGS PROFILE 'p'"), 48);
+    assert_eq!(code("CREATE ROLE r DEFAULT ROLE NONE"), 62);
+}
+
+#[test]
 fn privileges_and_roles_are_granted_and_revoked() {
     let Statement::Grant { given: Given::Grants(grants), to } =
         one("GRANT SELECT(a), INSERT ON shop.t TO ann, `on`")

@@ -7,19 +7,26 @@
 //!                  system.users, system.grants …   views: the engine's own know nobody
 //! ```
 
-use super::book::{Book, Holder, Origin, To};
+use super::book::{Book, DefaultRoles, Holder, Origin, To};
 use super::change::Changed;
 use super::cursor::BETWEEN;
 use super::statement::{self, Kind};
 use crate::clickhouse::error::Failure;
 use model::{Error, Result};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use store::{Engine, Store};
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS millrace.access (kind LowCardinality(String), \
     name String, statements String, dropped UInt8, version UInt64) \
     ENGINE = ReplacingMergeTree(version) ORDER BY (kind, name) \
     SETTINGS fsync_after_insert = 1, fsync_part_directory = 1";
+
+/// That somebody has the name, and that SQL does not change her: what the file has by now goes before.
+const OF_FILE: [u32; 2] = [493, 495];
+/// An error to whoever reads the table, also through a view.
+const CLOSED: &str = "throwIf(1, 'a row policy of this table could not be taken up at the start: an admin \
+                      has to make it anew with CREATE OR REPLACE ROW POLICY, or to drop it') = 0";
 
 /// A statement that names everybody.
 const LARGE: &str =
@@ -80,19 +87,35 @@ pub(super) fn load(engine: &Engine, book: &mut Book) -> Result<u64> {
         let of_holder = matches!(kind.as_str(), "user" | "role");
         for (at, text) in statements.split(BETWEEN).enumerate() {
             let made = if of_holder && at == 0 { &mut makes } else { &mut gives };
-            made.push((format!("{kind} {name}"), text.to_owned()));
+            made.push((kind.clone(), name.clone(), text.to_owned()));
         }
     }
     // Whoever gets something has to be there, and what she gets.
-    for (what, text) in makes.into_iter().chain(gives) {
-        // What the file has by now goes before.
-        if let Err(failure) = replay(book, &text) {
-            let error = Error::definite(format!("cannot take up {what}"));
-            let error = error.detail(failure.exception.name().to_owned());
-            tracing::warn!(error = error.report(), "a user made by SQL is left out");
+    for (kind, name, text) in makes.into_iter().chain(gives) {
+        let Err(failure) = replay(book, &text) else { continue };
+        if OF_FILE.contains(&failure.exception.code) {
+            continue;
+        }
+        let error = Error::definite(format!("cannot take up {kind} {name}"));
+        let error = error.detail(failure.exception.name().to_owned());
+        tracing::warn!(error = error.report(), "what was made by SQL is not there as it was");
+        match kind.as_str() {
+            "user" => drop(book.broken.insert((Kind::User, name))),
+            "role" => drop(book.broken.insert((Kind::Role, name))),
+            "policy" => close(book, &name)?,
+            _ => {}
         }
     }
     Ok(last)
+}
+
+/// In the place of a policy that cannot be read: for nobody but admins there are rows then.
+fn close(book: &mut Book, key: &str) -> Result<()> {
+    let text = format!("CREATE ROW POLICY {key} USING {CLOSED} AS restrictive TO ALL");
+    replay(book, &text).map_err(|failure| {
+        let error = Error::definite(format!("cannot take up the row policy {key}"));
+        error.detail(failure.exception.name().to_owned())
+    })
 }
 
 fn replay(book: &mut Book, text: &str) -> Result<(), Failure> {
@@ -192,11 +215,19 @@ fn user_row(user: &Holder) -> String {
         (None, _) => String::new(),
     };
     let params = if method.is_empty() { "" } else { "'{}'" };
+    let list = |names: &BTreeSet<String>| {
+        names.iter().map(|name| text(name)).collect::<Vec<_>>().join(", ")
+    };
+    let default = match &user.default_roles {
+        DefaultRoles::Only(names) => format!("0, [{}], []", list(names)),
+        DefaultRoles::AllBut(names) => format!("1, [], [{}]", list(names)),
+    };
     format!(
-        "{}, {}, {}, [{method}], [{params}], ['::/0'], [], [], [], 1, [], [], 1, [], [], ''",
+        "{}, {}, {}, [{method}], [{params}], ['::/0'], [], [], [], {default}, 1, [], [], {}",
         text(&user.name),
         id("user", &user.name),
-        text(user.origin.storage())
+        text(user.origin.storage()),
+        text(user.database.as_deref().unwrap_or_default())
     )
 }
 
@@ -230,7 +261,8 @@ fn grant_rows(is_user: bool, holder: &Holder) -> Vec<String> {
 fn role_rows(is_user: bool, holder: &Holder) -> Vec<String> {
     let rows = holder.roles.iter().map(|role| {
         let whose = whose(is_user, &holder.name);
-        format!("{whose}, {}, {}, 1, 0", text(role), id("role", role))
+        let is_default = u8::from(holder.default_roles.has(role));
+        format!("{whose}, {}, {}, {is_default}, 0", text(role), id("role", role))
     });
     rows.collect()
 }

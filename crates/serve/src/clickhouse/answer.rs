@@ -68,6 +68,8 @@ pub(super) struct Answer {
     runtime: tokio::runtime::Handle,
     turn: Arc<Turn>,
     errors_in_format: bool,
+    /// Of a document that failed under way.
+    unsent_end: Bytes,
     pub(super) stats: Stats,
 }
 
@@ -102,12 +104,18 @@ impl Answer {
             runtime: tokio::runtime::Handle::current(),
             turn: options.turn,
             errors_in_format: options.errors_in_format,
+            unsent_end: Bytes::new(),
             stats: Stats::default(),
         }
     }
 
     pub(super) fn set_format(&mut self, format: &str) {
         self.format = Some(format.to_owned());
+    }
+
+    /// It has been written as if it were the end of all rows; an error may have its place there.
+    pub(super) fn keep_end(&mut self, end: Bytes) {
+        self.unsent_end = end;
     }
 
     pub(super) fn set_timezone(&mut self, timezone: String) {
@@ -169,7 +177,11 @@ impl Answer {
         let is_begun = self.head.is_none();
         let in_format = self.format.as_deref().filter(|_| self.errors_in_format);
         let in_format = in_format.and_then(|format| {
-            Some((in_format::error(format, &text, is_begun)?, format::content_type(format)))
+            let text = match is_begun {
+                true => in_format::error_behind(format, &text, &self.unsent_end)?,
+                false => in_format::error(format, &text)?,
+            };
+            Some((text, format::content_type(format)))
         });
         let Some(head) = self.head.take() else {
             if let Some((text, _)) = in_format {

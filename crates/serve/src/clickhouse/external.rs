@@ -20,7 +20,7 @@
 
 use super::error::Failure;
 use super::lane::Lane;
-use super::multipart::{Form, Part};
+use super::multipart::{self, Form, Part};
 use super::run::{SQL_BYTES_MAX, Stop, Work};
 use super::sessions::Kept;
 use super::structure;
@@ -56,7 +56,7 @@ impl Work {
     ) -> Result<Text, Stop> {
         let upload = std::mem::replace(&mut self.upload, Box::new(std::io::empty()));
         let mut form = Form::new(upload, boundary);
-        let mut text = self.request.query.take().unwrap_or_default();
+        let mut text = self.request.query.take().unwrap_or_default().into_bytes();
         let mut described = std::mem::take(&mut self.request.external);
         let mut room = self.caller.text_bytes_max(SQL_BYTES_MAX);
         while let Some(part) = form.next().map_err(|error| Failure::of_upload(&error))? {
@@ -64,7 +64,7 @@ impl Work {
                 let lane = match lane {
                     Some(lane) => lane,
                     None => {
-                        let known = Text::whole(text.clone().into_bytes())?;
+                        let known = Text::whole(text.clone())?;
                         self.take_place(known.shown(), &known.outline().verb, &[])?;
                         self.take_turn()?;
                         let own = self.named()?;
@@ -81,19 +81,21 @@ impl Work {
             let value = form.field(room).map_err(|error| Failure::of_upload(&error))?;
             room -= value.len();
             match (part.name.as_str(), part.name.strip_prefix("param_")) {
-                ("query", _) => text.push_str(&value),
+                ("query", _) => text.extend(value),
                 // Who asks is settled before a form is read.
                 ("user" | "password" | "role", _) => {
                     let text = "Invalid authentication: a name and a password come in headers or in \
                                 the URL, not in a form";
                     return Err(Failure::new(516, "AUTHENTICATION_FAILED", text).into());
                 }
-                (_, Some(param)) => self.request.params.push((param.to_owned(), value)),
+                (_, Some(param)) => {
+                    self.request.params.push((param.to_owned(), multipart::text(value)?));
+                }
                 // Maybe of a table that follows; settings only come in the URL, as at ClickHouse.
-                _ => described.push((part.name, value)),
+                _ => described.push((part.name, multipart::text(value)?)),
             }
         }
-        let text = Text::whole(text.into_bytes())?;
+        let text = Text::whole(text)?;
         self.check_size(text.shown().len())?;
         Ok(text)
     }

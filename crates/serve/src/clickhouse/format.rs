@@ -5,7 +5,7 @@
 //! | --- | --- | --- |
 //! | rows | Native, RowBinary, TSV, CSV, JSONEachRow … | blocks follow each other |
 //! | header | `…WithNames`, `…WithNamesAndTypes` | the header is cut from every block but the first |
-//! | document | JSON, XML, Pretty…, Parquet, Arrow … and all others | whole, in memory, with a limit |
+//! | document | JSON, XML, Pretty…, Parquet, Arrow … and all others | through a pipe ([`super::document`]) |
 
 use super::binary::varint;
 use super::error::Failure;
@@ -49,6 +49,11 @@ const ROWS: &[&str] = &[
     "MsgPack",
     "Null",
 ];
+
+/// Whether it can be written into a statement: the URL's may be any text.
+pub(super) fn is_name(format: &str) -> bool {
+    !format.is_empty() && format.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
 
 pub(super) fn way(format: &str) -> Way {
     if ROWS.iter().any(|row| row.eq_ignore_ascii_case(format)) {

@@ -3,18 +3,13 @@
 
 use super::Door;
 use super::error::Failure;
-use super::format::Way;
-use super::request::Request;
-use super::run::{Work, is_select};
+use super::run::Work;
 use super::sessions::{Kept, Lease};
 use super::settings::{self, Settings};
 use super::spare::Making;
 use super::sql::Outline;
 use crate::access;
 use store::embedded::{HOME_DATABASE, Session};
-
-/// A document is made whole in memory; this is the limit of its rows there.
-const DOCUMENT_BYTES_MAX: &str = "268435456";
 
 /// A session, and where it goes afterwards.
 pub(super) struct Lane {
@@ -45,9 +40,8 @@ impl Lane {
     }
 
     /// A connection like its own cannot be had.
-    pub(super) fn is_alone(&self, request: &Request) -> bool {
-        let moved = self.kept.is_moved && request.database.is_none();
-        self.kept.is_own || moved || !self.tables.is_empty()
+    pub(super) fn is_alone(&self) -> bool {
+        self.kept.is_own || !self.tables.is_empty()
     }
 
     /// `went_well`: its statement came to an end of its own, and nobody ends it any more.
@@ -94,7 +88,7 @@ impl Work {
         if let Some(roles) = &lane.kept.roles
             && self.request.roles.is_empty()
         {
-            self.caller = self.caller.with_roles(Some(roles))?;
+            self.caller = self.caller.with_roles_left(roles)?;
             self.statement.set_caller(&self.caller);
         }
         Ok(Some(Lane { lease: Some(lease), ..lane }))
@@ -106,20 +100,15 @@ impl Work {
         if !lane.is_new {
             access::leave(&mut lane.kept.session)?;
         }
-        self.enter(lane)?;
+        self.enter(lane, false)?;
         set(lane, self.wanted()?)
     }
 
     /// For the statement itself, in the caller's roles; of one without a name that data has come into.
-    pub(super) fn prepare(
-        &self,
-        lane: &mut Lane,
-        outline: &Outline,
-        way: Way,
-    ) -> Result<(), Failure> {
+    pub(super) fn prepare(&self, lane: &mut Lane, outline: &Outline) -> Result<(), Failure> {
         let is_new = lane.is_new;
-        self.enter(lane)?;
-        let wanted = self.wanted_for(outline, way)?;
+        self.enter(lane, outline.verb == "USE")?;
+        let wanted = self.wanted()?;
         match lane.lease.is_some() && outline.verb == "SET" {
             // What a SET statement sets stays: nothing of ours may be restored over it.
             true => settings::restore(&mut lane.kept)?,
@@ -144,20 +133,30 @@ impl Work {
         readonly.map(|level| ("readonly".to_owned(), level.to_owned())).into_iter().collect()
     }
 
-    fn enter(&self, lane: &mut Lane) -> Result<(), Failure> {
+    /// A session is moved for one request, as ClickHouse does it. `leaves`: the statement itself moves it for good,
+    /// also out of a database that is not there any more.
+    fn enter(&self, lane: &mut Lane, leaves: bool) -> Result<(), Failure> {
         let is_new = std::mem::take(&mut lane.is_new);
         if is_new && lane.lease.is_some() {
             settings::begin(&mut lane.kept.session, Settings::new())?;
         }
-        let database = self.database();
-        lane.kept.is_moved |= database.is_some();
-        match database.or(is_new.then_some(HOME_DATABASE)) {
-            Some(database) => {
-                self.caller.check_database(database)?;
-                settings::use_database(&mut lane.kept.session, database)
-            }
-            None => Ok(()),
+        let kept = &mut lane.kept;
+        if is_new {
+            // Not there yet: the engine begins in a database of its own.
+            kept.moved_from = Some(self.caller.home().to_owned());
         }
+        if let Some(named) = self.database() {
+            if kept.moved_from.is_none() {
+                kept.moved_from = Some(access::current_database(&mut kept.session)?);
+            }
+            self.caller.check_database(named)?;
+            return settings::use_database(&mut kept.session, named);
+        }
+        if let Some(own) = kept.moved_from.as_deref().filter(|_| is_new || !leaves) {
+            settings::use_database(&mut kept.session, own)?;
+            kept.moved_from = None;
+        }
+        Ok(())
     }
 
     /// The one that the request names.
@@ -166,17 +165,8 @@ impl Work {
         database.map(|name| if name == "default" { HOME_DATABASE } else { name })
     }
 
-    pub(super) fn wanted_for(&self, outline: &Outline, way: Way) -> Result<Settings, Failure> {
-        let mut wanted = self.wanted()?;
-        if way == Way::Document && is_select(outline) {
-            let limit = || DOCUMENT_BYTES_MAX.to_owned();
-            wanted.entry("max_result_bytes".into()).or_insert_with(limit);
-        }
-        Ok(wanted)
-    }
-
     /// What the caller may have of what the request wants.
-    fn wanted(&self) -> Result<Settings, Failure> {
+    pub(super) fn wanted(&self) -> Result<Settings, Failure> {
         let mut wanted = settings::wanted(&self.request, self.statement.comment());
         self.caller.settings(&mut wanted)?;
         wanted.remove("readonly");

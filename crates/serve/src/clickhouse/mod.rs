@@ -12,7 +12,7 @@
 //!
 //! - **A connection of the engine's per request**, new or made in the same way for another, or the one of
 //!   the session that the client names.
-//! - **Nothing is slurped but statements.** Uploads and rows travel in pieces; documents have a limit.
+//! - **Nothing is slurped but statements.** Uploads and answers travel in pieces.
 //! - **An upload that breaks off is not inserted** (of a large one, blocks before the last may be, as
 //!   at ClickHouse).
 //! - **A client that goes away ends what only reads** ([`statement`]).
@@ -27,6 +27,7 @@ mod binary;
 mod body;
 mod client;
 mod coding;
+mod document;
 pub(crate) mod error;
 mod external;
 mod format;
@@ -39,6 +40,7 @@ mod lane;
 pub(crate) mod log;
 mod multipart;
 mod native;
+mod not_utf8;
 mod own_settings;
 pub(crate) mod plain;
 mod processes;
@@ -293,7 +295,7 @@ impl Door {
         pieces: mpsc::Sender<io::Result<Bytes>>,
     ) -> Guard {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let statement = Arc::new(Statement::new(&request, number));
+        let statement = Arc::new(Statement::new(&request, caller.home(), number));
         statement.set_caller(&caller);
         let guard = Guard { engine: self.engine.clone(), statement: statement.clone() };
         let timezone = request.setting("session_timezone").filter(|zone| !zone.is_empty());

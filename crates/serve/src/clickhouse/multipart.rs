@@ -71,6 +71,11 @@ fn wrong(why: &str) -> Failure {
     Failure::bad_argument(format!("Cannot read the form: {why}"))
 }
 
+/// A field that is not the statement.
+pub(super) fn text(value: Vec<u8>) -> Result<String, Failure> {
+    String::from_utf8(value).map_err(|_| wrong("a field is not UTF-8"))
+}
+
 impl<R: Read> Form<R> {
     pub(super) fn new(from: R, boundary: &str) -> Form<R> {
         let mut buffer = vec![0; BUFFER_BYTES];
@@ -128,8 +133,8 @@ impl<R: Read> Form<R> {
         Ok(None)
     }
 
-    /// A field's text, whole.
-    pub(super) fn field(&mut self, bytes_max: usize) -> io::Result<String> {
+    /// What a field holds, whole.
+    pub(super) fn field(&mut self, bytes_max: usize) -> io::Result<Vec<u8>> {
         let mut value = Vec::new();
         while let Some(piece) = self.data()? {
             value.extend_from_slice(piece);
@@ -137,7 +142,7 @@ impl<R: Read> Form<R> {
                 return Err(wrong("its fields are too large: send data as files").into());
             }
         }
-        String::from_utf8(value).map_err(|_| wrong("a field is not UTF-8").into())
+        Ok(value)
     }
 
     fn ready(&self) -> &[u8] {

@@ -28,6 +28,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// `replace_running_query` waits so long for the other one, as at ClickHouse.
 const REPLACE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// With the names of the door's, and without what it put into a text ([`super::document`]).
 pub(super) const VIEW: &str = "CREATE OR REPLACE VIEW millrace.processes AS
 WITH p.Settings['log_comment'] AS c, startsWith(c, 'door.') AS is_ours,
   splitByChar('.', splitByChar('|', c)[1]) AS parts,
@@ -42,6 +43,7 @@ SELECT p.* REPLACE (
   client_user AS user, client_query_id AS query_id,
   client_user AS initial_user, client_query_id AS initial_query_id,
   if(is_ours, 2, p.interface) AS interface,
+  if(is_ours, replaceRegexpOne(p.query, '\\nINTO OUTFILE \\'[^\\']+\\' APPEND', ''), p.query) AS query,
   CAST(mapFilter((k, v) -> k != 'log_comment' OR v != '', mapUpdate(p.Settings, own)),
     'Map(LowCardinality(String), LowCardinality(String))') AS Settings)
 FROM system.processes AS p";

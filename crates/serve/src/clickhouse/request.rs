@@ -4,7 +4,7 @@
 use super::client::Client;
 use super::coding::{Coding, frames};
 use super::error::Failure;
-use super::{external, multipart};
+use super::{external, multipart, not_utf8};
 use crate::access::Credentials;
 use axum::http::{HeaderMap, Method, header, request::Parts};
 use std::time::Duration;
@@ -194,18 +194,21 @@ pub(super) fn answer_frames(query: &str) -> Option<frames::Method> {
 
 /// The pairs of a query string, decoded. Later pairs of a name win.
 fn pairs(query: &str) -> Result<Vec<(String, String)>, Failure> {
-    let decode = |text: &str| {
-        percent_decode(text)
-            .ok_or_else(|| Failure::bad_argument("A parameter of the URL is not UTF-8"))
+    let text = |bytes: Vec<u8>, is_statement: bool| {
+        let text = String::from_utf8(bytes).or_else(|error| match is_statement {
+            true => not_utf8::escape(error.as_bytes()).ok_or(()),
+            false => Err(()),
+        });
+        text.map_err(|()| Failure::bad_argument("A parameter of the URL is not UTF-8"))
     };
     let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Ok((decode(name)?, decode(value)?))
+        Ok((text(percent_decode(name), false)?, text(percent_decode(value), name == "query")?))
     });
     pairs.collect()
 }
 
-fn percent_decode(text: &str) -> Option<String> {
+fn percent_decode(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -225,7 +228,7 @@ fn percent_decode(text: &str) -> Option<String> {
             _ => bytes.push(*first),
         }
     }
-    String::from_utf8(bytes).ok()
+    bytes
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Result<Option<String>, Failure> {

@@ -4,7 +4,8 @@
 //! text ─▶ sql::start ─┬─ INSERT with data ─▶ Session::insert   the body as it arrives
 //!                     └─ statement ─▶ sql::outline, classify
 //!                          ├─ SELECT, format of rows ─▶ Session::select   block by block
-//!                          └─ SELECT, document; SHOW, DDL … ─▶ Session::query   whole, limited
+//!                          ├─ SELECT, document ─▶ Session::query into a pipe   as it is made
+//!                          └─ SHOW, DDL … ─▶ Session::query   whole
 //! ```
 
 use super::answer::{Answer, WriteError};
@@ -161,6 +162,7 @@ impl Work {
             outline = Outline { format: outline.format, ..sql::outline(sql) };
         }
         let format = outline.format.clone().or_else(|| self.request.default_format.clone());
+        let format = format.filter(|format| !format.is_empty());
         let format = format.unwrap_or_else(|| "TabSeparated".into());
         if !is_silent(&outline) {
             answer.set_format(&format);
@@ -168,12 +170,12 @@ impl Work {
         let way = self.way(lane.as_ref(), &text, &outline, &format);
         let lane = match lane {
             Some(lane) => {
-                self.prepare(lane, &outline, way)?;
+                self.prepare(lane, &outline)?;
                 lane
             }
             None => {
                 let may_share = about_users.is_none() && self.may_share(text.shown(), &outline);
-                let lane = lane.insert(self.plain(&outline, way, may_share)?);
+                let lane = lane.insert(self.plain(may_share)?);
                 if let Some(comment) = &lane.comment {
                     self.statement.set_comment(comment.clone());
                 }
@@ -200,6 +202,9 @@ impl Work {
                 let result = self.statement(lane, &sql, &outline, way, &format, answer);
                 let is_own = !leaves_nothing(&outline);
                 lane.kept.is_own |= is_own;
+                if outline.verb == "USE" && result.is_ok() {
+                    lane.kept.moved_from = None;
+                }
                 match is_select(&outline) {
                     true if result.is_ok() => {
                         self.note_projections(&mut lane.kept.session, &sql, &outline);
@@ -336,7 +341,8 @@ impl Work {
 
     pub(super) fn may_write(&self, verb: &str) -> bool {
         let readonly = self.request.setting("readonly").is_some_and(|value| value != "0");
-        !(self.request.reads_only || readonly) || matches!(verb, "SET" | "USE")
+        !(self.request.reads_only || readonly || self.caller.is_readonly())
+            || matches!(verb, "SET" | "USE")
     }
 
     fn statement(
@@ -348,7 +354,7 @@ impl Work {
         format: &str,
         answer: &mut Answer,
     ) -> Result<(), Stop> {
-        let is_alone = lane.is_alone(&self.request);
+        let is_alone = lane.is_alone();
         let session = &mut lane.kept.session;
         let class = session.classify(sql, HOME_DATABASE);
         let (statements, reads) = class.map_or((0, false), |c| (c.statements, c.reads_only));
@@ -384,9 +390,12 @@ impl Work {
         // and says what is wrong with this.
         let way = if statements == 0 { Way::Rows } else { way };
         match way {
-            Way::Document => self.whole(session, sql, format, answer),
             // `WITH … INSERT`
             _ if statements == 1 && !reads => self.whole(session, sql, format, answer),
+            Way::Document if is_select(outline) && !outline.one_row && format::is_name(format) => {
+                self.document(session, sql, outline, format, answer)
+            }
+            Way::Document => self.whole(session, sql, format, answer),
             Way::Rows => {
                 let native = statements == 1 && format.eq_ignore_ascii_case("Native");
                 let filter = match (native, is_alone) {

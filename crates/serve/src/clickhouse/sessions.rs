@@ -23,8 +23,8 @@ pub(super) struct Kept {
     pub(super) is_own: bool,
     /// Settings that its client has had to do with in it.
     pub(super) has_set: BTreeSet<&'static str>,
-    /// A request has moved it into another database.
-    pub(super) is_moved: bool,
+    /// Its own database, while it is in one that a request named.
+    pub(super) moved_from: Option<String>,
     /// What these settings were before; `None`: the default.
     pub(super) before: BTreeMap<String, Option<String>>,
     /// Of its user's roles, only these (`SET ROLE`).
@@ -36,7 +36,7 @@ impl Kept {
         Kept {
             session,
             is_own: false,
-            is_moved: false,
+            moved_from: None,
             has_set: BTreeSet::new(),
             applied: BTreeMap::new(),
             before: BTreeMap::new(),

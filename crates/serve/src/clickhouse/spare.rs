@@ -12,7 +12,6 @@
 //! None is kept after a failure or a cancelled statement, or when something was set or made in it.
 
 use super::error::Failure;
-use super::format::Way;
 use super::lane::Lane;
 use super::run::Work;
 use super::sessions::Kept;
@@ -90,22 +89,19 @@ impl<S> Spares<S> {
 impl Work {
     /// A connection that no client has named, as this request wants it; it is to be sealed.
     /// `may_share`: it leaves the connection as it finds it.
-    pub(super) fn plain(
-        &self,
-        outline: &Outline,
-        way: Way,
-        may_share: bool,
-    ) -> Result<Lane, Failure> {
-        let mut settings = settings::from_the_start(self.wanted_for(outline, way)?);
+    pub(super) fn plain(&self, may_share: bool) -> Result<Lane, Failure> {
+        let mut settings = settings::from_the_start(self.wanted()?);
         let comment = settings.remove(COMMENT).filter(|_| !may_share);
         let making = Making {
             user: self.caller.user.clone(),
-            database: self.database().unwrap_or(HOME_DATABASE).to_owned(),
+            database: self.database().unwrap_or(self.caller.home()).to_owned(),
             settings,
             roles: self.caller.roles(),
             readonly: self.readonly(),
         };
-        self.caller.check_database(&making.database)?;
+        if let Some(named) = self.database() {
+            self.caller.check_database(named)?;
+        }
         let spare = if may_share { self.door.spares.take(&making) } else { None };
         // A database that has been dropped since is noticed.
         let is_there = |session: &mut Session| {

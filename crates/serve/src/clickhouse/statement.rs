@@ -82,7 +82,8 @@ pub(super) struct Text {
 }
 
 impl Statement {
-    pub(super) fn new(request: &Request, number: u64) -> Statement {
+    /// `home`: where it runs unless it is said otherwise.
+    pub(super) fn new(request: &Request, home: &str, number: u64) -> Statement {
         let comment = comment(number, request.user(), &request.query_id);
         let comment = match request.setting("log_comment") {
             Some(own) => format!("{comment}|{own}"),
@@ -90,7 +91,8 @@ impl Statement {
         };
         let database = match request.database.as_deref() {
             None | Some("") if request.session.is_some() => "",
-            None | Some("" | "default") => HOME_DATABASE,
+            None | Some("") => home,
+            Some("default") => HOME_DATABASE,
             Some(database) => database,
         };
         Statement {
@@ -333,7 +335,7 @@ mod tests {
 
     #[test]
     fn nobody_is_killed_in_anothers_connection() {
-        let statement = |number| Statement::new(&Request::default(), number);
+        let statement = |number| Statement::new(&Request::default(), HOME_DATABASE, number);
         let (first, second) = (statement(1), statement(2));
         assert_eq!(first.name_there(), None);
         first.set_comment(comment(7, "ann", ""));
@@ -345,14 +347,14 @@ mod tests {
         assert!(!second.leave());
         let request =
             Request { settings: vec![("log_comment".into(), "mine".into())], ..Request::default() };
-        let third = Statement::new(&request, 3);
+        let third = Statement::new(&request, HOME_DATABASE, 3);
         third.learn("1=a;2=b");
         assert!(third.comment().ends_with(".1=a;2=b|mine"));
     }
 
     #[test]
     fn what_writes_goes_on_without_its_client_once_it_has_come() {
-        let statement = || Statement::new(&Request::default(), 1);
+        let statement = || Statement::new(&Request::default(), HOME_DATABASE, 1);
         // Its text, whether all of it came, whether the engine is told, whether it ends.
         for (verb, come, told, ends) in [
             ("SELECT", true, true, true),
@@ -381,7 +383,7 @@ mod tests {
     #[test]
     fn a_text_is_shown_without_secrets_and_not_whole_for_ever() {
         let request = Request { query_id: "q".into(), ..Request::default() };
-        let statement = Statement::new(&request, 1);
+        let statement = Statement::new(&request, HOME_DATABASE, 1);
         statement.set_text("  SELECT 1 ; ", "SELECT", &[]);
         assert_eq!(statement.text().unwrap().shown, "  SELECT 1 ; ");
         statement.has_secrets();

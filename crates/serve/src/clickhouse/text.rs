@@ -1,6 +1,7 @@
 //! A request's text, split into what the engine reads as SQL and the data that comes behind it.
 
 use super::error::Failure;
+use super::not_utf8;
 use super::sql::{self, Outline, Start};
 use std::borrow::Cow;
 
@@ -24,7 +25,14 @@ impl Text {
         format: String,
     ) -> Result<Text, Failure> {
         let data = text.split_off(data);
-        Ok(Text::Insert { text: utf8(text)?, head, format, data })
+        let length = text.len();
+        let text = utf8(text)?;
+        // Where it stands in the text that the engine gets.
+        let head = match sql::start(text.as_bytes(), true) {
+            Start::Insert { head, .. } if text.len() != length => head,
+            _ => head,
+        };
+        Ok(Text::Insert { text, head, format, data })
     }
 
     pub(super) fn whole(text: Vec<u8>) -> Result<Text, Failure> {
@@ -61,5 +69,10 @@ impl Text {
 }
 
 pub(super) fn utf8(text: Vec<u8>) -> Result<String, Failure> {
-    String::from_utf8(text).map_err(|_| Failure::syntax("Syntax error: the text is not UTF-8"))
+    String::from_utf8(text).or_else(|error| {
+        let escaped = not_utf8::escape(error.as_bytes());
+        escaped.ok_or_else(|| {
+            Failure::syntax("Syntax error: outside of quotes and comments the text is not UTF-8")
+        })
+    })
 }

@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn a_turn_is_free_while_its_client_is_slow() {
         let request = super::super::request::Request::default();
-        let statement = |number| Arc::new(Statement::new(&request, number));
+        let statement = |number| Arc::new(Statement::new(&request, "main", number));
         let turns = Arc::new(Turns { state: Mutex::default(), most: 2 });
         let (first, second) = (Turn::new(&turns, &statement(1)), Turn::new(&turns, &statement(2)));
         first.take(WAIT_DEFAULT).unwrap();

@@ -72,7 +72,7 @@ mod tests {
             }
             drop(send);
             let mut text = String::new();
-            let statement = Arc::new(Statement::new(&Request::default(), 1));
+            let statement = Arc::new(Statement::new(&Request::default(), "main", 1));
             let turn = Arc::new(Turn::new(&Arc::new(Turns::new(1)), &statement));
             let mut reader = reader(Coding::Identity, false, pieces, turn).unwrap();
             assert_eq!(reader.read_to_string(&mut text).is_ok(), finished);

@@ -6,13 +6,11 @@ use super::run::{Stop, Work};
 use super::sessions::Kept;
 use super::text::Text;
 use crate::access::{Done, Statement};
-use store::embedded::HOME_DATABASE;
 
 impl Work {
     pub(super) fn about_users(&self, text: &Text) -> Result<Option<Statement>, Failure> {
         let Text::Statement(sql) = text else { return Ok(None) };
-        let current = self.request.database.as_deref().filter(|name| !name.is_empty());
-        let current = current.filter(|name| *name != "default").unwrap_or(HOME_DATABASE);
+        let current = self.database().unwrap_or(self.caller.home());
         // Of one that was not understood nobody knows where its password stands.
         self.caller.parse(sql, current).inspect_err(|_| self.statement.has_secrets())
     }

@@ -16,7 +16,6 @@
 //!
 //! DESCRIBE runs scalar subqueries; it is what this costs where it is asked. Columns behind one that cannot be measured ([`super::native`]) stay as they are.
 
-use super::format::Way;
 use super::native::Block;
 use super::run::Work;
 use super::sql::Outline;
@@ -86,7 +85,7 @@ impl Work {
     /// On a connection like the request's own; an answer without zones is better than none, so what
     /// goes wrong here is nobody's error.
     pub(super) fn zones_beside(&self, sql: &str, outline: &Outline) -> Zones {
-        let lane = self.plain(outline, Way::Rows, self.may_share(sql, outline));
+        let lane = self.plain(self.may_share(sql, outline));
         let described = lane.ok().and_then(|mut lane| {
             self.set_before(&mut lane, sql, outline).ok()?;
             self.seal(&mut lane).ok()?;

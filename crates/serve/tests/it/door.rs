@@ -220,12 +220,6 @@ fn large_answers_are_one_document_with_one_header() {
     assert_eq!(json["data"].as_array().unwrap().len(), 150_000);
     let totals = "SELECT number % 2 AS k, count() FROM numbers(9) GROUP BY k WITH TOTALS ORDER BY k FORMAT TSV";
     assert_eq!(sql(totals), "0\t5\n1\t4\n\n0\t9\n");
-    let reply = post(
-        port,
-        "/?default_format=JSON",
-        "SELECT number, repeat(toString(number % 9), 1000) FROM numbers(1000000)",
-    );
-    assert_eq!(code(&reply), (500, "396"), "a document has a limit");
     for wait in ["", "&wait_end_of_query=1"] {
         let reply = post(
             port,
@@ -250,6 +244,42 @@ fn an_error_under_way_breaks_the_answer_off() {
     let reply = post(port, "/?wait_end_of_query=1", text);
     assert_eq!(code(&reply), (500, "395"));
     assert!(!reply.text().contains("__exception__"));
+}
+
+#[test]
+fn bytes_of_a_text_that_are_no_utf8_stand_in_quotes() {
+    let port = ports().door;
+    let hex = |text: &[u8]| post_with(port, "/", &[], text).text();
+    assert_eq!(hex(b"SELECT hex('a\xff\\'\xe2\x82') -- \xfe"), "61FF27E282\n");
+    assert_eq!(hex(b"SELECT hex($x$it's\\ \xff$x$)"), "697427735C20FF\n");
+    assert_eq!(post_with(port, "/", &[], b"SELECT 1 AS `\xff` FORMAT CSVWithNames").body[1], 0xff);
+    assert_eq!(get(port, "/?query=SELECT+hex('%ff')").text(), "FF\n");
+    assert_eq!(code(&post_with(port, "/", &[], b"SELECT 1 AS \xff")), (400, "62"));
+    sql("CREATE TABLE bytes (`a\\xff` String) ENGINE = Memory");
+    let insert = b"INSERT INTO bytes (`a\xff`) VALUES ('\xfe')";
+    assert_eq!(post_with(port, "/", &[], insert).status, 200);
+    assert_eq!(sql("SELECT hex(*) FROM bytes"), "FE\n");
+}
+
+/// The engine writes the end of a document also behind rows that are not all of them.
+#[test]
+fn an_error_under_way_leaves_no_whole_document() {
+    let port = ports().door;
+    let text = "SELECT throwIf(number = 3000000, 'oh'), number FROM numbers(4000000)";
+    for (format, end) in [("JSON", "\n}\n"), ("XML", "</result>\n"), ("Parquet", "PAR1")] {
+        let target = format!("/?default_format={format}");
+        let reply = post(port, &target, text);
+        assert_eq!((reply.status, reply.whole), (200, false), "{format}");
+        let at = memchr::memmem::rfind(&reply.body, b"\r\n__exception__\r\n").unwrap();
+        let at = memchr::memmem::rfind(&reply.body[..at], b"\r\n__exception__\r\n").unwrap();
+        assert!(String::from_utf8_lossy(&reply.body[at..]).contains("Code: 395."), "{format}");
+        assert!(!reply.body[..at].ends_with(end.as_bytes()), "{format}");
+        let reply = post(port, &format!("{target}&wait_end_of_query=1"), text);
+        assert_eq!(code(&reply), (500, "395"), "{format}");
+        // Before it has begun.
+        assert_eq!(code(&post(port, &target, "SELECT nope FROM numbers(9)")), (404, "47"));
+        assert_eq!(sql("SELECT 'the next one'"), "the next one\n");
+    }
 }
 
 #[test]

@@ -120,6 +120,14 @@ fn errors_come_in_the_format_where_asked_for() {
     assert_eq!((reply.status, reply.whole), (200, true));
     let (text, last) = (reply.text(), "{\"exception\": \"Code: 395.");
     assert!(text.lines().last().unwrap().starts_with(last), "{:?}", text.lines().last());
+    // A document that has begun comes to its end, and says so.
+    let reply = post(port, &target("JSON"), late);
+    assert_eq!((reply.status, reply.whole), (200, true));
+    let json: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+    assert!(json["exception"].as_str().unwrap().starts_with("Code: 395."));
+    assert!(json["data"].as_array().unwrap().len() > 1000);
+    let text = post(port, &target("XML"), late).text();
+    assert!(text.contains("<exception>Code: 395.") && text.ends_with("</result>\n"));
     let reply = post(port, &target("CSV"), "SELECT throwIf(1)");
     assert!(reply.text().starts_with("Code: 395."));
 }

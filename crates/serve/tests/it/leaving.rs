@@ -43,13 +43,20 @@ fn a_client_that_goes_away_ends_what_reads() {
     let cases = [
         ("gone-early", "SELECT count() FROM numbers(1e13)", ""),
         ("gone-late", streamed, ""),
+        ("gone-document", "SELECT number FROM numbers(1e13) FORMAT JSON", ""),
         ("gone-behind", "SELECT count() FROM numbers(1e13)", next),
         ("gone-behind-late", quiet, next),
     ];
     for (marker, text, behind) in cases {
         let mut stream = send(ports().door, marker, text, behind);
         until(|| running(marker));
-        if marker == "gone-behind-late" {
+        if marker == "gone-document" {
+            let shown = format!(
+                "SELECT query FROM system.processes WHERE Settings['log_comment'] = '{marker}'"
+            );
+            assert_eq!(sql(&shown), "SELECT number FROM numbers(1e13)  FORMAT JSON\n");
+        }
+        if ["gone-behind-late", "gone-document"].contains(&marker) {
             // Its answer has begun.
             stream.read_exact(&mut [0; 12]).unwrap();
         }

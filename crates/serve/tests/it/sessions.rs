@@ -1,7 +1,7 @@
 //! Sessions by `session_id`: what lasts, what is lent, and when they end.
 
 use crate::http::{Reply, post};
-use crate::ports;
+use crate::{ports, sql};
 
 fn ask(session: &str, more: &str, text: &str) -> Reply {
     post(ports().door, &format!("/?session_id={session}{more}"), text)
@@ -86,7 +86,31 @@ fn an_idle_session_ends_after_its_time_out() {
         ask("short", "&session_timeout=4000", "SELECT 1").header("x-clickhouse-exception-code"),
         Some("374")
     );
+}
+
+#[test]
+fn a_database_of_the_url_is_lent_to_one_request() {
+    let place = |more: &str| ask("used", more, "SELECT currentDatabase()").text();
+    assert_eq!(place("&database=system"), "system\n");
+    assert_eq!(place(""), "main\n");
     ask("used", "", "USE system");
-    assert_eq!(ask("used", "", "SELECT currentDatabase()").text(), "system\n");
-    assert_eq!(ask("used", "&database=default", "SELECT currentDatabase()").text(), "main\n");
+    assert_eq!(place(""), "system\n");
+    for _ in 0..2 {
+        assert_eq!(place("&database=default"), "main\n");
+    }
+    assert_eq!(place(""), "system\n");
+    // What a statement says is the session's, whatever the request said.
+    assert_eq!(ask("used", "&database=system", "USE main").status, 200);
+    assert_eq!(place(""), "main\n");
+    assert_eq!(ask("used", "&database=system", "USE nosuch").status, 404);
+    assert_eq!(place(""), "main\n");
+    // Its own went meanwhile: it can go elsewhere, and is nowhere else before.
+    sql("CREATE DATABASE went");
+    ask("used", "", "USE went");
+    assert_eq!(place("&database=system"), "system\n");
+    sql("DROP DATABASE went");
+    assert!(place("").contains("UNKNOWN_DATABASE"));
+    assert_eq!(place("&database=system"), "system\n");
+    assert_eq!(ask("used", "", "USE main").status, 200);
+    assert_eq!(place(""), "main\n");
 }

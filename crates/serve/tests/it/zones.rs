@@ -73,8 +73,7 @@ fn the_zone_is_found_from_wherever_it_comes() {
         let reply = native(&target, &text);
         assert!(has(&reply.body, tokyo) && !has(&reply.body, b"\x08DateTime"), "{session}");
     }
-    let moved = "&session_id=zone-5";
-    native(&format!("{moved}&database=zoned"), "SELECT 1");
+    let moved = "&session_id=zone-5&database=zoned";
     assert!(has(&native(moved, "SELECT at FROM t").body, tokyo));
     // External tables.
     let body =

@@ -122,6 +122,19 @@ fn a_filter_is_not_shed_by_a_table_that_passes_rows_on() {
         "CREATE MATERIALIZED VIEW passing.filled TO passing.t AS SELECT id, region FROM passing.other",
         "CREATE MATERIALIZED VIEW passing.own ENGINE = MergeTree ORDER BY id AS SELECT id FROM passing.other",
         "CREATE ROW POLICY p ON passing.mine USING region = 'EU' TO mila",
+        "CREATE TABLE passing.j (id Int64, region String) ENGINE = Join(ANY, LEFT, id)",
+        "CREATE VIEW passing.of_view AS WITH w AS (SELECT id FROM passing.v) \
+         SELECT id FROM w WHERE id IN (SELECT id FROM passing.mine)",
+        "CREATE VIEW passing.definer SQL SECURITY DEFINER AS SELECT id FROM passing.t",
+        "CREATE VIEW passing.of_merged AS SELECT id FROM passing.merged",
+        "CREATE VIEW passing.of_that AS SELECT 1 AS id WHERE 1 IN (SELECT id FROM passing.of_merged)",
+        "CREATE VIEW passing.of_in AS SELECT 1 AS id WHERE (1, 'EU') IN passing.buffer",
+        "CREATE VIEW passing.of_alias AS WITH passing.buffer AS b SELECT 1 AS id WHERE (1, 'EU') IN b",
+        "CREATE VIEW passing.of_function AS SELECT id FROM merge('passing', '^t$')",
+        "CREATE VIEW passing.of_d AS SELECT dictGet('passing.d', 'region', 2) AS id",
+        "CREATE VIEW passing.of_apply AS SELECT COLUMNS('id') APPLY(x -> dictGet('passing.d', 'region', x)) FROM passing.t",
+        "CREATE VIEW passing.of_join AS SELECT joinGet('passing.j', 'region', 2::Int64) AS id",
+        "CREATE VIEW passing.of_definer SQL SECURITY DEFINER AS SELECT id FROM passing.merged",
     ] {
         sql("root", text);
     }
@@ -132,17 +145,66 @@ fn a_filter_is_not_shed_by_a_table_that_passes_rows_on() {
         "SELECT * FROM passing.filled",
         "SELECT (1, 'EU') IN passing.merged",
         "SELECT dictGet('passing.d', 'region', 2)",
+        "SELECT * FROM passing.of_merged",
+        "SELECT * FROM passing.of_that",
+        "SELECT * FROM passing.of_in",
+        "SELECT * FROM passing.of_alias",
+        "SELECT * FROM passing.of_function",
+        "SELECT * FROM passing.of_d",
+        "SELECT * FROM passing.of_apply",
+        "SELECT * FROM passing.of_join",
+        "SELECT * FROM passing.of_definer",
+        "SELECT 1 IN passing.of_merged",
     ] {
         refused("mila", "/", text);
     }
     refused("mila", "/?database=passing", "SELECT * FROM merged");
     refused("mila", "/?database=passing", "SELECT (1, 'EU') IN merged");
-    for text in
-        ["SELECT id FROM passing.t", "SELECT id FROM passing.v", "SELECT id FROM passing.mine"]
-    {
+    for text in [
+        "SELECT id FROM passing.t",
+        "SELECT id FROM passing.v",
+        "SELECT id FROM passing.mine",
+        "SELECT id FROM passing.of_view",
+        "SELECT id FROM passing.definer",
+    ] {
         assert_eq!(sql("mila", text), "1\n", "{text}");
     }
     assert_eq!(sql("mila", "SELECT count() FROM passing.own"), "0\n");
     sql("mila", "SELECT count() FROM system.tables");
     sql("mila", "SELECT count() FROM information_schema.tables");
+}
+
+#[test]
+fn a_filter_of_a_view_is_not_shed_by_altering_what_stands_behind_it() {
+    for text in [
+        "CREATE DATABASE behind",
+        "CREATE TABLE behind.t (id Int64, region String) ENGINE = MergeTree ORDER BY id",
+        "CREATE TABLE behind.other AS behind.t",
+        &format!("INSERT INTO behind.t VALUES (1, 'EU'), (2, '{MARK}')"),
+        "CREATE VIEW behind.v AS SELECT id, region FROM behind.t",
+        "CREATE VIEW behind.w AS SELECT id, region FROM behind.v",
+        &format!("CREATE USER bea IDENTIFIED BY '{PASSWORD}'"),
+        "GRANT SELECT, ALL ON behind.* TO bea",
+        "CREATE ROW POLICY p ON behind.w USING region = 'EU' TO bea",
+    ] {
+        sql("root", text);
+    }
+    for text in [
+        "ALTER TABLE behind.t UPDATE region = 'EU' WHERE 1",
+        "ALTER TABLE behind.t DROP COLUMN region, ADD COLUMN region String DEFAULT 'EU'",
+        "RENAME TABLE behind.t TO behind.u",
+        "EXCHANGE TABLES behind.other AND behind.t",
+        "DROP TABLE behind.t",
+        "TRUNCATE TABLE behind.t",
+        "DROP VIEW behind.v",
+        "CREATE OR REPLACE VIEW behind.v AS SELECT id, 'EU' AS region FROM behind.t",
+        "CREATE OR REPLACE VIEW behind.w AS SELECT id, 'EU' AS region FROM behind.t",
+    ] {
+        refused("bea", "/", text);
+    }
+    refused("bea", "/?database=behind", "ALTER TABLE t UPDATE region = 'EU' WHERE 1");
+    sql("bea", "INSERT INTO behind.t VALUES (3, 'EU')");
+    sql("bea", "ALTER TABLE behind.other ADD COLUMN x Int8");
+    sql("bea", "RENAME TABLE behind.other TO behind.free");
+    assert_eq!(sql("bea", "SELECT groupArray(id) FROM behind.w"), "[1,3]\n");
 }

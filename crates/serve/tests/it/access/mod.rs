@@ -3,8 +3,11 @@
 mod attacks;
 mod fence;
 mod filters;
+mod kept;
 mod later;
 mod login;
+mod made;
+mod names;
 mod revoked;
 mod shared;
 mod statements;
@@ -13,7 +16,7 @@ mod ways;
 use crate::http::{Reply, encode, post_with};
 use crate::{CORES, ports};
 use serve::access::{File, FileHolder, FilePassword};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, RwLock};
 
 pub(crate) const PASSWORD: &str = "topsecret";
 /// Stands in rows that nobody but admins may see.
@@ -68,27 +71,35 @@ pub(crate) fn users() -> File {
 
 const BCRYPT: &str = "$2b$04$8G2aCNA4bZzdXmlU3rh2R.SiQofSSf0G45aV.Y2T9o9l1WZe9ofGe";
 
+/// Two doors on one store show their users in the same tables: whoever reads those keeps a second one away.
+pub(crate) static SHOWN: RwLock<()> = RwLock::new(());
+
 /// The port of the door with users.
 pub(crate) fn door() -> u16 {
     static DOOR: LazyLock<u16> = LazyLock::new(|| {
-        let engine = ports().engine.clone();
-        let (send, port) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Runtime::new().unwrap();
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-                send.send(listener.local_addr().unwrap().port()).unwrap();
-                let forever = std::future::pending();
-                serve::clickhouse::serve(vec![listener.into()], engine, users(), CORES, forever)
-                    .await
-                    .unwrap();
-            });
-        });
-        let port = port.recv().unwrap();
+        let port = open();
         fill(port);
         port
     });
     *DOOR
+}
+
+/// Another one, which takes up what was kept until now.
+fn open() -> u16 {
+    let engine = ports().engine.clone();
+    let (send, port) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            send.send(listener.local_addr().unwrap().port()).unwrap();
+            let forever = std::future::pending();
+            serve::clickhouse::serve(vec![listener.into()], engine, users(), CORES, forever)
+                .await
+                .unwrap();
+        });
+    });
+    port.recv().unwrap()
 }
 
 fn fill(port: u16) {

@@ -147,3 +147,24 @@ fn a_session_is_of_one_user_and_not_of_a_name() {
     let other = ask("namesake", session, "SELECT x FROM mine");
     assert!(!other.text().contains("4711") && other.status == 404, "{}", other.text());
 }
+
+#[test]
+fn a_session_goes_on_with_the_roles_that_remain() {
+    user("chooser");
+    sql("root", "CREATE ROLE OR REPLACE first_choice");
+    sql("root", "CREATE ROLE OR REPLACE second_choice");
+    sql("root", "GRANT SELECT ON shop.* TO first_choice");
+    sql("root", "GRANT first_choice, second_choice TO chooser");
+    let ask = |text: &str| ask("chooser", "/?session_id=choice", text);
+    assert_eq!(ask("SET ROLE first_choice, second_choice").status, 200);
+    assert_eq!(ask("SELECT count() FROM shop.orders").text(), "2\n");
+    for (revoke, left) in
+        [("REVOKE first_choice FROM chooser", "second_choice\n"), ("DROP ROLE second_choice", "")]
+    {
+        sql("root", revoke);
+        assert_eq!(ask("SHOW CURRENT ROLES").text(), left);
+        let refused = ask("SELECT count() FROM shop.orders");
+        assert_eq!(refused.header("x-clickhouse-exception-code"), Some("497"));
+        assert_eq!(ask("SELECT count() FROM chooser.t").text(), "0\n");
+    }
+}

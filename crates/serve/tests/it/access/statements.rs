@@ -107,6 +107,7 @@ fn a_role_is_chosen_for_a_request_or_a_session() {
 /// What dbt looks up of its grants.
 #[test]
 fn the_tables_of_grants_say_what_was_granted() {
+    let _shown = super::SHOWN.read().unwrap_or_else(|poisoned| poisoned.into_inner());
     sql(
         "root",
         "CREATE USER OR REPLACE dbt_user IDENTIFIED WITH sha256_hash BY \

@@ -36,6 +36,34 @@ fn a_statement_in_a_form_is_one_like_any() {
     nothing_is_lost();
 }
 
+/// A document's format is written into the statement behind the gate.
+#[test]
+fn a_format_in_the_url_is_a_name_and_nothing_else() {
+    for format in [
+        "JSON SETTINGS additional_table_filters = {}",
+        "JSON SETTINGS max_threads = 1",
+        "JSON -- ",
+        "JSON;",
+        "`JSON`",
+        "JSON/**/",
+        "",
+    ] {
+        for user in ["vera", "root"] {
+            let target = format!("/?default_format={}", encode(format));
+            let reply = ask(user, &target, "SELECT id FROM filtered.orders ORDER BY id LIMIT 1");
+            let told = reply.text();
+            match format {
+                // As if there were none.
+                "" => assert_eq!(told, "1\n"),
+                _ => assert_eq!(code(&reply), "73", "{format}: {told}"),
+            }
+        }
+    }
+    let document = ask("vera", "/?default_format=JSONCompact", "SELECT id FROM filtered.orders");
+    let json: serde_json::Value = serde_json::from_slice(&document.body).unwrap();
+    assert_eq!(json["data"], serde_json::json!([[1]]), "{json}");
+}
+
 #[test]
 fn readers_bring_tables_of_values_and_nothing_else() {
     let count = "SELECT sum(_1) + count() FROM ext, shop.orders";
