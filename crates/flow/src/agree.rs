@@ -274,7 +274,7 @@ async fn create(options: &Options, status: &Status) -> Result<Lsn> {
 }
 
 /// Whether the slot can be read from now. Returns what it has confirmed.
-fn check(name: &str, slot: &Slot, database: &str) -> Result<Lsn> {
+pub(crate) fn check(name: &str, slot: &Slot, database: &str) -> Result<Lsn> {
     if slot.plugin.as_deref() != Some("pgoutput") || slot.database.as_deref() != Some(database) {
         return Err(Error::definite(format!("cannot use slot {name}"))
             .detail(format!("It is not a pgoutput slot of the database {database}."))

@@ -13,6 +13,8 @@
 //!   the same block with the same token then adds exactly the missing ones.
 //! - **Ordering.** The caller sends batches of one append table in log order, one at a time. Mirror
 //!   batches may overtake each other. Different tables may be written at once.
+//! - **Writers.** One process at a time. Where a store is reached by several, it is the one that has the slot:
+//!   [`Store::begin`], [`Store::claim`].
 //! - **Shutdown.** Dropping a store between calls loses nothing that has a receipt.
 //! - **Errors** have a fate: see [`model::Fate`]. A full disk is transient. Values that their column
 //!   cannot hold are refused, and then nothing of the block is there.
@@ -46,6 +48,7 @@ use model::{Block, Cells, Kind, Result, TableName};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -139,6 +142,29 @@ pub trait Store: Send + Sync + 'static {
         Box::pin(
             async move { native::cells(&self.answer_beside(sql, "Native", beside).await?, &kinds) },
         )
+    }
+
+    /// Before anything is read of what is kept: from here on only the process writes that has the slot. Whether
+    /// another one may still do so: then nothing is written before [`Store::claim`], and this is asked again.
+    fn begin(&self) -> BoxFuture<'_, Result<bool>> {
+        // A folder is one process's.
+        Box::pin(async { Ok(false) })
+    }
+
+    /// The slot is ours: nobody writes any more who had it before. `held`: whether it still is.
+    fn claim(&self, held: watch::Receiver<bool>) -> BoxFuture<'_, Result<()>> {
+        let _ = held;
+        Box::pin(async { Ok(()) })
+    }
+
+    /// The process ends, and nothing of it is on its way: nobody has to wait for it.
+    fn leave(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Whether another process has claimed the slot since: every write fails.
+    fn is_taken_over(&self) -> bool {
+        false
     }
 
     /// Whether writes wait for room on the disk now: they neither fail nor end meanwhile.

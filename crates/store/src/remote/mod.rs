@@ -20,6 +20,7 @@
 mod address;
 mod astray;
 mod doubts;
+mod fence;
 mod form;
 mod line;
 mod mutation;
@@ -38,6 +39,7 @@ pub use tls::Certificates;
 
 use crate::{Beside, BoxFuture, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
 use doubts::Doubts;
+use fence::Claim;
 use line::{Ask, Failed};
 use model::{Cells, Error, Fate, Kind, Result, TableName};
 use quorum::Turns;
@@ -45,7 +47,7 @@ use server::Server;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use upload::Upload;
 
 /// A block or a record is written by then; the server's own limit for a silent client is the same.
@@ -71,6 +73,8 @@ pub struct RemoteOptions {
     pub quorum: Option<Quorum>,
     /// The slot of the pipeline that writes there; `None`: somebody who looks, and makes nothing.
     pub slot: Option<String>,
+    /// The folder that is locked for it (`DataDir::place_of_life`): no other process that runs is at the same.
+    pub place: Option<String>,
 }
 
 impl fmt::Debug for RemoteOptions {
@@ -108,6 +112,7 @@ impl Remote {
             certificates: Certificates::default(),
             quorum: None,
             slot: None,
+            place: None,
         };
         Remote::new(options).unwrap()
     }
@@ -130,8 +135,8 @@ impl Remote {
     async fn set_up(&self) -> Result<()> {
         let Some(slot) = &self.inner.server.options.slot else { return Ok(()) };
         let making = async {
-            self.take_over(slot).await?;
-            for statement in ddl::system() {
+            self.is_alone(slot).await?;
+            for statement in ddl::system().into_iter().chain([ddl::claims()]) {
                 self.run(&statement, "set up our own tables").await?;
             }
             Ok(())
@@ -139,9 +144,8 @@ impl Remote {
         self.inner.set_up.get_or_try_init(|| making).await.map(drop)
     }
 
-    /// An earlier process of ours that was killed may have left statements running: they would write
-    /// after us. What the pipeline of another slot runs is its own, and it is refused before anything is done.
-    async fn take_over(&self, slot: &str) -> Result<()> {
+    /// The pipeline of another slot is refused before anything is done.
+    async fn is_alone(&self, slot: &str) -> Result<()> {
         let place = self.place();
         let other = self.other_slot(slot).await;
         if let Some(other) = other.map_err(|failed| failed.error("read our own tables", &place))? {
@@ -152,10 +156,23 @@ impl Remote {
                 ))
                 .hint(forget(&other)));
         }
+        Ok(())
+    }
+
+    /// An earlier process of ours may have left statements running: they would write after us.
+    async fn end_others(&self, slot: &str) -> Result<()> {
         let ours = ddl::literal(&server::names(Some(slot)));
         let now = ddl::literal(self.inner.server.name());
         let which = format!("startsWith(query_id, {ours}) AND NOT startsWith(query_id, {now})");
         self.inner.server.end(&which).await
+    }
+
+    async fn claims(&self, slot: &str) -> Result<Vec<Claim>> {
+        fence::read(tsv::read(&self.read(&fence::question(slot), "TabSeparated").await?))
+    }
+
+    async fn write_claim(&self, claim: &Claim, slot: &str) -> Result<()> {
+        self.record_rows(fence::CLAIMS, claim.row(slot)).await
     }
 
     /// For a person: the answer in that format, or all that the server says. `USE` and `SET` last for those
@@ -199,6 +216,7 @@ impl Remote {
         ask.settings.push(("insert_deduplicate", "0".into()));
         ask.settings.extend(self.quorum());
         ask.settings.push(quorum::as_written());
+        ask.writes = true;
         self.judged(sql, doing, self.inner.server.ask(ask).await.map(drop))
     }
 
@@ -213,7 +231,8 @@ impl Remote {
         let (body, mut settings) = form::of(sql, beside)?;
         settings.push(quorum::as_written());
         let (patience, bytes_max) = (QUERY_MOST, ANSWER_BYTES_MAX);
-        let ask = Ask { body, format: format.to_owned(), settings, patience, bytes_max };
+        let ask =
+            Ask { body, format: format.to_owned(), settings, patience, bytes_max, writes: false };
         self.judged(sql, "read from the store", self.inner.server.ask(ask).await)
     }
 
@@ -246,7 +265,8 @@ impl Remote {
         settings.push((views, u8::from(has_token).to_string()));
         settings.extend(self.quorum());
         let format = "Null".to_owned();
-        let ask = Ask { body, format, settings, patience: INSERT_MOST, bytes_max: 0 };
+        let ask =
+            Ask { body, format, settings, patience: INSERT_MOST, bytes_max: 0, writes: true };
         let answered = self.inner.server.ask(ask).await;
         if matches!(answered, Err(Failed::Exception(_) | Failed::Status(_))) {
             // Nobody reads the rest of the data.
@@ -266,6 +286,14 @@ impl Remote {
             // An answer before the end of the data is none.
             (Ok(_), filled) => filled.map_err(Failed::Ours),
         }
+    }
+
+    async fn record_rows(&self, into: &str, rows: Rows) -> Result<()> {
+        let sql = insert::of_record(into);
+        let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| sink(&tsv::write(&rows));
+        let doing = insert::doing(into);
+        let written = self.write(&doing, &sql, "TabSeparated", false, fill).await;
+        self.judged(&doing, &doing, written)
     }
 
     async fn write_block(&self, insert: Insert) -> Result<Receipt> {
@@ -322,11 +350,7 @@ impl Store for Remote {
     fn record<'a>(&'a self, into: &'a str, rows: Rows) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             self.set_up().await?;
-            let sql = insert::of_record(into);
-            let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| sink(&tsv::write(&rows));
-            let doing = insert::doing(into);
-            let written = self.write(&doing, &sql, "TabSeparated", false, fill).await;
-            self.judged(&doing, &doing, written)
+            self.record_rows(into, rows).await
         })
     }
 
@@ -354,5 +378,56 @@ impl Store for Remote {
             self.set_up().await?;
             self.read_beside(sql, format, &beside).await
         })
+    }
+
+    fn begin(&self) -> BoxFuture<'_, Result<bool>> {
+        Box::pin(async move {
+            self.set_up().await?;
+            let Some(slot) = &self.inner.server.options.slot else { return Ok(false) };
+            let (fence, then) = (&self.inner.server.fence, Instant::now());
+            let newest = self.claims(slot).await?.into_iter().next().unwrap_or_default();
+            if fence.begin(newest, then) {
+                return Ok(true);
+            }
+            let (wait, ends_others) = fence.unsettled();
+            tokio::time::sleep(wait).await;
+            if ends_others {
+                self.end_others(slot).await?;
+                fence.settled();
+            }
+            Ok(false)
+        })
+    }
+
+    fn claim(&self, held: watch::Receiver<bool>) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.set_up().await?;
+            let Some(slot) = &self.inner.server.options.slot else { return Ok(()) };
+            let (fence, then) = (&self.inner.server.fence, Instant::now());
+            let newest = self.claims(slot).await?.into_iter().next().unwrap_or_default();
+            fence.looked(newest.clone(), then)?;
+            if let Some(ours) = fence.next(&newest) {
+                // A write like any other: there is a look before it.
+                self.write_claim(&ours, slot).await?;
+            }
+            // Also where the answer of an earlier try was lost.
+            fence.settles();
+            let then = Instant::now();
+            fence.claimed(self.claims(slot).await?, then, held)
+        })
+    }
+
+    fn leave(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let Some(slot) = &self.inner.server.options.slot else { return Ok(()) };
+            match self.inner.server.fence.last() {
+                Some(last) => self.write_claim(&last, slot).await,
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn is_taken_over(&self) -> bool {
+        self.inner.server.fence.is_taken_over()
     }
 }

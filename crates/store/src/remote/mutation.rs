@@ -104,6 +104,7 @@ impl Remote {
 
 fn deleting(sql: &str, more: &[(&'static str, &str)]) -> Ask {
     let mut ask = Ask::text(sql.to_owned(), STATEMENT_MOST, 0);
+    ask.writes = true;
     let settings = AT_ONCE.iter().chain(more);
     ask.settings.extend(settings.map(|(name, value)| (*name, (*value).to_owned())));
     ask

@@ -16,6 +16,7 @@
 
 use super::RemoteOptions;
 use super::astray::{Astray, Pending};
+use super::fence::{self, Fence};
 use super::line::{Ask, Failed, Line, Login};
 use super::tls::Tls;
 use crate::{Rows, tsv};
@@ -58,6 +59,7 @@ pub(super) struct Server {
     /// Statements of this process are called so, and numbered: see [`names`].
     name: String,
     asked: AtomicU64,
+    pub(super) fence: Fence,
     /// Of a balancer that leads each request elsewhere.
     warned: AtomicBool,
 }
@@ -87,7 +89,9 @@ impl Server {
             true => Some(Tls::new(&options.address, &options.certificates)?),
             false => None,
         };
-        let name = format!("{}{}", names(options.slot.as_deref()), random());
+        let process = random();
+        let name = format!("{}{process}", names(options.slot.as_deref()));
+        let fence = Fence::new(&process, options.place.as_deref());
         Ok(Server {
             options,
             tls,
@@ -97,6 +101,7 @@ impl Server {
             ending_astray: tokio::sync::Mutex::default(),
             name,
             asked: AtomicU64::new(0),
+            fence,
             warned: AtomicBool::new(false),
         })
     }
@@ -104,6 +109,9 @@ impl Server {
     pub(super) async fn ask(&self, ask: Ask) -> Result<Vec<u8>, Failed> {
         self.end_astray().await?;
         let mut line = self.line().await?;
+        if ask.writes {
+            self.pass_fence(&mut line).await?;
+        }
         let (id, is_packed) = (self.next_id(), ask.body.is_packed());
         let mut pending = Pending::new(&self.astray, &line.server, &id);
         let answered = line.ask(&id, ask).await;
@@ -118,6 +126,17 @@ impl Server {
             _ => self.keep(line),
         }
         answered
+    }
+
+    /// The look is the last that happens before something is written, and on the same connection.
+    async fn pass_fence(&self, line: &mut Line) -> Result<(), Failed> {
+        let Some(slot) = &self.options.slot else { return Ok(()) };
+        if !self.fence.needs_look()? {
+            return Ok(());
+        }
+        let then = Instant::now();
+        let found = fence::read(self.ask_line(line, fence::question(slot)).await?)?;
+        Ok(self.fence.looked(found.into_iter().next().unwrap_or_default(), then)?)
     }
 
     fn warn_of_several(&self, line: &Line) {
