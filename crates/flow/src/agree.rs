@@ -16,7 +16,7 @@ use crate::pipeline::Options;
 use crate::retry::patiently;
 use crate::status::Status;
 use crate::tables::Around;
-use model::{Error, Lsn, Result};
+use model::{Error, Lsn, Result, TableName};
 use source::slot::{self, Blocker, Slot};
 use source::spool::Span;
 use source::timeline::{self, Server};
@@ -177,11 +177,10 @@ impl Agreed {
         if self.recorded != Some(self.position) {
             // A server that was set back begins lower, and the higher position would win.
             let quoted = ddl::literal(slot);
-            let forget = format!(
-                "ALTER TABLE millrace.checkpoints DELETE WHERE slot = {quoted} SETTINGS mutations_sync = 2"
-            );
+            let forget = format!("ALTER TABLE millrace.checkpoints DELETE WHERE slot = {quoted}");
             if self.recorded > Some(self.position) {
-                patiently(status, || store.execute(&forget)).await?;
+                let checkpoints = TableName::new("millrace", "checkpoints");
+                patiently(status, || store.mutate(&checkpoints, &forget)).await?;
             }
             let row = checkpoint::row(slot, self.position);
             patiently(status, || store.record(checkpoint::CHECKPOINTS, row.clone())).await?;
