@@ -38,13 +38,14 @@ pub use quorum::Quorum;
 pub use tls::Certificates;
 
 use crate::{Beside, BoxFuture, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
-use doubts::Doubts;
+use doubts::{Doubts, Work};
 use fence::Claim;
 use line::{Ask, Failed};
 use model::{Cells, Error, Fate, Kind, Result, TableName};
 use quorum::Turns;
 use server::Server;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OnceCell, watch};
@@ -187,12 +188,15 @@ impl Remote {
         })
     }
 
+    fn work(&self, what: impl Hash) -> Work {
+        self.inner.doubts.work(what)
+    }
+
     fn quorum(&self) -> Vec<(&'static str, String)> {
         self.inner.server.options.quorum.map(Quorum::settings).unwrap_or_default()
     }
 
-    /// `work`: what is tried again, in the same words.
-    fn judged<T>(&self, work: &str, doing: &str, answered: Result<T, Failed>) -> Result<T> {
+    fn judged<T>(&self, work: Work, doing: &str, answered: Result<T, Failed>) -> Result<T> {
         let doubts = &self.inner.doubts;
         let failed = match answered {
             Ok(answer) => {
@@ -202,7 +206,7 @@ impl Remote {
             Err(failed) => failed,
         };
         let is_over = failed.is_doubtful() && !doubts.once_more(work, Instant::now());
-        let is_late = failed.is_of_names() && self.inner.server.may_lag();
+        let is_late = failed.is_of_names() && self.inner.server.may_lack_names();
         let error = failed.error(doing, &self.place());
         Err(match (is_over, is_late) {
             (true, _) => error.lasting(),
@@ -217,14 +221,14 @@ impl Remote {
         ask.settings.extend(self.quorum());
         ask.settings.push(quorum::as_written());
         ask.writes = true;
-        self.judged(sql, doing, self.inner.server.ask(ask).await.map(drop))
+        self.judged(self.work(sql), doing, self.inner.server.ask(ask).await.map(drop))
     }
 
     async fn read(&self, sql: &str, format: &str) -> Result<Vec<u8>> {
         let mut ask = Ask::text(sql.to_owned(), QUERY_MOST, ANSWER_BYTES_MAX);
         ask.format = format.to_owned();
         ask.settings.push(quorum::as_written());
-        self.judged(sql, "read from the store", self.inner.server.ask(ask).await)
+        self.judged(self.work(sql), "read from the store", self.inner.server.ask(ask).await)
     }
 
     async fn read_beside(&self, sql: &str, format: &str, beside: &Beside) -> Result<Vec<u8>> {
@@ -233,7 +237,7 @@ impl Remote {
         let (patience, bytes_max) = (QUERY_MOST, ANSWER_BYTES_MAX);
         let ask =
             Ask { body, format: format.to_owned(), settings, patience, bytes_max, writes: false };
-        self.judged(sql, "read from the store", self.inner.server.ask(ask).await)
+        self.judged(self.work(sql), "read from the store", self.inner.server.ask(ask).await)
     }
 
     /// An INSERT whose data `fill` makes on a thread of its own while it is sent.
@@ -265,8 +269,7 @@ impl Remote {
         settings.push((views, u8::from(has_token).to_string()));
         settings.extend(self.quorum());
         let format = "Null".to_owned();
-        let ask =
-            Ask { body, format, settings, patience: INSERT_MOST, bytes_max: 0, writes: true };
+        let ask = Ask { body, format, settings, patience: INSERT_MOST, bytes_max: 0, writes: true };
         let answered = self.inner.server.ask(ask).await;
         if matches!(answered, Err(Failed::Exception(_) | Failed::Status(_))) {
             // Nobody reads the rest of the data.
@@ -289,11 +292,11 @@ impl Remote {
     }
 
     async fn record_rows(&self, into: &str, rows: Rows) -> Result<()> {
-        let sql = insert::of_record(into);
+        let (sql, doing, work) =
+            (insert::of_record(into), insert::doing(into), self.work((into, &rows)));
         let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| sink(&tsv::write(&rows));
-        let doing = insert::doing(into);
         let written = self.write(&doing, &sql, "TabSeparated", false, fill).await;
-        self.judged(&doing, &doing, written)
+        self.judged(work, &doing, written)
     }
 
     async fn write_block(&self, insert: Insert) -> Result<Receipt> {
@@ -305,6 +308,8 @@ impl Remote {
         let doing = format!("write {}", insert.target.table.name);
         let table = insert.target.rows.to_string();
         let (sql, has_token) = (insert::of_block(&insert), insert.token.is_some());
+        // A block that is tried again is the one of before, and not its like.
+        let work = self.work((&sql, Arc::as_ptr(&insert.block)));
         let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| {
             native::encode(&insert.target, &insert.block, sink)
         };
@@ -312,7 +317,7 @@ impl Remote {
         let said = written.as_ref().err().and_then(Failed::exception);
         match said.and_then(|said| said.refusal_of_rows(&doing)) {
             Some(refusal) => Err(refusal),
-            None => self.judged(&doing, &doing, written).map(|()| Receipt { rows }),
+            None => self.judged(work, &doing, written).map(|()| Receipt { rows }),
         }
     }
 }
