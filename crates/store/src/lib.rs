@@ -44,7 +44,7 @@ pub use target::{
 };
 pub use types::Type;
 
-use model::{Block, Cells, Kind, Result, TableName};
+use model::{Block, Cells, Error, Kind, Result, TableName};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -117,31 +117,35 @@ pub trait Store: Send + Sync + 'static {
     /// themselves.
     fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>>;
 
-    /// The answer to a SELECT that is asked about rows, in a format of ClickHouse's.
+    /// The answer to a SELECT that is asked about rows, in a format of ClickHouse's. `None`: it is larger than an
+    /// answer may be.
     fn answer_beside<'a>(
         &'a self,
         sql: &'a str,
         format: &'static str,
         beside: Beside,
-    ) -> BoxFuture<'a, Result<Vec<u8>>>;
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>>>;
 
     /// [`Store::query`] about rows.
     fn query_beside<'a>(&'a self, sql: &'a str, beside: Beside) -> BoxFuture<'a, Result<Rows>> {
-        Box::pin(
-            async move { Ok(tsv::read(&self.answer_beside(sql, "TabSeparated", beside).await?)) },
-        )
+        Box::pin(async move {
+            let answer = self.answer_beside(sql, "TabSeparated", beside).await?;
+            let too_large = || Error::bug("a small answer is larger than an answer may be");
+            Ok(tsv::read(&answer.ok_or_else(too_large)?))
+        })
     }
 
-    /// [`Store::cells`] about rows.
+    /// [`Store::cells`] about rows. `None`: fewer have to be asked about.
     fn cells_beside<'a>(
         &'a self,
         sql: &'a str,
         kinds: Vec<Kind>,
         beside: Beside,
-    ) -> BoxFuture<'a, Result<Vec<Cells>>> {
-        Box::pin(
-            async move { native::cells(&self.answer_beside(sql, "Native", beside).await?, &kinds) },
-        )
+    ) -> BoxFuture<'a, Result<Option<Vec<Cells>>>> {
+        Box::pin(async move {
+            let answer = self.answer_beside(sql, "Native", beside).await?;
+            answer.map(|answer| native::cells(&answer, &kinds)).transpose()
+        })
     }
 
     /// Before anything is read of what is kept: from here on only the process writes that has the slot. Whether
