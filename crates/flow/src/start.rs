@@ -39,11 +39,11 @@ pub(crate) async fn attempt(
         }
     }
     let published = source::catalog::published_tables(&client, &options.publication).await?;
-    let is_anothers = store.begin().await?;
+    let others = store.begin().await?;
     // The store answers: from here on the slot is ours.
     let _quiet = quiet(options).await;
-    if is_anothers {
-        claim::take_over(options, &client, store).await?;
+    if let Some(claimed) = others {
+        claim::take_over(options, &client, store, claimed).await?;
     }
     let is_known = tables::is_known(store, &published, &options.slot).await?;
     let agreed = agree(options, &client, is_known, store, status).await?;

@@ -271,7 +271,7 @@ pub(crate) fn system_with(more: More<'_>) -> Vec<String> {
 pub(crate) fn claims() -> String {
     format!(
         "CREATE TABLE IF NOT EXISTS millrace.claims (slot String, number UInt64, process String, \
-         holder String, place String, at DateTime64(3, 'UTC') DEFAULT now64(3)) \
+         holder String, place String, source String, at DateTime64(3, 'UTC') DEFAULT now64(3)) \
          ENGINE = ReplacingMergeTree ORDER BY (slot, number, process) SETTINGS {DURABLE}"
     )
 }

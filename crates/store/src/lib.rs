@@ -86,6 +86,15 @@ impl Beside {
     pub const TABLE: &str = "millrace_keys";
 }
 
+/// Who has claimed the slot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claimed {
+    /// A process and its machine, for a person.
+    pub holder: String,
+    /// As it was given to [`Store::claim`].
+    pub source: String,
+}
+
 /// An answer as text fields; NULL is `None`.
 pub type Rows = Vec<Vec<Option<String>>>;
 
@@ -148,16 +157,20 @@ pub trait Store: Send + Sync + 'static {
         })
     }
 
-    /// Before anything is read of what is kept: from here on only the process writes that has the slot. Whether
-    /// another one may still do so: then nothing is written before [`Store::claim`], and this is asked again.
-    fn begin(&self) -> BoxFuture<'_, Result<bool>> {
+    /// Before anything is read of what is kept: from here on only the process writes that has the slot. Returns
+    /// another one that may still do so: then nothing is written before [`Store::claim`], and this is asked again.
+    fn begin(&self) -> BoxFuture<'_, Result<Option<Claimed>>> {
         // A folder is one process's.
-        Box::pin(async { Ok(false) })
+        Box::pin(async { Ok(None) })
     }
 
-    /// The slot is ours: nobody writes any more who had it before. `held`: whether it still is.
-    fn claim(&self, held: watch::Receiver<bool>) -> BoxFuture<'_, Result<()>> {
-        let _ = held;
+    /// The slot of that source is ours: nobody writes any more who had it before. `held`: whether it still is.
+    fn claim<'a>(
+        &'a self,
+        source: &'a str,
+        held: watch::Receiver<bool>,
+    ) -> BoxFuture<'a, Result<()>> {
+        let _ = (source, held);
         Box::pin(async { Ok(()) })
     }
 

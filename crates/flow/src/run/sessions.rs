@@ -54,7 +54,7 @@ impl Loop {
         };
         let confirmed = self.positions.confirmed();
         let (store, status) = (self.store.clone(), self.status.clone());
-        let claim = |held| claim::of_stream(store, status, held);
+        let claim = |held| claim::of_stream(store, status, &self.server, held);
         let session = Session::start(options, quiet, self.sessions, confirmed, self.age_us, claim);
         self.session = Some(session);
         self.status.set_connected(true);

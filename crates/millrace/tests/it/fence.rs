@@ -32,6 +32,23 @@ fn has(server: &Server, ids: &str) -> bool {
 /// What was read and not written when the slot was lost, and the store came back too late for it.
 #[test]
 fn late_batches_of_who_lost_the_slot_stay_away() {
+    late_batches_stay_away(|_, to_source| to_source.cut());
+}
+
+/// The same of one that believes to have it still.
+#[test]
+fn late_batches_of_who_does_not_know_that_the_slot_is_lost_stay_away() {
+    late_batches_stay_away(|cluster, to_source| {
+        to_source.hold_up();
+        // The network has it, and so does not hear that the server hangs up.
+        let at = cluster.sql("select pg_logical_emit_message(false, 'test', 'on its way')");
+        let is_sent = format!("select bool_or(sent_lsn >= '{at}') from pg_stat_replication");
+        wait_until("it is sent", || cluster.sql(&is_sent) == "t");
+        cluster.sql("select pg_terminate_backend(active_pid) from pg_replication_slots");
+    });
+}
+
+fn late_batches_stay_away(lose: fn(&Cluster, &Proxy)) {
     let (cluster, server) = (source(), Server::start());
     let (to_source, to_store) = (Proxy::start(cluster.port()), Proxy::start(server.port()));
     let url = cluster.url().replace(&cluster.port().to_string(), &to_source.port().to_string());
@@ -44,7 +61,7 @@ fn late_batches_of_who_lost_the_slot_stay_away() {
     insert(&cluster, 3);
     let lag = || first.status()["source"]["lag_seconds"].as_f64();
     wait_until("it has read that, and it is on its way", || lag().is_some_and(|lag| lag > 0.0));
-    to_source.cut();
+    lose(&cluster, &to_source);
     let second = Project::new(BINARY, &config(&cluster.url(), &(server.section() + FACTS)));
     let mut other = second.up();
     other.wait_ready();
@@ -101,4 +118,22 @@ fn who_only_waits_for_the_slot_stops_nobody() {
     assert!(other.log().contains("taken over from another process"), "{}", other.log());
     second.verify();
     assert_eq!(other.stop(), Some(0));
+}
+
+/// To have a slot says nothing of one of the same name elsewhere.
+#[test]
+fn who_reads_another_server_takes_nothing_over() {
+    let (cluster, elsewhere, server) = (source(), source(), Server::start());
+    let more = server.section() + FACTS;
+    let first = Project::new(BINARY, &config(&cluster.url(), &more));
+    let second = Project::new(BINARY, &config(&elsewhere.url(), &more));
+    let mut one = first.up();
+    one.wait_ready();
+    let other = second.up();
+    wait_until("it is told", || other.log().contains("could not take over slot millrace"));
+    assert!(other.log().contains("ALTER TABLE millrace.claims DELETE"), "{}", other.log());
+    insert(&cluster, 2);
+    wait_until("the first one goes on", || has(&server, "1 2"));
+    assert!(!one.log().contains(TAKEN), "{}", one.log());
+    assert_eq!((other.stop(), one.stop()), (Some(0), Some(0)));
 }

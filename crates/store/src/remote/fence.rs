@@ -30,7 +30,7 @@ const GOOD_FOR: Duration = Duration::from_secs(10);
 /// From the claim of who takes over; by then what was let through has arrived as well.
 const SETTLED_AFTER: Duration = Duration::from_secs(12);
 
-pub(super) const CLAIMS: &str = "millrace.claims (slot, number, process, holder, place)";
+pub(super) const CLAIMS: &str = "millrace.claims (slot, number, process, holder, place, source)";
 
 /// Who has the slot.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -43,12 +43,14 @@ pub(super) struct Claim {
     pub(super) holder: String,
     /// See [`super::RemoteOptions`]. Empty: it has let go of the slot, and ended.
     pub(super) place: String,
+    /// Whose slot it is.
+    pub(super) source: String,
 }
 
 impl Claim {
     pub(super) fn row(&self, slot: &str) -> Rows {
         let number = self.number.to_string();
-        let fields = [slot, &number, &self.process, &self.holder, &self.place];
+        let fields = [slot, &number, &self.process, &self.holder, &self.place, &self.source];
         vec![fields.map(|field| Some(field.to_owned())).to_vec()]
     }
 
@@ -56,7 +58,8 @@ impl Claim {
         let mut fields = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || fields.next();
         let number = next()?.parse().ok()?;
-        Some(Claim { number, process: next()?, holder: next()?, place: next()? })
+        let (process, holder, place) = (next()?, next()?, next()?);
+        Some(Claim { number, process, holder, place, source: next()? })
     }
 }
 
@@ -64,7 +67,7 @@ impl Claim {
 pub(super) fn question(slot: &str) -> String {
     let (name, value) = quorum::as_written();
     format!(
-        "SELECT DISTINCT number, process, holder, place FROM millrace.claims WHERE slot = {} \
+        "SELECT DISTINCT number, process, holder, place, source FROM millrace.claims WHERE slot = {} \
          ORDER BY number DESC, process DESC LIMIT 2 SETTINGS {name} = {value}",
         ddl::literal(slot)
     )
@@ -107,7 +110,7 @@ impl Fence {
         let holder = format!("process {} on {}", std::process::id(), host.trim());
         // Without a place it is never told from another's.
         let place = place.map_or_else(|| process.clone(), str::to_owned);
-        let us = Claim { number: 0, process, holder, place };
+        let us = Claim { process, holder, place, ..Claim::default() };
         let state = State {
             knows: Knows::Nothing,
             is_anothers: false,
@@ -147,14 +150,15 @@ impl Fence {
         }
     }
 
-    /// From here on that one is known. Whether a process may still write that is not ours.
-    pub(super) fn begin(&self, newest: Claim, then: Instant) -> bool {
+    /// From here on that one is known. It is returned if its process may still write.
+    pub(super) fn begin(&self, newest: Claim, then: Instant) -> Option<Claim> {
         let is_over = newest.number == 0 || newest.place.is_empty();
         let is_ours = newest.process == self.us.process || newest.place == self.us.place;
+        let others = (!is_over && !is_ours).then(|| newest.clone());
         let mut state = locked(&self.state);
         state.knows = Knows::Newest { claim: newest, held: None, looked: then };
-        state.is_anothers = !is_over && !is_ours;
-        state.is_anothers
+        state.is_anothers = others.is_some();
+        others
     }
 
     /// How long it has to be waited for what others were let through with, and whether it is ended then.
@@ -170,9 +174,10 @@ impl Fence {
     }
 
     /// Ours behind that one; `None`: that one is ours.
-    pub(super) fn next(&self, newest: &Claim) -> Option<Claim> {
-        let is_ours = newest.process == self.us.process;
-        (!is_ours).then(|| Claim { number: newest.number + 1, ..self.us.clone() })
+    pub(super) fn next(&self, newest: &Claim, source: &str) -> Option<Claim> {
+        let is_ours = newest.process == self.us.process && newest.source == source;
+        let (number, source) = (newest.number + 1, source.to_owned());
+        (!is_ours).then(|| Claim { number, source, ..self.us.clone() })
     }
 
     /// What was found behind our claim, by a look that was begun then.
@@ -239,7 +244,7 @@ mod tests {
 
     fn claim(number: u64, process: &str) -> Claim {
         let (process, place) = (process.to_owned(), format!("at {process}"));
-        Claim { number, holder: process.clone(), process, place }
+        Claim { number, holder: process.clone(), process, place, source: "pg".to_owned() }
     }
 
     fn fence() -> Fence {
@@ -248,14 +253,14 @@ mod tests {
 
     fn ours(number: u64) -> Claim {
         let us = fence().us;
-        Claim { number, ..us }
+        Claim { number, source: "pg".to_owned(), ..us }
     }
 
     #[test]
     fn what_was_known_may_be_written_behind_and_another_claim_ends_it_for_good() {
         let (fence, now) = (fence(), Instant::now());
         assert!(!fence.needs_look().unwrap(), "before anything was read");
-        assert!(fence.begin(claim(3, "a"), now));
+        assert_eq!(fence.begin(claim(3, "a"), now), Some(claim(3, "a")));
         assert!(fence.needs_look().unwrap());
         fence.looked(claim(3, "a"), now).unwrap();
         fence.looked(ours(4), now).unwrap();
@@ -264,17 +269,18 @@ mod tests {
         assert!(fence.is_taken_over() && fence.needs_look().is_err());
         assert!(fence.looked(ours(9), now).is_err() && fence.last().is_none());
         assert!(fence.claimed(vec![ours(9)], now, watch::channel(true).1).is_err());
-        assert!(fence.begin(claim(4, "b"), now) && !fence.is_taken_over());
+        assert!(fence.begin(claim(4, "b"), now).is_some() && !fence.is_taken_over());
     }
 
     #[test]
     fn a_claim_with_the_slot_needs_a_look_now_and_then_and_without_it_before_each_write() {
         let (fence, now) = (fence(), Instant::now());
-        assert!(!fence.begin(Claim::default(), now));
-        assert_eq!(fence.next(&Claim::default()), Some(ours(1)));
+        assert_eq!(fence.begin(Claim::default(), now), None);
+        assert_eq!(fence.next(&Claim::default(), "pg"), Some(ours(1)));
         let (slot, held) = watch::channel(true);
         fence.claimed(vec![ours(1), claim(0, "a")], now, held.clone()).unwrap();
-        assert_eq!((fence.needs_look().unwrap(), fence.next(&ours(1))), (false, None));
+        assert_eq!((fence.needs_look().unwrap(), fence.next(&ours(1), "pg")), (false, None));
+        assert_eq!(fence.next(&ours(1), "promoted").map(|next| next.number), Some(2));
         let long_ago = now.checked_sub(GOOD_FOR).unwrap();
         fence.claimed(vec![ours(1)], long_ago, held).unwrap();
         assert!(fence.needs_look().unwrap());
@@ -302,17 +308,17 @@ mod tests {
     #[test]
     fn the_dead_are_not_waited_for() {
         let (fence, now) = (fence(), Instant::now());
-        assert!(!fence.begin(Claim { place: "here".into(), ..claim(7, "before") }, now));
-        assert!(!fence.begin(Claim { place: String::new(), ..claim(7, "ended") }, now));
-        assert!(!fence.begin(ours(7), now));
-        assert!(fence.begin(claim(7, "elsewhere"), now));
+        assert_eq!(fence.begin(Claim { place: "here".into(), ..claim(7, "before") }, now), None);
+        assert_eq!(fence.begin(Claim { place: String::new(), ..claim(7, "ended") }, now), None);
+        assert_eq!(fence.begin(ours(7), now), None);
+        assert!(fence.begin(claim(7, "elsewhere"), now).is_some());
         assert_eq!(fence.unsettled(), (Duration::ZERO, true));
         fence.settled();
         fence.settles();
         let (left, ends_others) = fence.unsettled();
         assert!(left > GOOD_FOR && ends_others);
         fence.settled();
-        assert!(!fence.begin(ours(8), now));
+        assert_eq!(fence.begin(ours(8), now), None);
         fence.settles();
         assert_eq!(fence.unsettled(), (Duration::ZERO, false));
     }

@@ -37,7 +37,7 @@ pub use preflight::Remark;
 pub use quorum::Quorum;
 pub use tls::Certificates;
 
-use crate::{Beside, BoxFuture, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
+use crate::{Beside, BoxFuture, Claimed, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
 use doubts::{Doubts, Work};
 use fence::Claim;
 use line::{Ask, Failed};
@@ -398,14 +398,14 @@ impl Store for Remote {
         })
     }
 
-    fn begin(&self) -> BoxFuture<'_, Result<bool>> {
+    fn begin(&self) -> BoxFuture<'_, Result<Option<Claimed>>> {
         Box::pin(async move {
             self.set_up().await?;
-            let Some(slot) = &self.inner.server.options.slot else { return Ok(false) };
+            let Some(slot) = &self.inner.server.options.slot else { return Ok(None) };
             let (fence, then) = (&self.inner.server.fence, Instant::now());
             let newest = self.claims(slot).await?.into_iter().next().unwrap_or_default();
-            if fence.begin(newest, then) {
-                return Ok(true);
+            if let Some(Claim { holder, source, .. }) = fence.begin(newest, then) {
+                return Ok(Some(Claimed { holder, source }));
             }
             let (wait, ends_others) = fence.unsettled();
             tokio::time::sleep(wait).await;
@@ -413,18 +413,22 @@ impl Store for Remote {
                 self.end_others(slot).await?;
                 fence.settled();
             }
-            Ok(false)
+            Ok(None)
         })
     }
 
-    fn claim(&self, held: watch::Receiver<bool>) -> BoxFuture<'_, Result<()>> {
+    fn claim<'a>(
+        &'a self,
+        source: &'a str,
+        held: watch::Receiver<bool>,
+    ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             self.set_up().await?;
             let Some(slot) = &self.inner.server.options.slot else { return Ok(()) };
             let (fence, then) = (&self.inner.server.fence, Instant::now());
             let newest = self.claims(slot).await?.into_iter().next().unwrap_or_default();
             fence.looked(newest.clone(), then)?;
-            if let Some(ours) = fence.next(&newest) {
+            if let Some(ours) = fence.next(&newest, source) {
                 // A write like any other: there is a look before it.
                 self.write_claim(&ours, slot).await?;
             }

@@ -43,9 +43,9 @@ fn since(server: &Scripted, count: usize) -> Vec<String> {
 async fn a_claim_is_looked_at_before_each_write_once_the_slot_is_lost() {
     let (server, claims) = server();
     let remote = writer(&server, "here");
-    assert!(!remote.begin().await.unwrap());
+    assert_eq!(remote.begin().await.unwrap(), None);
     let (slot, held) = watch::channel(true);
-    remote.claim(held).await.unwrap();
+    remote.claim("pg", held).await.unwrap();
     let asked = server.bodies().len();
     for _ in 0..3 {
         remote.execute("TRUNCATE a").await.unwrap();
@@ -62,9 +62,11 @@ async fn a_claim_is_looked_at_before_each_write_once_the_slot_is_lost() {
     assert_eq!(seen, [look, "TRUNCATE a", look, "TRUNCATE a", "SELECT 1"]);
     // Another one waits for the slot, and then has it.
     let other = writer(&server, "there");
-    assert!(other.begin().await.unwrap());
+    let claimed = other.begin().await.unwrap().unwrap();
+    assert_eq!(claimed.source, "pg");
+    assert!(claimed.holder.starts_with("process "), "{claimed:?}");
     remote.execute("TRUNCATE a").await.unwrap();
-    other.claim(watch::channel(false).1).await.unwrap();
+    other.claim("pg", watch::channel(false).1).await.unwrap();
     assert_eq!(claims.lock().unwrap().len(), 2);
     let asked = server.bodies().len();
     let error = remote.execute("TRUNCATE a").await.unwrap_err();
@@ -88,17 +90,17 @@ async fn who_takes_over_ends_what_the_other_one_runs_and_the_dead_need_no_claim_
     let (server, claims) = server();
     let one = writer(&server, "here");
     one.begin().await.unwrap();
-    one.claim(watch::channel(true).1).await.unwrap();
-    assert!(!writer(&server, "here").begin().await.unwrap(), "started anew");
+    one.claim("pg", watch::channel(true).1).await.unwrap();
+    assert_eq!(writer(&server, "here").begin().await.unwrap(), None, "started anew");
     let other = writer(&server, "there");
-    assert!(other.begin().await.unwrap());
+    assert!(other.begin().await.unwrap().is_some());
     let asked = server.bodies().len();
-    assert!(other.begin().await.unwrap());
+    assert!(other.begin().await.unwrap().is_some());
     assert_eq!(since(&server, asked).len(), 1, "whose statements may be needed");
     one.leave().await.unwrap();
-    assert!(!other.begin().await.unwrap());
+    assert_eq!(other.begin().await.unwrap(), None);
     let ends = |body: &String| body.contains("startsWith(query_id, 'millrace-s-')");
     assert!(server.bodies().last().is_some_and(ends));
-    other.claim(watch::channel(true).1).await.unwrap();
+    other.claim("pg", watch::channel(true).1).await.unwrap();
     assert_eq!(claims.lock().unwrap().len(), 3);
 }

@@ -344,7 +344,7 @@ async fn a_pipeline_ends_what_another_process_of_it_left() {
     let slot = Some("s".to_owned());
     let remote =
         Remote::new(RemoteOptions { slot, ..options(server.port, Login::Nobody) }).unwrap();
-    assert!(!remote.begin().await.unwrap());
+    assert_eq!(remote.begin().await.unwrap(), None);
     remote.execute("SELECT 1").await.unwrap();
     let bodies = server.bodies();
     let at = |words: &str| {
