@@ -35,7 +35,7 @@ pub(crate) async fn take_over(
     if !comes_after(&server, &claimed.source) {
         return Err(could_not()
             .detail(format!(
-                "{} has it, at another server than this one or at what it has become.",
+                "{} has one of that name, at another server than this one, or at a later timeline of it.",
                 claimed.holder
             ))
             .hint(format!(
@@ -67,8 +67,8 @@ pub(crate) async fn take_over(
     }
 }
 
-/// Who has the slot of a server, whether the other one at another server has lost its own is not known, but
-/// for the one of before a promotion.
+/// Whether to hold the slot here says that the other one has lost it. Elsewhere it may well have its own; but what
+/// was before a promotion is over.
 fn comes_after(server: &Server, source: &str) -> bool {
     let theirs = source
         .split_once(' ')

@@ -94,6 +94,13 @@ struct State {
     settled_at: Option<Instant>,
 }
 
+impl State {
+    fn settle(&mut self) {
+        self.ends_others = true;
+        self.settled_at.get_or_insert(Instant::now() + SETTLED_AFTER);
+    }
+}
+
 enum Knows {
     /// Nothing has been read of what is kept.
     Nothing,
@@ -156,6 +163,13 @@ impl Fence {
         let is_ours = newest.process == self.us.process || newest.place == self.us.place;
         let others = (!is_over && !is_ours).then(|| newest.clone());
         let mut state = locked(&self.state);
+        if newest.process != self.us.process {
+            let is_known = matches!(&state.knows, Knows::Newest { claim, .. } if *claim == newest);
+            state.ends_others |= !is_known;
+        } else if state.is_anothers {
+            // Claimed by a try of which we heard no end.
+            state.settle();
+        }
         state.knows = Knows::Newest { claim: newest, held: None, looked: then };
         state.is_anothers = others.is_some();
         others
@@ -209,7 +223,7 @@ impl Fence {
     pub(super) fn settles(&self) {
         let mut state = locked(&self.state);
         if state.is_anothers {
-            (state.ends_others, state.settled_at) = (true, Some(Instant::now() + SETTLED_AFTER));
+            state.settle();
         }
     }
 
@@ -319,8 +333,17 @@ mod tests {
         assert!(left > GOOD_FOR && ends_others);
         fence.settled();
         assert_eq!(fence.begin(ours(8), now), None);
+        assert!(fence.unsettled().0 > GOOD_FOR, "nobody heard that it was claimed");
+        fence.settled();
         fence.settles();
+        assert_eq!(fence.begin(ours(8), now), None);
         assert_eq!(fence.unsettled(), (Duration::ZERO, false));
+        let ended = Claim { place: String::new(), ..claim(9, "ended") };
+        for ends in [true, false] {
+            assert_eq!(fence.begin(ended.clone(), now), None);
+            assert_eq!(fence.unsettled(), (Duration::ZERO, ends), "once");
+            fence.settled();
+        }
     }
 
     #[test]
