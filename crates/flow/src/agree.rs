@@ -16,7 +16,7 @@ use crate::pipeline::Options;
 use crate::retry::patiently;
 use crate::status::Status;
 use crate::tables::Around;
-use model::{Error, Lsn, Result};
+use model::{Error, Lsn, Result, TableName};
 use source::slot::{self, Blocker, Slot};
 use source::spool::Span;
 use source::timeline::{self, Server};
@@ -177,11 +177,10 @@ impl Agreed {
         if self.recorded != Some(self.position) {
             // A server that was set back begins lower, and the higher position would win.
             let quoted = ddl::literal(slot);
-            let forget = format!(
-                "ALTER TABLE millrace.checkpoints DELETE WHERE slot = {quoted} SETTINGS mutations_sync = 2"
-            );
+            let forget = format!("ALTER TABLE millrace.checkpoints DELETE WHERE slot = {quoted}");
             if self.recorded > Some(self.position) {
-                patiently(status, || store.execute(&forget)).await?;
+                let checkpoints = TableName::new("millrace", "checkpoints");
+                patiently(status, || store.mutate(&checkpoints, &forget)).await?;
             }
             let row = checkpoint::row(slot, self.position);
             patiently(status, || store.record(checkpoint::CHECKPOINTS, row.clone())).await?;
@@ -274,7 +273,7 @@ async fn create(options: &Options, status: &Status) -> Result<Lsn> {
 }
 
 /// Whether the slot can be read from now. Returns what it has confirmed.
-fn check(name: &str, slot: &Slot, database: &str) -> Result<Lsn> {
+pub(crate) fn check(name: &str, slot: &Slot, database: &str) -> Result<Lsn> {
     if slot.plugin.as_deref() != Some("pgoutput") || slot.database.as_deref() != Some(database) {
         return Err(Error::definite(format!("cannot use slot {name}"))
             .detail(format!("It is not a pgoutput slot of the database {database}."))

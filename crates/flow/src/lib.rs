@@ -16,6 +16,7 @@ mod again;
 mod agree;
 mod apply;
 mod checkpoint;
+mod claim;
 mod copier;
 mod evolve;
 mod flush;

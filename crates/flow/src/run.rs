@@ -74,6 +74,9 @@ use verifying::Verifying;
 const TICK: Duration = Duration::from_millis(100);
 /// Copies that may tell something at once.
 const TOLD_MOST: usize = 16;
+/// After another process has taken the slot over: its server is not asked all the time.
+const ANEW_AFTER: Duration = Duration::from_secs(1);
+const LEAVE_MOST: Duration = Duration::from_millis(500);
 
 /// Everything that can happen.
 enum Event {
@@ -159,9 +162,21 @@ pub(crate) async fn run(
                 left.reload = Some(reload);
             }
             Ok(End::Stopped) => break Ok(()),
+            // What was read and not written is dropped, and the slot is waited for as at a start.
+            Err(error) if store.is_taken_over() => {
+                tracing::error!(error = %error.report(), "nothing is written any more");
+                status.set_connected(false);
+                status.set_error(&error);
+                let over = tokio::time::timeout(ANEW_AFTER, stopped(&mut stopping)).await;
+                if over.is_ok() {
+                    break Ok(());
+                }
+            }
             Err(error) => break Err(error),
         }
     };
+    // For the next one not to wait; a store that is away need not hear it.
+    let _ = tokio::time::timeout(LEAVE_MOST, store.leave()).await;
     // Whoever owns the pipeline tells it.
     if let Err(error) = &outcome {
         status.set_connected(false);

@@ -1,10 +1,12 @@
 //! One life of the stream: its thread, its channel, and the end of both.
 
+use crate::task::Task;
 use model::Lsn;
 use source::spool::Quiet;
 use source::stream::{self, Control, Delivery, StreamOptions};
 use std::sync::Arc;
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::watch;
 
 pub(crate) struct Session {
     /// Counts up; work of an earlier session moves no position.
@@ -14,6 +16,8 @@ pub(crate) struct Session {
     deliveries: Receiver<Delivery>,
     /// Of a session without a spool.
     _quiet: Option<Quiet>,
+    /// Of the slot, at the store.
+    _claiming: Task<()>,
 }
 
 impl Session {
@@ -23,12 +27,14 @@ impl Session {
         number: u64,
         confirmed: Lsn,
         age_us: u64,
+        claim: impl FnOnce(watch::Receiver<bool>) -> Task<()>,
     ) -> Session {
         let control = Arc::new(Control::new(confirmed));
         control.set_age_us(age_us);
         let binary = options.binary;
         let deliveries = stream::start(options, control.clone());
-        Session { number, binary, control, deliveries, _quiet: quiet }
+        let _claiming = claim(control.holds_slot());
+        Session { number, binary, control, deliveries, _quiet: quiet, _claiming }
     }
 
     /// `None`: the thread has ended.

@@ -1,12 +1,13 @@
 //! Bring-up: what must be there before anything can flow.
 //!
 //! ```text
-//! connect ─▶ publication ─▶ agree: where the stream goes on ─▶ tables' description ─▶ Tables::load ─▶ record
-//!                                   (the slot is created when missing)
+//! connect ─▶ publication ─▶ begin ─▶ agree: where the stream goes on ─▶ tables' description ─▶ Tables::load ─▶ record
+//!                           (claim)   (the slot is created when missing)
 //! ```
 
 use crate::agree::{self, agree};
 use crate::checkpoint::Positions;
+use crate::claim;
 use crate::pipeline::Options;
 use crate::status::Status;
 use crate::tables::{self, Around, Tables};
@@ -38,9 +39,13 @@ pub(crate) async fn attempt(
         }
     }
     let published = source::catalog::published_tables(&client, &options.publication).await?;
-    let is_known = tables::is_known(store, &published, &options.slot).await?;
+    let others = store.begin().await?;
     // The store answers: from here on the slot is ours.
     let _quiet = quiet(options).await;
+    if let Some(claimed) = others {
+        claim::take_over(options, &client, store, claimed).await?;
+    }
+    let is_known = tables::is_known(store, &published, &options.slot).await?;
     let agreed = agree(options, &client, is_known, store, status).await?;
     if let Some(missed) = agreed.missed.as_ref().filter(|missed| missed.is_for_all()) {
         let (why, from) = (&missed.why, agreed.position);

@@ -60,6 +60,24 @@ type Place = (usize, usize);
 /// Columns of rows that are asked for.
 type Wanted = BTreeMap<usize, BTreeSet<usize>>;
 
+/// Rows, and columns of them.
+type Question<'a> = (&'a [usize], &'a [usize]);
+
+/// What is asked where one answer would be too large. Of a single value nothing is: the source has it.
+fn halves((rows, columns): Question<'_>) -> Vec<Question<'_>> {
+    match (rows.len(), columns.len()) {
+        (0 | 1, 0 | 1) => Vec::new(),
+        (0 | 1, count) => {
+            let (some, others) = columns.split_at(count / 2);
+            vec![(rows, some), (rows, others)]
+        }
+        (count, _) => {
+            let (some, others) = rows.split_at(count / 2);
+            vec![(some, columns), (others, columns)]
+        }
+    }
+}
+
 /// Values found outside the block: where each is.
 #[derive(Default)]
 struct Found {
@@ -144,12 +162,17 @@ impl Filler {
             return Ok(found);
         }
         let rows: Vec<usize> = asked.keys().copied().collect();
-        for chunk in rows.chunks(ROWS_ASKED_MOST) {
+        let mut left: Vec<Question> =
+            rows.chunks(ROWS_ASKED_MOST).map(|chunk| (chunk, &columns[..])).collect();
+        while let Some((chunk, columns)) = left.pop() {
             // A changed key: the store has the row under the old one, which travels just before.
             let keys: Vec<usize> = chunk.iter().map(|&row| before_key_change(block, row)).collect();
             let between = between(store, status, target, block, chunk, moved).await?;
-            let ask = || stored::ask(store, target, block, &keys, &columns, &between);
-            let (places, values) = patiently(status, ask).await?;
+            let ask = || stored::ask(store, target, block, &keys, columns, &between);
+            let Some((places, values)) = patiently(status, ask).await? else {
+                left.extend(halves((chunk, columns)));
+                continue;
+            };
             for (&column, values) in columns.iter().zip(values) {
                 // No large value is NULL: the row is another one, or that is what became of the value.
                 let may_be_null = block.table.rule(column) == Some(Rule::Null);
@@ -463,6 +486,21 @@ mod tests {
         assert_eq!(origins[&(2, 1)], Origin::Row(0));
         assert_eq!(origins[&(3, 1)], Origin::Store(3));
         assert_eq!(origins[&(4, 1)], Origin::Store(3));
+    }
+
+    #[test]
+    fn what_is_too_large_is_asked_for_in_halves_down_to_single_values() {
+        let (mut left, mut single) = (vec![(&[7, 8, 9][..], &[1, 2, 3][..])], Vec::new());
+        while let Some(question) = left.pop() {
+            match question {
+                (&[row], &[column]) => single.push((row, column)),
+                question => left.extend(halves(question)),
+            }
+        }
+        single.sort_unstable();
+        let all = [7, 8, 9].map(|row| [1, 2, 3].map(|column| (row, column)));
+        assert_eq!(single, all.concat());
+        assert!(halves((&[7], &[1])).is_empty());
     }
 
     #[test]

@@ -20,8 +20,9 @@ impl Home {
     /// A server may be away: whatever is asked of it first waits for it. `users`: of a door to come.
     pub(crate) async fn open(config: &Config, users: Option<&File>) -> Result<Home> {
         let slot = Some(config.source.slot.as_str());
-        if let Some(options) = config.remote(slot)? {
+        if let Some(mut options) = config.remote(slot)? {
             let data_dir = DataDir::take(&config.store.data_dir)?;
+            options.place = data_dir.place_of_life();
             return Ok(Home::Remote(Remote::new(options)?, data_dir));
         }
         let options = config.engine();

@@ -7,6 +7,7 @@
 //! catalog     which tables are published, and what their columns are
 //! lookup      rows by key, for values that the stream leaves out
 //! slot        publication, slot, positions
+//! holding     the slot, for a moment, without reading
 //! preflight   everything that would go wrong later, found now, with the statement that cures it
 //! own_tables  which tables are the user's
 //! survey      what a database holds and how it is used, for a first configuration
@@ -19,6 +20,7 @@ pub mod copy;
 pub mod decode;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+pub mod holding;
 pub mod lookup;
 mod own_tables;
 pub mod preflight;

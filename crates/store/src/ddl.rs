@@ -267,6 +267,15 @@ pub(crate) fn system_with(more: More<'_>) -> Vec<String> {
     ]
 }
 
+/// Who has had the slot: of a store that several processes reach. Each of them is kept: the newest one counts.
+pub(crate) fn claims() -> String {
+    format!(
+        "CREATE TABLE IF NOT EXISTS millrace.claims (slot String, number UInt64, process String, \
+         holder String, place String, source String, at DateTime64(3, 'UTC') DEFAULT now64(3)) \
+         ENGINE = ReplacingMergeTree ORDER BY (slot, number, process) SETTINGS {DURABLE}"
+    )
+}
+
 /// Our table of an earlier version, under the name that it then gets.
 pub(crate) const QUARANTINE_BEFORE: &str = "millrace.quarantine_before";
 

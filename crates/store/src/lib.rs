@@ -13,6 +13,8 @@
 //!   the same block with the same token then adds exactly the missing ones.
 //! - **Ordering.** The caller sends batches of one append table in log order, one at a time. Mirror
 //!   batches may overtake each other. Different tables may be written at once.
+//! - **Writers.** One process at a time. Where a store is reached by several, it is the one that has the slot:
+//!   [`Store::begin`], [`Store::claim`].
 //! - **Shutdown.** Dropping a store between calls loses nothing that has a receipt.
 //! - **Errors** have a fate: see [`model::Fate`]. A full disk is transient. Values that their column
 //!   cannot hold are refused, and then nothing of the block is there.
@@ -42,10 +44,11 @@ pub use target::{
 };
 pub use types::Type;
 
-use model::{Block, Cells, Kind, Result, TableName};
+use model::{Block, Cells, Error, Kind, Result, TableName};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -83,6 +86,15 @@ impl Beside {
     pub const TABLE: &str = "millrace_keys";
 }
 
+/// Who has claimed the slot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claimed {
+    /// A process and its machine, for a person.
+    pub holder: String,
+    /// As it was given to [`Store::claim`].
+    pub source: String,
+}
+
 /// An answer as text fields; NULL is `None`.
 pub type Rows = Vec<Vec<Option<String>>>;
 
@@ -114,31 +126,62 @@ pub trait Store: Send + Sync + 'static {
     /// themselves.
     fn cells<'a>(&'a self, sql: &'a str, kinds: Vec<Kind>) -> BoxFuture<'a, Result<Vec<Cells>>>;
 
-    /// The answer to a SELECT that is asked about rows, in a format of ClickHouse's.
+    /// The answer to a SELECT that is asked about rows, in a format of ClickHouse's. `None`: it is larger than an
+    /// answer may be.
     fn answer_beside<'a>(
         &'a self,
         sql: &'a str,
         format: &'static str,
         beside: Beside,
-    ) -> BoxFuture<'a, Result<Vec<u8>>>;
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>>>;
 
     /// [`Store::query`] about rows.
     fn query_beside<'a>(&'a self, sql: &'a str, beside: Beside) -> BoxFuture<'a, Result<Rows>> {
-        Box::pin(
-            async move { Ok(tsv::read(&self.answer_beside(sql, "TabSeparated", beside).await?)) },
-        )
+        Box::pin(async move {
+            let answer = self.answer_beside(sql, "TabSeparated", beside).await?;
+            let too_large = || Error::bug("a small answer is larger than an answer may be");
+            Ok(tsv::read(&answer.ok_or_else(too_large)?))
+        })
     }
 
-    /// [`Store::cells`] about rows.
+    /// [`Store::cells`] about rows. `None`: fewer have to be asked about.
     fn cells_beside<'a>(
         &'a self,
         sql: &'a str,
         kinds: Vec<Kind>,
         beside: Beside,
-    ) -> BoxFuture<'a, Result<Vec<Cells>>> {
-        Box::pin(
-            async move { native::cells(&self.answer_beside(sql, "Native", beside).await?, &kinds) },
-        )
+    ) -> BoxFuture<'a, Result<Option<Vec<Cells>>>> {
+        Box::pin(async move {
+            let answer = self.answer_beside(sql, "Native", beside).await?;
+            answer.map(|answer| native::cells(&answer, &kinds)).transpose()
+        })
+    }
+
+    /// Before anything is read of what is kept: from here on only the process writes that has the slot. Returns
+    /// another one that may still do so: then nothing is written before [`Store::claim`], and this is asked again.
+    fn begin(&self) -> BoxFuture<'_, Result<Option<Claimed>>> {
+        // A folder is one process's.
+        Box::pin(async { Ok(None) })
+    }
+
+    /// The slot of that source is ours: nobody writes any more who had it before. `held`: whether it still is.
+    fn claim<'a>(
+        &'a self,
+        source: &'a str,
+        held: watch::Receiver<bool>,
+    ) -> BoxFuture<'a, Result<()>> {
+        let _ = (source, held);
+        Box::pin(async { Ok(()) })
+    }
+
+    /// The process ends, and nothing of it is on its way: nobody has to wait for it.
+    fn leave(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Whether another process has claimed the slot since: every write fails.
+    fn is_taken_over(&self) -> bool {
+        false
     }
 
     /// Whether writes wait for room on the disk now: they neither fail nor end meanwhile.

@@ -3,6 +3,7 @@
 use model::{Error, Result};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A data directory that is this process's. The kernel lets go of it however we end.
@@ -36,6 +37,13 @@ impl DataDir {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Which folder of which running machine it is: as we have it, no other process that runs is at the same.
+    pub fn place_of_life(&self) -> Option<String> {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let folder = self.path.metadata().ok()?;
+        Some(format!("{}:{}:{}", boot.trim(), folder.dev(), folder.ino()))
     }
 }
 

@@ -193,7 +193,7 @@ pub fn a_question_is_asked_about_rows_that_go_with_it(home: &Home) {
     let sql = format!("SELECT count() FROM {name} WHERE id IN ({list})");
     let kinds = vec![model::Kind::UInt64];
     let cells = home.wait(home.store.cells_beside(&sql, kinds, beside(5..15))).unwrap();
-    assert_eq!(cells[0].value(0), 10u64.to_le_bytes());
+    assert_eq!(cells.unwrap()[0].value(0), 10u64.to_le_bytes());
     // And nothing stays.
     let error = home.wait(home.store.query(&sum)).unwrap_err();
     assert!(error.report().contains(name), "{}", error.report());

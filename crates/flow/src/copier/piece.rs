@@ -10,7 +10,7 @@ use crate::retry::patiently;
 use crate::rules::Altered;
 use crate::sift;
 use crate::tables::CopyState;
-use model::{Block, Error, Lsn, Mode, Op, Result, Version};
+use model::{Block, Error, Lsn, Mode, Op, Result, TableName, Version};
 use source::copy::{self, Range, Reader, Snapshot, Spare};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -326,8 +326,6 @@ fn read_range(row: &[Option<String>]) -> Option<Past> {
 /// The next copy of the target starts from nothing.
 pub(crate) async fn forget_ranges(store: &dyn Store, target: &Target) -> Result<()> {
     let name = ddl::literal(&target.name.to_string());
-    let sql = format!(
-        "ALTER TABLE millrace.copy_ranges DELETE WHERE target = {name} SETTINGS mutations_sync = 2"
-    );
-    store.execute(&sql).await
+    let sql = format!("ALTER TABLE millrace.copy_ranges DELETE WHERE target = {name}");
+    store.mutate(&TableName::new("millrace", "copy_ranges"), &sql).await
 }

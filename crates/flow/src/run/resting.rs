@@ -107,6 +107,8 @@ impl Resting<'_> {
             quiet = start::quiet(self.options) => quiet,
             () = stopped(self.stopping) => return Ok(End::Stopped),
         };
+        // Whoever has the slot now: a pause and its end are a person's word.
+        patiently(self.status, || self.store.begin()).await?;
         patiently(self.status, || self.show()).await?;
         if let Some(reload) = left.reload.take() {
             reload.answer(self.status, true);

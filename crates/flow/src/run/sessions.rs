@@ -11,7 +11,7 @@ use super::Loop;
 use super::durable::recorded;
 use crate::session::Session;
 use crate::task::{Task, in_time};
-use crate::{retry, start};
+use crate::{claim, retry, start};
 use model::{Error, Result};
 use source::stream::StreamOptions;
 use std::time::Duration;
@@ -53,7 +53,10 @@ impl Loop {
             spool,
         };
         let confirmed = self.positions.confirmed();
-        self.session = Some(Session::start(options, quiet, self.sessions, confirmed, self.age_us));
+        let (store, status) = (self.store.clone(), self.status.clone());
+        let claim = |held| claim::of_stream(store, status, &self.server, held);
+        let session = Session::start(options, quiet, self.sessions, confirmed, self.age_us, claim);
+        self.session = Some(session);
         self.status.set_connected(true);
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::intervals::{Intervals, Takes};
 use crate::retry::patiently;
 use crate::status::{State, Status};
 use crate::verify::Subject;
-use model::{Error, Lsn, Mode, Result, Table};
+use model::{Error, Lsn, Mode, Result, Table, TableName};
 use source::stream::Relation;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -192,12 +192,11 @@ impl Entry {
     ) -> Result<()> {
         let Some(intervals) = &mut self.intervals else { return Ok(()) };
         let key = self.target.name.to_string();
-        let sql = format!(
-            "ALTER TABLE millrace.batches DELETE WHERE target = {} SETTINGS mutations_sync = 2",
-            ddl::literal(&key)
-        );
+        let sql =
+            format!("ALTER TABLE millrace.batches DELETE WHERE target = {}", ddl::literal(&key));
         *intervals = Intervals::new(key, Takes::of(&self.target), None);
-        patiently(status, || store.execute(&sql)).await
+        let batches = TableName::new("millrace", "batches");
+        patiently(status, || store.mutate(&batches, &sql)).await
     }
 
     pub(super) fn known(&self, state: State, version: i64) -> Known {

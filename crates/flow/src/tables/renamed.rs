@@ -32,9 +32,9 @@ struct Remembered {
 }
 
 const REMEMBERED: [Remembered; 3] = [
-    Remembered { table: "millrace.batches", column: "target", by_source: false },
-    Remembered { table: "millrace.copy_ranges", column: "target", by_source: false },
-    Remembered { table: "millrace.quarantine", column: "source_table", by_source: true },
+    Remembered { table: "batches", column: "target", by_source: false },
+    Remembered { table: "copy_ranges", column: "target", by_source: false },
+    Remembered { table: "quarantine", column: "source_table", by_source: true },
 ];
 /// In one statement: the engine takes 256 KiB.
 const NAMES_AT_ONCE: usize = 200;
@@ -318,7 +318,7 @@ async fn forget_names(store: &dyn Store, status: &Status) -> Result<()> {
     let sql = format!("SELECT name FROM millrace.tables FINAL WHERE id = {}", Known::NO_TABLE);
     let names = patiently(status, || store.query(&sql)).await?.into_iter();
     let names: Vec<String> = names.filter_map(|row| row.into_iter().next()?).collect();
-    forget("millrace.tables", "name", &names.iter().collect::<Vec<_>>(), store, status).await
+    forget("tables", "name", &names.iter().collect::<Vec<_>>(), store, status).await
 }
 
 /// The tables that something is parked of.
@@ -328,7 +328,7 @@ async fn parked_ids(slot: &str, store: &dyn Store) -> Result<BTreeSet<u32>> {
         .to_owned();
     for Remembered { table, column, .. } in REMEMBERED {
         sql += &format!(
-            " UNION ALL SELECT DISTINCT {column} FROM {table} WHERE startsWith({column}, 'moved ')"
+            " UNION ALL SELECT DISTINCT {column} FROM millrace.{table} WHERE startsWith({column}, 'moved ')"
         );
     }
     let names = store.query(&sql).await?.into_iter().filter_map(|row| row.into_iter().next()?);
@@ -384,7 +384,9 @@ async fn remember(
         return Ok(());
     }
     let Remembered { table, column, .. } = remembered;
-    let sql = format!("SELECT DISTINCT {column} FROM {table} WHERE startsWith({column}, 'moved ')");
+    let sql = format!(
+        "SELECT DISTINCT {column} FROM millrace.{table} WHERE startsWith({column}, 'moved ')"
+    );
     let waiting = patiently(status, || store.query(&sql)).await?.into_iter();
     let waiting: BTreeSet<String> = waiting.filter_map(|row| row.into_iter().next()?).collect();
     let names = places.iter().map(|(id, to)| (parked(slot, *id), to.named(remembered)));
@@ -409,9 +411,9 @@ async fn give_names(
             (literals(before.iter().copied()), literals(names.iter().map(|(_, now)| now)));
         // Without the table's alias it would be the new name that is compared.
         let sql = format!(
-            "INSERT INTO {table} SELECT * REPLACE \
+            "INSERT INTO millrace.{table} SELECT * REPLACE \
              (transform(toString(kept.{column}), [{from}], [{to}], '') AS {column}) \
-             FROM {table} AS kept FINAL WHERE kept.{column} IN ({from})"
+             FROM millrace.{table} AS kept FINAL WHERE kept.{column} IN ({from})"
         );
         patiently(status, || store.execute(&sql)).await?;
         forget(table, column, &before, store, status).await?;
@@ -428,10 +430,9 @@ async fn forget(
 ) -> Result<()> {
     for names in names.chunks(NAMES_AT_ONCE) {
         let names = literals(names.iter().copied());
-        let sql = format!(
-            "ALTER TABLE {table} DELETE WHERE {column} IN ({names}) SETTINGS mutations_sync = 2"
-        );
-        patiently(status, || store.execute(&sql)).await?;
+        let sql = format!("ALTER TABLE millrace.{table} DELETE WHERE {column} IN ({names})");
+        let table = TableName::new("millrace", table);
+        patiently(status, || store.mutate(&table, &sql)).await?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use store::{Store, Target, ddl};
 
 /// The place in `keys` of each row that the store has, and the values of the columns, which it gives
 /// back as they were sent. Only rows from behind the first version of `between`, and not from behind the
-/// second one: of each key the last of them.
+/// second one: of each key the last of them. `None`: they are too large to be read at once.
 pub(super) async fn ask(
     store: &dyn Store,
     target: &Target,
@@ -14,10 +14,10 @@ pub(super) async fn ask(
     keys: &[usize],
     columns: &[usize],
     between: &[(Version, Version)],
-) -> Result<(Vec<usize>, Vec<Cells>)> {
+) -> Result<Option<(Vec<usize>, Vec<Cells>)>> {
     // An append table may leave out its key.
     if key_tuple(target).is_none() {
-        return Ok(Default::default());
+        return Ok(Some(Default::default()));
     }
     let staged = Staged::new(target, block, keys)?;
     let kept = columns.iter().filter_map(|&column| target.column_of(column));
@@ -55,14 +55,17 @@ pub(super) async fn ask(
     let sql = format!("SELECT n, {} FROM ({rows})", read.collect::<Vec<_>>().join(", "));
     let kinds = columns.iter().map(|&column| block.columns[column].kind().clone());
     let kinds = [Kind::UInt64].into_iter().chain(kinds).collect();
-    let mut values = store.cells_beside(&sql, kinds, staged.beside).await?;
+    let Some(mut values) = store.cells_beside(&sql, kinds, staged.beside).await? else {
+        return Ok(None);
+    };
     let places = values.remove(0);
     let place = |row: usize| {
         let place = u64::from_le_bytes(places.value(row).try_into().ok()?) as usize;
         (place < keys.len()).then_some(place)
     };
     let places: Option<Vec<usize>> = (0..places.rows()).map(place).collect();
-    Ok((places.ok_or_else(|| Error::bug("a lookup does not read back"))?, values))
+    let places = places.ok_or_else(|| Error::bug("a lookup does not read back"))?;
+    Ok(Some((places, values)))
 }
 
 /// `r.a AS v0, r.b AS v1`

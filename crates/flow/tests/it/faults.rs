@@ -403,7 +403,7 @@ impl Store for Flaky {
         sql: &'a str,
         format: &'static str,
         beside: Beside,
-    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
         self.run(self.inner.answer_beside(sql, format, beside))
     }
 }

@@ -47,7 +47,7 @@ macro_rules! passes_on {
             sql: &'a str,
             format: &'static str,
             beside: store::Beside,
-        ) -> store::BoxFuture<'a, model::Result<Vec<u8>>> {
+        ) -> store::BoxFuture<'a, model::Result<Option<Vec<u8>>>> {
             Box::pin(async move { $to.answer_beside(sql, format, beside).await })
         }
     };

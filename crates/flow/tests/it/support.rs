@@ -358,7 +358,7 @@ impl Store for Mortal {
         sql: &'a str,
         format: &'static str,
         beside: Beside,
-    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
         let sql = sql.to_owned();
         self.run(move |engine| {
             Box::pin(async move { engine.answer_beside(&sql, format, beside).await })

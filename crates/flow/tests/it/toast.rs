@@ -2,12 +2,15 @@
 //! becomes of them at the source meanwhile, each version of a row has the ones that it had.
 
 use crate::dice::Dice;
+use crate::passing::passes_on;
 use crate::support::{Mortal, World, assert_equal, assert_same, engine, wait_until};
 use flow::Pipeline;
 use flow::status::State;
-use model::{Mode, OnUpdate, TableOptions};
+use model::{Mode, OnUpdate, Result, TableOptions};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use store::Store;
+use store::{Beside, BoxFuture, Store};
 
 /// What Postgres may move out of a row, each made of a number.
 const LARGE: [(&str, &str, &str); 14] = [
@@ -252,6 +255,55 @@ async fn values_of_then_are_not_those_of_now() {
     assert_eq!(world.stored(rows).await, changes);
     let kept = "select count() from millrace.quarantine final where source_table like 'w\\_then.%'";
     assert_eq!(world.stored(kept).await, "0");
+    pipeline.shutdown().await.unwrap();
+}
+
+/// A store one of whose answers holds a single large value.
+struct Narrow {
+    refused: AtomicU64,
+}
+
+impl Store for Narrow {
+    passes_on!(self => engine(); execute, insert, record, query, cells);
+
+    fn answer_beside<'a>(
+        &'a self,
+        sql: &'a str,
+        format: &'static str,
+        beside: Beside,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
+        let is_large = format == "Native" && (beside.block.rows() > 1 || sql.contains(" AS v1"));
+        if is_large {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Box::pin(async { Ok(None) });
+        }
+        Box::pin(async move { engine().answer_beside(sql, format, beside).await })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_an_answer_may_hold_is_asked_for_in_halves() {
+    let world = World::new(
+        "w_halves",
+        "create table h (id int primary key, n int, a text, b text);
+         alter table h alter a set storage external, alter b set storage external;
+         insert into h select i, 0, repeat('a', 4000 + i), repeat('b', 5000 + i) from generate_series(1, 5) i;
+         create publication p for table h",
+    )
+    .history("h");
+    let pipeline = world.start();
+    world.settle(&pipeline).await;
+    pipeline.shutdown().await.unwrap();
+    // The source has other values by then.
+    world.sql("update h set n = 1; update h set a = 'new', b = 'new'");
+    let store = Arc::new(Narrow { refused: AtomicU64::new(0) });
+    let pipeline = Pipeline::start(world.options(), store.clone());
+    world.settle(&pipeline).await;
+    let rows = "select id, length(a), length(b) from {s}.h where _op = 'update' and n = 1 order by _version limit 5";
+    let old = "1|4001|5001\n2|4002|5002\n3|4003|5003\n4|4004|5004\n5|4005|5005";
+    assert_eq!(world.stored(rows).await, old);
+    // 5 rows, then 2 and 3 of them, then 1 and 2 of the 3; and both columns of each.
+    assert_eq!(store.refused.load(Ordering::SeqCst), 9);
     pipeline.shutdown().await.unwrap();
 }
 

@@ -86,6 +86,7 @@ impl RemoteStore {
             certificates: self.certificates.clone(),
             quorum: self.quorum,
             slot: slot.map(str::to_owned),
+            place: None,
         })
     }
 

@@ -12,6 +12,7 @@ mod confined;
 mod ddl;
 mod demo;
 mod disk_full;
+mod fence;
 mod generated;
 mod holder;
 mod json;

@@ -55,6 +55,10 @@ impl Server {
         Door::new(&format!("127.0.0.1:{}", self.port))
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// What a project needs to keep its rows there.
     pub(crate) fn section(&self) -> String {
         section(self.port)
@@ -70,7 +74,7 @@ impl Drop for Server {
     }
 }
 
-fn section(port: u16) -> String {
+pub(crate) fn section(port: u16) -> String {
     format!("[store]\nurl = \"http://127.0.0.1:{port}\"\n")
 }
 

@@ -14,6 +14,7 @@ fn home() -> Home {
         certificates: Certificates::default(),
         quorum: None,
         slot: None,
+        place: None,
     };
     Home::new(Arc::new(Remote::new(options).unwrap()))
 }

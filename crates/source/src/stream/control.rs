@@ -2,6 +2,7 @@
 
 use model::Lsn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::watch;
 
 /// What others tell the running thread, without locks.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub struct Control {
     stop: AtomicBool,
     closed: AtomicBool,
     received: AtomicU64,
+    holds_slot: watch::Sender<bool>,
 }
 
 impl Control {
@@ -26,6 +28,7 @@ impl Control {
             stop: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             received: AtomicU64::new(0),
+            holds_slot: watch::Sender::new(false),
         }
     }
 
@@ -74,6 +77,21 @@ impl Control {
         self.closed.store(true, Ordering::Release);
     }
 
+    /// Whether the server lets us read from the slot, as far as the thread knows.
+    pub fn holds_slot(&self) -> watch::Receiver<bool> {
+        self.holds_slot.subscribe()
+    }
+
+    pub(super) fn set_holds_slot(&self, holds: bool) {
+        self.holds_slot.send_replace(holds);
+    }
+
+    /// As long as what is returned lives.
+    pub(super) fn hold_slot(&self) -> HoldsSlot<'_> {
+        self.set_holds_slot(true);
+        HoldsSlot(self)
+    }
+
     /// The last position that came over the wire.
     pub fn received(&self) -> Lsn {
         Lsn(self.received.load(Ordering::Relaxed))
@@ -81,6 +99,14 @@ impl Control {
 
     pub(super) fn set_received(&self, lsn: Lsn) {
         self.received.store(lsn.0, Ordering::Relaxed);
+    }
+}
+
+pub(super) struct HoldsSlot<'a>(&'a Control);
+
+impl Drop for HoldsSlot<'_> {
+    fn drop(&mut self) {
+        self.0.set_holds_slot(false);
     }
 }
 

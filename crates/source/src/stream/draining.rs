@@ -149,11 +149,13 @@ impl Reader<'_> {
             return Ok(());
         }
         let from = files.through().max(self.options.from).max(self.open.through());
-        // A session of Postgres streams once.
+        // A session of Postgres streams once. Between the two the slot is nobody's.
+        self.control.set_holds_slot(false);
         self.session = Session::connect_replicating(&self.options.address)?;
         self.session.wait_until_free(&self.options.slot)?;
         let wanted = wanted(&self.options.publication, true);
         self.session.start_replication(&self.options.slot, from, &wanted)?;
+        self.control.set_holds_slot(true);
         self.untold.clear();
         Ok(())
     }

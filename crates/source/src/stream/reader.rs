@@ -74,11 +74,14 @@ pub(super) fn run(options: &StreamOptions, control: &Control, out: Sender<Delive
         Ok(mut reader) => {
             // The reader's is the only one left, so that the channel closes with its farewell.
             drop(out);
+            let held = control.hold_slot();
             let error = match reader.stream() {
                 Err(End::Failed(error)) => Some(error),
                 Err(End::Away) => Some(away(options)),
                 Ok(()) | Err(End::Gone) => None,
             };
+            // Before it is another's.
+            drop(held);
             // The slot and the spool are free before the receiver is: it may be busy for long.
             let Reader { out, session, spool, .. } = reader;
             drop((session, spool));

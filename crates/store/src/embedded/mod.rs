@@ -289,9 +289,11 @@ impl Store for Engine {
         sql: &'a str,
         format: &'static str,
         beside: Beside,
-    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
         let sql = sql.to_owned();
-        Box::pin(self.work(move |engine| engine.answer_beside_rows(&sql, format, &beside)))
+        Box::pin(
+            self.work(move |engine| engine.answer_beside_rows(&sql, format, &beside).map(Some)),
+        )
     }
 
     fn is_out_of_room(&self) -> bool {

@@ -61,7 +61,77 @@ fn boundary() -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{ANSWER_BYTES_MAX, Remote};
     use super::*;
+    use crate::{Store, Target};
+    use model::{Block, Column, PgType, ReplicaIdentity, Table, TableId, TableName, TableOptions};
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+
+    /// A server whose every answer has so many bytes.
+    fn answers(bytes: usize) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let socket = listener.accept().unwrap().0;
+            let (mut requests, mut socket) = (BufReader::new(socket.try_clone().unwrap()), socket);
+            loop {
+                let (mut line, mut length) = (String::new(), 0);
+                while line != "\r\n" {
+                    if let Some(value) = line.to_lowercase().strip_prefix("content-length: ") {
+                        length = value.trim().parse().unwrap();
+                    }
+                    line.clear();
+                    if requests.read_line(&mut line).unwrap_or(0) == 0 {
+                        return;
+                    }
+                }
+                requests.read_exact(&mut vec![0; length]).unwrap();
+                let head = "HTTP/1.1 200 OK\r\nX-ClickHouse-Progress: {}\r\nContent-Length";
+                let text = format!("{head}: {bytes}\r\n\r\n{}", "a".repeat(bytes));
+                let _ = socket.write_all(text.as_bytes());
+            }
+        });
+        port
+    }
+
+    fn table() -> Table {
+        let id = Column {
+            name: "id".into(),
+            attnum: 1,
+            type_oid: 23,
+            typmod: -1,
+            pg: PgType::Int4,
+            type_name: String::new(),
+            not_null: true,
+        };
+        Table {
+            id: TableId(1),
+            name: TableName::new("public", "t"),
+            columns: vec![id],
+            key: vec![0],
+            identity: ReplicaIdentity::Default,
+            objects: Vec::new(),
+            excluded: Vec::new(),
+            rules: Default::default(),
+            written: model::Written::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_large_is_none() {
+        let table = Arc::new(table());
+        let options = TableOptions::default();
+        let target = Arc::new(Target::resolve(table.clone(), &options, None).unwrap());
+        for (bytes, is_there) in [(ANSWER_BYTES_MAX, true), (ANSWER_BYTES_MAX + 1, false)] {
+            let block = Arc::new(Block::new(table.clone()));
+            let beside = Beside { target: target.clone(), block };
+            let remote = Remote::of_test(answers(bytes));
+            let answer = remote.answer_beside("SELECT 1", "RawBLOB", beside).await.unwrap();
+            assert_eq!(answer.map(|answer| answer.len()), is_there.then_some(bytes));
+        }
+    }
 
     #[test]
     fn a_long_text_goes_in_pieces_and_no_letter_is_cut() {

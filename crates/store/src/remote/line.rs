@@ -56,13 +56,15 @@ pub(super) struct Ask {
     pub(super) patience: Duration,
     /// An answer that is larger is none; 0: it has to be empty.
     pub(super) bytes_max: usize,
+    /// What only the process may do that has the slot.
+    pub(super) writes: bool,
 }
 
 impl Ask {
     pub(super) fn text(sql: String, patience: Duration, bytes_max: usize) -> Ask {
         let settings = Vec::new();
         let format = "TabSeparated".to_owned();
-        Ask { body: Upload::text(sql), format, settings, patience, bytes_max }
+        Ask { body: Upload::text(sql), format, settings, patience, bytes_max, writes: false }
     }
 }
 

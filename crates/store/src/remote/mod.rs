@@ -20,6 +20,7 @@
 mod address;
 mod astray;
 mod doubts;
+mod fence;
 mod form;
 mod line;
 mod mutation;
@@ -36,16 +37,18 @@ pub use preflight::Remark;
 pub use quorum::Quorum;
 pub use tls::Certificates;
 
-use crate::{Beside, BoxFuture, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
-use doubts::Doubts;
+use crate::{Beside, BoxFuture, Claimed, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
+use doubts::{Doubts, Work};
+use fence::Claim;
 use line::{Ask, Failed};
 use model::{Cells, Error, Fate, Kind, Result, TableName};
 use quorum::Turns;
 use server::Server;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use upload::Upload;
 
 /// A block or a record is written by then; the server's own limit for a silent client is the same.
@@ -56,8 +59,8 @@ const QUERY_MOST: Duration = Duration::from_secs(3600);
 const STATEMENT_MOST: Duration = Duration::from_secs(6 * 3600);
 /// Once it was answered.
 const FILLED_AFTER_MOST: Duration = Duration::from_secs(10);
-/// Large values of a batch are the largest that is ever read back.
-const ANSWER_BYTES_MAX: usize = 1 << 30;
+/// Large values of a batch are the largest that is ever read back, and no value is larger at the source.
+const ANSWER_BYTES_MAX: usize = if cfg!(test) { 128 << 10 } else { 1 << 30 };
 
 /// How to get in. Asked for each connection, so that a token that was replaced in its file is used.
 pub type Logins = Arc<dyn Fn() -> Result<Login> + Send + Sync>;
@@ -71,6 +74,8 @@ pub struct RemoteOptions {
     pub quorum: Option<Quorum>,
     /// The slot of the pipeline that writes there; `None`: somebody who looks, and makes nothing.
     pub slot: Option<String>,
+    /// The folder that is locked for it (`DataDir::place_of_life`): no other process that runs is at the same.
+    pub place: Option<String>,
 }
 
 impl fmt::Debug for RemoteOptions {
@@ -102,12 +107,17 @@ impl fmt::Debug for Inner {
 impl Remote {
     /// One that is asked nothing.
     fn nowhere() -> Remote {
+        Remote::of_test(80)
+    }
+
+    fn of_test(port: u16) -> Remote {
         let options = RemoteOptions {
-            address: "http://localhost".parse().unwrap(),
+            address: format!("http://127.0.0.1:{port}").parse().unwrap(),
             login: Arc::new(|| Ok(Login::Nobody)),
             certificates: Certificates::default(),
             quorum: None,
             slot: None,
+            place: None,
         };
         Remote::new(options).unwrap()
     }
@@ -130,8 +140,8 @@ impl Remote {
     async fn set_up(&self) -> Result<()> {
         let Some(slot) = &self.inner.server.options.slot else { return Ok(()) };
         let making = async {
-            self.take_over(slot).await?;
-            for statement in ddl::system() {
+            self.is_alone(slot).await?;
+            for statement in ddl::system().into_iter().chain([ddl::claims()]) {
                 self.run(&statement, "set up our own tables").await?;
             }
             Ok(())
@@ -139,9 +149,8 @@ impl Remote {
         self.inner.set_up.get_or_try_init(|| making).await.map(drop)
     }
 
-    /// An earlier process of ours that was killed may have left statements running: they would write
-    /// after us. What the pipeline of another slot runs is its own, and it is refused before anything is done.
-    async fn take_over(&self, slot: &str) -> Result<()> {
+    /// The pipeline of another slot is refused before anything is done.
+    async fn is_alone(&self, slot: &str) -> Result<()> {
         let place = self.place();
         let other = self.other_slot(slot).await;
         if let Some(other) = other.map_err(|failed| failed.error("read our own tables", &place))? {
@@ -152,10 +161,23 @@ impl Remote {
                 ))
                 .hint(forget(&other)));
         }
+        Ok(())
+    }
+
+    /// An earlier process of ours may have left statements running: they would write after us.
+    async fn end_others(&self, slot: &str) -> Result<()> {
         let ours = ddl::literal(&server::names(Some(slot)));
         let now = ddl::literal(self.inner.server.name());
         let which = format!("startsWith(query_id, {ours}) AND NOT startsWith(query_id, {now})");
         self.inner.server.end(&which).await
+    }
+
+    async fn claims(&self, slot: &str) -> Result<Vec<Claim>> {
+        fence::read(tsv::read(&self.read(&fence::question(slot), "TabSeparated").await?))
+    }
+
+    async fn write_claim(&self, claim: &Claim, slot: &str) -> Result<()> {
+        self.record_rows(fence::CLAIMS, claim.row(slot)).await
     }
 
     /// For a person: the answer in that format, or all that the server says. `USE` and `SET` last for those
@@ -170,12 +192,15 @@ impl Remote {
         })
     }
 
+    fn work(&self, what: impl Hash) -> Work {
+        self.inner.doubts.work(what)
+    }
+
     fn quorum(&self) -> Vec<(&'static str, String)> {
         self.inner.server.options.quorum.map(Quorum::settings).unwrap_or_default()
     }
 
-    /// `work`: what is tried again, in the same words.
-    fn judged<T>(&self, work: &str, doing: &str, answered: Result<T, Failed>) -> Result<T> {
+    fn judged<T>(&self, work: Work, doing: &str, answered: Result<T, Failed>) -> Result<T> {
         let doubts = &self.inner.doubts;
         let failed = match answered {
             Ok(answer) => {
@@ -185,7 +210,7 @@ impl Remote {
             Err(failed) => failed,
         };
         let is_over = failed.is_doubtful() && !doubts.once_more(work, Instant::now());
-        let is_late = failed.is_of_names() && self.inner.server.may_lag();
+        let is_late = failed.is_of_names() && self.inner.server.may_lack_names();
         let error = failed.error(doing, &self.place());
         Err(match (is_over, is_late) {
             (true, _) => error.lasting(),
@@ -199,22 +224,33 @@ impl Remote {
         ask.settings.push(("insert_deduplicate", "0".into()));
         ask.settings.extend(self.quorum());
         ask.settings.push(quorum::as_written());
-        self.judged(sql, doing, self.inner.server.ask(ask).await.map(drop))
+        ask.writes = true;
+        self.judged(self.work(sql), doing, self.inner.server.ask(ask).await.map(drop))
     }
 
     async fn read(&self, sql: &str, format: &str) -> Result<Vec<u8>> {
         let mut ask = Ask::text(sql.to_owned(), QUERY_MOST, ANSWER_BYTES_MAX);
         ask.format = format.to_owned();
         ask.settings.push(quorum::as_written());
-        self.judged(sql, "read from the store", self.inner.server.ask(ask).await)
+        self.judged(self.work(sql), "read from the store", self.inner.server.ask(ask).await)
     }
 
-    async fn read_beside(&self, sql: &str, format: &str, beside: &Beside) -> Result<Vec<u8>> {
+    async fn read_beside(
+        &self,
+        sql: &str,
+        format: &str,
+        beside: &Beside,
+    ) -> Result<Option<Vec<u8>>> {
         let (body, mut settings) = form::of(sql, beside)?;
         settings.push(quorum::as_written());
         let (patience, bytes_max) = (QUERY_MOST, ANSWER_BYTES_MAX);
-        let ask = Ask { body, format: format.to_owned(), settings, patience, bytes_max };
-        self.judged(sql, "read from the store", self.inner.server.ask(ask).await)
+        let ask =
+            Ask { body, format: format.to_owned(), settings, patience, bytes_max, writes: false };
+        let answered = match self.inner.server.ask(ask).await {
+            Err(Failed::TooLarge(_)) => Ok(None),
+            answered => answered.map(Some),
+        };
+        self.judged(self.work(sql), "read from the store", answered)
     }
 
     /// An INSERT whose data `fill` makes on a thread of its own while it is sent.
@@ -246,7 +282,7 @@ impl Remote {
         settings.push((views, u8::from(has_token).to_string()));
         settings.extend(self.quorum());
         let format = "Null".to_owned();
-        let ask = Ask { body, format, settings, patience: INSERT_MOST, bytes_max: 0 };
+        let ask = Ask { body, format, settings, patience: INSERT_MOST, bytes_max: 0, writes: true };
         let answered = self.inner.server.ask(ask).await;
         if matches!(answered, Err(Failed::Exception(_) | Failed::Status(_))) {
             // Nobody reads the rest of the data.
@@ -268,6 +304,14 @@ impl Remote {
         }
     }
 
+    async fn record_rows(&self, into: &str, rows: Rows) -> Result<()> {
+        let (sql, doing, work) =
+            (insert::of_record(into), insert::doing(into), self.work((into, &rows)));
+        let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| sink(&tsv::write(&rows));
+        let written = self.write(&doing, &sql, "TabSeparated", false, fill).await;
+        self.judged(work, &doing, written)
+    }
+
     async fn write_block(&self, insert: Insert) -> Result<Receipt> {
         let rows = insert.block.rows() as u64;
         if rows == 0 {
@@ -277,6 +321,8 @@ impl Remote {
         let doing = format!("write {}", insert.target.table.name);
         let table = insert.target.rows.to_string();
         let (sql, has_token) = (insert::of_block(&insert), insert.token.is_some());
+        // A block that is tried again is the one of before, and not its like.
+        let work = self.work((&sql, Arc::as_ptr(&insert.block)));
         let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| {
             native::encode(&insert.target, &insert.block, sink)
         };
@@ -284,7 +330,7 @@ impl Remote {
         let said = written.as_ref().err().and_then(Failed::exception);
         match said.and_then(|said| said.refusal_of_rows(&doing)) {
             Some(refusal) => Err(refusal),
-            None => self.judged(&doing, &doing, written).map(|()| Receipt { rows }),
+            None => self.judged(work, &doing, written).map(|()| Receipt { rows }),
         }
     }
 }
@@ -322,11 +368,7 @@ impl Store for Remote {
     fn record<'a>(&'a self, into: &'a str, rows: Rows) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             self.set_up().await?;
-            let sql = insert::of_record(into);
-            let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| sink(&tsv::write(&rows));
-            let doing = insert::doing(into);
-            let written = self.write(&doing, &sql, "TabSeparated", false, fill).await;
-            self.judged(&doing, &doing, written)
+            self.record_rows(into, rows).await
         })
     }
 
@@ -349,10 +391,65 @@ impl Store for Remote {
         sql: &'a str,
         format: &'static str,
         beside: Beside,
-    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
         Box::pin(async move {
             self.set_up().await?;
             self.read_beside(sql, format, &beside).await
         })
+    }
+
+    fn begin(&self) -> BoxFuture<'_, Result<Option<Claimed>>> {
+        Box::pin(async move {
+            self.set_up().await?;
+            let Some(slot) = &self.inner.server.options.slot else { return Ok(None) };
+            let (fence, then) = (&self.inner.server.fence, Instant::now());
+            let newest = self.claims(slot).await?.into_iter().next().unwrap_or_default();
+            if let Some(Claim { holder, source, .. }) = fence.begin(newest, then) {
+                return Ok(Some(Claimed { holder, source }));
+            }
+            let (wait, ends_others) = fence.unsettled();
+            tokio::time::sleep(wait).await;
+            if ends_others {
+                self.end_others(slot).await?;
+                fence.settled();
+            }
+            Ok(None)
+        })
+    }
+
+    fn claim<'a>(
+        &'a self,
+        source: &'a str,
+        held: watch::Receiver<bool>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.set_up().await?;
+            let Some(slot) = &self.inner.server.options.slot else { return Ok(()) };
+            let (fence, then) = (&self.inner.server.fence, Instant::now());
+            let newest = self.claims(slot).await?.into_iter().next().unwrap_or_default();
+            fence.looked(newest.clone(), then)?;
+            if let Some(ours) = fence.next(&newest, source) {
+                // A write like any other: there is a look before it.
+                self.write_claim(&ours, slot).await?;
+            }
+            // Also where the answer of an earlier try was lost.
+            fence.settles();
+            let then = Instant::now();
+            fence.claimed(self.claims(slot).await?, then, held)
+        })
+    }
+
+    fn leave(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let Some(slot) = &self.inner.server.options.slot else { return Ok(()) };
+            match self.inner.server.fence.last() {
+                Some(last) => self.write_claim(&last, slot).await,
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn is_taken_over(&self) -> bool {
+        self.inner.server.fence.is_taken_over()
     }
 }

@@ -4,6 +4,9 @@
 //! after some minutes; sent again it would be one more mutation. So it is answered at once, and then it is asked
 //! whether any mutation of the table is left: they come to an end in their order.
 //!
+//! A table that goes meanwhile has taken its rows along: the server that had it says so. Another one, that took
+//! its place, may not have heard of it yet.
+//!
 //! A question that fails is asked again, here: the whole of it again would be one more mutation. That is left for
 //! a statement whose own answer was lost in the moment that it takes. What goes is named by versions, so the
 //! second one finds nothing to rewrite; and in `system.mutations` the first cannot be told from others' for
@@ -39,6 +42,8 @@ struct Mutations {
     last: u64,
     left: u64,
     failing: u64,
+    /// The table is.
+    is_there: bool,
 }
 
 impl Mutations {
@@ -52,19 +57,25 @@ impl Mutations {
 impl Remote {
     pub(super) async fn mutate_and_wait(&self, table: &TableName, sql: &str) -> Result<()> {
         let looked = self.mutations(table).await;
-        let before = self.judged(&of(table), "read from the store", looked)?.last;
+        let before = self.judged(self.work(of(table)), "read from the store", looked)?;
+        let at = self.inner.server.pinned_server();
         let mut asked = self.inner.server.ask(deleting(sql, &[BY_MUTATION])).await;
         let said = asked.as_ref().err().and_then(Failed::exception);
         if said.is_some_and(|said| said.code == UNKNOWN_SETTING) {
             asked = self.inner.server.ask(deleting(sql, &[])).await;
         }
-        self.judged(sql, "change the store", asked)?;
+        self.judged(self.work(sql), "change the store", asked)?;
         let (since, mut pause, mut told) = (Instant::now(), FIRST_PAUSE, false);
         loop {
             match self.mutations(table).await {
                 Ok(found) => {
                     let may_lag = self.inner.server.may_lag();
-                    if found.are_over(before, since.elapsed(), may_lag) {
+                    if found.are_over(before.last, since.elapsed(), may_lag) {
+                        return Ok(());
+                    }
+                    let is_gone = before.is_there && !found.is_there;
+                    if is_gone && self.inner.server.pinned_server() == at {
+                        tracing::warn!(%table, "it was dropped while rows of it were deleted");
                         return Ok(());
                     }
                     if found.failing > 0 && !std::mem::replace(&mut told, true) {
@@ -82,7 +93,10 @@ impl Remote {
             if since.elapsed() > STATEMENT_MOST {
                 return Err(Error::transient(format!("could not delete rows of {table}"))
                     .detail("A mutation of it has not been seen to end for hours.")
-                    .hint(format!("SELECT * FROM system.mutations WHERE {}", which(table))));
+                    .hint(format!(
+                        "SELECT * FROM system.mutations WHERE {}",
+                        which(table, "table")
+                    )));
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -94,16 +108,17 @@ impl Remote {
         let rows = crate::tsv::read(&self.inner.server.ask(ask).await?);
         let mut fields = rows.into_iter().flatten().flatten().map(|field| field.parse().ok());
         let mut next = || fields.next().flatten();
-        let read = (next(), next(), next());
-        let (Some(last), Some(left), Some(failing)) = read else {
+        let read = (next(), next(), next(), next());
+        let (Some(last), Some(left), Some(failing), Some(tables)) = read else {
             return Err(Error::bug("a row of system.mutations does not read back").into());
         };
-        Ok(Mutations { last, left, failing })
+        Ok(Mutations { last, left, failing, is_there: tables > 0 })
     }
 }
 
 fn deleting(sql: &str, more: &[(&'static str, &str)]) -> Ask {
     let mut ask = Ask::text(sql.to_owned(), STATEMENT_MOST, 0);
+    ask.writes = true;
     let settings = AT_ONCE.iter().chain(more);
     ask.settings.extend(settings.map(|(name, value)| (*name, (*value).to_owned())));
     ask
@@ -112,14 +127,16 @@ fn deleting(sql: &str, more: &[(&'static str, &str)]) -> Ask {
 fn of(table: &TableName) -> String {
     format!(
         "SELECT max(toUInt64OrZero(extract(mutation_id, '[0-9]+'))), countIf(NOT is_done), \
-         countIf(NOT is_done AND latest_fail_reason != '') FROM system.mutations WHERE {}",
-        which(table)
+         countIf(NOT is_done AND latest_fail_reason != ''), \
+         (SELECT count() FROM system.tables WHERE {}) FROM system.mutations WHERE {}",
+        which(table, "name"),
+        which(table, "table")
     )
 }
 
-fn which(table: &TableName) -> String {
+fn which(table: &TableName, called: &str) -> String {
     let [database, name] = [&table.schema, &table.table].map(|name| ddl::literal(name));
-    format!("database = {database} AND table = {name}")
+    format!("database = {database} AND {called} = {name}")
 }
 
 #[cfg(test)]
@@ -130,7 +147,7 @@ mod tests {
     fn what_a_replica_has_not_heard_of_is_not_over() {
         let (now, late) = (Duration::ZERO, HEARD_AFTER_MOST * 2);
         let over = |last, left, waited, may_lag| {
-            Mutations { last, left, failing: 0 }.are_over(7, waited, may_lag)
+            Mutations { last, left, failing: 0, is_there: true }.are_over(7, waited, may_lag)
         };
         assert!(over(8, 0, now, true) && !over(8, 1, late, false));
         assert!(over(7, 0, late, false));

@@ -1,9 +1,9 @@
 //! What would go wrong at the server, found before anything is written there. It is asked what it can do,
 //! not how old it is: a version's number says little of a fork, or of the Cloud.
 
-use super::Remote;
 use super::line::{Ask, Failed};
 use super::profile;
+use super::{Quorum, Remote};
 use crate::{ddl, tsv};
 use std::time::Duration;
 
@@ -103,6 +103,7 @@ impl Remote {
         found.extend(self.unknown_to_some(&version).await);
         found.extend(self.missing_rights(&user, databases).await);
         found.extend(self.missing_reads(&user).await);
+        found.extend(self.too_few_replicas(databases).await);
         if let Ok(Some(other)) = self.other_slot(slot).await {
             let what = format!("the pipeline of slot {other} keeps its books at {}", self.place());
             found.push(Remark {
@@ -112,6 +113,40 @@ impl Remote {
             });
         }
         found
+    }
+
+    /// A write whose quorum there are not enough replicas for is tried again without end. What of this the server
+    /// does not let us read, or does not know, is no reason to say anything.
+    async fn too_few_replicas(&self, databases: &[&str]) -> Option<Remark> {
+        let Some(Quorum::Of(wanted)) = self.inner.server.options.quorum else { return None };
+        let ours = ["millrace"].iter().chain(databases).map(|name| ddl::literal(name));
+        let list = ours.collect::<Vec<_>>().join(", ");
+        // Without its Keeper a table tells 0. Our own, once there are any, then those that it could be made in.
+        let tables = format!(
+            "SELECT concat(database, '.', table), total_replicas FROM system.replicas \
+             WHERE database IN ({list}) AND total_replicas > 0 ORDER BY total_replicas LIMIT 1"
+        );
+        let clusters = "SELECT '', max(replicas) FROM (SELECT count() AS replicas FROM system.clusters \
+                        GROUP BY cluster, shard_num) HAVING max(replicas) > 0";
+        let mut found = None;
+        for sql in [tables.as_str(), clusters] {
+            let rows = self.look(sql).await.unwrap_or_default().into_iter();
+            found = found.or({ rows }.find_map(read_replicas));
+        }
+        let (table, count) = found.filter(|(_, count)| *count < u64::from(wanted))?;
+        let is_of_table = !table.is_empty();
+        let of = match is_of_table {
+            true => format!("{table} has {count}"),
+            false => format!("no shard of a cluster that the server knows has more than {count}"),
+        };
+        let what = format!("store.insert_quorum = {wanted}, and {of}");
+        let why = "A row counts as written once so many replicas have it: it would be waited for without end.";
+        let cure = match count {
+            0 | 1 => "remove insert_quorum under [store]; or add replicas".to_owned(),
+            count => format!("insert_quorum = {count} under [store], or \"auto\"; or add replicas"),
+        };
+        let remark = Remark::new(is_of_table, "store_quorum", what);
+        Some(Remark { why: why.to_owned(), cure: Some(cure), ..remark })
     }
 
     async fn look(&self, sql: &str) -> Result<crate::Rows, Failed> {
@@ -229,6 +264,11 @@ impl Remote {
         }
         found
     }
+}
+
+fn read_replicas(row: Vec<Option<String>>) -> Option<(String, u64)> {
+    let mut fields = row.into_iter().flatten();
+    Some((fields.next()?, fields.next()?.parse().ok()?))
 }
 
 fn grants(databases: &[&str], user: &str) -> String {

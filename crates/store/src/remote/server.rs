@@ -16,6 +16,7 @@
 
 use super::RemoteOptions;
 use super::astray::{Astray, Pending};
+use super::fence::{self, Fence};
 use super::line::{Ask, Failed, Line, Login};
 use super::tls::Tls;
 use crate::{Rows, tsv};
@@ -37,6 +38,9 @@ const TRIES_AT_ONCE: usize = 12;
 const TRIES_PAUSE: Duration = Duration::from_millis(500);
 /// A replica that was behind has caught up with tables and columns by then: so long an error about them passes.
 const LAGS_MOST: Duration = Duration::from_secs(300);
+/// The same of the first one, for a pipeline: a process of before may have had another one, and a replica that is
+/// behind knows the least of whether there are others. A name that is missing for good is told that much later.
+const NEW_MOST: Duration = Duration::from_secs(60);
 /// Connections to others that are held.
 const STRAYS_MAX: usize = 16;
 /// At the start, before a login that was refused is believed to be a wrong one.
@@ -58,6 +62,7 @@ pub(super) struct Server {
     /// Statements of this process are called so, and numbered: see [`names`].
     name: String,
     asked: AtomicU64,
+    pub(super) fence: Fence,
     /// Of a balancer that leads each request elsewhere.
     warned: AtomicBool,
 }
@@ -67,13 +72,18 @@ struct Pin {
     place: SocketAddr,
     /// Its UUID.
     server: String,
-    /// When it came after another one.
-    since: Option<Instant>,
+    since: Instant,
+    /// It came after another one.
+    is_next: bool,
 }
 
 impl Pin {
     fn may_lag(&self, now: Instant) -> bool {
-        self.since.is_some_and(|since| now.saturating_duration_since(since) < LAGS_MOST)
+        self.is_next && now.saturating_duration_since(self.since) < LAGS_MOST
+    }
+
+    fn is_new(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) < NEW_MOST
     }
 }
 
@@ -87,7 +97,9 @@ impl Server {
             true => Some(Tls::new(&options.address, &options.certificates)?),
             false => None,
         };
-        let name = format!("{}{}", names(options.slot.as_deref()), random());
+        let process = random();
+        let name = format!("{}{process}", names(options.slot.as_deref()));
+        let fence = Fence::new(&process, options.place.as_deref());
         Ok(Server {
             options,
             tls,
@@ -97,6 +109,7 @@ impl Server {
             ending_astray: tokio::sync::Mutex::default(),
             name,
             asked: AtomicU64::new(0),
+            fence,
             warned: AtomicBool::new(false),
         })
     }
@@ -104,6 +117,9 @@ impl Server {
     pub(super) async fn ask(&self, ask: Ask) -> Result<Vec<u8>, Failed> {
         self.end_astray().await?;
         let mut line = self.line().await?;
+        if ask.writes {
+            self.pass_fence(&mut line).await?;
+        }
         let (id, is_packed) = (self.next_id(), ask.body.is_packed());
         let mut pending = Pending::new(&self.astray, &line.server, &id);
         let answered = line.ask(&id, ask).await;
@@ -118,6 +134,17 @@ impl Server {
             _ => self.keep(line),
         }
         answered
+    }
+
+    /// The look is the last that happens before something is written, and on the same connection.
+    async fn pass_fence(&self, line: &mut Line) -> Result<(), Failed> {
+        let Some(slot) = &self.options.slot else { return Ok(()) };
+        if !self.fence.needs_look()? {
+            return Ok(());
+        }
+        let then = Instant::now();
+        let found = fence::read(self.ask_line(line, fence::question(slot)).await?)?;
+        Ok(self.fence.looked(found.into_iter().next().unwrap_or_default(), then)?)
     }
 
     fn warn_of_several(&self, line: &Line) {
@@ -179,6 +206,12 @@ impl Server {
         locked(&self.pinned).as_ref().is_some_and(|pin| pin.may_lag(Instant::now()))
     }
 
+    /// Whether a table or a column that is said to be missing may come.
+    pub(super) fn may_lack_names(&self) -> bool {
+        let is_new = |pin: &Pin| self.options.slot.is_some() && pin.is_new(Instant::now());
+        self.may_lag() || locked(&self.pinned).as_ref().is_some_and(is_new)
+    }
+
     fn idle_line(&self) -> Option<Line> {
         let mut idle = locked(&self.idle);
         idle.retain(|(_, since)| since.elapsed() < IDLE_MOST);
@@ -226,7 +259,10 @@ impl Server {
     /// Whether it came to the pinned server, or that one is `gone`. The first one is pinned.
     fn is_to_be_used(&self, line: &Line, place: SocketAddr, gone: Option<&str>) -> bool {
         let mut pinned = locked(&self.pinned);
-        let mut since = pinned.as_ref().and_then(|pin| pin.since);
+        let (mut since, mut is_next) = (Instant::now(), false);
+        if let Some(pin) = pinned.as_ref() {
+            (since, is_next) = (pin.since, pin.is_next);
+        }
         let others =
             pinned.as_ref().map(|pin| pin.server.as_str()).filter(|pin| *pin != line.server);
         if let Some(pin) = others {
@@ -236,9 +272,9 @@ impl Server {
             let place = self.options.address.place();
             tracing::warn!(%place, "another server answers there from now on");
             locked(&self.idle).clear();
-            since = Some(Instant::now());
+            (since, is_next) = (Instant::now(), true);
         }
-        *pinned = Some(Pin { place, server: line.server.clone(), since });
+        *pinned = Some(Pin { place, server: line.server.clone(), since, is_next });
         true
     }
 
@@ -263,7 +299,7 @@ impl Server {
         }
     }
 
-    fn pinned_server(&self) -> Option<String> {
+    pub(super) fn pinned_server(&self) -> Option<String> {
         locked(&self.pinned).as_ref().map(|pin| pin.server.clone())
     }
 
@@ -424,9 +460,10 @@ mod tests {
     #[test]
     fn a_replica_lags_for_a_while_after_it_took_the_place_of_another() {
         let (place, now) = (SocketAddr::from(([127, 0, 0, 1], 1)), Instant::now());
-        let pin = |since| Pin { place, server: "u".into(), since };
-        assert!(!pin(None).may_lag(now));
-        assert!(pin(Some(now)).may_lag(now + LAGS_MOST / 2));
-        assert!(!pin(Some(now)).may_lag(now + LAGS_MOST));
+        let pin = |is_next| Pin { place, server: "u".into(), since: now, is_next };
+        assert!(!pin(false).may_lag(now));
+        assert!(pin(true).may_lag(now + LAGS_MOST / 2));
+        assert!(!pin(true).may_lag(now + LAGS_MOST));
+        assert!(pin(false).is_new(now) && !pin(false).is_new(now + NEW_MOST));
     }
 }

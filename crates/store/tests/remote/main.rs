@@ -1,6 +1,7 @@
 //! A store over HTTP, on the wire: logins, answers of every kind, lost ones, replicas behind a balancer.
 //! (What it keeps is asked in `serve`, of a real engine.)
 
+mod fence;
 mod preflight;
 mod replicas;
 mod scripted;
@@ -21,6 +22,7 @@ fn options(port: u16, login: Login) -> RemoteOptions {
         certificates: Certificates::default(),
         quorum: None,
         slot: None,
+        place: None,
     }
 }
 
@@ -219,8 +221,9 @@ async fn a_mutation_is_not_waited_for_but_asked_for() {
     let seen = asked.clone();
     // The one of before; not heard of yet; under way, failing, done.
     let answers = ["7\t0\t0", "7\t0\t0", "8\t1\t0", "8\t1\t1", "8\t0\t0"];
+    let there = |answer: &str| Said::ok(&format!("{answer}\t1\n"));
     let script: Script = Arc::new(move |heard| match heard.body.contains("system.mutations") {
-        true => Said::ok(&format!("{}\n", answers[seen.fetch_add(1, Ordering::SeqCst)])),
+        true => there(answers[seen.fetch_add(1, Ordering::SeqCst)]),
         false => Said::ok(""),
     });
     let server = Scripted::start("u", script);
@@ -236,6 +239,23 @@ async fn a_mutation_is_not_waited_for_but_asked_for() {
     assert!(server.bodies()[0].ends_with(r"database = 'd' AND table = 'it\'s'"));
 }
 
+/// It took its rows along. (Nothing else ends the questions: the mutation is left.)
+#[tokio::test]
+async fn a_table_that_goes_is_not_waited_for() {
+    let asked = AtomicUsize::new(0);
+    let script: Script = Arc::new(move |heard| match heard.body.contains("system.mutations") {
+        true => match asked.fetch_add(1, Ordering::SeqCst) {
+            0 => Said::ok("7\t0\t0\t1\n"),
+            1..4 => Said::ok("8\t1\t0\t1\n"),
+            _ => Said::ok("0\t1\t0\t0\n"),
+        },
+        false => Said::ok(""),
+    });
+    let server = Scripted::start("u", script);
+    let table = model::TableName::new("d", "t");
+    remote(server.port).mutate(&table, "DELETE FROM t WHERE 1").await.unwrap();
+}
+
 /// Whatever the user's profile says, and where the server does not know the choice.
 #[tokio::test]
 async fn rows_go_by_a_mutation() {
@@ -244,7 +264,7 @@ async fn rows_go_by_a_mutation() {
     let is_unknown = unknown.clone();
     let script: Script = Arc::new(move |heard| {
         if heard.body.contains("system.mutations") {
-            return Said::ok(&format!("{}\t0\t0\n", asked.fetch_add(1, Ordering::SeqCst)));
+            return Said::ok(&format!("{}\t0\t0\t1\n", asked.fetch_add(1, Ordering::SeqCst)));
         }
         match heard.param("lightweight_delete_mode") {
             Some(_) if is_unknown.load(Ordering::SeqCst) => {
@@ -279,9 +299,9 @@ async fn a_question_for_a_mutation_that_fails_is_asked_again_alone() {
         let script: Script = Arc::new(move |heard| match heard.body.as_str() {
             body if body.contains("system.mutations") => {
                 match asked.fetch_add(1, Ordering::SeqCst) {
-                    0 => Said::ok("7\t0\t0\n"),
+                    0 => Said::ok("7\t0\t0\t1\n"),
                     1..4 => fail(),
-                    _ => Said::ok("8\t0\t0\n"),
+                    _ => Said::ok("8\t0\t0\t1\n"),
                 }
             }
             body if body.contains("system.processes") => Said::ok("0\n"),
@@ -299,7 +319,7 @@ async fn a_question_for_a_mutation_that_fails_is_asked_again_alone() {
         true if asked.fetch_add(1, Ordering::SeqCst) > 0 => {
             Said::exception("403 Forbidden", 497, "ACCESS_DENIED")
         }
-        true => Said::ok("7\t0\t0\n"),
+        true => Said::ok("7\t0\t0\t1\n"),
         false => Said::ok(""),
     });
     let server = Scripted::start("u", script);
@@ -308,7 +328,7 @@ async fn a_question_for_a_mutation_that_fails_is_asked_again_alone() {
     assert_eq!(mutated.unwrap_err().fate(), Fate::Definite);
 }
 
-/// So is what an earlier process left running, before the first statement of a pipeline.
+/// So is what an earlier process left running, before anything is read of what is kept.
 #[tokio::test]
 async fn a_pipeline_ends_what_another_process_of_it_left() {
     let server = Scripted::start(
@@ -324,18 +344,19 @@ async fn a_pipeline_ends_what_another_process_of_it_left() {
     let slot = Some("s".to_owned());
     let remote =
         Remote::new(RemoteOptions { slot, ..options(server.port, Login::Nobody) }).unwrap();
+    assert_eq!(remote.begin().await.unwrap(), None);
     remote.execute("SELECT 1").await.unwrap();
     let bodies = server.bodies();
     let at = |words: &str| {
         bodies.iter().position(|body| body.contains(words)).unwrap_or_else(|| panic!("{words}"))
     };
     let ends = at("startsWith(query_id, 'millrace-s-')");
-    assert!(at("FROM millrace.checkpoints WHERE slot != 's'") < ends);
-    assert!(ends < at("CREATE DATABASE IF NOT EXISTS `millrace`"));
-    assert!(at("CREATE DATABASE IF NOT EXISTS `millrace`") < at("SELECT 1"));
+    let makes = at("CREATE DATABASE IF NOT EXISTS `millrace`");
+    assert!(at("FROM millrace.checkpoints WHERE slot != 's'") < makes);
+    assert!(makes < ends && ends < at("SELECT 1"));
     let ids = server.heard().into_iter().map(|heard| heard.param("query_id").unwrap().to_owned());
     assert!({ ids }.all(|id| id.starts_with("millrace-s-")), "so that the next one finds them");
-    remote.execute("SELECT 2").await.unwrap();
+    remote.query("SELECT 2").await.unwrap();
     assert_eq!(server.bodies().len(), bodies.len() + 1, "set up once");
 }
 

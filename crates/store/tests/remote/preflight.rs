@@ -1,9 +1,9 @@
 //! What `check` says of a server's rights, by what the server answers.
 
-use crate::remote;
 use crate::scripted::{Said, Script, Scripted};
+use crate::{options, remote};
 use std::sync::Arc;
-use store::remote::Remark;
+use store::remote::{Login, Quorum, Remark, Remote, RemoteOptions};
 
 /// `denied`: a part of statements that the user may not send.
 async fn found(denied: &'static str, checks: Said) -> Vec<Remark> {
@@ -20,6 +20,48 @@ async fn found(denied: &'static str, checks: Said) -> Vec<Remark> {
     });
     let server = Scripted::start("u", script);
     remote(server.port).preflight("s", &["public"]).await
+}
+
+/// What a server answers that has these replicas, of one of our tables and in its largest shard.
+async fn replicas(quorum: Quorum, table: Said, shard: Said) -> Vec<(bool, String, Option<String>)> {
+    let script: Script = Arc::new(move |heard| match heard.body.as_str() {
+        "SELECT currentUser(), version()" => Said::ok("ann\t26.7.2.1\n"),
+        body if body.starts_with("CHECK GRANT") => Said::ok("1\n"),
+        body if body.contains("FROM system.replicas") => {
+            assert!(body.contains("IN ('millrace', 'public', 'public_raw')"), "{body}");
+            table.clone()
+        }
+        body if body.contains("FROM system.clusters") => shard.clone(),
+        body if body.starts_with("SELECT name FROM system.") => Said::ok(&quoted(body)),
+        _ => Said::ok(""),
+    });
+    let server = Scripted::start("u", script);
+    let options = RemoteOptions { quorum: Some(quorum), ..options(server.port, Login::Nobody) };
+    let remarks = Remote::new(options).unwrap().preflight("s", &["public", "public_raw"]).await;
+    remarks.into_iter().map(|remark| (remark.is_error, remark.what, remark.cure)).collect()
+}
+
+#[tokio::test]
+async fn a_quorum_of_more_replicas_than_there_are_is_told() {
+    let none = || Said::ok("");
+    let denied = || Said::exception("403 Forbidden", 497, "ACCESS_DENIED");
+    let (table, shard) = (|| Said::ok("public_raw.t\t2\n"), || Said::ok("\t1\n"));
+    let found = replicas(Quorum::Of(3), table(), shard()).await;
+    let [(true, what, Some(cure))] = &found[..] else { panic!("{found:?}") };
+    assert!(what.contains("insert_quorum = 3, and public_raw.t has 2"), "{what}");
+    assert!(cure.contains("insert_quorum = 2"), "{cure}");
+    // Where there is no table yet: it may be one of another kind, that does not wait.
+    let found = replicas(Quorum::Of(2), none(), shard()).await;
+    let [(false, what, Some(cure))] = &found[..] else { panic!("{found:?}") };
+    assert!(what.contains("more than 1") && cure.contains("remove"), "{what} {cure}");
+    for (quorum, table, shard) in [
+        (Quorum::Of(2), table(), shard()),
+        (Quorum::Majority, table(), shard()),
+        (Quorum::Of(3), denied(), denied()),
+        (Quorum::Of(3), none(), none()),
+    ] {
+        assert_eq!(replicas(quorum, table, shard).await, []);
+    }
 }
 
 fn quoted(sql: &str) -> String {

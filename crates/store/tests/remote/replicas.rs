@@ -86,6 +86,25 @@ async fn behind_a_balancer_it_is_one_server_until_that_is_gone() {
     assert_eq!(fate(62).await, Fate::Definite);
 }
 
+/// The replica that a process begins with may be another than the one of the process before.
+#[tokio::test]
+async fn a_name_that_is_missing_at_the_start_of_a_pipeline_may_come() {
+    let script: Script = Arc::new(|heard| match heard.body.strip_prefix("SELECT not ") {
+        Some(code) => Said::exception("404 Not Found", code.parse().unwrap(), "NAME"),
+        None => Said::ok(""),
+    });
+    let server = Scripted::start("u", script);
+    let slot = Some("s".to_owned());
+    let starts =
+        Remote::new(RemoteOptions { slot, ..options(server.port, Login::Nobody) }).unwrap();
+    let looks = remote(server.port);
+    for (code, fate) in [(60, Fate::Transient), (81, Fate::Transient), (62, Fate::Definite)] {
+        let sql = format!("SELECT not {code}");
+        assert_eq!(starts.query(&sql).await.unwrap_err().fate(), fate, "{code}");
+        assert_eq!(looks.query(&sql).await.unwrap_err().fate(), Fate::Definite, "{code}");
+    }
+}
+
 /// What one server may still run is not looked for at another, and nothing is written beside it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_statement_is_ended_where_it_was_asked() {

@@ -49,6 +49,7 @@ fn remote(host: &str, port: u16, certificates: Certificates) -> model::Result<Re
         certificates,
         quorum: None,
         slot: None,
+        place: None,
     })
 }
 
