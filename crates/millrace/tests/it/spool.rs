@@ -294,6 +294,40 @@ fn a_spool_that_is_taken_away_is_missed() {
     assert_eq!(up.stop(), Some(0));
 }
 
+/// Rows of one COPY share positions: they come once each wherever a segment ends between them.
+#[test]
+fn a_copy_that_is_larger_than_a_segment_comes_whole() {
+    // Segments of 512 KiB.
+    let (cluster, mut server, project) = shop(100, 8 << 20);
+    let mut up = project.up();
+    up.wait_ready();
+    change(&cluster, 1);
+    go_away(&cluster, &mut server, &project, 2);
+    wait_until_confirmed(&cluster);
+    let seed = Dice::fresh_seed();
+    eprintln!("seed {seed}");
+    let mut dice = Dice::new(seed);
+    let mut rows = |count: u64, prefix: &str| -> String {
+        let row = |n| format!("{prefix}{n}\t{:016x}{:016x}\n", dice.draw(), dice.draw());
+        (0..count).map(row).collect()
+    };
+    let (events, told) = (rows(20_000, ""), rows(20_000, "9"));
+    cluster.sql(&format!("copy events (user_id, event_name) from stdin;\n{events}\\.\n"));
+    cluster.sql(&format!("copy told from stdin;\n{told}\\.\n"));
+    wait_until_confirmed(&cluster);
+    let segments = std::fs::read_dir(project.state().join("spool")).unwrap().count();
+    assert!(segments > 3, "{segments}");
+    server.come();
+    wait_until_drained(&project);
+    project.verify();
+    let door = server.door();
+    let count = cluster.sql("select count(*) from events");
+    assert_eq!(door.query("SELECT count() FROM public.events"), count);
+    let copied = "SELECT count(), uniqExact(id) FROM public.told WHERE length(note) = 32";
+    assert_eq!(door.query(copied), "20000\t20000");
+    assert_eq!(up.stop(), Some(0));
+}
+
 /// Rows alone fill what lies between reader and loop: no barrier keeps it empty.
 #[test]
 fn rows_alone_go_to_the_spool() {

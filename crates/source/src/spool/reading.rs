@@ -25,7 +25,7 @@ impl Reading {
         &self.plain[range.clone()]
     }
 
-    /// What a segment that was begun meanwhile has said of relations.
+    /// What was said of relations before the first segment.
     pub(crate) fn take_heads(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.heads)
     }
@@ -104,9 +104,11 @@ impl Files {
             if reading.file.is_none() {
                 let mut file = File::open(&path).map_err(cannot)?;
                 let head = read_prefix(&mut file, segment.bytes, &path)?;
-                reading.heads.extend(head.relations);
                 if reading.number.is_none() {
                     reading.begins_within = head.within;
+                    // Those that follow say what was read by then: told again between two rows of one
+                    // version, it would part them.
+                    reading.heads = head.relations;
                 }
                 reading.offset = file.stream_position().map_err(cannot)?;
                 (reading.number, reading.file) = (Some(segment.number), Some(file));

@@ -310,11 +310,16 @@ fn a_segment_knows_the_relations_of_before() {
         append(&mut files, &transaction(n, 40));
         files.flush().unwrap();
     }
-    files.remove_through(end_of(59), None).unwrap();
+    files.remove_through(end_of(30), None).unwrap();
+    assert!(files.segments.len() > 2);
     let mut reading = files.read();
     let first = next(&mut files, &mut reading).unwrap();
     assert_ne!(first, relation);
     assert_eq!(reading.take_heads(), [relation]);
+    // Who reads on has heard of them.
+    while next(&mut files, &mut reading).is_some() {
+        assert!(reading.take_heads().is_empty());
+    }
 }
 
 #[test]

@@ -132,23 +132,72 @@ fn the_keeper_leaves_the_slot_within_a_transaction() {
     let cluster = prepared(&[]);
     let folder = tempfile::tempdir().unwrap();
     let spool = Spool::new(folder.path().to_owned(), 1 << 20);
+    let _keeper = filled(&cluster, &spool);
+    cluster.sql(
+        "insert into t select i, md5(i::text) || md5((-i)::text) from generate_series(1, 300000) i",
+    );
+    wait_until(|| spool.held().is_full);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _quiet = runtime.block_on(spool.quiet());
+    let active = "select active from pg_replication_slots where slot_name = 's'";
+    assert_eq!((cluster.sql(active), spool.held().is_filled), ("f".into(), false));
+}
+
+/// Rows of one COPY share positions, and segments end between them; so does what fits into the spool.
+#[test]
+fn a_multi_insert_is_not_split_where_a_segment_or_the_spool_ends() {
+    for limit in [8 << 20, 1 << 20] {
+        let cluster = prepared(&[]);
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path().to_owned(), limit);
+        let _keeper = filled(&cluster, &spool);
+        cluster.sql(&copied(1..=30_000));
+        let end: Lsn = cluster.sql("select pg_current_wal_lsn()").parse().unwrap();
+        wait_until(|| spool.held().synced >= end || spool.held().is_full);
+        assert_eq!(spool.held().is_full, limit == 1 << 20);
+        // Beside the note.
+        let segments = std::fs::read_dir(folder.path()).unwrap().count() - 1;
+        assert!(segments > 1, "{segments}");
+        let mut stream = Stream::open_with(&cluster.url(), true, Some(spool.clone()));
+        let (mut rows, mut last) = (0, None);
+        while rows < 30_000 {
+            for block in stream.batch().blocks {
+                assert_ne!(block.versions.first().copied(), last, "one version in two batches");
+                last = block.versions.last().copied();
+                rows += block.rows();
+            }
+        }
+        assert_eq!(rows, 30_000);
+    }
+}
+
+/// Nothing that packs well.
+fn copied(ids: std::ops::RangeInclusive<u32>) -> String {
+    let row = |id: u32| {
+        let noise = u64::from(id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        format!("{id}\t{noise:016x}{:016x}\n", noise.wrapping_mul(noise | 1))
+    };
+    format!("copy t from stdin;\n{}\\.\n", ids.map(row).collect::<String>())
+}
+
+/// The log goes to the spool.
+fn filled(cluster: &Cluster, spool: &Arc<Spool>) -> Keeper {
     let address: source::Address = cluster.url().parse().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let server = runtime.block_on(source::timeline::server(&address)).unwrap();
     spool.arm("s", &server).unwrap();
     let options = KeeperOptions { address, slot: "s".into(), publication: "p".into() };
-    let _keeper = Keeper::start(spool.clone(), options).unwrap();
-    cluster.sql(
-        "insert into t select i, md5(i::text) || md5((-i)::text) from generate_series(1, 300000) i",
-    );
+    let keeper = Keeper::start(spool.clone(), options).unwrap();
+    wait_until(|| spool.held().is_filled);
+    keeper
+}
+
+fn wait_until(mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
-    while !spool.held().is_full {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", spool.held());
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it never comes to be");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let _quiet = runtime.block_on(spool.quiet());
-    let active = "select active from pg_replication_slots where slot_name = 's'";
-    assert_eq!((cluster.sql(active), spool.held().is_filled), ("f".into(), false));
 }
 
 fn prepared(settings: &[&str]) -> Cluster {
