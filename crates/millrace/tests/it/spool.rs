@@ -328,6 +328,33 @@ fn a_copy_that_is_larger_than_a_segment_comes_whole() {
     assert_eq!(up.stop(), Some(0));
 }
 
+/// What it passed over is neither in the spool nor in the store.
+#[test]
+fn a_slot_that_somebody_else_moved_meanwhile_is_missed() {
+    let (cluster, mut server, project) = shop(100, 1 << 30);
+    let mut up = project.up();
+    up.wait_ready();
+    change(&cluster, 1);
+    go_away(&cluster, &mut server, &project, 2);
+    wait_until_confirmed(&cluster);
+    cluster.sql(
+        "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = 'millrace';
+         do $$ begin while exists (select from pg_replication_slots where active) loop
+           perform pg_sleep(0.01); end loop; end $$;
+         insert into order_items select 3000000, i, 'missed', i, 1 from generate_series(1, 10) i;
+         select pg_replication_slot_advance('millrace', pg_current_wal_lsn())",
+    );
+    // The keeper looks at the slot again.
+    wait_until("it is told of", || up.log().contains("could not read into the spool"));
+    change(&cluster, 3);
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    server.come();
+    wait_until("it is missed", || up.log().contains("what was missed is copied"));
+    up.wait_ready();
+    project.verify();
+    assert_eq!(up.stop(), Some(0));
+}
+
 /// Rows alone fill what lies between reader and loop: no barrier keeps it empty.
 #[test]
 fn rows_alone_go_to_the_spool() {

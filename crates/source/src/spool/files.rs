@@ -7,7 +7,7 @@ use super::format::{
     Head, MAGIC, Messages, PREFIX_BYTES, Record, Said, VERSION, put_message, put_record,
     read_record,
 };
-use super::reading::Reading;
+use super::reading::{Begin, Reading};
 use super::shown::Shown;
 use model::{Error, Lsn, Result};
 use std::collections::{BTreeMap, VecDeque};
@@ -35,6 +35,12 @@ pub(super) struct Segment {
     within: Option<Lsn>,
     begun_us: i64,
     pub(super) bytes: u64,
+}
+
+impl Segment {
+    fn begin(&self) -> Begin {
+        Begin { from: self.from, within: self.within }
+    }
 }
 
 /// A border between two records.
@@ -266,9 +272,8 @@ impl Files {
         self.synced.map_or(Lsn::ZERO, |place| place.through)
     }
 
-    /// Where the first message comes from, and where the transaction commits that it is of.
-    pub(super) fn begins(&self) -> Option<(Lsn, Option<Lsn>)> {
-        self.segments.front().map(|first| (first.from, first.within))
+    pub(super) fn begins(&self) -> Option<Begin> {
+        self.segments.front().map(Segment::begin)
     }
 
     /// Something else stood at the end than what is written there.
@@ -460,7 +465,7 @@ impl Files {
             if reading.is_some_and(|reading| !reading.is_beyond(first.number)) {
                 break;
             }
-            if !has_before(recorded, next.from, next.within) {
+            if !next.begin().follows(recorded) {
                 break;
             }
             let (number, path) = (first.number, self.path(first.number));
@@ -508,16 +513,6 @@ impl Files {
 
     pub(super) fn damaged(&self, how: &str) -> Error {
         damaged(&self.folder, how)
-    }
-}
-
-/// Whether a store that has recorded so much has all before a segment that begins at `from`, or within a
-/// transaction. That one may be missing though `recorded` lies behind `from`: a server stands at many
-/// places before it commits.
-pub(super) fn has_before(recorded: Lsn, from: Lsn, within: Option<Lsn>) -> bool {
-    match within {
-        Some(commit) => recorded > commit,
-        None => recorded >= from,
     }
 }
 

@@ -139,16 +139,23 @@ fn keep(
     Session::connect_replicating(&options.address)?.wait_until_free(&options.slot)
 }
 
-/// Where the connection begins: behind what is held, or where the store is, if that has more: nothing is
-/// confirmed that neither of them has.
+/// Where the connection begins: behind what is held, or, if nothing is, where the store is.
 fn start(files: &mut Files, confirmed: Lsn) -> Result<Lsn> {
-    match files.broken().filter(|_| confirmed > files.through()) {
-        Some(broken) => {
-            Err(files.damaged(&format!("{broken}; up to {confirmed} it was confirmed")))
-        }
-        None if confirmed > files.through() => files.go_on_from(confirmed),
-        None => files.go_on_from(Lsn::ZERO),
+    if confirmed <= files.through() {
+        return files.go_on_from(Lsn::ZERO);
     }
+    if let Some(broken) = files.broken() {
+        return Err(files.damaged(&format!("{broken}; up to {confirmed} it was confirmed")));
+    }
+    if files.is_empty() {
+        return files.go_on_from(confirmed);
+    }
+    // What would be put behind it would hide what is missing between.
+    let through = files.through();
+    Err(Error::transient("could not read into the spool: it lacks what the slot has confirmed")
+        .detail(format!(
+            "It ends at {through}, and the slot was moved to {confirmed}. What became of the rest is decided once the store is back."
+        )))
 }
 
 fn server(session: &mut Session) -> Result<Server> {

@@ -31,7 +31,7 @@ pub use shown::Held;
 pub(crate) use files::Files;
 pub(crate) use format::{CHANGE_HEAD_BYTES, Said};
 pub(crate) use pump::Pump;
-pub(crate) use reading::Reading;
+pub(crate) use reading::{Begin, Reading};
 
 use crate::Address;
 use crate::timeline::{self, Server};
@@ -68,9 +68,7 @@ pub struct Spool {
 /// What the spool has of the log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Span {
-    from: Lsn,
-    /// It begins within the transaction that commits there, which is not whole here.
-    within: Option<Lsn>,
+    begin: Begin,
     pub through: Lsn,
     /// Why it may have been more.
     broken: Option<String>,
@@ -78,9 +76,9 @@ pub struct Span {
 
 impl Span {
     /// Whether all that a store lacks, which holds the log up to `recorded`, is here, or comes from a slot
-    /// that has confirmed no more than is here.
+    /// that has confirmed no more than both hold.
     pub fn bridges(&self, recorded: Lsn, confirmed: Lsn) -> bool {
-        files::has_before(recorded, self.from, self.within) && confirmed <= self.through
+        self.begin.follows(recorded) && confirmed <= self.through.max(recorded)
     }
 }
 
@@ -177,6 +175,11 @@ impl Spool {
         quiet
     }
 
+    /// What it has, if it has something.
+    pub async fn span(self: &Arc<Spool>) -> Result<Option<Span>> {
+        self.with_files(|files| Ok(span(files))).await
+    }
+
     /// What it has of that slot's log; what never was on this server's history is given up.
     pub async fn look(
         self: &Arc<Spool>,
@@ -184,7 +187,7 @@ impl Spool {
         server: &Server,
         address: &Address,
     ) -> Result<Option<Span>> {
-        let Some(span) = self.with_files(|files| Ok(span(files))).await? else { return Ok(None) };
+        let Some(span) = self.span().await? else { return Ok(None) };
         let Some(note) = Note::read(&self.folder)? else {
             return Err(files::damaged(&self.folder, "spool.toml is missing"));
         };
@@ -246,9 +249,8 @@ impl Spool {
 }
 
 fn span(files: &mut Files) -> Option<Span> {
-    let (from, within) = files.begins()?;
     let broken = files.broken().map(str::to_owned);
-    Some(Span { from, within, through: files.through(), broken })
+    Some(Span { begin: files.begins()?, through: files.through(), broken })
 }
 
 /// The files, as long as one has them.

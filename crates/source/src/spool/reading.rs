@@ -16,7 +16,27 @@ pub(crate) struct Reading {
     plain: Vec<u8>,
     at: usize,
     heads: Vec<Vec<u8>>,
-    begins_within: Option<Lsn>,
+    begins: Option<Begin>,
+}
+
+/// Where the first message comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Begin {
+    pub(crate) from: Lsn,
+    /// Within the transaction that commits there.
+    pub(crate) within: Option<Lsn>,
+}
+
+impl Begin {
+    /// Whether a store that has recorded so much has all before. Of a transaction it begins within it may
+    /// lack something though `recorded` lies behind `from`: a server stands at many places before it
+    /// commits.
+    pub(crate) fn follows(self, recorded: Lsn) -> bool {
+        match self.within {
+            Some(commit) => recorded > commit,
+            None => recorded >= self.from,
+        }
+    }
 }
 
 impl Reading {
@@ -30,10 +50,9 @@ impl Reading {
         std::mem::take(&mut self.heads)
     }
 
-    /// Where the transaction commits within which the first segment began; told once. It is known when
-    /// that one is opened: until then another may become the first.
-    pub(crate) fn take_begins_within(&mut self) -> Option<Lsn> {
-        self.begins_within.take()
+    /// Told once. It is known when the first segment is opened: until then another may become that.
+    pub(crate) fn take_begin(&mut self) -> Option<Begin> {
+        self.begins.take()
     }
 
     /// Whether that segment is not needed any more.
@@ -60,7 +79,7 @@ impl Files {
             plain: Vec::new(),
             at: 0,
             heads: Vec::new(),
-            begins_within: None,
+            begins: None,
         }
     }
 
@@ -105,7 +124,7 @@ impl Files {
                 let mut file = File::open(&path).map_err(cannot)?;
                 let head = read_prefix(&mut file, segment.bytes, &path)?;
                 if reading.number.is_none() {
-                    reading.begins_within = head.within;
+                    reading.begins = Some(Begin { from: head.from, within: head.within });
                     // Those that follow say what was read by then: told again between two rows of one
                     // version, it would part them.
                     reading.heads = head.relations;

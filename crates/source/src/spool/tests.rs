@@ -5,7 +5,7 @@ use super::files::Files;
 use super::format::MAGIC;
 use super::reading::Reading;
 use super::shown::Shown;
-use super::{Said, Span, span};
+use super::{Begin, Said, Span, span};
 use bytes::BufMut;
 use model::{Fate, Lsn};
 use proptest::collection::vec;
@@ -63,9 +63,9 @@ fn end_of(n: u64) -> Lsn {
 fn read(files: &mut Files, from: Lsn) -> Vec<Vec<u8>> {
     let (mut skips, mut reading, mut messages) = (false, files.read(), Vec::new());
     while let Some(message) = next(files, &mut reading) {
-        if let Some(commit) = reading.take_begins_within() {
-            assert!(commit < from);
-            skips = true;
+        if let Some(begin) = reading.take_begin() {
+            assert!(begin.follows(from));
+            skips = begin.within.is_some();
         }
         match Said::of(&message).unwrap() {
             Said::Ends(_) if skips => skips = false,
@@ -264,7 +264,7 @@ fn where_the_first_segment_begins_is_known_when_it_is_opened() {
     let mut reading = files.read();
     files.remove_through(end_of(1), None).unwrap();
     next(&mut files, &mut reading).unwrap();
-    assert_eq!(reading.take_begins_within(), Some(Lsn(100)));
+    assert_eq!(reading.take_begin().unwrap().within, Some(Lsn(100)));
 }
 
 /// A server may stand anywhere before a commit: what it begins is not in the store for that.
@@ -494,9 +494,12 @@ fn another_format_is_refused_with_what_helps() {
 
 #[test]
 fn what_the_store_has_in_part_is_bridged_only_if_it_begins_whole() {
-    let span = |within| Span { from: Lsn(10), within, through: Lsn(30), broken: None };
+    let begin = |within| Begin { from: Lsn(10), within };
+    let span = |within| Span { begin: begin(within), through: Lsn(30), broken: None };
     assert!(span(None).bridges(Lsn(10), Lsn(30)));
     assert!(!span(None).bridges(Lsn(9), Lsn(30)) && !span(None).bridges(Lsn(10), Lsn(31)));
+    // What was recorded beyond it need not be here.
+    assert!(span(None).bridges(Lsn(40), Lsn(40)) && !span(None).bridges(Lsn(40), Lsn(41)));
     // An idle position between.
     assert!(!span(Some(Lsn(20))).bridges(Lsn(15), Lsn(30)));
     assert!(!span(Some(Lsn(20))).bridges(Lsn(20), Lsn(30)));

@@ -27,16 +27,16 @@ fn tables(url: &str) -> HashMap<TableId, Arc<Table>> {
 
 impl Stream {
     fn open(url: &str, binary: bool) -> Stream {
-        Stream::open_with(url, binary, None)
+        Stream::open_with(url, binary, None, Lsn::ZERO)
     }
 
-    fn open_with(url: &str, binary: bool, spool: Option<Arc<Spool>>) -> Stream {
+    fn open_with(url: &str, binary: bool, spool: Option<Arc<Spool>>, from: Lsn) -> Stream {
         let control = Arc::new(Control::new(Lsn::ZERO));
         let options = StreamOptions {
             address: url.parse().unwrap(),
             slot: "s".into(),
             publication: "p".into(),
-            from: model::Lsn::ZERO,
+            from,
             binary,
             memory_bytes: 64 << 20,
             spool,
@@ -107,7 +107,7 @@ fn a_reader_goes_from_a_store_that_fails_and_not_from_a_slow_one() {
     let cluster = prepared(&[]);
     let folder = tempfile::tempdir().unwrap();
     let spool = Spool::new(folder.path().to_owned(), 1 << 30);
-    let mut stream = Stream::open_with(&cluster.url(), true, Some(spool.clone()));
+    let mut stream = Stream::open_with(&cluster.url(), true, Some(spool.clone()), Lsn::ZERO);
     cluster.sql("insert into t values (1, 'a')");
     // Longer than it takes to be away.
     std::thread::sleep(Duration::from_secs(7));
@@ -150,6 +150,7 @@ fn a_multi_insert_is_not_split_where_a_segment_or_the_spool_ends() {
         let cluster = prepared(&[]);
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::new(folder.path().to_owned(), limit);
+        let from = confirmed(&cluster);
         let _keeper = filled(&cluster, &spool);
         cluster.sql(&copied(1..=30_000));
         let end: Lsn = cluster.sql("select pg_current_wal_lsn()").parse().unwrap();
@@ -158,7 +159,7 @@ fn a_multi_insert_is_not_split_where_a_segment_or_the_spool_ends() {
         // Beside the note.
         let segments = std::fs::read_dir(folder.path()).unwrap().count() - 1;
         assert!(segments > 1, "{segments}");
-        let mut stream = Stream::open_with(&cluster.url(), true, Some(spool.clone()));
+        let mut stream = Stream::open_with(&cluster.url(), true, Some(spool.clone()), from);
         let (mut rows, mut last) = (0, None);
         while rows < 30_000 {
             for block in stream.batch().blocks {
@@ -169,6 +170,29 @@ fn a_multi_insert_is_not_split_where_a_segment_or_the_spool_ends() {
         }
         assert_eq!(rows, 30_000);
     }
+}
+
+/// Where the store ends and where the spool begins is compared once more when it is read.
+#[test]
+fn what_lies_before_the_spool_is_not_passed_over() {
+    let cluster = prepared(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::new(folder.path().to_owned(), 1 << 30);
+    let from = confirmed(&cluster);
+    cluster.sql("insert into t values (1, 'a')");
+    cluster.sql("select pg_replication_slot_advance('s', pg_current_wal_lsn())");
+    let _keeper = filled(&cluster, &spool);
+    cluster.sql("insert into t values (2, 'b')");
+    let end: Lsn = cluster.sql("select pg_current_wal_lsn()").parse().unwrap();
+    wait_until(|| spool.held().synced >= end);
+    let mut stream = Stream::open_with(&cluster.url(), true, Some(spool.clone()), from);
+    let Delivery::Ended(error) = stream.next() else { panic!("it was read") };
+    assert_eq!(error.fate(), model::Fate::Definite, "{}", error.report());
+    assert!(error.report().contains("does not begin where the store ends"), "{}", error.report());
+}
+
+fn confirmed(cluster: &Cluster) -> Lsn {
+    cluster.sql("select confirmed_flush_lsn from pg_replication_slots").parse().unwrap()
 }
 
 /// Nothing that packs well.
