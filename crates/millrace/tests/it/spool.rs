@@ -267,7 +267,9 @@ fn a_spool_that_cannot_be_trusted_is_refused_with_what_helps() {
     };
     let segment = "000000000001.seg";
     refused(segment, &|bytes| bytes[7] = 9, &["format 9", "let the version that wrote it"]);
-    refused(segment, &|bytes| bytes[500] ^= 1, &["damaged", "rm -r", "copies every table again"]);
+    let damaged = ["damaged", "rm -r", "copies every table again"];
+    refused(segment, &|bytes| bytes[20] ^= 1, &damaged);
+    refused(segment, &|bytes| bytes[500] ^= 1, &damaged);
     let other = |bytes: &mut Vec<u8>| bytes.splice(8..9, *b"x").for_each(drop);
     refused("spool.toml", &other, &["another pipeline's", "slot xillrace"]);
     // As it was, it is good.

@@ -140,21 +140,19 @@ fn keep(
 }
 
 /// Where the connection begins: behind what is held, or, if nothing is, where the store is.
-fn start(files: &mut Files, confirmed: Lsn) -> Result<Lsn> {
+pub(super) fn start(files: &mut Files, confirmed: Lsn) -> Result<Lsn> {
     if confirmed <= files.through() {
         return files.go_on_from(Lsn::ZERO);
     }
-    if let Some(broken) = files.broken() {
-        return Err(files.damaged(&format!("{broken}; up to {confirmed} it was confirmed")));
-    }
-    if files.is_empty() {
-        return files.go_on_from(confirmed);
-    }
-    // What would be put behind it would hide what is missing between.
-    let through = files.through();
-    Err(Error::transient("could not read into the spool: it lacks what the slot has confirmed")
+    let why = match files.broken() {
+        Some(broken) => broken.to_owned(),
+        None if files.is_empty() => return files.go_on_from(confirmed),
+        None => format!("it ends at {}", files.through()),
+    };
+    // Cut off or gone on behind, it would hide what is missing. The store may have all of that.
+    Err(Error::transient("could not read into the spool: it may lack what the slot has confirmed")
         .detail(format!(
-            "It ends at {through}, and the slot was moved to {confirmed}. What became of the rest is decided once the store is back."
+            "The slot has confirmed {confirmed}; {why}. What helps is said once the store is back."
         )))
 }
 

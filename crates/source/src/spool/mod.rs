@@ -250,7 +250,13 @@ impl Spool {
 
 fn span(files: &mut Files) -> Option<Span> {
     let broken = files.broken().map(str::to_owned);
-    Some(Span { begin: files.begins()?, through: files.through(), broken })
+    let begin = match files.begins() {
+        Some(begin) => begin,
+        // Nothing reads any more.
+        None if broken.is_some() => Begin { from: Lsn::ZERO, within: None },
+        None => return None,
+    };
+    Some(Span { begin, through: files.through(), broken })
 }
 
 /// The files, as long as one has them.

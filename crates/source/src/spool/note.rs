@@ -1,6 +1,6 @@
 //! Whose log the spool holds: what a process needs to know that starts while the store is away.
 
-use super::files::{damaged, files_error};
+use super::files::{damaged, files_error, make_folder};
 use crate::timeline::Server;
 use model::{Error, Result};
 use std::fs::{self, File};
@@ -48,7 +48,7 @@ impl Note {
             "slot = \"{slot}\"\nsystem = \"{system}\"\ntimeline = {timeline}\npaused = {is_paused}\n"
         );
         let (path, new) = (folder.join(NAME), folder.join("spool.new"));
-        let written = fs::create_dir_all(folder)
+        let written = make_folder(folder)
             .and_then(|()| File::create(&new))
             .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
             .and_then(|()| fs::rename(&new, &path))

@@ -1,6 +1,6 @@
 //! The segments read from their beginning, while they are appended to and removed.
 
-use super::files::{Files, files_error, read_prefix};
+use super::files::{Files, files_error, note, read_prefix};
 use super::format::{Messages, Record, read_record};
 use model::{Error, Lsn, Result};
 use std::fs::File;
@@ -17,6 +17,9 @@ pub(crate) struct Reading {
     at: usize,
     heads: Vec<Vec<u8>>,
     begins: Option<Begin>,
+    /// After all that was read.
+    through: Lsn,
+    within: Option<Lsn>,
 }
 
 /// Where the first message comes from.
@@ -63,6 +66,7 @@ impl Reading {
     fn next_in_record(&mut self) -> Result<Option<Range<usize>>> {
         let mut messages = Messages::new(&self.plain[self.at..]);
         let Some(message) = messages.next()? else { return Ok(None) };
+        note(message, &mut self.within, &mut self.through)?;
         let begin = self.at + 4;
         self.at = begin + message.len();
         Ok(Some(begin..self.at))
@@ -80,6 +84,8 @@ impl Files {
             at: 0,
             heads: Vec::new(),
             begins: None,
+            through: Lsn::ZERO,
+            within: None,
         }
     }
 
@@ -123,11 +129,22 @@ impl Files {
             if reading.file.is_none() {
                 let mut file = File::open(&path).map_err(cannot)?;
                 let head = read_prefix(&mut file, segment.bytes, &path)?;
+                let Some(head) = head.filter(|head| head.number == segment.number) else {
+                    let why = format!("the head of {}.seg does not read", segment.number);
+                    return Err(self.damaged(&why));
+                };
                 if reading.number.is_none() {
+                    (reading.through, reading.within) = (head.from, head.within);
                     reading.begins = Some(Begin { from: head.from, within: head.within });
                     // Those that follow say what was read by then: told again between two rows of one
                     // version, it would part them.
                     reading.heads = head.relations;
+                } else if (reading.through, reading.within) != (head.from, head.within) {
+                    let why = format!(
+                        "before {}.seg something is missing: it goes on from {}, and what is there ends at {}",
+                        segment.number, head.from, reading.through
+                    );
+                    return Err(self.damaged(&why));
                 }
                 reading.offset = file.stream_position().map_err(cannot)?;
                 (reading.number, reading.file) = (Some(segment.number), Some(file));

@@ -1,8 +1,9 @@
 //! Whatever ends a process, and wherever: what is read is the log, each transaction once, and never less
 //! than what was synced.
 
+mod damage;
+
 use super::files::Files;
-use super::format::MAGIC;
 use super::reading::Reading;
 use super::shown::Shown;
 use super::{Begin, Said, Span, span};
@@ -342,6 +343,24 @@ fn at_the_limit_it_refuses_and_goes_on_when_there_is_room() {
     assert_eq!(read(&mut files, end_of(full - 2)), expected);
 }
 
+/// Of many tables they are no small part.
+#[test]
+fn heads_count_towards_the_limit() {
+    for bytes in (20..60).map(|kilobytes| kilobytes << 10) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = open(folder.path(), 1 << 20);
+        files.go_on_from(end_of(0)).unwrap();
+        let mut relation = vec![b'R'];
+        relation.put_u32(16);
+        relation.extend(transaction(1, bytes / 320).concat());
+        append(&mut files, &[change(1, &relation)]);
+        let full = (1..).find(|n| !transaction(*n, 40).iter().all(|m| files.append(m).unwrap()));
+        assert!(full > Some(1));
+        files.sync().unwrap();
+        assert!(files.bytes() <= 1 << 20, "{}", files.bytes());
+    }
+}
+
 /// What was taken and found no room on the disk is read from memory, and nothing is put behind it.
 #[test]
 fn a_full_disk_loses_nothing_that_was_taken() {
@@ -427,69 +446,6 @@ fn filled(folder: &Path) -> Files {
     files.sync().unwrap();
     assert!(files.segments.len() > 3);
     files
-}
-
-fn flip(path: &Path, at: u64) {
-    let mut bytes = fs::read(path).unwrap();
-    bytes[at as usize] ^= 1;
-    fs::write(path, bytes).unwrap();
-}
-
-#[test]
-fn damage_is_told_and_never_passed_over() {
-    let folder = tempfile::tempdir().unwrap();
-    drop(filled(folder.path()));
-    let paths: Vec<_> = sizes(folder.path());
-    // In the middle: seen when it is read.
-    let (middle, size) = &paths[1];
-    flip(middle, size / 2);
-    let mut files = open(folder.path(), LIMIT);
-    let mut reading = files.read();
-    let error = loop {
-        match files.next(&mut reading) {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("it was read to its end"),
-            Err(error) => break error,
-        }
-    };
-    assert_eq!(error.fate(), Fate::Definite);
-    let report = error.report();
-    assert!(report.contains("does not read from byte") && report.contains("rm -r"), "{report}");
-    flip(middle, size / 2);
-    // At the end: cut off there, and known to be.
-    let (last, size) = paths.last().unwrap();
-    flip(last, size - 1);
-    let mut files = open(folder.path(), LIMIT);
-    let span = held(&mut files);
-    assert_eq!(span.through, end_of(38));
-    assert!(span.broken.is_some());
-    // Nor does a look mend it.
-    drop(files);
-    let mut files = open(folder.path(), LIMIT);
-    assert_eq!(held(&mut files), span);
-    assert!(span.bridges(end_of(0), end_of(38)) && !span.bridges(end_of(0), end_of(39)));
-    drop(files);
-    // A head that does not read, and a segment that is gone.
-    flip(&paths[1].0, 20);
-    let error = Files::open(folder.path(), LIMIT, Default::default()).unwrap_err();
-    assert_eq!(error.fate(), Fate::Definite, "{}", error.report());
-    fs::remove_file(&paths[1].0).unwrap();
-    let error = Files::open(folder.path(), LIMIT, Default::default()).unwrap_err();
-    assert!(error.report().contains("missing"), "{}", error.report());
-}
-
-#[test]
-fn another_format_is_refused_with_what_helps() {
-    let folder = tempfile::tempdir().unwrap();
-    drop(filled(folder.path()));
-    let (path, _) = &sizes(folder.path())[0];
-    let mut bytes = fs::read(path).unwrap();
-    assert_eq!(&bytes[..7], MAGIC);
-    bytes[7] = 9;
-    fs::write(path, bytes).unwrap();
-    let error = Files::open(folder.path(), LIMIT, Default::default()).unwrap_err();
-    assert_eq!(error.fate(), Fate::Definite);
-    assert!(error.report().contains("format 9"), "{}", error.report());
 }
 
 #[test]
