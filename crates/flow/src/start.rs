@@ -41,6 +41,8 @@ pub(crate) async fn attempt(
     let is_known = tables::is_known(store, &published, &options.slot).await?;
     // The store answers: from here on the slot is ours.
     let _quiet = quiet(options).await;
+    // And not ours for long without it.
+    let _starting = status.starting();
     let agreed = agree(options, &client, is_known, store, status).await?;
     if let Some(missed) = agreed.missed.as_ref().filter(|missed| missed.is_for_all()) {
         let (why, from) = (&missed.why, agreed.position);

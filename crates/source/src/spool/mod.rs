@@ -45,7 +45,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 /// So long nobody took a row while the store fails, or nobody reads the slot: then the store is away.
-pub(crate) const AWAY_AFTER: Duration = Duration::from_secs(5);
+pub const AWAY_AFTER: Duration = Duration::from_secs(5);
 /// How often a waiting task looks up.
 const LOOK_UP: Duration = Duration::from_millis(10);
 /// For the server to let go of the slot.
