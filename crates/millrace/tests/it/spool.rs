@@ -414,6 +414,32 @@ fn a_spool_that_cannot_be_written_ends_nothing() {
     assert_eq!(up.stop(), Some(0));
 }
 
+/// The disk may be full of what is in the way of the note.
+#[test]
+fn what_is_spooled_is_read_though_the_note_cannot_be_written() {
+    let (cluster, mut server, project) = shop(100, 1 << 30);
+    let mut up = project.up();
+    up.wait_ready();
+    change(&cluster, 1);
+    go_away(&cluster, &mut server, &project, 2);
+    wait_until_confirmed(&cluster);
+    up.kill();
+    // As after a pause.
+    let folder = project.state().join("spool");
+    std::fs::rename(folder.join("spool.toml"), folder.join("paused.toml")).unwrap();
+    let in_the_way = folder.join("spool.new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    server.come();
+    up = project.up();
+    up.wait_ready();
+    assert_drained(&cluster, &server, &project, 2);
+    std::fs::remove_dir(&in_the_way).unwrap();
+    wait_until("the note is written", || {
+        folder.join("spool.toml").exists() && !folder.join("paused.toml").exists()
+    });
+    assert_eq!(up.stop(), Some(0));
+}
+
 /// Nothing is read while it is paused, whoever is away.
 #[test]
 fn a_pause_holds_over_a_start_without_a_store() {
@@ -436,10 +462,8 @@ fn a_pause_holds_over_a_start_without_a_store() {
     // The same where only the store knows of the pause.
     up.kill();
     server.go();
-    let note = project.state().join("spool/spool.toml");
-    let text = std::fs::read_to_string(&note).unwrap();
-    assert!(text.contains("paused = true"), "{text}");
-    std::fs::write(&note, text.replace("paused = true", "paused = false")).unwrap();
+    let folder = project.state().join("spool");
+    std::fs::rename(folder.join("paused.toml"), folder.join("spool.toml")).unwrap();
     up = project.up();
     wait_until("the log goes to the spool", || is_filled(&project));
     server.come();

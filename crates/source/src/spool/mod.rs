@@ -48,8 +48,6 @@ use std::time::{Duration, Instant};
 pub const AWAY_AFTER: Duration = Duration::from_secs(5);
 /// How often a waiting task looks up.
 const LOOK_UP: Duration = Duration::from_millis(10);
-/// For the server to let go of the slot.
-const LET_GO: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub struct Spool {
@@ -165,12 +163,8 @@ impl Spool {
     pub async fn quiet(self: &Arc<Spool>) -> Quiet {
         self.wanted.fetch_add(1, Ordering::AcqRel);
         let quiet = Quiet(self.clone());
-        let was_filled = self.held().is_filled;
         while self.held().is_filled {
             tokio::time::sleep(LOOK_UP).await;
-        }
-        if was_filled {
-            tokio::time::sleep(LET_GO).await;
         }
         quiet
     }
@@ -233,7 +227,7 @@ impl Spool {
     /// Nothing is read until [`Spool::arm`].
     pub fn disarm(&self) -> Result<()> {
         match Note::read(&self.folder)? {
-            Some(note) if !note.is_paused => Note { is_paused: true, ..note }.write(&self.folder),
+            Some(note) if !note.is_paused => Note::pause(&self.folder),
             _ => Ok(()),
         }
     }

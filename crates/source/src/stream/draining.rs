@@ -158,9 +158,10 @@ impl Reader<'_> {
             return Ok(());
         }
         let from = files.through().max(self.options.from).max(self.open.through());
-        // A session of Postgres streams once.
-        self.session = Session::connect_replicating(&self.options.address)?;
+        // A session of Postgres streams once. Its walsender goes first: there may be no other to be had.
+        self.session = Session::connect(&self.options.address)?;
         self.session.wait_until_free(&self.options.slot)?;
+        self.session = Session::connect_replicating(&self.options.address)?;
         let wanted = wanted(&self.options.publication, true);
         self.session.start_replication(&self.options.slot, from, &wanted)?;
         self.untold.clear();

@@ -191,6 +191,52 @@ fn what_lies_before_the_spool_is_not_passed_over() {
     assert!(error.report().contains("does not begin where the store ends"), "{}", error.report());
 }
 
+/// A verify holds it as long as it takes, and the server hears and is heard meanwhile.
+#[test]
+fn what_comes_during_a_hold_goes_to_the_spool_that_is_read() {
+    let cluster = prepared(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::new(folder.path().to_owned(), 1 << 30);
+    let from = confirmed(&cluster);
+    let keeper = filled(&cluster, &spool);
+    cluster.sql("insert into t values (1, 'a')");
+    let hold: Lsn = cluster.sql("select pg_current_wal_insert_lsn()").parse().unwrap();
+    cluster.sql("insert into t values (2, 'b')");
+    wait_until(|| spool.held().synced >= end(&cluster));
+    drop(keeper);
+    let mut stream = Stream::open_with(&cluster.url(), true, Some(spool.clone()), from);
+    // It waits to be told of the relation.
+    stream.control.set_hold(hold);
+    assert_eq!(stream.changes(1), ["insert 1 a"]);
+    while !matches!(stream.next(), Delivery::Held(held) if held == hold) {}
+    cluster.sql("insert into t values (3, 'c')");
+    let end = end(&cluster);
+    wait_until(|| spool.held().synced >= end);
+    stream.control.set_hold(Lsn::MAX);
+    assert_eq!(stream.changes(2), ["insert 2 b", "insert 3 c"]);
+}
+
+/// To go on in binary form takes another connection.
+#[test]
+fn a_spool_is_read_to_its_end_where_one_walsender_is_all() {
+    let cluster = prepared(&["max_wal_senders = 1"]);
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::new(folder.path().to_owned(), 1 << 30);
+    let from = confirmed(&cluster);
+    let keeper = filled(&cluster, &spool);
+    cluster.sql("insert into t values (1, 'a')");
+    wait_until(|| spool.held().synced >= end(&cluster));
+    drop(keeper);
+    let mut stream = Stream::open_with(&cluster.url(), true, Some(spool.clone()), from);
+    assert_eq!(stream.changes(1), ["insert 1 a"]);
+    cluster.sql("insert into t values (2, 'b')");
+    assert_eq!(stream.changes(1), ["insert 2 b"]);
+}
+
+fn end(cluster: &Cluster) -> Lsn {
+    cluster.sql("select pg_current_wal_lsn()").parse().unwrap()
+}
+
 fn confirmed(cluster: &Cluster) -> Lsn {
     cluster.sql("select confirmed_flush_lsn from pg_replication_slots").parse().unwrap()
 }
