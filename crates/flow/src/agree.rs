@@ -301,8 +301,12 @@ pub(crate) async fn is_as_it_was(
     if found.is_lost() {
         return Ok(false);
     }
-    let synced = options.spool.as_ref().map_or(Lsn::ZERO, |spool| spool.held().synced);
-    Ok(check(&options.slot, &found, options.address.database())? <= recorded.max(synced))
+    let confirmed = check(&options.slot, &found, options.address.database())?;
+    let span = match &options.spool {
+        Some(spool) => spool.span().await?,
+        None => None,
+    };
+    Ok(span.map_or(confirmed <= recorded, |span| span.bridges(recorded, confirmed)))
 }
 
 #[cfg(test)]

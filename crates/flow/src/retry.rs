@@ -2,7 +2,8 @@
 
 use crate::status::Status;
 use model::{Error, Fate, Result};
-use std::time::Duration;
+use source::spool::AWAY_AFTER;
+use std::time::{Duration, Instant};
 
 /// The first pause; each further one doubles.
 const FIRST_PAUSE_MS: u64 = 100;
@@ -20,12 +21,13 @@ pub(crate) fn pause(fate: Fate, attempt: u32) -> Option<Duration> {
     }
 }
 
-/// Tries again while the store's error is transient, and shows it meanwhile.
+/// Tries again while the store's error is transient, and shows it meanwhile. Only a start does not wait
+/// for ever, where there is a spool: that is filled between two attempts at one.
 pub(crate) async fn patiently<T, F>(status: &Status, mut attempt: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {
-    let mut tries = 0;
+    let (mut tries, mut failed_at) = (0, None);
     loop {
         let outcome = attempt().await;
         status.note_store(outcome.as_ref().map_or_else(needs_help, |_| true));
@@ -39,6 +41,10 @@ where
             Err(error) => {
                 tries += 1;
                 let Some(pause) = pause(error.fate(), tries) else { return Err(error) };
+                let failed_at: &mut Instant = failed_at.get_or_insert_with(Instant::now);
+                if status.keeps_from_spool() && failed_at.elapsed() >= AWAY_AFTER {
+                    return Err(error);
+                }
                 if tries == 1 {
                     tracing::warn!(error = %error.report(), "could not go on; trying again");
                 }

@@ -115,6 +115,8 @@ struct Loop {
     /// Failed attempts since the stream last delivered something.
     tries: u32,
     looking: Option<Task<Result<bool>>>,
+    /// When the spool was last told in vain whose it is.
+    arming: Option<Instant>,
     /// What ends the pipeline, unless the look finds another reason.
     ends_with: Option<Error>,
     server: Server,
@@ -308,6 +310,7 @@ impl Loop {
             sessions: 0,
             tries: 0,
             looking: None,
+            arming: None,
             ends_with: None,
             server: ready.server,
             in_flight: None,

@@ -42,6 +42,8 @@ pub(crate) async fn attempt(
     let others = store.begin().await?;
     // The store answers: from here on the slot is ours.
     let _quiet = quiet(options).await;
+    // And not ours for long without it.
+    let _starting = status.starting();
     if let Some(claimed) = others {
         claim::take_over(options, &client, store, claimed).await?;
     }

@@ -193,6 +193,16 @@ struct Inner {
     out_of_room: bool,
     paused_since: Option<i64>,
     spool: Option<Arc<Spool>>,
+    is_starting: bool,
+}
+
+/// Everything is brought up as long as it lives.
+pub(crate) struct Starting<'a>(&'a Status);
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().is_starting = false;
+    }
 }
 
 /// Written by the pipeline, read by whoever asks.
@@ -306,6 +316,17 @@ impl Status {
 
     pub(crate) fn set_spool(&self, spool: Option<Arc<Spool>>) {
         self.lock().spool = spool;
+    }
+
+    pub(crate) fn starting(&self) -> Starting<'_> {
+        self.lock().is_starting = true;
+        Starting(self)
+    }
+
+    /// Whether somebody has the slot who reads nothing, and there is a spool.
+    pub(crate) fn keeps_from_spool(&self) -> bool {
+        let inner = self.lock();
+        inner.is_starting && inner.spool.is_some()
     }
 
     /// Whether the latest attempt at the store was answered.

@@ -130,6 +130,7 @@ impl Loop {
         if positions.is_due(self.recorded_at.elapsed(), self.rows_since_record) {
             self.start_record();
         }
+        self.arm_again()?;
         self.start_survey();
         self.remove_gone().await?;
         // A table that was waited for may have gone.

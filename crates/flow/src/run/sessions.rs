@@ -14,7 +14,10 @@ use crate::task::{Task, in_time};
 use crate::{claim, retry, start};
 use model::{Error, Result};
 use source::stream::StreamOptions;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// A disk without room for the spool's note is tried again.
+const ARM_EVERY: Duration = Duration::from_secs(1);
 
 impl Loop {
     /// It begins where the store is whole. Before that a TRUNCATE may be done: rows from before it would be
@@ -33,15 +36,21 @@ impl Loop {
             .all(|column| !column.pg.needs_text());
         let mut spool = self.options.spool.clone();
         let mut quiet = None;
+        self.arming = None;
         if let Some(wanted) = &self.options.spool
             && let Err(error) = wanted.arm(&self.options.slot, &self.server)
         {
-            // What is in it has to be read.
-            if retry::needs_help(&error) || wanted.held().bytes > 0 {
+            if retry::needs_help(&error) {
                 return self.lose_session(error);
             }
-            tracing::warn!(error = %error.report(), "reading without a spool for now");
-            (spool, quiet) = (None, Some(wanted.quiet().await));
+            // What is in it has to be read, which may be what makes room for the note.
+            if wanted.held().bytes > 0 {
+                tracing::warn!(error = %error.report(), "the spool is read, and not filled for now");
+                self.arming = Some(Instant::now());
+            } else {
+                tracing::warn!(error = %error.report(), "reading without a spool for now");
+                (spool, quiet) = (None, Some(wanted.quiet().await));
+            }
         }
         let options = StreamOptions {
             address: self.options.address.clone(),
@@ -59,6 +68,21 @@ impl Loop {
         self.session = Some(session);
         self.status.set_connected(true);
         Ok(())
+    }
+
+    /// Once there is room for its note.
+    pub(super) fn arm_again(&mut self) -> Result<()> {
+        let Some(spool) = &self.options.spool else { return Ok(()) };
+        if self.arming.is_none_or(|last| last.elapsed() < ARM_EVERY) {
+            return Ok(());
+        }
+        match spool.arm(&self.options.slot, &self.server) {
+            Err(error) if retry::needs_help(&error) => self.lose_session(error),
+            armed => {
+                self.arming = armed.is_err().then(Instant::now);
+                Ok(())
+            }
+        }
     }
 
     /// Rows behind the last record were not taken: they are read again.

@@ -21,6 +21,7 @@ mod reload;
 mod renamed;
 mod schema;
 mod shapes;
+mod spool;
 mod stream;
 mod support;
 mod toast;

@@ -267,7 +267,9 @@ fn a_spool_that_cannot_be_trusted_is_refused_with_what_helps() {
     };
     let segment = "000000000001.seg";
     refused(segment, &|bytes| bytes[7] = 9, &["format 9", "let the version that wrote it"]);
-    refused(segment, &|bytes| bytes[500] ^= 1, &["damaged", "rm -r", "copies every table again"]);
+    let damaged = ["damaged", "rm -r", "copies every table again"];
+    refused(segment, &|bytes| bytes[20] ^= 1, &damaged);
+    refused(segment, &|bytes| bytes[500] ^= 1, &damaged);
     let other = |bytes: &mut Vec<u8>| bytes.splice(8..9, *b"x").for_each(drop);
     refused("spool.toml", &other, &["another pipeline's", "slot xillrace"]);
     // As it was, it is good.
@@ -289,6 +291,67 @@ fn a_spool_that_is_taken_away_is_missed() {
     server.come();
     up = project.up();
     wait_until("it is said", || up.log().contains("what was missed is copied"));
+    up.wait_ready();
+    project.verify();
+    assert_eq!(up.stop(), Some(0));
+}
+
+/// Rows of one COPY share positions: they come once each wherever a segment ends between them.
+#[test]
+fn a_copy_that_is_larger_than_a_segment_comes_whole() {
+    // Segments of 512 KiB.
+    let (cluster, mut server, project) = shop(100, 8 << 20);
+    let mut up = project.up();
+    up.wait_ready();
+    change(&cluster, 1);
+    go_away(&cluster, &mut server, &project, 2);
+    wait_until_confirmed(&cluster);
+    let seed = Dice::fresh_seed();
+    eprintln!("seed {seed}");
+    let mut dice = Dice::new(seed);
+    let mut rows = |count: u64, prefix: &str| -> String {
+        let row = |n| format!("{prefix}{n}\t{:016x}{:016x}\n", dice.draw(), dice.draw());
+        (0..count).map(row).collect()
+    };
+    let (events, told) = (rows(20_000, ""), rows(20_000, "9"));
+    cluster.sql(&format!("copy events (user_id, event_name) from stdin;\n{events}\\.\n"));
+    cluster.sql(&format!("copy told from stdin;\n{told}\\.\n"));
+    wait_until_confirmed(&cluster);
+    let segments = std::fs::read_dir(project.state().join("spool")).unwrap().count();
+    assert!(segments > 3, "{segments}");
+    server.come();
+    wait_until_drained(&project);
+    project.verify();
+    let door = server.door();
+    let count = cluster.sql("select count(*) from events");
+    assert_eq!(door.query("SELECT count() FROM public.events"), count);
+    let copied = "SELECT count(), uniqExact(id) FROM public.told WHERE length(note) = 32";
+    assert_eq!(door.query(copied), "20000\t20000");
+    assert_eq!(up.stop(), Some(0));
+}
+
+/// What it passed over is neither in the spool nor in the store.
+#[test]
+fn a_slot_that_somebody_else_moved_meanwhile_is_missed() {
+    let (cluster, mut server, project) = shop(100, 1 << 30);
+    let mut up = project.up();
+    up.wait_ready();
+    change(&cluster, 1);
+    go_away(&cluster, &mut server, &project, 2);
+    wait_until_confirmed(&cluster);
+    cluster.sql(
+        "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = 'millrace';
+         do $$ begin while exists (select from pg_replication_slots where active) loop
+           perform pg_sleep(0.01); end loop; end $$;
+         insert into order_items select 3000000, i, 'missed', i, 1 from generate_series(1, 10) i;
+         select pg_replication_slot_advance('millrace', pg_current_wal_lsn())",
+    );
+    // The keeper looks at the slot again.
+    wait_until("it is told of", || up.log().contains("could not read into the spool"));
+    change(&cluster, 3);
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    server.come();
+    wait_until("it is missed", || up.log().contains("what was missed is copied"));
     up.wait_ready();
     project.verify();
     assert_eq!(up.stop(), Some(0));
@@ -351,6 +414,32 @@ fn a_spool_that_cannot_be_written_ends_nothing() {
     assert_eq!(up.stop(), Some(0));
 }
 
+/// The disk may be full of what is in the way of the note.
+#[test]
+fn what_is_spooled_is_read_though_the_note_cannot_be_written() {
+    let (cluster, mut server, project) = shop(100, 1 << 30);
+    let mut up = project.up();
+    up.wait_ready();
+    change(&cluster, 1);
+    go_away(&cluster, &mut server, &project, 2);
+    wait_until_confirmed(&cluster);
+    up.kill();
+    // As after a pause.
+    let folder = project.state().join("spool");
+    std::fs::rename(folder.join("spool.toml"), folder.join("paused.toml")).unwrap();
+    let in_the_way = folder.join("spool.new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    server.come();
+    up = project.up();
+    up.wait_ready();
+    assert_drained(&cluster, &server, &project, 2);
+    std::fs::remove_dir(&in_the_way).unwrap();
+    wait_until("the note is written", || {
+        folder.join("spool.toml").exists() && !folder.join("paused.toml").exists()
+    });
+    assert_eq!(up.stop(), Some(0));
+}
+
 /// Nothing is read while it is paused, whoever is away.
 #[test]
 fn a_pause_holds_over_a_start_without_a_store() {
@@ -373,10 +462,8 @@ fn a_pause_holds_over_a_start_without_a_store() {
     // The same where only the store knows of the pause.
     up.kill();
     server.go();
-    let note = project.state().join("spool/spool.toml");
-    let text = std::fs::read_to_string(&note).unwrap();
-    assert!(text.contains("paused = true"), "{text}");
-    std::fs::write(&note, text.replace("paused = true", "paused = false")).unwrap();
+    let folder = project.state().join("spool");
+    std::fs::rename(folder.join("paused.toml"), folder.join("spool.toml")).unwrap();
     up = project.up();
     wait_until("the log goes to the spool", || is_filled(&project));
     server.come();

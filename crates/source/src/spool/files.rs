@@ -3,16 +3,17 @@
 //! A record ends with a whole transaction, or lies within one: so what a connection left unfinished can
 //! be cut off, and what was confirmed is never touched again.
 
-use super::format::{
-    Head, MAGIC, Messages, PREFIX_BYTES, Record, Said, VERSION, put_message, put_record,
-    read_record,
-};
-use super::reading::Reading;
+mod opening;
+
+pub(super) use opening::read_prefix;
+
+use super::format::{Head, Said, packed_bytes_most, put_message, put_record};
+use super::reading::{Begin, Reading};
 use super::shown::Shown;
 use model::{Error, Lsn, Result};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
-use std::io::{self, Seek};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,6 +36,12 @@ pub(super) struct Segment {
     within: Option<Lsn>,
     begun_us: i64,
     pub(super) bytes: u64,
+}
+
+impl Segment {
+    fn begin(&self) -> Begin {
+        Begin { from: self.from, within: self.within }
+    }
 }
 
 /// A border between two records.
@@ -70,140 +77,36 @@ pub(crate) struct Files {
     base: Lsn,
     /// The latest messages of relations, as of what is written; and those behind it.
     relations: BTreeMap<u32, Vec<u8>>,
+    relations_bytes: u64,
     relations_in_buffer: Vec<(u32, Vec<u8>)>,
     /// As it is shown.
     is_full: bool,
     pub(super) full_at: Option<Instant>,
     /// Until another connection begins nothing more is taken: somebody has read what is not written.
     pub(super) is_closed: bool,
-    /// Segments of nothing whole; they go with the first connection.
-    stale: Vec<u64>,
+    /// Segments of nothing whole, the newest first; they go with the first connection.
+    stale: VecDeque<u64>,
     /// Where something else stood than what is written there.
     broken: Option<String>,
 }
 
 impl Files {
-    pub(super) fn open(folder: &Path, limit_bytes: u64, shown: Arc<Shown>) -> Result<Files> {
-        let mut files = Files {
-            folder: folder.to_owned(),
-            limit_bytes,
-            shown,
-            segments: VecDeque::new(),
-            file: None,
-            buffer: Vec::new(),
-            whole_in_buffer: None,
-            within: None,
-            ends_within: None,
-            through: Lsn::ZERO,
-            whole: None,
-            synced: None,
-            folder_is_synced: false,
-            base: Lsn::ZERO,
-            relations: BTreeMap::new(),
-            relations_in_buffer: Vec::new(),
-            is_full: false,
-            full_at: None,
-            is_closed: false,
-            stale: Vec::new(),
-            broken: None,
-        };
-        let cannot = |error| files_error("open", folder, error);
-        fs::create_dir_all(folder).map_err(cannot)?;
-        let mut numbers = Vec::new();
-        for entry in fs::read_dir(folder).map_err(cannot)? {
-            let name = entry.map_err(cannot)?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_suffix(".seg"));
-            numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
-        }
-        numbers.sort_unstable();
-        if numbers.windows(2).any(|pair| pair[0] + 1 != pair[1]) {
-            return Err(files.damaged("a segment in its middle is missing"));
-        }
-        let last = numbers.last().copied();
-        for number in numbers {
-            match files.read_head(number) {
-                Ok(segment) => files.segments.push_back(segment),
-                // It was being begun.
-                Err(error) if Some(number) == last && error.fate() == model::Fate::Transient => {
-                    files.broken = Some(format!("{number}.seg has no head"));
-                    files.stale.push(number);
-                }
-                Err(error) if error.fate() == model::Fate::Transient => {
-                    return Err(files.damaged(&format!("the head of {number}.seg does not read")));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        files.find_end()?;
-        Ok(files)
-    }
-
-    /// Transient: it does not read, which may be right for the last one.
-    fn read_head(&self, number: u64) -> Result<Segment> {
-        let path = self.path(number);
-        let cannot = |error| files_error("read", &path, error);
-        let mut file = File::open(&path).map_err(cannot)?;
-        let bytes = file.metadata().map_err(cannot)?.len();
-        let head = read_prefix(&mut file, bytes, &path)?;
-        if head.number != number {
-            return Err(self.damaged(&format!("{number}.seg is another one")));
-        }
-        let Head { from, within, begun_us, .. } = head;
-        Ok(Segment { number, from, within, begun_us, bytes })
-    }
-
-    /// Reads the last segment: what was cut while it was being written was never confirmed.
-    fn find_end(&mut self) -> Result<()> {
-        while let Some(last) = self.segments.back() {
-            let (number, path) = (last.number, self.path(last.number));
-            let mut through = last.from;
-            let mut within = last.within;
-            let cannot = |error| files_error("read", &path, error);
-            let mut file = File::open(&path).map_err(cannot)?;
-            let mut offset = skip_head(&mut file, last.bytes, &path)?;
-            let mut whole = within.is_none().then_some(Place { number, offset, through });
-            loop {
-                match read_record(&mut file, last.bytes - offset).map_err(cannot)? {
-                    Record::End => break,
-                    Record::Broken => {
-                        self.broken =
-                            Some(format!("{number}.seg does not read from byte {offset} on"));
-                        break;
-                    }
-                    Record::Whole(plain, length) => {
-                        let mut messages = Messages::new(&plain);
-                        while let Some(message) = messages.next()? {
-                            note(message, &mut within, &mut through)?;
-                        }
-                        offset += length;
-                        if within.is_none() {
-                            whole = Some(Place { number, offset, through });
-                        }
-                    }
-                }
-            }
-            if whole.is_some() {
-                self.whole = whole;
-                break;
-            }
-            self.stale.push(number);
-            self.segments.pop_back();
-        }
-        // What follows is left as it is until it is known that it was not confirmed.
-        if let Some(whole) = self.whole {
-            let path = self.path(whole.number);
-            let file = File::options().write(true).read(true).open(&path);
-            self.file = Some(file.map_err(|error| files_error("open", &path, error))?);
-            self.through = whole.through;
-        }
-        self.sync_whole()
-    }
-
     fn remove_last(&mut self) -> Result<()> {
-        let Some(last) = self.segments.pop_back() else { return Ok(()) };
+        let Some(last) = self.segments.back() else { return Ok(()) };
+        self.remove(last.number)?;
+        self.segments.pop_back();
         self.file = None;
-        let path = self.path(last.number);
-        fs::remove_file(&path).map_err(|error| files_error("remove", &path, error))
+        Ok(())
+    }
+
+    fn remove(&self, number: u64) -> Result<()> {
+        let path = self.path(number);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(files_error("remove", &path, error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What no connection goes on with is sent again.
@@ -211,13 +114,16 @@ impl Files {
         self.buffer.clear();
         self.whole_in_buffer = None;
         self.relations.clear();
+        self.relations_bytes = 0;
         self.relations_in_buffer.clear();
         (self.within, self.ends_within) = (None, None);
         self.is_closed = false;
-        while let Some(number) = self.stale.pop() {
-            let path = self.path(number);
-            fs::remove_file(&path).map_err(|error| files_error("remove", &path, error))?;
+        // The newest first: what is left of a removal that was interrupted has no gap.
+        while let Some(number) = self.stale.front() {
+            self.remove(*number)?;
+            self.stale.pop_front();
         }
+        self.broken = None;
         let Some(whole) = self.whole else {
             while !self.segments.is_empty() {
                 self.remove_last()?;
@@ -266,9 +172,8 @@ impl Files {
         self.synced.map_or(Lsn::ZERO, |place| place.through)
     }
 
-    /// Where the first message comes from, and where the transaction commits that it is of.
-    pub(super) fn begins(&self) -> Option<(Lsn, Option<Lsn>)> {
-        self.segments.front().map(|first| (first.from, first.within))
+    pub(super) fn begins(&self) -> Option<Begin> {
+        self.segments.front().map(Segment::begin)
     }
 
     /// Something else stood at the end than what is written there.
@@ -284,16 +189,17 @@ impl Files {
             _ if matches!(message.first(), Some(b'k' | b'w')) => {}
             _ => return Ok(true),
         }
-        let wanted = (self.buffer.len() + message.len()) as u64;
         if self.is_closed {
             return Ok(false);
         }
-        if self.bytes() + wanted > self.limit_bytes || !self.has_room() {
-            self.is_full = true;
-            self.shown.set_full(None);
+        // Before the limit is looked at: the next segment may be due then.
+        if self.buffer.len() as u64 >= self.segment_bytes().min(CHUNK_BYTES) && !self.flush()? {
             return Ok(false);
         }
-        if self.buffer.len() as u64 >= self.segment_bytes().min(CHUNK_BYTES) && !self.flush()? {
+        let wanted = (self.buffer.len() + 4 + message.len()) as u64 + self.due_head_bytes();
+        if self.bytes() + packed_bytes_most(wanted) > self.limit_bytes || !self.has_room() {
+            self.is_full = true;
+            self.shown.set_full(None);
             return Ok(false);
         }
         if std::mem::take(&mut self.is_full) {
@@ -321,6 +227,16 @@ impl Files {
         share.clamp(SEGMENT_BYTES_LEAST, SEGMENT_BYTES_MOST)
     }
 
+    fn is_segment_due(&self) -> bool {
+        let most = self.segment_bytes();
+        self.segments.back().is_none_or(|last| last.bytes >= most)
+    }
+
+    /// Of a segment that the next messages begin.
+    fn due_head_bytes(&self) -> u64 {
+        if self.is_segment_due() { self.relations_bytes } else { 0 }
+    }
+
     fn has_room(&self) -> bool {
         self.full_at.is_none_or(|at| at.elapsed() >= FULL_PAUSE)
     }
@@ -337,8 +253,7 @@ impl Files {
         if !self.has_room() {
             return Ok(false);
         }
-        let most = self.segment_bytes();
-        if self.file.is_some() && self.segments.back().is_none_or(|last| last.bytes >= most) {
+        if self.file.is_some() && self.is_segment_due() {
             // Later syncs are of the next one alone.
             self.sync_file()?;
         }
@@ -358,8 +273,7 @@ impl Files {
     }
 
     fn try_flush(&mut self) -> io::Result<()> {
-        let most = self.segment_bytes();
-        if self.segments.back().is_none_or(|last| last.bytes >= most) {
+        if self.is_segment_due() {
             self.begin_segment()?;
         }
         let (whole, through) = self.whole_in_buffer.unwrap_or((0, self.through));
@@ -386,8 +300,13 @@ impl Files {
         }
         last.bytes += bytes.len() as u64;
         self.ends_within = self.within;
-        self.relations.extend(self.relations_in_buffer.drain(..));
+        if !self.relations_in_buffer.is_empty() {
+            self.relations.extend(self.relations_in_buffer.drain(..));
+            self.relations_bytes = self.relations.values().map(|told| 4 + told.len() as u64).sum();
+        }
         self.buffer.clear();
+        // A row may have been larger than all that is usual.
+        self.buffer.shrink_to(2 * CHUNK_BYTES as usize);
         self.whole_in_buffer = None;
         Ok(())
     }
@@ -429,16 +348,15 @@ impl Files {
         if self.whole == self.synced { Ok(()) } else { self.sync_file() }
     }
 
+    fn sync_disk(&self) -> io::Result<()> {
+        if let Some(file) = &self.file {
+            file.sync_data()?;
+        }
+        if self.folder_is_synced { Ok(()) } else { sync_folder(&self.folder) }
+    }
+
     fn sync_file(&mut self) -> Result<()> {
-        let synced = match &self.file {
-            Some(file) => file.sync_data(),
-            None => Ok(()),
-        };
-        let synced = synced.and_then(|()| match self.folder_is_synced {
-            true => Ok(()),
-            false => File::open(&self.folder)?.sync_all(),
-        });
-        if let Err(error) = synced {
+        if let Err(error) = self.sync_disk() {
             // Nobody knows what of it is on the disk, and it is said once: what follows is sent again.
             self.whole = self.synced;
             self.cut_to_whole()?;
@@ -460,10 +378,10 @@ impl Files {
             if reading.is_some_and(|reading| !reading.is_beyond(first.number)) {
                 break;
             }
-            if !has_before(recorded, next.from, next.within) {
+            if !next.begin().follows(recorded) {
                 break;
             }
-            let (number, path) = (first.number, self.path(first.number));
+            let number = first.number;
             // After a failed sync what follows the last one is cut off: that place has to be there.
             let is_needed = |files: &Files| files.synced.is_none_or(|at| at.number <= number);
             if is_needed(self) {
@@ -472,7 +390,7 @@ impl Files {
             if is_needed(self) {
                 break;
             }
-            fs::remove_file(&path).map_err(|error| files_error("remove", &path, error))?;
+            self.remove(number)?;
             self.segments.pop_front();
             self.full_at = None;
             self.shown.set_not_full();
@@ -484,14 +402,19 @@ impl Files {
     /// Everything goes.
     pub(crate) fn clear(&mut self) -> Result<()> {
         self.file = None;
+        let was_empty = self.segments.is_empty();
         // The oldest first: what is left of a removal that was interrupted has no gap.
-        while let Some(first) = self.segments.pop_front() {
-            let path = self.path(first.number);
-            fs::remove_file(&path).map_err(|error| files_error("remove", &path, error))?;
+        while let Some(first) = self.segments.front() {
+            self.remove(first.number)?;
+            self.segments.pop_front();
         }
-        (self.whole, self.synced, self.broken, self.full_at) = (None, None, None, None);
+        (self.whole, self.synced, self.full_at) = (None, None, None);
         (self.through, self.base) = (Lsn::ZERO, Lsn::ZERO);
         self.cut_to_whole()?;
+        // Before anybody confirms more: what a power cut brought back would not reach up to that.
+        if !was_empty {
+            sync_folder(&self.folder).map_err(|error| files_error("sync", &self.folder, error))?;
+        }
         self.shown.set_not_full();
         self.show();
         Ok(())
@@ -511,17 +434,8 @@ impl Files {
     }
 }
 
-/// Whether a store that has recorded so much has all before a segment that begins at `from`, or within a
-/// transaction. That one may be missing though `recorded` lies behind `from`: a server stands at many
-/// places before it commits.
-pub(super) fn has_before(recorded: Lsn, from: Lsn, within: Option<Lsn>) -> bool {
-    match within {
-        Some(commit) => recorded > commit,
-        None => recorded >= from,
-    }
-}
-
-fn note(message: &[u8], within: &mut Option<Lsn>, through: &mut Lsn) -> Result<()> {
+/// What the message leaves open, and how far whole transactions reach with it.
+pub(super) fn note(message: &[u8], within: &mut Option<Lsn>, through: &mut Lsn) -> Result<()> {
     match Said::of(message)? {
         Said::Begins(commit) => *within = Some(commit),
         Said::Ends(at) => (*within, *through) = (None, at.max(*through)),
@@ -531,38 +445,29 @@ fn note(message: &[u8], within: &mut Option<Lsn>, through: &mut Lsn) -> Result<(
     Ok(())
 }
 
-/// Magic, version and head.
-pub(super) fn read_prefix(file: &mut File, bytes: u64, path: &Path) -> Result<Head> {
-    let cannot = |error| files_error("read", path, error);
-    let mut prefix = [0; PREFIX_BYTES as usize];
-    io::Read::read_exact(file, &mut prefix).map_err(cannot)?;
-    let unreadable = || files_error("read", path, io::ErrorKind::InvalidData.into());
-    let Some(version) = prefix.strip_prefix(MAGIC) else { return Err(unreadable()) };
-    if version != [VERSION] {
-        return Err(other_version(path, version[0]));
-    }
-    match read_record(file, bytes - PREFIX_BYTES).map_err(cannot)? {
-        Record::Whole(plain, _) => Head::decode(&plain).map_err(|_| unreadable()),
-        Record::End | Record::Broken => Err(unreadable()),
-    }
-}
-
-fn skip_head(file: &mut File, bytes: u64, path: &Path) -> Result<u64> {
-    read_prefix(file, bytes, path)?;
-    file.stream_position().map_err(|error| files_error("read", path, error))
-}
-
-fn other_version(path: &Path, version: u8) -> Error {
-    Error::definite(format!("cannot read the spool {}", path.display()))
-        .detail(format!("It is of format {version}, this version of Millrace reads {VERSION}."))
-        .hint("let the version that wrote it empty it (`millrace status` shows how much is left), or remove the folder: the tables are copied again for what it held")
-}
-
 pub(super) fn damaged(folder: &Path, how: &str) -> Error {
     let folder = folder.display();
     Error::definite(format!("cannot read the spool {folder}"))
         .detail(format!("It is damaged: {how}. Changes that Postgres does not keep any more are in it."))
         .hint(format!("bring the file back; or give up what it held: rm -r {folder}; millrace up, which copies every table again"))
+}
+
+/// With what was missed of the way to it. What it is in lasts, too.
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    make_folder(parent)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_folder(parent),
+    }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 pub(super) fn files_error(doing: &str, path: &Path, error: io::Error) -> Error {

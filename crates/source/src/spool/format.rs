@@ -20,6 +20,8 @@ pub(super) const PREFIX_BYTES: u64 = 8;
 const RECORD_HEAD_BYTES: usize = 12;
 /// No LZ4 grows more than this; a length beyond it is none.
 const LZ4_GROWS_MOST: usize = 255;
+/// Beside one of so many.
+const LZ4_MORE_MOST: u64 = 16;
 /// Of CopyData with a change: tag, two positions, a time.
 pub(crate) const CHANGE_HEAD_BYTES: usize = 1 + 3 * 8;
 
@@ -75,6 +77,13 @@ pub(super) enum Record {
     Broken,
     /// Its content, and its length in the file.
     Whole(Vec<u8>, u64),
+}
+
+/// Of a head and two records with so many bytes together that do not pack.
+pub(super) fn packed_bytes_most(plain: u64) -> u64 {
+    let head = PREFIX_BYTES + 4 * 8;
+    let each = RECORD_HEAD_BYTES as u64 + LZ4_MORE_MOST;
+    head + 3 * each + plain + plain / LZ4_GROWS_MOST as u64
 }
 
 /// `plain` has at most some gigabytes: one message, or a little more than a chunk.

@@ -7,6 +7,7 @@ use crate::timeline::Server;
 use crate::wire::Session;
 use crate::{Address, client, stream};
 use model::{Error, Lsn, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -61,12 +62,12 @@ fn run(spool: &Spool, options: &KeeperOptions, stop: &AtomicBool) {
             std::thread::sleep(IDLE_READ);
             continue;
         };
-        let kept = taken.and_then(|mut files| {
-            let is_over = || stop.load(Ordering::Acquire) || spool.is_wanted();
-            let kept = keep(spool, options, &mut files, is_over);
-            spool.shown.set_filled(false);
-            kept
-        });
+        let is_over = || stop.load(Ordering::Acquire) || spool.is_wanted();
+        let keep = || taken.and_then(|mut files| keep(spool, options, &mut files, is_over));
+        // Should it break: others wait for it to let go, and the next attempt reads the disk anew.
+        let kept = catch_unwind(AssertUnwindSafe(keep));
+        spool.shown.set_filled(false);
+        let kept = kept.unwrap_or_else(|_| Err(Error::bug("what fills the spool broke")));
         if let Err(error) = kept {
             let error = error.report();
             if error != told {
@@ -100,7 +101,22 @@ fn keep(
         )
         .detail("What holds of it is decided once the store is back."));
     }
-    let confirmed = confirmed(&mut session, &options.slot)?;
+    let kept = fill(spool, options, files, &mut session, is_over);
+    drop(session);
+    // However it ended: who comes next finds the slot free. No walsender is needed to see that.
+    let freed = Session::connect(&options.address)
+        .and_then(|mut session| session.wait_until_free(&options.slot));
+    kept.and(freed)
+}
+
+fn fill(
+    spool: &Spool,
+    options: &KeeperOptions,
+    files: &mut Files,
+    session: &mut Session,
+    is_over: impl Fn() -> bool,
+) -> Result<()> {
+    let confirmed = confirmed(session, &options.slot)?;
     let from = start(files, confirmed)?;
     session.start_replication(&options.slot, from, &stream::wanted(&options.publication, false))?;
     spool.shown.set_filled(true);
@@ -113,7 +129,7 @@ fn keep(
         session.tell(received.max(durable), durable, asks)
     };
     while !is_over() {
-        if pump.turn(&mut session, files, IDLE_READ)? || pump.is_stuck() {
+        if pump.turn(session, files, IDLE_READ)? || pump.is_stuck() {
             heard_at = Instant::now();
         }
         if pump.is_stuck() {
@@ -129,26 +145,29 @@ fn keep(
         }
         let is_due = told_at.elapsed() >= FEEDBACK_EVERY || files.synced() > before;
         if is_due || std::mem::take(&mut pump.wants_reply) {
-            tell(&mut session, files, pump.received, heard_at.elapsed() > SILENCE_ASKED)?;
+            tell(session, files, pump.received, heard_at.elapsed() > SILENCE_ASKED)?;
             told_at = Instant::now();
         }
     }
     files.sync()?;
-    tell(&mut session, files, pump.received, false)?;
-    drop(session);
-    Session::connect_replicating(&options.address)?.wait_until_free(&options.slot)
+    tell(session, files, pump.received, false)
 }
 
-/// Where the connection begins: behind what is held, or where the store is, if that has more: nothing is
-/// confirmed that neither of them has.
-fn start(files: &mut Files, confirmed: Lsn) -> Result<Lsn> {
-    match files.broken().filter(|_| confirmed > files.through()) {
-        Some(broken) => {
-            Err(files.damaged(&format!("{broken}; up to {confirmed} it was confirmed")))
-        }
-        None if confirmed > files.through() => files.go_on_from(confirmed),
-        None => files.go_on_from(Lsn::ZERO),
+/// Where the connection begins: behind what is held, or, if nothing is, where the store is.
+pub(super) fn start(files: &mut Files, confirmed: Lsn) -> Result<Lsn> {
+    if confirmed <= files.through() {
+        return files.go_on_from(Lsn::ZERO);
     }
+    let why = match files.broken() {
+        Some(broken) => broken.to_owned(),
+        None if files.is_empty() => return files.go_on_from(confirmed),
+        None => format!("it ends at {}", files.through()),
+    };
+    // Cut off or gone on behind, it would hide what is missing. The store may have all of that.
+    Err(Error::transient("could not read into the spool: it may lack what the slot has confirmed")
+        .detail(format!(
+            "The slot has confirmed {confirmed}; {why}. What helps is said once the store is back."
+        )))
 }
 
 fn server(session: &mut Session) -> Result<Server> {

@@ -31,7 +31,7 @@ pub use shown::Held;
 pub(crate) use files::Files;
 pub(crate) use format::{CHANGE_HEAD_BYTES, Said};
 pub(crate) use pump::Pump;
-pub(crate) use reading::Reading;
+pub(crate) use reading::{Begin, Reading};
 
 use crate::Address;
 use crate::timeline::{self, Server};
@@ -45,11 +45,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 /// So long nobody took a row while the store fails, or nobody reads the slot: then the store is away.
-pub(crate) const AWAY_AFTER: Duration = Duration::from_secs(5);
+pub const AWAY_AFTER: Duration = Duration::from_secs(5);
 /// How often a waiting task looks up.
 const LOOK_UP: Duration = Duration::from_millis(10);
-/// For the server to let go of the slot.
-const LET_GO: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub struct Spool {
@@ -68,9 +66,7 @@ pub struct Spool {
 /// What the spool has of the log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Span {
-    from: Lsn,
-    /// It begins within the transaction that commits there, which is not whole here.
-    within: Option<Lsn>,
+    begin: Begin,
     pub through: Lsn,
     /// Why it may have been more.
     broken: Option<String>,
@@ -78,9 +74,9 @@ pub struct Span {
 
 impl Span {
     /// Whether all that a store lacks, which holds the log up to `recorded`, is here, or comes from a slot
-    /// that has confirmed no more than is here.
+    /// that has confirmed no more than both hold.
     pub fn bridges(&self, recorded: Lsn, confirmed: Lsn) -> bool {
-        files::has_before(recorded, self.from, self.within) && confirmed <= self.through
+        self.begin.follows(recorded) && confirmed <= self.through.max(recorded)
     }
 }
 
@@ -167,14 +163,15 @@ impl Spool {
     pub async fn quiet(self: &Arc<Spool>) -> Quiet {
         self.wanted.fetch_add(1, Ordering::AcqRel);
         let quiet = Quiet(self.clone());
-        let was_filled = self.held().is_filled;
         while self.held().is_filled {
             tokio::time::sleep(LOOK_UP).await;
         }
-        if was_filled {
-            tokio::time::sleep(LET_GO).await;
-        }
         quiet
+    }
+
+    /// What it has, if it has something.
+    pub async fn span(self: &Arc<Spool>) -> Result<Option<Span>> {
+        self.with_files(|files| Ok(span(files))).await
     }
 
     /// What it has of that slot's log; what never was on this server's history is given up.
@@ -184,7 +181,7 @@ impl Spool {
         server: &Server,
         address: &Address,
     ) -> Result<Option<Span>> {
-        let Some(span) = self.with_files(|files| Ok(span(files))).await? else { return Ok(None) };
+        let Some(span) = self.span().await? else { return Ok(None) };
         let Some(note) = Note::read(&self.folder)? else {
             return Err(files::damaged(&self.folder, "spool.toml is missing"));
         };
@@ -230,7 +227,7 @@ impl Spool {
     /// Nothing is read until [`Spool::arm`].
     pub fn disarm(&self) -> Result<()> {
         match Note::read(&self.folder)? {
-            Some(note) if !note.is_paused => Note { is_paused: true, ..note }.write(&self.folder),
+            Some(note) if !note.is_paused => Note::pause(&self.folder),
             _ => Ok(()),
         }
     }
@@ -246,9 +243,14 @@ impl Spool {
 }
 
 fn span(files: &mut Files) -> Option<Span> {
-    let (from, within) = files.begins()?;
     let broken = files.broken().map(str::to_owned);
-    Some(Span { from, within, through: files.through(), broken })
+    let begin = match files.begins() {
+        Some(begin) => begin,
+        // Nothing reads any more.
+        None if broken.is_some() => Begin { from: Lsn::ZERO, within: None },
+        None => return None,
+    };
+    Some(Span { begin, through: files.through(), broken })
 }
 
 /// The files, as long as one has them.

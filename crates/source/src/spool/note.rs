@@ -1,6 +1,6 @@
 //! Whose log the spool holds: what a process needs to know that starts while the store is away.
 
-use super::files::{damaged, files_error};
+use super::files::{damaged, files_error, make_folder};
 use crate::timeline::Server;
 use model::{Error, Result};
 use std::fs::{self, File};
@@ -8,6 +8,8 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 const NAME: &str = "spool.toml";
+/// Its name while nothing is to be read: a disk that is full takes another name.
+const PAUSED: &str = "paused.toml";
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Note {
@@ -19,18 +21,21 @@ pub(super) struct Note {
 
 impl Note {
     pub(super) fn read(folder: &Path) -> Result<Option<Note>> {
-        let path = folder.join(NAME);
-        match fs::read_to_string(&path) {
-            Ok(text) => match Note::parse(&text) {
-                Some(note) => Ok(Some(note)),
-                None => Err(damaged(folder, &format!("{NAME} does not read"))),
-            },
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(files_error("read", &path, error)),
+        for (name, is_paused) in [(NAME, false), (PAUSED, true)] {
+            let path = folder.join(name);
+            match fs::read_to_string(&path) {
+                Ok(text) => match Note::parse(&text, is_paused) {
+                    Some(note) => return Ok(Some(note)),
+                    None => return Err(damaged(folder, &format!("{name} does not read"))),
+                },
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(files_error("read", &path, error)),
+            }
         }
+        Ok(None)
     }
 
-    fn parse(text: &str) -> Option<Note> {
+    fn parse(text: &str, is_paused: bool) -> Option<Note> {
         let field = |key: &str| {
             let of = |line: &str| line.strip_prefix(key)?.strip_prefix(" = ").map(str::to_owned);
             let value = text.lines().find_map(of)?;
@@ -38,20 +43,29 @@ impl Note {
         };
         let server =
             Server { system: field("system")?, timeline: field("timeline")?.parse().ok()? };
-        Some(Note { slot: field("slot")?, server, is_paused: field("paused")?.parse().ok()? })
+        Some(Note { slot: field("slot")?, server, is_paused })
     }
 
-    /// As a whole or not at all.
+    pub(super) fn pause(folder: &Path) -> Result<()> {
+        let path = folder.join(NAME);
+        let renamed =
+            fs::rename(&path, folder.join(PAUSED)).and_then(|()| File::open(folder)?.sync_all());
+        renamed.map_err(|error| files_error("rename", &path, error))
+    }
+
+    /// Of one that is not paused, as a whole or not at all.
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
-        let Note { slot, server: Server { system, timeline }, is_paused } = self;
-        let text = format!(
-            "slot = \"{slot}\"\nsystem = \"{system}\"\ntimeline = {timeline}\npaused = {is_paused}\n"
-        );
+        let Note { slot, server: Server { system, timeline }, .. } = self;
+        let text = format!("slot = \"{slot}\"\nsystem = \"{system}\"\ntimeline = {timeline}\n");
         let (path, new) = (folder.join(NAME), folder.join("spool.new"));
-        let written = fs::create_dir_all(folder)
+        let written = make_folder(folder)
             .and_then(|()| File::create(&new))
             .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
             .and_then(|()| fs::rename(&new, &path))
+            .and_then(|()| match fs::remove_file(folder.join(PAUSED)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            })
             .and_then(|()| File::open(folder)?.sync_all());
         written.map_err(|error| files_error("write", &path, error))
     }
@@ -93,6 +107,17 @@ mod tests {
         let other = Server { system: "8".into(), timeline: 2 };
         let error = note.check("millrace", &other, folder.path()).unwrap_err();
         assert!(error.report().contains("rm -r"), "{}", error.report());
+        // A pause needs no room, and a new note ends it.
+        fs::create_dir(folder.path().join("spool.new")).unwrap();
+        Note::pause(folder.path()).unwrap();
+        let paused = Note { is_paused: true, ..note.clone() };
+        assert_eq!(Note::read(folder.path()).unwrap().as_ref(), Some(&paused));
+        note.write(folder.path()).unwrap_err();
+        assert_eq!(Note::read(folder.path()).unwrap().as_ref(), Some(&paused));
+        fs::remove_dir(folder.path().join("spool.new")).unwrap();
+        note.write(folder.path()).unwrap();
+        assert_eq!(Note::read(folder.path()).unwrap().as_ref(), Some(&note));
+        assert!(!folder.path().join(PAUSED).exists());
         fs::write(folder.path().join(NAME), "slot = ").unwrap();
         assert!(Note::read(folder.path()).is_err());
     }

@@ -1,6 +1,6 @@
 //! The segments read from their beginning, while they are appended to and removed.
 
-use super::files::{Files, files_error, read_prefix};
+use super::files::{Files, files_error, note, read_prefix};
 use super::format::{Messages, Record, read_record};
 use model::{Error, Lsn, Result};
 use std::fs::File;
@@ -16,7 +16,30 @@ pub(crate) struct Reading {
     plain: Vec<u8>,
     at: usize,
     heads: Vec<Vec<u8>>,
-    begins_within: Option<Lsn>,
+    begins: Option<Begin>,
+    /// After all that was read.
+    through: Lsn,
+    within: Option<Lsn>,
+}
+
+/// Where the first message comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Begin {
+    pub(crate) from: Lsn,
+    /// Within the transaction that commits there.
+    pub(crate) within: Option<Lsn>,
+}
+
+impl Begin {
+    /// Whether a store that has recorded so much has all before. Of a transaction it begins within it may
+    /// lack something though `recorded` lies behind `from`: a server stands at many places before it
+    /// commits.
+    pub(crate) fn follows(self, recorded: Lsn) -> bool {
+        match self.within {
+            Some(commit) => recorded > commit,
+            None => recorded >= self.from,
+        }
+    }
 }
 
 impl Reading {
@@ -25,15 +48,14 @@ impl Reading {
         &self.plain[range.clone()]
     }
 
-    /// What a segment that was begun meanwhile has said of relations.
+    /// What was said of relations before the first segment.
     pub(crate) fn take_heads(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.heads)
     }
 
-    /// Where the transaction commits within which the first segment began; told once. It is known when
-    /// that one is opened: until then another may become the first.
-    pub(crate) fn take_begins_within(&mut self) -> Option<Lsn> {
-        self.begins_within.take()
+    /// Told once. It is known when the first segment is opened: until then another may become that.
+    pub(crate) fn take_begin(&mut self) -> Option<Begin> {
+        self.begins.take()
     }
 
     /// Whether that segment is not needed any more.
@@ -44,6 +66,7 @@ impl Reading {
     fn next_in_record(&mut self) -> Result<Option<Range<usize>>> {
         let mut messages = Messages::new(&self.plain[self.at..]);
         let Some(message) = messages.next()? else { return Ok(None) };
+        note(message, &mut self.within, &mut self.through)?;
         let begin = self.at + 4;
         self.at = begin + message.len();
         Ok(Some(begin..self.at))
@@ -60,7 +83,9 @@ impl Files {
             plain: Vec::new(),
             at: 0,
             heads: Vec::new(),
-            begins_within: None,
+            begins: None,
+            through: Lsn::ZERO,
+            within: None,
         }
     }
 
@@ -104,9 +129,22 @@ impl Files {
             if reading.file.is_none() {
                 let mut file = File::open(&path).map_err(cannot)?;
                 let head = read_prefix(&mut file, segment.bytes, &path)?;
-                reading.heads.extend(head.relations);
+                let Some(head) = head.filter(|head| head.number == segment.number) else {
+                    let why = format!("the head of {}.seg does not read", segment.number);
+                    return Err(self.damaged(&why));
+                };
                 if reading.number.is_none() {
-                    reading.begins_within = head.within;
+                    (reading.through, reading.within) = (head.from, head.within);
+                    reading.begins = Some(Begin { from: head.from, within: head.within });
+                    // Those that follow say what was read by then: told again between two rows of one
+                    // version, it would part them.
+                    reading.heads = head.relations;
+                } else if (reading.through, reading.within) != (head.from, head.within) {
+                    let why = format!(
+                        "before {}.seg something is missing: it goes on from {}, and what is there ends at {}",
+                        segment.number, head.from, reading.through
+                    );
+                    return Err(self.damaged(&why));
                 }
                 reading.offset = file.stream_position().map_err(cannot)?;
                 (reading.number, reading.file) = (Some(segment.number), Some(file));

@@ -1,11 +1,12 @@
 //! Whatever ends a process, and wherever: what is read is the log, each transaction once, and never less
 //! than what was synced.
 
+mod damage;
+
 use super::files::Files;
-use super::format::MAGIC;
 use super::reading::Reading;
 use super::shown::Shown;
-use super::{Said, Span, span};
+use super::{Begin, Said, Span, span};
 use bytes::BufMut;
 use model::{Fate, Lsn};
 use proptest::collection::vec;
@@ -63,9 +64,9 @@ fn end_of(n: u64) -> Lsn {
 fn read(files: &mut Files, from: Lsn) -> Vec<Vec<u8>> {
     let (mut skips, mut reading, mut messages) = (false, files.read(), Vec::new());
     while let Some(message) = next(files, &mut reading) {
-        if let Some(commit) = reading.take_begins_within() {
-            assert!(commit < from);
-            skips = true;
+        if let Some(begin) = reading.take_begin() {
+            assert!(begin.follows(from));
+            skips = begin.within.is_some();
         }
         match Said::of(&message).unwrap() {
             Said::Ends(_) if skips => skips = false,
@@ -264,7 +265,7 @@ fn where_the_first_segment_begins_is_known_when_it_is_opened() {
     let mut reading = files.read();
     files.remove_through(end_of(1), None).unwrap();
     next(&mut files, &mut reading).unwrap();
-    assert_eq!(reading.take_begins_within(), Some(Lsn(100)));
+    assert_eq!(reading.take_begin().unwrap().within, Some(Lsn(100)));
 }
 
 /// A server may stand anywhere before a commit: what it begins is not in the store for that.
@@ -310,11 +311,16 @@ fn a_segment_knows_the_relations_of_before() {
         append(&mut files, &transaction(n, 40));
         files.flush().unwrap();
     }
-    files.remove_through(end_of(59), None).unwrap();
+    files.remove_through(end_of(30), None).unwrap();
+    assert!(files.segments.len() > 2);
     let mut reading = files.read();
     let first = next(&mut files, &mut reading).unwrap();
     assert_ne!(first, relation);
     assert_eq!(reading.take_heads(), [relation]);
+    // Who reads on has heard of them.
+    while next(&mut files, &mut reading).is_some() {
+        assert!(reading.take_heads().is_empty());
+    }
 }
 
 #[test]
@@ -335,6 +341,24 @@ fn at_the_limit_it_refuses_and_goes_on_when_there_is_room() {
     append(&mut files, &transaction(full, 40));
     let expected: Vec<_> = (full - 1..=full).flat_map(|n| transaction(n, 40)).collect();
     assert_eq!(read(&mut files, end_of(full - 2)), expected);
+}
+
+/// Of many tables they are no small part.
+#[test]
+fn heads_count_towards_the_limit() {
+    for bytes in (20..60).step_by(6).map(|kilobytes| kilobytes << 10) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = open(folder.path(), 1 << 20);
+        files.go_on_from(end_of(0)).unwrap();
+        let mut relation = vec![b'R'];
+        relation.put_u32(16);
+        relation.extend(transaction(1, bytes / 320).concat());
+        append(&mut files, &[change(1, &relation)]);
+        let full = (1..).find(|n| !transaction(*n, 40).iter().all(|m| files.append(m).unwrap()));
+        assert!(full > Some(1));
+        files.sync().unwrap();
+        assert!(files.bytes() <= 1 << 20, "{}", files.bytes());
+    }
 }
 
 /// What was taken and found no room on the disk is read from memory, and nothing is put behind it.
@@ -424,74 +448,14 @@ fn filled(folder: &Path) -> Files {
     files
 }
 
-fn flip(path: &Path, at: u64) {
-    let mut bytes = fs::read(path).unwrap();
-    bytes[at as usize] ^= 1;
-    fs::write(path, bytes).unwrap();
-}
-
-#[test]
-fn damage_is_told_and_never_passed_over() {
-    let folder = tempfile::tempdir().unwrap();
-    drop(filled(folder.path()));
-    let paths: Vec<_> = sizes(folder.path());
-    // In the middle: seen when it is read.
-    let (middle, size) = &paths[1];
-    flip(middle, size / 2);
-    let mut files = open(folder.path(), LIMIT);
-    let mut reading = files.read();
-    let error = loop {
-        match files.next(&mut reading) {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("it was read to its end"),
-            Err(error) => break error,
-        }
-    };
-    assert_eq!(error.fate(), Fate::Definite);
-    let report = error.report();
-    assert!(report.contains("does not read from byte") && report.contains("rm -r"), "{report}");
-    flip(middle, size / 2);
-    // At the end: cut off there, and known to be.
-    let (last, size) = paths.last().unwrap();
-    flip(last, size - 1);
-    let mut files = open(folder.path(), LIMIT);
-    let span = held(&mut files);
-    assert_eq!(span.through, end_of(38));
-    assert!(span.broken.is_some());
-    // Nor does a look mend it.
-    drop(files);
-    let mut files = open(folder.path(), LIMIT);
-    assert_eq!(held(&mut files), span);
-    assert!(span.bridges(end_of(0), end_of(38)) && !span.bridges(end_of(0), end_of(39)));
-    drop(files);
-    // A head that does not read, and a segment that is gone.
-    flip(&paths[1].0, 20);
-    let error = Files::open(folder.path(), LIMIT, Default::default()).unwrap_err();
-    assert_eq!(error.fate(), Fate::Definite, "{}", error.report());
-    fs::remove_file(&paths[1].0).unwrap();
-    let error = Files::open(folder.path(), LIMIT, Default::default()).unwrap_err();
-    assert!(error.report().contains("missing"), "{}", error.report());
-}
-
-#[test]
-fn another_format_is_refused_with_what_helps() {
-    let folder = tempfile::tempdir().unwrap();
-    drop(filled(folder.path()));
-    let (path, _) = &sizes(folder.path())[0];
-    let mut bytes = fs::read(path).unwrap();
-    assert_eq!(&bytes[..7], MAGIC);
-    bytes[7] = 9;
-    fs::write(path, bytes).unwrap();
-    let error = Files::open(folder.path(), LIMIT, Default::default()).unwrap_err();
-    assert_eq!(error.fate(), Fate::Definite);
-    assert!(error.report().contains("format 9"), "{}", error.report());
-}
-
 #[test]
 fn what_the_store_has_in_part_is_bridged_only_if_it_begins_whole() {
-    let span = |within| Span { from: Lsn(10), within, through: Lsn(30), broken: None };
+    let begin = |within| Begin { from: Lsn(10), within };
+    let span = |within| Span { begin: begin(within), through: Lsn(30), broken: None };
     assert!(span(None).bridges(Lsn(10), Lsn(30)));
     assert!(!span(None).bridges(Lsn(9), Lsn(30)) && !span(None).bridges(Lsn(10), Lsn(31)));
+    // What was recorded beyond it need not be here.
+    assert!(span(None).bridges(Lsn(40), Lsn(40)) && !span(None).bridges(Lsn(40), Lsn(41)));
     // An idle position between.
     assert!(!span(Some(Lsn(20))).bridges(Lsn(15), Lsn(30)));
     assert!(!span(Some(Lsn(20))).bridges(Lsn(20), Lsn(30)));

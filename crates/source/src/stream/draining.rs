@@ -5,7 +5,7 @@ use super::pgoutput::Message;
 use super::reader::{End, Place, Reader};
 use super::wanted;
 use crate::decode::Cursor;
-use crate::spool::{CHANGE_HEAD_BYTES, Files, Pump, Reading, Said};
+use crate::spool::{Begin, CHANGE_HEAD_BYTES, Files, Pump, Reading, Said};
 use crate::wire::Session;
 use model::{Error, Lsn, Result};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -43,6 +43,16 @@ impl Draining {
     }
 }
 
+fn gap(begin: Begin, from: Lsn) -> Error {
+    let Begin { from: begins, within } = begin;
+    let place = match within {
+        Some(commit) => format!("{begins}, within what commits at {commit}"),
+        None => begins.to_string(),
+    };
+    Error::definite("cannot read the spool: it does not begin where the store ends")
+        .detail(format!("It begins at {place}; the store holds the log up to {from}."))
+}
+
 impl Reader<'_> {
     /// Some messages; whether the socket is likely to have more.
     pub(super) fn drain(&mut self) -> Result<bool, End> {
@@ -64,12 +74,11 @@ impl Reader<'_> {
             return Ok(false);
         };
         let Some(range) = files.next(&mut draining.reading)? else { return Ok(false) };
-        if let Some(commit) = draining.reading.take_begins_within() {
-            if commit >= draining.from {
-                let why = format!("the spool lacks the beginning of what commits at {commit}");
-                return Err(Error::bug(why).into());
+        if let Some(begin) = draining.reading.take_begin() {
+            if !begin.follows(draining.from) {
+                return Err(gap(begin, draining.from).into());
             }
-            draining.skips = true;
+            draining.skips = begin.within.is_some();
         }
         for told in draining.reading.take_heads() {
             if let Said::Relation(id) = Said::of(&told)? {
@@ -149,10 +158,12 @@ impl Reader<'_> {
             return Ok(());
         }
         let from = files.through().max(self.options.from).max(self.open.through());
-        // A session of Postgres streams once. Between the two the slot is nobody's.
+        // A session of Postgres streams once. Between the two the slot is nobody's, and the walsender of the first
+        // goes before the other: there may be no more of them to be had.
         self.control.set_holds_slot(false);
-        self.session = Session::connect_replicating(&self.options.address)?;
+        self.session = Session::connect(&self.options.address)?;
         self.session.wait_until_free(&self.options.slot)?;
+        self.session = Session::connect_replicating(&self.options.address)?;
         let wanted = wanted(&self.options.publication, true);
         self.session.start_replication(&self.options.slot, from, &wanted)?;
         self.control.set_holds_slot(true);

@@ -337,6 +337,7 @@ impl<'a> Reader<'a> {
             self.report_held(self.control.hold_at())?;
             std::thread::sleep(LOOK_UP);
             self.tell_if_due()?;
+            self.pump_if_due()?;
         }
         self.held = None;
         Ok(())

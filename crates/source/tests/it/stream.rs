@@ -27,16 +27,16 @@ fn tables(url: &str) -> HashMap<TableId, Arc<Table>> {
 
 impl Stream {
     fn open(url: &str, binary: bool) -> Stream {
-        Stream::open_with(url, binary, None)
+        Stream::open_with(url, binary, None, Lsn::ZERO)
     }
 
-    fn open_with(url: &str, binary: bool, spool: Option<Arc<Spool>>) -> Stream {
+    fn open_with(url: &str, binary: bool, spool: Option<Arc<Spool>>, from: Lsn) -> Stream {
         let control = Arc::new(Control::new(Lsn::ZERO));
         let options = StreamOptions {
             address: url.parse().unwrap(),
             slot: "s".into(),
             publication: "p".into(),
-            from: model::Lsn::ZERO,
+            from,
             binary,
             memory_bytes: 64 << 20,
             spool,
@@ -107,7 +107,7 @@ fn a_reader_goes_from_a_store_that_fails_and_not_from_a_slow_one() {
     let cluster = prepared(&[]);
     let folder = tempfile::tempdir().unwrap();
     let spool = Spool::new(folder.path().to_owned(), 1 << 30);
-    let mut stream = Stream::open_with(&cluster.url(), true, Some(spool.clone()));
+    let mut stream = Stream::open_with(&cluster.url(), true, Some(spool.clone()), Lsn::ZERO);
     cluster.sql("insert into t values (1, 'a')");
     // Longer than it takes to be away.
     std::thread::sleep(Duration::from_secs(7));
@@ -132,23 +132,142 @@ fn the_keeper_leaves_the_slot_within_a_transaction() {
     let cluster = prepared(&[]);
     let folder = tempfile::tempdir().unwrap();
     let spool = Spool::new(folder.path().to_owned(), 1 << 20);
+    let _keeper = filled(&cluster, &spool);
+    cluster.sql(
+        "insert into t select i, md5(i::text) || md5((-i)::text) from generate_series(1, 300000) i",
+    );
+    wait_until(|| spool.held().is_full);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _quiet = runtime.block_on(spool.quiet());
+    let active = "select active from pg_replication_slots where slot_name = 's'";
+    assert_eq!((cluster.sql(active), spool.held().is_filled), ("f".into(), false));
+}
+
+/// Rows of one COPY share positions, and segments end between them; so does what fits into the spool.
+#[test]
+fn a_multi_insert_is_not_split_where_a_segment_or_the_spool_ends() {
+    for limit in [8 << 20, 1 << 20] {
+        let cluster = prepared(&[]);
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(folder.path().to_owned(), limit);
+        let from = confirmed(&cluster);
+        let _keeper = filled(&cluster, &spool);
+        cluster.sql(&copied(1..=30_000));
+        let end: Lsn = cluster.sql("select pg_current_wal_lsn()").parse().unwrap();
+        wait_until(|| spool.held().synced >= end || spool.held().is_full);
+        assert_eq!(spool.held().is_full, limit == 1 << 20);
+        // Beside the note.
+        let segments = std::fs::read_dir(folder.path()).unwrap().count() - 1;
+        assert!(segments > 1, "{segments}");
+        let mut stream = Stream::open_with(&cluster.url(), true, Some(spool.clone()), from);
+        let (mut rows, mut last) = (0, None);
+        while rows < 30_000 {
+            for block in stream.batch().blocks {
+                assert_ne!(block.versions.first().copied(), last, "one version in two batches");
+                last = block.versions.last().copied();
+                rows += block.rows();
+            }
+        }
+        assert_eq!(rows, 30_000);
+    }
+}
+
+/// Where the store ends and where the spool begins is compared once more when it is read.
+#[test]
+fn what_lies_before_the_spool_is_not_passed_over() {
+    let cluster = prepared(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::new(folder.path().to_owned(), 1 << 30);
+    let from = confirmed(&cluster);
+    cluster.sql("insert into t values (1, 'a')");
+    cluster.sql("select pg_replication_slot_advance('s', pg_current_wal_lsn())");
+    let _keeper = filled(&cluster, &spool);
+    cluster.sql("insert into t values (2, 'b')");
+    let end: Lsn = cluster.sql("select pg_current_wal_lsn()").parse().unwrap();
+    wait_until(|| spool.held().synced >= end);
+    let mut stream = Stream::open_with(&cluster.url(), true, Some(spool.clone()), from);
+    let Delivery::Ended(error) = stream.next() else { panic!("it was read") };
+    assert_eq!(error.fate(), model::Fate::Definite, "{}", error.report());
+    assert!(error.report().contains("does not begin where the store ends"), "{}", error.report());
+}
+
+/// A verify holds it as long as it takes, and the server hears and is heard meanwhile.
+#[test]
+fn what_comes_during_a_hold_goes_to_the_spool_that_is_read() {
+    let cluster = prepared(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::new(folder.path().to_owned(), 1 << 30);
+    let from = confirmed(&cluster);
+    let keeper = filled(&cluster, &spool);
+    cluster.sql("insert into t values (1, 'a')");
+    let hold: Lsn = cluster.sql("select pg_current_wal_insert_lsn()").parse().unwrap();
+    cluster.sql("insert into t values (2, 'b')");
+    wait_until(|| spool.held().synced >= end(&cluster));
+    drop(keeper);
+    let mut stream = Stream::open_with(&cluster.url(), true, Some(spool.clone()), from);
+    // It waits to be told of the relation.
+    stream.control.set_hold(hold);
+    assert_eq!(stream.changes(1), ["insert 1 a"]);
+    while !matches!(stream.next(), Delivery::Held(held) if held == hold) {}
+    cluster.sql("insert into t values (3, 'c')");
+    let end = end(&cluster);
+    wait_until(|| spool.held().synced >= end);
+    stream.control.set_hold(Lsn::MAX);
+    assert_eq!(stream.changes(2), ["insert 2 b", "insert 3 c"]);
+}
+
+/// To go on in binary form takes another connection.
+#[test]
+fn a_spool_is_read_to_its_end_where_one_walsender_is_all() {
+    let cluster = prepared(&["max_wal_senders = 1"]);
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::new(folder.path().to_owned(), 1 << 30);
+    let from = confirmed(&cluster);
+    let keeper = filled(&cluster, &spool);
+    cluster.sql("insert into t values (1, 'a')");
+    wait_until(|| spool.held().synced >= end(&cluster));
+    drop(keeper);
+    let mut stream = Stream::open_with(&cluster.url(), true, Some(spool.clone()), from);
+    assert_eq!(stream.changes(1), ["insert 1 a"]);
+    cluster.sql("insert into t values (2, 'b')");
+    assert_eq!(stream.changes(1), ["insert 2 b"]);
+}
+
+fn end(cluster: &Cluster) -> Lsn {
+    cluster.sql("select pg_current_wal_lsn()").parse().unwrap()
+}
+
+fn confirmed(cluster: &Cluster) -> Lsn {
+    cluster.sql("select confirmed_flush_lsn from pg_replication_slots").parse().unwrap()
+}
+
+/// Nothing that packs well.
+fn copied(ids: std::ops::RangeInclusive<u32>) -> String {
+    let row = |id: u32| {
+        let noise = u64::from(id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        format!("{id}\t{noise:016x}{:016x}\n", noise.wrapping_mul(noise | 1))
+    };
+    format!("copy t from stdin;\n{}\\.\n", ids.map(row).collect::<String>())
+}
+
+/// The log goes to the spool.
+fn filled(cluster: &Cluster, spool: &Arc<Spool>) -> Keeper {
     let address: source::Address = cluster.url().parse().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let server = runtime.block_on(source::timeline::server(&address)).unwrap();
     spool.arm("s", &server).unwrap();
     let options = KeeperOptions { address, slot: "s".into(), publication: "p".into() };
-    let _keeper = Keeper::start(spool.clone(), options).unwrap();
-    cluster.sql(
-        "insert into t select i, md5(i::text) || md5((-i)::text) from generate_series(1, 300000) i",
-    );
+    let keeper = Keeper::start(spool.clone(), options).unwrap();
+    wait_until(|| spool.held().is_filled);
+    keeper
+}
+
+fn wait_until(mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
-    while !spool.held().is_full {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", spool.held());
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it never comes to be");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let _quiet = runtime.block_on(spool.quiet());
-    let active = "select active from pg_replication_slots where slot_name = 's'";
-    assert_eq!((cluster.sql(active), spool.held().is_filled), ("f".into(), false));
 }
 
 fn prepared(settings: &[&str]) -> Cluster {
