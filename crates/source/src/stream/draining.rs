@@ -3,11 +3,12 @@
 
 use super::pgoutput::Message;
 use super::reader::{End, Place, Reader};
-use super::wanted;
+use super::{Relation, wanted};
 use crate::decode::Cursor;
 use crate::spool::{Begin, CHANGE_HEAD_BYTES, Files, Pump, Reading, Said};
 use crate::wire::Session;
 use model::{Error, Lsn, Result};
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Messages between two looks at the clock.
@@ -81,16 +82,14 @@ impl Reader<'_> {
             draining.skips = begin.within.is_some();
         }
         for told in draining.reading.take_heads() {
-            if let Said::Relation(id) = Said::of(&told)? {
-                self.untold.insert(id, told);
-            }
+            tell_later(&mut self.untold, &told)?;
         }
         let message = draining.reading.message(&range);
         match Said::of(message)? {
             Said::Ends(_) if draining.skips => draining.skips = false,
             // Said once; its rows may come behind what is skipped.
-            Said::Relation(id) if draining.skips => {
-                self.untold.insert(id, message.to_vec());
+            Said::Relation(_) if draining.skips => {
+                tell_later(&mut self.untold, message)?;
             }
             Said::Begins(commit) if commit < draining.from => draining.skips = true,
             Said::Stands(at) => self.open.pass(at),
@@ -111,10 +110,9 @@ impl Reader<'_> {
             (Place::Spool(_), None) => return Ok(()),
         };
         let Said::Row(id) = said else { return Ok(()) };
-        let Some(told) = self.untold.remove(&id) else { return Ok(()) };
-        match Message::read(&told[CHANGE_HEAD_BYTES..])? {
-            Message::Relation(relation) => self.describe(relation),
-            _ => Ok(()),
+        match self.untold.remove(&id) {
+            Some(relation) => self.describe(relation),
+            None => Ok(()),
         }
     }
 
@@ -185,4 +183,11 @@ impl Reader<'_> {
             _ => Ok(()),
         }
     }
+}
+
+fn tell_later(untold: &mut HashMap<u32, Relation>, told: &[u8]) -> Result<()> {
+    if let Message::Relation(relation) = Message::read(&told[CHANGE_HEAD_BYTES..])? {
+        untold.insert(relation.id.0, relation);
+    }
+    Ok(())
 }

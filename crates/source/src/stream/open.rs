@@ -32,6 +32,8 @@ pub(super) enum Step {
     /// A transaction that commits at this position begins.
     Begins(Lsn),
     Describe(Relation),
+    /// It was told before, and once more between two rows of one version.
+    Repeats(Relation),
     Truncate(Vec<TableId>),
     Logical {
         prefix: String,
@@ -123,7 +125,7 @@ impl Open {
     pub(super) fn take(&mut self, body: &[u8], change: Lsn, sent_us: i64) -> Result<Step> {
         let is_change = matches!(body.first(), Some(b'I' | b'U' | b'D'));
         // Two rows with the same version never part: what was inserted once would come again.
-        if self.is_full() && (!is_change || change != self.change) {
+        if self.is_full() && !(self.is_within(change) && is_change) {
             return Ok(Step::CutFirst);
         }
         match Message::read(body)? {
@@ -154,6 +156,10 @@ impl Open {
                 self.in_transaction = false;
                 self.through = self.through.max(end);
             }
+            // The server repeats itself when its caches have heard of something, whatever it is in.
+            Message::Relation(relation) if self.is_within(change) && self.knows(&relation) => {
+                return Ok(Step::Repeats(relation));
+            }
             // One that reads like the last is told too: what it does not say may have changed.
             Message::Relation(relation) => return Ok(Step::Describe(relation)),
             Message::Truncate { relations } => return Ok(Step::Truncate(relations)),
@@ -163,6 +169,15 @@ impl Open {
             Message::Other => {}
         }
         Ok(Step::Done)
+    }
+
+    /// Whether rows of this version are in the batch: no cut may part them from those that follow.
+    pub(super) fn is_within(&self, change: Lsn) -> bool {
+        self.rows > 0 && change == self.change
+    }
+
+    fn knows(&self, relation: &Relation) -> bool {
+        self.tables.iter().any(|open| open.relation == *relation)
     }
 
     /// The transaction that [`Step::Begins`] announced may come.
@@ -251,4 +266,54 @@ pub(crate) fn any_message(bytes: &[u8], block: &mut Block) {
         _ => Ok(()),
     };
     drop(pushed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{ReplicaIdentity, TableName};
+
+    const RELATION: &[u8] = b"R\0\0\0\x07public\0t\0d\0\x01\x01id\0\0\0\0\x17\xff\xff\xff\xff";
+    const ROW: &[u8] = b"I\0\0\0\x07N\0\x01t\0\0\0\x011";
+
+    fn table() -> Arc<Table> {
+        Arc::new(Table {
+            id: TableId(7),
+            name: TableName::new("public", "t"),
+            columns: vec![model::Column {
+                name: "id".into(),
+                attnum: 1,
+                type_oid: 23,
+                typmod: -1,
+                pg: model::PgType::Int4,
+                type_name: "integer".into(),
+                not_null: true,
+            }],
+            key: vec![0],
+            identity: ReplicaIdentity::Default,
+            objects: Vec::new(),
+            excluded: Vec::new(),
+            rules: Default::default(),
+            written: model::Written::default(),
+        })
+    }
+
+    /// Postgres tells of a relation anew once its caches have heard of something: between any two rows.
+    #[test]
+    fn rows_of_one_version_are_not_parted_by_what_is_told_again() {
+        let mut open = Open::new();
+        open.begin();
+        let take = |open: &mut Open, body, change| open.take(body, Lsn(change), 0).unwrap();
+        let Step::Describe(relation) = take(&mut open, RELATION, 10) else { panic!("not told") };
+        open.describe(relation, Some(table()));
+        assert!(matches!(take(&mut open, ROW, 10), Step::Done));
+        assert!(matches!(take(&mut open, RELATION, 10), Step::Repeats(_)));
+        assert!(matches!(take(&mut open, ROW, 10), Step::Done));
+        assert!(open.is_within(Lsn(10)) && !open.is_within(Lsn(11)));
+        // What has changed cannot be within, and what comes behind is told.
+        let renamed = RELATION.iter().map(|&byte| if byte == b'i' { b'u' } else { byte });
+        let renamed: Vec<u8> = renamed.collect();
+        assert!(matches!(take(&mut open, &renamed, 10), Step::Describe(_)));
+        assert!(matches!(take(&mut open, RELATION, 11), Step::Describe(_)));
+    }
 }

@@ -120,8 +120,8 @@ pub(super) struct Reader<'a> {
     pub(super) spool: Option<Taken<'a>>,
     /// There is something in the spool that was not read.
     pub(super) draining: Option<Draining>,
-    /// Relations that were told in the spool and had no row yet.
-    pub(super) untold: HashMap<u32, Vec<u8>>,
+    /// Relations that were told where nobody could be told of them, and had no row yet.
+    pub(super) untold: HashMap<u32, Relation>,
     budget: Budget,
     patience: Patience,
     /// The server's end of log as it last told.
@@ -271,7 +271,7 @@ impl<'a> Reader<'a> {
         if change > self.control.received() {
             self.control.set_received(change);
         }
-        if !self.untold.is_empty() {
+        if !self.untold.is_empty() && !self.open.is_within(change) {
             self.tell_of_relation(place)?;
         }
         loop {
@@ -290,6 +290,10 @@ impl<'a> Reader<'a> {
                     self.open.begin();
                 }
                 Step::Describe(relation) => return self.describe(relation),
+                Step::Repeats(relation) => {
+                    self.untold.insert(relation.id.0, relation);
+                    return Ok(());
+                }
                 Step::Truncate(tables) => return self.truncate(tables, change),
                 Step::Logical { prefix, content, lsn } if prefix == PREFIX => {
                     self.cut()?;

@@ -107,7 +107,16 @@ impl Session {
     pub(crate) fn start_replication(&mut self, slot: &str, from: Lsn, options: &str) -> Result<()> {
         let slot = client::quoted(slot);
         let sql = format!("START_REPLICATION SLOT {slot} LOGICAL {from} ({options})");
-        self.begin(&sql, b'W', &format!("read from slot {slot}"))
+        let begun = self.begin(&sql, b'W', &format!("read from slot {slot}"));
+        // Of a standby (before 16). One that is being promoted is none in a moment.
+        begun.map_err(|error| match client::code_of(&error) {
+            Some("0A000") => Error::transient(format!(
+                "could not read from slot {slot} of a standby"
+            ))
+            .hint("it goes on once the server is promoted; SELECT pg_is_in_recovery() asks it")
+            .source(error),
+            _ => error,
+        })
     }
 
     /// A standby status update; `asks` has the server say where it stands.
