@@ -19,6 +19,7 @@
 
 mod address;
 mod astray;
+mod clustered;
 mod doubts;
 mod form;
 mod line;
@@ -36,7 +37,7 @@ pub use preflight::Remark;
 pub use quorum::Quorum;
 pub use tls::Certificates;
 
-use crate::{Beside, BoxFuture, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
+use crate::{Beside, BoxFuture, Insert, Layout, Receipt, Rows, Store, ddl, insert, native, tsv};
 use doubts::Doubts;
 use line::{Ask, Failed};
 use model::{Cells, Error, Fate, Kind, Result, TableName};
@@ -69,6 +70,8 @@ pub struct RemoteOptions {
     pub certificates: Certificates,
     /// What counts as written; `None`: what one replica has.
     pub quorum: Option<Quorum>,
+    /// All servers of it keep the rows, by the statements that one of them is sent.
+    pub cluster: Option<String>,
     /// The slot of the pipeline that writes there; `None`: somebody who looks, and makes nothing.
     pub slot: Option<String>,
 }
@@ -87,6 +90,7 @@ pub struct Remote {
 
 struct Inner {
     server: Server,
+    layout: Layout,
     set_up: OnceCell<()>,
     doubts: Doubts,
     turns: Turns,
@@ -107,6 +111,7 @@ impl Remote {
             login: Arc::new(|| Ok(Login::Nobody)),
             certificates: Certificates::default(),
             quorum: None,
+            cluster: None,
             slot: None,
         };
         Remote::new(options).unwrap()
@@ -116,8 +121,10 @@ impl Remote {
 impl Remote {
     /// Reads the certificates, and connects to nobody yet.
     pub fn new(options: RemoteOptions) -> Result<Remote> {
+        let layout = Layout::of(options.cluster.as_deref());
         let (server, doubts) = (Server::new(options)?, Doubts::default());
-        let inner = Inner { server, set_up: OnceCell::new(), doubts, turns: Turns::default() };
+        let (set_up, turns) = (OnceCell::new(), Turns::default());
+        let inner = Inner { server, layout, set_up, doubts, turns };
         Ok(Remote { inner: Arc::new(inner) })
     }
 
@@ -131,10 +138,10 @@ impl Remote {
         let Some(slot) = &self.inner.server.options.slot else { return Ok(()) };
         let making = async {
             self.take_over(slot).await?;
-            for statement in ddl::system() {
+            for statement in self.inner.layout.system() {
                 self.run(&statement, "set up our own tables").await?;
             }
-            Ok(())
+            self.catch_up().await
         };
         self.inner.set_up.get_or_try_init(|| making).await.map(drop)
     }
@@ -151,6 +158,10 @@ impl Remote {
                      would overwrite each other's."
                 ))
                 .hint(forget(&other)));
+        }
+        let asked = self.is_laid_out_otherwise().await;
+        if asked.map_err(|failed| failed.error("read our own tables", &place))? {
+            return Err(self.laid_out_otherwise());
         }
         let ours = ddl::literal(&server::names(Some(slot)));
         let now = ddl::literal(self.inner.server.name());
@@ -298,6 +309,10 @@ fn forget(slot: &str) -> String {
 }
 
 impl Store for Remote {
+    fn layout(&self) -> &Layout {
+        &self.inner.layout
+    }
+
     fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             self.set_up().await?;

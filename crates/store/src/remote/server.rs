@@ -17,6 +17,7 @@
 use super::RemoteOptions;
 use super::astray::{Astray, Pending};
 use super::line::{Ask, Failed, Line, Login};
+use super::profile;
 use super::tls::Tls;
 use crate::{Rows, tsv};
 use model::{Error, Result};
@@ -101,7 +102,11 @@ impl Server {
         })
     }
 
-    pub(super) async fn ask(&self, ask: Ask) -> Result<Vec<u8>, Failed> {
+    pub(super) async fn ask(&self, mut ask: Ask) -> Result<Vec<u8>, Failed> {
+        if self.options.cluster.is_some() {
+            let more = profile::OF_CLUSTER.iter();
+            ask.settings.extend(more.map(|(name, value)| (*name, (*value).to_owned())));
+        }
         self.end_astray().await?;
         let mut line = self.line().await?;
         let (id, is_packed) = (self.next_id(), ask.body.is_packed());

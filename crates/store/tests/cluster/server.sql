@@ -133,3 +133,25 @@ CREATE TABLE IF NOT EXISTS `public`.`changes` (
 ORDER BY (`id`, `_version`)
 SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
 
+ALTER TABLE `public_raw`.`orders` ADD COLUMN IF NOT EXISTS `added` Nullable(String), MODIFY COLUMN `line` Int64;
+
+ALTER TABLE `analytics`.`events` RENAME COLUMN `title` TO `name`;
+
+ALTER TABLE `analytics`.`events` DELETE WHERE id IN (SELECT id FROM `analytics`.`events`);
+
+DELETE FROM `analytics`.`events` WHERE id = 7;
+
+TRUNCATE TABLE `public_raw`.`orders`;
+
+RENAME TABLE IF EXISTS `public_raw`.`orders` TO `millrace`.`before_public.orders`;
+
+DROP TABLE IF EXISTS `millrace`.`before_public.orders`;
+
+DROP TABLE IF EXISTS `millrace`.`before_public.orders` SYNC;
+
+CREATE DATABASE IF NOT EXISTS `elsewhere`;
+
+RENAME TABLE IF EXISTS `public`.`orders` TO `millrace`.`moved_view slot 1`;
+
+DROP VIEW IF EXISTS `millrace`.`moved_view slot 1`;
+

@@ -20,6 +20,7 @@ fn options(port: u16, login: Login) -> RemoteOptions {
         login: Arc::new(move || Ok(login.clone())),
         certificates: Certificates::default(),
         quorum: None,
+        cluster: None,
         slot: None,
     }
 }
