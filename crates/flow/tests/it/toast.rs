@@ -2,12 +2,11 @@
 //! becomes of them at the source meanwhile, each version of a row has the ones that it had.
 
 use crate::dice::Dice;
-use crate::support::{Mortal, World, assert_equal, assert_same, engine, wait_until};
+use crate::support::{Mortal, World, assert_equal, assert_same, home, wait_until};
 use flow::Pipeline;
 use flow::status::State;
 use model::{Mode, OnUpdate, TableOptions};
 use std::time::Duration;
-use store::Store;
 
 /// What Postgres may move out of a row, each made of a number.
 const LARGE: [(&str, &str, &str); 14] = [
@@ -302,7 +301,7 @@ async fn without_row_1(schema: &'static str) -> World {
     for table in [".h", "_raw.m", ".e"] {
         let sql =
             format!("alter table {schema}{table} delete where id = 1 settings mutations_sync = 2");
-        engine().execute(&sql).await.unwrap();
+        home().execute(&sql).await.unwrap();
     }
     world
 }
@@ -325,7 +324,7 @@ async fn a_column_that_was_renamed_meanwhile_is_found() {
     assert_eq!(world.stored(TOLD).await, changes);
     // In the transaction of the UPDATE, and again without the row.
     let sql = "alter table w_renamed.h delete where id = 1 settings mutations_sync = 2";
-    engine().execute(sql).await.unwrap();
+    home().execute(sql).await.unwrap();
     world.sql(
         "begin; update h set n = 2 where id = 1; alter table h rename labels to words; commit",
     );
