@@ -159,6 +159,18 @@ async fn what_a_cluster_lacks_is_found() {
     assert!(found.len() == 1 && found[0].contains("It knows prod."), "{found:?}");
 }
 
+/// A replica that took our last rows may be another one than the one that is asked now.
+#[test]
+fn our_own_tables_are_read_once_they_have_caught_up() {
+    let heard = servers().heard();
+    let at = |statement: &str| heard.iter().position(|heard| heard.starts_with(statement));
+    for table in ["checkpoints", "batches", "tables", "quarantine"] {
+        let made = at(&format!("CREATE TABLE IF NOT EXISTS millrace.{table} ON CLUSTER 'prod'"));
+        let synced = at(&format!("SYSTEM SYNC REPLICA millrace.{table} LIGHTWEIGHT"));
+        assert!(made.is_some() && made < synced, "{table}: {heard:?}");
+    }
+}
+
 /// One server's store and a cluster's have their rows in other tables.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_written_otherwise_is_refused() {

@@ -150,6 +150,10 @@ impl Remote {
     /// after us. What the pipeline of another slot runs is its own, and it is refused before anything is done.
     async fn take_over(&self, slot: &str) -> Result<()> {
         let place = self.place();
+        let asked = self.is_laid_out_otherwise().await;
+        if asked.map_err(|failed| failed.error("read our own tables", &place))? {
+            return Err(self.laid_out_otherwise());
+        }
         let other = self.other_slot(slot).await;
         if let Some(other) = other.map_err(|failed| failed.error("read our own tables", &place))? {
             return Err(Error::definite(format!("cannot use {place} for slot {slot}"))
@@ -158,10 +162,6 @@ impl Remote {
                      would overwrite each other's."
                 ))
                 .hint(forget(&other)));
-        }
-        let asked = self.is_laid_out_otherwise().await;
-        if asked.map_err(|failed| failed.error("read our own tables", &place))? {
-            return Err(self.laid_out_otherwise());
         }
         let ours = ddl::literal(&server::names(Some(slot)));
         let now = ddl::literal(self.inner.server.name());
