@@ -1,5 +1,5 @@
 # Every entry point of the project. `make help` lists them.
-.PHONY: help setup lint test test-large matrix fuzz build demo soak bench compat
+.PHONY: help setup lint test test-cluster test-large matrix fuzz build demo soak bench compat
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -13,6 +13,10 @@ lint: setup ## formatting and lints, warnings are errors
 
 test: setup ## every test
 	cargo test --workspace
+	cargo test -p flow --test cluster -- promises:: shards:: shapes:: nulls::
+
+test-cluster: setup ## the pipeline on two ClickHouse servers, a shard each: the tests that it passes on one
+	cargo test -p flow --test cluster
 
 matrix: setup ## the tests on each Postgres: MILLRACE_TEST_PG=dir:dir, by default the installed one and 18
 	@scripts/matrix.sh

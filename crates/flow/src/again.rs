@@ -10,7 +10,7 @@
 
 use crate::evolve::{self, Past};
 use crate::quarantine;
-use crate::retry::patiently;
+use crate::retry::{done, patiently};
 use crate::shape;
 use crate::status::{State, Status};
 use crate::tables::{Around, CopyState, Entry};
@@ -99,19 +99,18 @@ pub(crate) async fn newest(target: &Target, around: &Around<'_>) -> Result<Lsn> 
 /// Readers go on with the rows of before. Those that an earlier resync set aside are whole, and what
 /// it copied since is not.
 async fn set_aside(target: &Target, store: &dyn Store, status: &Status) -> Result<()> {
-    let (rows, aside) = (ddl::name(&target.rows), shape::aside(target));
-    let run = async |sql: String| patiently(status, || store.execute(&sql)).await;
+    let (layout, aside) = (store.layout(), shape::aside(target));
+    let run = async |statements: Vec<String>| done(&statements, store, status).await;
     if !shape::kept(&aside, store, status).await?.is_missing() {
-        return run(format!("DROP TABLE IF EXISTS {rows}")).await;
+        return run(layout.drop_table(&target.rows)).await;
     }
     let kept = shape::kept(&target.rows, store, status).await?;
     if kept.is_missing() {
         return Ok(());
     }
     // Between these two a reader is told that there is no such table.
-    let view = ddl::view(target, &kept.visible(), &aside);
-    run(format!("RENAME TABLE {rows} TO {}", ddl::name(&aside))).await?;
-    run(view).await
+    run(layout.rename(&target.rows, &aside)).await?;
+    run(vec![layout.view(&target.name, &kept.visible(), &aside)]).await
 }
 
 /// Facts may be gone at the source, so they are never dropped: the table is called like `of`, and before
@@ -131,8 +130,8 @@ pub(crate) async fn keep(
         }
         seconds += 1;
     };
-    let (rows, to) = (ddl::name(rows), ddl::name(&place));
-    let statement = format!("RENAME TABLE IF EXISTS {rows} TO {to}");
-    patiently(status, || store.execute(&statement)).await?;
+    if !shape::kept(rows, store, status).await?.is_missing() {
+        done(&store.layout().rename(rows, &place), store, status).await?;
+    }
     Ok(place)
 }

@@ -93,12 +93,9 @@ pub(crate) async fn replace(
         }
         quarantine::supersede_older(store, status, target, block, &taken).await?;
         for older in older.chunks(ROWS_AT_ONCE) {
-            let sql = format!(
-                "DELETE FROM {} WHERE (hex(sipHash128{}), _version) IN ({})",
-                ddl::name(&target.rows),
-                key(target)?,
-                older.join(", ")
-            );
+            let which =
+                format!("(hex(sipHash128{}), _version) IN ({})", key(target)?, older.join(", "));
+            let sql = store.layout().delete_some(&target.rows, &which);
             patiently(status, || store.mutate(&target.rows, &sql)).await?;
         }
     }
@@ -198,14 +195,18 @@ pub(crate) async fn settle(
     first_point: Lsn,
 ) -> Result<()> {
     let first = Version::of_copy(first_point).0;
-    let (rows, key) = (ddl::name(&target.rows), key(target)?);
+    let key = key(target)?;
     let key = key.trim_matches(['(', ')']);
-    let sql = format!(
-        "ALTER TABLE {rows} DELETE WHERE ({key}, _version) IN (SELECT {key}, v FROM \
-         (SELECT {key}, groupArray(_version) AS versions, max(_version) AS newest FROM {rows} \
-         GROUP BY {key} HAVING min(_version) < newest) ARRAY JOIN versions AS v WHERE v < newest \
-         AND v >= toUInt128('{first}') AND v = bitShiftLeft(bitShiftRight(v, 64), 64))"
-    );
+    // Each server of a cluster has all rows of its keys.
+    let behind = |rows: &str| {
+        format!(
+            "({key}, _version) IN (SELECT {key}, v FROM \
+             (SELECT {key}, groupArray(_version) AS versions, max(_version) AS newest FROM {rows} \
+             GROUP BY {key} HAVING min(_version) < newest) ARRAY JOIN versions AS v WHERE v < newest \
+             AND v >= toUInt128('{first}') AND v = bitShiftLeft(bitShiftRight(v, 64), 64))"
+        )
+    };
+    let sql = store.layout().delete(&target.rows, behind);
     patiently(status, || store.mutate(&target.rows, &sql)).await
 }
 

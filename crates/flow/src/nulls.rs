@@ -2,12 +2,12 @@
 //! written, and these hold NULL. The log does not say so, but it brings them: the column takes them.
 
 use crate::evolve;
-use crate::retry::patiently;
+use crate::retry::done;
 use crate::shape;
 use crate::status::Status;
 use model::{Block, Result};
 use std::sync::Arc;
-use store::{Store, Target, TargetColumn, ddl};
+use store::{Step, Store, Target, TargetColumn};
 
 /// The target as it has to be for the block.
 pub(crate) async fn admit(
@@ -43,15 +43,14 @@ pub(crate) async fn admit(
         let is_chosen = store::without_low_cardinality(&column.clickhouse) != natural;
         if !is_chosen && !kept.is_key(&column.name) {
             column.clickhouse = store::nullable(&column.clickhouse);
-            steps.push(format!("MODIFY COLUMN {} {}", ddl::ident(&column.name), column.clickhouse));
+            steps.push(Step::Modify(column.name.clone(), column.clickhouse.clone()));
             names.push(column.name.clone());
         }
     }
     if !steps.is_empty() {
         let (table, columns) = (&target.table.name, names.join(", "));
         tracing::info!(%table, %columns, "NULLs of a time without NOT NULL: the columns take them");
-        let sql = format!("ALTER TABLE {} {}", ddl::name(&target.rows), steps.join(", "));
-        patiently(status, || store.execute(&sql)).await?;
+        done(&store.layout().alter_spread(&target.rows, &steps), store, status).await?;
         // The block may be of before what readers see.
         evolve::show_as_shown(&admitted, store, status).await?;
     }

@@ -4,6 +4,7 @@ use crate::status::Status;
 use model::{Error, Fate, Result};
 use source::spool::AWAY_AFTER;
 use std::time::{Duration, Instant};
+use store::Store;
 
 /// The first pause; each further one doubles.
 const FIRST_PAUSE_MS: u64 = 100;
@@ -53,6 +54,14 @@ where
             }
         }
     }
+}
+
+/// Sends statements one after the other, each until it is done.
+pub(crate) async fn done(statements: &[String], store: &dyn Store, status: &Status) -> Result<()> {
+    for statement in statements {
+        patiently(status, || store.execute(statement)).await?;
+    }
+    Ok(())
 }
 
 /// Whether a person has to help before this can go on.

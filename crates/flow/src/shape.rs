@@ -45,7 +45,13 @@ impl Kept {
     }
 }
 
-pub(crate) async fn kept(place: &TableName, store: &dyn Store, status: &Status) -> Result<Kept> {
+/// What a table is.
+pub(crate) async fn kept(rows: &TableName, store: &dyn Store, status: &Status) -> Result<Kept> {
+    shown(&store.layout().holder(rows), store, status).await
+}
+
+/// What a view shows.
+pub(crate) async fn shown(place: &TableName, store: &dyn Store, status: &Status) -> Result<Kept> {
     // Not joined with system.tables: that waits for every table that is locked.
     let sql = format!(
         "SELECT name, type, is_in_sorting_key, is_in_partition_key, default_expression FROM system.columns \

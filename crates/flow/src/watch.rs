@@ -67,11 +67,11 @@ async fn look(
 }
 
 /// The most active parts that any partition of our tables has; a server has those of others, too. The
-/// rows of a mirror are in the database that is called like its view's and `_raw`.
+/// rows of a mirror are in the database that is called like its view's and `_raw`; those of a shard's have `_shard` behind it.
 pub(crate) async fn parts(store: Arc<dyn Store>, pressure: Arc<Pressure>) {
     let sql = "SELECT max(parts) FROM (SELECT count() AS parts FROM system.parts WHERE active AND \
                (concat(database, '.', table) IN (SELECT target FROM millrace.tables) \
-               OR concat(replaceRegexpOne(database, '_raw$', ''), '.', table) IN (SELECT target FROM millrace.tables)) \
+               OR concat(replaceRegexpOne(database, '(_raw)?(_shard)?$', ''), '.', table) IN (SELECT target FROM millrace.tables)) \
                GROUP BY database, table, partition_id)";
     let mut told = false;
     loop {

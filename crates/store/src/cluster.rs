@@ -12,6 +12,9 @@
 //! and there its token, or its version, makes one of the two. Rows of one key are together, so FINAL finds
 //! them all.
 //!
+//! What is `Distributed` has no rows of its own. It is made anew at each start, from the shard's table as that
+//! has become: whatever a process that was killed left half done between the two is mended so.
+//!
 //! The paths in Keeper hold the table's UUID: a table may be renamed, and one that is dropped and made anew
 //! does not meet what is left of the old one. `{shard}` and `{replica}` are macros that every server of a
 //! cluster has.
@@ -25,88 +28,122 @@ const OF_SHARD: &str = "'/clickhouse/tables/{uuid}/{shard}', '{replica}'";
 /// All servers together. A replica's name need be its own only within its shard.
 const OF_ALL: &str = "'/clickhouse/tables/{uuid}/all', '{shard}-{replica}'";
 
-pub struct Cluster {
+#[derive(Clone, Debug)]
+pub(crate) struct Cluster {
     name: String,
     on: String,
 }
 
 impl Cluster {
-    pub fn new(name: &str) -> Cluster {
+    pub(crate) fn new(name: &str) -> Cluster {
         Cluster { name: name.to_owned(), on: format!(" ON CLUSTER {}", ddl::literal(name)) }
     }
 
-    /// Our own tables.
-    pub fn system(&self) -> Vec<String> {
-        ddl::system_with(More { on: &self.on, keeper: Some(OF_ALL) })
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
-    /// What makes a target but for its view, in order. Running it again changes nothing.
-    pub fn create(&self, target: &Target) -> Vec<String> {
-        let (more, shard) = (self.more(), shard_of(&target.rows));
-        let mut databases = vec![&target.rows.schema, &shard.schema];
-        if target.name.schema != target.rows.schema {
-            databases.push(&target.name.schema);
-        }
-        let mut statements: Vec<String> =
-            databases.into_iter().map(|name| ddl::database(name, more)).collect();
-        let of_shard = More { keeper: Some(OF_SHARD), ..more };
-        statements.push(ddl::table(target, &shard, of_shard));
-        statements.push(self.distributed(target, &shard));
-        let added = ddl::added_columns(target);
-        statements.extend(added.iter().flat_map(|column| self.add_column(target, column)));
+    /// A table of the server's own, as one replica of each shard has it: `_shard_num` says which.
+    pub(crate) fn of_each_shard(&self, table: &str) -> String {
+        format!("cluster({}, {table})", ddl::literal(&self.name))
+    }
+
+    pub(crate) fn system(&self) -> Vec<String> {
+        let mut statements = ddl::system_with(More { on: &self.on, keeper: Some(OF_ALL) });
+        // Tables of others wait in `millrace` for what comes.
+        statements.insert(1, ddl::database(&database_of_shards("millrace"), self.more()));
         statements
     }
 
-    /// What follows an added column: the shards first, or the table over them would ask for what is not there.
-    pub fn add_column(&self, target: &Target, column: &str) -> [String; 2] {
-        [shard_of(&target.rows), target.rows.clone()]
-            .map(|table| ddl::add_column(&table, column, self.more()))
+    pub(crate) fn claims(&self) -> String {
+        ddl::claims(More { on: &self.on, keeper: Some(OF_ALL) })
     }
 
-    /// What readers of a mirror query.
-    pub fn view(&self, target: &Target) -> String {
-        ddl::view_with(&target.name, &target.visible(), &target.rows, self.more())
+    pub(crate) fn databases<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let each = |name: &str| [name.to_owned(), database_of_shards(name)];
+        let names = names.into_iter().flat_map(each);
+        names.map(|name| ddl::database(&name, self.more())).collect()
     }
 
-    fn more(&self) -> More<'_> {
+    pub(crate) fn create(&self, target: &Target) -> Vec<String> {
+        let (more, shard) = (self.more(), Cluster::holder(&target.rows));
+        let mut statements = self.databases([target.rows.schema.as_str()]);
+        if target.name.schema != target.rows.schema {
+            statements.push(ddl::database(&target.name.schema, more));
+        }
+        statements.push(ddl::table(target, &shard, More { keeper: Some(OF_SHARD), ..more }));
+        let added = ddl::added_columns(target).into_iter();
+        statements.extend(added.map(|column| ddl::add_column(&shard, &column, more)));
+        statements
+    }
+
+    /// The table over the shards', as they are.
+    pub(crate) fn spread(&self, target: &Target) -> String {
+        let shard = Cluster::holder(&target.rows);
+        let engine = self.distributed(&shard, Some(&sharding(target)));
+        let (rows, on, shard) = (ddl::name(&target.rows), &self.on, ddl::name(&shard));
+        format!("CREATE OR REPLACE TABLE {rows}{on} AS {shard} {engine}")
+    }
+
+    /// Killed after any of them, the shard's table is where it was: the same is decided and done once more.
+    pub(crate) fn rename(&self, from: &TableName, to: &TableName) -> Vec<String> {
+        let (engine, on) = (self.distributed(&Cluster::holder(to), None), &self.on);
+        let [shard, new] = [from, to].map(|table| ddl::name(&Cluster::holder(table)));
+        let [from, to] = [from, to].map(ddl::name);
+        vec![
+            format!("CREATE TABLE IF NOT EXISTS {to}{on} AS {shard} {engine}"),
+            format!("DROP TABLE IF EXISTS {from}{on}"),
+            format!("RENAME TABLE IF EXISTS {shard} TO {new}{on}"),
+        ]
+    }
+
+    /// `public_raw_shard.orders`
+    pub(crate) fn holder(rows: &TableName) -> TableName {
+        TableName::new(database_of_shards(&rows.schema), &rows.table)
+    }
+
+    pub(crate) fn is_placed_by(target: &Target, column: &str) -> bool {
+        placing(target).contains(&ddl::ident(column))
+    }
+
+    pub(crate) fn more(&self) -> More<'_> {
         More { on: &self.on, keeper: None }
     }
 
-    fn distributed(&self, target: &Target, shard: &TableName) -> String {
+    /// The engine over the shards' tables. Without a sharding key it takes no rows.
+    fn distributed(&self, shard: &TableName, sharding: Option<&str>) -> String {
         let [cluster, database, table] =
             [&self.name, &shard.schema, &shard.table].map(|name| ddl::literal(name));
-        format!(
-            "CREATE TABLE IF NOT EXISTS {}{} AS {} ENGINE = Distributed({cluster}, {database}, {table}, {})",
-            ddl::name(&target.rows),
-            self.on,
-            ddl::name(shard),
-            sharding(target)
-        )
+        let sharding = sharding.map_or(String::new(), |key| format!(", {key}"));
+        format!("ENGINE = Distributed({cluster}, {database}, {table}{sharding})")
     }
 }
 
-/// `public_raw_shard.orders`
-fn shard_of(rows: &TableName) -> TableName {
-    TableName::new(format!("{}_shard", rows.schema), &rows.table)
+fn database_of_shards(name: &str) -> String {
+    format!("{name}_shard")
 }
 
-/// By the key; without one, or where it is left out, by what the table is ordered by, or else by all that
-/// a row is. As a tuple, of which a NULL is a part like any other.
+/// As a tuple, of which a NULL is a part like any other.
 fn sharding(target: &Target) -> String {
+    format!("cityHash64(tuple({}))", placing(target).join(", "))
+}
+
+/// What says which shard a row is on: its key; without one, or where it is left out, what facts are ordered
+/// by. Else the commit and the first column: a block that comes again has to come to the same shards, and all
+/// that it holds would have them change with each column that is added. (A copy is one commit.)
+fn placing(target: &Target) -> Vec<String> {
     let key = target.table.key.iter().map(|&at| target.column_of(at));
     let key: Option<Vec<String>> = key.map(|column| Some(ddl::ident(&column?.name))).collect();
-    let by = match key.filter(|key| !key.is_empty()) {
+    match key.filter(|key| !key.is_empty()) {
         Some(key) => key,
         None if target.mode == Mode::Append && !target.order_by.is_empty() => {
             target.order_by.clone()
         }
         None => {
-            let plain = target.columns.iter().filter(|column| !column.is_json());
-            plain.map(|column| ddl::ident(&column.name)).collect()
+            let version = if target.mode == Mode::Append { "`_lsn`" } else { "`_version`" };
+            let first = target.columns.iter().find(|column| !column.is_json());
+            let first = first.map(|column| ddl::ident(&column.name));
+            [version.to_owned()].into_iter().chain(first).collect()
         }
-    };
-    match by.is_empty() {
-        true => "0".to_owned(),
-        false => format!("cityHash64(tuple({}))", by.join(", ")),
     }
 }

@@ -33,7 +33,7 @@ impl More<'_> {
 }
 
 /// What makes a target but for its view, in order. Running it again changes nothing.
-pub fn create(target: &Target) -> Vec<String> {
+pub(crate) fn create(target: &Target) -> Vec<String> {
     let more = More::default();
     let mut databases = vec![target.rows.schema.as_str()];
     if target.name.schema != target.rows.schema {
@@ -62,6 +62,40 @@ pub(crate) fn added_columns(target: &Target) -> Option<String> {
 
 pub(crate) fn add_column(table: &TableName, column: &str, more: More<'_>) -> String {
     format!("ALTER TABLE {}{} ADD COLUMN IF NOT EXISTS {column}", name(table), more.on)
+}
+
+/// One change of a table's columns.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// A name, its type and its default.
+    Add(String, String),
+    /// A name and another type.
+    Modify(String, String),
+    Rename {
+        before: String,
+        now: String,
+    },
+}
+
+impl Step {
+    /// On a cluster one server may have done what another one has not.
+    fn sql(&self, is_on_cluster: bool) -> String {
+        match self {
+            Step::Add(name, definition) => {
+                format!("ADD COLUMN IF NOT EXISTS {} {definition}", ident(name))
+            }
+            Step::Modify(name, ty) => format!("MODIFY COLUMN {} {ty}", ident(name)),
+            Step::Rename { before, now } => {
+                let again = if is_on_cluster { "IF EXISTS " } else { "" };
+                format!("RENAME COLUMN {again}{} TO {}", ident(before), ident(now))
+            }
+        }
+    }
+}
+
+pub(crate) fn alter(table: &TableName, steps: &[Step], more: More<'_>) -> String {
+    let steps: Vec<String> = steps.iter().map(|step| step.sql(!more.on.is_empty())).collect();
+    format!("ALTER TABLE {}{} {}", name(table), more.on, steps.join(", "))
 }
 
 /// What is sent beside the columns of the source: names, quoted, and types.
@@ -153,15 +187,7 @@ pub(crate) fn table(target: &Target, place: &TableName, more: More<'_>) -> Strin
 /// What readers of a mirror query. Whoever may read it need not, and as a rule may not, read the
 /// table behind it: these columns of the table that holds its rows. FINAL drops older
 /// versions, and with `_deleted` the rows that are gone.
-pub fn view(target: &Target, columns: &[&str], rows: &TableName) -> String {
-    view_at(&target.name, columns, rows)
-}
-
-pub fn view_at(place: &TableName, columns: &[&str], rows: &TableName) -> String {
-    view_with(place, columns, rows, More::default())
-}
-
-pub(crate) fn view_with(
+pub(crate) fn view(
     place: &TableName,
     columns: &[&str],
     rows: &TableName,
@@ -188,8 +214,20 @@ pub fn sweep(target: &Target, version: Version) -> String {
     )
 }
 
+/// What [`system`] makes.
+pub(crate) const OWN_TABLES: [&str; 8] = [
+    "checkpoints",
+    "servers",
+    "pauses",
+    "batches",
+    "tables",
+    "copy_ranges",
+    "schema_changes",
+    "quarantine",
+];
+
 /// Our own tables. Rows replace one another by key, so that writing one twice changes nothing.
-pub fn system() -> Vec<String> {
+pub(crate) fn system() -> Vec<String> {
     system_with(More::default())
 }
 
@@ -267,12 +305,15 @@ pub(crate) fn system_with(more: More<'_>) -> Vec<String> {
     ]
 }
 
+pub(crate) const CLAIMS: &str = "millrace.claims";
+
 /// Who has had the slot: of a store that several processes reach. Each of them is kept: the newest one counts.
-pub(crate) fn claims() -> String {
+pub(crate) fn claims(more: More<'_>) -> String {
+    let (on, engine) = (more.on, more.engine("ReplacingMergeTree", ""));
     format!(
-        "CREATE TABLE IF NOT EXISTS millrace.claims (slot String, number UInt64, process String, \
+        "CREATE TABLE IF NOT EXISTS {CLAIMS}{on} (slot String, number UInt64, process String, \
          holder String, place String, source String, at DateTime64(3, 'UTC') DEFAULT now64(3)) \
-         ENGINE = ReplacingMergeTree ORDER BY (slot, number, process) SETTINGS {DURABLE}"
+         ENGINE = {engine} ORDER BY (slot, number, process) SETTINGS {DURABLE}"
     )
 }
 

@@ -28,6 +28,7 @@ mod exception;
 mod fit;
 pub mod history;
 mod insert;
+mod layout;
 mod lock;
 mod native;
 pub mod remote;
@@ -35,9 +36,10 @@ mod target;
 mod tsv;
 mod types;
 
-pub use cluster::Cluster;
+pub use ddl::Step;
 pub use embedded::{Engine, EngineOptions};
 pub use fit::{Texts, Way, says, way};
+pub use layout::Layout;
 pub use lock::DataDir;
 pub use target::{
     Fallback, Target, TargetColumn, nullable, rows_of, takes_null, without_low_cardinality,
@@ -99,6 +101,11 @@ pub struct Claimed {
 pub type Rows = Vec<Vec<Option<String>>>;
 
 pub trait Store: Send + Sync + 'static {
+    /// How what is wanted of tables is said to it.
+    fn layout(&self) -> &Layout {
+        &Layout::SERVER
+    }
+
     /// Runs one statement that answers nothing (DDL, `INSERT … SELECT`, `ALTER`).
     fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>>;
 

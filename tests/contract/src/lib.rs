@@ -19,7 +19,7 @@ use model::{
     Version,
 };
 use std::sync::Arc;
-use store::{Insert, Store, Target, ddl};
+use store::{Insert, Store, Target};
 use tokio::runtime::Runtime;
 
 /// All of them, as tests of where it stands. `$home` gives a [`Home`].
@@ -96,9 +96,11 @@ impl Home {
 
     /// The target's databases, table and view.
     pub fn make(&self, target: &Target) {
-        let view = || ddl::view(target, &target.visible(), &target.rows);
+        let layout = self.store.layout();
+        let view = || layout.view(&target.name, &target.visible(), &target.rows);
         let view = (target.mode == Mode::Mirror).then(view);
-        for statement in ddl::create(target).into_iter().chain(view) {
+        for statement in layout.create(target).into_iter().chain(layout.spread(target)).chain(view)
+        {
             self.execute(&statement);
         }
     }

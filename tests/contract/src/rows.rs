@@ -204,11 +204,12 @@ pub fn rows_that_are_deleted_are_gone(home: &Home) {
     let target = Arc::new(Target::resolve(table("mutated"), &options, None).unwrap());
     home.make(&target);
     let name = ddl::name(&target.rows);
+    let (layout, rows) = (home.store.layout(), &target.rows);
     for (round, sql) in [
-        format!("ALTER TABLE {name} DELETE WHERE id % 2 = 1"),
-        format!("DELETE FROM {name} WHERE (id, _lsn) IN ((2, 16), (4, 16))"),
+        layout.delete(rows, |_| "id % 2 = 1".to_owned()),
+        layout.delete_some(rows, "(id, _lsn) IN ((2, 16), (4, 16))"),
         // Of which a server has to be told that it is meant.
-        format!("ALTER TABLE {name} DELETE WHERE id IN (SELECT max(id) FROM {name})"),
+        layout.delete(rows, |rows| format!("id IN (SELECT id FROM {rows} WHERE id = 999)")),
     ]
     .iter()
     .enumerate()

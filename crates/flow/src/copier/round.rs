@@ -228,7 +228,7 @@ async fn begin_anew(context: &Context, run: &Arc<Run>, snapshot: &Snapshot) -> R
     let point = snapshot.consistent_point;
     settle(context, point).await?;
     let rows = &run.job.target.rows;
-    let sql = format!("ALTER TABLE {} DELETE WHERE _lsn < {}", ddl::name(rows), point.0);
+    let sql = context.store.layout().delete(rows, |_| format!("_lsn < {}", point.0));
     let passing = run.job.gate.pass().await?;
     let deleted =
         crate::retry::patiently(&context.status, || context.store.mutate(rows, &sql)).await;

@@ -24,14 +24,14 @@ pub(crate) use change::{Change, last, record};
 pub(crate) use past::Past;
 
 use crate::again;
-use crate::retry::patiently;
+use crate::retry::{done, patiently};
 use crate::shape::{self, Kept};
 use crate::status::Status;
 use crate::tables::Around;
 use crate::task::in_time;
 use missing::Missing;
-use model::{Column, Fate, Mode, PgType, Result};
-use store::{Store, Target, TargetColumn, ddl};
+use model::{Column, Error, Fate, Mode, PgType, Result};
+use store::{Step, Store, Target, TargetColumn, ddl};
 
 /// What it takes until the store's table is whole in today's shape.
 #[derive(Clone, PartialEq, Debug)]
@@ -48,9 +48,7 @@ pub(crate) enum Need {
 /// Makes the table, or what it takes for it to follow the source, then the view.
 pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> Result<Need> {
     let (store, status) = (around.store, around.status);
-    for statement in ddl::create(target) {
-        patiently(status, || store.execute(&statement)).await?;
-    }
+    done(&store.layout().create(target), store, status).await?;
     if past.has_other_key(target) {
         return Ok(Need::Anew(shape::OTHER_KEY.into()));
     }
@@ -84,8 +82,29 @@ pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> 
     if need == Need::Nothing && !past.is_empty() {
         need = of_unsaid_rows(target, past);
     }
+    spread(target, store, status).await?;
     show(target, store, status).await?;
     Ok(need)
+}
+
+/// What is written to, where that is not the table that holds the rows. Nobody else's takes its place.
+async fn spread(target: &Target, store: &dyn Store, status: &Status) -> Result<()> {
+    let Some(statement) = store.layout().spread(target) else { return Ok(()) };
+    let sql = format!(
+        "SELECT engine FROM system.tables WHERE database = {} AND name = {}",
+        ddl::literal(&target.rows.schema),
+        ddl::literal(&target.rows.table)
+    );
+    let engines = patiently(status, || store.query(&sql)).await?;
+    if let Some(engine) = engines.into_iter().flatten().flatten().find(|e| e != "Distributed") {
+        let (name, rows) = (&target.table.name, &target.rows);
+        return Err(Error::definite(format!("cannot keep {name} in {rows} on a cluster"))
+            .detail(format!("A table with the engine {engine} is there, of one server."))
+            .hint(format!(
+                "rename it: RENAME TABLE {rows} TO …; or give {name} another place: target = \"…\""
+            )));
+    }
+    patiently(status, || store.execute(&statement)).await
 }
 
 /// What the log does not say: a table that was not published for a moment misses rows, partitions come
@@ -124,8 +143,8 @@ pub(crate) async fn show(target: &Target, store: &dyn Store, status: &Status) ->
     let aside = shape::aside(target);
     let served = shape::kept(&aside, store, status).await?;
     let view = match served.is_missing() {
-        true => ddl::view(target, &target.visible(), &target.rows),
-        false => ddl::view(target, &served.visible(), &aside),
+        true => store.layout().view(&target.name, &target.visible(), &target.rows),
+        false => store.layout().view(&target.name, &served.visible(), &aside),
     };
     patiently(status, || store.execute(&view)).await
 }
@@ -137,11 +156,11 @@ pub(crate) async fn show_as_shown(
     status: &Status,
 ) -> Result<()> {
     let is_aside = !shape::kept(&shape::aside(target), store, status).await?.is_missing();
-    let shown = shape::kept(&target.name, store, status).await?;
+    let shown = shape::shown(&target.name, store, status).await?;
     if target.mode != Mode::Mirror || is_aside || shown.is_missing() {
         return Ok(());
     }
-    let view = ddl::view(target, &shown.visible(), &target.rows);
+    let view = store.layout().view(&target.name, &shown.visible(), &target.rows);
     patiently(status, || store.execute(&view)).await
 }
 
@@ -178,14 +197,10 @@ async fn rename(
             return Ok(Some(format!("Column {before} is called {} now.", column.name)));
         }
         if is_there {
-            let (before, now) = (ddl::ident(before), ddl::ident(&column.name));
-            steps.push(format!("RENAME COLUMN {before} TO {now}"));
+            steps.push(Step::Rename { before: before.to_owned(), now: column.name.clone() });
         }
     }
-    if !steps.is_empty() {
-        let sql = format!("ALTER TABLE {} {}", ddl::name(&target.rows), steps.join(", "));
-        patiently(around.status, || around.store.execute(&sql)).await?;
-    }
+    alter(target, &steps, around).await?;
     Ok(None)
 }
 
@@ -202,24 +217,28 @@ async fn widen(target: &Target, kept: &Kept, around: &Around<'_>) -> Result<Opti
     for column in &target.columns {
         let Some(before) = shape::misfit(kept, column, store, status).await? else { continue };
         let (name, now) = (&column.name, &column.clickhouse);
-        if kept.is_key(name) || !widen::is_wider(now, &before) {
+        let is_fixed = kept.is_key(name) || store.layout().is_placed_by(target, name);
+        if is_fixed || !widen::is_wider(now, &before) {
             return Ok(Some(format!("Column {name} is {now} now, and was {before}.")));
         }
-        steps.push(format!("MODIFY COLUMN {} {now}", ddl::ident(name)));
+        steps.push(Step::Modify(name.clone(), now.clone()));
     }
-    if !steps.is_empty() {
-        let sql = format!("ALTER TABLE {} {}", ddl::name(&target.rows), steps.join(", "));
-        patiently(status, || store.execute(&sql)).await?;
-    }
+    alter(target, &steps, around).await?;
     Ok(None)
+}
+
+async fn alter(target: &Target, steps: &[Step], around: &Around<'_>) -> Result<()> {
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let (store, status) = (around.store, around.status);
+    done(&[store.layout().alter(&target.rows, steps)], store, status).await
 }
 
 /// Adds columns that the engine fills itself; those that are there stay what they are.
 async fn add_extra(target: &Target, kept: &Kept, around: &Around<'_>) -> Result<()> {
     for (name, definition) in target.extra_columns.iter().filter(|(name, _)| !kept.has(name)) {
-        let rows = ddl::name(&target.rows);
-        let sql = format!("ALTER TABLE {rows} ADD COLUMN {} {definition}", ddl::ident(name));
-        patiently(around.status, || around.store.execute(&sql)).await?;
+        alter(target, &[Step::Add(name.clone(), definition.clone())], around).await?;
     }
     Ok(())
 }
@@ -270,13 +289,8 @@ async fn bring_column(
         Missing::Unknown => (ddl::default(column), Some(())),
     };
     if !is_there {
-        let sql = format!(
-            "ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} {}{default}",
-            ddl::name(&target.rows),
-            ddl::ident(&column.name),
-            column.clickhouse
-        );
-        patiently(around.status, || around.store.execute(&sql)).await?;
+        let definition = format!("{}{default}", column.clickhouse);
+        alter(target, &[Step::Add(column.name.clone(), definition)], around).await?;
     }
     Ok(why.map(|()| format!("What rows of before hold in {} is not in the log.", source.name)))
 }
@@ -302,13 +316,12 @@ pub(crate) async fn finish_copy(target: &Target, store: &dyn Store, status: &Sta
     if target.mode != Mode::Mirror {
         return Ok(());
     }
-    let view = ddl::view(target, &target.visible(), &target.rows);
+    let view = store.layout().view(&target.name, &target.visible(), &target.rows);
     patiently(status, || store.execute(&view)).await?;
     if target.keeps_gone() {
         return again::keep(&shape::aside(target), &target.rows, store, status).await.map(drop);
     }
-    let drop = format!("DROP TABLE IF EXISTS {}", ddl::name(&shape::aside(target)));
-    patiently(status, || store.execute(&drop)).await
+    done(&store.layout().drop_table(&shape::aside(target)), store, status).await
 }
 
 /// What a table that is made anew at the source finds in the store of the one of before.

@@ -96,8 +96,8 @@ impl Loop {
             Mode::Append => format!("_lsn <= {}", version.commit().0),
         };
         let rows = &target.rows;
-        let sql = format!("ALTER TABLE {} DELETE WHERE {which}", store::ddl::name(rows));
         let store = self.store.clone();
+        let sql = store.layout().delete(rows, |_| which);
         if let Err(error) = retry::patiently(&status, || store.mutate(rows, &sql)).await {
             return self.fail_table(id, error).await;
         }

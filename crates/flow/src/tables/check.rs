@@ -7,7 +7,7 @@ use crate::pipeline::Options;
 use crate::scratch::{self, Scratch};
 use model::{Result, Table, TableOptions};
 use std::collections::{BTreeMap, HashMap};
-use store::{Store, Target, ddl};
+use store::{Layout, Store, Target};
 
 impl Tables {
     /// What a start with the options of `now` would refuse, or leave a table out for that has others than
@@ -44,7 +44,8 @@ async fn try_out(target: Target, store: &dyn Store) -> Result<()> {
     let (name, place) = (target.table.name.to_string(), scratch::place());
     let trial = Target { name: place.clone(), rows: place.clone(), ..target };
     let mut tried = Ok(());
-    for statement in ddl::create(&trial) {
+    // Of one server, which takes what all do.
+    for statement in Layout::SERVER.create(&trial) {
         tried = tried.and(store.execute(&statement).await);
     }
     Scratch { place }.drop_table(store).await;

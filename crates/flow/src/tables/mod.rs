@@ -355,7 +355,7 @@ async fn forget_rows(target: &Target, around: &Around<'_>) -> Result<()> {
     let is_mirror = target.mode == Mode::Mirror;
     crate::quarantine::supersede(store, around.status, &target.table.name, None, is_mirror).await?;
     if target.mode == Mode::Mirror && !target.keeps_gone() {
-        store.execute(&format!("TRUNCATE TABLE {}", store::ddl::name(&target.rows))).await?;
+        store.execute(&store.layout().truncate(&target.rows)).await?;
     }
     crate::copier::forget_ranges(store, target).await
 }

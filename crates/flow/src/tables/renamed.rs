@@ -15,7 +15,7 @@
 
 use super::Around;
 use super::known::{Known, STATES};
-use crate::retry::patiently;
+use crate::retry::{done, patiently};
 use crate::shape;
 use crate::status::{State, Status, now_us};
 use model::{Mode, Result, Table, TableName, TableOptions};
@@ -261,17 +261,19 @@ fn tables_of(slot: &str, id: u32, place: &Place) -> [(TableName, TableName); 2] 
 }
 
 async fn park(moved: &Move, store: &dyn Store, status: &Status) -> Result<()> {
-    let run = async |sql: String| patiently(status, || store.execute(&sql)).await;
     let (slot, id) = (&status.slot(), moved.known.id);
-    let mut places = tables_of(slot, id, &moved.from).to_vec();
-    if moved.mode == Mode::Mirror {
-        // It says what readers see.
-        places.push((moved.from.stored.clone(), waits("view", slot, id)));
-    }
-    for (place, wait) in places {
+    for (place, wait) in tables_of(slot, id, &moved.from) {
         let is_there = !shape::kept(&place, store, status).await?.is_missing();
         if is_there && shape::kept(&wait, store, status).await?.is_missing() {
-            run(format!("RENAME TABLE {} TO {}", ddl::name(&place), ddl::name(&wait))).await?;
+            done(&store.layout().rename(&place, &wait), store, status).await?;
+        }
+    }
+    if moved.mode == Mode::Mirror {
+        // It says what readers see.
+        let (view, wait) = (&moved.from.stored, waits("view", slot, id));
+        let is_there = !shape::shown(view, store, status).await?.is_missing();
+        if is_there && shape::shown(&wait, store, status).await?.is_missing() {
+            done(&[store.layout().rename_view(view, &wait)], store, status).await?;
         }
     }
     Ok(())
@@ -341,9 +343,10 @@ async fn parked_ids(slot: &str, store: &dyn Store) -> Result<BTreeSet<u32>> {
 
 async fn unpark(slot: &str, id: u32, mode: Mode, to: &Place, around: &Around<'_>) -> Result<()> {
     let (store, status) = (around.store, around.status);
-    let run = async |sql: String| patiently(status, || store.execute(&sql)).await;
+    let layout = store.layout();
+    let run = async |statements: Vec<String>| done(&statements, store, status).await;
     for database in [&to.rows.schema, &to.stored.schema] {
-        run(format!("CREATE DATABASE IF NOT EXISTS {}", ddl::ident(database))).await?;
+        run(layout.database(database)).await?;
     }
     let is_there = async |place: &TableName| {
         shape::kept(place, store, status).await.map(|kept| !kept.is_missing())
@@ -351,23 +354,23 @@ async fn unpark(slot: &str, id: u32, mode: Mode, to: &Place, around: &Around<'_>
     let [rows, aside] = tables_of(slot, id, to);
     // What a mirror that had the name before has left.
     if mode == Mode::Mirror && is_there(&rows.1).await? {
-        run(format!("DROP TABLE IF EXISTS {} SYNC", ddl::name(&aside.0))).await?;
+        run(layout.drop_table_now(&aside.0)).await?;
     }
     for (place, wait) in [&rows, &aside] {
         if is_there(wait).await? {
             if mode == Mode::Mirror {
-                run(format!("DROP TABLE IF EXISTS {} SYNC", ddl::name(place))).await?;
+                run(layout.drop_table_now(place)).await?;
             }
-            run(format!("RENAME TABLE {} TO {}", ddl::name(wait), ddl::name(place))).await?;
+            run(layout.rename(wait, place)).await?;
         }
     }
     let view = waits("view", slot, id);
-    let seen = shape::kept(&view, store, status).await?;
+    let seen = shape::shown(&view, store, status).await?;
     if !seen.is_missing() {
         // The table may have stopped, or its source be away: its rows are shown all the same.
         let serving = if is_there(&aside.0).await? { &aside.0 } else { &to.rows };
-        run(ddl::view_at(&to.stored, &seen.visible(), serving)).await?;
-        run(format!("DROP VIEW IF EXISTS {}", ddl::name(&view))).await?;
+        run(vec![layout.view(&to.stored, &seen.visible(), serving)]).await?;
+        run(vec![layout.drop_view(&view)]).await?;
     }
     Ok(())
 }

@@ -66,9 +66,9 @@ impl Pair {
             let options = self.options.get(&table.name.to_string()).cloned().unwrap_or_default();
             let target = Target::resolve(Arc::new(table), &options, Some(&self.home)).unwrap();
             let target = Arc::new(target);
-            let view = store::ddl::view(&target, &target.visible(), &target.rows);
+            let view = store::Layout::SERVER.view(&target.name, &target.visible(), &target.rows);
             let view = (target.mode == model::Mode::Mirror).then_some(view);
-            for statement in store::ddl::create(&target).into_iter().chain(view) {
+            for statement in store::Layout::SERVER.create(&target).into_iter().chain(view) {
                 engine().execute(&statement).await.unwrap();
             }
             fill(&snapshot, &target).await;

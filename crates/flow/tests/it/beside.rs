@@ -1,13 +1,12 @@
 //! Rows compared while the stream goes on, and under changes that never pause.
 
-use crate::support::{World, engine};
+use crate::support::{World, home};
 use flow::verify::{Piece, PieceOptions};
 use flow::{Handle, Pipeline};
 use model::{Mode, TableOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use store::Store;
 
 async fn round(handle: &Handle, table: &str, percent: f64) -> Vec<Piece> {
     let mut options = PieceOptions { table: table.into(), percent, from: None };
@@ -77,7 +76,7 @@ async fn rows_that_never_rest_are_not_taken_for_different_and_bent_ones_are_foun
         "ALTER TABLE beside_raw.t DELETE WHERE id = 2003 SETTINGS mutations_sync = 2",
         "INSERT INTO beside_raw.t SELECT 900000, 1, max(_version), 0 FROM beside_raw.t",
     ] {
-        engine().execute(sql).await.unwrap();
+        home().execute(sql).await.unwrap();
     }
     let pieces = round(&handle, "beside.t", 100.0).await;
     let found = found(&pieces);
@@ -114,7 +113,7 @@ async fn a_bent_fact_is_told_from_one_that_was_updated() {
         let sql = format!(
             "ALTER TABLE bent.{table} UPDATE v = -1 WHERE id = 7 SETTINGS mutations_sync = 2"
         );
-        engine().execute(&sql).await.unwrap();
+        home().execute(&sql).await.unwrap();
     }
     // What it knows survives a restart.
     let pipeline: Pipeline = world.start();
@@ -165,7 +164,7 @@ async fn histories_and_archives_are_looked_at_too() {
         "ALTER TABLE beside_kept.h DELETE WHERE id = 14 AND _op = 'delete' SETTINGS mutations_sync = 2",
         "ALTER TABLE beside_kept_raw.a UPDATE v = 7777 WHERE id = 5 SETTINGS mutations_sync = 2",
     ] {
-        engine().execute(sql).await.unwrap();
+        home().execute(sql).await.unwrap();
     }
     let pieces = round(&handle, "beside_kept.h", 100.0).await;
     assert_eq!(found(&pieces), ["changed 5", "extra 14"]);

@@ -1,11 +1,10 @@
 //! The copy beside the stream, undisturbed.
 
-use crate::support::{Mortal, World, assert_equal, engine, wait_until};
+use crate::support::{Mortal, World, assert_equal, home, wait_until};
 use flow::Pipeline;
 use flow::resync::ResyncOptions;
-use model::Lsn;
+use model::{Lsn, TableName};
 use std::time::Duration;
-use store::Store;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_under_load_equals_the_source() {
@@ -77,7 +76,9 @@ async fn a_copy_that_only_has_to_sweep_waits_for_nobody_who_waits_for_it() {
     store.kill(pipeline).await;
     // One of them is planned before the mirror, one after it.
     for table in ["e", "f"] {
-        engine().execute(&format!("DROP TABLE c_sweep.{table}")).await.unwrap();
+        for drop in crate::home::layout().drop_table(&TableName::new("c_sweep", table)) {
+            home().execute(&drop).await.unwrap();
+        }
     }
     let pipeline = world.start();
     assert_equal(&world, &pipeline, "swept").await;

@@ -1,13 +1,13 @@
 //! Whatever dies, nothing is lost and nothing doubled.
 
 use crate::dice::Dice;
-use crate::support::{Mortal, World, assert_same, engine, wait_until};
+use crate::support::{Home, Mortal, World, assert_same, home, wait_until};
 use flow::Pipeline;
 use model::{Cells, Kind, Mode, OnUpdate, Result, TableOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use store::{Beside, BoxFuture, Engine, Insert, Receipt, Rows, Store};
+use store::{Beside, BoxFuture, Insert, Receipt, Rows, Store};
 
 /// Runs `sql` with `{n}` counting up and `{r}` random until it is dropped.
 struct Writer {
@@ -346,7 +346,7 @@ async fn a_copy_that_breaks_off_goes_on() {
 
 /// A store that does what it is asked and then says that it could not, or does not even do it.
 struct Flaky {
-    inner: Engine,
+    inner: Home,
     dice: std::sync::Mutex<Dice>,
     /// Of a thousand calls, so many fail; as many again are done first.
     failing: std::sync::atomic::AtomicU64,
@@ -355,7 +355,7 @@ struct Flaky {
 
 impl Flaky {
     fn new(failing: u64) -> Arc<Flaky> {
-        let (inner, dice) = (engine(), std::sync::Mutex::new(Dice::new("flaky")));
+        let (inner, dice) = (home(), std::sync::Mutex::new(Dice::new("flaky")));
         Arc::new(Flaky { inner, dice, failing: failing.into(), failed_after: 0.into() })
     }
 
@@ -378,6 +378,10 @@ impl Flaky {
 }
 
 impl Store for Flaky {
+    fn layout(&self) -> &store::Layout {
+        crate::home::layout()
+    }
+
     fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
         self.run(self.inner.execute(sql))
     }

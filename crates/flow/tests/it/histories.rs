@@ -1,12 +1,11 @@
 //! Tables that keep every change: each once, in order, with the key before; and what is current by them.
 
-use crate::support::{Mortal, World, assert_equal, engine};
+use crate::support::{Mortal, World, assert_equal, delete, holder};
 use flow::Pipeline;
 use flow::quarantine::ReplayOptions;
 use flow::resync::ResyncOptions;
 use model::{ColumnOptions, Mode, Rule, TableOptions};
 use std::time::Duration;
-use store::Store;
 
 /// Whatever is done to `h` is noted: op, key, key before, value.
 const NOTED: &str = "
@@ -77,8 +76,10 @@ async fn a_history_has_a_row_for_each_change() {
     let times =
         "select countIf(abs(_commit_time - now()) > 600), uniqExact(_commit_time) > 6 from {s}.h";
     assert_eq!(world.stored(times).await, "0|1");
-    let order = "select sorting_key from system.tables where database = '{s}' and name = 'h'";
-    assert_eq!(world.stored(order).await, "id, _version");
+    let holder = holder(world.schema);
+    let order =
+        format!("select sorting_key from system.tables where database = '{holder}' and name = 'h'");
+    assert_eq!(world.stored(&order).await, "id, _version");
     pipeline.shutdown().await.unwrap();
 }
 
@@ -143,10 +144,7 @@ async fn a_change_whose_value_nobody_has_is_set_aside() {
     let pipeline = world.start();
     world.settle(&pipeline).await;
     // As if it had not been copied yet.
-    engine()
-        .execute("alter table h_gone.h delete where id = 1 settings mutations_sync = 2")
-        .await
-        .unwrap();
+    delete("h_gone", "h", "id = 1").await;
     world.sql("begin; update h set v = 'z' where id = 1; delete from h where id = 1; commit; update h set v = 'w' where id = 2");
     world.settle(&pipeline).await;
     let changes = "select _op, id, v from {s}.h where _op != 'snapshot' order by _version";
@@ -418,8 +416,11 @@ async fn a_history_with_another_key_is_another_table() {
     world.settle(&pipeline).await;
     world.sql("update again set code = 2 where code = 1");
     assert_equal(&world, &pipeline, "while down").await;
-    let order = "select name, sorting_key from system.tables where database = '{s}' and engine = 'MergeTree' order by name";
-    let order = world.stored(order).await;
+    let holder = holder(world.schema);
+    let order = format!(
+        "select name, sorting_key from system.tables where database = '{holder}' and engine = 'MergeTree' order by name"
+    );
+    let order = world.stored(&order).await;
     for wanted in ["h|code, _version", "o|b, a, _version", "again|code, _version"] {
         assert!(order.lines().any(|line| line == wanted), "{order}");
     }

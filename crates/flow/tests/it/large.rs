@@ -4,12 +4,12 @@
 //! `make bench ONLY=big_transaction`.
 
 use crate::passing::passes_on;
-use crate::support::{World, assert_equal, engine, wait_until};
+use crate::support::{Home, World, assert_equal, home, wait_until};
 use flow::{Handle, Pipeline};
 use model::{Lsn, Result};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use store::{BoxFuture, Engine, Insert, Receipt, Store};
+use store::{BoxFuture, Insert, Receipt, Store};
 
 const ROWS: u64 = 400_000;
 /// Far below what the rows need at once.
@@ -21,7 +21,7 @@ fn rows() -> u64 {
 
 /// Looks at what it is given.
 struct Watching {
-    inner: Engine,
+    inner: Home,
     handle: OnceLock<Handle>,
     held_bytes: AtomicUsize,
     held_most: AtomicUsize,
@@ -63,7 +63,7 @@ async fn a_large_transaction_passes_in_pieces_and_is_confirmed_as_one() {
         "create table m (id bigint primary key, v text); create publication p for table m",
     );
     let store = Arc::new(Watching {
-        inner: engine(),
+        inner: home(),
         handle: OnceLock::new(),
         held_bytes: AtomicUsize::new(0),
         held_most: AtomicUsize::new(0),

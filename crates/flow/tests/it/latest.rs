@@ -2,14 +2,14 @@
 
 use crate::passing::passes_on;
 use crate::quarantine::Border;
-use crate::support::{World, assert_equal, engine, is_copied, wait_until};
+use crate::support::{Home, World, assert_equal, home, is_copied, wait_until};
 use flow::Pipeline;
 use flow::quarantine::ReplayOptions;
 use model::{ColumnOptions, Mode, OnUpdate, Result, Rule, TableName, TableOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
-use store::{BoxFuture, Engine, Insert, Receipt, Store};
+use store::{BoxFuture, Insert, Receipt, Store};
 use tokio::sync::watch;
 
 fn facts(on_update: OnUpdate) -> TableOptions {
@@ -142,7 +142,7 @@ async fn a_purged_fact_stays_beside_another_one_of_its_key() {
 
 /// A store that takes copied blocks of `f` only once it is said so.
 struct Held {
-    inner: Engine,
+    inner: Home,
     waiting: AtomicU64,
     mutated: AtomicU64,
     open: watch::Receiver<bool>,
@@ -170,7 +170,7 @@ impl Store for Held {
 impl Held {
     fn new(open: watch::Receiver<bool>) -> Arc<Held> {
         let (waiting, mutated) = (AtomicU64::new(0), AtomicU64::new(0));
-        Arc::new(Held { inner: engine(), waiting, mutated, open })
+        Arc::new(Held { inner: home(), waiting, mutated, open })
     }
 }
 

@@ -7,6 +7,7 @@ mod dice;
 mod faults;
 mod gaps;
 mod histories;
+mod home;
 mod large;
 mod latest;
 mod modes;

@@ -1,13 +1,12 @@
 //! What modes do with changes: archives, TRUNCATE and UPDATE as it is wanted, and tables without a
 //! primary key.
 
-use crate::support::{Mortal, World, assert_equal, assert_same, engine};
+use crate::support::{Mortal, World, assert_equal, assert_same, delete, holder};
 use flow::Pipeline;
 use flow::resync::ResyncOptions;
 use flow::verify::{TableVerdict, VerifyOptions};
 use model::{ColumnOptions, Mode, OnUpdate, TableOptions};
 use std::time::Duration;
-use store::Store;
 
 async fn resync(pipeline: &Pipeline, table: &str) {
     let options = ResyncOptions { tables: vec![table.to_owned()], rows_per_second_max: 0 };
@@ -197,8 +196,10 @@ async fn a_unique_index_is_as_good_as_a_primary_key() {
         begin; update m set b = 'x' where a = 1; update m set b = b || '!', v = 'z' where a < 10; commit");
     assert_equal(&world, &pipeline, "by an index").await;
     world.assert_mirror("m", "a, b, v, body", "a, b").await;
-    let key = "select sorting_key from system.tables where database = '{s}_raw' and name = 'm'";
-    assert_eq!(world.stored(key).await, "b, a");
+    let holder = holder(&format!("{}_raw", world.schema));
+    let key =
+        format!("select sorting_key from system.tables where database = '{holder}' and name = 'm'");
+    assert_eq!(world.stored(&key).await, "b, a");
     pipeline.shutdown().await.unwrap();
 }
 
@@ -527,8 +528,11 @@ async fn a_key_of_every_column_is_a_key() {
     world.assert_mirror("hidden", "id", "id").await;
     world.assert_mirror("pairs", "a, b", "a, b").await;
     world.assert_mirror("joins", "a, b", "a, b").await;
-    let order = "select sorting_key from system.tables where database = '{s}' and name = 'told'";
-    assert_eq!(world.stored(order).await, "a, b, _version");
+    let holder = holder(world.schema);
+    let order = format!(
+        "select sorting_key from system.tables where database = '{holder}' and name = 'told'"
+    );
+    assert_eq!(world.stored(&order).await, "a, b, _version");
     let changes =
         "select change from millrace.schema_changes where source_table like 'd\\_every.%'";
     assert_eq!(world.stored(changes).await, "");
@@ -549,10 +553,7 @@ async fn a_mirror_that_keeps_truncated_rows_loses_no_change() {
     let pipeline = world.start();
     world.settle(&pipeline).await;
     // As if it had not been copied yet.
-    engine()
-        .execute("alter table d_keeps_raw.m delete where id = 1 settings mutations_sync = 2")
-        .await
-        .unwrap();
+    delete("d_keeps_raw", "m", "id = 1").await;
     world.sql("begin; update m set v = 'z' where id = 1; truncate m; commit; insert into m values (2, 'b', '')");
     world.settle(&pipeline).await;
     let kept = "select op, column from millrace.quarantine final where source_table = 'd_keeps.m'";

@@ -20,7 +20,6 @@ use flow::verify::VerifyOptions;
 use serde_json::Value;
 use std::fmt::Write;
 use std::time::{Duration, Instant, SystemTime};
-use store::Store;
 
 /// By stream and by copy, each round.
 const ROWS_EACH: usize = 25;
@@ -217,7 +216,7 @@ async fn of_clickhouse(
         columns.join(", "),
         world.schema
     );
-    let rows = crate::support::engine().query(&sql).await.unwrap();
+    let rows = crate::support::home().query(&sql).await.unwrap();
     let value = |field: Option<String>| {
         let Some(text) = field else { return Value::Null };
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))

@@ -3,6 +3,9 @@
 /// Writes these methods of [`store::Store`].
 macro_rules! passes_on {
     ($self:ident => $to:expr; $($method:ident),*) => {
+        fn layout(&$self) -> &store::Layout {
+            $crate::home::layout()
+        }
         $($crate::passing::passes_on!(@$method $self, $to);)*
     };
     (@execute $self:ident, $to:expr) => {

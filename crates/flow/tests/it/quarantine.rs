@@ -1,7 +1,7 @@
 //! What was set aside is there once and comes back once, wherever the process dies.
 
 use crate::passing::passes_on;
-use crate::support::{Mortal, World, engine, wait_until};
+use crate::support::{Mortal, World, home, wait_until};
 use flow::quarantine::ReplayOptions;
 use model::{ColumnOptions, Result, Rule};
 use std::sync::Arc;
@@ -38,14 +38,14 @@ impl Border {
 }
 
 impl Store for Border {
-    passes_on!(self => engine(); execute, query, cells, answer_beside);
+    passes_on!(self => home(); execute, query, cells, answer_beside);
 
     fn insert(&self, insert: Insert) -> BoxFuture<'_, Result<Receipt>> {
         let is_ours = insert.target.rows.schema.starts_with(self.schema);
         Box::pin(async move {
             match is_ours {
-                true => self.between(async { engine().insert(insert).await }).await,
-                false => engine().insert(insert).await,
+                true => self.between(async { home().insert(insert).await }).await,
+                false => home().insert(insert).await,
             }
         })
     }
@@ -55,8 +55,8 @@ impl Store for Border {
         let into = into.to_owned();
         Box::pin(async move {
             match is_ours {
-                true => self.between(async { engine().record(&into, rows).await }).await,
-                false => engine().record(&into, rows).await,
+                true => self.between(async { home().record(&into, rows).await }).await,
+                false => home().record(&into, rows).await,
             }
         })
     }

@@ -1,7 +1,7 @@
 //! What a table becomes at the source is followed, or it is copied again: `verify` compares.
 
 use crate::dice::Dice;
-use crate::support::{Mortal, World, assert_equal, engine, wait_until};
+use crate::support::{Mortal, World, assert_equal, home, wait_until};
 use flow::status::State;
 use flow::{Handle, Pipeline};
 use std::time::Duration;
@@ -228,7 +228,7 @@ async fn a_table_that_changes_under_its_copy_is_copied_as_it_is_then() {
         for table in ["m", "n"] {
             // The next one copies again.
             let raw = format!("drop table s_under_raw.{table} sync");
-            store::Store::execute(&engine(), &raw).await.unwrap();
+            home().execute(&raw).await.unwrap();
         }
     }
 }

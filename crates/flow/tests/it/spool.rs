@@ -1,17 +1,18 @@
 //! The log goes to the spool whenever the store is away, also while everything is brought up.
 
+use crate::home::{Home, home};
 use crate::passing::passes_on;
-use crate::support::{World, engine, wait_until};
+use crate::support::{World, wait_until};
 use flow::Pipeline;
 use model::{Error, Result};
 use source::spool::Spool;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use store::{BoxFuture, Engine, Rows, Store};
+use store::{BoxFuture, Rows, Store};
 
 /// It goes when something is to be written that is no row.
 struct Leaving {
-    inner: Engine,
+    inner: Home,
     leaves: AtomicBool,
     is_gone: AtomicBool,
 }
@@ -19,7 +20,7 @@ struct Leaving {
 impl Leaving {
     fn new() -> Arc<Leaving> {
         let (leaves, is_gone) = (AtomicBool::new(true), AtomicBool::new(false));
-        Arc::new(Leaving { inner: engine(), leaves, is_gone })
+        Arc::new(Leaving { inner: home(), leaves, is_gone })
     }
 
     fn come_back(&self) {
@@ -27,7 +28,7 @@ impl Leaving {
         self.is_gone.store(false, Ordering::SeqCst);
     }
 
-    fn reached(&self, writes: bool) -> Result<&Engine> {
+    fn reached(&self, writes: bool) -> Result<&Home> {
         if writes && self.leaves.load(Ordering::SeqCst) {
             self.is_gone.store(true, Ordering::SeqCst);
         }
@@ -61,7 +62,7 @@ async fn a_store_that_goes_away_during_a_start_is_spooled_for() {
     let spool = Spool::new(folder.path().to_owned(), 1 << 30);
     let mut options = world.options();
     options.spool = Some(spool.clone());
-    let pipeline = Pipeline::start(options.clone(), Arc::new(engine()));
+    let pipeline = Pipeline::start(options.clone(), home());
     world.settle(&pipeline).await;
     pipeline.shutdown().await.unwrap();
     // Something to do for the next start.

@@ -1,27 +1,20 @@
-//! One engine for the process, a Postgres a test; each test keeps to a schema of its own.
+//! One store for the process, a Postgres a test; each test keeps to a schema of its own.
 
 use cluster::Cluster;
 use flow::status::State;
 use flow::verify::VerifyOptions;
 use flow::{Options, Pipeline};
-use model::{Cells, Kind, Lsn, Mode, Result, TableOptions};
+use model::{Cells, Kind, Lsn, Mode, Result, TableName, TableOptions};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
-use store::{Beside, BoxFuture, Engine, EngineOptions, Insert, Receipt, Rows, Store};
+use store::{Beside, BoxFuture, Insert, Layout, Receipt, Rows, Store};
+
+pub(crate) use crate::home::{Home, home};
 
 /// Only so that a hanging test ends.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-pub(crate) fn engine() -> Engine {
-    static ENGINE: LazyLock<(Engine, tempfile::TempDir)> = LazyLock::new(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let options = EngineOptions { data_dir: folder.path().to_owned(), memory_bytes: 4 << 30 };
-        (Engine::open(&options).unwrap(), folder)
-    });
-    ENGINE.0.clone()
-}
 
 pub(crate) struct World {
     pub(crate) postgres: Cluster,
@@ -75,7 +68,7 @@ impl World {
     }
 
     pub(crate) fn start(&self) -> Pipeline {
-        Pipeline::start(self.options(), Arc::new(engine()))
+        Pipeline::start(self.options(), home())
     }
 
     /// Waits until the slot is there: every change from now on is in its log.
@@ -101,7 +94,7 @@ impl World {
 
     /// Rows of the store as psql prints them.
     pub(crate) async fn stored(&self, sql: &str) -> String {
-        let rows = engine().query(&sql.replace("{s}", self.schema)).await.unwrap();
+        let rows = home().query(&sql.replace("{s}", self.schema)).await.unwrap();
         let line = |row: &Vec<Option<String>>| {
             let fields = row.iter().map(|field| field.clone().unwrap_or_default());
             fields.collect::<Vec<_>>().join("|")
@@ -171,6 +164,18 @@ pub(crate) fn assert_same(what: &str, source: &str, stored: &str) {
     }
 }
 
+/// The database where a server keeps the rows of that one's tables.
+pub(crate) fn holder(database: &str) -> String {
+    crate::home::layout().holder(&TableName::new(database, "")).schema
+}
+
+/// Rows go behind the pipeline's back.
+pub(crate) async fn delete(database: &str, table: &str, which: &str) {
+    let rows = TableName::new(database, table);
+    let sql = crate::home::layout().delete(&rows, |_| which.to_owned());
+    home().mutate(&rows, &sql).await.unwrap();
+}
+
 pub(crate) async fn wait_until(what: &str, mut check: impl FnMut() -> Result<(), String>) {
     let begun = Instant::now();
     loop {
@@ -185,7 +190,7 @@ pub(crate) async fn wait_until(what: &str, mut check: impl FnMut() -> Result<(),
 /// A store whose calls finish although nobody waits for them any more, as far as they were begun:
 /// what a process leaves behind that is killed at a call's border.
 pub(crate) struct Mortal {
-    inner: Engine,
+    inner: Home,
     dead: AtomicBool,
     running: Arc<AtomicUsize>,
     /// Each insert takes so much longer, so that a copy has a middle; so does its begin.
@@ -201,7 +206,7 @@ pub(crate) struct Mortal {
 impl Mortal {
     pub(crate) fn new(pause: Duration) -> Arc<Mortal> {
         let (dead, running) = (AtomicBool::new(false), Arc::default());
-        let (inner, limited, silent, unswept) = (engine(), None, None, None);
+        let (inner, limited, silent, unswept) = (home(), None, None, None);
         Arc::new(Mortal { inner, dead, running, pause, limited, silent, unswept })
     }
 
@@ -261,7 +266,7 @@ impl Mortal {
 
     fn run<T: Send + 'static>(
         &self,
-        call: impl FnOnce(Engine) -> BoxFuture<'static, T> + Send + 'static,
+        call: impl FnOnce(Home) -> BoxFuture<'static, T> + Send + 'static,
     ) -> BoxFuture<'_, T> {
         Box::pin(async move {
             self.running.fetch_add(1, Ordering::SeqCst);
@@ -290,6 +295,10 @@ pub(crate) fn is_copied(insert: &Insert) -> bool {
 }
 
 impl Store for Mortal {
+    fn layout(&self) -> &Layout {
+        crate::home::layout()
+    }
+
     fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
         if let Some(there) = &self.unswept
             && sql.contains("FINAL WHERE `_version` <")

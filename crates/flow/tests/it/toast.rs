@@ -2,8 +2,9 @@
 //! becomes of them at the source meanwhile, each version of a row has the ones that it had.
 
 use crate::dice::Dice;
+use crate::home::home;
 use crate::passing::passes_on;
-use crate::support::{Mortal, World, assert_equal, assert_same, engine, wait_until};
+use crate::support::{Mortal, World, assert_equal, assert_same, delete, wait_until};
 use flow::Pipeline;
 use flow::status::State;
 use model::{Mode, OnUpdate, Result, TableOptions};
@@ -264,7 +265,7 @@ struct Narrow {
 }
 
 impl Store for Narrow {
-    passes_on!(self => engine(); execute, insert, record, query, cells);
+    passes_on!(self => home(); execute, insert, record, query, cells);
 
     fn answer_beside<'a>(
         &'a self,
@@ -277,7 +278,7 @@ impl Store for Narrow {
             self.refused.fetch_add(1, Ordering::SeqCst);
             return Box::pin(async { Ok(None) });
         }
-        Box::pin(async move { engine().answer_beside(sql, format, beside).await })
+        Box::pin(async move { home().answer_beside(sql, format, beside).await })
     }
 }
 
@@ -351,10 +352,8 @@ async fn without_row_1(schema: &'static str) -> World {
     let pipeline = world.start();
     world.settle(&pipeline).await;
     pipeline.shutdown().await.unwrap();
-    for table in [".h", "_raw.m", ".e"] {
-        let sql =
-            format!("alter table {schema}{table} delete where id = 1 settings mutations_sync = 2");
-        engine().execute(&sql).await.unwrap();
+    for (database, table) in [("", "h"), ("_raw", "m"), ("", "e")] {
+        delete(&format!("{schema}{database}"), table, "id = 1").await;
     }
     world
 }
@@ -376,8 +375,7 @@ async fn a_column_that_was_renamed_meanwhile_is_found() {
     let changes = "update|1|1|4001\nupdate|2|1|4002\nupdate|3|1|4003";
     assert_eq!(world.stored(TOLD).await, changes);
     // In the transaction of the UPDATE, and again without the row.
-    let sql = "alter table w_renamed.h delete where id = 1 settings mutations_sync = 2";
-    engine().execute(sql).await.unwrap();
+    delete("w_renamed", "h", "id = 1").await;
     world.sql(
         "begin; update h set n = 2 where id = 1; alter table h rename labels to words; commit",
     );

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::talk;
 use model::words::counted;
 use model::{Mode, Result, Table};
-use store::{Cluster, Target, ddl};
+use store::{Layout, Target};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {}
@@ -15,7 +15,9 @@ pub(crate) struct Args {}
 pub(crate) fn run(_args: Args, config: &Config) -> Result<Answer> {
     let address = config.address()?;
     let (preflight, targets) = block_on(check::look_at_source(config, &address))?;
-    talk::print(&text(&targets, config.store.cluster.as_deref().map(Cluster::new)))?;
+    let layout = Layout::of(config.store.cluster.as_deref());
+    let claims = config.store.remote.is_some().then(|| layout.claims());
+    talk::print(&text(&targets, &layout, claims))?;
     let name = |target: &Target| target.table.name.clone();
     let has_place = |table: &&Table| targets.iter().any(|target| name(target) == table.name);
     let (placed, others): (Vec<&Table>, Vec<&Table>) = preflight.tables.iter().partition(has_place);
@@ -26,19 +28,17 @@ pub(crate) fn run(_args: Args, config: &Config) -> Result<Answer> {
     Ok(if others.is_empty() { Answer::Yes } else { Answer::No })
 }
 
-fn text(targets: &[Target], cluster: Option<Cluster>) -> String {
+fn text(targets: &[Target], layout: &Layout, claims: Option<String>) -> String {
     let of_target = |target: &Target| {
-        let view = || ddl::view(target, &target.visible(), &target.rows);
-        let (mut statements, view): (_, &dyn Fn() -> String) = match &cluster {
-            None => (ddl::create(target), &view),
-            Some(cluster) => (cluster.create(target), &|| cluster.view(target)),
-        };
+        let view = || layout.view(&target.name, &target.visible(), &target.rows);
+        let mut statements = layout.create(target);
+        statements.extend(layout.spread(target));
         statements.extend((target.mode == Mode::Mirror).then(view));
         statements
     };
-    let own = cluster.as_ref().map_or_else(ddl::system, Cluster::system);
     let mut once: Vec<String> = Vec::new();
-    for statement in own.into_iter().chain(targets.iter().flat_map(of_target)) {
+    let own = layout.system().into_iter().chain(claims);
+    for statement in own.chain(targets.iter().flat_map(of_target)) {
         // Targets share databases.
         if !once.contains(&statement) {
             once.push(statement);

@@ -129,7 +129,7 @@ pub(crate) const KEYS: &[Key] = &[
         "store.cluster",
         Kind::Text,
         "",
-        "A cluster's name: `millrace ddl` prints its statements. `millrace up` does not write to one yet.",
+        "The cluster of `store.url` that keeps the rows, by its name in `system.clusters`. See [docs/remote.md](remote.md#a-cluster).",
     ),
     key(
         "tables",

@@ -184,14 +184,8 @@ impl Config {
         &self,
         slot: Option<&str>,
     ) -> Result<Option<store::remote::RemoteOptions>> {
-        if let Some(cluster) = &self.store.cluster {
-            return Err(Error::definite(format!(
-                "cannot write to the cluster {cluster}: that comes later"
-            ))
-            .detail("This version writes to one server, or to ClickHouse Cloud.")
-            .hint("millrace ddl prints what its tables would be; remove store.cluster to go on"));
-        }
-        self.store.remote.as_ref().map(|remote| remote.options(slot)).transpose()
+        let cluster = self.store.cluster.as_deref();
+        self.store.remote.as_ref().map(|remote| remote.options(cluster, slot)).transpose()
     }
 
     pub(crate) fn engine(&self) -> store::EngineOptions {

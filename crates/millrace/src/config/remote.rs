@@ -74,7 +74,11 @@ impl RemoteStore {
     }
 
     /// `slot`: of who writes there.
-    pub(super) fn options(&self, slot: Option<&str>) -> Result<RemoteOptions> {
+    pub(super) fn options(
+        &self,
+        cluster: Option<&str>,
+        slot: Option<&str>,
+    ) -> Result<RemoteOptions> {
         let address = self.address()?;
         self.check(&address)?;
         let own = self.clone();
@@ -85,6 +89,7 @@ impl RemoteStore {
             login: Arc::new(move || own.login()),
             certificates: self.certificates.clone(),
             quorum: self.quorum,
+            cluster: cluster.map(str::to_owned),
             slot: slot.map(str::to_owned),
             place: None,
         })

@@ -318,6 +318,9 @@ fn a_remote_store_says_where_and_as_whom() {
         let store = format!("url = \"https://ch\"\ninsert_quorum = {value}");
         assert_eq!(remote(&store).unwrap().unwrap().quorum, Some(quorum));
     }
+    let cluster = |store: &str| remote(store).unwrap().unwrap().cluster;
+    assert_eq!(cluster("url = \"http://ch\"\ncluster = \"prod\""), Some("prod".into()));
+    assert_eq!(cluster("url = \"http://ch\""), None);
     let login = |store: &str| (remote(store).unwrap().unwrap().login)().unwrap();
     assert_eq!(login("url = \"http://ch\""), Login::Nobody);
     assert_eq!(
@@ -331,7 +334,6 @@ fn a_remote_store_says_where_and_as_whom() {
         ("url = \"http://ch\"\ntoken = \"secret\"", "over http"),
         ("url = \"https://a:secret@ch\"\ntoken = \"t\"", "store.token and with a password"),
         ("url = \"http://ch\"\nca_file = \"ca.pem\"", "certificates with http"),
-        ("url = \"https://ch\"\ncluster = \"prod\"", "cluster prod"),
         ("url = \"https://ch\"\ninsert_quorum = 1", "store.insert_quorum: 1"),
         ("url = \"https://ch\"\ninsert_quorum = \"all\"", "from 2 to 100, or"),
         ("insert_quorum = 2", "store.insert_quorum without store.url"),

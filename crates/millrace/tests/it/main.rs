@@ -8,6 +8,7 @@ mod bad_places;
 mod bad_sources;
 mod beside;
 mod cdnow;
+mod clustered;
 mod confined;
 mod ddl;
 mod demo;

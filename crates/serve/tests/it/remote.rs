@@ -13,6 +13,7 @@ fn home() -> Home {
         login: Arc::new(|| Ok(Login::Nobody)),
         certificates: Certificates::default(),
         quorum: None,
+        cluster: None,
         slot: None,
         place: None,
     };

@@ -19,6 +19,7 @@
 
 mod address;
 mod astray;
+mod clustered;
 mod doubts;
 mod fence;
 mod form;
@@ -37,7 +38,9 @@ pub use preflight::Remark;
 pub use quorum::Quorum;
 pub use tls::Certificates;
 
-use crate::{Beside, BoxFuture, Claimed, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
+use crate::{
+    Beside, BoxFuture, Claimed, Insert, Layout, Receipt, Rows, Store, ddl, insert, native, tsv,
+};
 use doubts::{Doubts, Work};
 use fence::Claim;
 use line::{Ask, Failed};
@@ -72,6 +75,8 @@ pub struct RemoteOptions {
     pub certificates: Certificates,
     /// What counts as written; `None`: what one replica has.
     pub quorum: Option<Quorum>,
+    /// All servers of it keep the rows, by the statements that one of them is sent.
+    pub cluster: Option<String>,
     /// The slot of the pipeline that writes there; `None`: somebody who looks, and makes nothing.
     pub slot: Option<String>,
     /// The folder that is locked for it (`DataDir::place_of_life`): no other process that runs is at the same.
@@ -92,6 +97,7 @@ pub struct Remote {
 
 struct Inner {
     server: Server,
+    layout: Layout,
     set_up: OnceCell<()>,
     doubts: Doubts,
     turns: Turns,
@@ -116,6 +122,7 @@ impl Remote {
             login: Arc::new(|| Ok(Login::Nobody)),
             certificates: Certificates::default(),
             quorum: None,
+            cluster: None,
             slot: None,
             place: None,
         };
@@ -126,8 +133,10 @@ impl Remote {
 impl Remote {
     /// Reads the certificates, and connects to nobody yet.
     pub fn new(options: RemoteOptions) -> Result<Remote> {
+        let layout = Layout::of(options.cluster.as_deref());
         let (server, doubts) = (Server::new(options)?, Doubts::default());
-        let inner = Inner { server, set_up: OnceCell::new(), doubts, turns: Turns::default() };
+        let (set_up, turns) = (OnceCell::new(), Turns::default());
+        let inner = Inner { server, layout, set_up, doubts, turns };
         Ok(Remote { inner: Arc::new(inner) })
     }
 
@@ -141,10 +150,11 @@ impl Remote {
         let Some(slot) = &self.inner.server.options.slot else { return Ok(()) };
         let making = async {
             self.is_alone(slot).await?;
-            for statement in ddl::system().into_iter().chain([ddl::claims()]) {
+            let layout = &self.inner.layout;
+            for statement in layout.system().into_iter().chain([layout.claims()]) {
                 self.run(&statement, "set up our own tables").await?;
             }
-            Ok(())
+            self.catch_up().await
         };
         self.inner.set_up.get_or_try_init(|| making).await.map(drop)
     }
@@ -152,6 +162,10 @@ impl Remote {
     /// The pipeline of another slot is refused before anything is done.
     async fn is_alone(&self, slot: &str) -> Result<()> {
         let place = self.place();
+        let asked = self.is_laid_out_otherwise().await;
+        if asked.map_err(|failed| failed.error("read our own tables", &place))? {
+            return Err(self.laid_out_otherwise());
+        }
         let other = self.other_slot(slot).await;
         if let Some(other) = other.map_err(|failed| failed.error("read our own tables", &place))? {
             return Err(Error::definite(format!("cannot use {place} for slot {slot}"))
@@ -344,6 +358,10 @@ fn forget(slot: &str) -> String {
 }
 
 impl Store for Remote {
+    fn layout(&self) -> &Layout {
+        &self.inner.layout
+    }
+
     fn execute<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             self.set_up().await?;

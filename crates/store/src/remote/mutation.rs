@@ -13,6 +13,7 @@
 //! certain: its text there is not the one that was sent.
 
 use super::{Remote, STATEMENT_MOST};
+use crate::cluster::Cluster;
 use crate::ddl;
 use crate::remote::line::{Ask, Failed};
 use model::{Error, Fate, Result, TableName};
@@ -38,8 +39,8 @@ const HEARD_AFTER_MOST: Duration = Duration::from_secs(10);
 
 /// Of one table.
 struct Mutations {
-    /// The number of the last one.
-    last: u64,
+    /// The number of the last one, on each shard that there is.
+    last: Vec<u64>,
     left: u64,
     failing: u64,
     /// The table is.
@@ -48,16 +49,19 @@ struct Mutations {
 
 impl Mutations {
     /// Whether ours is, too, which came after `before`.
-    fn are_over(&self, before: u64, waited: Duration, may_lag: bool) -> bool {
-        let is_heard = self.last > before || (waited > HEARD_AFTER_MOST && !may_lag);
+    fn are_over(&self, before: &[u64], waited: Duration, may_lag: bool) -> bool {
+        let is_later = self.last.iter().zip(before).all(|(last, before)| last > before);
+        let is_heard = is_later || (waited > HEARD_AFTER_MOST && !may_lag);
         is_heard && self.left == 0
     }
 }
 
 impl Remote {
     pub(super) async fn mutate_and_wait(&self, table: &TableName, sql: &str) -> Result<()> {
-        let looked = self.mutations(table).await;
-        let before = self.judged(self.work(of(table)), "read from the store", looked)?;
+        let layout = &self.inner.layout;
+        let (table, of) = (&layout.holder(table), of(&layout.holder(table), layout.cluster()));
+        let looked = self.mutations(&of).await;
+        let before = self.judged(self.work(&of), "read from the store", looked)?;
         let at = self.inner.server.pinned_server();
         let mut asked = self.inner.server.ask(deleting(sql, &[BY_MUTATION])).await;
         let said = asked.as_ref().err().and_then(Failed::exception);
@@ -67,10 +71,10 @@ impl Remote {
         self.judged(self.work(sql), "change the store", asked)?;
         let (since, mut pause, mut told) = (Instant::now(), FIRST_PAUSE, false);
         loop {
-            match self.mutations(table).await {
+            match self.mutations(&of).await {
                 Ok(found) => {
                     let may_lag = self.inner.server.may_lag();
-                    if found.are_over(before.last, since.elapsed(), may_lag) {
+                    if found.are_over(&before.last, since.elapsed(), may_lag) {
                         return Ok(());
                     }
                     let is_gone = before.is_there && !found.is_there;
@@ -103,16 +107,21 @@ impl Remote {
         }
     }
 
-    async fn mutations(&self, table: &TableName) -> Result<Mutations, Failed> {
-        let ask = Ask::text(of(table), PATIENCE, BYTES_MAX);
-        let rows = crate::tsv::read(&self.inner.server.ask(ask).await?);
-        let mut fields = rows.into_iter().flatten().flatten().map(|field| field.parse().ok());
-        let mut next = || fields.next().flatten();
-        let read = (next(), next(), next(), next());
-        let (Some(last), Some(left), Some(failing), Some(tables)) = read else {
-            return Err(Error::bug("a row of system.mutations does not read back").into());
-        };
-        Ok(Mutations { last, left, failing, is_there: tables > 0 })
+    async fn mutations(&self, of: &str) -> Result<Mutations, Failed> {
+        let ask = Ask::text(of.to_owned(), PATIENCE, BYTES_MAX);
+        let mut found = Mutations { last: Vec::new(), left: 0, failing: 0, is_there: false };
+        for row in crate::tsv::read(&self.inner.server.ask(ask).await?) {
+            let mut fields = row.into_iter().flatten().map(|field| field.parse::<u64>().ok());
+            let mut next = || fields.next().flatten();
+            let read = (next(), next(), next(), next());
+            let (Some(last), Some(left), Some(failing), Some(tables)) = read else {
+                return Err(Error::bug("a row of system.mutations does not read back").into());
+            };
+            found.last.push(last);
+            (found.left, found.failing) = (found.left + left, found.failing + failing);
+            found.is_there = tables > 0;
+        }
+        Ok(found)
     }
 }
 
@@ -124,13 +133,22 @@ fn deleting(sql: &str, more: &[(&'static str, &str)]) -> Ask {
     ask
 }
 
-fn of(table: &TableName) -> String {
+/// The number of the last one, of those that are left, and of those that fail: a row for each shard. On a cluster
+/// the replica says so that reads of ours come to; the others follow it, as with rows that come.
+fn of(table: &TableName, cluster: Option<&Cluster>) -> String {
+    let counts = "max(toUInt64OrZero(extract(mutation_id, '[0-9]+'))), countIf(NOT is_done), \
+                  countIf(NOT is_done AND latest_fail_reason != '')";
+    let tables = format!("(SELECT count() FROM system.tables WHERE {})", which(table, "name"));
+    let which = which(table, "table");
+    let Some(cluster) = cluster else {
+        return format!("SELECT {counts}, {tables} FROM system.mutations WHERE {which}");
+    };
+    let (there, name) = (cluster.of_each_shard("system.mutations"), ddl::literal(cluster.name()));
     format!(
-        "SELECT max(toUInt64OrZero(extract(mutation_id, '[0-9]+'))), countIf(NOT is_done), \
-         countIf(NOT is_done AND latest_fail_reason != ''), \
-         (SELECT count() FROM system.tables WHERE {}) FROM system.mutations WHERE {}",
-        which(table, "name"),
-        which(table, "table")
+        "SELECT max(found.2.1), sum(found.2.2), sum(found.2.3), {tables} FROM (\
+         SELECT (toUInt64(_shard_num), ({counts})) AS found FROM {there} WHERE {which} GROUP BY _shard_num \
+         UNION ALL SELECT DISTINCT (toUInt64(shard_num), (toUInt64(0), toUInt64(0), toUInt64(0))) \
+         FROM system.clusters WHERE cluster = {name}) GROUP BY found.1 ORDER BY found.1"
     )
 }
 
@@ -147,7 +165,9 @@ mod tests {
     fn what_a_replica_has_not_heard_of_is_not_over() {
         let (now, late) = (Duration::ZERO, HEARD_AFTER_MOST * 2);
         let over = |last, left, waited, may_lag| {
-            Mutations { last, left, failing: 0, is_there: true }.are_over(7, waited, may_lag)
+            let last = vec![8, last];
+            let found = Mutations { last, left, failing: 0, is_there: true };
+            found.are_over(&[7, 7], waited, may_lag)
         };
         assert!(over(8, 0, now, true) && !over(8, 1, late, false));
         assert!(over(7, 0, late, false));

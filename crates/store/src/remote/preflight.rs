@@ -52,7 +52,7 @@ const READS: [(&str, bool); 5] = [
     ("parts", false),
 ];
 /// ACCESS_DENIED
-const DENIED: u32 = 497;
+pub(super) const DENIED: u32 = 497;
 /// UNKNOWN_TABLE, UNKNOWN_DATABASE
 const NEVER_MADE: [u32; 2] = [60, 81];
 /// What the pipeline does in a database.
@@ -71,7 +71,7 @@ pub struct Remark {
 }
 
 impl Remark {
-    fn new(is_error: bool, code: &'static str, what: String) -> Remark {
+    pub(super) fn new(is_error: bool, code: &'static str, what: String) -> Remark {
         Remark { is_error, code, what, why: String::new(), cure: None }
     }
 }
@@ -101,9 +101,13 @@ impl Remote {
         let (user, version) = (user.next().unwrap_or_default(), user.next().unwrap_or_default());
         found.extend(self.unknown(&version).await);
         found.extend(self.unknown_to_some(&version).await);
-        found.extend(self.missing_rights(&user, databases).await);
+        let mut all: Vec<String> = databases.iter().map(|name| (*name).to_owned()).collect();
+        all.extend(self.of_shards(databases));
+        let databases: Vec<&str> = all.iter().map(String::as_str).collect();
+        found.extend(self.missing_rights(&user, &databases).await);
+        found.extend(self.missing_of_cluster(&user).await);
         found.extend(self.missing_reads(&user).await);
-        found.extend(self.too_few_replicas(databases).await);
+        found.extend(self.too_few_replicas(&databases).await);
         if let Ok(Some(other)) = self.other_slot(slot).await {
             let what = format!("the pipeline of slot {other} keeps its books at {}", self.place());
             found.push(Remark {
@@ -149,7 +153,7 @@ impl Remote {
         Some(Remark { why: why.to_owned(), cure: Some(cure), ..remark })
     }
 
-    async fn look(&self, sql: &str) -> Result<crate::Rows, Failed> {
+    pub(super) async fn look(&self, sql: &str) -> Result<crate::Rows, Failed> {
         let answer = self.inner.server.ask(Ask::text(sql.to_owned(), PATIENCE, BYTES_MAX)).await?;
         Ok(tsv::read(&answer))
     }

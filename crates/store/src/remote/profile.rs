@@ -4,6 +4,29 @@
 /// A progress header as often as this: more often than any balancer gives up.
 const PROGRESS_EVERY_MS: &str = "20000";
 
+/// Of a cluster's statements, beside the others.
+pub(super) const OF_CLUSTER: &[(&str, &str)] = &[
+    // An answer means that every shard has its rows, and that every server has done what was said ON CLUSTER.
+    ("distributed_foreground_insert", "1"),
+    ("distributed_ddl_output_mode", "throw"),
+    // Rows of a shard that does not answer would be missing without a word, those of one that is passed over, too.
+    ("skip_unavailable_shards", "0"),
+    ("optimize_skip_unused_shards", "0"),
+    ("distributed_group_by_no_merge", "0"),
+    // Rows go where their key says.
+    ("insert_shard_id", "0"),
+    ("insert_distributed_one_random_shard", "0"),
+    ("parallel_distributed_insert_select", "0"),
+    // A question within a question is about all rows, not about those of the shard that is asked.
+    ("distributed_product_mode", "global"),
+    ("prefer_global_in_and_join", "1"),
+    // The replica of a shard that is written to is the one that is read from, as long as it is there.
+    ("load_balancing", "in_order"),
+    ("prefer_localhost_replica", "1"),
+    ("use_hedged_requests", "0"),
+    ("max_parallel_replicas", "1"),
+];
+
 /// All of them are older than the types that we need.
 pub(super) const AS_EVER: &[(&str, &str)] = &[
     // An answer is there when the statement is through, and its connection is no idle one meanwhile.

@@ -18,6 +18,7 @@ use super::RemoteOptions;
 use super::astray::{Astray, Pending};
 use super::fence::{self, Fence};
 use super::line::{Ask, Failed, Line, Login};
+use super::profile;
 use super::tls::Tls;
 use crate::{Rows, tsv};
 use model::{Error, Result};
@@ -114,7 +115,11 @@ impl Server {
         })
     }
 
-    pub(super) async fn ask(&self, ask: Ask) -> Result<Vec<u8>, Failed> {
+    pub(super) async fn ask(&self, mut ask: Ask) -> Result<Vec<u8>, Failed> {
+        if self.options.cluster.is_some() {
+            let more = profile::OF_CLUSTER.iter();
+            ask.settings.extend(more.map(|(name, value)| (*name, (*value).to_owned())));
+        }
         self.end_astray().await?;
         let mut line = self.line().await?;
         if ask.writes {

@@ -1,5 +1,7 @@
 CREATE DATABASE IF NOT EXISTS `millrace` ON CLUSTER 'prod';
 
+CREATE DATABASE IF NOT EXISTS `millrace_shard` ON CLUSTER 'prod';
+
 CREATE TABLE IF NOT EXISTS millrace.checkpoints ON CLUSTER 'prod' (slot String, confirmed UInt64, at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', confirmed) ORDER BY slot SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS millrace.servers ON CLUSTER 'prod' (slot String, system String, timeline UInt32, version UInt64) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', version) ORDER BY slot SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
@@ -17,6 +19,8 @@ CREATE TABLE IF NOT EXISTS millrace.copy_ranges ON CLUSTER 'prod' (target String
 CREATE TABLE IF NOT EXISTS millrace.schema_changes ON CLUSTER 'prod' (source_table LowCardinality(String), lsn UInt64, change LowCardinality(String), column String, before String, now String, followed_by LowCardinality(String), at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}') ORDER BY (source_table, lsn, change, column, before, now) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS millrace.quarantine ON CLUSTER 'prod' (source_table LowCardinality(String), id String, version UInt128, op LowCardinality(String), column LowCardinality(String), reason String, row String, key String, state LowCardinality(String) DEFAULT 'waiting', step UInt64 DEFAULT 0, settled UInt8 DEFAULT 0, token String, rank UInt256 DEFAULT bitShiftLeft(toUInt256(version), 64) + step, at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', rank, settled) ORDER BY (source_table, id) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.claims ON CLUSTER 'prod' (slot String, number UInt64, process String, holder String, place String, source String, at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}') ORDER BY (slot, number, process) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE DATABASE IF NOT EXISTS `public_raw` ON CLUSTER 'prod';
 
@@ -36,7 +40,7 @@ CREATE TABLE IF NOT EXISTS `public_raw_shard`.`orders` ON CLUSTER 'prod' (
 ORDER BY (`id`)
 SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1;
 
-CREATE TABLE IF NOT EXISTS `public_raw`.`orders` ON CLUSTER 'prod' AS `public_raw_shard`.`orders` ENGINE = Distributed('prod', 'public_raw_shard', 'orders', cityHash64(tuple(`id`)));
+CREATE OR REPLACE TABLE `public_raw`.`orders` ON CLUSTER 'prod' AS `public_raw_shard`.`orders` ENGINE = Distributed('prod', 'public_raw_shard', 'orders', cityHash64(tuple(`id`)));
 
 CREATE OR REPLACE VIEW `public`.`orders` ON CLUSTER 'prod' SQL SECURITY DEFINER AS SELECT `id`, `line`, `name`, `at`, `note` FROM `public_raw`.`orders` FINAL;
 
@@ -58,7 +62,7 @@ CREATE TABLE IF NOT EXISTS `public_raw_shard`.`lines` ON CLUSTER 'prod' (
 ORDER BY (`id`, `line`)
 SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1;
 
-CREATE TABLE IF NOT EXISTS `public_raw`.`lines` ON CLUSTER 'prod' AS `public_raw_shard`.`lines` ENGINE = Distributed('prod', 'public_raw_shard', 'lines', cityHash64(tuple(`id`, `line`)));
+CREATE OR REPLACE TABLE `public_raw`.`lines` ON CLUSTER 'prod' AS `public_raw_shard`.`lines` ENGINE = Distributed('prod', 'public_raw_shard', 'lines', cityHash64(tuple(`id`, `line`)));
 
 CREATE OR REPLACE VIEW `public`.`lines` ON CLUSTER 'prod' SQL SECURITY DEFINER AS SELECT `id`, `line`, `name`, `at`, `note` FROM `public_raw`.`lines` FINAL;
 
@@ -80,7 +84,7 @@ CREATE TABLE IF NOT EXISTS `public_raw_shard`.`whole` ON CLUSTER 'prod' (
 ORDER BY (`id`, `line`, `name`, `at`, `note`)
 SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, allow_nullable_key = 1;
 
-CREATE TABLE IF NOT EXISTS `public_raw`.`whole` ON CLUSTER 'prod' AS `public_raw_shard`.`whole` ENGINE = Distributed('prod', 'public_raw_shard', 'whole', cityHash64(tuple(`id`, `line`, `name`, `at`, `note`)));
+CREATE OR REPLACE TABLE `public_raw`.`whole` ON CLUSTER 'prod' AS `public_raw_shard`.`whole` ENGINE = Distributed('prod', 'public_raw_shard', 'whole', cityHash64(tuple(`id`, `line`, `name`, `at`, `note`)));
 
 CREATE OR REPLACE VIEW `public`.`whole` ON CLUSTER 'prod' SQL SECURITY DEFINER AS SELECT `id`, `line`, `name`, `at`, `note` FROM `public_raw`.`whole` FINAL;
 
@@ -101,7 +105,7 @@ ORDER BY (`name`, `at`)
 TTL toDateTime(at) + INTERVAL 2 YEAR
 SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
 
-CREATE TABLE IF NOT EXISTS `analytics`.`events` ON CLUSTER 'prod' AS `analytics_shard`.`events` ENGINE = Distributed('prod', 'analytics_shard', 'events', cityHash64(tuple(`name`, `at`)));
+CREATE OR REPLACE TABLE `analytics`.`events` ON CLUSTER 'prod' AS `analytics_shard`.`events` ENGINE = Distributed('prod', 'analytics_shard', 'events', cityHash64(tuple(`name`, `at`)));
 
 CREATE DATABASE IF NOT EXISTS `public` ON CLUSTER 'prod';
 
@@ -118,7 +122,7 @@ CREATE TABLE IF NOT EXISTS `public_shard`.`heap` ON CLUSTER 'prod' (
 ORDER BY tuple()
 SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
 
-CREATE TABLE IF NOT EXISTS `public`.`heap` ON CLUSTER 'prod' AS `public_shard`.`heap` ENGINE = Distributed('prod', 'public_shard', 'heap', cityHash64(tuple(`id`, `line`, `name`, `at`)));
+CREATE OR REPLACE TABLE `public`.`heap` ON CLUSTER 'prod' AS `public_shard`.`heap` ENGINE = Distributed('prod', 'public_shard', 'heap', cityHash64(tuple(`_lsn`, `id`)));
 
 CREATE DATABASE IF NOT EXISTS `public` ON CLUSTER 'prod';
 
@@ -137,11 +141,9 @@ ORDER BY (`name`, `at`)
 TTL toDateTime(at) + INTERVAL 2 YEAR
 SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
 
-CREATE TABLE IF NOT EXISTS `public`.`applied` ON CLUSTER 'prod' AS `public_shard`.`applied` ENGINE = Distributed('prod', 'public_shard', 'applied', cityHash64(tuple(`id`)));
-
 ALTER TABLE `public_shard`.`applied` ON CLUSTER 'prod' ADD COLUMN IF NOT EXISTS `_version` UInt128 MATERIALIZED bitShiftLeft(toUInt128(`_lsn`), 64) CODEC(ZSTD(1));
 
-ALTER TABLE `public`.`applied` ON CLUSTER 'prod' ADD COLUMN IF NOT EXISTS `_version` UInt128 MATERIALIZED bitShiftLeft(toUInt128(`_lsn`), 64) CODEC(ZSTD(1));
+CREATE OR REPLACE TABLE `public`.`applied` ON CLUSTER 'prod' AS `public_shard`.`applied` ENGINE = Distributed('prod', 'public_shard', 'applied', cityHash64(tuple(`id`)));
 
 CREATE DATABASE IF NOT EXISTS `public` ON CLUSTER 'prod';
 
@@ -161,9 +163,39 @@ CREATE TABLE IF NOT EXISTS `public_shard`.`changes` ON CLUSTER 'prod' (
 ORDER BY (`id`, `_version`)
 SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
 
-CREATE TABLE IF NOT EXISTS `public`.`changes` ON CLUSTER 'prod' AS `public_shard`.`changes` ENGINE = Distributed('prod', 'public_shard', 'changes', cityHash64(tuple(`id`)));
+CREATE OR REPLACE TABLE `public`.`changes` ON CLUSTER 'prod' AS `public_shard`.`changes` ENGINE = Distributed('prod', 'public_shard', 'changes', cityHash64(tuple(`id`)));
 
-ALTER TABLE `public_raw_shard`.`orders` ON CLUSTER 'prod' ADD COLUMN IF NOT EXISTS `added` Nullable(String);
+ALTER TABLE `public_raw_shard`.`orders` ON CLUSTER 'prod' ADD COLUMN IF NOT EXISTS `added` Nullable(String), MODIFY COLUMN `line` Int64;
 
-ALTER TABLE `public_raw`.`orders` ON CLUSTER 'prod' ADD COLUMN IF NOT EXISTS `added` Nullable(String);
+ALTER TABLE `public_raw`.`orders` ON CLUSTER 'prod' ADD COLUMN IF NOT EXISTS `added` Nullable(String), MODIFY COLUMN `line` Int64;
+
+ALTER TABLE `analytics_shard`.`events` ON CLUSTER 'prod' RENAME COLUMN IF EXISTS `title` TO `name`;
+
+ALTER TABLE `analytics_shard`.`events` ON CLUSTER 'prod' DELETE WHERE id IN (SELECT id FROM `analytics_shard`.`events`);
+
+DELETE FROM `analytics_shard`.`events` ON CLUSTER 'prod' WHERE id = 7;
+
+TRUNCATE TABLE `public_raw_shard`.`orders` ON CLUSTER 'prod';
+
+CREATE TABLE IF NOT EXISTS `millrace`.`before_public.orders` ON CLUSTER 'prod' AS `public_raw_shard`.`orders` ENGINE = Distributed('prod', 'millrace_shard', 'before_public.orders');
+
+DROP TABLE IF EXISTS `public_raw`.`orders` ON CLUSTER 'prod';
+
+RENAME TABLE IF EXISTS `public_raw_shard`.`orders` TO `millrace_shard`.`before_public.orders` ON CLUSTER 'prod';
+
+DROP TABLE IF EXISTS `millrace`.`before_public.orders` ON CLUSTER 'prod';
+
+DROP TABLE IF EXISTS `millrace_shard`.`before_public.orders` ON CLUSTER 'prod';
+
+DROP TABLE IF EXISTS `millrace`.`before_public.orders` ON CLUSTER 'prod' SYNC;
+
+DROP TABLE IF EXISTS `millrace_shard`.`before_public.orders` ON CLUSTER 'prod' SYNC;
+
+CREATE DATABASE IF NOT EXISTS `elsewhere` ON CLUSTER 'prod';
+
+CREATE DATABASE IF NOT EXISTS `elsewhere_shard` ON CLUSTER 'prod';
+
+RENAME TABLE IF EXISTS `public`.`orders` TO `millrace`.`moved_view slot 1` ON CLUSTER 'prod';
+
+DROP VIEW IF EXISTS `millrace`.`moved_view slot 1` ON CLUSTER 'prod';
 

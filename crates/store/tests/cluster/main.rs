@@ -6,7 +6,7 @@ use model::{
 };
 use std::path::Path;
 use std::sync::Arc;
-use store::{Cluster, Target, ddl};
+use store::{Layout, Step, Target};
 
 /// One target of each kind, in the order of the golden files.
 fn targets() -> Vec<Target> {
@@ -73,24 +73,33 @@ fn targets() -> Vec<Target> {
     .collect()
 }
 
-fn of_cluster(cluster: &Cluster) -> Vec<String> {
-    let mut statements = cluster.system();
+/// What is done once, and what may be done then.
+fn statements(layout: &Layout) -> Vec<String> {
+    let mut statements = layout.system();
+    statements.push(layout.claims());
     for target in targets() {
-        statements.extend(cluster.create(&target));
-        statements.extend((target.mode == Mode::Mirror).then(|| cluster.view(&target)));
-    }
-    let column = "`added` Nullable(String)";
-    statements.extend(cluster.add_column(&targets()[0], column));
-    statements
-}
-
-fn of_server() -> Vec<String> {
-    let mut statements = ddl::system();
-    for target in targets() {
-        statements.extend(ddl::create(&target));
-        let view = || ddl::view(&target, &target.visible(), &target.rows);
+        statements.extend(layout.create(&target));
+        statements.extend(layout.spread(&target));
+        let view = || layout.view(&target.name, &target.visible(), &target.rows);
         statements.extend((target.mode == Mode::Mirror).then(view));
     }
+    let (orders, events) = (&targets()[0], &targets()[3]);
+    let aside = TableName::new("millrace", "before_public.orders");
+    let view = TableName::new("millrace", "moved_view slot 1");
+    let added = Step::Add("added".into(), "Nullable(String)".into());
+    let wider = Step::Modify("line".into(), "Int64".into());
+    statements.extend(layout.alter_spread(&orders.rows, &[added, wider]));
+    let renamed = Step::Rename { before: "title".into(), now: "name".into() };
+    statements.push(layout.alter(&events.rows, &[renamed]));
+    statements.push(layout.delete(&events.rows, |rows| format!("id IN (SELECT id FROM {rows})")));
+    statements.push(layout.delete_some(&events.rows, "id = 7"));
+    statements.push(layout.truncate(&orders.rows));
+    statements.extend(layout.rename(&orders.rows, &aside));
+    statements.extend(layout.drop_table(&aside));
+    statements.extend(layout.drop_table_now(&aside));
+    statements.extend(layout.database("elsewhere"));
+    statements.push(layout.rename_view(&orders.name, &view));
+    statements.push(layout.drop_view(&view));
     statements
 }
 
@@ -98,9 +107,10 @@ fn of_server() -> Vec<String> {
 #[test]
 fn statements_are_those_that_were_looked_over() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster");
-    for (file, statements) in
-        [("server.sql", of_server()), ("cluster.sql", of_cluster(&Cluster::new("prod")))]
+    for (file, layout) in
+        [("server.sql", Layout::SERVER), ("cluster.sql", Layout::of(Some("prod")))]
     {
+        let statements = statements(&layout);
         let text: String = statements.iter().map(|statement| format!("{statement};\n\n")).collect();
         let path = folder.join(file);
         if std::env::var_os("MILLRACE_WRITE_DOCS").is_some() {

@@ -18,6 +18,8 @@ CREATE TABLE IF NOT EXISTS millrace.schema_changes (source_table LowCardinality(
 
 CREATE TABLE IF NOT EXISTS millrace.quarantine (source_table LowCardinality(String), id String, version UInt128, op LowCardinality(String), column LowCardinality(String), reason String, row String, key String, state LowCardinality(String) DEFAULT 'waiting', step UInt64 DEFAULT 0, settled UInt8 DEFAULT 0, token String, rank UInt256 DEFAULT bitShiftLeft(toUInt256(version), 64) + step, at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplacingMergeTree(rank, settled) ORDER BY (source_table, id) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
+CREATE TABLE IF NOT EXISTS millrace.claims (slot String, number UInt64, process String, holder String, place String, source String, at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplacingMergeTree ORDER BY (slot, number, process) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
 CREATE DATABASE IF NOT EXISTS `public_raw`;
 
 CREATE DATABASE IF NOT EXISTS `public`;
@@ -132,4 +134,26 @@ CREATE TABLE IF NOT EXISTS `public`.`changes` (
 ) ENGINE = MergeTree
 ORDER BY (`id`, `_version`)
 SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
+
+ALTER TABLE `public_raw`.`orders` ADD COLUMN IF NOT EXISTS `added` Nullable(String), MODIFY COLUMN `line` Int64;
+
+ALTER TABLE `analytics`.`events` RENAME COLUMN `title` TO `name`;
+
+ALTER TABLE `analytics`.`events` DELETE WHERE id IN (SELECT id FROM `analytics`.`events`);
+
+DELETE FROM `analytics`.`events` WHERE id = 7;
+
+TRUNCATE TABLE `public_raw`.`orders`;
+
+RENAME TABLE IF EXISTS `public_raw`.`orders` TO `millrace`.`before_public.orders`;
+
+DROP TABLE IF EXISTS `millrace`.`before_public.orders`;
+
+DROP TABLE IF EXISTS `millrace`.`before_public.orders` SYNC;
+
+CREATE DATABASE IF NOT EXISTS `elsewhere`;
+
+RENAME TABLE IF EXISTS `public`.`orders` TO `millrace`.`moved_view slot 1`;
+
+DROP VIEW IF EXISTS `millrace`.`moved_view slot 1`;
 

@@ -48,6 +48,7 @@ fn remote(host: &str, port: u16, certificates: Certificates) -> model::Result<Re
         login: Arc::new(|| Ok(Login::Certificate("ann".into()))),
         certificates,
         quorum: None,
+        cluster: None,
         slot: None,
         place: None,
     })
