@@ -78,23 +78,22 @@ pub enum Step {
 }
 
 impl Step {
-    /// On a cluster one server may have done what another one has not.
-    fn sql(&self, is_on_cluster: bool) -> String {
+    /// It may come again: its answer was lost, or one server of a cluster has done it and another one has not.
+    fn sql(&self) -> String {
         match self {
             Step::Add(name, definition) => {
                 format!("ADD COLUMN IF NOT EXISTS {} {definition}", ident(name))
             }
             Step::Modify(name, ty) => format!("MODIFY COLUMN {} {ty}", ident(name)),
             Step::Rename { before, now } => {
-                let again = if is_on_cluster { "IF EXISTS " } else { "" };
-                format!("RENAME COLUMN {again}{} TO {}", ident(before), ident(now))
+                format!("RENAME COLUMN IF EXISTS {} TO {}", ident(before), ident(now))
             }
         }
     }
 }
 
 pub(crate) fn alter(table: &TableName, steps: &[Step], more: More<'_>) -> String {
-    let steps: Vec<String> = steps.iter().map(|step| step.sql(!more.on.is_empty())).collect();
+    let steps: Vec<String> = steps.iter().map(Step::sql).collect();
     format!("ALTER TABLE {}{} {}", name(table), more.on, steps.join(", "))
 }
 

@@ -54,6 +54,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OnceCell, watch};
 use upload::Upload;
 
+/// What a server tells of others, too, that it waits for.
+const TIMEOUT_EXCEEDED: u32 = 159;
 /// A block or a record is written by then; the server's own limit for a silent client is the same.
 const INSERT_MOST: Duration = Duration::from_secs(300);
 /// A comparison of a large table takes its time.
@@ -223,7 +225,11 @@ impl Remote {
             }
             Err(failed) => failed,
         };
-        let is_over = failed.is_doubtful() && !doubts.once_more(work, Instant::now());
+        // One of a cluster's servers is away.
+        let is_awaited = self.inner.layout.cluster().is_some()
+            && failed.exception().is_some_and(|said| said.code == TIMEOUT_EXCEEDED);
+        let is_over =
+            !is_awaited && failed.is_doubtful() && !doubts.once_more(work, Instant::now());
         let is_late = failed.is_of_names() && self.inner.server.may_lack_names();
         let error = failed.error(doing, &self.place());
         Err(match (is_over, is_late) {

@@ -137,7 +137,7 @@ SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory 
 
 ALTER TABLE `public_raw`.`orders` ADD COLUMN IF NOT EXISTS `added` Nullable(String), MODIFY COLUMN `line` Int64;
 
-ALTER TABLE `analytics`.`events` RENAME COLUMN `title` TO `name`;
+ALTER TABLE `analytics`.`events` RENAME COLUMN IF EXISTS `title` TO `name`;
 
 ALTER TABLE `analytics`.`events` DELETE WHERE id IN (SELECT id FROM `analytics`.`events`);
 
