@@ -377,8 +377,11 @@ impl Book {
         let readonly = limits.remove(READONLY).is_some_and(|level| level > 0);
         let database = holder.database.clone();
         let mut rights = Rights { admin, readonly, database, grants, ..Rights::default() };
-        if !admin {
+        // An admin of the file can come in to mend what is broken.
+        if !admin || holder.origin == Origin::Sql {
             self.check_whole(user, &granted)?;
+        }
+        if !admin {
             rights.limits = limits;
             if self.memory_most > 0 {
                 rights.limits.entry("max_memory_usage").or_insert(self.memory_most);
@@ -463,7 +466,10 @@ fn limits<'a>(mut holders: impl Iterator<Item = &'a Holder>) -> Limits {
             .or_insert(*value);
     }
     for (name, value) in of_roles {
-        limits.entry(name).or_insert(value);
+        let own = limits.entry(name).or_insert(value);
+        if name == READONLY {
+            *own = value.max(*own);
+        }
     }
     limits.entry("max_execution_time").or_insert(EXECUTION_SECONDS);
     limits

@@ -4,11 +4,13 @@ use super::book::Rights;
 use super::clauses::settings_in;
 use super::gate::Gate;
 use super::known::Known;
+use super::lists::OWN;
 use super::password::Password;
 use super::reads::sees_database;
 use super::statement::{Roles, Statement};
 use super::{Access, fence, leave, names, settings, statement};
 use crate::clickhouse::error::Failure;
+use crate::clickhouse::native::Block;
 use crate::clickhouse::plain::is_plain;
 use crate::clickhouse::settings::Settings;
 use std::sync::Arc;
@@ -103,7 +105,10 @@ impl Caller {
     /// Where she is when nothing else is said. In a database that is not hers to see she would see nothing.
     pub(crate) fn home(&self) -> &str {
         let own = self.rights.database.as_deref().filter(|name| *name != "default");
-        let own = own.filter(|name| self.is_admin() || sees_database(&self.rights, name));
+        let may_see = |name: &&str| {
+            self.is_admin() || (!OWN.contains(name) && sees_database(&self.rights, name))
+        };
+        let own = own.filter(may_see);
         own.unwrap_or(HOME_DATABASE)
     }
 
@@ -255,7 +260,15 @@ impl Caller {
     }
 }
 
+/// Settings of its user may be in force in the session. None of them may have a say in this: names are let through
+/// by where they are.
 pub(crate) fn current_database(session: &mut Session) -> Result<String, Failure> {
-    let answer = session.query_and_keep("SELECT currentDatabase()", "TSVRaw", &[])?;
-    Ok(String::from_utf8_lossy(answer.bytes()).trim_end_matches('\n').to_owned())
+    const SQL: &str = "SELECT currentDatabase() SETTINGS limit = 0, offset = 0, extremes = 0";
+    let answer = session.query_and_keep(SQL, "RowBinary", &[])?;
+    let mut fields = Block::new(answer.bytes());
+    let name = fields.text().and_then(|name| std::str::from_utf8(name).ok());
+    match name.filter(|name| !name.is_empty()) {
+        Some(name) if fields.text().is_none() => Ok(name.to_owned()),
+        _ => Err(Failure::new(497, "ACCESS_DENIED", "It is not known in which database this is")),
+    }
 }

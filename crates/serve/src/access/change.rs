@@ -88,7 +88,7 @@ pub(super) fn apply_kept(book: &mut Book, statement: Statement) -> Result<Change
             let quota = Quota { origin: Origin::Sql, name: name.clone(), intervals, to };
             put(&mut book.quotas, Kind::Quota, mode, name, quota, |quota| quota.origin)
         }
-        Statement::Grant { given, to } => give(book, given, to),
+        Statement::Grant { given, to } => give(book, given, to, None),
         Statement::Revoke { given, from } => revoke(book, given, from),
         Statement::SetDefaultRoles { roles, to } => {
             to.iter().try_for_each(|name| set_default(book, name, &roles))?;
@@ -302,14 +302,20 @@ fn kind_of(book: &Book, name: &str) -> Result<Kind> {
     }
 }
 
-fn give(book: &mut Book, given: Given, to: Vec<String>) -> Result<Changed> {
+/// `of`: what they are, where that is known better than by their names.
+pub(super) fn give(
+    book: &mut Book,
+    given: Given,
+    to: Vec<String>,
+    of: Option<Kind>,
+) -> Result<Changed> {
     match &given {
         Given::Grants(grants) => check_places(grants)?,
         Given::Roles(roles) => check_roles(book, roles)?,
     }
     let mut changed = Changed::new();
     for name in to {
-        let kind = kind_of(book, &name)?;
+        let kind = of.map_or_else(|| kind_of(book, &name), Ok)?;
         if let (Given::Roles(roles), Kind::Role) = (&given, kind)
             && book.reached(&roles.iter().cloned().collect()).contains(&name)
         {

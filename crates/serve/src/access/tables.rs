@@ -8,9 +8,10 @@
 //! ```
 
 use super::book::{Book, DefaultRoles, Holder, Origin, To};
-use super::change::Changed;
+use super::change::{self, Changed};
 use super::cursor::BETWEEN;
-use super::statement::{self, Kind};
+use super::grant::ident;
+use super::statement::{self, Kind, Statement};
 use crate::clickhouse::error::Failure;
 use model::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -92,7 +93,12 @@ pub(super) fn load(engine: &Engine, book: &mut Book) -> Result<u64> {
     }
     // Whoever gets something has to be there, and what she gets.
     for (kind, name, text) in makes.into_iter().chain(gives) {
-        let Err(failure) = replay(book, &text) else { continue };
+        let of = match kind.as_str() {
+            "user" => Some(Kind::User),
+            "role" => Some(Kind::Role),
+            _ => None,
+        };
+        let Err(failure) = replay(book, of, &text) else { continue };
         if OF_FILE.contains(&failure.exception.code) {
             continue;
         }
@@ -112,17 +118,35 @@ pub(super) fn load(engine: &Engine, book: &mut Book) -> Result<u64> {
 /// In the place of a policy that cannot be read: for nobody but admins there are rows then.
 fn close(book: &mut Book, key: &str) -> Result<()> {
     let text = format!("CREATE ROW POLICY {key} USING {CLOSED} AS restrictive TO ALL");
-    replay(book, &text).map_err(|failure| {
+    replay(book, None, &text).map_err(|failure| {
         let error = Error::definite(format!("cannot take up the row policy {key}"));
         error.detail(failure.exception.name().to_owned())
     })
 }
 
-fn replay(book: &mut Book, text: &str) -> Result<(), Failure> {
-    match statement::parse(text, "main")? {
-        Some(statement) => super::change::apply_kept(book, statement).map(drop),
-        None => Err(Failure::syntax("Syntax error")),
-    }
+/// `of`: whose it is, of a user and a role that have one name.
+fn replay(book: &mut Book, of: Option<Kind>, text: &str) -> Result<(), Failure> {
+    let done = match statement::parse(text, "main")? {
+        Some(Statement::Grant { given, to }) => change::give(book, given, to, of),
+        Some(Statement::CreatePolicy { mode, mut name, place, filter, restrictive, to }) => {
+            // The file's has come after it. Both hold.
+            let key =
+                |name: &str| format!("{} ON {}.{}", ident(name), ident(&place.0), ident(&place.1));
+            if book.policies.get(&key(&name)).is_some_and(|policy| policy.origin != Origin::Sql) {
+                tracing::warn!(
+                    policy = key(&name),
+                    "the file has a row policy of the name of one that was made by SQL, which is called `… by SQL` \
+                     until the file has none"
+                );
+                name.push_str(" by SQL");
+            }
+            let policy = Statement::CreatePolicy { mode, name, place, filter, restrictive, to };
+            change::apply_kept(book, policy)
+        }
+        Some(statement) => change::apply_kept(book, statement),
+        None => return Err(Failure::syntax("Syntax error")),
+    };
+    done.map(drop)
 }
 
 /// Keeps entries as they are in the book now, or that they are gone: in one insert, which is one part

@@ -16,6 +16,7 @@
 
 use super::answer::Answer;
 use super::error::Failure;
+use super::kill;
 use super::run::{Stop, Work};
 use super::sql::Outline;
 use bytes::Bytes;
@@ -52,11 +53,9 @@ impl Work {
                 output
             });
             let passed = self.pass_document(reader, answer);
-            if passed.is_err()
-                && let Some(comment) = self.statement.to_kill()
-            {
+            if passed.is_err() {
                 // To the engine a pipe that nobody reads is no reason to end.
-                let _ = self.door.engine.kill(&comment);
+                kill::cancel_later(&self.door.engine, &self.statement);
             }
             let output = statement.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let end = passed?;

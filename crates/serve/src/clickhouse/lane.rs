@@ -39,6 +39,11 @@ impl Lane {
         }
     }
 
+    /// Its client has named it, and may have moved it.
+    pub(super) fn is_named(&self) -> bool {
+        self.lease.is_some()
+    }
+
     /// A connection like its own cannot be had.
     pub(super) fn is_alone(&self) -> bool {
         self.kept.is_own || !self.tables.is_empty()
@@ -47,7 +52,7 @@ impl Lane {
     /// `went_well`: its statement came to an end of its own, and nobody ends it any more.
     pub(super) fn close(mut self, door: &Door, went_well: bool) {
         if let Some(making) = self.making {
-            let is_as_found = went_well && !self.kept.is_own;
+            let is_as_found = went_well && !self.kept.is_own && self.kept.session.is_open();
             if let Some(comment) = self.comment.filter(|_| is_as_found) {
                 door.spares.put(making, comment, self.kept.session);
             }

@@ -39,7 +39,7 @@ mod kill;
 mod lane;
 pub(crate) mod log;
 mod multipart;
-mod native;
+pub(crate) mod native;
 mod not_utf8;
 mod own_settings;
 pub(crate) mod plain;

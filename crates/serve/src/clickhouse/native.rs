@@ -21,13 +21,13 @@ use super::binary;
 
 /// A cursor in a block.
 #[derive(Clone, Copy)]
-pub(super) struct Block<'a> {
+pub(crate) struct Block<'a> {
     bytes: &'a [u8],
     pub(super) at: usize,
 }
 
 impl<'a> Block<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Block<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Block<'a> {
         Block { bytes, at: 0 }
     }
 
@@ -35,7 +35,7 @@ impl<'a> Block<'a> {
         binary::varint(self.bytes, &mut self.at)
     }
 
-    pub(super) fn text(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn text(&mut self) -> Option<&'a [u8]> {
         let length = self.varint()?;
         self.take(length)
     }

@@ -23,6 +23,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use store::Engine;
 
+const NAMES_BYTES_MAX: usize = 64 << 10;
 /// How often who waits for the end of another one looks whether it is wanted itself.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// `replace_running_query` waits so long for the other one, as at ClickHouse.
@@ -80,9 +81,15 @@ impl Processes {
     pub(super) fn names(&self, of: Option<&str>) -> String {
         let statements = self.lock();
         let theirs = statements.values().filter(|s| of.is_none_or(|user| s.user == user));
-        let names = theirs.filter_map(|statement| statement.name_there());
-        let names: Vec<String> = names.map(|(number, id)| format!("{number}={id}")).collect();
-        names.join(";")
+        let mut names = String::new();
+        for (number, id) in theirs.filter_map(|statement| statement.name_there()) {
+            // They are set as a setting. What has no room has no name, and is listed all the same.
+            if names.len() + id.len() > NAMES_BYTES_MAX {
+                break;
+            }
+            names.push_str(&format!("{number}={id};"));
+        }
+        names
     }
 
     /// Two statements of one `query_id` do not run at once. With `replace` the one that runs is ended

@@ -9,6 +9,8 @@ use crate::access::Credentials;
 use axum::http::{HeaderMap, Method, header, request::Parts};
 use std::time::Duration;
 
+/// Of a `query_id`; a longer one is replaced.
+const ID_BYTES_MAX: usize = 1 << 10;
 const SESSION_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
 const SESSION_TIMEOUT_MAX_SECONDS: u64 = 3600;
 const COMPRESSION_METHOD: &str = "network_compression_method";
@@ -168,9 +170,10 @@ impl SessionParams {
     }
 }
 
-/// One that a header can carry.
+/// One that a header can carry, and a list of all that run.
 fn usable_id(id: String) -> String {
-    match id.is_empty() || header::HeaderValue::from_str(&id).is_err() {
+    let is_unusable = id.is_empty() || id.len() > ID_BYTES_MAX;
+    match is_unusable || header::HeaderValue::from_str(&id).is_err() {
         true => random_id(),
         false => id,
     }

@@ -185,7 +185,8 @@ impl Work {
         if let Some(statement) = about_users {
             return self.answer_about_users(&mut lane.kept, statement, &format, answer);
         }
-        let current = lane.making.as_ref().map(|making| making.database.clone());
+        let named = self.database().unwrap_or(self.caller.home());
+        let current = (!lane.is_named()).then(|| named.to_owned());
         self.caller.check(&mut lane.kept.session, current, &text.sql(), &self.request.params)?;
         if let Some(zone) = self.zone(lane, &text)? {
             answer.set_timezone(zone);

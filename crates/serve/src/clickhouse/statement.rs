@@ -202,8 +202,10 @@ impl Statement {
 
     /// In a shared connection: the number of that, and its own name.
     pub(super) fn name_there(&self) -> Option<(u64, String)> {
-        let number = self.comment().split('.').nth(1)?.parse().ok()?;
-        (number != self.number).then(|| (number, percent_encode(&self.query_id)))
+        let listed = self.listed();
+        let number = listed.comment.split('.').nth(1)?.parse().ok()?;
+        let is_there = number != self.number && !listed.has_left;
+        is_there.then(|| (number, percent_encode(&self.query_id)))
     }
 
     /// What to end it by; `None`: it has left its connection. From here on that is nobody else's.

@@ -25,12 +25,13 @@ impl Text {
         format: String,
     ) -> Result<Text, Failure> {
         let data = text.split_off(data);
-        let length = text.len();
+        let was = text.clone();
         let text = utf8(text)?;
         // Where it stands in the text that the engine gets.
-        let head = match sql::start(text.as_bytes(), true) {
-            Start::Insert { head, .. } if text.len() != length => head,
-            _ => head,
+        let head = match (text.as_bytes() == was, sql::start(text.as_bytes(), true)) {
+            (true, _) => head,
+            (false, Start::Insert { head, .. }) => head,
+            (false, _) => return Err(Failure::syntax("Syntax error: the text is not UTF-8")),
         };
         Ok(Text::Insert { text, head, format, data })
     }

@@ -85,7 +85,8 @@ impl Work {
     /// On a connection like the request's own; an answer without zones is better than none, so what
     /// goes wrong here is nobody's error.
     pub(super) fn zones_beside(&self, sql: &str, outline: &Outline) -> Zones {
-        let lane = self.plain(self.may_share(sql, outline));
+        // Listed as the statement is, so that it ends with it.
+        let lane = self.plain(false);
         let described = lane.ok().and_then(|mut lane| {
             self.set_before(&mut lane, sql, outline).ok()?;
             self.seal(&mut lane).ok()?;

@@ -25,11 +25,17 @@ fn what_cannot_be_taken_up_is_closed_until_it_is_mended() {
         "GRANT SELECT ON kept.* TO keeper, breaker, roler",
         "GRANT spoilt_role TO roler",
         "CREATE ROW POLICY p ON kept.t USING x = 1 TO keeper, spoilt_role",
+        // A role and a user of one name.
+        "CREATE ROLE twin",
+        "GRANT SELECT ON kept.* TO twin",
+        &format!("CREATE USER twin, boss IDENTIFIED BY '{PASSWORD}'"),
+        "GRANT admin TO boss",
     ] {
         sql("root", text);
     }
     spoil("policy", "p ON kept.t", "replaceOne(statements, 'USING', 'BY')");
     spoil("user", "breaker", "concat(statements, '\\x1e', 'GRANT nosuch TO breaker')");
+    spoil("user", "boss", "concat(statements, '\\x1e', 'GRANT nosuch TO boss')");
     spoil("role", "spoilt_role", "replaceOne(statements, 'CREATE', 'MAKE')");
     let _alone = SHOWN.write().unwrap_or_else(|poisoned| poisoned.into_inner());
     let port = open();
@@ -43,7 +49,9 @@ fn what_cannot_be_taken_up_is_closed_until_it_is_mended() {
         assert!(status == 500 && told.contains("395"), "{text}: {told}");
     }
     assert_eq!(ask("keeper", "SELECT count() FROM kept.other").1, "0\n");
-    for user in ["breaker", "roler"] {
+    let (status, told) = ask("twin", "SELECT count() FROM kept.other");
+    assert!(status == 403 && told.contains("497"), "{told}");
+    for user in ["breaker", "roler", "boss"] {
         let (status, told) = ask(user, "SELECT count() FROM kept.other");
         assert!(status == 403 && told.contains("could not be taken up"), "{user}: {told}");
     }

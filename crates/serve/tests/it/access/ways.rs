@@ -36,6 +36,41 @@ fn a_statement_in_a_form_is_one_like_any() {
     nothing_is_lost();
 }
 
+/// Names without a database are let through by where the statement is, and no setting has a say in that.
+#[test]
+fn settings_do_not_hide_where_a_statement_is() {
+    for settings in [
+        "offset=1",
+        "limit=1&offset=1",
+        "extremes=1",
+        "output_format_tsv_crlf_end_of_line=1",
+        "max_result_rows=1",
+    ] {
+        for table in ["processes", "users", "row_policies", "mutations"] {
+            let text = format!("SELECT 'x' UNION ALL SELECT toString(count()) FROM {table}");
+            let target = format!("/?database=system&ext_types=UInt8&{settings}");
+            let parts: [(&str, &[u8]); 2] = [("ext@", b"1\n"), ("query", text.as_bytes())];
+            let plain = ask("vera", &format!("/?database=system&{settings}"), &text);
+            let session = format!("/?session_id=where-{table}&database=system&{settings}");
+            for (user, reply) in [
+                ("vera", send("vera", &target, &parts)),
+                ("ed", send("ed", &target, &parts)),
+                ("ed", ask("ed", &session, &text)),
+            ] {
+                assert_eq!(
+                    reply.status,
+                    plain.status,
+                    "{user} {settings} {table}: {}",
+                    reply.text()
+                );
+                if plain.status != 200 {
+                    assert_eq!(code(&reply), code(&plain), "{user} {table}: {}", reply.text());
+                }
+            }
+        }
+    }
+}
+
 /// A document's format is written into the statement behind the gate.
 #[test]
 fn a_format_in_the_url_is_a_name_and_nothing_else() {
