@@ -1,9 +1,12 @@
 //! The slot, claimed at the store as long as we have it: whoever had it before writes nothing any more.
 //!
 //! ```text
-//! start ─▶ begin ─▶ another's ─▶ hold the slot, claim, let it go ─▶ begin ─▶ what is kept is read
+//! start ─▶ begin ─▶ another's ─▶ hold the slot, claim ─▶ begin ─▶ what is kept is read ─▶ let it go ─▶ the stream
 //! the stream has its slot ─▶ claim
 //! ```
+//!
+//! Two that run would take it from each other without end. So who takes over has the slot all the time, and who
+//! has lost it waits for a while before it takes it back from one that has not ended.
 
 use crate::agree;
 use crate::pipeline::Options;
@@ -11,24 +14,55 @@ use crate::retry::patiently;
 use crate::status::Status;
 use crate::task::Task;
 use model::{Error, Result};
+use source::holding::{self, Holding};
+use source::slot;
 use source::timeline::{self, Server};
-use source::{holding, slot};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::{Claimed, Store, ddl};
 use tokio::sync::watch;
 use tokio_postgres::Client;
 
-/// A server that hears nothing from us for longer may give the slot to another one.
-const HOLD_MOST: Duration = Duration::from_secs(10);
+/// The slot is kept from others no longer where the store does not answer us: it may answer them.
+const CLAIM_MOST: Duration = Duration::from_secs(10);
+/// Who took the slot from us streams by then.
+const LEAVE_IT_FOR: Duration = Duration::from_secs(30);
 
-/// From another process that may still run. Nobody claims what somebody reads from.
+/// Who has taken the slot over from us.
+#[derive(Default)]
+pub(crate) struct Lost {
+    is_lost: bool,
+    seen: Option<(Claimed, Instant)>,
+}
+
+impl Lost {
+    pub(crate) fn is_lost(&mut self) {
+        self.is_lost = true;
+    }
+
+    /// Whether it may be taken over from that one now.
+    fn check(&mut self, claimed: &Claimed, now: Instant) -> Result<()> {
+        let seen = self.seen.take().filter(|(before, _)| before == claimed);
+        let (_, since) = self.seen.insert(seen.unwrap_or((claimed.clone(), now)));
+        if self.is_lost && now.saturating_duration_since(*since) < LEAVE_IT_FOR {
+            return Err(Error::transient("could not start: the slot was taken over")
+                .detail(format!("{} has it, and is not asked for it yet.", claimed.holder))
+                .hint("a slot is for one `millrace up`: stop one of the two"));
+        }
+        Ok(())
+    }
+}
+
+/// From another process that may still run. Nobody claims what somebody reads from. Returns the slot, for
+/// nobody else to have it until the stream has.
 pub(crate) async fn take_over(
     options: &Options,
     client: &Client,
     store: &dyn Store,
     claimed: Claimed,
-) -> Result<()> {
+    lost: &mut Lost,
+) -> Result<Option<Holding>> {
+    let may_be_taken = lost.check(&claimed, Instant::now());
     let (name, could_not) =
         (&options.slot, || Error::transient(format!("could not take over slot {}", options.slot)));
     let server = timeline::server(&options.address).await?;
@@ -44,25 +78,23 @@ pub(crate) async fn take_over(
                 ddl::literal(name)
             )));
     }
-    let found = slot::slot_info(client, name).await?;
-    let held = match found.filter(|found| !found.is_lost()) {
-        Some(found) => {
-            agree::check(name, &found, options.address.database())?;
-            Some(holding::hold(&options.address, name, &options.publication).await?)
-        }
+    let found = slot::slot_info(client, name).await?.filter(|found| !found.is_lost());
+    if let Some(found) = &found {
+        agree::check(name, found, options.address.database(), false)?;
+    }
+    may_be_taken?;
+    let held = match found {
+        Some(_) => Some(holding::hold(&options.address, name, &options.publication).await?),
         // What is not there is nobody's.
         None => None,
     };
     let source = named(&server);
     let claim = store.claim(&source, watch::channel(false).1);
-    let claimed = tokio::time::timeout(HOLD_MOST, claim).await;
-    if let Some(held) = held {
-        held.let_go().await?;
-    }
+    let claimed = tokio::time::timeout(CLAIM_MOST, claim).await;
     claimed.map_err(|_| could_not().detail("The store does not answer."))??;
     tracing::warn!(slot = %name, "taken over from another process; what it still writes is waited for");
     match store.begin().await? {
-        None => Ok(()),
+        None => Ok(held),
         Some(_) => Err(could_not().detail("Another process has done so meanwhile.")),
     }
 }
@@ -100,6 +132,18 @@ pub(crate) fn of_stream(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_lost_the_slot_leaves_it_for_a_while_to_the_one_that_took_it() {
+        let of = |holder: &str| Claimed { holder: holder.into(), source: "7 1".into() };
+        let (mut lost, now) = (Lost::default(), Instant::now());
+        lost.check(&of("a"), now).unwrap();
+        lost.is_lost();
+        assert!(lost.check(&of("a"), now + LEAVE_IT_FOR / 2).is_err());
+        lost.check(&of("a"), now + LEAVE_IT_FOR).unwrap();
+        assert!(lost.check(&of("b"), now + LEAVE_IT_FOR).is_err());
+        lost.check(&of("b"), now + LEAVE_IT_FOR * 2).unwrap();
+    }
 
     #[test]
     fn a_slot_is_taken_over_at_the_same_server_or_at_what_it_has_become() {

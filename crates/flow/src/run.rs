@@ -58,6 +58,7 @@ use crate::watch as look;
 use durable::{Flight, Recording, flushed, recorded};
 use model::{Error, Lsn, Result, TableId};
 use resting::{Left, Resting};
+use source::holding::Holding;
 use source::spool::{Keeper, KeeperOptions};
 use source::stream::Delivery;
 use source::timeline::Server;
@@ -120,6 +121,8 @@ struct Loop {
     /// What ends the pipeline, unless the look finds another reason.
     ends_with: Option<Error>,
     server: Server,
+    /// The slot, until the first session has it.
+    held: Option<Holding>,
     in_flight: Option<Flight>,
     next: Option<Prepared>,
     recording: Option<Recording>,
@@ -167,6 +170,7 @@ pub(crate) async fn run(
             // What was read and not written is dropped, and the slot is waited for as at a start.
             Err(error) if store.is_taken_over() => {
                 tracing::error!(error = %error.report(), "nothing is written any more");
+                left.lost.is_lost();
                 status.set_connected(false);
                 status.set_error(&error);
                 let over = tokio::time::timeout(ANEW_AFTER, stopped(&mut stopping)).await;
@@ -313,6 +317,7 @@ impl Loop {
             arming: None,
             ends_with: None,
             server: ready.server,
+            held: ready.held,
             in_flight: None,
             next: None,
             recording: None,
