@@ -9,11 +9,12 @@
 //! has lost it waits for a while before it takes it back from one that has not ended.
 
 use crate::agree;
+use crate::checkpoint;
 use crate::pipeline::Options;
 use crate::retry::patiently;
 use crate::status::Status;
 use crate::task::Task;
-use model::{Error, Result};
+use model::{Error, Lsn, Result};
 use source::holding::{self, Holding};
 use source::slot;
 use source::timeline::{self, Server};
@@ -73,9 +74,8 @@ pub(crate) async fn take_over(
                 claimed.holder
             ))
             .hint(format!(
-                "give each server its own store; where that process is no more: \
-                 ALTER TABLE millrace.claims DELETE WHERE slot = {}",
-                ddl::literal(name)
+                "give each server its own store; where that process is no more: {}",
+                forget(name)
             )));
     }
     let found = slot::slot_info(client, name).await?.filter(|found| !found.is_lost());
@@ -83,6 +83,19 @@ pub(crate) async fn take_over(
         agree::check(name, found, options.address.database(), false)?;
     }
     may_be_taken?;
+    if let Some(confirmed) = found.as_ref().and_then(|found| found.confirmed_flush)
+        && is_elsewhere(options, store, confirmed).await?
+    {
+        return Err(could_not()
+            .detail(format!(
+                "{} has confirmed {confirmed}, and the store holds less: the rest may be in its spool.",
+                claimed.holder
+            ))
+            .hint(format!(
+                "start that one again; where its spool is lost, this copies every table again: {}",
+                forget(name)
+            )));
+    }
     let held = match found {
         Some(_) => Some(holding::hold(&options.address, name, &options.publication).await?),
         // What is not there is nobody's.
@@ -92,6 +105,7 @@ pub(crate) async fn take_over(
     let claim = store.claim(&source, watch::channel(false).1);
     let claimed = tokio::time::timeout(CLAIM_MOST, claim).await;
     claimed.map_err(|_| could_not().detail("The store does not answer."))??;
+    *lost = Lost::default();
     tracing::warn!(slot = %name, "taken over from another process; what it still writes is waited for");
     match store.begin().await? {
         None => Ok(held),
@@ -108,24 +122,51 @@ fn comes_after(server: &Server, source: &str) -> bool {
     theirs.is_some_and(|(system, timeline)| system == server.system && timeline <= server.timeline)
 }
 
+/// Whether somebody else's spool may have what Postgres need not keep any more.
+async fn is_elsewhere(options: &Options, store: &dyn Store, confirmed: Lsn) -> Result<bool> {
+    let Some(recorded) = checkpoint::last(store, &options.slot).await? else { return Ok(false) };
+    let span = match &options.spool {
+        Some(spool) => spool.span().await?,
+        None => None,
+    };
+    Ok(confirmed > recorded && !span.is_some_and(|span| span.bridges(recorded, confirmed)))
+}
+
+fn forget(slot: &str) -> String {
+    format!("ALTER TABLE millrace.claims DELETE WHERE slot = {}", ddl::literal(slot))
+}
+
 fn named(server: &Server) -> String {
     format!("{} {}", server.system, server.timeline)
 }
 
-/// Once the stream has its slot. That another one has claimed it since is told by the next write.
+/// Once the stream has its slot, and as long as it has. Ends where another process has claimed it since, and then
+/// with what says so.
 pub(crate) fn of_stream(
     store: Arc<dyn Store>,
     status: Arc<Status>,
     server: &Server,
     mut held: watch::Receiver<bool>,
-) -> Task<()> {
+) -> Task<Error> {
     let source = named(server);
     Task::spawn(async move {
-        if held.wait_for(|held| *held).await.is_ok()
-            && let Err(error) = patiently(&status, || store.claim(&source, held.clone())).await
-        {
-            tracing::debug!(error = %error.report(), "the slot is not claimed");
+        if held.wait_for(|held| *held).await.is_ok() {
+            let mut lost = held.clone();
+            let claimed = tokio::select! {
+                biased;
+                // Whoever has it next claims it.
+                _ = lost.wait_for(|held| !*held) => Ok(()),
+                claimed = patiently(&status, || store.claim(&source, held.clone())) => claimed,
+            };
+            match claimed {
+                Err(error) if store.is_taken_over() => return error,
+                Err(error) => {
+                    tracing::warn!(error = %error.report(), "the slot is not claimed");
+                }
+                Ok(()) => {}
+            }
         }
+        std::future::pending().await
     })
 }
 

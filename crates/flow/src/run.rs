@@ -49,7 +49,7 @@ use crate::pause::{self, Resumed};
 use crate::pipeline::{Command, Options};
 use crate::reload::Reload;
 use crate::session::Session;
-use crate::start::Ready;
+use crate::start::{self, Ready};
 use crate::status::Status;
 use crate::tables::Tables;
 use crate::task::Task;
@@ -171,6 +171,11 @@ pub(crate) async fn run(
             Err(error) if store.is_taken_over() => {
                 tracing::error!(error = %error.report(), "nothing is written any more");
                 left.lost.is_lost();
+                // A disk that is full is told again by the next start.
+                let _quiet = tokio::select! {
+                    quiet = start::disarm(&options) => quiet,
+                    () = stopped(&mut stopping) => break Ok(()),
+                };
                 status.set_connected(false);
                 status.set_error(&error);
                 let over = tokio::time::timeout(ANEW_AFTER, stopped(&mut stopping)).await;
@@ -262,7 +267,7 @@ async fn looked(looking: &mut Option<Task<Result<bool>>>) -> Result<bool> {
     }
 }
 
-async fn delivered(session: &mut Option<Session>) -> Option<Delivery> {
+async fn delivered(session: &mut Option<Session>) -> Result<Option<Delivery>> {
     match session {
         Some(session) => session.next().await,
         None => std::future::pending().await,
@@ -374,7 +379,7 @@ impl Loop {
                 survey = surveyed(&mut self.surveying) => Event::Surveyed(survey),
                 // 5. The river, as long as there is room.
                 delivery = delivered(&mut self.session), if may_receive => {
-                    Event::Delivered(delivery)
+                    Event::Delivered(delivery?)
                 }
             };
             match event {

@@ -45,7 +45,10 @@ pub(crate) async fn attempt(
     let published = source::catalog::published_tables(&client, &options.publication).await?;
     let others = store.begin().await?;
     // The store answers: from here on the slot is ours.
-    let _quiet = quiet(options).await;
+    let _quiet = match &others {
+        Some(_) => disarm(options).await?,
+        None => quiet(options).await,
+    };
     // And not ours for long without it.
     let _starting = status.starting();
     let held = match others {
@@ -77,6 +80,15 @@ pub(crate) async fn quiet(options: &Options) -> Option<Quiet> {
         Some(spool) => Some(spool.quiet().await),
         None => None,
     }
+}
+
+/// Another process may have the slot: none of ours reads it into the spool before the stream has it again.
+pub(crate) async fn disarm(options: &Options) -> Result<Option<Quiet>> {
+    let quiet = quiet(options).await;
+    if let Some(spool) = &options.spool {
+        spool.disarm()?;
+    }
+    Ok(quiet)
 }
 
 /// Before the stream starts anew. `false`: everything is brought up again.
