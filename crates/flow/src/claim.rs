@@ -37,7 +37,7 @@ pub(crate) struct Lost {
 }
 
 impl Lost {
-    pub(crate) fn is_lost(&mut self) {
+    pub(crate) fn set_lost(&mut self) {
         self.is_lost = true;
     }
 
@@ -179,7 +179,7 @@ mod tests {
         let of = |holder: &str| Claimed { holder: holder.into(), source: "7 1".into() };
         let (mut lost, now) = (Lost::default(), Instant::now());
         lost.check(&of("a"), now).unwrap();
-        lost.is_lost();
+        lost.set_lost();
         assert!(lost.check(&of("a"), now + LEAVE_IT_FOR / 2).is_err());
         lost.check(&of("a"), now + LEAVE_IT_FOR).unwrap();
         assert!(lost.check(&of("b"), now + LEAVE_IT_FOR).is_err());

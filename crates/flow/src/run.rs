@@ -170,7 +170,7 @@ pub(crate) async fn run(
             // What was read and not written is dropped, and the slot is waited for as at a start.
             Err(error) if store.is_taken_over() => {
                 tracing::error!(error = %error.report(), "nothing is written any more");
-                left.lost.is_lost();
+                left.lost.set_lost();
                 // A disk that is full is told again by the next start.
                 let _quiet = tokio::select! {
                     quiet = start::disarm(&options) => quiet,
