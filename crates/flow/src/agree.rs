@@ -78,6 +78,7 @@ pub(crate) async fn agree(
     options: &Options,
     client: &Client,
     is_known: bool,
+    is_held: bool,
     store: &dyn Store,
     status: &Status,
 ) -> Result<Agreed> {
@@ -99,7 +100,7 @@ pub(crate) async fn agree(
             slot::drop_slot(client, name).await?;
             None
         }
-        Some(found) => Some(check(name, &found, options.address.database())?),
+        Some(found) => Some(check(name, &found, options.address.database(), is_held)?),
     };
     let span = spooled(options, &server, found.zip(recorded)).await?;
     let held = span.map_or(Lsn::ZERO, |span| span.through);
@@ -272,14 +273,15 @@ async fn create(options: &Options, status: &Status) -> Result<Lsn> {
     Ok(position)
 }
 
-/// Whether the slot can be read from now. Returns what it has confirmed.
-pub(crate) fn check(name: &str, slot: &Slot, database: &str) -> Result<Lsn> {
+/// Whether the slot can be read from now, or once we let it go, if it `is_held` by us. Returns what it has
+/// confirmed.
+pub(crate) fn check(name: &str, slot: &Slot, database: &str, is_held: bool) -> Result<Lsn> {
     if slot.plugin.as_deref() != Some("pgoutput") || slot.database.as_deref() != Some(database) {
         return Err(Error::definite(format!("cannot use slot {name}"))
             .detail(format!("It is not a pgoutput slot of the database {database}."))
             .hint("set [source] slot to another name, or drop that slot"));
     }
-    if let Some(pid) = slot.active_pid {
+    if let Some(pid) = slot.active_pid.filter(|_| !is_held) {
         return Err(Error::transient(format!("could not use slot {name}"))
             .detail(format!("Process {pid} on the server reads from it."))
             .hint("stop the other reader: is a second millrace running?"));
@@ -301,7 +303,7 @@ pub(crate) async fn is_as_it_was(
     if found.is_lost() {
         return Ok(false);
     }
-    let confirmed = check(&options.slot, &found, options.address.database())?;
+    let confirmed = check(&options.slot, &found, options.address.database(), false)?;
     let span = match &options.spool {
         Some(spool) => spool.span().await?,
         None => None,
@@ -331,12 +333,14 @@ mod tests {
 
     #[test]
     fn slots_that_cannot_be_read_say_why() {
-        assert_eq!(check("s", &slot(), "shop").unwrap(), Lsn(7));
-        let busy = check("s", &Slot { active_pid: Some(42), ..slot() }, "shop").unwrap_err();
+        assert_eq!(check("s", &slot(), "shop", false).unwrap(), Lsn(7));
+        let active = Slot { active_pid: Some(42), ..slot() };
+        assert_eq!(check("s", &active, "shop", true).unwrap(), Lsn(7));
+        let busy = check("s", &active, "shop", false).unwrap_err();
         assert_eq!(busy.fate(), Fate::Transient);
         assert!(busy.report().contains("42"));
-        assert_eq!(check("s", &slot(), "other").unwrap_err().fate(), Fate::Definite);
+        assert_eq!(check("s", &slot(), "other", false).unwrap_err().fate(), Fate::Definite);
         let plugin = Some("test_decoding".into());
-        assert!(check("s", &Slot { plugin, ..slot() }, "shop").is_err());
+        assert!(check("s", &Slot { plugin, ..slot() }, "shop", false).is_err());
     }
 }

@@ -49,7 +49,7 @@ use crate::pause::{self, Resumed};
 use crate::pipeline::{Command, Options};
 use crate::reload::Reload;
 use crate::session::Session;
-use crate::start::Ready;
+use crate::start::{self, Ready};
 use crate::status::Status;
 use crate::tables::Tables;
 use crate::task::Task;
@@ -58,6 +58,7 @@ use crate::watch as look;
 use durable::{Flight, Recording, flushed, recorded};
 use model::{Error, Lsn, Result, TableId};
 use resting::{Left, Resting};
+use source::holding::Holding;
 use source::spool::{Keeper, KeeperOptions};
 use source::stream::Delivery;
 use source::timeline::Server;
@@ -120,6 +121,8 @@ struct Loop {
     /// What ends the pipeline, unless the look finds another reason.
     ends_with: Option<Error>,
     server: Server,
+    /// The slot, until the first session has it.
+    held: Option<Holding>,
     in_flight: Option<Flight>,
     next: Option<Prepared>,
     recording: Option<Recording>,
@@ -167,6 +170,12 @@ pub(crate) async fn run(
             // What was read and not written is dropped, and the slot is waited for as at a start.
             Err(error) if store.is_taken_over() => {
                 tracing::error!(error = %error.report(), "nothing is written any more");
+                left.lost.set_lost();
+                // A disk that is full is told again by the next start.
+                let _quiet = tokio::select! {
+                    quiet = start::disarm(&options) => quiet,
+                    () = stopped(&mut stopping) => break Ok(()),
+                };
                 status.set_connected(false);
                 status.set_error(&error);
                 let over = tokio::time::timeout(ANEW_AFTER, stopped(&mut stopping)).await;
@@ -258,7 +267,7 @@ async fn looked(looking: &mut Option<Task<Result<bool>>>) -> Result<bool> {
     }
 }
 
-async fn delivered(session: &mut Option<Session>) -> Option<Delivery> {
+async fn delivered(session: &mut Option<Session>) -> Result<Option<Delivery>> {
     match session {
         Some(session) => session.next().await,
         None => std::future::pending().await,
@@ -313,6 +322,7 @@ impl Loop {
             arming: None,
             ends_with: None,
             server: ready.server,
+            held: ready.held,
             in_flight: None,
             next: None,
             recording: None,
@@ -369,7 +379,7 @@ impl Loop {
                 survey = surveyed(&mut self.surveying) => Event::Surveyed(survey),
                 // 5. The river, as long as there is room.
                 delivery = delivered(&mut self.session), if may_receive => {
-                    Event::Delivered(delivery)
+                    Event::Delivered(delivery?)
                 }
             };
             match event {

@@ -1,7 +1,7 @@
 //! One life of the stream: its thread, its channel, and the end of both.
 
 use crate::task::Task;
-use model::Lsn;
+use model::{Error, Lsn, Result};
 use source::spool::Quiet;
 use source::stream::{self, Control, Delivery, StreamOptions};
 use std::sync::Arc;
@@ -16,8 +16,8 @@ pub(crate) struct Session {
     deliveries: Receiver<Delivery>,
     /// Of a session without a spool.
     _quiet: Option<Quiet>,
-    /// Of the slot, at the store.
-    _claiming: Task<()>,
+    /// Of the slot, at the store; see [`crate::claim::of_stream`].
+    claiming: Task<Error>,
 }
 
 impl Session {
@@ -27,19 +27,23 @@ impl Session {
         number: u64,
         confirmed: Lsn,
         age_us: u64,
-        claim: impl FnOnce(watch::Receiver<bool>) -> Task<()>,
+        claim: impl FnOnce(watch::Receiver<bool>) -> Task<Error>,
     ) -> Session {
         let control = Arc::new(Control::new(confirmed));
         control.set_age_us(age_us);
         let binary = options.binary;
         let deliveries = stream::start(options, control.clone());
-        let _claiming = claim(control.holds_slot());
-        Session { number, binary, control, deliveries, _quiet: quiet, _claiming }
+        let claiming = claim(control.holds_slot());
+        Session { number, binary, control, deliveries, _quiet: quiet, claiming }
     }
 
-    /// `None`: the thread has ended.
-    pub(crate) async fn next(&mut self) -> Option<Delivery> {
-        self.deliveries.recv().await
+    /// `None`: the thread has ended. An error: another process has claimed the slot.
+    pub(crate) async fn next(&mut self) -> Result<Option<Delivery>> {
+        tokio::select! {
+            biased;
+            overtaken = self.claiming.join() => Err(overtaken.unwrap_or_else(|broke| broke)),
+            delivery = self.deliveries.recv() => Ok(delivery),
+        }
     }
 }
 

@@ -7,12 +7,13 @@
 
 use crate::agree::{self, agree};
 use crate::checkpoint::Positions;
-use crate::claim;
+use crate::claim::{self, Lost};
 use crate::pipeline::Options;
 use crate::status::Status;
 use crate::tables::{self, Around, Tables};
 use model::{Lsn, Result};
 use source::client::connect;
+use source::holding::Holding;
 use source::slot::{self, Publication};
 use source::spool::Quiet;
 use source::timeline::Server;
@@ -23,12 +24,15 @@ pub(crate) struct Ready {
     pub(crate) tables: Tables,
     pub(crate) positions: Positions,
     pub(crate) server: Server,
+    /// Of what was taken over.
+    pub(crate) held: Option<Holding>,
 }
 
 pub(crate) async fn attempt(
     options: &Options,
     store: &dyn Store,
     status: &Status,
+    lost: &mut Lost,
 ) -> Result<Ready> {
     let client = connect(&options.address).await?;
     let made = slot::ensure_publication(&client, &options.publication, true).await?;
@@ -41,14 +45,19 @@ pub(crate) async fn attempt(
     let published = source::catalog::published_tables(&client, &options.publication).await?;
     let others = store.begin().await?;
     // The store answers: from here on the slot is ours.
-    let _quiet = quiet(options).await;
+    let _quiet = match &others {
+        Some(_) => disarm(options).await?,
+        None => quiet(options).await,
+    };
     // And not ours for long without it.
     let _starting = status.starting();
-    if let Some(claimed) = others {
-        claim::take_over(options, &client, store, claimed).await?;
-    }
+    let held = match others {
+        Some(claimed) => claim::take_over(options, &client, store, claimed, lost).await?,
+        None => None,
+    };
     let is_known = tables::is_known(store, &published, &options.slot).await?;
-    let agreed = agree(options, &client, is_known, store, status).await?;
+    let is_held = held.as_ref().is_some_and(Holding::is_held);
+    let agreed = agree(options, &client, is_known, is_held, store, status).await?;
     if let Some(missed) = agreed.missed.as_ref().filter(|missed| missed.is_for_all()) {
         let (why, from) = (&missed.why, agreed.position);
         tracing::warn!(%why, %from, "a stretch of the log cannot be read: what was missed is copied");
@@ -62,7 +71,8 @@ pub(crate) async fn attempt(
     let tables = Tables::load(published, &options.tables, pattern, missed, &around).await?;
     // Not before: were this recorded first, a process killed here would not know what it missed.
     agreed.record(&options.slot, store, status).await?;
-    Ok(Ready { tables, positions: Positions::start(agreed.position), server: agreed.server })
+    let positions = Positions::start(agreed.position);
+    Ok(Ready { tables, positions, server: agreed.server, held })
 }
 
 pub(crate) async fn quiet(options: &Options) -> Option<Quiet> {
@@ -70,6 +80,15 @@ pub(crate) async fn quiet(options: &Options) -> Option<Quiet> {
         Some(spool) => Some(spool.quiet().await),
         None => None,
     }
+}
+
+/// Another process may have the slot: none of ours reads it into the spool before the stream has it again.
+pub(crate) async fn disarm(options: &Options) -> Result<Option<Quiet>> {
+    let quiet = quiet(options).await;
+    if let Some(spool) = &options.spool {
+        spool.disarm()?;
+    }
+    Ok(quiet)
 }
 
 /// Before the stream starts anew. `false`: everything is brought up again.

@@ -189,10 +189,20 @@ pub async fn create_slot(
     let sql = "select lsn::text from pg_create_logical_replication_slot($1, 'pgoutput')";
     let created = async {
         let row = client.query_one(sql, &[&name]).await;
-        let row = row.map_err(|error| pg_error(format!("create slot {name}"), error))?;
+        let row = row.map_err(|error| not_created(name, error))?;
         lsn(row.get(0))
     };
     tell_while_waiting(address, name, created, waiting).await
+}
+
+/// One that another process has created meanwhile is read from, by one of the two.
+fn not_created(name: &str, error: tokio_postgres::Error) -> Error {
+    match error.code() == Some(&SqlState::DUPLICATE_OBJECT) {
+        true => Error::transient(format!("could not create slot {name}: it is there by now"))
+            .hint("a slot is for one `millrace up`: is a second one running?")
+            .source(error),
+        false => pg_error(format!("create slot {name}"), error),
+    }
 }
 
 /// Runs `creation` of the slot `name` and tells meanwhile whom the server waits for.

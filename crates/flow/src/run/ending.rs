@@ -73,7 +73,7 @@ impl Loop {
         }
         loop {
             self.drain().await?;
-            match delivered_at_end(&mut self.session).await {
+            match delivered_at_end(&mut self.session).await? {
                 Some(Delivery::Batch(batch)) => self.on_batch(batch).await?,
                 // Unanswered barriers end the reader.
                 Some(_) => {}
@@ -96,9 +96,9 @@ impl Loop {
     }
 }
 
-async fn delivered_at_end(session: &mut Option<Session>) -> Option<Delivery> {
+async fn delivered_at_end(session: &mut Option<Session>) -> Result<Option<Delivery>> {
     match session {
         Some(session) => session.next().await,
-        None => None,
+        None => Ok(None),
     }
 }

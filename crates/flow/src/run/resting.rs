@@ -8,6 +8,7 @@
 //! To go on after a pause is a start: what happened at the source meanwhile is found there.
 
 use super::{End, stopped};
+use crate::claim::Lost;
 use crate::pause::{self, Paused, Resumed};
 use crate::pipeline::{Command, Options};
 use crate::reload::{self, Reload};
@@ -31,6 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 pub(super) struct Left {
     pub(super) command: Option<Command>,
     pub(super) reload: Option<Reload>,
+    pub(super) lost: Lost,
 }
 
 /// The pipeline without its loop.
@@ -53,7 +55,7 @@ impl Resting<'_> {
         }
         let mut tries = 0;
         loop {
-            let error = match self.attempt().await? {
+            let error = match self.attempt(&mut left.lost).await? {
                 Ok(Ok(ready)) => {
                     self.status.note_store(true);
                     return Ok(Ok(ready));
@@ -75,8 +77,8 @@ impl Resting<'_> {
     }
 
     /// The slot may wait for transactions of the source for hours; whoever asks need not.
-    async fn attempt(&mut self) -> Result<Result<Result<Ready>, End>> {
-        let attempt = start::attempt(self.options, self.store.as_ref(), self.status);
+    async fn attempt(&mut self, lost: &mut Lost) -> Result<Result<Result<Ready>, End>> {
+        let attempt = start::attempt(self.options, self.store.as_ref(), self.status, lost);
         tokio::pin!(attempt);
         loop {
             tokio::select! {

@@ -61,6 +61,11 @@ impl Loop {
             memory_bytes: self.options.memory_bytes,
             spool,
         };
+        if let Some(held) = self.held.take()
+            && let Err(error) = held.let_go().await
+        {
+            return self.lose_session(error);
+        }
         let confirmed = self.positions.confirmed();
         let (store, status) = (self.store.clone(), self.status.clone());
         let claim = |held| claim::of_stream(store, status, &self.server, held);

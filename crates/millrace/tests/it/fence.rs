@@ -89,6 +89,83 @@ fn late_batches_stay_away(lose: fn(&Cluster, &Proxy)) {
     assert_eq!(one.stop(), Some(0));
 }
 
+/// Two that run, and a source that ends what both have there. The first one is told of the other's claim while that
+/// one still waits, and could have the slot back if that one had let it go.
+#[test]
+fn two_that_run_settle_on_one_when_the_source_restarts() {
+    let (cluster, server) = (source(), Server::start());
+    let (to_source, to_store) = (Proxy::start(cluster.port()), Proxy::start(server.port()));
+    let url = cluster.url().replace(&cluster.port().to_string(), &to_source.port().to_string());
+    let first = Project::new(BINARY, &config(&url, &(section(to_store.port()) + FACTS)));
+    let mut one = first.up();
+    one.wait_ready();
+    let second = Project::new(BINARY, &config(&cluster.url(), &(server.section() + FACTS)));
+    let mut other = second.up();
+    wait_until("it waits", || other.log().contains("could not use slot"));
+    to_store.cut();
+    insert(&cluster, 2);
+    let lag = || first.status()["source"]["lag_seconds"].as_f64();
+    wait_until("it has read that, and it is on its way", || lag().is_some_and(|lag| lag > 0.0));
+    to_source.cut();
+    cluster.stop("fast");
+    cluster.resume();
+    wait_until("the other one has it", || other.log().contains("taken over from another process"));
+    to_source.open();
+    to_store.open();
+    wait_until("the first one stops", || one.log().contains(TAKEN));
+    other.wait_ready();
+    for id in 3..5 {
+        insert(&cluster, id);
+        let all: Vec<String> = (1..=id).map(|id| id.to_string()).collect();
+        wait_until("the other one goes on", || has(&server, &all.join(" ")));
+    }
+    wait_until("the first one waits", || {
+        first.run(&["status"]).talk().contains("could not use slot")
+    });
+    let claims = server.door().query("SELECT groupArray(number) FROM millrace.claims");
+    assert_eq!(claims, "[1,2,3]", "{}{}", one.log(), other.log());
+    assert!(!other.log().contains(TAKEN), "{}", other.log());
+    second.verify();
+    assert_eq!((other.stop(), one.stop()), (Some(0), Some(0)));
+}
+
+/// What is in it nobody else has; and nothing more is read into it once the slot is another's.
+#[test]
+fn the_spool_of_who_loses_the_slot_is_waited_for_and_left_alone() {
+    let (cluster, server) = (source(), Server::start());
+    let (to_source, to_store) = (Proxy::start(cluster.port()), Proxy::start(server.port()));
+    let url = cluster.url().replace(&cluster.port().to_string(), &to_source.port().to_string());
+    let more = section(to_store.port()) + "[spool]\nmax_bytes = 100000000\n" + FACTS;
+    let first = Project::new(BINARY, &config(&url, &more));
+    let mut one = first.up();
+    one.wait_ready();
+    let before = cluster.sql("select confirmed_flush_lsn from pg_replication_slots");
+    to_store.cut();
+    insert(&cluster, 2);
+    let is_moved = format!("select confirmed_flush_lsn > '{before}' from pg_replication_slots");
+    let spool = |what: &str| first.status()["spool"][what].clone();
+    wait_until("the spool has it", || spool("is_filled") == true && cluster.sql(&is_moved) == "t");
+    to_source.cut();
+    let second = Project::new(BINARY, &config(&cluster.url(), &(server.section() + FACTS)));
+    let mut other = second.up();
+    wait_until("the spool is waited for", || other.log().contains("in its spool"));
+    to_source.open();
+    to_store.open();
+    wait_until("the first one goes on", || has(&server, "1 2") && spool("since").is_null());
+    to_source.cut();
+    other.wait_ready();
+    assert!(!first.run(&["pause"]).talk().is_empty());
+    wait_until("the first one stops", || one.log().contains(TAKEN));
+    let note = |name: &str| first.state().join("spool").join(name).exists();
+    wait_until("the spool is left alone", || note("paused.toml") && !note("spool.toml"));
+    assert_eq!(other.stop(), Some(0));
+    to_source.open();
+    insert(&cluster, 3);
+    wait_until("the first one has it again", || has(&server, "1 2 3") && note("spool.toml"));
+    first.verify();
+    assert_eq!(one.stop(), Some(0));
+}
+
 #[test]
 fn who_only_waits_for_the_slot_stops_nobody() {
     let (cluster, server) = (source(), Server::start());

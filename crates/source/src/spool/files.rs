@@ -148,10 +148,13 @@ impl Files {
         Ok(())
     }
 
-    /// Another connection begins. Where it has to: everything before is here or in the store.
+    /// Another connection begins. Where it has to: everything before is here or in the store. Zero: the store was
+    /// not asked, and has what it had.
     pub(crate) fn go_on_from(&mut self, recorded: Lsn) -> Result<Lsn> {
         self.cut_to_whole()?;
-        if recorded >= self.through {
+        // Where an empty one stood says nothing of a store that has less by now.
+        let stands_elsewhere = self.is_empty() && recorded > Lsn::ZERO;
+        if recorded >= self.through || stands_elsewhere {
             self.clear()?;
             (self.through, self.base) = (recorded, recorded);
         }

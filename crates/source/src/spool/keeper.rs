@@ -101,7 +101,12 @@ fn keep(
         )
         .detail("What holds of it is decided once the store is back."));
     }
-    let kept = fill(spool, options, files, &mut session, is_over);
+    let confirmed = confirmed(&mut session, &options.slot)?;
+    let from = start(files, confirmed)?;
+    session.start_replication(&options.slot, from, &stream::wanted(&options.publication, false))?;
+    spool.shown.set_filled(true);
+    tracing::warn!(%from, "nobody takes rows: the log goes to the spool");
+    let kept = fill(files, &mut session, confirmed, is_over);
     drop(session);
     // However it ended: who comes next finds the slot free. No walsender is needed to see that.
     let freed = Session::connect(&options.address)
@@ -110,17 +115,11 @@ fn keep(
 }
 
 fn fill(
-    spool: &Spool,
-    options: &KeeperOptions,
     files: &mut Files,
     session: &mut Session,
+    confirmed: Lsn,
     is_over: impl Fn() -> bool,
 ) -> Result<()> {
-    let confirmed = confirmed(session, &options.slot)?;
-    let from = start(files, confirmed)?;
-    session.start_replication(&options.slot, from, &stream::wanted(&options.publication, false))?;
-    spool.shown.set_filled(true);
-    tracing::warn!(%from, "nobody takes rows: the log goes to the spool");
     let mut pump = Pump::default();
     let now = Instant::now();
     let (mut synced_at, mut told_at, mut heard_at) = (now, now, now);

@@ -323,6 +323,17 @@ fn a_segment_knows_the_relations_of_before() {
     }
 }
 
+/// Another process had the slot meanwhile, and the store was set back.
+#[test]
+fn an_empty_one_begins_where_the_store_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = open(folder.path(), LIMIT);
+    assert_eq!(files.go_on_from(end_of(5)).unwrap(), end_of(5));
+    assert_eq!(files.go_on_from(Lsn::ZERO).unwrap(), end_of(5), "the keeper knows no more");
+    assert_eq!(files.go_on_from(end_of(2)).unwrap(), end_of(2));
+    assert_eq!(files.go_on_from(Lsn::ZERO).unwrap(), end_of(2));
+}
+
 #[test]
 fn at_the_limit_it_refuses_and_goes_on_when_there_is_room() {
     let folder = tempfile::tempdir().unwrap();

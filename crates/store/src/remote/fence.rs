@@ -5,14 +5,16 @@
 //!
 //! ```text
 //! begin ─▶ nobody's, ours, or of a process that is dead ──────────▶ written, with a look before each
-//!       ─▶ another's ─▶ claim, holding the slot ─▶ it has looked ─▶ what it still runs is ended ─▶ begin
+//!       ─▶ another's, or not settled ─▶ claim, holding the slot ─▶ begin ─▶ it has looked
+//!          ─▶ what it still runs is ended ─▶ the claim is settled ─▶ written, as above
 //! claim, with the stream's slot ──────────────────────────────────▶ written, with a look now and then
 //! a look finds another's ─▶ nothing is written, until the next begin
 //! ```
 //!
 //! A look is good for [`GOOD_FOR`], as long as the stream has its slot. So who takes over waits for that long
 //! behind its claim, and then ends the statements that run: what the other one was let through with is there or
-//! gone before anything is read of what is kept.
+//! gone before anything is read of what is kept. That it was waited for is claimed, too: whoever finds a claim
+//! that is not settled waits anew, a process in the same folder as well.
 //!
 //! Claims are numbered, not dated: clocks differ. Two that have one number know of each other only when both are
 //! there: whoever is the last to look back gives way.
@@ -30,6 +32,9 @@ const GOOD_FOR: Duration = Duration::from_secs(10);
 /// From the claim of who takes over; by then what was let through has arrived as well.
 const SETTLED_AFTER: Duration = Duration::from_secs(12);
 
+/// Before the place of a claim that is not settled. A version that does not know it takes that for another's.
+const UNSETTLED: &str = "not settled: ";
+
 pub(super) const CLAIMS: &str = "millrace.claims (slot, number, process, holder, place, source)";
 
 /// Who has the slot.
@@ -45,12 +50,15 @@ pub(super) struct Claim {
     pub(super) place: String,
     /// Whose slot it is.
     pub(super) source: String,
+    /// What others were let through with before may still come.
+    pub(super) is_unsettled: bool,
 }
 
 impl Claim {
     pub(super) fn row(&self, slot: &str) -> Rows {
         let number = self.number.to_string();
-        let fields = [slot, &number, &self.process, &self.holder, &self.place, &self.source];
+        let place = format!("{}{}", if self.is_unsettled { UNSETTLED } else { "" }, self.place);
+        let fields = [slot, &number, &self.process, &self.holder, &place, &self.source];
         vec![fields.map(|field| Some(field.to_owned())).to_vec()]
     }
 
@@ -58,8 +66,11 @@ impl Claim {
         let mut fields = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || fields.next();
         let number = next()?.parse().ok()?;
-        let (process, holder, place) = (next()?, next()?, next()?);
-        Some(Claim { number, process, holder, place, source: next()? })
+        let (process, holder, mut place, source) = (next()?, next()?, next()?, next()?);
+        let settles = place.strip_prefix(UNSETTLED).map(str::to_owned);
+        let is_unsettled = settles.is_some();
+        place = settles.unwrap_or(place);
+        Some(Claim { number, process, holder, place, source, is_unsettled })
     }
 }
 
@@ -91,14 +102,19 @@ struct State {
     is_anothers: bool,
     /// An earlier process may have left statements running.
     ends_others: bool,
-    settled_at: Option<Instant>,
+    /// From our claim to the next begin: in between nobody else has the slot.
+    settles_at: Option<Instant>,
 }
 
-impl State {
-    fn settle(&mut self) {
-        self.ends_others = true;
-        self.settled_at.get_or_insert(Instant::now() + SETTLED_AFTER);
-    }
+/// Whose the newest claim is.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Begun {
+    /// Nobody else's; whether an earlier process may have left statements running.
+    Ours { ends_others: bool },
+    /// Ours, once this has passed and what others still run is ended.
+    Settles(Instant),
+    /// Its process may still write, or what came before it.
+    Anothers(Claim),
 }
 
 enum Knows {
@@ -122,7 +138,7 @@ impl Fence {
             knows: Knows::Nothing,
             is_anothers: false,
             ends_others: true,
-            settled_at: None,
+            settles_at: None,
         };
         Fence { us, state: Mutex::new(state) }
     }
@@ -139,8 +155,8 @@ impl Fence {
         }
     }
 
-    /// What a look found that was begun then.
-    pub(super) fn looked(&self, newest: Claim, then: Instant) -> Result<()> {
+    /// What a look found that was begun then. `false`: that was too long ago to say anything.
+    pub(super) fn looked(&self, newest: Claim, then: Instant) -> Result<bool> {
         let mut state = locked(&self.state);
         match &mut state.knows {
             Knows::Newest { claim, looked, .. } => {
@@ -150,48 +166,53 @@ impl Fence {
                     return Err(error);
                 }
                 *looked = then.max(*looked);
-                Ok(())
+                Ok(then.elapsed() < GOOD_FOR)
             }
             Knows::Over(claim) => Err(taken(claim)),
-            Knows::Nothing => Ok(()),
+            Knows::Nothing => Ok(true),
         }
     }
 
-    /// From here on that one is known. It is returned if its process may still write.
-    pub(super) fn begin(&self, newest: Claim, then: Instant) -> Option<Claim> {
+    /// From here on that one is known.
+    pub(super) fn begin(&self, newest: Claim, then: Instant) -> Begun {
+        let is_mine = newest.process == self.us.process;
         let is_over = newest.number == 0 || newest.place.is_empty();
-        let is_ours = newest.process == self.us.process || newest.place == self.us.place;
-        let others = (!is_over && !is_ours).then(|| newest.clone());
+        let is_ours = !newest.is_unsettled && (is_mine || newest.place == self.us.place);
         let mut state = locked(&self.state);
-        if newest.process != self.us.process {
+        if !is_mine {
             let is_known = matches!(&state.knows, Knows::Newest { claim, .. } if *claim == newest);
             state.ends_others |= !is_known;
-        } else if state.is_anothers {
-            // Claimed by a try of which we heard no end.
-            state.settle();
         }
+        let begun = match state.settles_at.take() {
+            _ if is_over || is_ours => Begun::Ours { ends_others: state.ends_others },
+            Some(at) if is_mine => Begun::Settles(at),
+            _ => Begun::Anothers(newest.clone()),
+        };
         state.knows = Knows::Newest { claim: newest, held: None, looked: then };
-        state.is_anothers = others.is_some();
-        others
+        state.is_anothers = matches!(begun, Begun::Anothers(_));
+        begun
     }
 
-    /// How long it has to be waited for what others were let through with, and whether it is ended then.
-    pub(super) fn unsettled(&self) -> (Duration, bool) {
-        let state = locked(&self.state);
-        let left = state.settled_at.map(|at| at.saturating_duration_since(Instant::now()));
-        (left.unwrap_or_default(), state.ends_others)
+    /// What others ran is ended.
+    pub(super) fn has_ended_others(&self) {
+        locked(&self.state).ends_others = false;
     }
 
-    pub(super) fn settled(&self) {
-        let mut state = locked(&self.state);
-        (state.ends_others, state.settled_at) = (false, None);
+    /// Ours, if that one is: what others were let through with is there or gone.
+    pub(super) fn settled(&self, newest: &Claim) -> Option<Claim> {
+        let is_mine = newest.process == self.us.process;
+        let number = newest.number + 1;
+        is_mine.then(|| Claim { number, is_unsettled: false, ..newest.clone() })
     }
 
     /// Ours behind that one; `None`: that one is ours.
     pub(super) fn next(&self, newest: &Claim, source: &str) -> Option<Claim> {
-        let is_ours = newest.process == self.us.process && newest.source == source;
+        let is_unsettled = locked(&self.state).is_anothers;
+        let is_ours = newest.process == self.us.process
+            && newest.source == source
+            && newest.is_unsettled == is_unsettled;
         let (number, source) = (newest.number + 1, source.to_owned());
-        (!is_ours).then(|| Claim { number, source, ..self.us.clone() })
+        (!is_ours).then(|| Claim { number, source, is_unsettled, ..self.us.clone() })
     }
 
     /// What was found behind our claim, by a look that was begun then.
@@ -219,18 +240,21 @@ impl Fence {
         Ok(())
     }
 
-    /// Our claim is there.
+    /// Our claim is there. The one who had the slot until now may be another one each time.
     pub(super) fn settles(&self) {
         let mut state = locked(&self.state);
         if state.is_anothers {
-            state.settle();
+            state.settles_at = Some(Instant::now() + SETTLED_AFTER);
         }
     }
 
-    /// Ours, if it is the newest one, as that of a process that has ended; nothing is written behind it.
+    /// Ours, if it is the newest one, as that of a process that has ended; nothing is written behind it. Before
+    /// ours is settled the next one has to wait as we had.
     pub(super) fn last(&self) -> Option<Claim> {
         match &locked(&self.state).knows {
-            Knows::Newest { claim, .. } if claim.process == self.us.process => {
+            Knows::Newest { claim, .. }
+                if claim.process == self.us.process && !claim.is_unsettled =>
+            {
                 let number = claim.number + 1;
                 Some(Claim { number, place: String::new(), ..claim.clone() })
             }
@@ -258,7 +282,8 @@ mod tests {
 
     fn claim(number: u64, process: &str) -> Claim {
         let (process, place) = (process.to_owned(), format!("at {process}"));
-        Claim { number, holder: process.clone(), process, place, source: "pg".to_owned() }
+        let (holder, source) = (process.clone(), "pg".to_owned());
+        Claim { number, holder, process, place, source, is_unsettled: false }
     }
 
     fn fence() -> Fence {
@@ -274,7 +299,7 @@ mod tests {
     fn what_was_known_may_be_written_behind_and_another_claim_ends_it_for_good() {
         let (fence, now) = (fence(), Instant::now());
         assert!(!fence.needs_look().unwrap(), "before anything was read");
-        assert_eq!(fence.begin(claim(3, "a"), now), Some(claim(3, "a")));
+        assert_eq!(fence.begin(claim(3, "a"), now), Begun::Anothers(claim(3, "a")));
         assert!(fence.needs_look().unwrap());
         fence.looked(claim(3, "a"), now).unwrap();
         fence.looked(ours(4), now).unwrap();
@@ -283,13 +308,14 @@ mod tests {
         assert!(fence.is_taken_over() && fence.needs_look().is_err());
         assert!(fence.looked(ours(9), now).is_err() && fence.last().is_none());
         assert!(fence.claimed(vec![ours(9)], now, watch::channel(true).1).is_err());
-        assert!(fence.begin(claim(4, "b"), now).is_some() && !fence.is_taken_over());
+        assert_eq!(fence.begin(claim(4, "b"), now), Begun::Anothers(claim(4, "b")));
+        assert!(!fence.is_taken_over());
     }
 
     #[test]
     fn a_claim_with_the_slot_needs_a_look_now_and_then_and_without_it_before_each_write() {
         let (fence, now) = (fence(), Instant::now());
-        assert_eq!(fence.begin(Claim::default(), now), None);
+        assert_eq!(fence.begin(Claim::default(), now), Begun::Ours { ends_others: true });
         assert_eq!(fence.next(&Claim::default(), "pg"), Some(ours(1)));
         let (slot, held) = watch::channel(true);
         fence.claimed(vec![ours(1), claim(0, "a")], now, held.clone()).unwrap();
@@ -322,36 +348,81 @@ mod tests {
     #[test]
     fn the_dead_are_not_waited_for() {
         let (fence, now) = (fence(), Instant::now());
-        assert_eq!(fence.begin(Claim { place: "here".into(), ..claim(7, "before") }, now), None);
-        assert_eq!(fence.begin(Claim { place: String::new(), ..claim(7, "ended") }, now), None);
-        assert_eq!(fence.begin(ours(7), now), None);
-        assert!(fence.begin(claim(7, "elsewhere"), now).is_some());
-        assert_eq!(fence.unsettled(), (Duration::ZERO, true));
-        fence.settled();
+        let here = Claim { place: "here".into(), ..claim(7, "before") };
+        let ended = Claim { place: String::new(), ..claim(8, "ended") };
+        for (newest, ends_others) in [
+            (here.clone(), true),
+            (here, false),
+            (ended.clone(), true),
+            (ended, false),
+            (ours(9), false),
+        ] {
+            assert_eq!(fence.begin(newest, now), Begun::Ours { ends_others }, "once");
+            fence.has_ended_others();
+        }
+        assert_eq!(fence.begin(claim(9, "elsewhere"), now), Begun::Anothers(claim(9, "elsewhere")));
+    }
+
+    #[test]
+    fn who_takes_over_waits_and_says_when_it_has() {
+        let (fence, now) = (fence(), Instant::now());
+        let (slot, held) = watch::channel(false);
+        drop(slot);
+        fence.begin(claim(7, "a"), now);
+        let taking = fence.next(&claim(7, "a"), "pg").unwrap();
+        assert_eq!(taking, Claim { is_unsettled: true, ..ours(8) });
         fence.settles();
-        let (left, ends_others) = fence.unsettled();
-        assert!(left > GOOD_FOR && ends_others);
-        fence.settled();
-        assert_eq!(fence.begin(ours(8), now), None);
-        assert!(fence.unsettled().0 > GOOD_FOR, "nobody heard that it was claimed");
-        fence.settled();
-        fence.settles();
-        assert_eq!(fence.begin(ours(8), now), None);
-        assert_eq!(fence.unsettled(), (Duration::ZERO, false));
-        let ended = Claim { place: String::new(), ..claim(9, "ended") };
-        for ends in [true, false] {
-            assert_eq!(fence.begin(ended.clone(), now), None);
-            assert_eq!(fence.unsettled(), (Duration::ZERO, ends), "once");
-            fence.settled();
+        fence.claimed(vec![taking.clone(), claim(7, "a")], now, held.clone()).unwrap();
+        assert_eq!((fence.last(), fence.next(&taking, "pg")), (None, None));
+        let Begun::Settles(at) = fence.begin(taking.clone(), now) else { panic!() };
+        assert!(at >= now + SETTLED_AFTER && fence.last().is_none());
+        assert_eq!(fence.settled(&taking), Some(ours(9)));
+        fence.claimed(vec![ours(9), taking], now, held).unwrap();
+        assert_eq!(fence.last(), Some(Claim { place: String::new(), ..ours(10) }));
+        assert!(matches!(fence.begin(ours(9), now), Begun::Ours { .. }));
+        assert_eq!(fence.settled(&claim(9, "a")), None);
+    }
+
+    /// Ours after an error, which let the slot go; of a process of before in the same folder; and another's.
+    #[test]
+    fn a_claim_that_is_not_settled_is_waited_for_whoever_made_it() {
+        let now = Instant::now();
+        let unsettled = |claim| Claim { is_unsettled: true, ..claim };
+        let here = Claim { place: "here".into(), ..claim(7, "before") };
+        for newest in [unsettled(ours(7)), unsettled(here), unsettled(claim(7, "a"))] {
+            assert_eq!(fence().begin(newest.clone(), now), Begun::Anothers(newest));
         }
     }
 
     #[test]
+    fn each_claim_of_who_takes_over_is_waited_for_anew() {
+        let (fence, now) = (fence(), Instant::now());
+        fence.begin(claim(7, "a"), now);
+        fence.settles();
+        let long_ago = now.checked_sub(SETTLED_AFTER).unwrap();
+        locked(&fence.state).settles_at = Some(long_ago);
+        fence.settles();
+        assert!(locked(&fence.state).settles_at.unwrap() >= now + SETTLED_AFTER);
+        fence.begin(claim(8, "b"), now);
+        assert_eq!(locked(&fence.state).settles_at, None);
+    }
+
+    #[test]
+    fn a_look_whose_answer_took_long_says_nothing() {
+        let (fence, now) = (fence(), Instant::now());
+        fence.begin(claim(3, "a"), now);
+        assert!(fence.looked(claim(3, "a"), now).unwrap());
+        assert!(!fence.looked(claim(3, "a"), now.checked_sub(GOOD_FOR).unwrap()).unwrap());
+    }
+
+    #[test]
     fn claims_read_back() {
-        let claim = claim(7, "a");
-        let mut row = claim.row("s").remove(0);
-        row.remove(0);
-        assert_eq!(read(vec![row]).unwrap(), [claim]);
+        for is_unsettled in [false, true] {
+            let claim = Claim { is_unsettled, ..claim(7, "a") };
+            let mut row = claim.row("s").remove(0);
+            row.remove(0);
+            assert_eq!(read(vec![row]).unwrap(), [claim]);
+        }
         assert!(read(vec![vec![Some("x".into())]]).is_err());
     }
 }

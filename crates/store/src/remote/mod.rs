@@ -42,7 +42,7 @@ use crate::{
     Beside, BoxFuture, Claimed, Insert, Layout, Receipt, Rows, Store, ddl, insert, native, tsv,
 };
 use doubts::{Doubts, Work};
-use fence::Claim;
+use fence::{Begun, Claim};
 use line::{Ask, Failed};
 use model::{Cells, Error, Fate, Kind, Result, TableName};
 use quorum::Turns;
@@ -190,6 +190,38 @@ impl Remote {
 
     async fn claims(&self, slot: &str) -> Result<Vec<Claim>> {
         fence::read(tsv::read(&self.read(&fence::question(slot), "TabSeparated").await?))
+    }
+
+    async fn newest_claim(&self, slot: &str) -> Result<Claim> {
+        Ok(self.claims(slot).await?.into_iter().next().unwrap_or_default())
+    }
+
+    async fn begin_behind(&self, slot: &str) -> Result<Option<Claimed>> {
+        let (fence, then) = (&self.inner.server.fence, Instant::now());
+        match fence.begin(self.newest_claim(slot).await?, then) {
+            Begun::Anothers(Claim { holder, source, .. }) => {
+                return Ok(Some(Claimed { holder, source }));
+            }
+            Begun::Settles(at) => {
+                tokio::time::sleep_until(at.into()).await;
+                // Another one may have come meanwhile.
+                let (then, newest) = (Instant::now(), self.newest_claim(slot).await?);
+                fence.looked(newest.clone(), then)?;
+                self.end_others(slot).await?;
+                fence.has_ended_others();
+                if let Some(settled) = fence.settled(&newest) {
+                    self.write_claim(&settled, slot).await?;
+                    let then = Instant::now();
+                    fence.claimed(self.claims(slot).await?, then, watch::channel(false).1)?;
+                }
+            }
+            Begun::Ours { ends_others: true } => {
+                self.end_others(slot).await?;
+                fence.has_ended_others();
+            }
+            Begun::Ours { ends_others: false } => {}
+        }
+        Ok(None)
     }
 
     async fn write_claim(&self, claim: &Claim, slot: &str) -> Result<()> {
@@ -426,18 +458,7 @@ impl Store for Remote {
         Box::pin(async move {
             self.set_up().await?;
             let Some(slot) = &self.inner.server.options.slot else { return Ok(None) };
-            let (fence, then) = (&self.inner.server.fence, Instant::now());
-            let newest = self.claims(slot).await?.into_iter().next().unwrap_or_default();
-            if let Some(Claim { holder, source, .. }) = fence.begin(newest, then) {
-                return Ok(Some(Claimed { holder, source }));
-            }
-            let (wait, ends_others) = fence.unsettled();
-            tokio::time::sleep(wait).await;
-            if ends_others {
-                self.end_others(slot).await?;
-                fence.settled();
-            }
-            Ok(None)
+            self.begin_behind(slot).await
         })
     }
 
@@ -450,7 +471,7 @@ impl Store for Remote {
             self.set_up().await?;
             let Some(slot) = &self.inner.server.options.slot else { return Ok(()) };
             let (fence, then) = (&self.inner.server.fence, Instant::now());
-            let newest = self.claims(slot).await?.into_iter().next().unwrap_or_default();
+            let newest = self.newest_claim(slot).await?;
             fence.looked(newest.clone(), then)?;
             if let Some(ours) = fence.next(&newest, source) {
                 // A write like any other: there is a look before it.
