@@ -62,10 +62,11 @@ fn measure(plan: &Plan, measure: &'static str, what: &'static str, format: &str)
     let target = format!("/?default_format={format}");
     // Both have read it once.
     let (sent, made) = (through(up.door().address(), &target), host.stream(format, SELECT));
-    assert!(sent > made, "the door sends {sent} bytes of {made}");
+    assert!(is_all(sent, made), "the door sends {sent} bytes of {made}");
     for _ in 0..plan.rounds {
         let began = Instant::now();
-        assert!(through(up.door().address(), &target) > made, "the door sends less than there is");
+        let sent = through(up.door().address(), &target);
+        assert!(is_all(sent, made), "the door sends {sent} bytes of {made}");
         ours.push(rows as f64 / began.elapsed().as_secs_f64());
         let began = Instant::now();
         assert_eq!(host.stream(format, SELECT), made);
@@ -85,6 +86,11 @@ fn measure(plan: &Plan, measure: &'static str, what: &'static str, format: &str)
         rows,
         also: Vec::new(),
     }
+}
+
+/// The door's blocks are larger, so there are fewer heads of them.
+fn is_all(sent: u64, made: u64) -> bool {
+    sent > made / 100 * 99
 }
 
 fn through(address: &str, target: &str) -> u64 {
