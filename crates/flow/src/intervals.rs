@@ -307,28 +307,18 @@ fn merge(held: &mut Option<Block>, more: Block) {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use model::{Column, PgType, ReplicaIdentity, Table, TableId, TableName};
+    use model::{Column, PgType, Table, TableId, TableName};
 
     fn table() -> Arc<Table> {
         let column = Column {
-            name: "id".into(),
-            attnum: 1,
             type_oid: 20,
-            typmod: -1,
-            pg: PgType::Int8,
             type_name: "bigint".into(),
             not_null: true,
+            ..Column::new("id", PgType::Int8)
         };
         Arc::new(Table {
-            id: TableId(1),
-            name: TableName::new("public", "events"),
-            columns: vec![column],
             key: vec![0],
-            identity: ReplicaIdentity::Default,
-            objects: Vec::new(),
-            excluded: Vec::new(),
-            rules: Default::default(),
-            written: model::Written::default(),
+            ..Table::new(TableId(1), TableName::new("public", "events"), vec![column])
         })
     }
 

@@ -76,17 +76,8 @@ fn staging(target: &Target) -> Target {
         rule: None,
     });
     let kept = kept.collect();
-    let table = Table {
-        id: source.id,
-        name: source.name.clone(),
-        columns,
-        key: Vec::new(),
-        identity: source.identity,
-        objects: Vec::new(),
-        excluded: Vec::new(),
-        rules: Default::default(),
-        written: model::Written::default(),
-    };
+    let table =
+        Table { identity: source.identity, ..Table::new(source.id, source.name.clone(), columns) };
     Target {
         table: Arc::new(table),
         mode: Mode::Append,

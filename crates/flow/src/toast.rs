@@ -424,32 +424,19 @@ fn bury(block: &Block, row: usize, filled: &mut Block) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{
-        Column, Kind, Lsn, PgType, ReplicaIdentity, Table, TableId, TableName, TableOptions,
-        Unchanged,
-    };
+    use model::{Column, Kind, Lsn, PgType, Table, TableId, TableName, TableOptions, Unchanged};
     use std::sync::Arc;
 
     fn block(rows: &[(Op, u64, i32, Option<&str>)]) -> Block {
-        let column = |name: &str, oid, pg| Column {
-            name: name.into(),
-            attnum: 1,
-            type_oid: oid,
-            typmod: -1,
-            pg,
-            type_name: String::new(),
-            not_null: true,
-        };
+        let column =
+            |name: &str, oid, pg| Column { type_oid: oid, not_null: true, ..Column::new(name, pg) };
         let table = Arc::new(Table {
-            id: TableId(1),
-            name: TableName::new("public", "posts"),
-            columns: vec![column("id", 23, PgType::Int4), column("body", 25, PgType::Text)],
             key: vec![0],
-            identity: ReplicaIdentity::Default,
-            objects: Vec::new(),
-            excluded: Vec::new(),
-            rules: Default::default(),
-            written: model::Written::default(),
+            ..Table::new(
+                TableId(1),
+                TableName::new("public", "posts"),
+                vec![column("id", 23, PgType::Int4), column("body", 25, PgType::Text)],
+            )
         });
         let mut block = Block::new(table);
         for (row, &(op, version, id, body)) in rows.iter().enumerate() {

@@ -257,21 +257,11 @@ impl Block {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::{ReplicaIdentity, TableId, TableName, Written};
+    use crate::table::{TableId, TableName};
 
     #[test]
     fn parts_of_a_block_know_when_their_rows_were_committed() {
-        let table = Table {
-            id: TableId(1),
-            name: TableName::new("public", "t"),
-            columns: Vec::new(),
-            key: Vec::new(),
-            identity: ReplicaIdentity::Default,
-            objects: Vec::new(),
-            excluded: Vec::new(),
-            rules: BTreeMap::new(),
-            written: Written::default(),
-        };
+        let table = Table::new(TableId(1), TableName::new("public", "t"), Vec::new());
         let mut block = Block::new(Arc::new(table));
         for commit in [1, 1, 2, 3, 3, 4u64] {
             block.note_commit(Lsn(commit), 100 + commit as i64);

@@ -63,6 +63,23 @@ pub struct Table {
     pub written: Written,
 }
 
+impl Table {
+    /// Without a key, and with nothing that the user chose for it.
+    pub fn new(id: TableId, name: TableName, columns: Vec<Column>) -> Table {
+        Table {
+            id,
+            name,
+            columns,
+            key: Vec::new(),
+            identity: ReplicaIdentity::Default,
+            objects: Vec::new(),
+            excluded: Vec::new(),
+            rules: BTreeMap::new(),
+            written: Written::default(),
+        }
+    }
+}
+
 /// What is done with a value that ClickHouse cannot carry exactly.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rule {
@@ -153,6 +170,19 @@ pub struct Column {
 }
 
 impl Column {
+    /// The first of a table's, which may be NULL.
+    pub fn new(name: impl Into<String>, pg: PgType) -> Column {
+        Column {
+            name: name.into(),
+            attnum: 1,
+            type_oid: 0,
+            typmod: -1,
+            pg,
+            type_name: String::new(),
+            not_null: false,
+        }
+    }
+
     /// Whether it is the same at the source, however either is kept.
     pub fn is_same(&self, other: &Column) -> bool {
         let as_at_source = |column: &Column| match &column.pg {

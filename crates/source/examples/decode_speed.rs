@@ -32,15 +32,12 @@ fn main() {
         not_null: true,
     };
     let table = Arc::new(Table {
-        id: TableId(1),
-        name: TableName::new("public", "events"),
-        columns: types.into_iter().enumerate().map(column).collect(),
         key: vec![0],
-        identity: ReplicaIdentity::Default,
-        objects: Vec::new(),
-        excluded: Vec::new(),
-        rules: Default::default(),
-        written: model::Written::default(),
+        ..Table::new(
+            TableId(1),
+            TableName::new("public", "events"),
+            types.into_iter().enumerate().map(column).collect(),
+        )
     });
     let stream = tuples();
     println!("into new memory, as a batch has it:");

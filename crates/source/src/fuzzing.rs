@@ -5,8 +5,8 @@
 use crate::decode::{CopyDecoder, Cursor, Field, Old, invariants, push_delete, push_new};
 use crate::wire::Inbox;
 use model::{
-    Block, Column, Composite, CompositeField, Op, PgType, Printed, ReplicaIdentity, Table, TableId,
-    TableName, Version,
+    Block, Column, Composite, CompositeField, Op, PgType, Printed, Table, TableId, TableName,
+    Version,
 };
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -126,15 +126,12 @@ fn table(first: u8, width: usize) -> Arc<Table> {
         not_null: false,
     };
     Arc::new(Table {
-        id: TableId(1),
-        name: TableName::new("public", "t"),
-        columns: chosen.enumerate().map(column).collect(),
         key: (0..width.min(2)).collect(),
-        identity: ReplicaIdentity::Default,
-        objects: Vec::new(),
-        excluded: Vec::new(),
-        rules: Default::default(),
-        written: model::Written::default(),
+        ..Table::new(
+            TableId(1),
+            TableName::new("public", "t"),
+            chosen.enumerate().map(column).collect(),
+        )
     })
 }
 

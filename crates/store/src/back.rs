@@ -78,9 +78,7 @@ fn bare(clickhouse: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{
-        Column, ColumnOptions, Mode, PgType, Table, TableId, TableName, TableOptions, Written,
-    };
+    use model::{Column, ColumnOptions, Mode, PgType, Table, TableId, TableName, TableOptions};
     use std::sync::Arc;
 
     fn target(columns: &[(PgType, &str)], identity: ReplicaIdentity) -> Target {
@@ -107,15 +105,9 @@ mod tests {
             });
         }
         let table = Table {
-            id: TableId(1),
-            name: TableName::new("public", "t"),
-            columns: described,
             key: vec![0],
             identity,
-            objects: Vec::new(),
-            excluded: Vec::new(),
-            rules: Default::default(),
-            written: Written::default(),
+            ..Table::new(TableId(1), TableName::new("public", "t"), described)
         };
         Target::resolve(Arc::new(table), &options, None).unwrap()
     }

@@ -386,19 +386,16 @@ mod tests {
             not_null,
         };
         Arc::new(Table {
-            id: TableId(1),
-            name: TableName::new("public", "orders"),
-            columns: vec![
-                column("id", PgType::Int8, true),
-                column("status", PgType::Enum, false),
-                column("tags", PgType::Array(Box::new(PgType::Text), 1), false),
-            ],
             key,
-            identity: ReplicaIdentity::Default,
-            objects: Vec::new(),
-            excluded: Vec::new(),
-            rules: Default::default(),
-            written: model::Written::default(),
+            ..Table::new(
+                TableId(1),
+                TableName::new("public", "orders"),
+                vec![
+                    column("id", PgType::Int8, true),
+                    column("status", PgType::Enum, false),
+                    column("tags", PgType::Array(Box::new(PgType::Text), 1), false),
+                ],
+            )
         })
     }
 

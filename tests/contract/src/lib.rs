@@ -14,10 +14,7 @@ pub mod chosen;
 pub mod rows;
 pub mod values;
 
-use model::{
-    Block, Column, Lsn, Mode, Op, PgType, ReplicaIdentity, Result, Table, TableId, TableName,
-    Version,
-};
+use model::{Block, Column, Lsn, Mode, Op, PgType, Result, Table, TableId, TableName, Version};
 use std::sync::Arc;
 use store::{Insert, Store, Target};
 use tokio::runtime::Runtime;
@@ -127,20 +124,17 @@ fn column(name: &str, pg: PgType, not_null: bool) -> Column {
 /// `<database>.t (id, price, tags, note)`
 fn table(database: &str) -> Arc<Table> {
     Arc::new(Table {
-        id: TableId(1),
-        name: TableName::new(database, "t"),
-        columns: vec![
-            column("id", PgType::Int8, true),
-            column("price", PgType::Numeric(Some((10, 2))), false),
-            column("tags", PgType::Array(Box::new(PgType::Text), 1), false),
-            column("note", PgType::Jsonb, false),
-        ],
         key: vec![0],
-        identity: ReplicaIdentity::Default,
-        objects: Vec::new(),
-        excluded: Vec::new(),
-        rules: Default::default(),
-        written: model::Written::default(),
+        ..Table::new(
+            TableId(1),
+            TableName::new(database, "t"),
+            vec![
+                column("id", PgType::Int8, true),
+                column("price", PgType::Numeric(Some((10, 2))), false),
+                column("tags", PgType::Array(Box::new(PgType::Text), 1), false),
+                column("note", PgType::Jsonb, false),
+            ],
+        )
     })
 }
 

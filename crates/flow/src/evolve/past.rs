@@ -395,7 +395,7 @@ fn sends_key(relation: &Relation, key: &[usize]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{ReplicaIdentity, TableName, TableOptions};
+    use model::{TableName, TableOptions};
     use serde_json::json;
 
     const INT: u32 = 20;
@@ -412,15 +412,12 @@ mod tests {
             not_null: attnum == 1,
         };
         let table = Table {
-            id: TableId(1),
-            name: TableName::new("public", "t"),
-            columns: columns.iter().map(column).collect(),
             key: vec![0],
-            identity: ReplicaIdentity::Default,
-            objects: Vec::new(),
-            excluded: Vec::new(),
-            rules: Default::default(),
-            written: Written::default(),
+            ..Table::new(
+                TableId(1),
+                TableName::new("public", "t"),
+                columns.iter().map(column).collect(),
+            )
         };
         Target::resolve(Arc::new(table), &TableOptions::default(), None).unwrap()
     }

@@ -12,25 +12,14 @@ use store::remote::{Certificates, Login, Remote, RemoteOptions};
 use store::{Insert, Store, Target};
 
 async fn made(database: &str, mode: Mode) -> Arc<Target> {
-    let column = |name: &str, pg: PgType| Column {
-        name: name.into(),
-        attnum: 1,
-        type_oid: 0,
-        typmod: -1,
-        pg,
-        type_name: String::new(),
-        not_null: true,
-    };
+    let column = |name: &str, pg: PgType| Column { not_null: true, ..Column::new(name, pg) };
     let table = Table {
-        id: TableId(1),
-        name: TableName::new(database, "t"),
-        columns: vec![column("id", PgType::Int8), column("v", PgType::Text)],
         key: vec![0],
-        identity: ReplicaIdentity::Default,
-        objects: Vec::new(),
-        excluded: Vec::new(),
-        rules: Default::default(),
-        written: Written::default(),
+        ..Table::new(
+            TableId(1),
+            TableName::new(database, "t"),
+            vec![column("id", PgType::Int8), column("v", PgType::Text)],
+        )
     };
     let options = TableOptions { mode, ..TableOptions::default() };
     let target = Target::resolve(Arc::new(table), &options, None).unwrap();

@@ -3,7 +3,7 @@
 use crate::remote::Server;
 use crate::{project, says};
 use cluster::Cluster;
-use harness::{Dice, Project, Tmpfs, Traffic, shop_config, shop_schema, wait_until};
+use harness::{Dice, Project, Tmpfs, Traffic, Up, shop_config, shop_schema, wait_until};
 
 const HISTORY: &str = "[tables.\"public.told\"]\nmode = \"history\"\n";
 
@@ -34,6 +34,16 @@ fn go_away(cluster: &Cluster, server: &mut Server, project: &Project, n: u64) {
     server.go();
     change(cluster, n);
     wait_until("the log goes to the spool", || is_filled(project));
+}
+
+/// The same once it runs, and has read a second change to the spool.
+fn away(rows: u32, max_bytes: u64) -> (Cluster, Server, Project, Up) {
+    let (cluster, mut server, project) = shop(rows, max_bytes);
+    let mut up = project.up();
+    up.wait_ready();
+    change(&cluster, 1);
+    go_away(&cluster, &mut server, &project, 2);
+    (cluster, server, project, up)
 }
 
 fn assert_drained(cluster: &Cluster, server: &Server, project: &Project, rounds: u64) {
@@ -185,11 +195,7 @@ fn nothing_is_lost_or_double_whoever_is_killed_while_the_spool_is_used() {
 /// The limit is met in the middle of a transaction that is larger than it.
 #[test]
 fn at_its_limit_the_spool_takes_nothing_more_and_postgres_keeps_the_rest() {
-    let (cluster, mut server, project) = shop(100, 2 << 20);
-    let mut up = project.up();
-    up.wait_ready();
-    change(&cluster, 1);
-    go_away(&cluster, &mut server, &project, 2);
+    let (cluster, mut server, project, mut up) = away(100, 2 << 20);
     // Nothing that packs well.
     cluster.sql(
         "insert into documents select 10000 + i, 1, 'large', string_agg(md5((i * 1000 + j)::text), '')
@@ -248,11 +254,7 @@ fn a_full_disk_is_a_limit() {
 
 #[test]
 fn a_spool_that_cannot_be_trusted_is_refused_with_what_helps() {
-    let (cluster, mut server, project) = shop(100, 1 << 30);
-    let mut up = project.up();
-    up.wait_ready();
-    change(&cluster, 1);
-    go_away(&cluster, &mut server, &project, 2);
+    let (cluster, mut server, project, up) = away(100, 1 << 30);
     wait_until_confirmed(&cluster);
     up.kill();
     server.come();
@@ -300,11 +302,7 @@ fn a_spool_that_is_taken_away_is_missed() {
 #[test]
 fn a_copy_that_is_larger_than_a_segment_comes_whole() {
     // Segments of 512 KiB.
-    let (cluster, mut server, project) = shop(100, 8 << 20);
-    let mut up = project.up();
-    up.wait_ready();
-    change(&cluster, 1);
-    go_away(&cluster, &mut server, &project, 2);
+    let (cluster, mut server, project, up) = away(100, 8 << 20);
     wait_until_confirmed(&cluster);
     let seed = Dice::fresh_seed();
     eprintln!("seed {seed}");
@@ -333,11 +331,7 @@ fn a_copy_that_is_larger_than_a_segment_comes_whole() {
 /// What it passed over is neither in the spool nor in the store.
 #[test]
 fn a_slot_that_somebody_else_moved_meanwhile_is_missed() {
-    let (cluster, mut server, project) = shop(100, 1 << 30);
-    let mut up = project.up();
-    up.wait_ready();
-    change(&cluster, 1);
-    go_away(&cluster, &mut server, &project, 2);
+    let (cluster, mut server, project, mut up) = away(100, 1 << 30);
     wait_until_confirmed(&cluster);
     cluster.sql(
         "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = 'millrace';
@@ -417,11 +411,7 @@ fn a_spool_that_cannot_be_written_ends_nothing() {
 /// The disk may be full of what is in the way of the note.
 #[test]
 fn what_is_spooled_is_read_though_the_note_cannot_be_written() {
-    let (cluster, mut server, project) = shop(100, 1 << 30);
-    let mut up = project.up();
-    up.wait_ready();
-    change(&cluster, 1);
-    go_away(&cluster, &mut server, &project, 2);
+    let (cluster, mut server, project, mut up) = away(100, 1 << 30);
     wait_until_confirmed(&cluster);
     up.kill();
     // As after a pause.

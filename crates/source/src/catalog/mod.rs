@@ -113,21 +113,16 @@ async fn describe(client: &Client, publication: &str, id: Option<TableId>) -> Re
     for row in &rows {
         let id = TableId(row.get(0));
         if tables.last().is_none_or(|table| table.id != id) {
+            let name = TableName::new(row.get::<_, String>(1), row.get::<_, String>(2));
             tables.push(Table {
-                id,
-                name: TableName::new(row.get::<_, String>(1), row.get::<_, String>(2)),
-                columns: Vec::new(),
-                key: Vec::new(),
                 identity: identity(row.get(3)),
-                objects: Vec::new(),
-                excluded: Vec::new(),
-                rules: Default::default(),
                 written: Written {
                     file: row.get::<_, i64>(13) as u64,
                     attributes: row.get(14),
                     published: row.get(16),
                     ..Written::default()
                 },
+                ..Table::new(id, name, Vec::new())
             });
             keys.push(row.get::<_, Option<Vec<i16>>>(11).unwrap_or_default());
             if row.get(15) {

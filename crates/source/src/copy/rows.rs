@@ -223,29 +223,18 @@ pub(crate) fn binary_form(prefix: &str, column: &Column) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{PgType, ReplicaIdentity, TableName};
+    use model::{PgType, TableName};
 
     #[test]
     fn the_statement_names_columns_pages_and_the_predicate() {
-        let column = |name: &str, pg| Column {
-            name: name.into(),
-            attnum: 1,
-            type_oid: 0,
-            typmod: -1,
-            pg,
-            type_name: String::new(),
-            not_null: false,
-        };
+        let column = |name: &str, pg| Column::new(name, pg);
         let table = Table {
-            id: TableId(1),
-            name: TableName::new("public", "t"),
-            columns: vec![column("id", PgType::Int8), column("a\"b", PgType::Other)],
             key: vec![0],
-            identity: ReplicaIdentity::Default,
-            objects: Vec::new(),
-            excluded: Vec::new(),
-            rules: Default::default(),
-            written: model::Written::default(),
+            ..Table::new(
+                TableId(1),
+                TableName::new("public", "t"),
+                vec![column("id", PgType::Int8), column("a\"b", PgType::Other)],
+            )
         };
         let range = |from_page, to_page| Some(Range { from_page, to_page });
         let sql = |range, extra| statement(&table, "ONLY public.t", range, extra);

@@ -122,36 +122,25 @@ fn json_string(text: &str, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Column, Lsn, PgType, ReplicaIdentity, TableId, TableName};
+    use model::{Column, Lsn, PgType, TableId, TableName};
     use std::sync::Arc;
 
     #[test]
     fn a_decoded_row_reads_as_postgres_takes_it() {
-        let column = |name: &str, pg: PgType| Column {
-            name: name.into(),
-            attnum: 1,
-            type_oid: 0,
-            typmod: -1,
-            pg,
-            type_name: String::new(),
-            not_null: false,
-        };
+        let column = |name: &str, pg: PgType| Column::new(name, pg);
         let grid = PgType::Array(Box::new(PgType::Text), 2);
         let table = Arc::new(Table {
-            id: TableId(1),
-            name: TableName::new("public", "t"),
-            columns: vec![
-                column("id", PgType::Int4),
-                column("say \"hi\"", PgType::Text),
-                column("grid", grid),
-                column("none", PgType::Uuid),
-            ],
             key: vec![0],
-            identity: ReplicaIdentity::Default,
-            objects: Vec::new(),
-            excluded: Vec::new(),
-            rules: Default::default(),
-            written: model::Written::default(),
+            ..Table::new(
+                TableId(1),
+                TableName::new("public", "t"),
+                vec![
+                    column("id", PgType::Int4),
+                    column("say \"hi\"", PgType::Text),
+                    column("grid", grid),
+                    column("none", PgType::Uuid),
+                ],
+            )
         });
         let mut block = Block::new(table);
         for id in [7i32, 8] {

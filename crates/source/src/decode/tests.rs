@@ -4,33 +4,22 @@ mod arbitrary;
 mod oracle;
 mod rows;
 
-use model::{Column, PgType, ReplicaIdentity, Table, TableId, TableName};
+use model::{Column, PgType, Table, TableId, TableName};
 
 fn column(name: &str, pg: PgType) -> Column {
-    Column {
-        name: name.into(),
-        attnum: 1,
-        type_oid: 0,
-        typmod: -1,
-        pg,
-        type_name: String::new(),
-        not_null: false,
-    }
+    Column::new(name, pg)
 }
 
 /// The first column is the key.
 fn table(types: impl IntoIterator<Item = PgType>) -> Table {
     let named = |(at, pg)| column(&format!("c{at}"), pg);
     Table {
-        id: TableId(1),
-        name: TableName::new("public", "t"),
-        columns: types.into_iter().enumerate().map(named).collect(),
         key: vec![0],
-        identity: ReplicaIdentity::Default,
-        objects: Vec::new(),
-        excluded: Vec::new(),
-        rules: Default::default(),
-        written: model::Written::default(),
+        ..Table::new(
+            TableId(1),
+            TableName::new("public", "t"),
+            types.into_iter().enumerate().map(named).collect(),
+        )
     }
 }
 

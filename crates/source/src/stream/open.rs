@@ -271,30 +271,24 @@ pub(crate) fn any_message(bytes: &[u8], block: &mut Block) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{ReplicaIdentity, TableName};
+    use model::TableName;
 
     const RELATION: &[u8] = b"R\0\0\0\x07public\0t\0d\0\x01\x01id\0\0\0\0\x17\xff\xff\xff\xff";
     const ROW: &[u8] = b"I\0\0\0\x07N\0\x01t\0\0\0\x011";
 
     fn table() -> Arc<Table> {
         Arc::new(Table {
-            id: TableId(7),
-            name: TableName::new("public", "t"),
-            columns: vec![model::Column {
-                name: "id".into(),
-                attnum: 1,
-                type_oid: 23,
-                typmod: -1,
-                pg: model::PgType::Int4,
-                type_name: "integer".into(),
-                not_null: true,
-            }],
             key: vec![0],
-            identity: ReplicaIdentity::Default,
-            objects: Vec::new(),
-            excluded: Vec::new(),
-            rules: Default::default(),
-            written: model::Written::default(),
+            ..Table::new(
+                TableId(7),
+                TableName::new("public", "t"),
+                vec![model::Column {
+                    type_oid: 23,
+                    type_name: "integer".into(),
+                    not_null: true,
+                    ..model::Column::new("id", model::PgType::Int4)
+                }],
+            )
         })
     }
 

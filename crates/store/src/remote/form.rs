@@ -64,7 +64,7 @@ mod tests {
     use super::super::{ANSWER_BYTES_MAX, Remote};
     use super::*;
     use crate::{Store, Target};
-    use model::{Block, Column, PgType, ReplicaIdentity, Table, TableId, TableName, TableOptions};
+    use model::{Block, Column, PgType, Table, TableId, TableName, TableOptions};
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::TcpListener;
     use std::sync::Arc;
@@ -97,26 +97,8 @@ mod tests {
     }
 
     fn table() -> Table {
-        let id = Column {
-            name: "id".into(),
-            attnum: 1,
-            type_oid: 23,
-            typmod: -1,
-            pg: PgType::Int4,
-            type_name: String::new(),
-            not_null: true,
-        };
-        Table {
-            id: TableId(1),
-            name: TableName::new("public", "t"),
-            columns: vec![id],
-            key: vec![0],
-            identity: ReplicaIdentity::Default,
-            objects: Vec::new(),
-            excluded: Vec::new(),
-            rules: Default::default(),
-            written: model::Written::default(),
-        }
+        let id = Column { type_oid: 23, not_null: true, ..Column::new("id", PgType::Int4) };
+        Table { key: vec![0], ..Table::new(TableId(1), TableName::new("public", "t"), vec![id]) }
     }
 
     #[tokio::test]

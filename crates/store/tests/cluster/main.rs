@@ -2,7 +2,7 @@
 
 use model::{
     Column, ColumnOptions, Mode, OnUpdate, PgType, ReplicaIdentity, Table, TableId, TableName,
-    TableOptions, Written,
+    TableOptions,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -21,21 +21,19 @@ fn targets() -> Vec<Target> {
     };
     let table = |name: &str, key: &[usize], identity| {
         Arc::new(Table {
-            id: TableId(1),
-            name: TableName::new("public", name),
-            columns: vec![
-                column("id", PgType::Int8, true),
-                column("line", PgType::Int4, true),
-                column("name", PgType::Text, false),
-                column("at", PgType::Timestamptz, true),
-                column("note", PgType::Jsonb, false),
-            ],
             key: key.to_vec(),
             identity,
-            objects: Vec::new(),
-            excluded: Vec::new(),
-            rules: Default::default(),
-            written: Written::default(),
+            ..Table::new(
+                TableId(1),
+                TableName::new("public", name),
+                vec![
+                    column("id", PgType::Int8, true),
+                    column("line", PgType::Int4, true),
+                    column("name", PgType::Text, false),
+                    column("at", PgType::Timestamptz, true),
+                    column("note", PgType::Jsonb, false),
+                ],
+            )
         })
     };
     let json = ColumnOptions { clickhouse_type: Some("JSON".into()), ..ColumnOptions::default() };
