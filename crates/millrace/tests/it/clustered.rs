@@ -5,17 +5,11 @@ use clickhouse::Servers;
 use cluster::Cluster;
 use harness::{Dice, Traffic, shop_config, shop_schema};
 
-/// Asks nothing unless it is the process of one of the servers.
-#[test]
-fn is_a_shard() {
-    clickhouse::serve();
-}
-
 #[test]
 fn rows_reach_both_shards_whoever_is_killed_meanwhile() {
     let cluster = Cluster::start();
     cluster.sql(&shop_schema(2_000));
-    let servers = Servers::start(2, "clustered::is_a_shard");
+    let servers = Servers::start(2, "remote::is_a_server");
     let (port, name) = (servers.port(), clickhouse::NAME);
     let section = format!("[store]\nurl = \"http://127.0.0.1:{port}\"\ncluster = \"{name}\"\n");
     let project = project(&cluster, &(section + shop_config()));

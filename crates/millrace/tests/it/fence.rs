@@ -1,7 +1,8 @@
 //! Two processes of one slot and a server as their store: only the one that has the slot writes.
 
 use crate::BINARY;
-use crate::remote::{Server, section};
+use crate::remote::{section, server};
+use clickhouse::Server;
 use cluster::Cluster;
 use harness::{Project, Proxy, config, wait_until};
 
@@ -49,7 +50,7 @@ fn late_batches_of_who_does_not_know_that_the_slot_is_lost_stay_away() {
 }
 
 fn late_batches_stay_away(lose: fn(&Cluster, &Proxy)) {
-    let (cluster, server) = (source(), Server::start());
+    let (cluster, server) = (source(), server());
     let (to_source, to_store) = (Proxy::start(cluster.port()), Proxy::start(server.port()));
     let url = cluster.url().replace(&cluster.port().to_string(), &to_source.port().to_string());
     let first = Project::new(BINARY, &config(&url, &(section(to_store.port()) + FACTS)));
@@ -62,7 +63,7 @@ fn late_batches_stay_away(lose: fn(&Cluster, &Proxy)) {
     let lag = || first.status()["source"]["lag_seconds"].as_f64();
     wait_until("it has read that, and it is on its way", || lag().is_some_and(|lag| lag > 0.0));
     lose(&cluster, &to_source);
-    let second = Project::new(BINARY, &config(&cluster.url(), &(server.section() + FACTS)));
+    let second = Project::new(BINARY, &config(&cluster.url(), &(section(server.port()) + FACTS)));
     let mut other = second.up();
     other.wait_ready();
     assert!(other.log().contains("taken over from another process"), "{}", other.log());
@@ -93,13 +94,13 @@ fn late_batches_stay_away(lose: fn(&Cluster, &Proxy)) {
 /// one still waits, and could have the slot back if that one had let it go.
 #[test]
 fn two_that_run_settle_on_one_when_the_source_restarts() {
-    let (cluster, server) = (source(), Server::start());
+    let (cluster, server) = (source(), server());
     let (to_source, to_store) = (Proxy::start(cluster.port()), Proxy::start(server.port()));
     let url = cluster.url().replace(&cluster.port().to_string(), &to_source.port().to_string());
     let first = Project::new(BINARY, &config(&url, &(section(to_store.port()) + FACTS)));
     let mut one = first.up();
     one.wait_ready();
-    let second = Project::new(BINARY, &config(&cluster.url(), &(server.section() + FACTS)));
+    let second = Project::new(BINARY, &config(&cluster.url(), &(section(server.port()) + FACTS)));
     let mut other = second.up();
     wait_until("it waits", || other.log().contains("could not use slot"));
     to_store.cut();
@@ -132,7 +133,7 @@ fn two_that_run_settle_on_one_when_the_source_restarts() {
 /// What is in it nobody else has; and nothing more is read into it once the slot is another's.
 #[test]
 fn the_spool_of_who_loses_the_slot_is_waited_for_and_left_alone() {
-    let (cluster, server) = (source(), Server::start());
+    let (cluster, server) = (source(), server());
     let (to_source, to_store) = (Proxy::start(cluster.port()), Proxy::start(server.port()));
     let url = cluster.url().replace(&cluster.port().to_string(), &to_source.port().to_string());
     let more = section(to_store.port()) + "[spool]\nmax_bytes = 100000000\n" + FACTS;
@@ -146,7 +147,7 @@ fn the_spool_of_who_loses_the_slot_is_waited_for_and_left_alone() {
     let spool = |what: &str| first.status()["spool"][what].clone();
     wait_until("the spool has it", || spool("is_filled") == true && cluster.sql(&is_moved) == "t");
     to_source.cut();
-    let second = Project::new(BINARY, &config(&cluster.url(), &(server.section() + FACTS)));
+    let second = Project::new(BINARY, &config(&cluster.url(), &(section(server.port()) + FACTS)));
     let mut other = second.up();
     wait_until("the spool is waited for", || other.log().contains("in its spool"));
     to_source.open();
@@ -168,8 +169,9 @@ fn the_spool_of_who_loses_the_slot_is_waited_for_and_left_alone() {
 
 #[test]
 fn who_only_waits_for_the_slot_stops_nobody() {
-    let (cluster, server) = (source(), Server::start());
-    let project = || Project::new(BINARY, &config(&cluster.url(), &(server.section() + FACTS)));
+    let (cluster, server) = (source(), server());
+    let project =
+        || Project::new(BINARY, &config(&cluster.url(), &(section(server.port()) + FACTS)));
     let (first, second) = (project(), project());
     let mut one = first.up();
     one.wait_ready();
@@ -200,8 +202,8 @@ fn who_only_waits_for_the_slot_stops_nobody() {
 /// To have a slot says nothing of one of the same name elsewhere.
 #[test]
 fn who_reads_another_server_takes_nothing_over() {
-    let (cluster, elsewhere, server) = (source(), source(), Server::start());
-    let more = server.section() + FACTS;
+    let (cluster, elsewhere, server) = (source(), source(), server());
+    let more = section(server.port()) + FACTS;
     let first = Project::new(BINARY, &config(&cluster.url(), &more));
     let second = Project::new(BINARY, &config(&elsewhere.url(), &more));
     let mut one = first.up();

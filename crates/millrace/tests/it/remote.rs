@@ -1,118 +1,36 @@
-//! A store that is a server: our own door, served by a process that runs nothing else and may be killed.
+//! A store that is a server: a real ClickHouse, in a process that may be killed.
 
 use crate::{BINARY, project, says};
-use cluster::{Cluster, free_port};
-use harness::{Dice, Door, Project, Proxy, Traffic, config, shop_config, shop_schema, wait_until};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use tempfile::TempDir;
+use clickhouse::Server;
+use cluster::Cluster;
+use harness::{Dice, Project, Proxy, Traffic, config, shop_config, shop_schema, wait_until};
 
-/// Names the folder and the port of [`serves_a_door`].
-const FOLDER: &str = "MILLRACE_TEST_DOOR_FOLDER";
-const PORT: &str = "MILLRACE_TEST_DOOR_PORT";
-
-/// A ClickHouse server in a process of its own, on a port that it keeps.
-pub(crate) struct Server {
-    folder: TempDir,
-    port: u16,
-    child: Option<Child>,
+/// Asks nothing unless it is the process of a server.
+#[test]
+fn is_a_server() {
+    clickhouse::serve();
 }
 
-impl Server {
-    pub(crate) fn start() -> Server {
-        let mut server = Server::absent();
-        server.come();
-        server
-    }
-
-    /// Not there yet.
-    pub(crate) fn absent() -> Server {
-        Server { folder: tempfile::tempdir().unwrap(), port: free_port(), child: None }
-    }
-
-    pub(crate) fn come(&mut self) {
-        let program = std::env::current_exe().unwrap();
-        let child = Command::new(program)
-            .args(["remote::serves_a_door", "--exact", "--nocapture"])
-            .env(FOLDER, self.folder.path())
-            .env(PORT, self.port.to_string())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
-        wait_until("the server answers", || self.door().try_query("SELECT 1").is_ok());
-    }
-
-    /// SIGKILL.
-    pub(crate) fn go(&mut self) {
-        let mut child = self.child.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-
-    pub(crate) fn door(&self) -> Door {
-        Door::new(&format!("127.0.0.1:{}", self.port))
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// What a project needs to keep its rows there.
-    pub(crate) fn section(&self) -> String {
-        section(self.port)
-    }
+/// Not there yet.
+pub(crate) fn absent() -> Server {
+    Server::absent("remote::is_a_server")
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
+pub(crate) fn server() -> Server {
+    Server::start("remote::is_a_server")
 }
 
+/// What a project needs to keep its rows there.
 pub(crate) fn section(port: u16) -> String {
     format!("[store]\nurl = \"http://127.0.0.1:{port}\"\n")
-}
-
-/// Asks nothing unless it is the process of a [`Server`]: then it serves until it is killed.
-#[test]
-fn serves_a_door() {
-    use store::Store;
-    let (Some(folder), Some(port)) = (std::env::var_os(FOLDER), std::env::var_os(PORT)) else {
-        return;
-    };
-    let port: u16 = port.to_str().unwrap().parse().unwrap();
-    let data_dir = Path::new(&folder).to_owned();
-    let is_new = !data_dir.join("engine").exists();
-    let options = store::EngineOptions { data_dir, memory_bytes: 2 << 30 };
-    let engine = store::Engine::open(&options).unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        if is_new {
-            // Those of an engine of ours; a server has none. The door needs the database.
-            let tables = "SELECT name FROM system.tables WHERE database = 'millrace'";
-            for name in engine.query(tables).await.unwrap().into_iter().flatten().flatten() {
-                engine.execute(&format!("DROP TABLE millrace.{name} SYNC")).await.unwrap();
-            }
-        }
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-        let users = serve::access::File::default();
-        serve::clickhouse::serve(vec![listener.into()], engine, users, 2, std::future::pending())
-            .await
-            .unwrap();
-    });
 }
 
 #[test]
 fn rows_reach_a_server_whoever_is_killed_meanwhile() {
     let cluster = Cluster::start();
     cluster.sql(&shop_schema(5_000));
-    let mut server = Server::start();
-    let project = project(&cluster, &(server.section() + shop_config()));
+    let mut server = server();
+    let project = project(&cluster, &(section(server.port()) + shop_config()));
     let seed = Dice::fresh_seed();
     eprintln!("seed {seed}");
     let (traffic, mut dice) = (Traffic::start(&cluster.url(), seed), Dice::new(seed));
@@ -158,8 +76,8 @@ fn rows_reach_a_server_whoever_is_killed_meanwhile() {
 fn a_network_that_breaks_loses_and_doubles_nothing() {
     let cluster = Cluster::start();
     cluster.sql(&shop_schema(2_000));
-    let server = Server::start();
-    let proxy = Proxy::start(server.port);
+    let server = server();
+    let proxy = Proxy::start(server.port());
     let project = project(&cluster, &(section(proxy.port()) + shop_config()));
     let seed = Dice::fresh_seed();
     eprintln!("seed {seed}");
@@ -187,8 +105,8 @@ fn a_network_that_breaks_loses_and_doubles_nothing() {
 fn a_server_that_is_away_is_waited_for() {
     let cluster = Cluster::start();
     cluster.sql("create table t (id int primary key); insert into t values (1)");
-    let mut server = Server::absent();
-    let project = project(&cluster, &server.section());
+    let mut server = absent();
+    let project = project(&cluster, &section(server.port()));
     let mut up = project.up();
     wait_until("status says so", || up.log().contains("could not reach ClickHouse at 127.0.0.1"));
     assert!(up.is_running());
@@ -210,13 +128,19 @@ fn a_server_that_is_away_is_waited_for() {
 fn check_says_what_is_wrong_with_the_server() {
     let cluster = Cluster::start();
     cluster.sql("create table t (id int primary key); create publication millrace for table t");
-    let mut server = Server::absent();
+    let mut server = absent();
     let of = |store: &str| Project::new(BINARY, &config(&cluster.url(), store));
-    says(&of(&server.section()).run(&["check"]), 1, &["could not reach ClickHouse", "not ready"]);
+    says(
+        &of(&section(server.port())).run(&["check"]),
+        1,
+        &["could not reach ClickHouse", "not ready"],
+    );
     server.come();
-    says(&of(&server.section()).run(&["check"]), 0, &["ready"]);
-    let url =
-        format!("[store]\nurl = \"http://ann:wrong${{TEST_NOTHING}}@127.0.0.1:{}\"\n", server.port);
+    says(&of(&section(server.port())).run(&["check"]), 0, &["ready"]);
+    let url = format!(
+        "[store]\nurl = \"http://ann:wrong${{TEST_NOTHING}}@127.0.0.1:{}\"\n",
+        server.port()
+    );
     let ran = of(&url).run_with(&["check"], &[("TEST_NOTHING", "-secret")]);
     says(&ran, 1, &["cannot log in", "ClickHouse error 516", "store.url"]);
     assert!(!ran.talk().contains("wrong-secret"), "{}", ran.talk());
@@ -224,11 +148,11 @@ fn check_says_what_is_wrong_with_the_server() {
     server.door().query("CREATE TABLE IF NOT EXISTS millrace.checkpoints (slot String, confirmed UInt64) ENGINE = MergeTree ORDER BY slot");
     server.door().query("INSERT INTO millrace.checkpoints (slot, confirmed) VALUES ('other', 1)");
     says(
-        &of(&server.section()).run(&["check"]),
+        &of(&section(server.port())).run(&["check"]),
         1,
         &["slot other", "ALTER TABLE millrace.checkpoints DELETE"],
     );
-    says(&of(&server.section()).up_ends(), 2, &["for slot millrace", "slot other"]);
+    says(&of(&section(server.port())).up_ends(), 2, &["for slot millrace", "slot other"]);
     // Another kind of server answers there.
     let elsewhere = of(&section(cluster.port()));
     says(&elsewhere.run(&["check"]), 1, &["not ready", &format!("127.0.0.1:{}", cluster.port())]);
@@ -238,8 +162,8 @@ fn check_says_what_is_wrong_with_the_server() {
 fn verbs_ask_the_server_with_and_without_an_up() {
     let cluster = Cluster::start();
     cluster.sql("create table t (id int primary key); insert into t values (1), (2)");
-    let server = Server::start();
-    let project = project(&cluster, &server.section());
+    let server = server();
+    let project = project(&cluster, &section(server.port()));
     let mut up = project.up();
     up.wait_ready();
     let asked = project.run(&["sql", "SELECT count() FROM public.t"]);

@@ -1,7 +1,8 @@
 //! A store that is away, and the log that goes to our own disk meanwhile.
 
-use crate::remote::Server;
+use crate::remote::{section, server};
 use crate::{project, says};
+use clickhouse::Server;
 use cluster::Cluster;
 use harness::{Dice, Project, Tmpfs, Traffic, Up, shop_config, shop_schema, wait_until};
 
@@ -23,8 +24,8 @@ fn counted_schema(rows: u32) -> String {
 fn shop(rows: u32, max_bytes: u64) -> (Cluster, Server, Project) {
     let cluster = Cluster::start();
     cluster.sql(&counted_schema(rows));
-    let server = Server::start();
-    let more = server.section() + &spool(max_bytes) + HISTORY + shop_config();
+    let server = server();
+    let more = section(server.port()) + &spool(max_bytes) + HISTORY + shop_config();
     let project = project(&cluster, &more);
     (cluster, server, project)
 }
@@ -358,8 +359,8 @@ fn rows_alone_go_to_the_spool() {
     cluster.sql(
         "create table t (id serial primary key, note text); insert into t values (0, 'first')",
     );
-    let mut server = Server::start();
-    let project = project(&cluster, &(server.section() + &spool(1 << 30)));
+    let mut server = server();
+    let project = project(&cluster, &(section(server.port()) + &spool(1 << 30)));
     let mut up = project.up();
     up.wait_ready();
     project.verify();
@@ -384,8 +385,8 @@ fn rows_alone_go_to_the_spool() {
 fn a_spool_that_cannot_be_written_ends_nothing() {
     let cluster = Cluster::start();
     cluster.sql("create table t (id int primary key); insert into t values (1)");
-    let server = Server::start();
-    let project = project(&cluster, &(server.section() + &spool(1 << 30)));
+    let server = server();
+    let project = project(&cluster, &(section(server.port()) + &spool(1 << 30)));
     // Where its note would be written.
     let in_the_way = project.state().join("spool/spool.new");
     std::fs::create_dir_all(&in_the_way).unwrap();
@@ -435,8 +436,8 @@ fn what_is_spooled_is_read_though_the_note_cannot_be_written() {
 fn a_pause_holds_over_a_start_without_a_store() {
     let cluster = Cluster::start();
     cluster.sql("create table t (id int primary key); insert into t values (1)");
-    let mut server = Server::start();
-    let project = project(&cluster, &(server.section() + &spool(1 << 30)));
+    let mut server = server();
+    let project = project(&cluster, &(section(server.port()) + &spool(1 << 30)));
     let mut up = project.up();
     up.wait_ready();
     says(&project.run(&["pause"]), 0, &[]);
