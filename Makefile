@@ -40,8 +40,9 @@ build: setup ## target/release/millrace
 demo: build ## a throwaway Postgres with a lively shop, and the pipeline on it
 	@target/release/millrace demo $(DEMO)
 
-soak: setup ## the fault harness, N rounds: make soak N=200 SEED=7
-	MILLRACE_ROUNDS=$(or $(N),200) MILLRACE_SEED=$(SEED) MILLRACE_SOAK_REPORT=$(CURDIR)/docs/soak.md \
+soak: setup ## the fault harness, N rounds: make soak N=200 SEED=7, on a ClickHouse server with STORE=server
+	MILLRACE_ROUNDS=$(or $(N),200) MILLRACE_SEED=$(SEED) MILLRACE_SOAK_STORE=$(STORE) \
+		MILLRACE_SOAK_REPORT=$(CURDIR)/docs/soak$(if $(filter server,$(STORE)),-server).md \
 		cargo test --release -p millrace --test soak
 
 bench: build ## every promised number: make bench ONLY=stream_tcp ROUNDS=5 ROWS=2000000

@@ -1,5 +1,7 @@
 //! The faults, and what each stands for in a life of years.
 
+use crate::home::Kind;
+
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Fault {
     /// The out-of-memory killer, a power cut of ours.
@@ -42,10 +44,18 @@ pub(crate) enum Fault {
     Cut,
     /// The network passes nothing for a while, and does not say so; then everything is slow.
     HoldUp,
+    /// The store's server crashes and comes back, soon or late, with us killed meanwhile or not.
+    StoreKilled,
+    /// The network to it is cut, again and again, for moments or so long that the spool is used.
+    StoreCut,
+    /// It passes nothing, and does not say so; then everything is slow.
+    StoreHeldUp,
+    /// The spool's disk is full while the store is away, and we are killed in it or not.
+    SpoolFull,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 20] = [
+    const ALL: [Fault; 24] = [
         Fault::Kill,
         Fault::KillOften,
         Fault::KillInCopy,
@@ -66,10 +76,21 @@ impl Fault {
         Fault::LargeTransaction,
         Fault::Cut,
         Fault::HoldUp,
+        Fault::StoreKilled,
+        Fault::StoreCut,
+        Fault::StoreHeldUp,
+        Fault::SpoolFull,
     ];
 
-    pub(crate) fn needs_small_disk(self) -> bool {
-        matches!(self, Fault::DiskFull | Fault::KillDiskFull)
+    /// All that such a store may meet.
+    pub(crate) fn of(kind: Kind, has_small_disk: bool) -> Vec<Fault> {
+        let is_met = |fault: &Fault| match fault {
+            Fault::DiskFull | Fault::KillDiskFull => kind == Kind::Engine && has_small_disk,
+            Fault::SpoolFull => kind == Kind::Server && has_small_disk,
+            Fault::StoreKilled | Fault::StoreCut | Fault::StoreHeldUp => kind == Kind::Server,
+            _ => true,
+        };
+        Fault::ALL.into_iter().filter(is_met).collect()
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -94,6 +115,10 @@ impl Fault {
             Fault::LargeTransaction => "large transaction",
             Fault::Cut => "network cut",
             Fault::HoldUp => "network held up",
+            Fault::StoreKilled => "store killed",
+            Fault::StoreCut => "store cut off",
+            Fault::StoreHeldUp => "store held up",
+            Fault::SpoolFull => "spool's disk full",
         }
     }
 }

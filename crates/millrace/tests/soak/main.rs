@@ -3,30 +3,30 @@
 //! ```text
 //! pgbench ─┐                       kill -9 ─┐
 //!          ├─▶ Postgres ─▶ millrace up ─▶ store on a small disk
-//! shop ────┘      ▲ restart, crash, walsender ended, slot taken      ▲ full
+//! shop ────┘      ▲ restart, crash, walsender ended, slot taken      ▲ full; or a server: crash, network
 //!                            every round ends with `millrace verify`
 //! ```
 //!
 //! Runs a bounded number of rounds with `cargo test`; `make soak N=200` runs more.
-//! `MILLRACE_ROUNDS` and `MILLRACE_SEED` say how many and which; a seed repeats the choices, though
-//! not the machine's timing. The first difference ends it, and leaves everything in place.
+//! `MILLRACE_ROUNDS` and `MILLRACE_SEED` say how many and which, `MILLRACE_SOAK_STORE=server` puts the rows on a
+//! ClickHouse server; a seed repeats the choices, though not the machine's timing. The first difference ends it, and leaves everything in place.
 
 mod alter;
 mod fault;
+mod home;
 mod report;
 mod ring;
 
 use fault::Fault;
 use harness::Dice;
+use home::Kind;
 use report::{Report, Round};
 use ring::Ring;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Every fault comes once, in an order that the seed chooses.
-const ROUNDS_DEFAULT: u64 = Fault::ALL.len() as u64;
-
 fn main() -> ExitCode {
+    clickhouse::serve();
     // As cargo's own harness would: a filter for other tests is not meant for this one.
     let args: Vec<String> = std::env::args().skip(1).collect();
     if args.iter().any(|arg| arg == "--list") {
@@ -37,10 +37,19 @@ fn main() -> ExitCode {
     if !filters.is_empty() && !filters.iter().any(|filter| "soak".contains(filter.as_str())) {
         return ExitCode::SUCCESS;
     }
-    let rounds = number("MILLRACE_ROUNDS").unwrap_or(ROUNDS_DEFAULT);
+    let kind = match std::env::var("MILLRACE_SOAK_STORE").as_deref() {
+        Ok("server") => Kind::Server,
+        Ok("" | "engine") | Err(_) => Kind::Engine,
+        Ok(other) => panic!("MILLRACE_SOAK_STORE is engine or server: {other}"),
+    };
+    // Every fault comes once, in an order that the seed chooses.
+    let rounds = number("MILLRACE_ROUNDS").unwrap_or(Fault::of(kind, true).len() as u64);
     let seed = number("MILLRACE_SEED").unwrap_or_else(Dice::fresh_seed);
-    println!("soak: {rounds} rounds, seed {seed} (repeat: make soak N={rounds} SEED={seed})");
-    let report = run(rounds, seed);
+    let store = kind.name();
+    println!(
+        "soak: {rounds} rounds, seed {seed} (repeat: make soak N={rounds} SEED={seed} STORE={store})"
+    );
+    let report = run(kind, rounds, seed);
     println!("{}", report.summary());
     if let Some(path) = std::env::var_os("MILLRACE_SOAK_REPORT") {
         std::fs::write(&path, report.page()).expect("the report can be written");
@@ -53,16 +62,16 @@ fn number(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
-fn run(rounds: u64, seed: u64) -> Report {
-    let mut report = Report::new(seed);
+fn run(kind: Kind, rounds: u64, seed: u64) -> Report {
+    let mut report = Report::new(kind, seed);
     let start = Instant::now();
-    let mut ring = Ring::start(seed);
+    let mut ring = Ring::start(kind, seed);
     println!("soak: ready after {:.1} s", start.elapsed().as_secs_f64());
     let mut deck = Vec::new();
     for number in 1..=rounds {
         let mut dice = Dice::new(seed.wrapping_mul(1_000_003).wrapping_add(number));
         if deck.is_empty() {
-            deck = shuffled(&mut dice, ring.has_small_disk());
+            deck = shuffled(&mut dice, Fault::of(kind, ring.has_small_disk()));
         }
         let fault = deck.pop().expect("the deck was filled");
         let paused = dice.below(2) == 0;
@@ -81,9 +90,7 @@ fn run(rounds: u64, seed: u64) -> Report {
 }
 
 /// All of them before any comes again.
-fn shuffled(dice: &mut Dice, small_disk: bool) -> Vec<Fault> {
-    let mut deck: Vec<Fault> =
-        Fault::ALL.into_iter().filter(|fault| small_disk || !fault.needs_small_disk()).collect();
+fn shuffled(dice: &mut Dice, mut deck: Vec<Fault>) -> Vec<Fault> {
     for at in (1..deck.len()).rev() {
         deck.swap(at, dice.below(at as u64 + 1) as usize);
     }

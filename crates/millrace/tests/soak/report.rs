@@ -1,6 +1,7 @@
 //! What came of the rounds: a line each, a summary, and a page for the documentation.
 
 use crate::fault::Fault;
+use crate::home::Kind;
 use crate::ring::Ended;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -38,13 +39,14 @@ impl Round {
 }
 
 pub(crate) struct Report {
+    kind: Kind,
     seed: u64,
     rounds: Vec<Round>,
 }
 
 impl Report {
-    pub(crate) fn new(seed: u64) -> Report {
-        Report { seed, rounds: Vec::new() }
+    pub(crate) fn new(kind: Kind, seed: u64) -> Report {
+        Report { kind, seed, rounds: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, round: Round) {
@@ -79,11 +81,20 @@ impl Report {
             sum.2 += round.seconds;
             sum.3 += round.ended.as_ref().map_or(0, |compared| compared.rows);
         }
+        let (title, call, more) = match self.kind {
+            Kind::Engine => ("Soak", "make soak", ""),
+            Kind::Server => (
+                "Soak with a server as the store",
+                "make soak STORE=server",
+                " The store is a ClickHouse server in a process of its own, behind a network that breaks; \
+                 while it is away the log goes to a spool of 2 MB.",
+            ),
+        };
         let mut page = format!(
-            "# Soak\n\nWritten by `make soak`. Each round does one thing to a pipeline under pgbench and a \
+            "# {title}\n\nWritten by `{call}`. Each round does one thing to a pipeline under pgbench and a \
              shop's traffic, waits until every table streams again, and ends with `millrace verify` \
              over all twelve tables (mirrors, append tables, a history and an archive), in half of the rounds while the \
-             traffic goes on.\n\n{}.\n\n\
+             traffic goes on.{more}\n\n{}.\n\n\
              | fault | rounds | differences or failures | seconds a round | rows compared |\n\
              | --- | ---: | ---: | ---: | ---: |\n",
             self.summary().trim_start_matches("soak: ")

@@ -2,6 +2,7 @@
 
 use crate::alter;
 use crate::fault::Fault;
+use crate::home::{Home, Kind};
 use cluster::{Cluster, program};
 use harness::{
     Dice, PATIENCE, Pgbench, Project, Proxy, Tmpfs, Traffic, Up, config, poll, shop_config,
@@ -16,7 +17,6 @@ const BINARY: &str = env!("CARGO_BIN_EXE_millrace");
 const HISTORY_ROWS: u32 = 15_000;
 /// Transactions a second of pgbench; the shop's writers add about as many.
 const PGBENCH_RATE: u32 = 100;
-const DISK_MB: u32 = 1024;
 
 /// A history and an archive of what is done to `scratch`.
 const FOLLOWERS: &str = "
@@ -77,6 +77,7 @@ pub(crate) struct Ring {
     up: Option<Up>,
     disk: Option<Tmpfs>,
     project: Project,
+    home: Home,
     proxy: Proxy,
     cluster: Cluster,
     /// Without options that come and go.
@@ -95,35 +96,31 @@ pub(crate) struct Compared {
 }
 
 impl Ring {
-    pub(crate) fn start(seed: u64) -> Ring {
+    pub(crate) fn start(kind: Kind, seed: u64) -> Ring {
         let cluster = Cluster::start_with(&["wal_sender_timeout = '10s'"]);
         Pgbench::init(&cluster, 1);
         cluster.sql(&shop_schema(HISTORY_ROWS));
         cluster.sql(FOLLOWERS);
         cluster.sql("create publication millrace for all tables");
+        let home = Home::start(kind);
         let more = format!(
-            "{}[tables.\"public.pgbench_history\"]\nmode = \"append\"\norder_by = [\"tid\", \"mtime\"]\n\
+            "{}{}[tables.\"public.pgbench_history\"]\nmode = \"append\"\norder_by = [\"tid\", \"mtime\"]\n\
              [tables.\"public.past\"]\nmode = \"history\"\n\
              [tables.\"public.kept\"]\ndeletes = \"keep\"\n",
+            home.section(),
             shop_config()
         );
         let proxy = Proxy::start(cluster.port());
         let url = cluster.url().replace(&cluster.port().to_string(), &proxy.port().to_string());
         let config = config(&url, &more);
         let project = Project::new(BINARY, &config);
-        let disk = match Tmpfs::mount(&project.state(), DISK_MB) {
-            Ok(disk) => Some(disk),
-            Err(why) => {
-                println!("soak: SKIPPED the rounds with a full disk, cannot mount a tmpfs: {why}");
-                None
-            }
-        };
+        let disk = Home::small_disk(&project);
         let traffic = Traffic::start(&cluster.url(), seed);
         let pgbench = Some(Pgbench::start(cluster.port(), PGBENCH_RATE));
         let mut up = project.up();
         up.wait_ready();
         let (up, committed) = (Some(up), 0);
-        Ring { pgbench, traffic, up, disk, project, proxy, cluster, config, committed }
+        Ring { pgbench, traffic, up, disk, project, home, proxy, cluster, config, committed }
     }
 
     pub(crate) fn has_small_disk(&self) -> bool {
@@ -313,7 +310,69 @@ impl Ring {
                 self.proxy.open();
                 Ok(())
             }
+            Fault::StoreKilled | Fault::StoreCut | Fault::StoreHeldUp | Fault::SpoolFull => {
+                self.inflict_on_store(fault, dice)
+            }
         }
+    }
+
+    fn inflict_on_store(&mut self, fault: Fault, dice: &mut Dice) -> Result<(), String> {
+        match fault {
+            Fault::StoreKilled => {
+                self.home.go();
+                let ended = self.away(dice);
+                self.home.come();
+                ended
+            }
+            Fault::StoreCut => {
+                for _ in 0..dice.within(1, 3) {
+                    self.home.network().cut();
+                    let ended = self.away(dice);
+                    self.home.network().open();
+                    ended?;
+                    pause(dice, 0, 1500);
+                }
+                Ok(())
+            }
+            Fault::StoreHeldUp => {
+                self.home.network().hold_up();
+                let ended = self.away(dice);
+                self.home.network().open();
+                ended?;
+                self.home.network().delay(dice.millis(1, 20));
+                pause(dice, 500, 3000);
+                self.home.network().open();
+                Ok(())
+            }
+            _ => {
+                self.home.network().cut();
+                pause(dice, 0, 9000);
+                self.disk.as_ref().expect("such rounds need it").fill();
+                pause(dice, 0, 3000);
+                if dice.below(2) == 0 {
+                    self.kill();
+                    self.disk.as_ref().expect("as above").free();
+                    self.begin()?;
+                } else {
+                    self.disk.as_ref().expect("as above").free();
+                }
+                pause(dice, 0, 3000);
+                self.home.network().open();
+                Ok(())
+            }
+        }
+    }
+
+    /// A moment, or so long that the spool is used, up to its limit; killed meanwhile or not, and the tables
+    /// changed or not.
+    fn away(&mut self, dice: &mut Dice) -> Result<(), String> {
+        let most_ms = *dice.pick(&[500, 8_000, 20_000]);
+        pause(dice, 0, most_ms);
+        if dice.below(4) == 0 {
+            let sql = alter::some(&self.cluster, dice);
+            self.cluster.sql(&sql);
+        }
+        self.perhaps_killed(dice)
     }
 
     fn perhaps_killed(&mut self, dice: &mut Dice) -> Result<(), String> {
@@ -374,10 +433,10 @@ impl Ring {
 
     /// Resyncs of append tables leave them; the disk is small.
     fn forget_facts_of_before(&mut self) {
-        let up = self.running();
-        let names = up.query("SELECT name FROM system.tables WHERE name LIKE '%\\_before\\_%'");
+        let door = self.home.door().unwrap_or_else(|| self.running().door().clone());
+        let names = door.query("SELECT name FROM system.tables WHERE name LIKE '%\\_before\\_%'");
         for name in names.lines() {
-            up.query(&format!("DROP TABLE public.`{name}` SYNC"));
+            door.query(&format!("DROP TABLE public.`{name}` SYNC"));
         }
     }
 
@@ -404,6 +463,7 @@ impl Ring {
             };
             removed.map_err(|error| format!("{}: {error}", path.display()))?;
         }
+        self.home.forget();
         // The store is empty: the moment to forget history, so that rounds stay short.
         self.cluster.sql(
             "truncate events, pgbench_history;
