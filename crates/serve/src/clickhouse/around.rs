@@ -17,7 +17,7 @@ impl Work {
                     let text = "Cannot execute query in readonly mode";
                     return Err(Failure::new(164, "READONLY", text));
                 }
-                let of_others = self.caller.is_admin();
+                let of_others = self.caller.is_admin() && self.may_write("");
                 let params = &self.request.params;
                 kill::run(sql, params, &self.statement, of_others, &self.door).map(Some)
             }

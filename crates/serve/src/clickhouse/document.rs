@@ -47,11 +47,16 @@ impl Work {
         let sql = into_file(sql, outline, &format!("/proc/self/fd/{}", writer.as_raw_fd()), format);
         std::thread::scope(|scope| {
             let params = &self.request.params[..];
-            let statement = scope.spawn(move || {
+            let work = move || {
                 let output = session.query_and_keep(&sql, format, params);
                 drop(writer);
                 output
-            });
+            };
+            let thread = std::thread::Builder::new().name("document".into());
+            let statement = thread.spawn_scoped(scope, work).map_err(|error| {
+                let text = format!("could not start a thread for the answer: {error}");
+                Failure::new(439, "CANNOT_SCHEDULE_TASK", text)
+            })?;
             let passed = self.pass_document(reader, answer);
             if passed.is_err() {
                 // To the engine a pipe that nobody reads is no reason to end.

@@ -183,6 +183,7 @@ impl Work {
             }
         };
         if let Some(statement) = about_users {
+            let statement = self.where_it_is(lane, &text, statement)?;
             return self.answer_about_users(&mut lane.kept, statement, &format, answer);
         }
         let named = self.database().unwrap_or(self.caller.home());

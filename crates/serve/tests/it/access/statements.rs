@@ -104,6 +104,33 @@ fn a_role_is_chosen_for_a_request_or_a_session() {
     assert_eq!(ask("root", session, "SELECT count() FROM hidden.t").text(), "1\n");
 }
 
+#[test]
+fn a_name_without_a_database_means_where_the_session_is() {
+    let session = "/?session_id=granting";
+    sql("root", "CREATE USER OR REPLACE placed");
+    assert_eq!(ask("root", session, "USE marts").status, 200);
+    assert_eq!(ask("root", session, "GRANT SELECT ON m TO placed").status, 200);
+    assert_eq!(ask("root", "/?database=shop", "GRANT SELECT ON orders TO placed").status, 200);
+    let granted = sql("root", "SHOW GRANTS FOR placed");
+    let expected = "GRANT SELECT ON marts.m TO placed\nGRANT SELECT ON shop.orders TO placed\n";
+    assert_eq!(granted, expected);
+    sql("root", "DROP USER placed");
+}
+
+#[test]
+fn an_admin_who_only_reads_ends_no_statement_of_others() {
+    let target = "/?query_id=of-ed&max_execution_time=60";
+    let running =
+        std::thread::spawn(move || ask("ed", target, "SELECT count() FROM numbers(1e13)"));
+    let kill = "KILL QUERY WHERE query_id = 'of-ed'";
+    while sql("root", &format!("{kill} TEST")).is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(ask("root", "/?readonly=2", kill).text(), "");
+    assert!(sql("root", &format!("{kill} SYNC")).starts_with("finished\tof-ed\ted\t"));
+    assert_eq!(running.join().unwrap().header("x-clickhouse-exception-code"), Some("394"));
+}
+
 /// What dbt looks up of its grants.
 #[test]
 fn the_tables_of_grants_say_what_was_granted() {
