@@ -17,6 +17,9 @@ use tempfile::TempDir;
 
 const PORTS_TRIED: u32 = 5;
 
+/// Recovery from an archive in which there is nothing.
+pub const NO_ARCHIVE: &str = "restore_command = 'false'";
+
 pub struct Cluster {
     folder: TempDir,
     port: u16,
@@ -137,6 +140,33 @@ impl Cluster {
     /// Starts a stopped server again on the same port.
     pub fn resume(&self) {
         run(&mut self.pg_ctl(&["start", "-w", "-t", "60"]));
+    }
+
+    /// Starts a stopped server as its own standby, which is promoted at once: a new timeline. It has to have
+    /// [`NO_ARCHIVE`] among its settings.
+    pub fn promote(&self) {
+        let signal = self.data().join("recovery.signal");
+        // With the owner that the server runs as.
+        run(Command::new("cp").arg("-a").args([self.data().join("PG_VERSION"), signal]));
+        self.resume();
+        while self.sql("select pg_is_in_recovery()") != "f" {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// The data directory of a stopped server as it is now, for [`Cluster::set_back`].
+    pub fn back_up(&self) {
+        run(Command::new("cp").arg("-a").args([self.data(), self.backup()]));
+    }
+
+    /// A stopped server's disk as it was.
+    pub fn set_back(&self) {
+        std::fs::remove_dir_all(self.data()).unwrap();
+        run(Command::new("cp").arg("-a").args([self.backup(), self.data()]));
+    }
+
+    fn backup(&self) -> PathBuf {
+        self.data().with_file_name("backup")
     }
 
     fn pg_ctl(&self, args: &[&str]) -> Command {

@@ -1,8 +1,8 @@
 //! A stretch of the log that cannot be read: what was missed is copied, and rows of before serve meanwhile.
 
 use crate::support::{World, assert_equal, assert_same, wait_until};
+use cluster::NO_ARCHIVE;
 use flow::Pipeline;
-use std::process::Command;
 
 const TABLES: &str =
     "create table m (id int primary key, v text); create table e (id int primary key, v text);
@@ -110,19 +110,14 @@ async fn set_back(schema: &'static str, begins_a_timeline: bool) {
         "create table m (id int primary key, v text); create table e (id int primary key, v text);
          insert into m select i, 'v' || i from generate_series(1, 100) i; insert into e values (1, 'e');
          create publication p for table m, e",
-        &["restore_command = 'false'"],
+        &[NO_ARCHIVE],
     )
     .append("e");
     let pipeline = world.start();
     world.settle(&pipeline).await;
     pipeline.shutdown().await.unwrap();
-    let data = world.postgres.data();
-    let backup = data.with_file_name("backup");
-    let copy = |from: &std::path::Path, to: &std::path::Path| {
-        assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
-    };
     world.postgres.stop("fast");
-    copy(&data, &backup);
+    world.postgres.back_up();
     world.postgres.resume();
     let pipeline = world.start();
     world.sql("insert into m values (200, 'never'); update m set v = 'never' where id = 3; delete from m where id = 4; insert into e values (2, 'never')");
@@ -130,17 +125,11 @@ async fn set_back(schema: &'static str, begins_a_timeline: bool) {
     world.settle(&pipeline).await;
     pipeline.shutdown().await.unwrap();
     world.postgres.stop("fast");
-    std::fs::remove_dir_all(&data).unwrap();
-    copy(&backup, &data);
-    if begins_a_timeline {
-        copy(&data.join("PG_VERSION"), &data.join("recovery.signal"));
+    world.postgres.set_back();
+    match begins_a_timeline {
+        true => world.postgres.promote(),
+        false => world.postgres.resume(),
     }
-    world.postgres.resume();
-    wait_until("it is promoted", || match world.sql("select pg_is_in_recovery()") {
-        is if is == "f" => Ok(()),
-        is => Err(is),
-    })
-    .await;
     world.sql("insert into m values (201, 'since'); insert into e values (3, 'since')");
     let pipeline = world.start();
     assert_equal(&world, &pipeline, "a restored backup").await;
@@ -160,7 +149,7 @@ async fn set_back(schema: &'static str, begins_a_timeline: bool) {
 /// docs/pains.md 12
 #[tokio::test(flavor = "multi_thread")]
 async fn a_promoted_server_goes_on_where_the_other_ended() {
-    let world = world("g_promoted", &["restore_command = 'false'"]);
+    let world = world("g_promoted", &[NO_ARCHIVE]);
     let pipeline = world.start();
     world.settle(&pipeline).await;
     let copied = || -> Vec<u64> {
@@ -168,17 +157,8 @@ async fn a_promoted_server_goes_on_where_the_other_ended() {
     };
     let before = copied();
     world.sql(MISSED);
-    let data = world.postgres.data();
     world.postgres.stop("fast");
-    let mut made = Command::new("cp");
-    made.arg("-a").args([data.join("PG_VERSION"), data.join("recovery.signal")]);
-    assert!(made.status().unwrap().success());
-    world.postgres.resume();
-    wait_until("it is promoted", || match world.sql("select pg_is_in_recovery()") {
-        is if is == "f" => Ok(()),
-        is => Err(is),
-    })
-    .await;
+    world.postgres.promote();
     assert_eq!(world.sql("select timeline_id from pg_control_checkpoint()"), "2");
     assert_whole(&world, &pipeline, 2001).await;
     assert_eq!(copied(), before);

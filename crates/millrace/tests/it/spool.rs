@@ -3,7 +3,7 @@
 use crate::remote::{section, server};
 use crate::{project, says};
 use clickhouse::Server;
-use cluster::Cluster;
+use cluster::{Cluster, NO_ARCHIVE};
 use harness::{Dice, Project, Tmpfs, Traffic, Up, shop_config, shop_schema, wait_until};
 
 const HISTORY: &str = "[tables.\"public.told\"]\nmode = \"history\"\n";
@@ -468,5 +468,59 @@ fn a_pause_holds_over_a_start_without_a_store() {
     says(&project.run(&["resume"]), 0, &[]);
     up.wait_ready();
     project.verify();
+    assert_eq!(up.stop(), Some(0));
+}
+
+/// A standby that has everything takes over while the store is away. Its own log waits for the store.
+#[test]
+fn a_promoted_source_is_read_on_behind_the_spool() {
+    promoted(false);
+}
+
+/// The same of one that lacks the end of what is spooled: that never was.
+#[test]
+fn what_a_promoted_source_lacks_is_given_up() {
+    promoted(true);
+}
+
+fn promoted(lacks_the_end: bool) {
+    let cluster = Cluster::start_with(&[NO_ARCHIVE]);
+    cluster.sql("create table t (id int primary key); insert into t values (1)");
+    let mut server = server();
+    let project = project(&cluster, &(section(server.port()) + &spool(1 << 30)));
+    let mut up = project.up();
+    up.wait_ready();
+    cluster.sql("insert into t values (2)");
+    project.verify();
+    server.go();
+    cluster.sql("insert into t values (3)");
+    wait_until("the log goes to the spool", || is_filled(&project));
+    wait_until_confirmed(&cluster);
+    if lacks_the_end {
+        cluster.stop("fast");
+        cluster.back_up();
+        cluster.resume();
+        cluster.sql("insert into t values (4); update t set id = 20 where id = 2");
+        wait_until_confirmed(&cluster);
+    }
+    cluster.stop("fast");
+    if lacks_the_end {
+        cluster.set_back();
+    }
+    cluster.promote();
+    cluster.sql("insert into t values (5)");
+    server.come();
+    wait_until_drained(&project);
+    up.wait_ready();
+    project.verify();
+    let ids =
+        server.door().query("SELECT groupArray(id) FROM (SELECT id FROM public.t ORDER BY id)");
+    assert_eq!(ids, "[1,2,3,5]");
+    assert_eq!(
+        up.log().contains("what the spool holds is given up"),
+        lacks_the_end,
+        "{}",
+        up.log()
+    );
     assert_eq!(up.stop(), Some(0));
 }
