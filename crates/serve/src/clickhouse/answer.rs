@@ -25,7 +25,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::sync::oneshot;
 
 pub(super) const PIECES_MAX: usize = 4;
-const PIECE_BYTES: usize = 1 << 20;
+const PIECE_BYTES: usize = 2 << 20;
 /// How long a statement that waits for its client keeps its turn: one that takes its rows as fast as it can
 /// is not sent to the end of the queue for every piece.
 const TURN_KEPT: Duration = Duration::from_millis(20);
