@@ -55,12 +55,17 @@ select (lpad(to_hex((extract(epoch from occurred_at) * 1000)::bigint), 12, '0') 
        case event_name
            when 'session_start' then jsonb_build_object('device', device, 'referrer',
                (array['search','direct','mail','social'])[1 + floor(4 * pg_temp.u(id, 17))::int])
-           when 'page_view' then jsonb_build_object('path', '/c/' || product_id % 4, 'ms', 40 + floor(400 * pg_temp.u(id * 16 + k, 18) ^ 4))
+           when 'page_view' then jsonb_build_object('path', '/c/' || product_id % 4, 'ms', 40 + floor(400 * pg_temp.u(id * 16 + k, 18) ^ 4),
+               'version', version, 'status', case when pg_temp.u(id * 16 + k, 29) < case version when '2.4.0' then 0.03 else 0.008 end
+                   then 500 else 200 end)
            when 'purchase' then jsonb_build_object('product_id', product_id, 'device', device, 'coupon', pg_temp.u(id, 19) < 0.2)
            when 'session_end' then jsonb_build_object('seconds', k * 20)
            else jsonb_build_object('product_id', product_id)
        end
   from (select v.*, k,
+               -- The new version went out a week ago, to a part of the visitors at first.
+               case when started_at > now() - interval '7 days' + interval '2 days' * pg_temp.u(v.id, 34)
+                    then '2.4.0' else '2.3.1' end as version,
                case when k = 1 then 'session_start'
                     when k <= 1 + pages then case when k % 2 = 0 then 'page_view' else 'product_view' end
                     when k = 2 + pages + depth then 'session_end'
@@ -108,6 +113,19 @@ select id, plan, case when gone then 'cancelled' else 'active' end,
   from users, lateral (select (array['basic','plus','team'])[1 + floor(3 * pg_temp.u(id, 29) ^ 2)::int],
                               pg_temp.u(id, 30) < 0.3) s(plan, gone)
  where pg_temp.u(id, 32) < 0.12;
+
+-- A change of plan ends one subscription and begins another.
+with switched as (
+    update subscriptions
+       set status = 'switched', cancelled_at = started_on + interval '1 day' * floor(20 + 200 * pg_temp.u(id, 35))
+     where status = 'active' and pg_temp.u(id, 36) < 0.25
+       and started_on + interval '1 day' * floor(20 + 200 * pg_temp.u(id, 35)) < now()
+    returning id, user_id, plan, cancelled_at
+)
+insert into subscriptions (user_id, plan, status, mrr, started_on)
+select user_id, to_plan, 'active', case to_plan when 'basic' then 9 when 'plus' then 19 else 49 end, cancelled_at::date
+  from switched, lateral (select case plan when 'basic' then 'plus' when 'team' then 'plus'
+                                      else (array['basic','team'])[1 + (pg_temp.u(id, 37) < 0.6)::int] end) p(to_plan);
 
 select setval(pg_get_serial_sequence('orders', 'id'), (select max(id) from orders));
 

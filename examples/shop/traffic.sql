@@ -20,15 +20,20 @@ declare
     what    bigint;
     number  bigint;
     sum_    numeric;
+    name    text;
+    failed  boolean;
 begin
     -- Visitors: one event, one transaction.
     for i in 1 .. 5 + floor(random() * 6)::int loop
         who := shop_pick(people);
-        perform shop_event(who,
-            (array['session_start','page_view','page_view','product_view','product_view','add_to_cart','session_end'])
-                [1 + floor(random() * 7)::int],
-            jsonb_build_object('product_id', shop_pick(things),
-                'device', (array['mobile','desktop','tablet'])[1 + floor(random() ^ 1.5 * 3)::int]));
+        name := (array['session_start','page_view','page_view','product_view','product_view','add_to_cart','session_end'])
+            [1 + floor(random() * 7)::int];
+        failed := random() < 0.02;
+        perform shop_event(who, name, case name
+            when 'page_view' then jsonb_build_object('path', '/c/' || floor(random() * 4)::int,
+                'ms', 40 + floor(400 * random() ^ 4), 'version', '2.4.0', 'status', case when failed then 500 else 200 end)
+            else jsonb_build_object('product_id', shop_pick(things),
+                'device', (array['mobile','desktop','tablet'])[1 + floor(random() ^ 1.5 * 3)::int]) end);
         commit;
     end loop;
 
