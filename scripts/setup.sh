@@ -162,6 +162,23 @@ need_python_clients() {
     printf '%s\n' "${python_clients[*]}" >"$venv/millrace.ok"
 }
 
+# The dbt of `millrace transform`: the place and the versions are those of crates/transform/src/environment.rs.
+need_dbt() {
+    local wanted=$here/../crates/transform/src/requirements.txt folder
+    folder=$cache/dbt-$(sha256sum "$wanted" | cut -c1-8)
+    if [ -f "$folder/millrace.ok" ]; then return; fi
+    mkdir -p "$cache"
+    exec 9>"$folder.lock"
+    flock 9
+    if [ -f "$folder/millrace.ok" ]; then return; fi
+    say "installing dbt to $folder"
+    rm -rf -- "$folder"
+    python3 -m venv "$folder" || fail "could not make a Python environment in $folder" "install python3-venv, then run make setup again"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$wanted" >&2 ||
+        fail "could not install dbt with pip" "check the network and pip's index (pip config list)"
+    cp -- "$wanted" "$folder/millrace.ok"
+}
+
 need_curl() {
     has curl || apt_install curl ca-certificates
 }
@@ -174,3 +191,4 @@ need_openssl
 need_libchdb
 need_curl
 need_python_clients
+need_dbt

@@ -14,6 +14,7 @@ mod resume;
 mod resync;
 mod sql;
 mod status;
+mod transform;
 mod up;
 mod verify;
 
@@ -28,6 +29,8 @@ use std::path::PathBuf;
 pub(crate) enum Answer {
     Yes,
     No,
+    /// Of a program that was run for it.
+    Code(u8),
 }
 
 /// Real-time product analytics for apps that run on Postgres.
@@ -70,6 +73,13 @@ enum Verb {
     Resume(resume::Args),
     /// Take the tables' options from millrace.toml as they are now, without a restart
     Reload(reload::Args),
+    /// Run the team's dbt project on the store, with the stock dbt
+    #[command(
+        subcommand,
+        after_help = "Any other command goes to dbt as it is, with its flags: build, run, test, \
+        seed, snapshot, retry, ls, compile, docs generate, …\nThe exit code is dbt's."
+    )]
+    Transform(transform::Verb),
     /// Say what SQL migrations will do to mirrors and to the lock queue
     LintMigration(lint_migration::Args),
     /// Rows that ClickHouse could not carry, and their way back
@@ -97,6 +107,7 @@ impl Cli {
             Verb::Pause(args) => pause::run(args, &load(path)?),
             Verb::Resume(args) => resume::run(args, &load(path)?),
             Verb::Reload(args) => reload::run(args, &load(path)?),
+            Verb::Transform(verb) => transform::run(verb, &load(path)?),
             Verb::LintMigration(args) => lint_migration::run(args),
             Verb::Quarantine(verb) => quarantine::run(verb, &load(path)?),
             Verb::Demo(args) => demo::run(args),

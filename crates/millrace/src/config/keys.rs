@@ -1,5 +1,6 @@
 //! Every key that may be written: what checks a file and what the reference is made from.
 
+use super::transform::{DEFAULT_PROJECT, DEFAULT_SCHEMA};
 use super::*;
 use model::{Error, Result};
 use toml::{Table, Value};
@@ -382,6 +383,38 @@ pub(crate) const KEYS: &[Key] = &[
         "none: no spool",
         "How much of the log may lie under `store.data_dir`, in `spool/`, packed. When it is full, Postgres keeps the rest. \
          At least 1048576.",
+    ),
+    key(
+        "transform",
+        Kind::Section,
+        "",
+        "The team's dbt project, run by `millrace transform`. See [docs/transform.md](transform.md).",
+    ),
+    key("transform.project", Kind::Text, DEFAULT_PROJECT, "Its folder, relative to this file."),
+    key(
+        "transform.dbt",
+        Kind::Text,
+        "a private one",
+        "A dbt of your own. Absent: the one that `millrace transform setup` installs.",
+    ),
+    key(
+        "transform.schema",
+        Kind::Text,
+        DEFAULT_SCHEMA,
+        "The database of models that name none (dbt's `target.schema`).",
+    ),
+    key("transform.threads", Kind::Number, "2", "How many models dbt builds at once."),
+    key(
+        "transform.user",
+        Kind::Text,
+        "the one of `store.url`, or `default`",
+        "Whom dbt comes as. With `[serve.users]`: one who may write where the models are (role `editor`).",
+    ),
+    key(
+        "transform.password",
+        Kind::Text,
+        "",
+        "Hers: `${DBT_PASSWORD}`. It reaches dbt in a variable, never on a command line or on disk.",
     ),
 ];
 

@@ -13,11 +13,13 @@ mod remote;
 mod secret;
 mod serve;
 mod tables;
+mod transform;
 mod users;
 mod written;
 
 pub(crate) use secret::{Raw, Secret};
 pub(crate) use serve::Serve;
+pub(crate) use transform::{DbtLogin, Transform};
 pub(crate) use written::Written;
 
 use model::{Error, Result, TableOptions};
@@ -56,6 +58,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// Bytes on disk for the time that the store is away.
     pub(crate) spool_bytes_max: Option<u64>,
+    pub(crate) transform: Transform,
     /// Remarks that stop nothing.
     pub(crate) warnings: Vec<String>,
 }
@@ -94,6 +97,7 @@ struct File {
     serve: serve::ServeSection,
     limits: LimitsSection,
     spool: SpoolSection,
+    transform: transform::TransformSection,
 }
 
 #[derive(Deserialize, Default)]
@@ -263,6 +267,7 @@ impl File {
                 .detail("The rows are on a server, and who may read them there is the server's to know.")
                 .hint("make them there: CREATE USER …, GRANT …; and remove [serve.users] and [serve.roles]"));
         }
+        let transform = self.transform.resolve(folder, &mut warnings)?;
         let spool_bytes_max = self.spool.resolve(store.remote.is_some())?;
         Ok(Config {
             file: PathBuf::new(),
@@ -273,6 +278,7 @@ impl File {
             serve,
             limits: self.limits.resolve()?,
             spool_bytes_max,
+            transform,
             warnings,
         })
     }

@@ -1,6 +1,7 @@
 //! A store that is a server of somebody's: where it is, and as whom we come.
 
-use super::{Raw, StoreSection, file};
+use super::{DbtLogin, Raw, StoreSection, file};
+use ::transform::Place;
 use model::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -93,6 +94,26 @@ impl RemoteStore {
             slot: slot.map(str::to_owned),
             place: None,
         })
+    }
+
+    /// And who we are there; `None`: in a way that dbt does not know.
+    pub(super) fn for_dbt(&self, cluster: Option<String>) -> Result<(Place, Option<DbtLogin>)> {
+        let address = self.address()?;
+        self.check(&address)?;
+        let login = match self.login()? {
+            Login::Nobody => Some(("default".to_owned(), String::new())),
+            Login::User(user, password) => Some((user, password.expose().to_owned())),
+            Login::Certificate(user) => Some((user, String::new())),
+            Login::Token(_) => None,
+        };
+        let Address { tls, host, port, path, .. } = address;
+        if path != "/" {
+            return Err(Error::definite(format!(
+                "cannot give store.url to dbt: it knows no server behind a path, as {path} is"
+            )));
+        }
+        let Certificates { ca, client } = self.certificates.clone();
+        Ok((Place { host, port, tls, cluster, ca, client }, login))
     }
 
     fn address(&self) -> Result<Address> {

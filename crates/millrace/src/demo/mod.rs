@@ -7,6 +7,7 @@
 //! Everything ends in the opposite order, by drops, so that an error or a panic ends it too. Postgres
 //! asks the kernel to be told when we die, so that not even `kill -9` leaves it behind.
 
+mod dbt;
 mod kept;
 mod postgres;
 
@@ -140,7 +141,9 @@ fn project(folder: &Folder, postgres: &Postgres) -> Result<Config> {
     std::fs::write(&path, &text).map_err(|error| {
         Error::definite(format!("cannot write {}", path.display())).source(error)
     })?;
-    Config::load(&path)
+    let config = Config::load(&path)?;
+    dbt::write(&config.transform.project)?;
+    Ok(config)
 }
 
 fn introduce(folder: &Folder, mill: &Mill, postgres: &Postgres) {
@@ -175,6 +178,9 @@ fn introduce(folder: &Folder, mill: &Mill, postgres: &Postgres) {
                event_name = 'add_to_cart', event_name = 'checkout_start', event_name = 'purchase') AS level
         FROM analytics.events WHERE occurred_at > now() - INTERVAL 7 DAY GROUP BY user_id)
      GROUP BY level ORDER BY level\"
+
+  {millrace} transform build
+  {millrace} sql 'SELECT * FROM marts.orders_daily ORDER BY day DESC LIMIT 7'
 
   {millrace} status
   {millrace} verify

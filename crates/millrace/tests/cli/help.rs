@@ -3,7 +3,7 @@
 use crate::{millrace, out};
 use std::path::Path;
 
-const VERBS: [&str; 19] = [
+const VERBS: [&str; 20] = [
     "",
     "init",
     "check",
@@ -15,6 +15,7 @@ const VERBS: [&str; 19] = [
     "pause",
     "resume",
     "reload",
+    "transform",
     "lint-migration",
     "quarantine",
     "quarantine list",

@@ -28,6 +28,7 @@ mod resync;
 mod river;
 mod rules;
 mod spool;
+mod transform;
 mod users;
 mod waiting;
 mod way_back;

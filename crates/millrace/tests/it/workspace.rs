@@ -9,9 +9,9 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// `model ← {source, store} ← flow ← serve ← millrace`; source and store never meet. `model ← lint ←
-/// millrace` beside it: a migration is judged without a database and without a store.
-const MAY_KNOW: [(&str, &[&str]); 7] = [
+/// `model ← {source, store} ← flow ← serve ← millrace`; source and store never meet. `model ←
+/// {lint, transform} ← millrace` beside it: a migration is judged without a database, and dbt is a client as any.
+const MAY_KNOW: [(&str, &[&str]); 8] = [
     ("model", &[]),
     ("source", &["model"]),
     ("store", &["model"]),
@@ -19,7 +19,8 @@ const MAY_KNOW: [(&str, &[&str]); 7] = [
     // Not source: what people and tools see comes from flow and store.
     ("serve", &["model", "store", "flow"]),
     ("lint", &["model"]),
-    ("millrace", &["model", "source", "store", "flow", "serve", "lint"]),
+    ("transform", &["model"]),
+    ("millrace", &["model", "source", "store", "flow", "serve", "lint", "transform"]),
 ];
 
 /// The names in `[dependencies]` and its kin, without those of tests.

@@ -20,7 +20,7 @@ impl Hidden {
         Hidden(text.into())
     }
 
-    pub(super) fn expose(&self) -> &str {
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }

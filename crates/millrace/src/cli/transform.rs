@@ -1,0 +1,212 @@
+//! `millrace transform`: the stock dbt on the team's project, with a profile of ours.
+
+use super::Answer;
+use crate::assemble::{block_on, stop_signal};
+use crate::config::{Config, DbtLogin};
+use crate::running::Running;
+use crate::talk::{self, Paint};
+use clap::Subcommand;
+use model::{Error, Result};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+use transform::{Backfill, Environment, Event, Outcome, Place, Profile, Project, needs_no_store};
+
+/// In the folder of the data: there is one project to a configuration.
+const LOCK: &str = "transform.lock";
+
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Install dbt into a private Python environment
+    Setup,
+    /// Make an incremental model anew for a span of time, interval by interval; the same command goes on
+    /// where it stopped
+    Backfill(BackfillArgs),
+    /// Anything else goes to dbt as it is: run, build, test, seed, docs generate, compile, ls, … and
+    /// their flags
+    #[command(external_subcommand)]
+    Dbt(Vec<OsString>),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct BackfillArgs {
+    /// As dbt selects it; its SQL reads the variables millrace_from and millrace_to
+    model: String,
+
+    /// The first day, or time: 2026-01-31, 2026-01-31T06:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    from: i64,
+
+    /// The end, which is not in it
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    to: i64,
+
+    /// How much at once
+    #[arg(long, value_name = "SPAN", default_value = "1d", value_parser = span)]
+    batch: i64,
+
+    /// Between two of them
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pause: Option<i64>,
+}
+
+fn time(text: &str) -> std::result::Result<i64, String> {
+    let date = text.parse::<jiff::civil::Date>().ok();
+    let at = match date.filter(|_| !text.contains('T')) {
+        Some(date) => date.to_zoned(jiff::tz::TimeZone::UTC).map(|day| day.timestamp()),
+        None => text.parse::<jiff::Timestamp>(),
+    };
+    at.map(|at| at.as_second()).map_err(|_| "a day, or a time with its zone".to_owned())
+}
+
+fn span(text: &str) -> std::result::Result<i64, String> {
+    transform::seconds(text).ok_or_else(|| "a number and s, m, h, d or w".to_owned())
+}
+
+pub(crate) fn run(verb: Verb, config: &Config) -> Result<Answer> {
+    let environment = Environment::new(config.transform.dbt.as_deref())?;
+    match verb {
+        Verb::Setup => setup(&environment),
+        Verb::Backfill(args) => backfill(&environment, args, config),
+        Verb::Dbt(words) => dbt(&environment, &words, config),
+    }
+}
+
+fn setup(environment: &Environment) -> Result<Answer> {
+    environment.setup(|step| talk::say(step))?;
+    talk::say(format!("{} {}", talk::words("dbt:", Paint::Green), environment.dbt()?.display()));
+    Ok(Answer::Yes)
+}
+
+fn backfill(environment: &Environment, args: BackfillArgs, config: &Config) -> Result<Answer> {
+    let BackfillArgs { model, from, to, batch, pause } = args;
+    let backfill = Backfill::new(model, from, to, batch)?;
+    let project = &config.transform.project;
+    let left = backfill.left(project);
+    let count = left.len();
+    for (number, interval) in left.into_iter().enumerate() {
+        if let Some(seconds) = pause.filter(|_| number > 0) {
+            std::thread::sleep(Duration::from_secs(seconds.unsigned_abs()));
+        }
+        talk::say(talk::words(
+            format!("{}/{count}  {} to {}", number + 1, at(interval.from), at(interval.to)),
+            Paint::Bold,
+        ));
+        match dbt(environment, &backfill.words(interval, at), config)? {
+            Answer::Yes => backfill.done(interval, project)?,
+            failed => {
+                talk::say("the same command goes on with this interval");
+                return Ok(failed);
+            }
+        }
+    }
+    Ok(Answer::Yes)
+}
+
+/// As ClickHouse reads it.
+fn at(seconds: i64) -> String {
+    let at = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn dbt(environment: &Environment, words: &[OsString], config: &Config) -> Result<Answer> {
+    let transform = &config.transform;
+    let dbt = environment.dbt()?;
+    let project = Project::open(&transform.project, config.store.data_dir.join(LOCK))?;
+    let (place, own) = match place(config) {
+        Err(_) if needs_no_store(words) => (at_door(([127, 0, 0, 1], 8123).into()), Some(nobody())),
+        place => place?,
+    };
+    let (user, password) = transform.login(own, &place)?;
+    let profile = Profile::new(&place, &user, &password, &transform.schema, transform.threads)?;
+    let status = block_on(async {
+        let mut stop = std::pin::pin!(stop_signal()?);
+        let run = project.start(dbt, profile, words)?;
+        let interrupt = run.interrupt();
+        let mut ended = tokio::task::spawn_blocking(move || run.wait(told));
+        let ended = tokio::select! {
+            ended = &mut ended => ended,
+            () = &mut stop => {
+                talk::say("stopping dbt; again ends it at once");
+                interrupt.send();
+                ended.await
+            }
+        };
+        ended.map_err(|panic| Error::bug("what listens to dbt broke").source(panic))?
+    })?;
+    match (status.code(), status.signal()) {
+        (Some(0), _) => Ok(Answer::Yes),
+        (Some(code), _) => Ok(Answer::Code(u8::try_from(code).unwrap_or(2))),
+        (None, signal) => {
+            let by = signal.map_or(String::new(), |signal| format!(" by signal {signal}"));
+            Err(Error::definite(format!("dbt was ended{by}")))
+        }
+    }
+}
+
+/// The server, or the door of the `up` that runs here.
+fn place(config: &Config) -> Result<(Place, Option<DbtLogin>)> {
+    if let Some(server) = config.server_for_dbt()? {
+        return Ok(server);
+    }
+    let running = Running::need(&config.store.data_dir)?;
+    let door = running.clickhouse.ok_or_else(|| {
+        Error::definite("cannot run dbt: the pipeline that runs here has no door for it")
+    })?;
+    Ok((at_door(door), Some(nobody())))
+}
+
+fn nobody() -> DbtLogin {
+    ("default".to_owned(), String::new())
+}
+
+fn at_door(door: SocketAddr) -> Place {
+    Place {
+        host: door.ip().to_string(),
+        port: door.port(),
+        tls: false,
+        cluster: None,
+        ca: None,
+        client: None,
+    }
+}
+
+/// On a terminal the node that has begun stands in the last line.
+fn told(event: Event) {
+    let is_live = talk::stderr_is_terminal();
+    match event {
+        Event::Begun { name } if is_live => talk::rewrite(&format!("        {name}")),
+        Event::Begun { .. } => {}
+        Event::Ended { name, kind, outcome, status, seconds, index, total } => {
+            if is_live {
+                talk::rewrite("");
+            }
+            let (word, paint) = match outcome {
+                Outcome::Good => ("ok", Paint::Green),
+                Outcome::Warned => ("warning", Paint::Yellow),
+                Outcome::Failed => ("FAILED", Paint::Red),
+                Outcome::Skipped => ("skipped", Paint::Dim),
+            };
+            let word = talk::words(format!("{word:<8}"), paint);
+            let count = match total {
+                0 => String::new(),
+                total => format!("{index:>3}/{total:<3} "),
+            };
+            let status = match outcome {
+                Outcome::Good | Outcome::Skipped => String::new(),
+                Outcome::Warned | Outcome::Failed => format!("  {status}"),
+            };
+            talk::say(format!("{word}{count}{seconds:>6.2} s  {kind:<9} {name}{status}"));
+        }
+        Event::Said { is_error, text } => {
+            if is_live {
+                talk::rewrite("");
+            }
+            match is_error {
+                true => talk::say(talk::words(text, Paint::Red)),
+                false => talk::say(text),
+            }
+        }
+    }
+}

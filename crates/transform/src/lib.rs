@@ -1,0 +1,23 @@
+//! The team's dbt project, run by the stock dbt.
+//!
+//! ```text
+//! environment   where dbt is: the user's own, or a private one of a pinned version
+//! profile       how it reaches the store: a profiles.yml without a secret in it, and variables
+//! run           a dbt process, from its start to its exit code
+//! events        its structured log, read line by line
+//! backfill      a model made anew, interval by interval
+//! ```
+//!
+//! Nothing of dbt is written anew here. It comes to the ClickHouse door, or to the server, as any other client.
+
+mod backfill;
+mod environment;
+mod events;
+mod profile;
+mod run;
+
+pub use backfill::{Backfill, seconds};
+pub use environment::Environment;
+pub use events::{Event, Outcome};
+pub use profile::{Place, Profile};
+pub use run::{Interrupt, Project, Run, needs_no_store};

@@ -1,0 +1,179 @@
+//! One dbt process.
+
+use crate::events::Event;
+use crate::profile::{NAME, Profile};
+use model::{Error, Result};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+/// Verbs that build something: told line by line.
+const BUILDING: [&str; 6] = ["build", "run", "test", "seed", "snapshot", "retry"];
+/// Those that change nothing, also in dbt's `target/`.
+const READING: [&str; 7] = ["ls", "list", "show", "debug", "deps", "init", "--help"];
+/// They need no store, so no `up` has to run.
+const ALONE: [&str; 5] = ["deps", "clean", "parse", "ls", "list"];
+/// What is ours to say.
+const OURS: [&str; 5] = ["--target", "-t", "--profile", "--profiles-dir", "--project-dir"];
+/// What `setpriv` ends with where it cannot start dbt.
+const NOT_STARTED: [i32; 2] = [126, 127];
+
+pub struct Project {
+    folder: PathBuf,
+    lock: PathBuf,
+}
+
+/// Whether dbt does that without a store.
+pub fn needs_no_store(words: &[OsString]) -> bool {
+    is_one_of(words, &ALONE) || words.iter().any(|word| word == "--help" || word == "-h")
+}
+
+fn is_one_of(words: &[OsString], verbs: &[&str]) -> bool {
+    words.first().is_some_and(|verb| verbs.iter().any(|known| verb == *known))
+}
+
+impl Project {
+    /// `lock`: held by whoever builds it. Not in `target/`, which `dbt clean` removes.
+    pub fn open(folder: &Path, lock: PathBuf) -> Result<Project> {
+        if folder.join("dbt_project.yml").is_file() {
+            return Ok(Project { folder: folder.to_owned(), lock });
+        }
+        Err(Error::definite(format!("cannot find a dbt project in {}", folder.display()))
+            .detail("There is no dbt_project.yml.")
+            .hint("[transform] project = \"path/to/dbt\" in millrace.toml"))
+    }
+
+    /// Begins `dbt WORDS…`, in a process group of its own: who is told to stop tells it ([`Interrupt`]).
+    pub fn start(&self, dbt: &Path, profile: Profile, words: &[OsString]) -> Result<Run> {
+        let is_ours = |word: &&OsString| {
+            let word = word.to_string_lossy();
+            OURS.contains(&word.split('=').next().unwrap_or_default())
+        };
+        if let Some(word) = words.iter().find(is_ours) {
+            let word = word.to_string_lossy();
+            return Err(Error::definite(format!("cannot give {word} to dbt: millrace says it"))
+                .hint("the stock dbt takes it: dbt build --profiles-dir …"));
+        }
+        let builds = is_one_of(words, &BUILDING);
+        let serves = words.get(1).is_some_and(|word| word == "serve");
+        let lock = match is_one_of(words, &READING) || serves {
+            true => None,
+            false => Some(self.lock()?),
+        };
+        let mut command = command(dbt);
+        if builds {
+            command.args(["--log-format", "json", "--log-level", "info", "--no-use-colors"]);
+        }
+        command
+            .args(words)
+            .arg("--project-dir")
+            .arg(&self.folder)
+            .arg("--profiles-dir")
+            .arg(profile.folder())
+            .args(["--profile", NAME, "--target", NAME])
+            .envs(profile.variables().iter().map(|(name, value)| (name, value)))
+            .env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+            .process_group(0);
+        if builds {
+            command.stdin(Stdio::null()).stdout(Stdio::piped());
+        }
+        let child = command.spawn().map_err(|error| could_not(dbt, error))?;
+        Ok(Run { child, dbt: dbt.to_owned(), _profile: profile, _lock: lock })
+    }
+
+    /// Nobody else builds it as long as this is held, by us or by the dbt that we start: the kernel lets go when both
+    /// are gone.
+    fn lock(&self) -> Result<File> {
+        let path = &self.lock;
+        let cannot = |error: std::io::Error| {
+            Error::definite(format!("cannot open {}", path.display())).source(error)
+        };
+        std::fs::create_dir_all(path.parent().unwrap_or(&self.folder)).map_err(cannot)?;
+        let file = File::options().create(true).append(true).open(path).map_err(cannot)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::Error(error)) => return Err(cannot(error)),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(Error::definite(
+                    "cannot run the dbt project: another run of it is under way",
+                )
+                .detail(format!("It holds {}.", path.display()))
+                .hint("wait for it to end"));
+            }
+        }
+        rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty())
+            .map_err(|errno| cannot(errno.into()))?;
+        Ok(file)
+    }
+}
+
+/// dbt that ends with us, also when we are killed: the kernel tells it. (It goes by the thread that starts it, which
+/// has to be one that lasts.)
+fn command(dbt: &Path) -> Command {
+    let guarded =
+        ["/usr/bin/setpriv", "/bin/setpriv"].into_iter().find(|path| Path::new(path).exists());
+    let Some(guard) = guarded else { return Command::new(dbt) };
+    let mut command = Command::new(guard);
+    command.args(["--pdeathsig", "TERM", "--"]).arg(dbt);
+    command
+}
+
+fn could_not(dbt: &Path, error: std::io::Error) -> Error {
+    Error::definite(format!("could not run {}", dbt.display())).source(error)
+}
+
+/// dbt at work. What it needs is there as long as this is.
+pub struct Run {
+    child: Child,
+    dbt: PathBuf,
+    _profile: Profile,
+    _lock: Option<File>,
+}
+
+/// Tells dbt to stop what it does and to say so.
+#[derive(Clone, Copy)]
+pub struct Interrupt(Pid);
+
+impl Interrupt {
+    pub fn send(self) {
+        // It may have ended by itself.
+        let _ = kill_process_group(self.0, Signal::INT);
+    }
+}
+
+impl Run {
+    pub fn interrupt(&self) -> Interrupt {
+        Interrupt(Pid::from_child(&self.child))
+    }
+
+    /// To its end. `told` hears of each event of a verb that builds.
+    pub fn wait(mut self, told: impl FnMut(Event)) -> Result<ExitStatus> {
+        if let Some(out) = self.child.stdout.take() {
+            tell(out, told);
+        }
+        let status = self.child.wait().map_err(|error| could_not(&self.dbt, error))?;
+        if status.code().is_some_and(|code| NOT_STARTED.contains(&code)) {
+            let what = format!("could not run {}: it does not start", self.dbt.display());
+            return Err(
+                Error::definite(what).hint("remove its folder, then: millrace transform setup")
+            );
+        }
+        Ok(status)
+    }
+}
+
+/// What is no line of the log was meant for people as it is: a traceback of Python's.
+fn tell(out: impl std::io::Read, mut told: impl FnMut(Event)) {
+    for line in BufReader::new(out).split(b'\n').map_while(|line| line.ok()) {
+        let line = String::from_utf8_lossy(&line);
+        match Event::read(&line) {
+            Some(event) => told(event),
+            None if line.starts_with('{') || line.trim().is_empty() => {}
+            None => told(Event::Said { is_error: false, text: line.into_owned() }),
+        }
+    }
+}
