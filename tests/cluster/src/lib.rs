@@ -199,9 +199,16 @@ impl Drop for Cluster {
     }
 }
 
-/// A port that nobody listens on right now.
+/// A port that nobody listens on right now, and that no outgoing connection will have: those are above 32767 here, and
+/// a server that ends and comes again may find its port taken by one.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    use std::hash::{BuildHasher, RandomState};
+    loop {
+        let port = 10_000 + (RandomState::new().hash_one(std::process::id()) % 22_000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A program of the server under test: of the folder that `MILLRACE_TEST_PG` names, else of the
