@@ -376,15 +376,8 @@ mod tests {
     use model::{ColumnOptions, ReplicaIdentity, TableId};
 
     fn table(key: Vec<usize>) -> Arc<Table> {
-        let column = |name: &str, pg: PgType, not_null| Column {
-            name: name.into(),
-            attnum: 1,
-            type_oid: 0,
-            typmod: -1,
-            pg,
-            type_name: String::new(),
-            not_null,
-        };
+        let column =
+            |name: &str, pg: PgType, not_null| Column { not_null, ..Column::new(name, pg) };
         Arc::new(Table {
             key,
             ..Table::new(

@@ -110,15 +110,7 @@ impl Home {
 }
 
 fn column(name: &str, pg: PgType, not_null: bool) -> Column {
-    Column {
-        name: name.into(),
-        attnum: 1,
-        type_oid: 0,
-        typmod: -1,
-        pg,
-        type_name: String::new(),
-        not_null,
-    }
+    Column { not_null, ..Column::new(name, pg) }
 }
 
 /// `<database>.t (id, price, tags, note)`

@@ -10,15 +10,8 @@ use store::{Layout, Step, Target};
 
 /// One target of each kind, in the order of the golden files.
 fn targets() -> Vec<Target> {
-    let column = |name: &str, pg: PgType, not_null: bool| Column {
-        name: name.into(),
-        attnum: 1,
-        type_oid: 0,
-        typmod: -1,
-        pg,
-        type_name: String::new(),
-        not_null,
-    };
+    let column =
+        |name: &str, pg: PgType, not_null: bool| Column { not_null, ..Column::new(name, pg) };
     let table = |name: &str, key: &[usize], identity| {
         Arc::new(Table {
             key: key.to_vec(),
