@@ -15,6 +15,8 @@ use transform::{Backfill, Environment, Event, Outcome, Place, Profile, Project, 
 
 /// In the folder of the data: there is one project to a configuration.
 const LOCK: &str = "transform.lock";
+/// As a shell tells of SIGINT.
+const STOPPED: u8 = 130;
 
 #[derive(Subcommand)]
 pub(crate) enum Verb {
@@ -86,8 +88,11 @@ fn backfill(environment: &Environment, args: BackfillArgs, config: &Config) -> R
     let left = backfill.left(project);
     let count = left.len();
     for (number, interval) in left.into_iter().enumerate() {
-        if let Some(seconds) = pause.filter(|_| number > 0) {
-            std::thread::sleep(Duration::from_secs(seconds.unsigned_abs()));
+        if let Some(seconds) = pause.filter(|_| number > 0)
+            && is_stopped_within(Duration::from_secs(seconds.unsigned_abs()))?
+        {
+            talk::say("stopped; the same command goes on with the next interval");
+            return Ok(Answer::Code(STOPPED));
         }
         talk::say(talk::words(
             format!("{}/{count}  {} to {}", number + 1, at(interval.from), at(interval.to)),
@@ -102,6 +107,17 @@ fn backfill(environment: &Environment, args: BackfillArgs, config: &Config) -> R
         }
     }
     Ok(Answer::Yes)
+}
+
+/// Whoever asks for a stop need not wait for the end of a pause. (Since dbt has run, the signal has no other effect.)
+fn is_stopped_within(pause: Duration) -> Result<bool> {
+    block_on(async {
+        let stop = stop_signal()?;
+        Ok(tokio::select! {
+            () = stop => true,
+            () = tokio::time::sleep(pause) => false,
+        })
+    })
 }
 
 /// As ClickHouse reads it.
