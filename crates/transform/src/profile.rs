@@ -43,7 +43,9 @@ impl Profile {
         // Jinja would read it.
         let names = [Some(schema), Some(&place.host[..]), place.cluster.as_deref()];
         if let Some(name) = names.into_iter().flatten().find(|name| name.contains('{')) {
-            return Err(Error::definite(format!("cannot give {name:?} to dbt")));
+            return Err(Error::definite(format!("cannot give {name:?} to dbt"))
+                .detail("Its templates would read the braces.")
+                .hint("another name: [transform] schema, or [store] cluster, in millrace.toml"));
         }
         let cannot = |error: std::io::Error| {
             Error::definite("cannot write the profile for dbt").source(error)

@@ -158,9 +158,9 @@ impl Run {
         let status = self.child.wait().map_err(|error| could_not(&self.dbt, error))?;
         if status.code().is_some_and(|code| NOT_STARTED.contains(&code)) {
             let what = format!("could not run {}: it does not start", self.dbt.display());
-            return Err(
-                Error::definite(what).hint("remove its folder, then: millrace transform setup")
-            );
+            return Err(Error::definite(what).hint(
+                "ask it itself: with --version; of a private one remove the folder, then: millrace transform setup",
+            ));
         }
         Ok(status)
     }

@@ -110,7 +110,8 @@ impl RemoteStore {
         if path != "/" {
             return Err(Error::definite(format!(
                 "cannot give store.url to dbt: it knows no server behind a path, as {path} is"
-            )));
+            ))
+            .hint("an address of the server itself under [store] url, or the stock dbt by a way around its proxy"));
         }
         let Certificates { ca, client } = self.certificates.clone();
         Ok((Place { host, port, tls, cluster, ca, client }, login))

@@ -29,17 +29,30 @@ fn fill(cluster: &Cluster) {
 }
 
 /// With the example's tables and models.
-fn shop_project(cluster: &Cluster, more: &str) -> Project {
+fn shop_project(cluster: &Cluster) -> Project {
     let tables = std::fs::read_to_string(Path::new(SHOP).join("millrace.toml")).unwrap();
     let from = tables.find("[tables.").unwrap();
     let to = tables.find("[serve]").unwrap();
-    let project = project(cluster, &format!("{}{more}", &tables[from..to]));
-    copy(&Path::new(SHOP).join("dbt"), &project.path().join("dbt"));
+    let project = project(cluster, &tables[from..to]);
+    let mut copy = Command::new("cp");
+    copy.arg("-r").arg(Path::new(SHOP).join("dbt")).arg(project.path());
+    assert!(copy.status().unwrap().success());
     project
 }
 
-fn copy(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap().success());
+/// A table of one row, for dbt projects of a model or two.
+fn small() -> Cluster {
+    let cluster = Cluster::start();
+    cluster.sql("create table t (id int primary key); insert into t values (1)");
+    cluster
+}
+
+/// Into the project's own dbt project, which is made.
+fn write_model(project: &Project, name: &str, sql: &str) {
+    let dbt = project.path().join("dbt");
+    std::fs::create_dir_all(dbt.join("models")).unwrap();
+    std::fs::write(dbt.join("dbt_project.yml"), "name: small\nprofile: any\n").unwrap();
+    std::fs::write(dbt.join(format!("models/{name}.sql")), sql).unwrap();
 }
 
 /// The definition in Postgres, and the mart.
@@ -76,7 +89,7 @@ fn assert_numbers(cluster: &Cluster, up: &Up) {
 #[test]
 fn the_shops_numbers_are_those_of_postgres() {
     let cluster = shop();
-    let project = shop_project(&cluster, "");
+    let project = shop_project(&cluster);
     let mut up = project.up();
     up.wait_ready();
     // A shop without a customer: nothing is there to look back from.
@@ -134,56 +147,47 @@ fn the_shops_numbers_are_those_of_postgres() {
 
 #[test]
 fn what_fails_is_told_in_dbts_own_words() {
-    let cluster = Cluster::start();
-    cluster.sql("create table t (id int primary key); insert into t values (1)");
+    let cluster = small();
     let project = project(&cluster, "");
     says(&project.run(&["transform", "run"]), 2, &["dbt_project.yml", "transform"]);
-    let models = project.path().join("dbt/models");
-    std::fs::create_dir_all(&models).unwrap();
-    std::fs::write(project.path().join("dbt/dbt_project.yml"), "name: small\nprofile: any\n")
-        .unwrap();
-    std::fs::write(models.join("good.sql"), "select 7 as x").unwrap();
+    write_model(&project, "good", "select 7 as x");
     says(&project.run(&["transform", "run"]), 2, &["not running", "millrace up"]);
+    // What needs no store needs no `up`.
+    says(&project.run(&["transform", "ls", "--quiet"]), 0, &["small.good"]);
     let mut up = project.up();
     up.wait_ready();
     says(&project.run(&["transform", "run"]), 0, &["ok", "marts.good"]);
     assert_eq!(up.query("SELECT x FROM marts.good"), "7");
-    // What is no run goes through as it is.
-    says(&project.run(&["transform", "ls", "--quiet"]), 0, &["small.good"]);
-    std::fs::write(models.join("bad.sql"), "select nothing from {{ ref('good') }}").unwrap();
-    std::fs::write(models.join("worse.sql"), "select * from {{ ref('bad') }}").unwrap();
+    says(&project.run(&["transform", "run", "--target=dev"]), 2, &["cannot give --target=dev"]);
+    write_model(&project, "bad", "select nothing from {{ ref('good') }}");
+    write_model(&project, "worse", "select * from {{ ref('bad') }}");
     let ran = project.run(&["transform", "build", "--select", "bad+"]);
     says(&ran, 1, &["FAILED", "marts.bad", "UNKNOWN_IDENTIFIER", "skipped", "marts.worse"]);
-    std::fs::write(models.join("bad.sql"), "select {{ nothing").unwrap();
+    write_model(&project, "bad", "select {{ nothing");
     says(&project.run(&["transform", "build"]), 2, &["Compilation Error"]);
     assert_eq!(up.query("SELECT x FROM marts.good"), "7");
     assert_eq!(up.stop(), Some(0));
 }
 
-/// Whether a dbt of that project is among the machine's processes.
+/// Whether a dbt that was started in that folder is among the machine's processes.
 fn is_at_work(project: &Project) -> bool {
-    let folder = project.path().display().to_string();
-    let lines = std::fs::read_dir("/proc").unwrap().flatten();
-    let mut lines = lines.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
-    lines.any(|line| {
-        let line = String::from_utf8_lossy(&line);
-        line.contains(&folder) && line.contains("--profiles-dir")
+    let folder = project.path().canonicalize().unwrap();
+    std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+        let (place, line) = (entry.path().join("cwd"), entry.path().join("cmdline"));
+        let is_there = std::fs::read_link(place).is_ok_and(|place| place == folder);
+        let line = std::fs::read(line).unwrap_or_default();
+        is_there && String::from_utf8_lossy(&line).contains("--profiles-dir")
     })
 }
 
 /// It ends in order when it is told to, and at once with who started it; two at a time are one too many.
 #[test]
 fn dbt_ends_with_who_started_it() {
-    let cluster = Cluster::start();
-    cluster.sql("create table t (id int primary key); insert into t values (1)");
+    let cluster = small();
     let project = project(&cluster, "");
-    let models = project.path().join("dbt/models");
-    std::fs::create_dir_all(&models).unwrap();
-    std::fs::write(project.path().join("dbt/dbt_project.yml"), "name: small\nprofile: any\n")
-        .unwrap();
     let long = "{{ config(materialized='table') }} select sum(sleepEachRow(1)) as s from numbers(600) \
                 settings max_block_size = 1, function_sleep_max_microseconds_per_block = 3000000";
-    std::fs::write(models.join("long.sql"), long).unwrap();
+    write_model(&project, "long", long);
     let mut up = project.up();
     up.wait_ready();
     let runs = |up: &Up| {
@@ -193,6 +197,7 @@ fn dbt_ends_with_who_started_it() {
         let mut running = project.command(&["transform", "run"]);
         let mut running = running.stderr(std::process::Stdio::piped()).spawn().unwrap();
         wait_until("the model is built", || runs(&up));
+        assert!(is_at_work(&project));
         says(&project.run(&["transform", "run"]), 2, &["another run of it is under way"]);
         let pid = running.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
@@ -218,26 +223,17 @@ fn dbt_ends_with_who_started_it() {
     assert_eq!(up.stop(), Some(0));
 }
 
-/// An editor builds; the password is in no file, and whoever may only look builds nothing.
+/// An editor builds; her password is in no file of the project, and whoever may only look builds nothing.
 #[test]
 fn dbt_comes_as_a_user_of_its_own() {
-    let cluster = Cluster::start();
-    cluster.sql("create table t (id int primary key); insert into t values (1)");
+    let cluster = small();
     let users = "[serve.users.dbt]\npassword = \"${TEST_DBT_HASH}\"\nroles = [\"editor\"]\n\
                  grants = [\"SELECT ON public.*\", \"ALL ON marts.*\"]\n\
                  [serve.users.vera]\npassword = \"${TEST_DBT_HASH}\"\nroles = [\"viewer\"]\n\
                  grants = [\"SELECT ON public.*\", \"SELECT ON marts.*\"]\n\
                  [transform]\nuser = \"dbt\"\npassword = \"${TEST_DBT}\"\n";
     let project = Project::new(BINARY, &config(&cluster.url(), users));
-    let models = project.path().join("dbt/models");
-    std::fs::create_dir_all(&models).unwrap();
-    std::fs::write(project.path().join("dbt/dbt_project.yml"), "name: small\nprofile: any\n")
-        .unwrap();
-    std::fs::write(
-        models.join("m.sql"),
-        "{{ config(materialized='table') }} select id from public.t",
-    )
-    .unwrap();
+    write_model(&project, "m", "{{ config(materialized='table') }} select id from public.t");
     let env = [("TEST_DBT", "hush-hush"), ("TEST_DBT_HASH", "hush-hush")];
     let mut up = project.try_up(&env).unwrap_or_else(|ran| panic!("{}", ran.talk()));
     up.wait_ready();
