@@ -10,6 +10,7 @@ use model::{Block, Error, Lsn, Mode, Op, Reject, Result, TableId, Version};
 use source::stream::{Batch, Permit};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use store::Token;
 
 /// Work and what it is worth once it is durable.
 #[derive(Default)]
@@ -106,7 +107,7 @@ fn take(
             for Cut { block, record, fresh } in cuts {
                 // What was held back may have come in an earlier shape.
                 let target = target_of_cut(entry, &block, &record)?;
-                let token = Some(record.token.clone());
+                let token = Some(Token { name: record.token.clone(), again: !fresh });
                 let mut later = None;
                 match (fresh, pieces.is_empty()) {
                     (true, true) => work.records.push((name.clone(), record)),
@@ -181,7 +182,7 @@ fn settle(entry: &mut Entry, id: TableId, through: Lsn, work: &mut Work) -> Resu
 /// A batch that was recorded before.
 fn add(entry: &Entry, id: TableId, cut: Cut, work: &mut Work) -> Result<()> {
     let target = target_of_cut(entry, &cut.block, &cut.record)?;
-    let (block, token) = (Arc::new(cut.block), Some(cut.record.token));
+    let (block, token) = (Arc::new(cut.block), Some(Token::again(cut.record.token)));
     let pieces = vec![Piece { target: target.clone(), block, token, record: None }];
     let (rejects, trusts_store, turn) = (Vec::new(), !entry.copy.sweeps, Turn::of(entry));
     let rekeyed_at = entry.rekeyed_at.clone();

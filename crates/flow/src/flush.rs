@@ -15,7 +15,7 @@ use crate::toast::Filler;
 use model::{Block, Error, Fate, Mode, OnUpdate, Reject, Result, TableId};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use store::{Insert, Rows, Store, Target};
+use store::{Insert, Rows, Store, Target, Token};
 use tokio::task::JoinSet;
 
 /// Tables written at the same time: enough to overlap their fsyncs, few enough that two cores keep
@@ -41,7 +41,7 @@ pub(crate) struct Piece {
     pub(crate) target: Arc<Target>,
     pub(crate) block: Arc<Block>,
     /// Of an append batch.
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Token>,
     /// To be recorded once the pieces before it are durable: it takes the place of their record.
     pub(crate) record: Option<Record>,
 }

@@ -23,7 +23,7 @@ use source::decode::reject;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use store::{Insert, Store, Target, TargetColumn, ddl};
+use store::{Insert, Store, Target, TargetColumn, Token, ddl};
 
 /// Refused rows of one block, and refused values of one column of it. More are no exception: the
 /// column has the wrong type.
@@ -95,7 +95,7 @@ async fn set_aside(
     status: &Status,
     target: &Arc<Target>,
     sifted: Sifted,
-    token: Option<String>,
+    token: Option<Token>,
     origin: &Origin,
 ) -> Result<u64> {
     let Sifted { kept, gone, emptied, rejects, nulled, .. } = sifted;
@@ -105,7 +105,10 @@ async fn set_aside(
     status.with_table(&name, |table| table.count_altered(&target.table, &altered));
     quarantine::record(store, status, target, rejects, origin, Stage::Store).await?;
     let mut rows = 0;
-    let of = |part: &str| token.as_ref().map(|token| format!("{token}:{part}"));
+    let of = |part: &str| {
+        let token = token.as_ref()?;
+        Some(Token { name: format!("{}:{part}", token.name), again: token.again })
+    };
     // The keys first: of two rows with one version the later one wins.
     for (target, block, token) in [
         (keys_of(target), gone, of("keys")),

@@ -49,14 +49,14 @@ impl Cluster {
     }
 
     pub(crate) fn system(&self) -> Vec<String> {
-        let mut statements = ddl::system_with(More { on: &self.on, keeper: Some(OF_ALL) });
+        let mut statements = ddl::system_with(More { keeper: Some(OF_ALL), ..self.more() });
         // Tables of others wait in `millrace` for what comes.
         statements.insert(1, ddl::database(&database_of_shards("millrace"), self.more()));
         statements
     }
 
     pub(crate) fn claims(&self) -> String {
-        ddl::claims(More { on: &self.on, keeper: Some(OF_ALL) })
+        ddl::claims(More { keeper: Some(OF_ALL), ..self.more() })
     }
 
     pub(crate) fn databases<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
@@ -72,7 +72,7 @@ impl Cluster {
             statements.push(ddl::database(&target.name.schema, more));
         }
         statements.push(ddl::table(target, &shard, More { keeper: Some(OF_SHARD), ..more }));
-        let added = ddl::added_columns(target).into_iter();
+        let added = ddl::added_columns(target, more).into_iter();
         statements.extend(added.map(|column| ddl::add_column(&shard, &column, more)));
         statements
     }
@@ -107,7 +107,7 @@ impl Cluster {
     }
 
     pub(crate) fn more(&self) -> More<'_> {
-        More { on: &self.on, keeper: None }
+        More { on: &self.on, ..More::default() }
     }
 
     /// The engine over the shards' tables. Without a sharding key it takes no rows.

@@ -2,6 +2,7 @@
 
 use crate::history;
 use crate::target::{Fallback, Target, TargetColumn};
+use crate::token;
 use model::{Mode, OnUpdate, TableName, Version};
 
 /// A confirmed position must survive a power cut.
@@ -19,6 +20,8 @@ pub(crate) struct More<'a> {
     pub(crate) on: &'a str,
     /// Of replicated tables: the path in Keeper, and the replica's name there.
     pub(crate) keeper: Option<&'a str>,
+    /// Rows of append tables and histories say which token their block had.
+    pub(crate) tells_tokens: bool,
 }
 
 impl More<'_> {
@@ -33,8 +36,7 @@ impl More<'_> {
 }
 
 /// What makes a target but for its view, in order. Running it again changes nothing.
-pub(crate) fn create(target: &Target) -> Vec<String> {
-    let more = More::default();
+pub(crate) fn create(target: &Target, more: More<'_>) -> Vec<String> {
     let mut databases = vec![target.rows.schema.as_str()];
     if target.name.schema != target.rows.schema {
         databases.push(&target.name.schema);
@@ -42,7 +44,7 @@ pub(crate) fn create(target: &Target) -> Vec<String> {
     let mut statements: Vec<String> =
         databases.into_iter().map(|name| database(name, more)).collect();
     statements.push(table(target, &target.rows, more));
-    let added = added_columns(target).into_iter();
+    let added = added_columns(target, more).into_iter();
     statements.extend(added.map(|column| add_column(&target.rows, &column, more)));
     statements
 }
@@ -52,12 +54,13 @@ pub(crate) fn database(name: &str, more: More<'_>) -> String {
 }
 
 /// Columns that a table of before may lack.
-pub(crate) fn added_columns(target: &Target) -> Option<String> {
+pub(crate) fn added_columns(target: &Target, more: More<'_>) -> Vec<String> {
     let applies = target.mode == Mode::Append && target.on_update == OnUpdate::Apply;
     // Rows from when that was not wanted have the version of their commit.
     let version =
         "`_version` UInt128 MATERIALIZED bitShiftLeft(toUInt128(`_lsn`), 64) CODEC(ZSTD(1))";
-    applies.then(|| version.to_owned())
+    let tells = more.tells_tokens && target.mode != Mode::Mirror;
+    applies.then(|| version.to_owned()).into_iter().chain(tells.then(token::column)).collect()
 }
 
 pub(crate) fn add_column(table: &TableName, column: &str, more: More<'_>) -> String {

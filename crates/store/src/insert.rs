@@ -18,7 +18,7 @@ pub(crate) fn of_block(insert: &Insert) -> String {
         Mode::Append => "insert_allow_materialized_columns = 1",
     };
     let token = insert.token.as_ref().map_or(String::new(), |token| {
-        format!(", insert_deduplication_token = {}", ddl::literal(token))
+        format!(", insert_deduplication_token = {}", ddl::literal(&token.name))
     });
     let columns = native::column_names(target).join(", ");
     let defaults = u8::from(native::needs_defaults(target));

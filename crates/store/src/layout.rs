@@ -16,16 +16,20 @@ use crate::ddl::{self, More, Step};
 use crate::target::Target;
 use model::TableName;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Layout {
     cluster: Option<Cluster>,
+    /// See [`More::tells_tokens`].
+    tells_tokens: bool,
 }
 
 impl Layout {
-    pub const SERVER: Layout = Layout { cluster: None };
+    /// The engine in the process.
+    pub const EMBEDDED: Layout = Layout { cluster: None, tells_tokens: false };
 
+    /// A server, or a cluster's.
     pub fn of(cluster: Option<&str>) -> Layout {
-        Layout { cluster: cluster.map(Cluster::new) }
+        Layout { cluster: cluster.map(Cluster::new), tells_tokens: cluster.is_none() }
     }
 
     pub(crate) fn cluster(&self) -> Option<&Cluster> {
@@ -39,13 +43,12 @@ impl Layout {
 
     /// Who may write; a folder has its lock.
     pub fn claims(&self) -> String {
-        let one = || ddl::claims(More::default());
-        self.cluster.as_ref().map_or_else(one, Cluster::claims)
+        self.cluster.as_ref().map_or_else(|| ddl::claims(self.more()), Cluster::claims)
     }
 
     pub fn database(&self, name: &str) -> Vec<String> {
         match &self.cluster {
-            None => vec![ddl::database(name, More::default())],
+            None => vec![ddl::database(name, self.more())],
             Some(cluster) => cluster.databases([name]),
         }
     }
@@ -54,7 +57,7 @@ impl Layout {
     /// nothing.
     pub fn create(&self, target: &Target) -> Vec<String> {
         match &self.cluster {
-            None => ddl::create(target),
+            None => ddl::create(target, self.more()),
             Some(cluster) => cluster.create(target),
         }
     }
@@ -146,6 +149,7 @@ impl Layout {
     }
 
     fn more(&self) -> More<'_> {
-        self.cluster.as_ref().map_or_else(More::default, Cluster::more)
+        let one = More { tells_tokens: self.tells_tokens, ..More::default() };
+        self.cluster.as_ref().map_or(one, Cluster::more)
     }
 }

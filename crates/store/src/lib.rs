@@ -33,6 +33,7 @@ mod lock;
 mod native;
 pub mod remote;
 mod target;
+mod token;
 mod tsv;
 mod types;
 
@@ -44,6 +45,7 @@ pub use lock::DataDir;
 pub use target::{
     Fallback, Target, TargetColumn, nullable, rows_of, takes_null, without_low_cardinality,
 };
+pub use token::Token;
 pub use types::Type;
 
 use model::{Block, Cells, Error, Kind, Result, TableName};
@@ -72,8 +74,8 @@ impl Receipt {
 pub struct Insert {
     pub target: Arc<Target>,
     pub block: Arc<Block>,
-    /// Append tables and histories: what makes a second arrival recognisable.
-    pub token: Option<String>,
+    /// Of append tables and histories.
+    pub token: Option<Token>,
 }
 
 /// Rows that go with a question: a table of this name, there for as long as it is answered. Whoever answers
@@ -103,7 +105,7 @@ pub type Rows = Vec<Vec<Option<String>>>;
 pub trait Store: Send + Sync + 'static {
     /// How what is wanted of tables is said to it.
     fn layout(&self) -> &Layout {
-        &Layout::SERVER
+        &Layout::EMBEDDED
     }
 
     /// Runs one statement that answers nothing (DDL, `INSERT … SELECT`, `ALTER`).

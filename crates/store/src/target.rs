@@ -84,8 +84,8 @@ pub fn takes_null(clickhouse: &str) -> bool {
 /// Databases that are the engine's or ours.
 const RESERVED: [&str; 4] = ["system", "information_schema", "default", "millrace"];
 /// Columns that we add.
-const OWN_COLUMNS: [&str; 6] =
-    ["_version", "_deleted", "_lsn", "_op", "_commit_time", "_key_before"];
+const OWN_COLUMNS: [&str; 7] =
+    ["_version", "_deleted", "_lsn", "_op", "_commit_time", "_key_before", "_insert_token"];
 
 impl Target {
     /// Where `options` and `[store] database` (`shop_{schema}`) put the table.
@@ -373,6 +373,7 @@ fn order_by(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ddl::More;
     use model::{ColumnOptions, ReplicaIdentity, TableId};
 
     fn table(key: Vec<usize>) -> Arc<Table> {
@@ -399,7 +400,7 @@ mod tests {
             (target.name.to_string(), target.rows.to_string()),
             ("public.orders".into(), "public_raw.orders".into())
         );
-        let statements = ddl::create(&target);
+        let statements = ddl::create(&target, More::default());
         assert_eq!(statements.len(), 3);
         assert!(
             statements[2].contains("ReplacingMergeTree(`_version`, `_deleted`)\nORDER BY (`id`)"),
@@ -484,7 +485,8 @@ mod tests {
         let target = default(None, "'none'").unwrap();
         assert_eq!(target.columns[1].clickhouse, "LowCardinality(String)");
         assert!(
-            ddl::create(&target)[2].contains("`status` LowCardinality(String) DEFAULT 'none',")
+            ddl::create(&target, More::default())[2]
+                .contains("`status` LowCardinality(String) DEFAULT 'none',")
         );
         let number = default(Some("Int32"), "-1").unwrap();
         let fallback = number.columns[1].default.clone().unwrap();

@@ -14,9 +14,11 @@ pub mod chosen;
 pub mod rows;
 pub mod values;
 
-use model::{Block, Column, Lsn, Mode, Op, PgType, Result, Table, TableId, TableName, Version};
+use model::{
+    Block, Column, Lsn, Mode, Op, PgType, Result, Table, TableId, TableName, TableOptions, Version,
+};
 use std::sync::Arc;
-use store::{Insert, Store, Target};
+use store::{Insert, Store, Target, Token};
 use tokio::runtime::Runtime;
 
 /// All of them, as tests of where it stands. `$home` gives a [`Home`].
@@ -103,10 +105,20 @@ impl Home {
     }
 
     pub fn insert(&self, target: &Arc<Target>, block: Block, token: Option<&str>) -> Result<u64> {
-        let token = token.map(str::to_owned);
+        let token = token.map(Token::first);
         let insert = Insert { target: target.clone(), block: Arc::new(block), token };
         self.wait(self.store.insert(insert)).map(|receipt| receipt.rows())
     }
+}
+
+/// An append table `<database>.t` of three partitions, and a block of so many rows.
+pub fn facts(database: &str, rows: i64) -> (Arc<Target>, Block) {
+    let mut options = TableOptions { mode: Mode::Append, ..TableOptions::default() };
+    options.partition_by = Some("id % 3".into());
+    let target = Target::resolve(table(database), &options, None).unwrap();
+    let mut block = Block::new(target.table.clone());
+    (0..rows).for_each(|id| push(&mut block, Op::Insert, 16, id, Some(id), "{}"));
+    (Arc::new(target), block)
 }
 
 fn column(name: &str, pg: PgType, not_null: bool) -> Column {

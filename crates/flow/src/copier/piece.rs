@@ -14,7 +14,7 @@ use model::{Block, Error, Lsn, Mode, Op, Result, TableName, Version};
 use source::copy::{self, Range, Reader, Snapshot, Spare};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use store::{Insert, Rows, Store, Target, ddl};
+use store::{Insert, Rows, Store, Target, Token, ddl};
 use tokio::sync::mpsc;
 
 /// Rows in a block: large, because each costs an fsync and makes a part.
@@ -192,7 +192,7 @@ async fn insert_all(
             block = block.only(&lacking.await?);
         }
         let block = Arc::new(block);
-        let token = (target.mode != Mode::Mirror).then_some(name);
+        let token = (target.mode != Mode::Mirror).then(|| Token::first(name));
         inserted.store(true, Ordering::Release);
         let insert = Insert { target: target.clone(), block: block.clone(), token };
         let rows = sift::write(store, status, insert, &origin).await?;

@@ -33,7 +33,7 @@ use model::{Block, Error, Lsn, Mode, OnUpdate, Reject, Result, Version};
 use source::decode::again::{Refused, push_row};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{Insert, Store, Target, ddl};
+use store::{Insert, Store, Target, Token, ddl};
 
 /// One table's replay.
 pub(crate) struct Replay {
@@ -175,7 +175,7 @@ impl Replay {
         }
         let token = format!("replay:{}:{}", self.target.name, now_us());
         mark(store, status, &name, &mut going, State::Replaying, false, &token).await?;
-        done.replayed += self.finish(going, &token, done).await?;
+        done.replayed += self.finish(going, Token::first(token), done).await?;
         Ok(())
     }
 
@@ -196,11 +196,10 @@ impl Replay {
     }
 
     /// Writes the rows of that token, once. Returns how many.
-    async fn finish(&self, rows: Vec<Kept>, token: &str, done: &mut Replayed) -> Result<u64> {
+    async fn finish(&self, rows: Vec<Kept>, token: Token, done: &mut Replayed) -> Result<u64> {
         let decoded = self.decode(&rows);
         let (mut there, mut still) = (Vec::new(), decoded.refused);
-        let token = Some(token.to_owned());
-        self.write(decoded.block, decoded.rows, token, &mut there, &mut still).await?;
+        self.write(decoded.block, decoded.rows, Some(token), &mut there, &mut still).await?;
         self.settle(&mut there, State::Replayed).await?;
         self.keep(&mut still, done).await?;
         Ok(there.len() as u64)
@@ -234,7 +233,7 @@ impl Replay {
         &self,
         mut block: Block,
         rows: Vec<Kept>,
-        token: Option<String>,
+        token: Option<Token>,
         there: &mut Vec<Kept>,
         still: &mut Vec<Kept>,
     ) -> Result<()> {
@@ -341,7 +340,7 @@ pub(crate) async fn look_for_copied(
     }
 }
 
-/// Ends what a crash interrupted, before anything else is written: the engine still knows the tokens.
+/// Ends what a crash interrupted, before anything else is written: the store still knows the tokens.
 pub(crate) async fn finish_interrupted(
     store: Arc<dyn Store>,
     status: Arc<Status>,
@@ -361,7 +360,7 @@ pub(crate) async fn finish_interrupted(
         let which = format!("state = 'replaying' AND token = {}", ddl::literal(&token));
         let rows = page::next(replay.store.as_ref(), &replay.status, &name, &which, "").await?;
         let mut done = Replayed::default();
-        let replayed = replay.finish(rows, &token, &mut done).await?;
+        let replayed = replay.finish(rows, Token::again(token), &mut done).await?;
         tracing::info!(table = %name, replayed, "ended a replay that was interrupted");
     }
     Ok(())

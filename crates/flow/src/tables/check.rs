@@ -45,7 +45,7 @@ async fn try_out(target: Target, store: &dyn Store) -> Result<()> {
     let trial = Target { name: place.clone(), rows: place.clone(), ..target };
     let mut tried = Ok(());
     // Of one server, which takes what all do.
-    for statement in Layout::SERVER.create(&trial) {
+    for statement in Layout::EMBEDDED.create(&trial) {
         tried = tried.and(store.execute(&statement).await);
     }
     Scratch { place }.drop_table(store).await;

@@ -66,9 +66,9 @@ impl Pair {
             let options = self.options.get(&table.name.to_string()).cloned().unwrap_or_default();
             let target = Target::resolve(Arc::new(table), &options, Some(&self.home)).unwrap();
             let target = Arc::new(target);
-            let view = store::Layout::SERVER.view(&target.name, &target.visible(), &target.rows);
+            let view = store::Layout::EMBEDDED.view(&target.name, &target.visible(), &target.rows);
             let view = (target.mode == model::Mode::Mirror).then_some(view);
-            for statement in store::Layout::SERVER.create(&target).into_iter().chain(view) {
+            for statement in store::Layout::EMBEDDED.create(&target).into_iter().chain(view) {
                 engine().execute(&statement).await.unwrap();
             }
             fill(&snapshot, &target).await;
@@ -131,7 +131,8 @@ async fn fill(snapshot: &Snapshot, target: &Arc<Target>) {
         while let Some(block) = blocks.recv().await {
             assert!(block.rejects.is_empty(), "{}: {:?}", target.name, block.rejects.len());
             batch += 1;
-            let token = (target.mode == Mode::Append).then(|| batch.to_string());
+            let token =
+                (target.mode == Mode::Append).then(|| store::Token::first(batch.to_string()));
             let insert = Insert { target: target.clone(), block: Arc::new(block), token };
             let _ = engine().insert(insert).await.unwrap();
         }

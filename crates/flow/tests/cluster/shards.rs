@@ -9,7 +9,7 @@ use model::{
 };
 use std::sync::Arc;
 use store::remote::{Certificates, Login, Remote, RemoteOptions};
-use store::{Insert, Store, Target};
+use store::{Insert, Store, Target, Token};
 
 async fn made(database: &str, mode: Mode) -> Arc<Target> {
     let column = |name: &str, pg: PgType| Column { not_null: true, ..Column::new(name, pg) };
@@ -73,7 +73,7 @@ async fn a_block_that_one_shard_refused_comes_again_as_the_missing_half() {
         let (target, rows) = (made(&database, mode).await, format!("{database}_shard.t"));
         let insert = || {
             let (target, block) = (target.clone(), block(&target, 7, 0..1000, Op::Insert));
-            home_insert(Insert { target, block, token: Some("t".into()) })
+            home_insert(Insert { target, block, token: Some(Token::first("t")) })
         };
         servers().ask(1, &format!("ALTER TABLE {rows} ADD CONSTRAINT no CHECK id < 0"));
         insert().await.unwrap_err();

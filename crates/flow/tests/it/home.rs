@@ -15,5 +15,5 @@ pub(crate) fn home() -> Home {
 }
 
 pub(crate) fn layout() -> &'static Layout {
-    &Layout::SERVER
+    &Layout::EMBEDDED
 }

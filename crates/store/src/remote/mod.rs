@@ -6,9 +6,9 @@
 //! ```
 //!
 //! # What differs from an engine in the process
-//! - **An answer may be lost** when all was done. Sent again, a block of facts or changes is dropped by its
-//!   token, one of a mirror replaces itself, and a statement of ours changes nothing the second time. So a
-//!   lost answer is a transient error, and that is all.
+//! - **An answer may be lost** when all was done. Sent again, a block of facts or changes is there once
+//!   (`repeat`), one of a mirror replaces itself, and a statement of ours changes nothing the second time. So
+//!   a lost answer is a transient error, and that is all.
 //! - **Identical blocks without a token are dropped** by replicated tables, by their content: rows that were
 //!   deleted meanwhile would stay away. So only blocks with a token are compared (`insert_deduplicate`).
 //! - **A user's profile** may say how statements behave. What would bend rows is set with every request.
@@ -28,6 +28,7 @@ mod mutation;
 mod preflight;
 mod profile;
 mod quorum;
+mod repeat;
 mod server;
 mod tls;
 mod upload;
@@ -46,6 +47,7 @@ use fence::{Begun, Claim};
 use line::{Ask, Failed};
 use model::{Cells, Error, Fate, Kind, Result, TableName};
 use quorum::Turns;
+use repeat::Unanswered;
 use server::Server;
 use std::fmt;
 use std::hash::Hash;
@@ -103,6 +105,7 @@ struct Inner {
     set_up: OnceCell<()>,
     doubts: Doubts,
     turns: Turns,
+    unanswered: Unanswered,
 }
 
 impl fmt::Debug for Inner {
@@ -138,7 +141,8 @@ impl Remote {
         let layout = Layout::of(options.cluster.as_deref());
         let (server, doubts) = (Server::new(options)?, Doubts::default());
         let (set_up, turns) = (OnceCell::new(), Turns::default());
-        let inner = Inner { server, layout, set_up, doubts, turns };
+        let unanswered = Unanswered::default();
+        let inner = Inner { server, layout, set_up, doubts, turns, unanswered };
         Ok(Remote { inner: Arc::new(inner) })
     }
 
@@ -417,7 +421,7 @@ impl Store for Remote {
     fn insert(&self, insert: Insert) -> BoxFuture<'_, Result<Receipt>> {
         Box::pin(async move {
             self.set_up().await?;
-            self.write_block(insert).await
+            self.write_once(insert).await
         })
     }
 

@@ -431,7 +431,7 @@ pub(super) fn names(slot: Option<&str>) -> String {
 }
 
 /// What no other process has.
-fn random() -> String {
+pub(super) fn random() -> String {
     use std::hash::{BuildHasher, RandomState};
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }

@@ -99,7 +99,7 @@ fn statements(layout: &Layout) -> Vec<String> {
 fn statements_are_those_that_were_looked_over() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster");
     for (file, layout) in
-        [("server.sql", Layout::SERVER), ("cluster.sql", Layout::of(Some("prod")))]
+        [("server.sql", Layout::of(None)), ("cluster.sql", Layout::of(Some("prod")))]
     {
         let statements = statements(&layout);
         let text: String = statements.iter().map(|statement| format!("{statement};\n\n")).collect();

@@ -89,6 +89,8 @@ ORDER BY (`name`, `at`)
 TTL toDateTime(at) + INTERVAL 2 YEAR
 SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
 
+ALTER TABLE `analytics`.`events` ADD COLUMN IF NOT EXISTS `_insert_token` UInt64 MATERIALIZED cityHash64(replaceRegexpOne(getSetting('insert_deduplication_token'), '^again:[0-9a-f]{16}:', '')) CODEC(ZSTD(1));
+
 CREATE DATABASE IF NOT EXISTS `public`;
 
 CREATE TABLE IF NOT EXISTS `public`.`heap` (
@@ -101,6 +103,8 @@ CREATE TABLE IF NOT EXISTS `public`.`heap` (
 ) ENGINE = MergeTree
 ORDER BY tuple()
 SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
+
+ALTER TABLE `public`.`heap` ADD COLUMN IF NOT EXISTS `_insert_token` UInt64 MATERIALIZED cityHash64(replaceRegexpOne(getSetting('insert_deduplication_token'), '^again:[0-9a-f]{16}:', '')) CODEC(ZSTD(1));
 
 CREATE DATABASE IF NOT EXISTS `public`;
 
@@ -119,6 +123,8 @@ SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory 
 
 ALTER TABLE `public`.`applied` ADD COLUMN IF NOT EXISTS `_version` UInt128 MATERIALIZED bitShiftLeft(toUInt128(`_lsn`), 64) CODEC(ZSTD(1));
 
+ALTER TABLE `public`.`applied` ADD COLUMN IF NOT EXISTS `_insert_token` UInt64 MATERIALIZED cityHash64(replaceRegexpOne(getSetting('insert_deduplication_token'), '^again:[0-9a-f]{16}:', '')) CODEC(ZSTD(1));
+
 CREATE DATABASE IF NOT EXISTS `public`;
 
 CREATE TABLE IF NOT EXISTS `public`.`changes` (
@@ -134,6 +140,8 @@ CREATE TABLE IF NOT EXISTS `public`.`changes` (
 ) ENGINE = MergeTree
 ORDER BY (`id`, `_version`)
 SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 10000, replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, allow_nullable_key = 1;
+
+ALTER TABLE `public`.`changes` ADD COLUMN IF NOT EXISTS `_insert_token` UInt64 MATERIALIZED cityHash64(replaceRegexpOne(getSetting('insert_deduplication_token'), '^again:[0-9a-f]{16}:', '')) CODEC(ZSTD(1));
 
 ALTER TABLE `public_raw`.`orders` ADD COLUMN IF NOT EXISTS `added` Nullable(String), MODIFY COLUMN `line` Int64;
 

@@ -12,8 +12,8 @@ use scripted::{Said, Script, Scripted};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use store::Store;
 use store::remote::{Certificates, Hidden, Login, Remote, RemoteOptions};
+use store::{Insert, Store, Token};
 
 fn options(port: u16, login: Login) -> RemoteOptions {
     RemoteOptions {
@@ -154,6 +154,27 @@ async fn an_insert_is_one_body_and_says_how_it_is_meant() {
     }
     assert!(heard.param("query").is_none(), "{}", heard.head);
     assert!(heard.param("query_id").unwrap().starts_with("millrace_look-"), "{}", heard.head);
+}
+
+/// Of a block that may have come, it is asked what is there.
+#[tokio::test]
+async fn a_block_without_an_answer_is_looked_for_before_it_is_sent_again() {
+    let lost = AtomicBool::new(true);
+    let script: Script = Arc::new(move |heard| match heard.body.as_str() {
+        body if body.starts_with("INSERT") && lost.swap(false, Ordering::SeqCst) => Said::Nothing,
+        body if body.contains("system.tables") => Said::ok("1\n"),
+        body if body.contains("_insert_token = cityHash64('a')") => Said::ok("7\n"),
+        _ => Said::ok("0\n"),
+    });
+    let server = Scripted::start("u", script);
+    let (target, block) = contract::facts("facts", 7);
+    let (block, token) = (Arc::new(block), Some(Token::first("a")));
+    let (remote, insert) = (remote(server.port), Insert { target, block, token });
+    let error = remote.insert(insert.clone()).await.unwrap_err();
+    assert_eq!(error.fate(), Fate::Transient, "{}", error.report());
+    assert_eq!(remote.insert(insert).await.unwrap().rows(), 7);
+    let bodies = server.bodies();
+    assert_eq!(bodies.iter().filter(|body| body.starts_with("INSERT")).count(), 1, "{bodies:?}");
 }
 
 /// An answer that is lost, or that comes of somebody between, may be of a statement that goes on: it is

@@ -1,0 +1,111 @@
+//! A block that is sent again to a real server, which was killed at a moment that nobody can wait for: what is on its
+//! disk is made to be what such a moment leaves. Facts are there once.
+
+use clickhouse::Server;
+use contract::Home;
+use model::Block;
+use std::path::PathBuf;
+use std::sync::Arc;
+use store::remote::{Certificates, Login, Remote, RemoteOptions};
+use store::{Insert, Target, Token};
+
+const ROWS: i64 = 30;
+
+/// Asks nothing unless it is the process of a server.
+#[test]
+fn is_a_server() {
+    clickhouse::serve();
+}
+
+struct Facts {
+    server: Server,
+    home: Home,
+    target: Arc<Target>,
+    block: Block,
+}
+
+impl Facts {
+    fn start() -> Facts {
+        let server = Server::start("is_a_server");
+        let options = RemoteOptions {
+            address: format!("http://127.0.0.1:{}", server.port()).parse().unwrap(),
+            login: Arc::new(|| Ok(Login::Nobody)),
+            certificates: Certificates::default(),
+            quorum: None,
+            cluster: None,
+            slot: None,
+            place: None,
+        };
+        let home = Home::new(Arc::new(Remote::new(options).unwrap()));
+        let (target, block) = contract::facts("facts", ROWS);
+        home.make(&target);
+        Facts { server, home, target, block }
+    }
+
+    fn send(&self, token: Token) {
+        let (target, block) = (self.target.clone(), Arc::new(self.block.clone()));
+        let insert = Insert { target, block, token: Some(token) };
+        let written = self.home.wait(self.home.store.insert(insert)).unwrap();
+        assert_eq!(written.rows(), ROWS as u64);
+    }
+
+    /// Rows, and those that are not twice.
+    #[track_caller]
+    fn are(&self, rows: i64) {
+        let found = self.home.one("SELECT count(), uniqExact(id) FROM facts.t");
+        assert_eq!(found, format!("{rows}|{rows}"));
+    }
+
+    /// Of the parts that have any.
+    fn paths(&self) -> Vec<PathBuf> {
+        let sql = "SELECT path FROM system.parts WHERE active AND table = 't' \
+             AND name IN (SELECT _part FROM facts.t) ORDER BY name";
+        let rows = self.home.rows(sql).into_iter().flatten().flatten();
+        rows.map(PathBuf::from).collect()
+    }
+
+    /// While the server is away.
+    fn lose(&mut self, paths: &[PathBuf]) {
+        self.server.go();
+        paths.iter().for_each(|path| std::fs::remove_dir_all(path).unwrap());
+        self.server.come();
+    }
+}
+
+/// It has their tokens, and not the rows.
+#[test]
+fn a_block_whose_parts_never_came_is_written_anew() {
+    let mut facts = Facts::start();
+    facts.send(Token::first("a"));
+    for lost in [1, 3, 2] {
+        let paths = facts.paths();
+        assert_eq!(paths.len(), 3);
+        facts.lose(&paths[..lost]);
+        facts.are(ROWS - ROWS / 3 * lost as i64);
+        facts.send(Token::again("a"));
+        facts.are(ROWS);
+    }
+    let rows = facts.home.one("SELECT uniqExact(_insert_token) FROM facts.t");
+    assert_eq!(rows, "1", "whichever name they came under");
+}
+
+#[test]
+fn a_block_whose_token_is_gone_is_not_written_twice() {
+    let mut facts = Facts::start();
+    facts.send(Token::first("a"));
+    let log = facts.paths()[0].with_file_name("deduplication_logs");
+    facts.lose(&[log]);
+    facts.send(Token::again("a"));
+    facts.are(ROWS);
+}
+
+/// By the token alone: another block is another one, whatever is in it.
+#[test]
+fn a_block_that_came_is_dropped_and_its_like_is_not() {
+    let facts = Facts::start();
+    facts.send(Token::first("a"));
+    facts.send(Token::again("a"));
+    facts.are(ROWS);
+    facts.send(Token::again("b"));
+    assert_eq!(facts.home.one("SELECT count() FROM facts.t"), (2 * ROWS).to_string());
+}
