@@ -19,6 +19,7 @@ mod config;
 mod confine;
 mod demo;
 mod home;
+mod keeper;
 mod reload;
 mod running;
 mod talk;

@@ -292,6 +292,23 @@ pub(crate) fn system_with(more: More<'_>) -> Vec<String> {
             "",
             "(source_table, lsn, change, column, before, now)",
         ),
+        // Of the dbt project.
+        kept_for_a_while(table(
+            "runs",
+            "id String, schedule LowCardinality(String), command String, \
+             status LowCardinality(String), started DateTime64(3, 'UTC'), seconds Float64, \
+             sla_seconds Float64, nodes UInt32, failed UInt32, error String, version UInt64",
+            "version",
+            "(started, id)",
+        )),
+        kept_for_a_while(table(
+            "run_nodes",
+            "run String, started DateTime64(3, 'UTC'), node String, kind LowCardinality(String), \
+             status LowCardinality(String), seconds Float64, error String, relation String, \
+             row_count Nullable(UInt64), bytes Nullable(UInt64)",
+            "",
+            "(started, run, node)",
+        )),
         table(
             "quarantine",
             &format!(
@@ -305,6 +322,10 @@ pub(crate) fn system_with(more: More<'_>) -> Vec<String> {
             "(source_table, id)",
         ),
     ]
+}
+
+fn kept_for_a_while(table: String) -> String {
+    table.replace(" SETTINGS ", " TTL toDateTime(started) + INTERVAL 180 DAY SETTINGS ")
 }
 
 pub(crate) const CLAIMS: &str = "millrace.claims";

@@ -5,6 +5,8 @@
 //! profile       how it reaches the store: a profiles.yml without a secret in it, and variables
 //! run           a dbt process, from its start to its exit code
 //! events        its structured log, read line by line
+//! results       what became of each node
+//! schedule      when a part of the project is built by itself
 //! backfill      a model made anew, interval by interval
 //! ```
 //!
@@ -14,10 +16,14 @@ mod backfill;
 mod environment;
 mod events;
 mod profile;
+mod results;
 mod run;
+mod schedule;
 
 pub use backfill::{Backfill, seconds};
 pub use environment::Environment;
 pub use events::{Event, Outcome};
 pub use profile::{Place, Profile};
-pub use run::{Interrupt, Project, Run, needs_no_store};
+pub use results::{Node, Results};
+pub use run::{Claim, Group, Project, Run, TARGET, needs_no_claim, needs_no_store};
+pub use schedule::{Pace, Schedule, Window};

@@ -1,8 +1,14 @@
 //! One dbt process.
+//!
+//! ```text
+//! by hand        alone                    the project's own target/
+//! on a schedule  beside other schedules   a folder of its own
+//! ```
 
 use crate::events::Event;
 use crate::profile::{NAME, Profile};
 use model::{Error, Result};
+use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsString;
 use std::fs::File;
@@ -10,6 +16,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 
 /// Verbs that build something: told line by line.
 const BUILDING: [&str; 6] = ["build", "run", "test", "seed", "snapshot", "retry"];
@@ -19,6 +26,8 @@ const READING: [&str; 7] = ["ls", "list", "show", "debug", "deps", "init", "--he
 const ALONE: [&str; 5] = ["deps", "clean", "parse", "ls", "list"];
 /// What is ours to say.
 const OURS: [&str; 5] = ["--target", "-t", "--profile", "--profiles-dir", "--project-dir"];
+/// In the folder of a schedule, as in the project's.
+pub const TARGET: &str = "target";
 /// What `setpriv` ends with where it cannot start dbt.
 const NOT_STARTED: [i32; 2] = [126, 127];
 
@@ -32,12 +41,17 @@ pub fn needs_no_store(words: &[OsString]) -> bool {
     is_one_of(words, &ALONE) || words.iter().any(|word| word == "--help" || word == "-h")
 }
 
+/// Whether dbt writes nothing that another one reads.
+pub fn needs_no_claim(words: &[OsString]) -> bool {
+    is_one_of(words, &READING) || words.get(1).is_some_and(|word| word == "serve")
+}
+
 fn is_one_of(words: &[OsString], verbs: &[&str]) -> bool {
     words.first().is_some_and(|verb| verbs.iter().any(|known| verb == *known))
 }
 
 impl Project {
-    /// `lock`: held by whoever builds it. Not in `target/`, which `dbt clean` removes.
+    /// `lock`: held by who builds it. Not in `target/`, which `dbt clean` removes.
     pub fn open(folder: &Path, lock: PathBuf) -> Result<Project> {
         if folder.join("dbt_project.yml").is_file() {
             return Ok(Project { folder: folder.to_owned(), lock });
@@ -47,8 +61,16 @@ impl Project {
             .hint("[transform] project = \"path/to/dbt\" in millrace.toml"))
     }
 
-    /// Begins `dbt WORDS…`, in a process group of its own: who is told to stop tells it ([`Interrupt`]).
-    pub fn start(&self, dbt: &Path, profile: Profile, words: &[OsString]) -> Result<Run> {
+    /// Begins `dbt WORDS…`, in a process group of its own: who is told to stop tells it ([`Group`]). `apart`: where
+    /// it writes what it would write into the project.
+    pub fn start(
+        &self,
+        dbt: &Path,
+        profile: Profile,
+        words: &[OsString],
+        claim: Option<Claim>,
+        apart: Option<&Path>,
+    ) -> Result<Run> {
         let is_ours = |word: &&OsString| {
             let word = word.to_string_lossy();
             OURS.contains(&word.split('=').next().unwrap_or_default())
@@ -59,11 +81,6 @@ impl Project {
                 .hint("the stock dbt takes it: dbt build --profiles-dir …"));
         }
         let builds = is_one_of(words, &BUILDING);
-        let serves = words.get(1).is_some_and(|word| word == "serve");
-        let lock = match is_one_of(words, &READING) || serves {
-            true => None,
-            false => Some(self.lock()?),
-        };
         let mut command = command(dbt);
         if builds {
             command.args(["--log-format", "json", "--log-level", "info", "--no-use-colors"]);
@@ -78,36 +95,62 @@ impl Project {
             .envs(profile.variables().iter().map(|(name, value)| (name, value)))
             .env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
             .process_group(0);
+        if let Some(folder) = apart {
+            command.arg("--target-path").arg(folder.join(TARGET));
+            command.arg("--log-path").arg(folder.join("logs"));
+        }
         if builds {
             command.stdin(Stdio::null()).stdout(Stdio::piped());
         }
-        let child = command.spawn().map_err(|error| could_not(dbt, error))?;
-        Ok(Run { child, dbt: dbt.to_owned(), _profile: profile, _lock: lock })
+        let child = match &claim {
+            Some(claim) => claim.spawn(&mut command),
+            None => command.spawn(),
+        };
+        let child = child.map_err(|error| could_not(dbt, error))?;
+        Ok(Run { child, dbt: dbt.to_owned(), _profile: profile, _claim: claim })
     }
 
-    /// Nobody else builds it as long as this is held, by us or by the dbt that we start: the kernel lets go when both
-    /// are gone.
-    fn lock(&self) -> Result<File> {
+    /// For a run by hand: alone. `None`: somebody builds the project.
+    pub fn claim(&self) -> Result<Option<Claim>> {
+        self.claim_by(File::try_lock)
+    }
+
+    /// For a run beside others that have their own folders.
+    pub fn claim_beside(&self) -> Result<Option<Claim>> {
+        self.claim_by(File::try_lock_shared)
+    }
+
+    fn claim_by(
+        &self,
+        lock: impl Fn(&File) -> Result<(), std::fs::TryLockError>,
+    ) -> Result<Option<Claim>> {
         let path = &self.lock;
         let cannot = |error: std::io::Error| {
             Error::definite(format!("cannot open {}", path.display())).source(error)
         };
         std::fs::create_dir_all(path.parent().unwrap_or(&self.folder)).map_err(cannot)?;
         let file = File::options().create(true).append(true).open(path).map_err(cannot)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::Error(error)) => return Err(cannot(error)),
-            Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(Error::definite(
-                    "cannot run the dbt project: another run of it is under way",
-                )
-                .detail(format!("It holds {}.", path.display()))
-                .hint("wait for it to end"));
-            }
+        match lock(&file) {
+            Ok(()) => Ok(Some(Claim(file))),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(error)) => Err(cannot(error)),
         }
-        rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty())
-            .map_err(|errno| cannot(errno.into()))?;
-        Ok(file)
+    }
+}
+
+/// Nobody else builds the project as long as this is held, by us or by the dbt that we start: the kernel lets go when
+/// both are gone.
+pub struct Claim(File);
+
+impl Claim {
+    /// Starts what inherits it, and nobody else does.
+    fn spawn(&self, command: &mut Command) -> std::io::Result<Child> {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        rustix::io::fcntl_setfd(&self.0, FdFlags::empty())?;
+        let child = command.spawn();
+        rustix::io::fcntl_setfd(&self.0, FdFlags::CLOEXEC)?;
+        child
     }
 }
 
@@ -131,23 +174,27 @@ pub struct Run {
     child: Child,
     dbt: PathBuf,
     _profile: Profile,
-    _lock: Option<File>,
+    _claim: Option<Claim>,
 }
 
-/// Tells dbt to stop what it does and to say so.
+/// dbt and all that it has started. They may have ended by themselves.
 #[derive(Clone, Copy)]
-pub struct Interrupt(Pid);
+pub struct Group(Pid);
 
-impl Interrupt {
-    pub fn send(self) {
-        // It may have ended by itself.
+impl Group {
+    /// Stops what it does, and says so.
+    pub fn interrupt(self) {
         let _ = kill_process_group(self.0, Signal::INT);
+    }
+
+    pub fn kill(self) {
+        let _ = kill_process_group(self.0, Signal::KILL);
     }
 }
 
 impl Run {
-    pub fn interrupt(&self) -> Interrupt {
-        Interrupt(Pid::from_child(&self.child))
+    pub fn group(&self) -> Group {
+        Group(Pid::from_child(&self.child))
     }
 
     /// To its end. `told` hears of each event of a verb that builds.

@@ -32,6 +32,23 @@ struct Report {
     freshness_ms: Freshness,
     #[serde(default)]
     confined: Option<bool>,
+    #[serde(default)]
+    runs: Vec<Runs>,
+}
+
+/// Of a schedule of the dbt project, of seven days.
+#[derive(Deserialize)]
+struct Runs {
+    schedule: String,
+    last_status: String,
+    /// Milliseconds since 1970.
+    last_started: i64,
+    last_seconds: f64,
+    last_error: String,
+    sla_seconds: Option<f64>,
+    ended: u64,
+    good: u64,
+    over_sla: u64,
 }
 
 #[derive(Deserialize)]
@@ -147,6 +164,43 @@ fn render(report: &Report) -> String {
         + &freshness(&report.freshness_ms)
         + files(report.confined)
         + &last_change(&report.tables)
+        + &runs(&report.runs)
+}
+
+fn runs(all: &[Runs]) -> String {
+    let width = all.iter().map(|runs| name(runs).len()).max().unwrap_or(0);
+    let line = |runs: &Runs| {
+        let paint = match runs.last_status.as_str() {
+            "success" | "running" => Paint::Green,
+            _ => Paint::Red,
+        };
+        let status = talk::data(&runs.last_status, paint);
+        let took = match runs.last_status.as_str() {
+            "running" => String::new(),
+            _ => format!(", took {:.1} s", runs.last_seconds),
+        };
+        let of_week = match runs.ended {
+            0 => String::new(),
+            ended => format!("; {} of {} went well in 7 days", runs.good, counted(ended, "run")),
+        };
+        let late = match (runs.over_sla, runs.sla_seconds) {
+            (0, _) | (_, None) => String::new(),
+            (over, Some(sla)) => {
+                talk::data(format!(", {over} took more than {sla:.0} s"), Paint::Yellow)
+            }
+        };
+        let at = super::time(runs.last_started / 1_000);
+        let error = match runs.last_error.lines().next() {
+            Some(first) => format!("\n             {first}"),
+            None => String::new(),
+        };
+        format!("dbt        {:<width$}  {status} {at}{took}{of_week}{late}{error}\n", name(runs))
+    };
+    all.iter().map(line).collect()
+}
+
+fn name(runs: &Runs) -> &str {
+    if runs.schedule.is_empty() { "by hand" } else { &runs.schedule }
 }
 
 /// Of all tables.
@@ -316,7 +370,13 @@ mod tests {
              "copied_ratio":0.25,"last_error":"cannot mirror public.notes\nhint: ALTER TABLE"}],
             "source":{"slot":"millrace","connected":true,"waiting_for":null,"received_lsn":"0/2","applied_lsn":"0/2",
              "confirmed_lsn":"0/1","lag_bytes":2048,"retained_bytes":4096,"until_lost_bytes":1048576,"lag_seconds":0.25,"wal_status":"reserved","last_error":null},
-            "freshness_ms":{"p50":48,"p99":110},"confined":true}"#;
+            "freshness_ms":{"p50":48,"p99":110},"confined":true,
+            "runs":[{"schedule":"tag:fast","command":"build --select tag:fast","last_status":"success",
+             "last_started":1795621319000,"last_seconds":4.25,"last_success":1795621319000,"last_error":"",
+             "sla_seconds":10.0,"ended":12,"good":11,"over_sla":2},
+             {"schedule":"heavy","command":"build","last_status":"failed","last_started":1795621319000,
+             "last_seconds":61.0,"last_success":null,"last_error":"marts.m: ERROR\nmore","sla_seconds":null,
+             "ended":1,"good":0,"over_sla":0}]}"#;
         let expected = "\
 TABLE          MODE    TARGET            STATE           ROWS  COPIED  ROWS/S
 public.events  append  analytics.events  streaming  2,012,345   100 %     312
@@ -334,6 +394,9 @@ log kept   4.0 KiB for the slot, given up after 1.0 MiB more
 freshness  p50 48 ms, p99 110 ms
 files      the kernel keeps the engine to the data directory
 schema     public.events: drop column gone: was text; followed by: in place, 2026-11-25T15:41:59Z
+dbt        tag:fast  success 2026-11-25T15:41:59Z, took 4.2 s; 11 of 12 runs went well in 7 days, 2 took more than 10 s
+dbt        heavy     failed 2026-11-25T15:41:59Z, took 61.0 s; 0 of 1 run went well in 7 days
+             marts.m: ERROR
 ";
         assert_eq!(render(&read(body).unwrap()), expected);
         let spool = |state: &str| {

@@ -1,6 +1,6 @@
 //! `millrace transform`: the stock dbt on the team's project, with a profile of ours.
 
-use super::Answer;
+use super::{Answer, runs};
 use crate::assemble::{block_on, stop_signal};
 use crate::config::{Config, DbtLogin};
 use crate::running::Running;
@@ -11,12 +11,17 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
-use transform::{Backfill, Environment, Event, Outcome, Place, Profile, Project, needs_no_store};
+use transform::{
+    Backfill, Claim, Environment, Event, Outcome, Place, Profile, Project, Results, TARGET,
+    needs_no_claim, needs_no_store,
+};
 
 /// In the folder of the data: there is one project to a configuration.
 const LOCK: &str = "transform.lock";
 /// As a shell tells of SIGINT.
 const STOPPED: u8 = 130;
+/// Whether the project is free.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Subcommand)]
 pub(crate) enum Verb {
@@ -25,6 +30,9 @@ pub(crate) enum Verb {
     /// Make an incremental model anew for a span of time, interval by interval; the same command goes on
     /// where it stopped
     Backfill(BackfillArgs),
+    /// The schedules, for `up`
+    #[command(hide = true)]
+    Keep,
     /// Anything else goes to dbt as it is: run, build, test, seed, docs generate, compile, ls, … and
     /// their flags
     #[command(external_subcommand)]
@@ -71,6 +79,7 @@ pub(crate) fn run(verb: Verb, config: &Config) -> Result<Answer> {
     match verb {
         Verb::Setup => setup(&environment),
         Verb::Backfill(args) => backfill(&environment, args, config),
+        Verb::Keep => super::keep::run(environment, config),
         Verb::Dbt(words) => dbt(&environment, &words, config),
     }
 }
@@ -127,30 +136,43 @@ fn at(seconds: i64) -> String {
 }
 
 fn dbt(environment: &Environment, words: &[OsString], config: &Config) -> Result<Answer> {
-    let transform = &config.transform;
-    let dbt = environment.dbt()?;
-    let project = Project::open(&transform.project, config.store.data_dir.join(LOCK))?;
-    let (place, own) = match place(config) {
-        Err(_) if needs_no_store(words) => (at_door(([127, 0, 0, 1], 8123).into()), Some(nobody())),
-        place => place?,
-    };
-    let (user, password) = transform.login(own, &place)?;
-    let profile = Profile::new(&place, &user, &password, &transform.schema, transform.threads)?;
-    let status = block_on(async {
+    let (dbt, project) = (environment.dbt()?, project(config)?);
+    let profile = dbt_profile(config, words)?;
+    let target = config.transform.project.join(TARGET);
+    let before = Results::read(&target, None).ok().flatten();
+    let mut complaints = Vec::new();
+    let ended = block_on(async {
         let mut stop = std::pin::pin!(stop_signal()?);
-        let run = project.start(dbt, profile, words)?;
-        let interrupt = run.interrupt();
-        let mut ended = tokio::task::spawn_blocking(move || run.wait(told));
+        let claim = tokio::select! {
+            claim = claim(&project, words) => claim?,
+            () = &mut stop => return Ok(None),
+        };
+        let run = project.start(dbt, profile, words, claim, None)?;
+        let group = run.group();
+        let began = jiff::Timestamp::now();
+        let mut ended = tokio::task::spawn_blocking(move || {
+            let status = run.wait(|event| {
+                complaints.extend(runs::complaint(&event));
+                told(event);
+            });
+            status.map(|status| (status, complaints.join("\n"), began))
+        });
         let ended = tokio::select! {
             ended = &mut ended => ended,
             () = &mut stop => {
                 talk::say("stopping dbt; again ends it at once");
-                interrupt.send();
+                group.interrupt();
                 ended.await
             }
         };
-        ended.map_err(|panic| Error::bug("what listens to dbt broke").source(panic))?
+        let ended = ended.map_err(|panic| Error::bug("what listens to dbt broke").source(panic))?;
+        ended.map(Some)
     })?;
+    let Some((status, said, began)) = ended else { return Ok(Answer::Code(STOPPED)) };
+    // Verbs that build nothing leave no results.
+    if let Ok(Some(results)) = Results::read(&target, before.as_ref()) {
+        record(words, runs::outcome(status, said), began, &results, config);
+    }
     match (status.code(), status.signal()) {
         (Some(0), _) => Ok(Answer::Yes),
         (Some(code), _) => Ok(Answer::Code(u8::try_from(code).unwrap_or(2))),
@@ -158,6 +180,62 @@ fn dbt(environment: &Environment, words: &[OsString], config: &Config) -> Result
             let by = signal.map_or(String::new(), |signal| format!(" by signal {signal}"));
             Err(Error::definite(format!("dbt was ended{by}")))
         }
+    }
+}
+
+/// For `status` and `millrace.runs`, where an `up` runs that keeps them.
+fn record(
+    words: &[OsString],
+    (status, error): (&str, String),
+    began: jiff::Timestamp,
+    results: &Results,
+    config: &Config,
+) {
+    let Some(up) = Running::find(&config.store.data_dir) else { return };
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let (id, started) = (format!("by-hand-{}", began.as_millisecond()), began.as_millisecond());
+    let run = serve::ops::Run {
+        status: status.to_owned(),
+        error,
+        seconds: began.duration_until(jiff::Timestamp::now()).as_secs_f64(),
+        nodes: runs::nodes(Some(results)),
+        ..runs::begun(id, words.join(" "), started)
+    };
+    let told = serde_json::to_string(&run).map_err(|error| Error::bug("no JSON").source(error));
+    if let Err(error) = told.and_then(|json| up.post(runs::PATH, &json)) {
+        talk::warning(&format!("the run is not in millrace.runs: {}", error.report()));
+    }
+}
+
+pub(super) fn project(config: &Config) -> Result<Project> {
+    Project::open(&config.transform.project, config.store.data_dir.join(LOCK))
+}
+
+/// For these words.
+pub(super) fn dbt_profile(config: &Config, words: &[OsString]) -> Result<Profile> {
+    let transform = &config.transform;
+    let (place, own) = match place(config) {
+        Err(_) if needs_no_store(words) => (at_door(([127, 0, 0, 1], 8123).into()), Some(nobody())),
+        place => place?,
+    };
+    let (user, password) = transform.login(own, &place)?;
+    Profile::new(&place, &user, &password, &transform.schema, transform.threads)
+}
+
+/// Alone in the project, where dbt writes there.
+async fn claim(project: &Project, words: &[OsString]) -> Result<Option<Claim>> {
+    if needs_no_claim(words) {
+        return Ok(None);
+    }
+    let mut waits = false;
+    loop {
+        if let Some(claim) = project.claim()? {
+            return Ok(Some(claim));
+        }
+        if !std::mem::replace(&mut waits, true) {
+            talk::say("another run of the project is under way: this one waits for its end");
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -5,6 +5,7 @@ use super::Answer;
 use crate::assemble::{Mill, Ports, Resolved, block_on, stop_signal};
 use crate::config::Config;
 use crate::confine;
+use crate::keeper::Keeper;
 use crate::reload::Reloading;
 use crate::talk::{self, Paint};
 use model::{Error, Result};
@@ -18,6 +19,8 @@ pub(crate) fn run(_args: Args, config: &Config) -> Result<Answer> {
     talk::start_logs(tracing::Level::INFO)?;
     let ports = Ports::bind(config)?;
     let resolved = Resolved::of(config)?;
+    // It is held to its files no longer than it can start another process.
+    let mut keeper = Keeper::start(config)?;
     // While this is the only thread. A store that is a server opens no file for anybody.
     let confined = match config.store.remote {
         None => confine::enter(config, resolved.source())?,
@@ -46,6 +49,10 @@ pub(crate) fn run(_args: Args, config: &Config) -> Result<Answer> {
                 () = hung_up => {}
             }
             talk::say("stopping: what has been read is made durable first; again stops at once");
+            // While there is somebody to tell what was ended.
+            if let Some(mut keeper) = keeper.take() {
+                let _ = tokio::task::spawn_blocking(move || keeper.end()).await;
+            }
         })
         .await
     })?;

@@ -1,5 +1,6 @@
 //! Every key that may be written: what checks a file and what the reference is made from.
 
+use super::schedule::{DEFAULT_COMMAND, DEFAULT_MAX_RUNTIME};
 use super::transform::{DEFAULT_PROJECT, DEFAULT_SCHEMA};
 use super::*;
 use model::{Error, Result};
@@ -15,6 +16,8 @@ pub(crate) enum Kind {
     Flag,
     /// A section.
     Section,
+    /// Any number of sections.
+    Sections,
 }
 
 impl Kind {
@@ -26,6 +29,7 @@ impl Kind {
             Kind::NumberOrText => "a whole number or a text",
             Kind::Flag => "true or false",
             Kind::Section => "a section",
+            Kind::Sections => "a list of sections",
         }
     }
 
@@ -39,6 +43,7 @@ impl Kind {
             Kind::NumberOrText => Kind::Number.fits(value) || value.is_str(),
             Kind::Flag => value.is_bool(),
             Kind::Section => value.is_table(),
+            Kind::Sections => value.as_array().is_some_and(|list| list.iter().all(Value::is_table)),
         }
     }
 }
@@ -416,6 +421,67 @@ pub(crate) const KEYS: &[Key] = &[
         "",
         "Hers: `${DBT_PASSWORD}`. It reaches dbt in a variable, never on a command line or on disk.",
     ),
+    key(
+        "transform.zone",
+        Kind::Text,
+        "UTC",
+        "The time zone of `cron` and `window`: `Europe/Berlin`.",
+    ),
+    key(
+        "transform.schedule",
+        Kind::Sections,
+        "",
+        "What `millrace up` has dbt build by itself, and when. See [docs/transform.md](transform.md#schedules).",
+    ),
+    key(
+        "transform.schedule.name",
+        Kind::Text,
+        "what it selects",
+        "What it is called in `status`, metrics and `millrace.runs`.",
+    ),
+    key(
+        "transform.schedule.select",
+        Kind::Text,
+        "everything",
+        "As dbt selects: `tag:fast`, `marts.orders+`.",
+    ),
+    key(
+        "transform.schedule.command",
+        Kind::Text,
+        DEFAULT_COMMAND,
+        "What dbt does: `build`, `run`, `test`, `snapshot`, `source freshness`.",
+    ),
+    key(
+        "transform.schedule.every",
+        Kind::Text,
+        "",
+        "From one beginning to the next: `5m`, `1h`, `1d`. What was missed is made up for once. This or `cron`.",
+    ),
+    key(
+        "transform.schedule.cron",
+        Kind::Text,
+        "",
+        "Five fields, as cron reads them: `15 4 * * *`.",
+    ),
+    key(
+        "transform.schedule.window",
+        Kind::Text,
+        "the whole day",
+        "When it may run: `22:00-05:00`. A run that is not done by then is ended, as at `max_runtime`.",
+    ),
+    key(
+        "transform.schedule.max_runtime",
+        Kind::Text,
+        DEFAULT_MAX_RUNTIME,
+        "A run that takes longer is ended, with all that it has started.",
+    ),
+    key("transform.schedule.after", Kind::Text, "", "`copied`: not before every table streams."),
+    key(
+        "transform.schedule.sla",
+        Kind::Text,
+        "",
+        "How long a run should take at most: `10m`. One that takes longer is counted, and goes on.",
+    ),
 ];
 
 /// Whether every key is known and holds what it should. The first that does not is the error.
@@ -437,7 +503,8 @@ fn check_section(table: &Table, pattern: &str, shown: &str) -> Result<()> {
                 value.type_str()
             )));
         }
-        if let Value::Table(section) = value {
+        let sections = value.as_array().map(Vec::as_slice).unwrap_or(std::slice::from_ref(value));
+        for section in sections.iter().filter_map(Value::as_table) {
             check_section(section, key.path, &shown)?;
         }
     }
@@ -514,8 +581,13 @@ pub(crate) fn reference() -> String {
     for key in KEYS {
         let shown =
             key.path.replacen("tables.*", "tables.\"schema.table\"", 1).replace(".*", ".NAME");
-        if key.kind == Kind::Section {
-            text += &format!("\n## `[{shown}]`\n\n{}\n", key.doc);
+        let title = match key.kind {
+            Kind::Section => Some(format!("[{shown}]")),
+            Kind::Sections => Some(format!("[[{shown}]]")),
+            _ => None,
+        };
+        if let Some(title) = title {
+            text += &format!("\n## `{title}`\n\n{}\n", key.doc);
             continue;
         }
         let default = match key.default {

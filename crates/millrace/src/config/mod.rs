@@ -10,6 +10,7 @@
 
 pub(crate) mod keys;
 mod remote;
+mod schedule;
 mod secret;
 mod serve;
 mod tables;

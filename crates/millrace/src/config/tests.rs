@@ -212,7 +212,10 @@ fn what_is_wrong_with_a_user_is_named_and_no_password_is_printed() {
 #[test]
 fn the_list_of_keys_and_the_sections_agree() {
     use keys::{KEYS, Kind};
-    for key in KEYS.iter().filter(|key| key.kind != Kind::Section) {
+    let is_section = |kind| matches!(kind, Kind::Section | Kind::Sections);
+    let is_listed =
+        |path: &str| KEYS.iter().any(|key| key.path == path && key.kind == Kind::Sections);
+    for key in KEYS.iter().filter(|key| !is_section(key.kind)) {
         let mut parts: Vec<&str> = key.path.split('.').collect();
         let last = parts.pop().unwrap();
         let value = match key.kind {
@@ -221,14 +224,12 @@ fn the_list_of_keys_and_the_sections_agree() {
             Kind::Number => "1024",
             Kind::NumberOrText => "2",
             Kind::Flag => "true",
-            Kind::Section => unreachable!(),
+            Kind::Section | Kind::Sections => unreachable!(),
         };
         let names = parts.iter().map(|part| part.replace('*', "\"a.b\""));
-        let text = format!(
-            "[{}]\n{} = {value}",
-            names.collect::<Vec<_>>().join("."),
-            last.replace('*', "x")
-        );
+        let section = format!("[{}]", names.collect::<Vec<_>>().join("."));
+        let section = if is_listed(&parts.join(".")) { format!("[{section}]") } else { section };
+        let text = format!("{section}\n{} = {value}", last.replace('*', "x"));
         let table: toml::Table = toml::from_str(&text).unwrap();
         keys::check(&table).unwrap_or_else(|error| panic!("{text}: {error}"));
         let read: std::result::Result<File, _> = table.try_into();
@@ -247,6 +248,36 @@ fn the_reference_is_current() {
         current == keys::reference(),
         "docs/configuration.md is not current: MILLRACE_WRITE_DOCS=1 cargo test -p millrace reference"
     );
+}
+
+#[test]
+fn schedules_are_read_and_told_what_is_wrong_with_them() {
+    let with = |text: &str| parse(&with_source(&format!("[[transform.schedule]]\n{text}")));
+    let schedules = with("select = \"tag:fast\"\nevery = \"5m\"\nafter = \"copied\"")
+        .unwrap()
+        .transform
+        .schedules;
+    let [fast] = schedules.as_slice() else { panic!("{schedules:?}") };
+    assert_eq!(fast.words(), ["build", "--select", "tag:fast"]);
+    assert!(fast.after_copied && fast.name == "tag:fast" && fast.max_runtime == 3_600);
+    for (text, what) in [
+        ("select = \"a\"", "when the schedule a runs"),
+        ("every = \"5m\"\ncron = \"* * * * *\"", "remove one"),
+        ("every = \"1s\"", "less than 10 s"),
+        ("every = \"often\"", "no span of time"),
+        ("cron = \"61 * * * *\"", "schedule all: cannot read"),
+        ("every = \"5m\"\nwindow = \"night\"", "no part of a day"),
+        ("every = \"5m\"\nafter = \"lunch\"", "after = \"copied\""),
+        ("every = \"5m\"\nsla = \"x\"", "sla of the schedule all"),
+        ("every = \"5m\"\ncommand = \" \"", "It is empty"),
+        ("every = \"5m\"\n[[transform.schedule]]\nevery = \"6m\"", "two schedules called all"),
+        ("evry = \"5m\"", "did you mean every?"),
+    ] {
+        let report = with(text).map(|_| ()).unwrap_err().report();
+        assert!(report.contains(what), "{text}: {report}");
+    }
+    let zone = with_source("[transform]\nzone = \"Mars\"");
+    assert!(parse(&zone).unwrap_err().report().contains("transform.zone"));
 }
 
 #[test]

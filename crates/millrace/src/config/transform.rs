@@ -1,7 +1,8 @@
 //! `[transform]`: where the team's dbt project is, and how dbt comes to the store.
 
 use super::Raw;
-use ::transform::Place;
+use super::schedule::{self, ScheduleSection};
+use ::transform::{Place, Schedule};
 use model::{Error, Result};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub(crate) struct Transform {
     pub(crate) threads: u32,
     user: Option<String>,
     password: Option<Raw>,
+    pub(crate) schedules: Vec<Schedule>,
 }
 
 #[derive(Deserialize, Default)]
@@ -35,6 +37,8 @@ pub(super) struct TransformSection {
     threads: Option<u32>,
     user: Option<String>,
     password: Option<String>,
+    zone: Option<String>,
+    schedule: Vec<ScheduleSection>,
 }
 
 impl TransformSection {
@@ -59,6 +63,7 @@ impl TransformSection {
         if schema.is_empty() {
             return Err(Error::definite("cannot use an empty transform.schema"));
         }
+        let schedules = schedule::resolve(self.schedule, self.zone.as_deref())?;
         Ok(Transform {
             project: folder.join(self.project.as_deref().unwrap_or(DEFAULT_PROJECT)),
             dbt: self.dbt.map(|path| folder.join(path)),
@@ -66,6 +71,7 @@ impl TransformSection {
             threads,
             user: self.user,
             password,
+            schedules,
         })
     }
 }

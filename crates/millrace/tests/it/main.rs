@@ -27,6 +27,7 @@ mod remote;
 mod resync;
 mod river;
 mod rules;
+mod schedules;
 mod spool;
 mod transform;
 mod users;

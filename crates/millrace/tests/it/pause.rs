@@ -6,7 +6,7 @@ use harness::{Session, wait_until};
 use std::process::Command;
 
 /// The body of a `GET`, whatever its status.
-fn get(ui: &str, path: &str) -> String {
+pub(crate) fn get(ui: &str, path: &str) -> String {
     let out = Command::new("curl").args(["-s", &format!("http://{ui}{path}")]).output().unwrap();
     String::from_utf8(out.stdout).unwrap()
 }

@@ -1,5 +1,6 @@
 //! `/metrics`: Prometheus text. Every name that Millrace exports is in this file.
 
+use super::runs::Summary;
 use flow::status::Report;
 use std::fmt::Write;
 
@@ -96,6 +97,38 @@ pub(super) fn text(report: &Report, version: &str, ready: bool, process: Process
     one(&mut out, "millrace_query_log_dropped_total", "counter", help, &[], dropped);
     let resident = process.resident_bytes.map(|bytes| bytes as f64);
     one(&mut out, "process_resident_memory_bytes", "gauge", "Resident memory", &[], resident);
+    out
+}
+
+/// Of the dbt project, by schedule; those by hand have none. Counts are of the last seven days.
+pub(super) fn runs(summaries: &[Summary]) -> String {
+    let mut out = String::new();
+    type Value = fn(&Summary) -> Option<f64>;
+    let measures: [(&str, &str, Value); 8] = [
+        ("last_run_success", "1: the last run went well; none while it runs", |run| {
+            (run.last_status != "running").then(|| flag(run.last_status == "success"))
+        }),
+        ("last_run_timestamp_seconds", "When the last run began", |run| {
+            Some(run.last_started as f64 / 1_000.0)
+        }),
+        ("last_success_timestamp_seconds", "When the last run that went well began", |run| {
+            run.last_success.map(|at| at as f64 / 1_000.0)
+        }),
+        ("last_run_seconds", "How long the last run that ended took", |run| Some(run.last_seconds)),
+        ("sla_seconds", "How long a run should take at most", |run| run.sla_seconds),
+        ("runs_7d", "Runs that ended in seven days", |run| Some(run.ended as f64)),
+        ("successes_7d", "Those of them that went well", |run| Some(run.good as f64)),
+        ("over_sla_7d", "Those of them that took longer than they should", |run| {
+            Some(run.over_sla as f64)
+        }),
+    ];
+    for (name, help, value) in measures {
+        let name = format!("millrace_transform_{name}");
+        header(&mut out, &name, "gauge", help);
+        for run in summaries {
+            sample(&mut out, &name, &[("schedule", &run.schedule)], value(run));
+        }
+    }
     out
 }
 

@@ -11,6 +11,7 @@
 //! | `POST /api/resync` | `ResyncOptions` in, what has begun out, JSON |
 //! | `POST /api/pause`, `/api/resume` | nothing in, what was and what is out, JSON |
 //! | `POST /api/reload` | nothing in, the tables whose options changed out, JSON |
+//! | `POST /api/transform/run` | a [`Run`] of dbt in, as it begins and as it ends |
 //! | `POST /api/quarantine/list`, `show`, `drop` | `Filter` in, what is or was there out, JSON |
 //! | `POST /api/quarantine/replay` | `ReplayOptions` in, what became of each table out, JSON |
 //!
@@ -18,6 +19,9 @@
 
 mod metrics;
 mod rows;
+mod runs;
+
+pub use runs::{Run, RunNode};
 
 use crate::{net, origin};
 use axum::Router;
@@ -35,6 +39,7 @@ use flow::verify::{PieceOptions, VerifyOptions};
 use hyper_util::service::TowerToHyperService;
 use model::{Error, Fate, Result};
 use rows::Rows;
+use runs::{Runs, Summary};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
@@ -64,6 +69,7 @@ pub struct Ops {
 struct Shared {
     ops: Ops,
     rows: Rows,
+    runs: Runs,
 }
 
 /// Serves until `shutdown`, then lets requests under way end.
@@ -73,6 +79,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
     let rows = Rows::new(ops.store.clone());
+    let runs = Runs::new(ops.store.clone());
     let router = Router::new()
         .route("/", get(index))
         .route("/healthz", get(async || "ok\n"))
@@ -85,6 +92,7 @@ pub async fn serve(
         .route("/api/pause", post(pause))
         .route("/api/resume", post(resume))
         .route("/api/reload", post(reload))
+        .route("/api/transform/run", post(transform_run))
         .route("/api/quarantine/list", post(quarantine_list))
         .route("/api/quarantine/show", post(quarantine_show))
         .route("/api/quarantine/drop", post(quarantine_drop))
@@ -92,7 +100,7 @@ pub async fn serve(
         .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(keep_out))
-        .with_state(Shared { ops, rows });
+        .with_state(Shared { ops, rows, runs });
     let router = router.into_service::<hyper::body::Incoming>();
     net::serve(listener.into(), TowerToHyperService::new(router), shutdown).await
 }
@@ -157,7 +165,8 @@ async fn metrics(State(shared): State<Shared>) -> Response {
     let report = report(&shared).await;
     let ready = shared.ops.handle.is_ready();
     let process = metrics::Process::read();
-    let text = metrics::text(&report, shared.ops.version, ready, process);
+    let mut text = metrics::text(&report, shared.ops.version, ready, process);
+    text += &metrics::runs(&shared.runs.summaries().await);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
@@ -166,11 +175,14 @@ struct Status {
     #[serde(flatten)]
     report: Report,
     confined: Option<bool>,
+    /// Of the dbt project.
+    runs: Vec<Summary>,
 }
 
 async fn status(State(shared): State<Shared>) -> Json<Status> {
     let report = report(&shared).await;
-    Json(Status { report, confined: shared.ops.confined })
+    let runs = shared.runs.summaries().await;
+    Json(Status { report, confined: shared.ops.confined, runs })
 }
 
 async fn report(shared: &Shared) -> Report {
@@ -205,6 +217,12 @@ async fn pause(State(shared): State<Shared>) -> Result<Response, Refusal> {
 
 async fn resume(State(shared): State<Shared>) -> Result<Response, Refusal> {
     Ok(Json(shared.ops.handle.resume().await?).into_response())
+}
+
+async fn transform_run(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {
+    let run: Run = options(&body, "a run of dbt")?;
+    shared.runs.record(&run).await?;
+    Ok("recorded\n".into_response())
 }
 
 async fn reload(State(shared): State<Shared>) -> Result<Response, Refusal> {

@@ -1,0 +1,223 @@
+//! When a part of the project is built by itself.
+//!
+//! What was missed is made up for once, however much it was. Runs with the same pace do not begin at the same moment:
+//! each schedule has an offset of its own, out of its name.
+
+use jiff::{SignedDuration, Timestamp, civil::Time, tz::TimeZone};
+use model::{Error, Result};
+use sha2::{Digest, Sha256};
+
+/// The offset is no longer, nor longer than a tenth of the pace.
+const OFFSET_MOST: i64 = 30;
+
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    pub name: String,
+    /// dbt's: `build`, `test`, `source freshness`, …
+    pub command: Vec<String>,
+    pub select: Option<String>,
+    pub pace: Pace,
+    /// A run begins in it, and ends when it ends.
+    pub window: Option<Window>,
+    /// Seconds, as all spans here.
+    pub max_runtime: i64,
+    /// Not before every table streams.
+    pub after_copied: bool,
+    pub sla: Option<i64>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Pace {
+    Every(i64),
+    Cron(Box<cronexpr::Crontab>),
+}
+
+impl Pace {
+    /// Five fields, as `cron` reads them.
+    pub fn cron(text: &str, zone: &TimeZone) -> Result<Pace> {
+        let zone = zone.iana_name().unwrap_or("UTC");
+        let parsed = cronexpr::parse_crontab(&format!("{} {zone}", text.trim()));
+        let cannot = |error: cronexpr::Error| {
+            Error::definite(format!("cannot read {text:?} as cron's"))
+                .detail(error.to_string().lines().last().unwrap_or_default().trim().to_owned())
+                .hint("minute, hour, day, month, weekday: cron = \"15 4 * * *\"")
+        };
+        parsed.map(|crontab| Pace::Cron(Box::new(crontab))).map_err(cannot)
+    }
+}
+
+/// A part of each day, over midnight too.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Window {
+    from: Time,
+    to: Time,
+    zone: TimeZone,
+}
+
+impl Window {
+    /// `22:00-05:30`
+    pub fn parse(text: &str, zone: &TimeZone) -> Option<Window> {
+        let time = |text: &str| Time::strptime("%H:%M", text.trim()).ok();
+        let (from, to) = text.split_once('-')?;
+        let (from, to) = (time(from)?, time(to)?);
+        (from != to).then(|| Window { from, to, zone: zone.clone() })
+    }
+
+    pub fn holds(&self, at: Timestamp) -> bool {
+        let time = at.to_zoned(self.zone.clone()).time();
+        match self.from < self.to {
+            true => self.from <= time && time < self.to,
+            false => self.from <= time || time < self.to,
+        }
+    }
+
+    /// That moment, or when it opens next.
+    pub fn next(&self, at: Timestamp) -> Timestamp {
+        match self.holds(at) {
+            true => at,
+            false => self.next_time(self.from, at),
+        }
+    }
+
+    /// When it closes, of a moment in it.
+    pub fn end(&self, at: Timestamp) -> Timestamp {
+        self.next_time(self.to, at)
+    }
+
+    fn next_time(&self, time: Time, after: Timestamp) -> Timestamp {
+        let today = after.to_zoned(self.zone.clone()).date();
+        let days = std::iter::successors(Some(today), |day| day.tomorrow().ok());
+        let times = days.filter_map(|day| day.to_datetime(time).to_zoned(self.zone.clone()).ok());
+        times.map(|at| at.timestamp()).find(|at| *at > after).unwrap_or(Timestamp::MAX)
+    }
+}
+
+impl Schedule {
+    /// When it begins next. `last`: when it began last; `born`: since when anybody looks.
+    pub fn due(&self, last: Option<Timestamp>, born: Timestamp) -> Timestamp {
+        let due = match &self.pace {
+            Pace::Every(span) => match last.map(|last| later(last, *span)) {
+                Some(due) if due >= born => due,
+                _ => later(born, self.offset(*span)),
+            },
+            Pace::Cron(crontab) => {
+                let next = crontab.find_next(last.unwrap_or(born));
+                let next = next.map_or(Timestamp::MAX, |next| next.timestamp());
+                next.max(born)
+            }
+        };
+        self.window.as_ref().map_or(due, |window| window.next(due))
+    }
+
+    /// How long a run may take that begins then.
+    pub fn patience(&self, begins: Timestamp) -> SignedDuration {
+        let most = SignedDuration::from_secs(self.max_runtime);
+        let window = self.window.as_ref().map(|window| begins.duration_until(window.end(begins)));
+        window.map_or(most, |left| left.min(most))
+    }
+
+    /// As the name of a folder: another one for another name.
+    pub fn plain_name(&self) -> String {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let plain = self.name.chars().map(|c| if is_plain(c) { c } else { '-' });
+        let digest = Sha256::digest(self.name.as_bytes());
+        format!("{}-{:02x}{:02x}", plain.take(64).collect::<String>(), digest[0], digest[1])
+    }
+
+    /// What dbt is told.
+    pub fn words(&self) -> Vec<String> {
+        let select = self.select.iter().flat_map(|select| ["--select", select]);
+        self.command.iter().map(String::as_str).chain(select).map(str::to_owned).collect()
+    }
+
+    fn offset(&self, span: i64) -> i64 {
+        let digest = Sha256::digest(self.name.as_bytes());
+        let number = i64::from(u16::from_be_bytes([digest[0], digest[1]]));
+        number % ((span / 10).min(OFFSET_MOST) + 1)
+    }
+}
+
+fn later(at: Timestamp, seconds: i64) -> Timestamp {
+    at.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn schedule(pace: Pace) -> Schedule {
+        Schedule {
+            name: "fast".into(),
+            command: vec!["build".into()],
+            select: Some("tag:fast".into()),
+            pace,
+            window: None,
+            max_runtime: 3_600,
+            after_copied: false,
+            sla: None,
+        }
+    }
+
+    fn cron(text: &str, zone: &str) -> Pace {
+        Pace::cron(text, &TimeZone::get(zone).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_was_missed_is_made_up_for_once() {
+        let every = schedule(Pace::Every(300));
+        let born = at("2026-01-01T12:00:00Z");
+        let first = every.due(None, born);
+        assert!(first >= born && first <= later(born, 30), "{first}");
+        assert_eq!(every.due(Some(at("2026-01-01T11:58:00Z")), born), at("2026-01-01T12:03:00Z"));
+        assert_eq!(every.due(Some(at("2025-12-01T00:00:00Z")), born), first);
+        let hourly = schedule(cron("5 * * * *", "UTC"));
+        assert_eq!(hourly.due(None, born), at("2026-01-01T12:05:00Z"));
+        assert_eq!(hourly.due(Some(at("2026-01-01T11:05:00Z")), born), at("2026-01-01T12:05:00Z"));
+        assert_eq!(hourly.due(Some(at("2026-01-01T04:05:00Z")), born), born);
+    }
+
+    #[test]
+    fn same_paces_have_other_offsets() {
+        let offset =
+            |name: &str| Schedule { name: name.into(), ..schedule(Pace::Every(600)) }.offset(600);
+        let offsets: std::collections::BTreeSet<i64> =
+            ["a", "b", "c", "d", "e"].into_iter().map(offset).collect();
+        assert!(offsets.len() > 2 && offsets.iter().all(|offset| (0..=30).contains(offset)));
+    }
+
+    #[test]
+    fn cron_goes_by_the_zones_clock() {
+        let nightly = schedule(cron("30 2 * * *", "Europe/Berlin"));
+        let due = |last| nightly.due(Some(at(last)), at("2026-01-01T00:00:00Z"));
+        assert_eq!(due("2026-06-30T12:00:00Z"), at("2026-07-01T00:30:00Z"));
+        assert_eq!(due("2026-12-30T12:00:00Z"), at("2026-12-31T01:30:00Z"));
+        for wrong in ["", "61 * * * *", "* * *", "every day"] {
+            let error = Pace::cron(wrong, &TimeZone::UTC).unwrap_err();
+            assert!(error.hint_text().is_some() && error.detail_text().is_some(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_window_holds_a_run() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let window = Window::parse("22:00-05:30", &berlin).unwrap();
+        assert!(
+            window.holds(at("2026-01-01T21:00:00Z")) && window.holds(at("2026-01-01T04:29:59Z"))
+        );
+        assert!(
+            !window.holds(at("2026-01-01T04:30:00Z")) && !window.holds(at("2026-01-01T20:59:59Z"))
+        );
+        let nightly = Schedule { window: Some(window), ..schedule(Pace::Every(300)) };
+        let due = nightly.due(Some(at("2026-01-01T10:00:00Z")), at("2026-01-01T10:01:00Z"));
+        assert_eq!(due, at("2026-01-01T21:00:00Z"));
+        assert_eq!(nightly.patience(due), SignedDuration::from_secs(3_600));
+        assert_eq!(nightly.patience(at("2026-01-02T04:00:00Z")), SignedDuration::from_secs(1_800));
+        for wrong in ["", "22:00", "22:00-22:00", "25:00-26:00", "a-b"] {
+            assert_eq!(Window::parse(wrong, &berlin), None, "{wrong}");
+        }
+    }
+}
