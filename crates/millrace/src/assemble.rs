@@ -120,15 +120,15 @@ pub(crate) struct Mill {
 impl Mill {
     /// Without anything around it, for whom the machine's files are not in danger.
     pub(crate) async fn start(config: &Config, ports: Ports) -> Result<Mill> {
-        Mill::start_in(config, Resolved::of(config)?, ports, false).await
+        Mill::start_in(config, Resolved::of(config)?, ports, None).await
     }
 
-    /// `confined`: whether the kernel keeps this process to its files.
+    /// `confined`: whether the kernel keeps this process to its files, where it was asked to.
     pub(crate) async fn start_in(
         config: &Config,
         Resolved { options, users }: Resolved,
         ports: Ports,
-        confined: bool,
+        confined: Option<bool>,
     ) -> Result<Mill> {
         let home = Home::open(config, Some(&users)).await?;
         let local = |listener: &TcpListener| {
@@ -160,7 +160,7 @@ impl Mill {
             handle: pipeline.handle(),
             reload: reload(reloading.clone()),
             store: home.store(),
-            confined: home.engine().map(|_| confined),
+            confined,
             version: VERSION,
         };
         servers.push(tokio::spawn(serve::ops::serve(served(ports.ui)?, ops, until(closed))));

@@ -9,6 +9,7 @@
 //! It ends when its standard input does: with `up`, however that ends.
 
 use crate::config::Config;
+use crate::talk::LEVEL;
 use model::{Error, Result};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -22,14 +23,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub(crate) struct Keeper(Child);
 
 impl Keeper {
-    /// `None`: nothing is to be run by itself.
-    pub(crate) fn start(config: &Config) -> Result<Option<Keeper>> {
+    /// `None`: nothing is to be run by itself. `level`: of its log.
+    pub(crate) fn start(config: &Config, level: &str) -> Result<Option<Keeper>> {
         if config.transform.schedules.is_empty() {
             return Ok(None);
         }
         let cannot = |error| Error::definite("cannot start the keeper of schedules").source(error);
         let program = std::env::current_exe().map_err(cannot)?;
+        let level = std::env::var(LEVEL).unwrap_or_else(|_| level.to_owned());
         let child = Command::new(program)
+            .env(LEVEL, level)
             .arg("--config")
             .arg(&config.file)
             .args(["transform", "keep"])

@@ -100,9 +100,12 @@ fn report(label: &str, paint: Paint, report: &str) {
     }
 }
 
+/// The variable for how much is logged.
+pub(crate) const LEVEL: &str = "MILLRACE_LOG";
+
 /// Logs go to stderr. `MILLRACE_LOG` is one of error, warn, info (default), debug, trace.
 pub(crate) fn start_logs(default: tracing::Level) -> Result<()> {
-    let level = match std::env::var("MILLRACE_LOG") {
+    let level = match std::env::var(LEVEL) {
         Ok(text) => text.parse().map_err(|_| {
             Error::definite(format!("cannot use MILLRACE_LOG={text}"))
                 .hint("one of error, warn, info, debug, trace")

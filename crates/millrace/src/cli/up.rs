@@ -20,15 +20,16 @@ pub(crate) fn run(_args: Args, config: &Config) -> Result<Answer> {
     let ports = Ports::bind(config)?;
     let resolved = Resolved::of(config)?;
     // It is held to its files no longer than it can start another process.
-    let mut keeper = Keeper::start(config)?;
+    let mut keeper = Keeper::start(config, "info")?;
     // While this is the only thread. A store that is a server opens no file for anybody.
     let confined = match config.store.remote {
-        None => confine::enter(config, resolved.source())?,
+        None => Some(confine::enter(config, resolved.source())?),
         Some(_) => None,
     };
+    let is_confined = confined.as_ref().map(Option::is_some);
     block_on(async {
         let stop = stop_signal()?;
-        let mill = Mill::start_in(config, resolved, ports, confined.is_some()).await?;
+        let mill = Mill::start_in(config, resolved, ports, is_confined).await?;
         let places = mill.places();
         let rows = match (places.clickhouse, places.clickhouse_tls) {
             (Some(door), None) => format!("ClickHouse's HTTP protocol on http://{door}"),

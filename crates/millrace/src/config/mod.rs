@@ -9,6 +9,8 @@
 //! connect: `status` works on a machine without the password.
 
 pub(crate) mod keys;
+#[cfg(test)]
+mod reference;
 mod remote;
 mod schedule;
 mod secret;

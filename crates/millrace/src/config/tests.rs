@@ -241,11 +241,11 @@ fn the_list_of_keys_and_the_sections_agree() {
 fn the_reference_is_current() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
     if std::env::var_os("MILLRACE_WRITE_DOCS").is_some() {
-        std::fs::write(path, keys::reference()).unwrap();
+        std::fs::write(path, reference::reference()).unwrap();
     }
     let current = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
-        current == keys::reference(),
+        current == reference::reference(),
         "docs/configuration.md is not current: MILLRACE_WRITE_DOCS=1 cargo test -p millrace reference"
     );
 }

@@ -10,9 +10,11 @@
 mod dbt;
 mod kept;
 mod postgres;
+mod runs;
 
 use crate::assemble::{Mill, Ports, stop_signal};
 use crate::config::{Config, DEFAULT_CLICKHOUSE, DEFAULT_UI};
+use crate::keeper::Keeper;
 use crate::talk::{self, Paint};
 use model::words::{counted, grouped};
 use model::{Error, Result};
@@ -51,6 +53,8 @@ impl Demo {
         };
         let config = project(&folder, &postgres)?;
         let mill = Mill::start(&config, Ports::bind(&config)?).await?;
+        // What it does is told by a line of the demo's own.
+        let mut keeper = Keeper::start(&config, "error")?;
         let traffic = Traffic::start(postgres.url(DATABASE).parse()?);
         introduce(&folder, &mill, &postgres);
         let live = tokio::spawn(live(mill.handle(), mill.store()));
@@ -59,6 +63,9 @@ impl Demo {
                 (&mut stop).await;
                 talk::say("\nstopping");
                 drop(traffic);
+                if let Some(mut keeper) = keeper.take() {
+                    let _ = tokio::task::spawn_blocking(move || keeper.end()).await;
+                }
             })
             .await;
         live.abort();
@@ -137,6 +144,8 @@ fn project(folder: &Folder, postgres: &Postgres) -> Result<Config> {
             text = text.replace(&place.to_string(), &format!("{}:0", place.ip()));
         }
     }
+    // Nobody watches a demo for long.
+    text = text.replace("every  = \"5m\"", "every  = \"1m\"");
     let path = folder.project().join("millrace.toml");
     std::fs::write(&path, &text).map_err(|error| {
         Error::definite(format!("cannot write {}", path.display())).source(error)
@@ -179,8 +188,7 @@ fn introduce(folder: &Folder, mill: &Mill, postgres: &Postgres) {
         FROM analytics.events WHERE occurred_at > now() - INTERVAL 7 DAY GROUP BY user_id)
      GROUP BY level ORDER BY level\"
 
-  {millrace} transform build
-  {millrace} sql 'SELECT * FROM marts.orders_daily ORDER BY day DESC LIMIT 7'
+  {millrace} sql 'SELECT * FROM marts.orders_daily ORDER BY day DESC LIMIT 7'   # dbt builds it every minute
 
   {millrace} status
   {millrace} verify
@@ -236,8 +244,15 @@ async fn trade(address: &Address) -> Result<()> {
 async fn live(handle: flow::Handle, store: Arc<dyn Store>) {
     let terminal = talk::stderr_is_terminal();
     let mut clock = tokio::time::interval(LIVE_INTERVAL);
+    let mut runs = runs::Told::default();
     for tick in 0u64.. {
         clock.tick().await;
+        for line in runs.new_ones(store.as_ref()).await {
+            if terminal {
+                talk::rewrite("");
+            }
+            talk::say(line);
+        }
         if !terminal && tick % LIVE_PLAIN_EVERY != 0 {
             continue;
         }

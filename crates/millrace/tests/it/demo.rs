@@ -41,6 +41,11 @@ fn what_was_kept_starts_again_by_the_printed_commands() {
         let text = String::from_utf8_lossy(&status.stdout).into_owned();
         text.contains("streaming") && !text.contains("copying") && !text.contains("waiting")
     });
+    let built = harness::poll(std::time::Duration::from_secs(150), || {
+        let status = Command::new(BINARY).arg("status").current_dir(&shop).output().unwrap();
+        String::from_utf8_lossy(&status.stdout).contains("dbt        fast   success").then_some(())
+    });
+    assert!(built.is_some(), "its models are built");
     let count = || sh(ask).trim().parse::<u64>().unwrap();
     let before = count();
     sh(sell);

@@ -60,7 +60,7 @@ pub struct Ops {
     pub handle: flow::Handle,
     pub reload: Reload,
     pub store: Arc<dyn Store>,
-    /// Whether the kernel keeps the engine to its files; `None`: there is no engine in the process.
+    /// Whether the kernel keeps the engine to its files; `None`: it was not asked to, or there is no engine here.
     pub confined: Option<bool>,
     pub version: &'static str,
 }
