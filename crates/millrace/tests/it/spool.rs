@@ -107,6 +107,25 @@ fn change(cluster: &Cluster, n: u64) {
     ));
 }
 
+/// A TRUNCATE at the source is a mutation at the server, which is in the middle of it when it goes.
+#[test]
+fn rows_that_are_being_deleted_keep_nothing_from_the_spool() {
+    let (cluster, mut server, project) = shop(1_000, 1 << 30);
+    let mut up = project.up();
+    up.wait_ready();
+    change(&cluster, 1);
+    project.verify();
+    server.door().query("SYSTEM STOP MERGES");
+    cluster.sql("truncate scratch");
+    let left = "SELECT count() FROM system.mutations WHERE NOT is_done AND table LIKE 'scratch%'";
+    wait_until("the rows are being deleted", || server.door().query(left) == "1");
+    go_away(&cluster, &mut server, &project, 2);
+    wait_until_confirmed(&cluster);
+    server.come();
+    assert_drained(&cluster, &server, &project, 2);
+    assert_eq!(up.stop(), Some(0));
+}
+
 #[test]
 fn the_log_goes_to_our_disk_while_the_store_is_away() {
     let (cluster, mut server, project) = shop(5_000, 1 << 30);

@@ -46,6 +46,7 @@ use doubts::{Doubts, Work};
 use fence::{Begun, Claim};
 use line::{Ask, Failed};
 use model::{Cells, Error, Fate, Kind, Result, TableName};
+use mutation::Left;
 use quorum::Turns;
 use repeat::Unanswered;
 use server::Server;
@@ -106,6 +107,7 @@ struct Inner {
     doubts: Doubts,
     turns: Turns,
     unanswered: Unanswered,
+    left: Left,
 }
 
 impl fmt::Debug for Inner {
@@ -141,8 +143,8 @@ impl Remote {
         let layout = Layout::of(options.cluster.as_deref());
         let (server, doubts) = (Server::new(options)?, Doubts::default());
         let (set_up, turns) = (OnceCell::new(), Turns::default());
-        let unanswered = Unanswered::default();
-        let inner = Inner { server, layout, set_up, doubts, turns, unanswered };
+        let (unanswered, left) = (Unanswered::default(), Left::default());
+        let inner = Inner { server, layout, set_up, doubts, turns, unanswered, left };
         Ok(Remote { inner: Arc::new(inner) })
     }
 

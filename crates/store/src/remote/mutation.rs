@@ -7,16 +7,20 @@
 //! A table that goes meanwhile has taken its rows along: the server that had it says so. Another one, that took
 //! its place, may not have heard of it yet.
 //!
-//! A question that fails is asked again, here: the whole of it again would be one more mutation. That is left for
-//! a statement whose own answer was lost in the moment that it takes. What goes is named by versions, so the
-//! second one finds nothing to rewrite; and in `system.mutations` the first cannot be told from others' for
+//! A question that fails is an error like any other, so that whoever waits hears that the server is away. Who comes
+//! again with the same statement soon afterwards goes on waiting: sent once more it would be one more mutation. That
+//! is left for a statement whose own answer was lost in the moment that it takes. What goes is named by versions, so
+//! the second one finds nothing to rewrite; and in `system.mutations` the first cannot be told from others' for
 //! certain: its text there is not the one that was sent.
 
+use super::server::locked;
 use super::{Remote, STATEMENT_MOST};
 use crate::cluster::Cluster;
 use crate::ddl;
 use crate::remote::line::{Ask, Failed};
 use model::{Error, Fate, Result, TableName};
+use std::collections::HashMap;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -36,6 +40,36 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const BYTES_MAX: usize = 1 << 10;
 /// A replica hears of a mutation from Keeper, a moment after it was answered.
 const HEARD_AFTER_MOST: Duration = Duration::from_secs(10);
+
+/// Longer than anybody waits between two tries (`flow::retry`).
+const LEFT_MOST: Duration = Duration::from_secs(60);
+
+/// Those that were sent and whose end was not seen, by their statements, with when they were left.
+#[derive(Default)]
+pub(super) struct Left(Mutex<HashMap<String, (Sent, Instant)>>);
+
+impl Left {
+    fn take(&self, sql: &str) -> Option<Sent> {
+        let mut left = locked(&self.0);
+        left.retain(|_, (_, since)| since.elapsed() < LEFT_MOST);
+        left.remove(sql).map(|(sent, _)| sent)
+    }
+
+    fn keep(&self, sql: &str, sent: Sent) {
+        locked(&self.0).insert(sql.to_owned(), (sent, Instant::now()));
+    }
+}
+
+/// One that the server has.
+struct Sent {
+    at: Instant,
+    /// As it was before.
+    before: Mutations,
+    /// To which server.
+    to: Option<String>,
+    /// That it fails there.
+    told: bool,
+}
 
 /// Of one table.
 struct Mutations {
@@ -60,41 +94,49 @@ impl Remote {
     pub(super) async fn mutate_and_wait(&self, table: &TableName, sql: &str) -> Result<()> {
         let layout = &self.inner.layout;
         let (table, of) = (&layout.holder(table), of(&layout.holder(table), layout.cluster()));
-        let looked = self.mutations(&of).await;
-        let before = self.judged(self.work(&of), "read from the store", looked)?;
-        let at = self.inner.server.pinned_server();
+        let mut sent = match self.inner.left.take(sql) {
+            Some(sent) => sent,
+            None => self.send_mutation(&of, sql).await?,
+        };
+        let waited = self.wait_for_mutation(table, &of, &mut sent).await;
+        if waited.as_ref().is_err_and(|error| error.fate() == Fate::Transient) {
+            self.inner.left.keep(sql, sent);
+        }
+        waited
+    }
+
+    async fn send_mutation(&self, of: &str, sql: &str) -> Result<Sent> {
+        let looked = self.mutations(of).await;
+        let before = self.judged(self.work(of), "read from the store", looked)?;
+        let to = self.inner.server.pinned_server();
         let mut asked = self.inner.server.ask(deleting(sql, &[BY_MUTATION])).await;
         let said = asked.as_ref().err().and_then(Failed::exception);
         if said.is_some_and(|said| said.code == UNKNOWN_SETTING) {
             asked = self.inner.server.ask(deleting(sql, &[])).await;
         }
         self.judged(self.work(sql), "change the store", asked)?;
-        let (since, mut pause, mut told) = (Instant::now(), FIRST_PAUSE, false);
+        Ok(Sent { at: Instant::now(), before, to, told: false })
+    }
+
+    async fn wait_for_mutation(&self, table: &TableName, of: &str, sent: &mut Sent) -> Result<()> {
+        let mut pause = FIRST_PAUSE;
         loop {
-            match self.mutations(&of).await {
-                Ok(found) => {
-                    let may_lag = self.inner.server.may_lag();
-                    if found.are_over(&before.last, since.elapsed(), may_lag) {
-                        return Ok(());
-                    }
-                    let is_gone = before.is_there && !found.is_there;
-                    if is_gone && self.inner.server.pinned_server() == at {
-                        tracing::warn!(%table, "it was dropped while rows of it were deleted");
-                        return Ok(());
-                    }
-                    if found.failing > 0 && !std::mem::replace(&mut told, true) {
-                        tracing::warn!(%table, "a mutation fails at the server, which tries it again; its reason is in system.mutations");
-                    }
-                }
-                Err(failed) => {
-                    let error = failed.error("see whether rows are deleted", &self.place());
-                    if error.fate() != Fate::Transient {
-                        return Err(error);
-                    }
-                    tracing::debug!(%table, error = %error.report(), "asking again for a mutation");
-                }
+            let found = self.mutations(of).await;
+            let found = found
+                .map_err(|failed| failed.error("see whether rows are deleted", &self.place()))?;
+            let may_lag = self.inner.server.may_lag();
+            if found.are_over(&sent.before.last, sent.at.elapsed(), may_lag) {
+                return Ok(());
             }
-            if since.elapsed() > STATEMENT_MOST {
+            let is_gone = sent.before.is_there && !found.is_there;
+            if is_gone && self.inner.server.pinned_server() == sent.to {
+                tracing::warn!(%table, "it was dropped while rows of it were deleted");
+                return Ok(());
+            }
+            if found.failing > 0 && !std::mem::replace(&mut sent.told, true) {
+                tracing::warn!(%table, "a mutation fails at the server, which tries it again; its reason is in system.mutations");
+            }
+            if sent.at.elapsed() > STATEMENT_MOST {
                 return Err(Error::transient(format!("could not delete rows of {table}"))
                     .detail("A mutation of it has not been seen to end for hours.")
                     .hint(format!(

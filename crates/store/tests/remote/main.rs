@@ -306,9 +306,9 @@ async fn rows_go_by_a_mutation() {
     assert_eq!(sent.map(mode).collect::<Vec<_>>(), [by_mutation.clone(), by_mutation, None]);
 }
 
-/// However its questions fail, the statement is sent once.
+/// Who waits hears that the server is away. However the questions fail, the statement is sent once.
 #[tokio::test]
-async fn a_question_for_a_mutation_that_fails_is_asked_again_alone() {
+async fn a_mutation_is_waited_for_again_and_not_sent_again() {
     let fails: [fn() -> Said; 5] = [
         || Said::Nothing,
         || Said::Cut("200 OK"),
@@ -331,9 +331,18 @@ async fn a_question_for_a_mutation_that_fails_is_asked_again_alone() {
         });
         let server = Scripted::start("u", script);
         let table = model::TableName::new("d", "t");
-        remote(server.port).mutate(&table, "DELETE FROM t WHERE 1").await.unwrap();
-        let sent = server.bodies().into_iter().filter(|body| body.starts_with("DELETE"));
-        assert_eq!(sent.count(), 1, "{:?}", server.bodies());
+        let remote = remote(server.port);
+        for _ in 1..4 {
+            let error = remote.mutate(&table, "DELETE FROM t WHERE 1").await.unwrap_err();
+            assert_eq!(error.fate(), Fate::Transient, "{}", error.report());
+        }
+        remote.mutate(&table, "DELETE FROM t WHERE 1").await.unwrap();
+        let sent = |bodies: Vec<String>| bodies.iter().filter(|b| b.starts_with("DELETE")).count();
+        assert_eq!(sent(server.bodies()), 1, "{:?}", server.bodies());
+        // That one is over: the same words are another one, which this server never hears of.
+        let next = remote.mutate(&table, "DELETE FROM t WHERE 1");
+        tokio::time::timeout(std::time::Duration::from_millis(200), next).await.unwrap_err();
+        assert_eq!(sent(server.bodies()), 2, "{:?}", server.bodies());
     }
     // What is no trouble of the way is said.
     let asked = AtomicUsize::new(0);
