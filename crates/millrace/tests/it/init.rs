@@ -5,6 +5,7 @@ use crate::{BINARY, says};
 use cluster::Cluster;
 use harness::{Project, Ran};
 use serde_json::Value;
+use std::process::Command;
 
 const MARTS: &str = "init/marts";
 
@@ -46,7 +47,7 @@ fn the_project_for_dbt_is_built_as_it_was_written() {
     says(
         &ran,
         0,
-        &["./dbt/", "19 staging models", "and 9 marts", "orders_daily ", "of public.orders"],
+        &["./dbt/", "22 staging models", "and 9 marts", "orders_daily ", "of public.orders"],
     );
     let mut up = project.up();
     up.wait_ready();
@@ -82,6 +83,19 @@ fn the_project_for_dbt_is_built_as_it_was_written() {
     for (test, failed) in [("relationships", 1), ("related_together", 1), ("unique", 0)] {
         assert_eq!(tests(&project, test).1.len(), failed, "{}", ran.talk());
     }
+    // The stock dbt, with the profile that was written.
+    let (host, port) = up.door().address().split_once(':').unwrap();
+    let dbt = project.run(&["transform", "setup"]).stderr;
+    let broken = "relationships_stg_order_items_order_id__id__ref_stg_orders_";
+    let alone = Command::new(dbt.trim().rsplit(' ').next().unwrap())
+        .args(["test", "--warn-error", "--profiles-dir", ".", "--select", broken])
+        .current_dir(project.path().join("dbt"))
+        .env("CLICKHOUSE_HOST", host)
+        .env("CLICKHOUSE_PORT", port)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&alone.stdout);
+    assert!(alone.status.code() == Some(1) && said.contains("Got 1 result"), "{said}");
     assert_eq!(up.stop(), Some(0));
 }
 

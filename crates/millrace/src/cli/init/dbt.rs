@@ -25,6 +25,7 @@ use ::model::words::counted;
 use ::model::{Error, Result};
 use marts::Mart;
 use model::{Model, Test, properties};
+use names::Names;
 use recognise::Recognised;
 use source::survey::Surveyed;
 use staging::{Sources, Staged};
@@ -77,7 +78,8 @@ pub(super) fn write(
         return Ok(false);
     }
     let found: Vec<Recognised<'_>> = staged.iter().filter_map(recognise::recognise).collect();
-    let marts = marts::marts(&found);
+    let taken = Names::with(staged.iter().map(|table| table.model.clone()));
+    let marts = marts::marts(&found, taken);
     let sources = Sources::new(&staged);
     let models: Vec<Model> = staged.iter().map(|table| table.model(&staged, &sources)).collect();
     for (path, text) in files(database, &staged, &models, &marts, &sources) {
@@ -141,15 +143,10 @@ struct Schemas {
 
 impl Schemas {
     fn beside(staged: &[Staged<'_>]) -> Schemas {
-        let is_taken = |name: &str| {
-            let places = staged.iter().flat_map(|table| [&table.target.name, &table.target.rows]);
-            places.map(|place| &place.schema).any(|schema| schema == name)
-        };
-        let free = |name: &str| match is_taken(name) {
-            true => format!("dbt_{name}"),
-            false => name.to_owned(),
-        };
-        Schemas { staging: free("staging"), marts: free(DEFAULT_SCHEMA) }
+        let places = staged.iter().flat_map(|table| [&table.target.name, &table.target.rows]);
+        let mut names = Names::with(places.map(|place| place.schema.clone()));
+        let (staging, marts) = (names.take("staging"), names.take(DEFAULT_SCHEMA));
+        Schemas { staging, marts }
     }
 }
 

@@ -47,6 +47,11 @@ create table "Odd `{{ schema }}`"."select '{{ x }}' from \ ""t"" -- `" (
     "new
 line"       integer
 );
+alter table "Odd `{{ schema }}`"."select '{{ x }}' from \ ""t"" -- `"
+    add foreign key ("from") references "Odd `{{ schema }}`"."null";
+create table "Odd `{{ schema }}`"."Größe Ω" (" " integer primary key references "Odd `{{ schema }}`"."null");
+create table "Odd `{{ schema }}`"."?" ("?" integer primary key, "!" integer, "2024" text);
+create table "Odd `{{ schema }}`"."! " ("?" integer primary key);
 comment on column "Odd `{{ schema }}`"."select '{{ x }}' from \ ""t"" -- `"."new
 line" is '';
 insert into "Odd `{{ schema }}`"."null" values (1, true), (2, false);

@@ -12,9 +12,9 @@ pub(super) struct Mart<'a> {
     pub(super) of: &'a Recognised<'a>,
 }
 
-pub(super) fn marts<'a>(found: &'a [Recognised<'a>]) -> Vec<Mart<'a>> {
+/// `names`: of the models that are there already.
+pub(super) fn marts<'a>(found: &'a [Recognised<'a>], mut names: Names) -> Vec<Mart<'a>> {
     let drafts: Vec<(&Recognised<'_>, Name, Model)> = found.iter().flat_map(drafts).collect();
-    let mut names = Names::default();
     let name = |(of, name, _): &(&'a Recognised<'a>, Name, Model)| {
         let stem = of.staged.stem();
         match name {
@@ -162,7 +162,7 @@ fn orders_daily(
     let known = known(time, &format!("o.{at}"));
     let sql = format!(
         "select\n    {day} as day,\n{}{select}from {{{{ ref('{}') }}}} as o\n{}group by {keys}\norder by {keys}\n",
-        dimensions("o", &by),
+        dimensions("    o", &by),
         of.staged.model,
         known.condition,
         day = known.day,
@@ -191,10 +191,10 @@ fn subscriptions_monthly(
         "Those that have begun and not ended when it is over.",
     ));
     let goes_on = "s.begun < m.next and (s.ended is null or s.ended >= m.next)";
-    let (mut taken, mut sums) = (dimensions("t", &by), String::new());
+    let (mut taken, mut sums) = (dimensions("        t", &by), String::new());
     if let Some(monthly) = monthly {
         let (amount, sum) = (ident(&monthly.name), sum_of(monthly.clickhouse).unwrap_or_default());
-        taken += &format!("    t.{amount} as amount,\n");
+        taken += &format!("        t.{amount} as amount,\n");
         sums = format!(",\n    sumIf(s.amount, {goes_on}) as mrr");
         columns.push(column("mrr", &sum, &format!("Sum of {} of the active ones.", monthly.name)));
     }
@@ -211,11 +211,11 @@ fn subscriptions_monthly(
              countIf(s.ended >= m.month and s.ended < m.next) as ended,\n    \
              countIf({goes_on}) as active{sums}\n\
          from subscriptions as s\ncross join months as m\ngroup by {keys}\norder by {keys}\n",
-        taken.replace("    t.", "        t."),
+        taken,
         ident(&begun.name),
         ident(&ended.name),
         of.staged.model,
-        dimensions("s", &by),
+        dimensions("    s", &by),
     );
     let parts: Vec<&str> =
         ["month"].into_iter().chain(by.iter().map(|part| part.name.as_str())).collect();
@@ -252,7 +252,7 @@ fn like(part: &Part<'_>) -> Column {
 }
 
 fn dimensions(table: &str, by: &[Part<'_>]) -> String {
-    by.iter().map(|part| format!("    {table}.{0} as {0},\n", ident(&part.name))).collect()
+    by.iter().map(|part| format!("{table}.{0} as {0},\n", ident(&part.name))).collect()
 }
 
 fn grain(first: &str, by: &[Part<'_>]) -> String {

@@ -77,6 +77,10 @@ const WORDS: &[&str] = &[
 pub(super) struct Names(BTreeSet<String>);
 
 impl Names {
+    pub(super) fn with(taken: impl IntoIterator<Item = String>) -> Names {
+        Names(taken.into_iter().collect())
+    }
+
     /// That name, or with a number behind it.
     pub(super) fn take(&mut self, wanted: &str) -> String {
         let numbered = (2..).map(|number| format!("{wanted}_{number}"));

@@ -5,7 +5,7 @@ use super::names::snake;
 use super::staging::{Staged, StagedColumn};
 use crate::cli::propose::{EVENT_WORDS, ROWS_TO_PROVE, time_column};
 use model::words::counted;
-use source::survey::{Surveyed, SurveyedColumn};
+use source::survey::{Link, Surveyed};
 use store::Type;
 
 /// In the order in which they are preferred, as `snake` spells them.
@@ -154,10 +154,8 @@ impl<'a> Look<'a> {
             return None;
         }
         let time = self.staged.column(time_column(surveyed)?)?;
-        let is_kind = |part: &Part<'_>| {
-            let is_text = part.surveyed.is_some_and(|c| is_text(c) || !c.labels.is_empty());
-            is_text && part.surveyed.is_some_and(|column| column.not_null)
-        };
+        let is_kind =
+            |part: &Part<'_>| is_word(part) && part.surveyed.is_some_and(|column| column.not_null);
         let kind = self.named(&KINDS).find(is_kind).or_else(|| {
             // Everything has a name; that of an event is its kind.
             self.named(&["name"]).find(|part| named && is_kind(part))
@@ -196,9 +194,7 @@ impl<'a> Look<'a> {
     }
 
     fn status(&self, evidence: &mut Vec<String>) -> Status<'a> {
-        let is_status =
-            |part: &Part<'_>| part.surveyed.is_some_and(|c| is_text(c) || !c.labels.is_empty());
-        let Some(status) = self.named(&["status", "state", "order_status"]).find(is_status) else {
+        let Some(status) = self.named(&["status", "state", "order_status"]).find(is_word) else {
             return Status::None;
         };
         let labels = status.surveyed.map_or(&[][..], |surveyed| &surveyed.labels);
@@ -222,25 +218,22 @@ impl<'a> Look<'a> {
 
     /// Sums of several currencies say nothing.
     fn currency(&self, evidence: &mut Vec<String>) -> Option<Part<'a>> {
-        let is_currency =
-            |part: &Part<'_>| part.surveyed.is_some_and(|c| is_text(c) || !c.labels.is_empty());
-        let part = self.named(&["currency", "currency_code"]).find(is_currency)?;
+        let part = self.named(&["currency", "currency_code"]).find(is_word)?;
         evidence.push(said(part, "in which currency"));
         Some(part)
     }
 
     /// By its name, or because a foreign key leads from it to a table of people.
     fn who(&self) -> Option<(Part<'a>, String)> {
-        if let Some(part) = self.named(&PEOPLE).next() {
+        if let Some(part) = self.named(&PEOPLE).find(is_id) {
             return Some((part, said(part, "who")));
         }
-        let (part, to) =
-            self.staged.surveyed.links.iter().find_map(|link| match &link.columns[..] {
-                [column] if PEOPLE_TABLES.contains(&snake(&link.to.table).as_str()) => {
-                    Some((self.staged.column(column)?, &link.to))
-                }
-                _ => None,
-            })?;
+        let to_people = |link: &&Link| PEOPLE_TABLES.contains(&snake(&link.to.table).as_str());
+        let mut links = self.staged.surveyed.links.iter().filter(to_people);
+        // Of two of them nobody knows which is meant.
+        let (Some(link), None) = (links.next(), links.next()) else { return None };
+        let [column] = &link.columns[..] else { return None };
+        let (part, to) = (self.staged.column(column).filter(is_id)?, &link.to);
         Some((part, format!("{}, as its foreign key to {to} says", said(part, "who"))))
     }
 
@@ -306,9 +299,15 @@ fn said(part: Part<'_>, means: &str) -> String {
     format!("{name} ({ty}) says {means}")
 }
 
-fn is_text(column: &SurveyedColumn) -> bool {
-    let ty = column.type_name.as_str();
-    ty == "text" || ty == "citext" || ty.starts_with("character")
+/// A text, or an enum.
+fn is_word(part: &Part<'_>) -> bool {
+    let is_text = |ty: &str| ty == "text" || ty == "citext" || ty.starts_with("character");
+    part.surveyed.is_some_and(|column| is_text(&column.type_name) || !column.labels.is_empty())
+}
+
+fn is_id(part: &Part<'_>) -> bool {
+    let ty = Type::parse(part.clickhouse);
+    ty.is_string() || ty.integer().is_some() || ty.name() == "UUID"
 }
 
 fn is_time(part: &Part<'_>) -> bool {

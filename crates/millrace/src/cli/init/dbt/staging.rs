@@ -92,9 +92,15 @@ impl<'a> Staged<'a> {
         if key.len() > 1 {
             tests.push(Test::UniqueTogether(key.clone()));
         }
-        let linked = self.surveyed.links.iter().filter_map(|link| self.related(link, all));
+        // The same foreign key may be there twice, and a test may not.
+        let mut linked: Vec<(Vec<String>, Test)> = Vec::new();
+        for link in self.surveyed.links.iter().filter_map(|link| self.related(link, all)) {
+            if !linked.contains(&link) {
+                linked.push(link);
+            }
+        }
         let (alone, together): (Vec<_>, Vec<_>) =
-            linked.partition(|(columns, _)| columns.len() == 1);
+            linked.into_iter().partition(|(columns, _)| columns.len() == 1);
         tests.extend(together.into_iter().map(|(_, test)| test));
         let column = |column: &StagedColumn<'_>| {
             let name = &column.name;
