@@ -33,7 +33,9 @@ pub(super) fn stage<'a>(targets: &'a [Target], tables: &'a [Surveyed]) -> Vec<St
         let surveyed = tables.iter().find(|table| table.name == target.table.name)?;
         (!target.columns.is_empty()).then_some((target, surveyed))
     };
-    let known: Vec<(&Target, &Surveyed)> = targets.iter().filter_map(known).collect();
+    let mut known: Vec<(&Target, &Surveyed)> = targets.iter().filter_map(known).collect();
+    // Those that are as they should be keep their names.
+    known.sort_by_key(|(_, surveyed)| snake(&surveyed.name.table) != surveyed.name.table);
     let mut names = Names::default();
     let stage = |(target, surveyed): &(&'a Target, &'a Surveyed)| {
         let name = &surveyed.name;
@@ -230,8 +232,16 @@ impl StagedColumn<'_> {
     }
 }
 
-/// What the models read: for each database of ClickHouse its name in the project, and so for its tables.
-pub(super) struct Sources(BTreeMap<String, (String, BTreeMap<String, Source>)>);
+/// What the models read, by database and table of ClickHouse.
+#[derive(Default)]
+pub(super) struct Sources(BTreeMap<String, Database>);
+
+struct Database {
+    /// In the project.
+    name: String,
+    names: Names,
+    tables: BTreeMap<String, Source>,
+}
 
 struct Source {
     name: String,
@@ -240,41 +250,42 @@ struct Source {
 
 impl Sources {
     pub(super) fn new(staged: &[Staged<'_>]) -> Sources {
-        let mut databases: BTreeMap<String, (String, BTreeMap<String, Source>)> = BTreeMap::new();
-        let (mut names, mut of_tables) = (Names::default(), BTreeMap::<String, Names>::new());
+        let (mut sources, mut names) = (Sources::default(), Names::default());
         for table in staged {
             let place = &table.target.name;
-            let (_, tables) = databases
-                .entry(place.schema.clone())
-                .or_insert_with(|| (names.take(&snake(&place.schema)), BTreeMap::new()));
-            let name =
-                of_tables.entry(place.schema.clone()).or_default().take(&snake(&place.table));
+            let database = sources.0.entry(place.schema.clone()).or_insert_with(|| Database {
+                name: names.take(&snake(&place.schema)),
+                names: Names::default(),
+                tables: BTreeMap::new(),
+            });
+            let name = database.names.take(&snake(&place.table));
             let description = table.surveyed.comment.clone();
-            tables.insert(place.table.clone(), Source { name, description });
+            database.tables.insert(place.table.clone(), Source { name, description });
         }
-        Sources(databases)
+        sources
     }
 
     fn of(&self, target: &Target) -> String {
-        let (database, tables) = &self.0[&target.name.schema];
-        format!("{{{{ source('{database}', '{}') }}}}", tables[&target.name.table].name)
+        let database = &self.0[&target.name.schema];
+        let table = &database.tables[&target.name.table].name;
+        format!("{{{{ source('{}', '{table}') }}}}", database.name)
     }
 
     /// `_sources.yml`
     pub(super) fn yaml(&self) -> String {
         let mut text = "version: 2\n\nsources:\n".to_owned();
-        for (database, (name, tables)) in &self.0 {
+        for (called, Database { name, tables, .. }) in &self.0 {
             text += &format!("  - name: {}\n", yaml_name(name));
-            if name != database {
-                text += &format!("    schema: {}\n", place(database));
+            if name != called {
+                text += &format!("    schema: {}\n", place(called));
             }
             text += "    description: Tables of Postgres, kept by Millrace.\n    tables:\n";
-            for (table, source) in tables {
-                text += &format!("      - name: {}\n", yaml_name(&source.name));
-                if source.name != *table {
-                    text += &format!("        identifier: {}\n", place(table));
+            for (called, Source { name, description }) in tables {
+                text += &format!("      - name: {}\n", yaml_name(name));
+                if name != called {
+                    text += &format!("        identifier: {}\n", place(called));
                 }
-                if let Some(description) = &source.description {
+                if let Some(description) = description {
                     text += &format!("        description: {}\n", yaml(description));
                 }
             }
