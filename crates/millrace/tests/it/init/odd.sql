@@ -1,5 +1,5 @@
 -- Beside the shop's tables: comments, keys of several columns, the same name twice, names that three languages would read
--- as something else, and every type.
+-- as something else, and nearly every type.
 
 comment on table orders is E'What was bought: {{ nothing() }} {% raw %} {# no "comment" #}\nSecond line, 100 % of it.';
 comment on column orders.total is E'In the order''s own currency \\ {{ total }}: # no comment of YAML';
