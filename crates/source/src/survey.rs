@@ -3,6 +3,11 @@
 //! Everything here is cheap: the catalog, the statistics that the server keeps anyway, and a sample
 //! of bounded size for each JSON column. Sampled values never leave this module.
 
+mod labels;
+mod links;
+
+pub use links::Link;
+
 use crate::client::{literal, pg_error, quoted};
 use model::{Result, TableName};
 use std::time::Duration;
@@ -29,6 +34,9 @@ pub struct Surveyed {
     pub columns: Vec<SurveyedColumn>,
     /// Whether UPDATE and DELETE still work once the table is published.
     pub can_be_published: bool,
+    /// COMMENT ON TABLE.
+    pub comment: Option<String>,
+    pub links: Vec<Link>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +47,10 @@ pub struct SurveyedColumn {
     pub not_null: bool,
     /// For json and jsonb: how many sampled values are objects, of how many.
     pub objects: Option<(i64, i64)>,
+    /// COMMENT ON COLUMN.
+    pub comment: Option<String>,
+    /// Of an enum, in its order.
+    pub labels: Vec<String>,
 }
 
 /// The user's own tables, by name.
@@ -50,12 +62,15 @@ pub async fn tables(client: &Client) -> Result<Vec<Surveyed>> {
         let names: Vec<String> = row.get(8);
         let types: Vec<String> = row.get(9);
         let not_null: Vec<bool> = row.get(10);
-        let columns = names.into_iter().zip(types).zip(not_null);
-        let columns = columns.map(|((name, type_name), not_null)| SurveyedColumn {
+        let comments: Vec<Option<String>> = row.get(13);
+        let columns = names.into_iter().zip(types).zip(not_null).zip(comments);
+        let columns = columns.map(|(((name, type_name), not_null), comment)| SurveyedColumn {
             name,
             type_name,
             not_null,
             objects: None,
+            comment,
+            labels: Vec::new(),
         });
         let mut table = Surveyed {
             name: TableName::new(row.get::<_, String>(0), row.get::<_, String>(1)),
@@ -67,10 +82,14 @@ pub async fn tables(client: &Client) -> Result<Vec<Surveyed>> {
             key: row.get::<_, Option<Vec<String>>>(7).unwrap_or_default(),
             columns: columns.collect(),
             can_be_published: row.get(11),
+            comment: row.get(12),
+            links: Vec::new(),
         };
         sample_json(client, &mut table).await;
         tables.push(table);
     }
+    links::find(client, &mut tables).await?;
+    labels::find(client, &mut tables).await?;
     Ok(tables)
 }
 
@@ -88,7 +107,8 @@ const TABLES: &str = "
                select from pg_index i where i.indrelid = c.oid and i.indisvalid
                   and case c.relreplident when 'i' then i.indisreplident
                                           when 'd' then i.indisprimary and i.indimmediate
-                                          else false end)
+                                          else false end),
+           obj_description(c.oid, 'pg_class'), coalesce(cols.comments, '{}')
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
       cross join lateral (
            select coalesce(sum(case when l.reltuples > 0 then l.reltuples
@@ -102,7 +122,8 @@ const TABLES: &str = "
       cross join lateral (
            select array_agg(a.attname::text order by a.attnum) names,
                   array_agg(format_type(a.atttypid, a.atttypmod) order by a.attnum) types,
-                  array_agg(a.attnotnull order by a.attnum) not_null
+                  array_agg(a.attnotnull order by a.attnum) not_null,
+                  array_agg(col_description(c.oid, a.attnum) order by a.attnum) comments
              from pg_attribute a
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) cols
      where c.relkind in ('r', 'p') and c.relpersistence = 'p' and not c.relispartition

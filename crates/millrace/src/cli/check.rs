@@ -23,7 +23,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
     let address = config.address()?;
-    let preflight = block_on(look(config, &address))?;
+    let (preflight, _) = block_on(look(config, &address))?;
     let text = match args.json {
         true => json(&preflight)?,
         false => render(&preflight, &address.place()),
@@ -33,12 +33,15 @@ pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
 }
 
 /// The source's findings, and those of where its tables would go.
-pub(super) async fn look(config: &Config, address: &source::Address) -> Result<Preflight> {
+pub(super) async fn look(
+    config: &Config,
+    address: &source::Address,
+) -> Result<(Preflight, Vec<Target>)> {
     let (mut preflight, targets) = look_at_source(config, address).await?;
     preflight.findings.extend(store::findings(config, &targets).await?);
     preflight.findings.extend(files(config));
     preflight.findings.sort_by_key(|finding| finding.level);
-    Ok(preflight)
+    Ok((preflight, targets))
 }
 
 /// Whether the engine can be kept from the machine's other files.

@@ -1,5 +1,7 @@
 //! `millrace init`: looks at a database and writes a project for it.
 
+mod dbt;
+
 use super::{Answer, check, propose};
 use crate::assemble::block_on;
 use crate::config::{Config, DEFAULT_PUBLICATION, DEFAULT_SLOT, Raw};
@@ -53,12 +55,13 @@ async fn project(url: &Url, address: &Address, dir: &Path, path: &Path) -> Resul
     publication(&client).await?;
     // The file as it was written, but with what the environment may not hold.
     let config = Config::parse(&text, dir)?;
-    let mut preflight = check::look(&config, address).await?;
+    let (mut preflight, targets) = check::look(&config, address).await?;
+    let has_dbt = dbt::write(dir, address.database(), &targets, &tables)?;
     if slot_when_possible(&client, address, &preflight).await? {
-        preflight = check::look(&config, address).await?;
+        (preflight, _) = check::look(&config, address).await?;
     }
     talk::say(check::render(&preflight, &address.place()));
-    say_next(url, dir, &preflight, &tables);
+    say_next(url, dir, &preflight, &tables, has_dbt);
     Ok(Answer::Yes)
 }
 
@@ -164,7 +167,7 @@ async fn slot_when_possible(
 }
 
 /// What stands in the way comes first, and is looked for again.
-fn say_next(url: &Url, dir: &Path, preflight: &Preflight, tables: &[Surveyed]) {
+fn say_next(url: &Url, dir: &Path, preflight: &Preflight, tables: &[Surveyed], has_dbt: bool) {
     if tables.is_empty() {
         talk::warning("the database has no table yet");
     }
@@ -180,5 +183,8 @@ fn say_next(url: &Url, dir: &Path, preflight: &Preflight, tables: &[Surveyed]) {
         steps.push(format!("export {VARIABLE}='postgres://…'  # with the password"));
     }
     steps.push(if preflight.is_ready() { "millrace up" } else { "millrace check" }.to_owned());
+    if has_dbt && preflight.is_ready() {
+        steps.push("millrace transform setup && millrace transform build  # beside it, once the tables are copied".to_owned());
+    }
     talk::say(format!("{} {}", talk::words("next:", Paint::Bold), steps.join("\n      ")));
 }

@@ -5,7 +5,7 @@ use source::survey::{Surveyed, SurveyedColumn};
 use std::fmt::Write;
 
 /// Names that facts tend to have.
-const EVENT_WORDS: [&str; 11] = [
+pub(super) const EVENT_WORDS: [&str; 11] = [
     "event",
     "events",
     "log",
@@ -18,8 +18,10 @@ const EVENT_WORDS: [&str; 11] = [
     "pageviews",
     "impressions",
 ];
+/// What says when a row came, the first that the table has not itself.
+const ARRIVALS: [&str; 2] = ["ingest_ts", "millrace_ingest_ts"];
 /// A table that nobody has written much to proves nothing.
-const ROWS_TO_PROVE: i64 = 1000;
+pub(super) const ROWS_TO_PROVE: i64 = 1000;
 
 /// Where the URL comes from, and whose names.
 pub(super) struct Header<'a> {
@@ -112,6 +114,14 @@ fn append(table: &Surveyed, reasons: &[String], time: &str, json: &[&SurveyedCol
         let _ = writeln!(text, "[tables.{}.columns]", quoted(&name));
         json.iter().for_each(|column| text += &json_line(column, &column.name));
     }
+    let is_taken = |name: &&str| table.columns.iter().any(|column| column.name == **name);
+    let arrival = ARRIVALS.iter().find(|name| !is_taken(name)).unwrap_or(&ARRIVALS[0]);
+    let _ = write!(
+        text,
+        "# When the row reached ClickHouse, which fills it: dbt goes on from there.\n\
+         [tables.{}.extra_columns]\n{arrival} = \"DateTime DEFAULT now()\"\n",
+        quoted(&name)
+    );
     text
 }
 
@@ -150,7 +160,7 @@ fn evidence(table: &Surveyed) -> Option<Vec<String>> {
 }
 
 /// The first NOT NULL timestamp that is not the row's own bookkeeping.
-fn time_column(table: &Surveyed) -> Option<&str> {
+pub(super) fn time_column(table: &Surveyed) -> Option<&str> {
     let times = || {
         table
             .columns

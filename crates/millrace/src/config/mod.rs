@@ -22,7 +22,7 @@ mod written;
 
 pub(crate) use secret::{Raw, Secret};
 pub(crate) use serve::Serve;
-pub(crate) use transform::{DbtLogin, Transform};
+pub(crate) use transform::{DEFAULT_PROJECT, DEFAULT_SCHEMA, DbtLogin, Transform};
 pub(crate) use written::Written;
 
 use model::{Error, Result, TableOptions};

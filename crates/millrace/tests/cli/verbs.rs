@@ -113,6 +113,11 @@ fn init_speaks_of_the_address_that_was_typed() {
     assert!(err(&check).contains("[source] url: cannot read the address"), "{}", err(&check));
 }
 
+const NEXT: &str = "next: cd shop
+      millrace up
+      millrace transform setup && millrace transform build  # beside it, once the tables are copied
+";
+
 /// The shop, a few rows in it, and what `init` writes for it.
 #[test]
 fn init_writes_a_project_and_check_finds_it_ready() {
@@ -132,10 +137,11 @@ fn init_writes_a_project_and_check_finds_it_ready() {
     let folder = tempfile::tempdir().unwrap();
     let init = millrace(folder.path(), &["init", &cluster.url(), "--dir", "shop"]);
     assert_eq!(init.status.code(), Some(0), "{}", err(&init));
-    assert_eq!(out(&init), "shop/millrace.toml\n");
+    assert_eq!(out(&init), "shop/millrace.toml\nshop/dbt/\n");
+    assert!(err(&init).contains("dbt: 7 staging models, 30 tests, and 4 marts"), "{}", err(&init));
     assert!(err(&init).contains("slot millrace: created"), "{}", err(&init));
     assert!(!err(&init).contains("does not exist"), "{}", err(&init));
-    assert!(err(&init).ends_with("next: cd shop\n      millrace up\n"), "{}", err(&init));
+    assert!(err(&init).ends_with(NEXT), "{}", err(&init));
     let shop = folder.path().join("shop");
     let written = std::fs::read_to_string(shop.join("millrace.toml")).unwrap();
     compare_with_golden(&written, &cluster);

@@ -16,6 +16,7 @@ mod disk_full;
 mod fence;
 mod generated;
 mod holder;
+mod init;
 mod json;
 mod large_rows;
 mod modes;

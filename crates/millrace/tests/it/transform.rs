@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const SHOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/shop");
-const CHECKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/shop");
+const CHECKS: &str = "shop";
 const PARTING: &str = "-- ClickHouse\n";
 
-/// The demo's shop with fewer people and visits.
-fn shop() -> Cluster {
+/// The demo's shop, which is empty.
+pub(crate) fn shop() -> Cluster {
     let cluster = Cluster::start();
     cluster.sql(&read("schema.sql"));
     cluster
@@ -23,7 +23,8 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(Path::new(SHOP).join(name)).unwrap()
 }
 
-fn fill(cluster: &Cluster) {
+/// With fewer people and visits than in the demo.
+pub(crate) fn fill(cluster: &Cluster) {
     cluster.sql(&read("seed.sql").replace("25000", "1500").replace("round(159 ", "round(6 "));
     // For the definitions in plain SQL, which look every user up.
     cluster.sql("create index on events (user_id, event_name, occurred_at); analyze");
@@ -57,9 +58,10 @@ pub(crate) fn write_model(project: &Project, name: &str, sql: &str) {
 }
 
 /// The definition in Postgres, and the mart.
-fn checks() -> Vec<(String, String, String)> {
+fn checks(folder: &str) -> Vec<(String, String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(folder);
     let mut files: Vec<PathBuf> =
-        std::fs::read_dir(CHECKS).unwrap().map(|entry| entry.unwrap().path()).collect();
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let read = |path: &PathBuf| {
         let text = std::fs::read_to_string(path).unwrap();
@@ -70,9 +72,10 @@ fn checks() -> Vec<(String, String, String)> {
     files.iter().map(read).collect()
 }
 
+/// What the folder's files ask of both is the same.
 #[track_caller]
-fn assert_numbers(cluster: &Cluster, up: &Up) {
-    for (name, postgres, clickhouse) in checks() {
+pub(crate) fn assert_numbers(cluster: &Cluster, up: &Up, folder: &str) {
+    for (name, postgres, clickhouse) in checks(folder) {
         let sorted = |text: String| {
             let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
             lines.sort();
@@ -103,7 +106,7 @@ fn the_shops_numbers_are_those_of_postgres() {
     assert_eq!(ran.code, Some(0), "{}", ran.talk());
     assert!(ran.stderr.contains("marts.orders_daily"), "{}", ran.talk());
     assert!(!ran.stderr.contains("FAILED"), "{}", ran.talk());
-    assert_numbers(&cluster, &up);
+    assert_numbers(&cluster, &up, CHECKS);
     // Days of before are made anew, and the rest is added.
     cluster.sql(
         "insert into events select gen_random_uuid(), 1 + i % 5, 'session_start', now() - interval '1 hour' * i,
@@ -113,7 +116,7 @@ fn the_shops_numbers_are_those_of_postgres() {
     project.verify();
     let ran = project.run(&["transform", "build"]);
     assert_eq!(ran.code, Some(0), "{}", ran.talk());
-    assert_numbers(&cluster, &up);
+    assert_numbers(&cluster, &up, CHECKS);
     // Days that no incremental run looks at, made anew.
     cluster.sql(
         "insert into events select gen_random_uuid(), 3, 'session_end', now() - interval '1 day' * i, '{}'
@@ -128,7 +131,7 @@ fn the_shops_numbers_are_those_of_postgres() {
     }
     let ran = project.run(&["transform", "build"]);
     assert_eq!(ran.code, Some(0), "{}", ran.talk());
-    assert_numbers(&cluster, &up);
+    assert_numbers(&cluster, &up, CHECKS);
     // The same project by dbt alone, with a profile of its own.
     let (host, port) = up.door().address().split_once(':').unwrap();
     let dbt = project.run(&["transform", "setup"]).stderr;
@@ -142,7 +145,7 @@ fn the_shops_numbers_are_those_of_postgres() {
         .output()
         .unwrap();
     assert!(alone.status.success(), "{}", String::from_utf8_lossy(&alone.stdout));
-    assert_numbers(&cluster, &up);
+    assert_numbers(&cluster, &up, CHECKS);
     assert_eq!(up.stop(), Some(0));
 }
 
