@@ -1,5 +1,5 @@
 # Every entry point of the project. `make help` lists them.
-.PHONY: help setup lint test test-cluster test-large matrix fuzz build demo soak bench compat
+.PHONY: help setup lint test test-cluster test-schedules test-large matrix fuzz build demo soak bench compat
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,10 @@ test-cluster: setup ## the pipeline on two ClickHouse servers, a shard each: the
 
 matrix: setup ## the tests on each Postgres: MILLRACE_TEST_PG=dir:dir, by default the installed one and 18
 	@scripts/matrix.sh
+
+test-schedules: setup ## exported schedules, read by actionlint, Airflow and Dagster (which it installs)
+	cargo build -p millrace
+	@scripts/schedules.sh
 
 test-large: setup ## what the tests take small ones for: a transaction of 5 million rows; 65 million through the door, 5.3 GB
 	MILLRACE_TEST_ROWS=5000000 cargo test -p flow --test it large

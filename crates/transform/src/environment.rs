@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What it is made of; `make setup` installs the same.
-const REQUIREMENTS: &str = include_str!("requirements.txt");
+pub(crate) const REQUIREMENTS: &str = include_str!("requirements.txt");
 /// Written when everything is installed, so that a half one is none.
 const MARKER: &str = "millrace.ok";
 const SETUP: &str = "millrace transform setup";

@@ -7,6 +7,7 @@
 //! events        its structured log, read line by line
 //! results       what became of each node
 //! schedule      when a part of the project is built by itself
+//! export        the schedules as files of others
 //! backfill      a model made anew, interval by interval
 //! ```
 //!
@@ -15,6 +16,7 @@
 mod backfill;
 mod environment;
 mod events;
+pub mod export;
 mod profile;
 mod results;
 mod run;

@@ -29,7 +29,8 @@ pub struct Schedule {
 #[derive(Clone, Debug)]
 pub enum Pace {
     Every(i64),
-    Cron(Box<cronexpr::Crontab>),
+    /// As it was written, and what it means.
+    Cron(String, Box<cronexpr::Crontab>),
 }
 
 impl Pace {
@@ -42,7 +43,7 @@ impl Pace {
                 .detail(error.to_string().lines().last().unwrap_or_default().trim().to_owned())
                 .hint("minute, hour, day, month, weekday: cron = \"15 4 * * *\"")
         };
-        parsed.map(|crontab| Pace::Cron(Box::new(crontab))).map_err(cannot)
+        parsed.map(|crontab| Pace::Cron(text.trim().to_owned(), Box::new(crontab))).map_err(cannot)
     }
 }
 
@@ -61,6 +62,17 @@ impl Window {
         let (from, to) = text.split_once('-')?;
         let (from, to) = (time(from)?, time(to)?);
         (from != to).then(|| Window { from, to, zone: zone.clone() })
+    }
+
+    /// The hours in which it is open, if it opens and closes with one.
+    pub(crate) fn hours(&self) -> Option<Vec<i8>> {
+        let is_whole = |time: Time| time == Time::constant(time.hour(), 0, 0, 0);
+        let (from, to) = (self.from.hour(), self.to.hour());
+        let hours = (0..24).filter(|hour| match from < to {
+            true => (from..to).contains(hour),
+            false => *hour >= from || *hour < to,
+        });
+        (is_whole(self.from) && is_whole(self.to)).then(|| hours.collect())
     }
 
     pub fn holds(&self, at: Timestamp) -> bool {
@@ -100,7 +112,7 @@ impl Schedule {
                 Some(due) if due >= born => due,
                 _ => later(born, self.offset(*span)),
             },
-            Pace::Cron(crontab) => {
+            Pace::Cron(_, crontab) => {
                 let next = crontab.find_next(last.unwrap_or(born));
                 let next = next.map_or(Timestamp::MAX, |next| next.timestamp());
                 next.max(born)
@@ -119,6 +131,9 @@ impl Schedule {
     /// As the name of a folder: another one for another name.
     pub fn plain_name(&self) -> String {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if self.name.len() <= 64 && self.name.chars().all(is_plain) && !self.name.is_empty() {
+            return self.name.clone();
+        }
         let plain = self.name.chars().map(|c| if is_plain(c) { c } else { '-' });
         let digest = Sha256::digest(self.name.as_bytes());
         format!("{}-{:02x}{:02x}", plain.take(64).collect::<String>(), digest[0], digest[1])

@@ -14,6 +14,7 @@ mod reload;
 mod resume;
 mod resync;
 mod runs;
+mod schedule;
 mod sql;
 mod status;
 mod transform;
@@ -82,6 +83,9 @@ enum Verb {
         seed, snapshot, retry, ls, compile, docs generate, …\nThe exit code is dbt's."
     )]
     Transform(transform::Verb),
+    /// The schedules of the dbt project
+    #[command(subcommand)]
+    Schedule(schedule::Verb),
     /// Say what SQL migrations will do to mirrors and to the lock queue
     LintMigration(lint_migration::Args),
     /// Rows that ClickHouse could not carry, and their way back
@@ -110,6 +114,7 @@ impl Cli {
             Verb::Resume(args) => resume::run(args, &load(path)?),
             Verb::Reload(args) => reload::run(args, &load(path)?),
             Verb::Transform(verb) => transform::run(verb, &load(path)?),
+            Verb::Schedule(verb) => schedule::run(verb, &load(path)?),
             Verb::LintMigration(args) => lint_migration::run(args),
             Verb::Quarantine(verb) => quarantine::run(verb, &load(path)?),
             Verb::Demo(args) => demo::run(args),

@@ -1,6 +1,6 @@
 //! Every key that may be written: what checks a file and what the reference is made from.
 
-use super::schedule::{DEFAULT_COMMAND, DEFAULT_MAX_RUNTIME};
+use super::schedule::{DEFAULT_COMMAND, DEFAULT_MAX_RUNTIME, DEFAULT_ZONE};
 use super::transform::{DEFAULT_PROJECT, DEFAULT_SCHEMA};
 use super::*;
 use model::{Error, Result};
@@ -424,7 +424,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "transform.zone",
         Kind::Text,
-        "UTC",
+        DEFAULT_ZONE,
         "The time zone of `cron` and `window`: `Europe/Berlin`.",
     ),
     key(

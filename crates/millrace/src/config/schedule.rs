@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 pub(crate) const DEFAULT_COMMAND: &str = "build";
 pub(crate) const DEFAULT_MAX_RUNTIME: &str = "1h";
+pub(crate) const DEFAULT_ZONE: &str = "UTC";
 const AFTER_COPY: &str = "copied";
 /// dbt takes some seconds to begin.
 const LEAST_SECONDS: i64 = 10;

@@ -25,6 +25,8 @@ pub(crate) struct Transform {
     pub(crate) threads: u32,
     user: Option<String>,
     password: Option<Raw>,
+    /// Of the schedules.
+    pub(crate) zone: String,
     pub(crate) schedules: Vec<Schedule>,
 }
 
@@ -71,6 +73,7 @@ impl TransformSection {
             threads,
             user: self.user,
             password,
+            zone: self.zone.unwrap_or_else(|| schedule::DEFAULT_ZONE.to_owned()),
             schedules,
         })
     }

@@ -3,7 +3,7 @@
 use crate::{millrace, out};
 use std::path::Path;
 
-const VERBS: [&str; 20] = [
+const VERBS: [&str; 22] = [
     "",
     "init",
     "check",
@@ -16,6 +16,8 @@ const VERBS: [&str; 20] = [
     "resume",
     "reload",
     "transform",
+    "schedule",
+    "schedule export",
     "lint-migration",
     "quarantine",
     "quarantine list",

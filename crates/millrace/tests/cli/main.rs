@@ -2,6 +2,7 @@
 
 mod help;
 mod lint;
+mod schedules;
 mod typed;
 mod verbs;
 
