@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 use transform::{
-    Backfill, Claim, Environment, Event, Outcome, Place, Profile, Project, Results, TARGET,
+    Backfill, Claim, Environment, Event, Outcome, Place, Profile, Project, Results, TARGET, Window,
     needs_no_claim, needs_no_store,
 };
 
@@ -59,6 +59,10 @@ pub(crate) struct BackfillArgs {
     /// Between two of them
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pause: Option<i64>,
+
+    /// When they begin, by transform.zone: 22:00-05:00; the others wait for the next day's
+    #[arg(long, value_name = "HOURS")]
+    window: Option<String>,
 }
 
 fn time(text: &str) -> std::result::Result<i64, String> {
@@ -91,14 +95,16 @@ fn setup(environment: &Environment) -> Result<Answer> {
 }
 
 fn backfill(environment: &Environment, args: BackfillArgs, config: &Config) -> Result<Answer> {
-    let BackfillArgs { model, from, to, batch, pause } = args;
+    let BackfillArgs { model, from, to, batch, pause, window } = args;
+    let window = window.map(|text| config.transform.window(&text)).transpose()?;
     let backfill = Backfill::new(model, from, to, batch)?;
     let project = &config.transform.project;
     let left = backfill.left(project);
     let count = left.len();
     for (number, interval) in left.into_iter().enumerate() {
-        if let Some(seconds) = pause.filter(|_| number > 0)
-            && is_stopped_within(Duration::from_secs(seconds.unsigned_abs()))?
+        let pause = pause.filter(|_| number > 0).unwrap_or_default();
+        if is_stopped_within(Duration::from_secs(pause.unsigned_abs()), "")?
+            || is_stopped_before(window.as_ref())?
         {
             talk::say("stopped; the same command goes on with the next interval");
             return Ok(Answer::Code(STOPPED));
@@ -119,14 +125,28 @@ fn backfill(environment: &Environment, args: BackfillArgs, config: &Config) -> R
 }
 
 /// Whoever asks for a stop need not wait for the end of a pause. (Since dbt has run, the signal has no other effect.)
-fn is_stopped_within(pause: Duration) -> Result<bool> {
+fn is_stopped_within(pause: Duration, why: &str) -> Result<bool> {
+    if pause.is_zero() {
+        return Ok(false);
+    }
     block_on(async {
         let stop = stop_signal()?;
+        if !why.is_empty() {
+            talk::say(why);
+        }
         Ok(tokio::select! {
             () = stop => true,
             () = tokio::time::sleep(pause) => false,
         })
     })
+}
+
+/// Waits until it opens.
+fn is_stopped_before(window: Option<&Window>) -> Result<bool> {
+    let now = jiff::Timestamp::now();
+    let opens = window.map_or(now, |window| window.next(now));
+    let why = format!("waits until {}", super::time(opens.as_second()));
+    is_stopped_within(Duration::try_from(now.duration_until(opens)).unwrap_or_default(), &why)
 }
 
 /// As ClickHouse reads it.

@@ -1,5 +1,6 @@
 //! `[[transform.schedule]]`: what is built by itself, and when.
 
+use super::Transform;
 use ::transform::{Pace, Schedule, Window, seconds};
 use jiff::tz::TimeZone;
 use model::{Error, Result};
@@ -28,14 +29,7 @@ pub(super) struct ScheduleSection {
 }
 
 pub(super) fn resolve(sections: Vec<ScheduleSection>, zone: Option<&str>) -> Result<Vec<Schedule>> {
-    let zone = match zone {
-        None => TimeZone::UTC,
-        Some(name) => TimeZone::get(name).map_err(|error| {
-            Error::definite(format!("cannot use transform.zone: {name:?}"))
-                .hint("a name of the time zone database: zone = \"Europe/Berlin\"")
-                .source(error)
-        })?,
-    };
+    let zone = time_zone(zone.unwrap_or(DEFAULT_ZONE))?;
     let schedules: Vec<Schedule> =
         sections.into_iter().map(|section| section.resolve(&zone)).collect::<Result<_>>()?;
     let mut names = BTreeSet::new();
@@ -46,6 +40,29 @@ pub(super) fn resolve(sections: Vec<ScheduleSection>, zone: Option<&str>) -> Res
                 .hint("name = \"…\" under [[transform.schedule]]"))
         }
     }
+}
+
+fn time_zone(name: &str) -> Result<TimeZone> {
+    TimeZone::get(name).map_err(|error| {
+        Error::definite(format!("cannot use transform.zone: {name:?}"))
+            .hint("a name of the time zone database: zone = \"Europe/Berlin\"")
+            .source(error)
+    })
+}
+
+impl Transform {
+    /// A part of each day, by its zone.
+    pub(crate) fn window(&self, text: &str) -> Result<Window> {
+        window(text, &time_zone(&self.zone)?)
+    }
+}
+
+fn window(text: &str, zone: &TimeZone) -> Result<Window> {
+    Window::parse(text, zone).ok_or_else(|| {
+        Error::definite("cannot use the window")
+            .detail(format!("{text:?} is no part of a day."))
+            .hint("22:00-05:00")
+    })
 }
 
 impl ScheduleSection {
@@ -61,6 +78,7 @@ impl ScheduleSection {
             };
             seconds(text).ok_or_else(wrong)
         };
+        let of_it = |error: Error| error.context(format!("schedule {name}"));
         let pace = match (self.every, self.cron) {
             (Some(every), None) => match span("every", &every)? {
                 seconds if seconds < LEAST_SECONDS => {
@@ -68,8 +86,7 @@ impl ScheduleSection {
                 }
                 seconds => Pace::Every(seconds),
             },
-            (None, Some(cron)) => Pace::cron(&cron, zone)
-                .map_err(|error| error.context(format!("schedule {name}")))?,
+            (None, Some(cron)) => Pace::cron(&cron, zone).map_err(of_it)?,
             (None, None) => {
                 return Err(Error::definite(format!("cannot tell when the schedule {name} runs"))
                     .hint("every = \"5m\", or cron = \"15 4 * * *\""));
@@ -80,13 +97,7 @@ impl ScheduleSection {
                     .hint("remove one of them"));
             }
         };
-        let window = self.window.map(|text| {
-            let wrong = || {
-                wrong("window", format!("{text:?} is no part of a day."))
-                    .hint("window = \"22:00-05:00\"")
-            };
-            Window::parse(&text, zone).ok_or_else(wrong)
-        });
+        let window = self.window.as_deref().map(|text| window(text, zone).map_err(of_it));
         let after_copied = match self.after.as_deref() {
             None => false,
             Some(AFTER_COPY) => true,

@@ -170,7 +170,27 @@ fn what_fails_is_told_in_dbts_own_words() {
     write_model(&project, "bad", "select {{ nothing");
     says(&project.run(&["transform", "build"]), 2, &["Compilation Error"]);
     assert_eq!(up.query("SELECT x FROM marts.good"), "7");
+    assert_waits_for_its_window(&project);
     assert_eq!(up.stop(), Some(0));
+}
+
+/// A backfill whose hours are others begins nothing, and ends when it is told to.
+fn assert_waits_for_its_window(project: &Project) {
+    let backfill = ["transform", "backfill", "good", "--from", "2026-01-01", "--to", "2026-01-03"];
+    let with = |window| [&backfill[..], &["--window", window]].concat();
+    says(&project.run(&with("night")), 2, &["no part of a day"]);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let hour = now.as_secs() / 3_600 % 24;
+    let later = format!("{:02}:00-{:02}:00", (hour + 2) % 24, (hour + 3) % 24);
+    let mut waiting = project.command(&with(&later));
+    let mut waiting = waiting.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(waiting.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert!(line.contains("waits until"), "{line}");
+    let told = Command::new("kill").args(["-s", "INT", &waiting.id().to_string()]).status();
+    assert!(told.unwrap().success());
+    assert_eq!(waiting.wait().unwrap().code(), Some(130));
 }
 
 /// Whether a dbt that was started in that folder is among the machine's processes.
