@@ -14,7 +14,7 @@
 use crate::latest::Turn;
 use model::{Block, Lsn, Mode, OnUpdate, Op, Reject, Version};
 use std::sync::Arc;
-use store::Target;
+use store::{Target, Token};
 
 /// A batch as `millrace.batches` keeps it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -230,7 +230,7 @@ impl Intervals {
     fn next_record(&self, block: &Block) -> Record {
         let seq = self.last.seq + 1;
         let through = *block.versions.last().expect("only blocks with rows are recorded");
-        let token = format!("{}:{seq}:{:x}", self.target, through.0);
+        let token = Token::name(format_args!("{}:{seq}:{:x}", self.target, through.0));
         Record {
             seq,
             from: self.last.through,

@@ -10,6 +10,8 @@ use crate::ddl;
 pub(crate) const COLUMN: &str = "_insert_token";
 /// What stands before the name of before: this, 16 hexadecimal digits, a colon.
 const RENAMED: &str = "again:";
+/// What names begin with since rows tell them: those of before told none.
+const TOLD: &str = "2:";
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Token {
@@ -19,6 +21,15 @@ pub struct Token {
 }
 
 impl Token {
+    /// A new name, of that.
+    pub fn name(of: impl std::fmt::Display) -> String {
+        format!("{TOLD}{of}")
+    }
+
+    pub(crate) fn is_told_by_rows(&self) -> bool {
+        self.name.starts_with(TOLD)
+    }
+
     pub fn first(name: impl Into<String>) -> Token {
         Token { name: name.into(), again: false }
     }

@@ -11,6 +11,15 @@ use store::{Insert, Target, Token};
 
 const ROWS: i64 = 30;
 
+fn first() -> Token {
+    Token::first(Token::name("a"))
+}
+
+/// In a process that follows the one that sent it.
+fn again() -> Token {
+    Token::again(Token::name("a"))
+}
+
 /// Asks nothing unless it is the process of a server.
 #[test]
 fn is_a_server() {
@@ -76,13 +85,13 @@ impl Facts {
 #[test]
 fn a_block_whose_parts_never_came_is_written_anew() {
     let mut facts = Facts::start();
-    facts.send(Token::first("a"));
+    facts.send(first());
     for lost in [1, 3, 2] {
         let paths = facts.paths();
         assert_eq!(paths.len(), 3);
         facts.lose(&paths[..lost]);
         facts.are(ROWS - ROWS / 3 * lost as i64);
-        facts.send(Token::again("a"));
+        facts.send(again());
         facts.are(ROWS);
     }
     let rows = facts.home.one("SELECT uniqExact(_insert_token) FROM facts.t");
@@ -92,10 +101,10 @@ fn a_block_whose_parts_never_came_is_written_anew() {
 #[test]
 fn a_block_whose_token_is_gone_is_not_written_twice() {
     let mut facts = Facts::start();
-    facts.send(Token::first("a"));
+    facts.send(first());
     let log = facts.paths()[0].with_file_name("deduplication_logs");
     facts.lose(&[log]);
-    facts.send(Token::again("a"));
+    facts.send(again());
     facts.are(ROWS);
 }
 
@@ -103,9 +112,53 @@ fn a_block_whose_token_is_gone_is_not_written_twice() {
 #[test]
 fn a_block_that_came_is_dropped_and_its_like_is_not() {
     let facts = Facts::start();
-    facts.send(Token::first("a"));
-    facts.send(Token::again("a"));
+    facts.send(first());
+    facts.send(again());
     facts.are(ROWS);
-    facts.send(Token::again("b"));
+    facts.send(Token::again(Token::name("b")));
     assert_eq!(facts.home.one("SELECT count() FROM facts.t"), (2 * ROWS).to_string());
+}
+
+/// What was deleted since is not brought back by a block that came.
+#[test]
+fn rows_that_went_stay_away() {
+    let facts = Facts::start();
+    facts.send(first());
+    facts.home.execute("DELETE FROM facts.t WHERE id < 4");
+    facts.send(again());
+    facts.are(ROWS - 4);
+}
+
+/// A block whose first try reached the table and not the view.
+#[test]
+fn a_view_gets_what_it_lacks() {
+    let mut facts = Facts::start();
+    facts.send(first());
+    for sql in [
+        "CREATE TABLE facts.seen (id Int64) ENGINE = MergeTree ORDER BY id \
+         SETTINGS non_replicated_deduplication_window = 100",
+        "CREATE MATERIALIZED VIEW facts.view TO facts.seen AS SELECT id FROM facts.t",
+    ] {
+        facts.home.execute(sql);
+    }
+    for _ in 0..2 {
+        facts.send(again());
+        facts.are(ROWS);
+        assert_eq!(facts.home.one("SELECT count(), uniqExact(id) FROM facts.seen"), "30|30");
+    }
+    let paths = facts.paths();
+    facts.lose(&paths[..1]);
+    facts.send(again());
+    facts.are(ROWS);
+}
+
+/// Rows of a version of ours that told no tokens: ClickHouse's word is all that there is.
+#[test]
+fn a_block_of_before_is_not_looked_for() {
+    let facts = Facts::start();
+    facts.send(Token::first("old"));
+    facts.home.execute("ALTER TABLE facts.t DROP COLUMN _insert_token");
+    facts.home.make(&facts.target);
+    facts.send(Token::again("old"));
+    facts.are(ROWS);
 }

@@ -234,7 +234,7 @@ fn token(run: &Run, piece: &Piece, point: Lsn, number: u32) -> String {
     let from = piece.range.map_or(0, |range| range.from_page);
     let (target, file) = (&run.job.target.name, run.relfilenode);
     let part = format!("{:?}{}", piece.which, if piece.lookup { "?" } else { "" });
-    format!("copy:{target}:{file}:{from}:{:x}:{part}:{number}", point.0)
+    Token::name(format_args!("copy:{target}:{file}:{from}:{:x}:{part}:{number}", point.0))
 }
 
 /// The rows of the block whose keys the store does not hold from before `point`.

@@ -173,7 +173,7 @@ impl Replay {
         if going.is_empty() {
             return Ok(());
         }
-        let token = format!("replay:{}:{}", self.target.name, now_us());
+        let token = Token::name(format_args!("replay:{}:{}", self.target.name, now_us()));
         mark(store, status, &name, &mut going, State::Replaying, false, &token).await?;
         done.replayed += self.finish(going, Token::first(token), done).await?;
         Ok(())

@@ -15,8 +15,14 @@ pub(crate) struct Args {}
 pub(crate) fn run(_args: Args, config: &Config) -> Result<Answer> {
     let address = config.address()?;
     let (preflight, targets) = block_on(check::look_at_source(config, &address))?;
-    let layout = Layout::of(config.store.cluster.as_deref());
-    let claims = config.store.remote.is_some().then(|| layout.claims());
+    let (layout, claims) = match config.store.remote {
+        None => (Layout::EMBEDDED, None),
+        Some(_) => {
+            let layout = Layout::of(config.store.cluster.as_deref());
+            let claims = layout.claims();
+            (layout, Some(claims))
+        }
+    };
     talk::print(&text(&targets, &layout, claims))?;
     let name = |target: &Target| target.table.name.clone();
     let has_place = |table: &&Table| targets.iter().any(|target| name(target) == table.name);

@@ -6,25 +6,25 @@
 //! ```
 //!
 //! A server that is killed in between has a token without rows, and drops the repetition of its block: lost,
-//! and answered with 200. A power cut may take the token of a part that stays. So what is there of a repeated
-//! block is counted; its rows say which token they came with ([`token`]).
+//! and answered with 200. A power cut may take the token of a part that stays. So of a repeated block it is asked
+//! which partitions have any row of it; rows say which token they came with ([`token`]). A partition is there whole or
+//! not at all: where some of its rows are missing, they were deleted since, and stay so.
 //!
 //! ```text
-//! count: all ─▶ done
-//!   └▶ insert, by its token ─▶ count: all ─▶ done
-//!         └▶ delete what is there ─▶ insert, by another token
+//! what lacks its partition ─▶ insert, by its token ─▶ what still does ─▶ insert, by another token
 //! ```
 //!
-//! Rows may be missing for another reason: they were replaced by key, or their time was over (TTL). Those come
-//! again and go again, as they did. A replicated table needs none of this: Keeper has a token and its part at once.
-//! (The engine in the process: [`crate::embedded`]'s `tokens`.)
+//! With views over the table the first insert has all rows: one that the block did not reach gets it then.
+//!
+//! A replicated table needs none of this: Keeper has a token and its part at once. (The engine in the process:
+//! [`crate::embedded`]'s `tokens`.)
 
 use super::Remote;
 use super::server::{locked, random};
-use crate::{Insert, Receipt, Token, ddl, token, tsv};
+use crate::{Beside, Insert, Receipt, Rows, Token, ddl, token, tsv};
 use model::{Error, Fate, Result, TableName};
 use std::collections::HashSet;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// Tokens that were sent and not answered, with their tables.
 #[derive(Default)]
@@ -58,50 +58,100 @@ impl Remote {
     }
 
     async fn write_again(&self, insert: Insert, token: &Token) -> Result<Receipt> {
-        let (table, rows) = (insert.target.rows.clone(), insert.block.rows() as u64);
-        if rows == 0 || !self.may_lose_parts(&table).await? {
-            return self.write_block(insert).await;
-        }
-        let which = token.which();
-        if self.rows_where(&table, &which).await? < rows {
+        let rows = insert.block.rows() as u64;
+        let kept = match rows > 0 && token.is_told_by_rows() {
+            true => self.kept_by_itself(&insert.target.rows).await?,
+            false => None,
+        };
+        let Some(kept) = kept else { return self.write_block(insert).await };
+        let lacking = self.lacking(&insert, token, &kept).await?;
+        if kept.has_views {
             let _ = self.write_block(insert.clone()).await?;
-            let there = self.rows_where(&table, &which).await?;
-            if there < rows {
-                tracing::warn!(%table, rows, there, "the server dropped a block that it does not have; it is written anew");
-                if there > 0 {
-                    let gone = self.inner.layout.delete_some(&table, &which);
-                    self.mutate_and_wait(&table, &gone).await?;
-                }
-                let renamed = Some(token.renamed(&random()));
-                return self.write_block(Insert { token: renamed, ..insert }).await;
-            }
+        } else if !lacking.is_empty() {
+            let _ = self.write_block(only(&insert, &lacking)).await?;
+        }
+        let lacking = match lacking.is_empty() {
+            true => lacking,
+            false => self.lacking(&insert, token, &kept).await?,
+        };
+        if !lacking.is_empty() {
+            let (table, lost) = (&insert.target.rows, lacking.len());
+            tracing::warn!(%table, rows = lost, "the server drops a block that it does not have; it is written under another token");
+            let renamed = Some(token.renamed(&random()));
+            let _ = self.write_block(Insert { token: renamed, ..only(&insert, &lacking) }).await?;
         }
         Ok(Receipt { rows })
     }
 
-    async fn may_lose_parts(&self, table: &TableName) -> Result<bool> {
+    /// `None`: a replicated table, or one that does not say tokens yet.
+    async fn kept_by_itself(&self, table: &TableName) -> Result<Option<Kept>> {
         if self.inner.layout.cluster().is_some() {
-            return Ok(false);
+            return Ok(None);
         }
         let [database, name] = [&table.schema, &table.table].map(|name| ddl::literal(name));
-        // A table of before may lack the column until it is looked at.
         let sql = format!(
-            "SELECT count() FROM system.tables WHERE database = {database} AND name = {name} \
+            "SELECT partition_key, notEmpty(dependencies_table) FROM system.tables \
+             WHERE database = {database} AND name = {name} \
              AND NOT match(engine, '^(Replicated|Shared)') AND name IN \
              (SELECT table FROM system.columns WHERE database = {database} AND table = {name} \
              AND name = {})",
             ddl::literal(token::COLUMN)
         );
-        Ok(self.number(&sql).await? > 0)
+        let row = self.rows_of(&sql).await?.into_iter().next();
+        Ok(row.map(|row| {
+            let mut fields = row.into_iter().map(Option::unwrap_or_default);
+            let partition_key = fields.next().unwrap_or_default();
+            Kept { partition_key, has_views: fields.next().as_deref() == Some("1") }
+        }))
     }
 
-    async fn rows_where(&self, table: &TableName, which: &str) -> Result<u64> {
-        self.number(&format!("SELECT count() FROM {} WHERE {which}", ddl::name(table))).await
+    /// The rows whose partition has none of the block.
+    async fn lacking(&self, insert: &Insert, token: &Token, kept: &Kept) -> Result<Vec<usize>> {
+        let (table, which) = (ddl::name(&insert.target.rows), token.which());
+        if !kept.partition_key.is_empty() {
+            // NULL is a partition like any other.
+            let partition = format!("toString(tuple({}))", kept.partition_key);
+            let sql = format!(
+                "SELECT row FROM (SELECT rowNumberInAllBlocks() AS row, {partition} AS part FROM {}) \
+                 WHERE part NOT IN (SELECT {partition} FROM {table} WHERE {which}) ORDER BY row",
+                Beside::TABLE
+            );
+            let beside = Beside { target: insert.target.clone(), block: insert.block.clone() };
+            match self.read_beside(&sql, "TabSeparated", &beside).await {
+                Ok(Some(rows)) => return numbers(tsv::read(&rows)),
+                Err(error) if error.fate() == Fate::Transient => return Err(error),
+                // It is made of what the server adds to rows: then the block is there as a whole, or not.
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::debug!(error = %error.report(), "partitions are not told apart")
+                }
+            }
+        }
+        let there = format!("SELECT count() > 0 FROM {table} WHERE {which}");
+        let is_there = numbers(self.rows_of(&there).await?)? == [1];
+        Ok(if is_there { Vec::new() } else { (0..insert.block.rows()).collect() })
     }
 
-    async fn number(&self, sql: &str) -> Result<u64> {
-        let rows = tsv::read(&self.read(sql, "TabSeparated").await?);
-        let number = rows.into_iter().flatten().next().flatten();
-        number.and_then(|text| text.parse().ok()).ok_or_else(|| Error::bug("a count is no number"))
+    async fn rows_of(&self, sql: &str) -> Result<Rows> {
+        Ok(tsv::read(&self.read(sql, "TabSeparated").await?))
     }
+}
+
+/// A table whose server alone has it.
+struct Kept {
+    /// An expression.
+    partition_key: String,
+    has_views: bool,
+}
+
+fn only(insert: &Insert, rows: &[usize]) -> Insert {
+    match rows.len() == insert.block.rows() {
+        true => insert.clone(),
+        false => Insert { block: Arc::new(insert.block.only(rows)), ..insert.clone() },
+    }
+}
+
+fn numbers(rows: Rows) -> Result<Vec<usize>> {
+    let numbers = rows.into_iter().flatten().map(|field| field?.parse().ok());
+    numbers.collect::<Option<_>>().ok_or_else(|| Error::bug("a row's number is no number"))
 }
