@@ -6,6 +6,7 @@
 //! run           a dbt process, from its start to its exit code
 //! events        its structured log, read line by line
 //! backfill      a model made anew, interval by interval
+//! lineage/      where a column comes from, and where it goes
 //! ```
 //!
 //! Nothing of dbt is written anew here. It comes to the ClickHouse door, or to the server, as any other client.
@@ -13,6 +14,7 @@
 mod backfill;
 mod environment;
 mod events;
+pub mod lineage;
 mod profile;
 mod run;
 
