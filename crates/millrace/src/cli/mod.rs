@@ -5,6 +5,7 @@ mod config;
 mod ddl;
 mod demo;
 mod init;
+mod lineage;
 mod lint_migration;
 mod pause;
 mod propose;
@@ -80,6 +81,8 @@ enum Verb {
         seed, snapshot, retry, ls, compile, docs generate, …\nThe exit code is dbt's."
     )]
     Transform(transform::Verb),
+    /// Show what a column or a table is made of, from Postgres through the models, and what is made of it
+    Lineage(lineage::Args),
     /// Say what SQL migrations will do to mirrors and to the lock queue
     LintMigration(lint_migration::Args),
     /// Rows that ClickHouse could not carry, and their way back
@@ -108,6 +111,7 @@ impl Cli {
             Verb::Resume(args) => resume::run(args, &load(path)?),
             Verb::Reload(args) => reload::run(args, &load(path)?),
             Verb::Transform(verb) => transform::run(verb, &load(path)?),
+            Verb::Lineage(args) => lineage::run(args, &load(path)?),
             Verb::LintMigration(args) => lint_migration::run(args),
             Verb::Quarantine(verb) => quarantine::run(verb, &load(path)?),
             Verb::Demo(args) => demo::run(args),

@@ -3,7 +3,7 @@
 use crate::{millrace, out};
 use std::path::Path;
 
-const VERBS: [&str; 20] = [
+const VERBS: [&str; 21] = [
     "",
     "init",
     "check",
@@ -16,6 +16,7 @@ const VERBS: [&str; 20] = [
     "resume",
     "reload",
     "transform",
+    "lineage",
     "lint-migration",
     "quarantine",
     "quarantine list",

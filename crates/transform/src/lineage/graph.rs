@@ -291,23 +291,27 @@ impl Graph {
         links
     }
 
-    /// The models that a table of the store, or a column of it, comes to.
-    pub fn readers(&self, table: &str, column: Option<&str>) -> Readers {
-        let start = Point::new(Place::Store, table, column);
+    /// The models that these tables and columns come to.
+    pub fn readers(&self, starts: &[Point]) -> Readers {
         let mut readers = Readers { is_exact: true, ..Readers::default() };
-        for (from, to, link) in self.walk(&start, false) {
-            let is_direct = from == start;
-            if is_direct && link == Link::NotKnown {
-                readers.is_exact = false;
-            }
-            let is_new = to.table != table && !readers.direct.contains(&to.table);
-            if is_new && is_direct {
-                readers.direct.push(to.table);
-            } else if is_new && !readers.beyond.contains(&to.table) {
-                readers.beyond.push(to.table);
+        for start in starts {
+            for (from, to, link) in self.walk(start, false) {
+                let is_direct = from == *start;
+                readers.is_exact &= !is_direct || link != Link::NotKnown;
+                let known = if is_direct { &mut readers.direct } else { &mut readers.beyond };
+                if !known.contains(&to.table) {
+                    known.push(to.table);
+                }
             }
         }
+        let Readers { direct, beyond, .. } = &mut readers;
+        beyond.retain(|model| !direct.contains(model));
         readers
+    }
+
+    /// What models read.
+    pub fn read_tables(&self) -> BTreeSet<&str> {
+        self.relations.values().flat_map(Relation::tables).map(String::as_str).collect()
     }
 }
 
