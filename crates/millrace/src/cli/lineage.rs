@@ -70,7 +70,7 @@ fn graph(config: &Config) -> Result<Graph> {
 }
 
 /// Which table of Postgres is kept where: the running `up` says it to whoever is on this machine, and the store to us.
-fn held<'a>(config: &'a Config, way: &Way) -> Result<Vec<Held<'a>>> {
+fn held(config: &Config, way: &Way) -> Result<Vec<Held>> {
     #[derive(Deserialize)]
     struct Status {
         tables: Vec<Table>,
@@ -96,11 +96,19 @@ fn held<'a>(config: &'a Config, way: &Way) -> Result<Vec<Held<'a>>> {
                 .map_err(unreadable)?
         }
     };
-    let held = |table: Table| Held {
-        options: config.tables.get(&table.name),
-        postgres: table.name,
-        name: table.target,
-        mode: table.mode,
+    let held = |table: Table| {
+        let options = config.tables.get(&table.name);
+        let columns = options.iter().flat_map(|options| &options.columns);
+        let renamed =
+            columns.filter_map(|(name, column)| Some((column.name.clone()?, name.clone())));
+        let extra = options.iter().flat_map(|options| options.extra_columns.keys().cloned());
+        Held {
+            renamed: renamed.collect(),
+            own: extra.chain(store::OWN_COLUMNS.map(str::to_owned)).collect(),
+            postgres: table.name,
+            name: table.target,
+            mode: table.mode,
+        }
     };
     Ok(tables.into_iter().map(held).collect())
 }

@@ -18,6 +18,7 @@ mod generated;
 mod holder;
 mod json;
 mod large_rows;
+mod lineage;
 mod modes;
 mod pause;
 mod quarantine;

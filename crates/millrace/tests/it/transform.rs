@@ -12,7 +12,7 @@ const CHECKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/shop");
 const PARTING: &str = "-- ClickHouse\n";
 
 /// The demo's shop with fewer people and visits.
-fn shop() -> Cluster {
+pub(crate) fn shop() -> Cluster {
     let cluster = Cluster::start();
     cluster.sql(&read("schema.sql"));
     cluster
@@ -29,7 +29,7 @@ fn fill(cluster: &Cluster) {
 }
 
 /// With the example's tables and models.
-fn shop_project(cluster: &Cluster) -> Project {
+pub(crate) fn shop_project(cluster: &Cluster) -> Project {
     let tables = std::fs::read_to_string(Path::new(SHOP).join("millrace.toml")).unwrap();
     let from = tables.find("[tables.").unwrap();
     let to = tables.find("[serve]").unwrap();
@@ -41,18 +41,23 @@ fn shop_project(cluster: &Cluster) -> Project {
 }
 
 /// A table of one row, for dbt projects of a model or two.
-fn small() -> Cluster {
+pub(crate) fn small() -> Cluster {
     let cluster = Cluster::start();
     cluster.sql("create table t (id int primary key); insert into t values (1)");
     cluster
 }
 
 /// Into the project's own dbt project, which is made.
-fn write_model(project: &Project, name: &str, sql: &str) {
+pub(crate) fn write_model(project: &Project, name: &str, sql: &str) {
     let dbt = project.path().join("dbt");
     std::fs::create_dir_all(dbt.join("models")).unwrap();
     std::fs::write(dbt.join("dbt_project.yml"), "name: small\nprofile: any\n").unwrap();
-    std::fs::write(dbt.join(format!("models/{name}.sql")), sql).unwrap();
+    add_model(project, name, sql);
+}
+
+/// Into one that is there.
+pub(crate) fn add_model(project: &Project, name: &str, sql: &str) {
+    std::fs::write(project.path().join(format!("dbt/models/{name}.sql")), sql).unwrap();
 }
 
 /// The definition in Postgres, and the mart.

@@ -3,26 +3,30 @@
 use super::graph::{Graph, Postgres, Relation};
 use super::manifest::{Manifest, Model, Sql};
 use super::query::Query;
-use model::{Error, Result, TableOptions};
+use model::{Error, Fate, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The engine evaluates scalar subqueries while it resolves names. A block of rows is enough for that: nobody looks at
-/// the value (`dau_wau_mau` of the demo: 1.2 s without, 80 ms with it). The query stands in brackets, so that the
-/// settings hold for all of it.
+/// Resolved, and no more: later passes take away columns that are read. In brackets, so that the settings hold for
+/// all of the query.
 const BEFORE: &str = "EXPLAIN QUERY TREE passes = 1 SELECT * FROM (\n";
+/// The engine evaluates scalar subqueries while it resolves names. A block of rows is enough for that: nobody looks at
+/// the value (`dau_wau_mau` of the demo: 1.2 s without, 80 ms with it).
 const AFTER: &str = "\n) SETTINGS max_rows_to_read = 1, read_overflow_mode = 'break'";
-/// What Millrace adds to histories and append tables.
-const OWN_COLUMNS: char = '_';
-/// Not allowed, or not logged in.
-const REFUSED: [&str; 3] = ["ACCESS_DENIED", "AUTHENTICATION_FAILED", "REQUIRED_PASSWORD"];
+/// The door explains with settings to admins alone.
+const REFUSED: [&str; 3] = ["(ACCESS_DENIED)", "(READONLY)", "(SETTING_CONSTRAINT_VIOLATION)"];
+const NO_LOGIN: [&str; 2] = ["(AUTHENTICATION_FAILED)", "(REQUIRED_PASSWORD)"];
+const LOGIN: &str = "CLICKHOUSE_USER=… CLICKHOUSE_PASSWORD=… millrace lineage …";
 
 /// A table of Postgres as the store keeps it.
-pub struct Held<'a> {
+pub struct Held {
     pub postgres: String,
     pub name: String,
     /// `mirror`, `append`, `history`.
     pub mode: String,
-    pub options: Option<&'a TableOptions>,
+    /// Columns that are called otherwise there than in Postgres.
+    pub renamed: BTreeMap<String, String>,
+    /// Those that Postgres does not have.
+    pub own: BTreeSet<String>,
 }
 
 impl Graph {
@@ -47,7 +51,7 @@ impl Graph {
 /// `ask`: the store, in a format of its own.
 pub fn build(
     manifest: &Manifest,
-    held: &[Held<'_>],
+    held: &[Held],
     ask: &dyn Fn(&str, &str) -> Result<String>,
 ) -> Result<Graph> {
     let mut graph = Graph::of(manifest);
@@ -62,6 +66,7 @@ pub fn build(
         let relation = Relation { kind: table.mode.clone(), postgres, ..Relation::default() };
         graph.relations.entry(table.name.clone()).or_insert(relation);
     }
+    let (mut asked, mut denied) = (0, 0);
     for model in &manifest.models {
         let Some(relation) = graph.relations.get_mut(&model.name) else { continue };
         let Sql::Compiled(sql) = &model.sql else {
@@ -69,11 +74,17 @@ pub fn build(
             continue;
         };
         let sql = sql.trim().trim_end_matches(';');
+        asked += 1;
         let (query, why) = match ask(&format!("{BEFORE}{sql}{AFTER}"), "TSVRaw") {
             Ok(text) => {
                 (Query::read(&text), "the engine resolves it in a way that is not known here")
             }
-            Err(error) => (None, why(&error)?),
+            // Not of this query.
+            Err(error) if error.fate() == Fate::Transient => return Err(error),
+            Err(error) => {
+                denied += usize::from(is_one_of(&error, &REFUSED));
+                (None, why(&error))
+            }
         };
         relation.query = query;
         match &mut relation.query {
@@ -87,35 +98,40 @@ pub fn build(
             }
         }
     }
-    Ok(graph)
+    match asked > 0 && denied == asked {
+        true => Err(refused()),
+        false => Ok(graph),
+    }
 }
 
-impl Held<'_> {
+impl Held {
     /// What it is called in Postgres; `None`: it is the store's own.
     fn column(&self, name: &str) -> Option<String> {
-        let columns = self.options.iter().flat_map(|options| &options.columns);
-        let renamed = columns.into_iter().find(|(_, column)| column.name.as_deref() == Some(name));
-        if let Some((column, _)) = renamed {
-            return Some(column.clone());
-        }
-        let is_extra = self.options.is_some_and(|options| options.extra_columns.contains_key(name));
-        let is_own = name.starts_with(OWN_COLUMNS) && self.mode != "mirror";
-        (!is_extra && !is_own).then(|| name.to_owned())
+        let is_own = self.own.contains(name);
+        (!is_own).then(|| self.renamed.get(name).map_or(name, String::as_str).to_owned())
     }
 }
 
-/// An exception's text may quote values, so it is not told on. Who may not ask at all has no graph.
-fn why(error: &Error) -> Result<&'static str> {
-    let text = error.report();
-    if REFUSED.iter().any(|name| text.contains(name)) {
-        return Err(Error::definite("cannot ask the store how it resolves the models")
-            .detail("EXPLAIN QUERY TREE is for admins.")
-            .hint("CLICKHOUSE_USER=… CLICKHOUSE_PASSWORD=… millrace lineage …"));
+/// An exception's text may quote values, so it is not told on.
+fn why(error: &Error) -> &'static str {
+    if is_one_of(error, &REFUSED) {
+        "whoever asked may not read what it reads"
+    } else if is_one_of(error, &["(UNKNOWN_TABLE)", "(UNKNOWN_DATABASE)"]) {
+        "what it reads is not in the store: millrace transform build"
+    } else {
+        "the engine does not resolve its SQL: millrace transform build says why"
     }
-    Ok(match text.contains("UNKNOWN_TABLE") || text.contains("UNKNOWN_DATABASE") {
-        true => "what it reads is not in the store: millrace transform build",
-        false => "the engine does not resolve its SQL: millrace transform build says why",
-    })
+}
+
+/// Of no model at all.
+fn refused() -> Error {
+    Error::definite("cannot ask how the engine resolves the models")
+        .detail("EXPLAIN QUERY TREE was refused for each: the door answers it to admins, a server to who may read what they read.")
+        .hint(LOGIN)
+}
+
+fn is_one_of(error: &Error, names: &[&str]) -> bool {
+    names.iter().any(|name| error.report().contains(name))
 }
 
 fn columns(
@@ -131,7 +147,12 @@ fn columns(
         "SELECT concat(database, '.', table), name FROM system.columns WHERE concat(database, '.', table) IN ({})",
         names.join(", ")
     );
-    for line in ask(&sql, "JSONCompactEachRow")?.lines().filter(|line| !line.is_empty()) {
+    let text =
+        ask(&sql, "JSONCompactEachRow").map_err(|error| match is_one_of(&error, &NO_LOGIN) {
+            true => error.hint(LOGIN),
+            false => error,
+        })?;
+    for line in text.lines().filter(|line| !line.is_empty()) {
         let (table, column): (String, String) = serde_json::from_str(line)
             .map_err(|error| Error::bug("a row of system.columns does not read").source(error))?;
         found.entry(table).or_default().insert(column);
