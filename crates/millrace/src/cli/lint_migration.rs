@@ -1,15 +1,13 @@
 //! `millrace lint-migration`: what SQL files will do, before they do it.
 
-mod models;
-
 use super::Answer;
+use super::models::{self, Models};
 use crate::config::Config;
 use crate::talk::{self, Paint};
 use clap::ValueEnum;
 use lint::{Against, Finding, Held, Level, Linter, Report, Work};
 use model::words::counted;
 use model::{Error, Result};
-use models::Models;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use transform::lineage::Readers;
@@ -195,7 +193,7 @@ fn one(path: &Path, finding: &Finding, models: Option<&Models>) -> String {
 }
 
 fn readers(finding: &Finding, models: Option<&Models>) -> Option<Readers> {
-    Some(models?.reading(finding.touched.as_ref()?))
+    Some(models?.reading(std::slice::from_ref(finding.touched.as_ref()?)))
 }
 
 /// `ACCESS EXCLUSIVE on public.t while every row is written anew: nobody reads or writes it`.

@@ -7,6 +7,7 @@ mod demo;
 mod init;
 mod lineage;
 mod lint_migration;
+mod models;
 mod pause;
 mod propose;
 mod quarantine;

@@ -3,7 +3,7 @@
 
 use crate::transform::{add_model, shop, shop_project, small, write_model};
 use crate::{project, says};
-use harness::{Project, Ran};
+use harness::{Project, Ran, wait_until};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -129,6 +129,16 @@ fn a_number_is_followed_to_postgres_and_back() {
     what_is_not_known(&project);
     down_from_postgres(&project);
     who_reads_what_a_migration_drops(&project);
+    // And once it has run.
+    cluster.sql("alter table products rename column price to asked");
+    crate::wait_for_change(&project, "public.products", "in place");
+    let expected = "models     marts.priced, staging.stg_products read it; through them: marts.above, marts.untold\n";
+    let status = project.run(&["status"]).stdout;
+    assert!(status.ends_with(expected), "{status}");
+    cluster.sql("alter table products rename column asked to price");
+    wait_until("it has its name again", || {
+        up.query("SELECT count() FROM system.columns WHERE database = 'public' AND table = 'products' AND name = 'price'") == "1"
+    });
 
     assert_eq!(up.stop(), Some(0));
     // The store is asked in this process.

@@ -27,8 +27,13 @@ impl Models {
         })
     }
 
-    pub(super) fn reading(&self, touched: &Touched) -> Readers {
-        let starts = match touched {
+    pub(super) fn reading(&self, touched: &[Touched]) -> Readers {
+        let starts: Vec<Point> = touched.iter().flat_map(|touched| self.points(touched)).collect();
+        self.graph.readers(&starts)
+    }
+
+    fn points(&self, touched: &Touched) -> Vec<Point> {
+        match touched {
             Touched::Column(table, column) => {
                 let options = self.options(table).and_then(|options| options.columns.get(column));
                 let name = options.and_then(|options| options.name.as_deref());
@@ -36,8 +41,7 @@ impl Models {
             }
             Touched::Table(table) => vec![Point::table(&self.place(table))],
             Touched::Schema(schema) => self.of_schema(schema),
-        };
-        self.graph.readers(&starts)
+        }
     }
 
     /// Its tables that a model reads.
