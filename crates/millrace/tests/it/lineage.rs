@@ -1,6 +1,7 @@
 //! From a column of Postgres to a number of a mart and back, by `millrace lineage`, and who reads what a migration
 //! drops: the shop's models, built by the stock dbt, and some that are hard.
 
+use crate::remote::{section, server};
 use crate::transform::{add_model, shop, shop_project, small, write_model};
 use crate::{project, says};
 use harness::{Project, Ran, wait_until};
@@ -42,7 +43,7 @@ fn sources(project: &Project, column: &str) -> Vec<String> {
         .collect()
 }
 
-const HARD: [(&str, &str); 6] = [
+const HARD: [(&str, &str); 7] = [
     ("everything", "select * from {{ source('public', 'orders') }}"),
     (
         "priced",
@@ -57,6 +58,7 @@ const HARD: [(&str, &str); 6] = [
         "select called, dictGet('extra.d', 'name', toUInt64(t.id)) as country, n.note as note
          from {{ ref('through') }} as t left join extra.notes as n on n.id = t.id",
     ),
+    ("by_view", "select mail from extra.v"),
     ("untold", "select * from {{ ref('above') }}"),
 ];
 
@@ -73,6 +75,8 @@ fn a_number_is_followed_to_postgres_and_back() {
         &["manifest.json", "millrace transform compile"],
     );
     up.query("CREATE DATABASE extra");
+    up.query("CREATE VIEW extra.inner AS SELECT id, upper(email) AS mail FROM public.users");
+    up.query("CREATE VIEW extra.v AS SELECT mail FROM extra.inner");
     up.query("CREATE TABLE extra.notes (id Int64, note String) ENGINE = Memory");
     up.query(
         "CREATE DICTIONARY extra.d (id UInt64, name String) PRIMARY KEY id LIFETIME(0) LAYOUT(flat()) \
@@ -120,6 +124,8 @@ fn a_number_is_followed_to_postgres_and_back() {
             ],
         ),
         ("marts.looked_up.called", &["public.users.name"]),
+        // Through views that dbt did not make.
+        ("marts.by_view.mail", &["public.users.email"]),
         ("marts.orders_daily.orders", &[]),
         ("analytics.events.ingest_ts", &[]),
     ] {
@@ -212,7 +218,8 @@ fn down_from_postgres(project: &Project) {
 
 fn who_reads_what_a_migration_drops(project: &Project) {
     let sql = "set lock_timeout = '1s'; alter table products drop column price; alter table events rename properties to p;
-               alter table products drop column stock; drop table refunds";
+               alter table products drop column stock; drop table refunds;
+               alter table users drop column email";
     std::fs::write(project.path().join("1.sql"), sql).unwrap();
     let lint = || project.run(&["lint-migration", "--against", "millrace.toml", "1.sql"]).stdout;
     let told = |text: &str| -> Vec<String> {
@@ -224,13 +231,14 @@ fn who_reads_what_a_migration_drops(project: &Project) {
         "marts.priced, staging.stg_products read it; through them: marts.above, marts.untold",
         "staging.stg_events reads it; through it: marts.latency_by_endpoint, marts.error_rate_by_version",
         "staging.stg_refunds reads it; through it: marts.mrr_movements, marts.orders_daily",
+        "extra.inner, staging.stg_users read it; through them: extra.v, marts.by_view",
     ];
     assert_eq!(told(&lint()), expected);
     // Without columns by tables, and it says so; without a dbt project not at all.
     let target = project.path().join("dbt/target");
     std::fs::rename(target.join("millrace-lineage.json"), target.join("kept")).unwrap();
     let lines = told(&lint());
-    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert_eq!(lines.len(), 5, "{lines:?}");
     assert!(lines[2].starts_with("marts.priced, staging.stg_products read the table"), "{lines:?}");
     std::fs::rename(&target, project.path().join("dbt/elsewhere")).unwrap();
     assert_eq!(told(&lint()), [""; 0]);
@@ -261,4 +269,20 @@ fn who_may_not_ask_is_told_who_may() {
     // It was kept.
     says(&ask("ann", "wrong"), 0, &["this is what was known before", "postgres: public.t.id"]);
     assert_eq!(up.stop(), Some(0));
+}
+
+/// Over HTTP, as Millrace's own user there.
+#[test]
+fn a_server_is_asked_as_well() {
+    let (cluster, server) = (small(), server());
+    let project = project(&cluster, &section(server.port()));
+    write_model(&project, "m", "select id + 1 as next from public.t");
+    let mut up = project.up();
+    up.wait_ready();
+    says(&project.run(&["transform", "run"]), 0, &["marts.m"]);
+    let expected = ["postgres: public.t.id same public.t.id", "public.t.id computed marts.m.next"];
+    assert_eq!(links(&project, &["marts.m.next"]), expected.map(str::to_owned).into());
+    assert_eq!(up.stop(), Some(0));
+    // What is kept where is known to the server, too.
+    assert_eq!(sources(&project, "marts.m.next"), ["public.t.id"]);
 }

@@ -13,8 +13,12 @@ const BEFORE: &str = "EXPLAIN QUERY TREE passes = 1 SELECT * FROM (\n";
 /// the value (`dau_wau_mau` of the demo: 1.2 s without, 80 ms with it).
 const AFTER: &str = "\n) SETTINGS max_rows_to_read = 1, read_overflow_mode = 'break'";
 /// The door explains with settings to admins alone.
-const REFUSED: [&str; 3] = ["(ACCESS_DENIED)", "(READONLY)", "(SETTING_CONSTRAINT_VIOLATION)"];
+const REFUSALS: [&str; 3] = ["(ACCESS_DENIED)", "(READONLY)", "(SETTING_CONSTRAINT_VIOLATION)"];
 const NO_LOGIN: [&str; 2] = ["(AUTHENTICATION_FAILED)", "(REQUIRED_PASSWORD)"];
+const REFUSED: &str = "whoever asked may not read what it reads";
+/// Of views; each round is a query.
+const VIEWS_DEEP_MAX: usize = 8;
+const VIEW: &str = "plain_view";
 const LOGIN: &str = "CLICKHOUSE_USER=… CLICKHOUSE_PASSWORD=… millrace lineage …";
 
 /// A table of Postgres as the store keeps it.
@@ -48,59 +52,96 @@ impl Graph {
     }
 }
 
-/// `ask`: the store, in a format of its own.
-pub fn build(
-    manifest: &Manifest,
-    held: &[Held],
-    ask: &dyn Fn(&str, &str) -> Result<String>,
-) -> Result<Graph> {
+/// The store: a statement, and the format of its answer.
+type Ask<'a> = &'a dyn Fn(&str, &str) -> Result<String>;
+
+pub fn build(manifest: &Manifest, held: &[Held], ask: Ask<'_>) -> Result<Graph> {
     let mut graph = Graph::of(manifest);
-    let names = manifest.models.iter().flat_map(|model| model.parents.iter().chain([&model.name]));
-    let names: BTreeSet<&str> =
-        names.map(String::as_str).chain(held.iter().map(|table| table.name.as_str())).collect();
-    let columns = columns(&names, ask)?;
+    resolve_models(&mut graph, manifest, ask)?;
     for table in held {
-        let columns = columns.get(&table.name).into_iter().flatten();
-        let columns = columns.map(|column| (column.clone(), table.column(column))).collect();
-        let postgres = Some(Postgres { table: table.postgres.clone(), columns });
-        let relation = Relation { kind: table.mode.clone(), postgres, ..Relation::default() };
-        graph.relations.entry(table.name.clone()).or_insert(relation);
+        let postgres = Postgres { table: table.postgres.clone(), ..Postgres::default() };
+        let relation = Relation { kind: table.mode.clone(), ..Relation::default() };
+        let vacant = graph.relations.entry(table.name.clone());
+        vacant.or_insert(Relation { postgres: Some(postgres), ..relation });
     }
-    let (mut asked, mut denied) = (0, 0);
+    resolve_views(&mut graph, ask)?;
+    let columns = columns(&names(&graph), ask)?;
+    for (name, relation) in &mut graph.relations {
+        let own = columns.get(name).cloned().unwrap_or_default();
+        let table = held.iter().find(|table| table.name == *name);
+        match (&mut relation.query, &mut relation.postgres, table) {
+            (Some(query), _, _) => query.settle(|table| columns.get(table)),
+            (None, Some(postgres), Some(table)) => {
+                let named = own.into_iter().map(|column| (column.clone(), table.column(&column)));
+                postgres.columns = named.collect();
+            }
+            _ => relation.columns = own,
+        }
+    }
+    Ok(graph)
+}
+
+/// What is there, and what is read.
+fn names(graph: &Graph) -> BTreeSet<String> {
+    let read = graph.relations.values().flat_map(Relation::tables);
+    graph.relations.keys().chain(read).cloned().collect()
+}
+
+fn resolve_models(graph: &mut Graph, manifest: &Manifest, ask: Ask<'_>) -> Result<()> {
+    let (mut asked, mut refused) = (0, 0);
     for model in &manifest.models {
         let Some(relation) = graph.relations.get_mut(&model.name) else { continue };
-        let Sql::Compiled(sql) = &model.sql else {
-            relation.columns = columns.get(&model.name).cloned().unwrap_or_default();
-            continue;
-        };
-        let sql = sql.trim().trim_end_matches(';');
+        let Sql::Compiled(sql) = &model.sql else { continue };
         asked += 1;
-        let (query, why) = match ask(&format!("{BEFORE}{sql}{AFTER}"), "TSVRaw") {
-            Ok(text) => {
-                (Query::read(&text), "the engine resolves it in a way that is not known here")
-            }
-            // Not of this query.
-            Err(error) if error.fate() == Fate::Transient => return Err(error),
-            Err(error) => {
-                denied += usize::from(is_one_of(&error, &REFUSED));
-                (None, why(&error))
-            }
-        };
-        relation.query = query;
-        match &mut relation.query {
-            Some(query) => {
-                query.settle(|table| columns.get(table));
-                relation.not_known = None;
-            }
-            None => {
+        match resolve(sql, ask)? {
+            Ok(query) => (relation.query, relation.not_known) = (Some(query), None),
+            Err(why) => {
+                refused += usize::from(why == REFUSED);
                 relation.not_known = Some(why.to_owned());
-                relation.columns = columns.get(&model.name).cloned().unwrap_or_default();
             }
         }
     }
-    match asked > 0 && denied == asked {
-        true => Err(refused()),
-        false => Ok(graph),
+    if asked == 0 || refused < asked {
+        return Ok(());
+    }
+    Err(Error::definite("cannot ask how the engine resolves the models")
+        .detail("EXPLAIN QUERY TREE was refused for each: the door answers it to admins, a server to who may read what they read.")
+        .hint(LOGIN))
+}
+
+/// Those that a model reads and that dbt did not make, and what they read.
+fn resolve_views(graph: &mut Graph, ask: Ask<'_>) -> Result<()> {
+    let mut known = BTreeSet::new();
+    for _ in 0..VIEWS_DEEP_MAX {
+        let is_new = |name: &String| !graph.relations.contains_key(name) && !known.contains(name);
+        let unknown: BTreeSet<String> = names(graph).into_iter().filter(is_new).collect();
+        let sql = "SELECT concat(database, '.', name), as_select FROM system.tables WHERE engine = 'View' AND \
+                   concat(database, '.', name)";
+        for (name, sql) in pairs(sql, &unknown, ask)? {
+            let (query, not_known) = match resolve(&sql, ask)? {
+                Ok(query) => (Some(query), None),
+                Err(why) => (None, Some(why.to_owned())),
+            };
+            let relation =
+                Relation { kind: VIEW.to_owned(), query, not_known, ..Relation::default() };
+            graph.relations.insert(name, relation);
+        }
+        known.extend(unknown);
+    }
+    Ok(())
+}
+
+/// Or why not.
+fn resolve(sql: &str, ask: Ask<'_>) -> Result<std::result::Result<Query, &'static str>> {
+    let sql = sql.trim().trim_end_matches(';');
+    match ask(&format!("{BEFORE}{sql}{AFTER}"), "TSVRaw") {
+        Ok(text) => {
+            Ok(Query::read(&text).ok_or("the engine resolves it in a way that is not known here"))
+        }
+        Err(error) if is_one_of(&error, &NO_LOGIN) => Err(error.hint(LOGIN)),
+        // Not of this query.
+        Err(error) if error.fate() == Fate::Transient => Err(error),
+        Err(error) => Ok(Err(why(&error))),
     }
 }
 
@@ -114,8 +155,8 @@ impl Held {
 
 /// An exception's text may quote values, so it is not told on.
 fn why(error: &Error) -> &'static str {
-    if is_one_of(error, &REFUSED) {
-        "whoever asked may not read what it reads"
+    if is_one_of(error, &REFUSALS) {
+        REFUSED
     } else if is_one_of(error, &["(UNKNOWN_TABLE)", "(UNKNOWN_DATABASE)"]) {
         "what it reads is not in the store: millrace transform build"
     } else {
@@ -123,41 +164,29 @@ fn why(error: &Error) -> &'static str {
     }
 }
 
-/// Of no model at all.
-fn refused() -> Error {
-    Error::definite("cannot ask how the engine resolves the models")
-        .detail("EXPLAIN QUERY TREE was refused for each: the door answers it to admins, a server to who may read what they read.")
-        .hint(LOGIN)
-}
-
 fn is_one_of(error: &Error, names: &[&str]) -> bool {
     names.iter().any(|name| error.report().contains(name))
 }
 
-fn columns(
-    tables: &BTreeSet<&str>,
-    ask: &dyn Fn(&str, &str) -> Result<String>,
-) -> Result<BTreeMap<String, BTreeSet<String>>> {
-    let names: Vec<String> = tables.iter().map(|name| quoted(name)).collect();
+fn columns(tables: &BTreeSet<String>, ask: Ask<'_>) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let sql = "SELECT concat(database, '.', table), name FROM system.columns WHERE concat(database, '.', table)";
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    if names.is_empty() {
-        return Ok(found);
-    }
-    let sql = format!(
-        "SELECT concat(database, '.', table), name FROM system.columns WHERE concat(database, '.', table) IN ({})",
-        names.join(", ")
-    );
-    let text =
-        ask(&sql, "JSONCompactEachRow").map_err(|error| match is_one_of(&error, &NO_LOGIN) {
-            true => error.hint(LOGIN),
-            false => error,
-        })?;
-    for line in text.lines().filter(|line| !line.is_empty()) {
-        let (table, column): (String, String) = serde_json::from_str(line)
-            .map_err(|error| Error::bug("a row of system.columns does not read").source(error))?;
+    for (table, column) in pairs(sql, tables, ask)? {
         found.entry(table).or_default().insert(column);
     }
     Ok(found)
+}
+
+/// `sql` ends before IN and these names.
+fn pairs(sql: &str, names: &BTreeSet<String>, ask: Ask<'_>) -> Result<Vec<(String, String)>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+    let text = ask(&format!("{sql} IN ({})", names.join(", ")), "JSONCompactEachRow")?;
+    let rows = text.lines().filter(|line| !line.is_empty()).map(serde_json::from_str);
+    rows.collect::<std::result::Result<_, _>>()
+        .map_err(|error| Error::bug("a row of the store's catalog does not read").source(error))
 }
 
 fn quoted(text: &str) -> String {

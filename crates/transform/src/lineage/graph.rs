@@ -316,7 +316,7 @@ impl Graph {
 }
 
 impl Relation {
-    fn tables(&self) -> impl Iterator<Item = &String> {
+    pub(super) fn tables(&self) -> impl Iterator<Item = &String> {
         let tables = self.query.as_ref().map_or(&self.parents, |query| &query.tables);
         tables.iter()
     }

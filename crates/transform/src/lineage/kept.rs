@@ -48,7 +48,8 @@ pub fn without_store(project: &Path) -> Option<Graph> {
     for (name, known) in kept.map(|graph| graph.relations).unwrap_or_default() {
         match graph.relations.get_mut(&name) {
             Some(now) if now.checksum == known.checksum => *now = known,
-            None if known.postgres.is_some() => drop(graph.relations.insert(name, known)),
+            // Only models have one: mirrors, and views that dbt did not make.
+            None if known.checksum.is_empty() => drop(graph.relations.insert(name, known)),
             _ => {}
         }
     }

@@ -179,6 +179,7 @@ fn kind(found: &str) -> &str {
     match found {
         "append" => "append table",
         "materialized_view" => "materialized view",
+        "plain_view" => "view, not dbt's",
         other => other,
     }
 }
