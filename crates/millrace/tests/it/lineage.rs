@@ -198,6 +198,13 @@ fn down_from_postgres(project: &Project) {
         assert!(found.contains(link), "{link}: {found:#?}");
     }
     assert!(!found.iter().any(|link| link.contains("dau_wau_mau")), "{found:#?}");
+    // A filter changes which rows there are, so it is not followed into what is made of them.
+    let expected = [
+        "public.products.active rows marts.priced",
+        "public.products.active same staging.stg_products.active",
+    ];
+    let found = links(project, &["public.products.active", "--down"]);
+    assert_eq!(found, expected.map(str::to_owned).into());
     let ran = lineage(project, &["public.products.price", "--down"]);
     assert_eq!(
         ran.stdout,

@@ -55,3 +55,49 @@ pub fn without_store(project: &Path) -> Option<Graph> {
     }
     Some(graph)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lineage::Point;
+
+    fn write_manifest(project: &Path, checksum: &str) {
+        let text = format!(
+            r#"{{"nodes":{{"model.p.a":{{"resource_type":"model","package_name":"p","schema":"marts","alias":"a",
+                "original_file_path":"models/a.sql","compiled_code":"select 1","checksum":{{"checksum":"{checksum}"}},
+                "depends_on":{{"nodes":["source.p.t"]}}}}}},
+                "sources":{{"source.p.t":{{"schema":"public","identifier":"t"}}}}}}"#
+        );
+        std::fs::create_dir_all(project.join("target")).unwrap();
+        std::fs::write(project.join("target/manifest.json"), text).unwrap();
+    }
+
+    #[test]
+    fn columns_are_those_of_the_file_that_was_asked_about() {
+        let folder = tempfile::tempdir().unwrap();
+        let project = folder.path();
+        assert_eq!(without_store(project), None);
+        write_manifest(project, "one");
+        let known = || without_store(project).unwrap();
+        let readers = || known().readers(&[Point::column("public.t", "x")]);
+        assert!(!known().has_columns());
+        assert_eq!((readers().direct, readers().is_exact), (vec!["marts.a".to_owned()], false));
+        let mut asked = known();
+        let query = super::super::query::Query::read(
+            "QUERY id: 0\n  PROJECTION COLUMNS\n    y Int8\n  PROJECTION\n    LIST id: 1, nodes: 1\n      \
+             COLUMN id: 2, column_name: y, result_type: Int8, source_id: 3\n  JOIN TREE\n    \
+             TABLE id: 3, alias: __table1, table_name: public.t",
+        );
+        let model = asked.relations.get_mut("marts.a").unwrap();
+        (model.query, model.not_known) = (query, None);
+        keep(&asked, project).unwrap();
+        assert_eq!(known(), asked);
+        assert_eq!((readers().direct, readers().is_exact), (Vec::new(), true));
+        // Another file is another query.
+        write_manifest(project, "two");
+        assert!(!known().has_columns() && !readers().is_exact);
+        // A file that came alone, as an artifact.
+        std::fs::remove_file(project.join("target/manifest.json")).unwrap();
+        assert_eq!(known(), asked);
+    }
+}
