@@ -43,8 +43,7 @@ pub use fit::{Texts, Way, says, way};
 pub use layout::Layout;
 pub use lock::DataDir;
 pub use target::{
-    Fallback, OWN_COLUMNS, Target, TargetColumn, nullable, rows_of, takes_null,
-    without_low_cardinality,
+    Fallback, Target, TargetColumn, nullable, rows_of, takes_null, without_low_cardinality,
 };
 pub use token::Token;
 pub use types::Type;

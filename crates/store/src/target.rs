@@ -84,7 +84,7 @@ pub fn takes_null(clickhouse: &str) -> bool {
 /// Databases that are the engine's or ours.
 const RESERVED: [&str; 4] = ["system", "information_schema", "default", "millrace"];
 /// Columns that we add.
-pub const OWN_COLUMNS: [&str; 7] =
+const OWN_COLUMNS: [&str; 7] =
     ["_version", "_deleted", "_lsn", "_op", "_commit_time", "_key_before", "_insert_token"];
 
 impl Target {

@@ -5,14 +5,11 @@ mod shown;
 use super::Answer;
 use super::sql::Way;
 use crate::config::Config;
-use crate::running::Running;
 use crate::talk;
 use model::{Error, Result};
 use serde::Deserialize;
-use transform::lineage::{Graph, Held, Manifest, build, keep, without_store};
+use transform::lineage::{Graph, Held, Manifest, build, keep, of_login, without_store};
 
-/// Both are named so.
-const TABLES: &str = "SELECT name, target, mode FROM millrace.tables FINAL WHERE id != 0";
 /// More names than that help nobody.
 const NAMES_SHOWN_MAX: usize = 12;
 
@@ -51,7 +48,7 @@ fn graph(config: &Config) -> Result<Graph> {
     let asked = || {
         let manifest = Manifest::read(project)?;
         let way = Way::find(config)?;
-        let held = held(config, &way)?;
+        let held = held(&way)?;
         build(&manifest, &held, &|sql, format| way.text(sql, format))
     };
     match asked() {
@@ -69,48 +66,23 @@ fn graph(config: &Config) -> Result<Graph> {
     }
 }
 
-/// Which table of Postgres is kept where: the running `up` says it to whoever is on this machine, and the store to us.
-fn held(config: &Config, way: &Way) -> Result<Vec<Held>> {
+/// Which table of Postgres is kept where.
+fn held(way: &Way) -> Result<Vec<Held>> {
     #[derive(Deserialize)]
-    struct Status {
-        tables: Vec<Table>,
-    }
-    #[derive(Deserialize)]
-    struct Table {
+    struct Row {
         name: String,
         target: String,
         mode: String,
+        detail: String,
     }
-    let unreadable = |error| Error::bug("the list of tables does not read").source(error);
-    let tables: Vec<Table> = match Running::find(&config.store.data_dir) {
-        Some(running) => {
-            let status: Status =
-                serde_json::from_str(&running.get("/api/status")?).map_err(unreadable)?;
-            status.tables
-        }
-        None => {
-            let text = way.text(TABLES, "JSONEachRow")?;
-            let rows = text.lines().filter(|line| !line.is_empty());
-            rows.map(serde_json::from_str)
-                .collect::<std::result::Result<_, _>>()
-                .map_err(unreadable)?
-        }
+    let held = |line: &str| {
+        let row: Row = serde_json::from_str(line)
+            .map_err(|error| Error::bug("a row of millrace.tables does not read").source(error))?;
+        let columns = flow::held::columns(&row.detail)?;
+        Ok(Held { postgres: row.name, name: row.target, mode: row.mode, columns })
     };
-    let held = |table: Table| {
-        let options = config.tables.get(&table.name);
-        let columns = options.iter().flat_map(|options| &options.columns);
-        let renamed =
-            columns.filter_map(|(name, column)| Some((column.name.clone()?, name.clone())));
-        let extra = options.iter().flat_map(|options| options.extra_columns.keys().cloned());
-        Held {
-            renamed: renamed.collect(),
-            own: extra.chain(store::OWN_COLUMNS.map(str::to_owned)).collect(),
-            postgres: table.name,
-            name: table.target,
-            mode: table.mode,
-        }
-    };
-    Ok(tables.into_iter().map(held).collect())
+    let text = way.text(flow::held::TABLES, "JSONEachRow").map_err(of_login)?;
+    text.lines().filter(|line| !line.is_empty()).map(held).collect()
 }
 
 fn not_found(name: &str, graph: &Graph) -> Error {

@@ -27,10 +27,8 @@ pub struct Held {
     pub name: String,
     /// `mirror`, `append`, `history`.
     pub mode: String,
-    /// Columns that are called otherwise there than in Postgres.
-    pub renamed: BTreeMap<String, String>,
-    /// Those that Postgres does not have.
-    pub own: BTreeSet<String>,
+    /// By their names in the store those in Postgres. What is not among them, the store has of its own.
+    pub columns: BTreeMap<String, String>,
 }
 
 impl Graph {
@@ -72,7 +70,10 @@ pub fn build(manifest: &Manifest, held: &[Held], ask: Ask<'_>) -> Result<Graph> 
         match (&mut relation.query, &mut relation.postgres, table) {
             (Some(query), _, _) => query.settle(|table| columns.get(table)),
             (None, Some(postgres), Some(table)) => {
-                let named = own.into_iter().map(|column| (column.clone(), table.column(&column)));
+                let named = own.into_iter().map(|column| {
+                    let there = table.columns.get(&column).cloned();
+                    (column, there)
+                });
                 postgres.columns = named.collect();
             }
             _ => relation.columns = own,
@@ -138,18 +139,10 @@ fn resolve(sql: &str, ask: Ask<'_>) -> Result<std::result::Result<Query, &'stati
         Ok(text) => {
             Ok(Query::read(&text).ok_or("the engine resolves it in a way that is not known here"))
         }
-        Err(error) if is_one_of(&error, &NO_LOGIN) => Err(error.hint(LOGIN)),
+        Err(error) if is_one_of(&error, &NO_LOGIN) => Err(of_login(error)),
         // Not of this query.
         Err(error) if error.fate() == Fate::Transient => Err(error),
         Err(error) => Ok(Err(why(&error))),
-    }
-}
-
-impl Held {
-    /// What it is called in Postgres; `None`: it is the store's own.
-    fn column(&self, name: &str) -> Option<String> {
-        let is_own = self.own.contains(name);
-        (!is_own).then(|| self.renamed.get(name).map_or(name, String::as_str).to_owned())
     }
 }
 
@@ -161,6 +154,14 @@ fn why(error: &Error) -> &'static str {
         "what it reads is not in the store: millrace transform build"
     } else {
         "the engine does not resolve its SQL: millrace transform build says why"
+    }
+}
+
+/// Who is asked for a password, or may not see enough, is told what to do.
+pub fn of_login(error: Error) -> Error {
+    match is_one_of(&error, &NO_LOGIN) || is_one_of(&error, &REFUSALS) {
+        true => error.detail("An admin may ask.").hint(LOGIN),
+        false => error,
     }
 }
 

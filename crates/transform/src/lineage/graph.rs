@@ -214,7 +214,7 @@ impl Graph {
             |postgres: &Postgres| !matches!(postgres.columns.get(column), Some(Some(_)));
         let is_made = |query: &Query| query.columns.iter().any(|known| known.name == *column);
         match (&relation.postgres, &relation.query) {
-            (Some(postgres), _) if is_filled(postgres) => Some("filled by ClickHouse"),
+            (Some(postgres), _) if is_filled(postgres) => Some("made in ClickHouse"),
             (None, Some(query)) if !is_made(query) => Some("not made by its query"),
             _ => None,
         }

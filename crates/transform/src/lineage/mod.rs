@@ -20,7 +20,7 @@ mod query;
 mod recorded;
 mod tree;
 
-pub use build::{Held, build};
+pub use build::{Held, build, of_login};
 pub use graph::{Graph, Link, Place, Point, Readers};
 pub use kept::{FILE, keep, without_store};
 pub use manifest::Manifest;
