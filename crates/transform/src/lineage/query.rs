@@ -90,10 +90,15 @@ impl Query {
                 _ => {}
             }
         }
-        let values = query.columns.iter().flat_map(|column| &column.from).map(|(field, _)| field);
-        let known: BTreeSet<&Field> = values.chain(&query.rows).collect();
-        query.read = query.read.iter().filter(|field| !known.contains(field)).cloned().collect();
+        query.forget_used();
         Some(query)
+    }
+
+    /// What is only read is what is left.
+    fn forget_used(&mut self) {
+        let values = self.columns.iter().flat_map(|column| &column.from).map(|(field, _)| field);
+        let used: BTreeSet<&Field> = values.chain(&self.rows).collect();
+        self.read.retain(|field| !used.contains(field));
     }
 
     /// A part of a column (`properties.path`) is read from the column. `columns`: those of a table, where they are known.
@@ -120,9 +125,7 @@ impl Query {
             *fields =
                 fields.iter().map(|field| whole(field).unwrap_or_else(|| field.clone())).collect();
         }
-        let values = self.columns.iter().flat_map(|column| &column.from).map(|(field, _)| field);
-        let known: BTreeSet<&Field> = values.chain(&self.rows).collect();
-        self.read.retain(|field| !known.contains(field));
+        self.forget_used();
     }
 }
 
