@@ -20,6 +20,7 @@ mod claim;
 mod copier;
 mod evolve;
 mod flush;
+pub mod held;
 mod history;
 mod hold;
 mod intervals;

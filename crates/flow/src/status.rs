@@ -59,6 +59,16 @@ pub struct SchemaChange {
     pub change: String,
     /// `in place`, `copy in place`, `copy in another shape` or `stop`.
     pub followed_by: String,
+    /// What is not there any more, or is of another type, as it was called before.
+    pub touched: Vec<Touched>,
+}
+
+/// Whoever reads the table has to follow.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Touched {
+    Column(String),
+    Table(String),
 }
 
 /// What was compared beside the stream, since the start of the process.

@@ -101,6 +101,14 @@ impl Held {
     }
 }
 
+/// What its readers do not find any more, or find otherwise.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Touched {
+    Column(TableName, String),
+    Table(TableName),
+    Schema(String),
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
     /// Counted from 1.
@@ -113,6 +121,8 @@ pub struct Finding {
     mirror_level: Level,
     /// What becomes of the mirror. Empty: nothing.
     pub mirror: String,
+    /// What queries on ClickHouse may name.
+    pub touched: Option<Touched>,
     pub locks: Vec<Held>,
     /// The additive-first way, or what to do as well.
     pub instead: Option<String>,
@@ -127,6 +137,7 @@ impl Finding {
             table: None,
             mirror_level: Level::Safe,
             mirror: String::new(),
+            touched: None,
             locks: Vec::new(),
             instead: None,
         }
@@ -153,6 +164,15 @@ impl Finding {
         self
     }
 
+    pub(crate) fn touching(mut self, touched: Touched) -> Finding {
+        self.touched = Some(touched);
+        self
+    }
+
+    pub(crate) fn touching_column(self, table: &TableName, column: &str) -> Finding {
+        self.touching(Touched::Column(table.clone(), column.to_owned()))
+    }
+
     pub(crate) fn at_least(mut self, level: Level) -> Finding {
         self.mirror_level = self.mirror_level.max(level);
         self
@@ -171,6 +191,7 @@ impl Finding {
     pub(crate) fn forget_mirror(&mut self) {
         self.mirror_level = Level::Safe;
         self.mirror.clear();
+        self.touched = None;
     }
 
     pub(crate) fn forget_instead(&mut self) {

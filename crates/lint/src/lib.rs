@@ -24,7 +24,7 @@ mod text;
 mod types;
 mod volatile;
 
-pub use finding::{Finding, Held, Level, Lock, Work};
+pub use finding::{Finding, Held, Level, Lock, Touched, Work};
 
 use catalog::Catalog;
 use grammar::Parsed;

@@ -9,6 +9,7 @@
 //! schedule      when a part of the project is built by itself
 //! export        the schedules as files of others
 //! backfill      a model made anew, interval by interval
+//! lineage/      where a column comes from, and where it goes
 //! ```
 //!
 //! Nothing of dbt is written anew here. It comes to the ClickHouse door, or to the server, as any other client.
@@ -17,6 +18,7 @@ mod backfill;
 mod environment;
 mod events;
 pub mod export;
+pub mod lineage;
 mod profile;
 mod results;
 mod run;

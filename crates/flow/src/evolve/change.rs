@@ -2,7 +2,7 @@
 
 use super::{Need, Past};
 use crate::retry::patiently;
-use crate::status::{SchemaChange, Status, now_us};
+use crate::status::{SchemaChange, Status, Touched, now_us};
 use model::{Column, Error, Lsn, Mode, Result, Table};
 use store::{Rows, Store, Target};
 
@@ -21,6 +21,17 @@ impl Change<'_> {
     fn of_table(kind: &'static str) -> Change<'static> {
         let (column, before, now) = Default::default();
         Change { kind, column, before, now }
+    }
+
+    fn touched(&self) -> Option<Touched> {
+        match self.kind {
+            "rename table" => Some(Touched::Table(self.before.clone())),
+            "rename column" => Some(Touched::Column(self.before.clone())),
+            "drop column" | "change type" | "change fields" | "drop not null" => {
+                Some(Touched::Column(self.column.clone()))
+            }
+            _ => None,
+        }
     }
 
     /// `column total: numeric(10,2), was numeric(8,2)`
@@ -141,8 +152,9 @@ pub(crate) async fn record(
     patiently(status, || store.record(CHANGES, rows.clone())).await?;
     let shown: Vec<String> = changes.iter().map(Change::shown).collect();
     let (change, followed_by) = (shown.join("; "), followed_by.to_owned());
+    let touched = changes.iter().filter_map(Change::touched).collect();
     tracing::info!(table = %name, %change, %followed_by, "the table changed at the source");
-    Ok(Some(SchemaChange { at: now_us() / 1_000_000, change, followed_by }))
+    Ok(Some(SchemaChange { at: now_us() / 1_000_000, change, followed_by, touched }))
 }
 
 /// The last change of each table, from before this process.
@@ -154,10 +166,12 @@ pub(crate) async fn last(store: &dyn Store, status: &Status) -> Result<()> {
         let fields: Option<[String; 7]> = fields.and_then(|fields| fields.try_into().ok());
         let unreadable = || Error::bug("a row of millrace.schema_changes does not read back");
         let [table, at, kind, column, before, now, followed_by] = fields.ok_or_else(unreadable)?;
-        let shown = Change { kind: kind.as_str(), column, before, now }.shown();
+        let change = Change { kind: kind.as_str(), column, before, now };
+        let touched = change.touched().into_iter().collect();
+        let change = change.shown();
         let at = at.parse().map_err(|_| unreadable())?;
         status.with_table(&table, |table| {
-            table.schema_change = Some(SchemaChange { at, change: shown, followed_by });
+            table.schema_change = Some(SchemaChange { at, change, followed_by, touched });
         });
     }
     Ok(())

@@ -219,7 +219,7 @@ impl CopyState {
         .to_string()
     }
 
-    fn read(detail: &str) -> Result<(CopyState, Past, Option<String>, String)> {
+    pub(crate) fn read(detail: &str) -> Result<(CopyState, Past, Option<String>, String)> {
         let unreadable = || Error::bug("a detail of millrace.tables does not read back");
         let json: serde_json::Value = serde_json::from_str(detail).map_err(|_| unreadable())?;
         let point = json["first_point"].as_str().and_then(|text| text.parse().ok());

@@ -50,6 +50,7 @@ fn one(table: &TableName, command: &AlterTableCmd, context: Context<'_>) -> Find
         (Alter::AtSetNotNull, _) => constraint::set_not_null(table, name, context),
         (Alter::AtDropNotNull, _) => {
             brief("drop_not_null", format!("{table}.{name} may be NULL from now on"))
+                .touching_column(table, name)
                 .mirror(Level::Followed, "the column becomes Nullable")
         }
         (Alter::AtDropConstraint, _) => constraint::drop(table, name, context),

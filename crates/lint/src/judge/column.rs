@@ -177,6 +177,7 @@ pub(super) fn drop(table: &TableName, name: &str, context: Context<'_>) -> Findi
     if context.is_excluded(table, name) {
         return finding.mirror(Level::Safe, "the configuration excludes it already");
     }
+    let finding = finding.touching_column(table, name);
     if let Some(setting) = context.setting_of(table, name) {
         return finding
             .mirror(Level::Plan, format!("{setting} names it"))

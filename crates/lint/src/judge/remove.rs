@@ -1,7 +1,7 @@
 //! What is dropped or emptied.
 
 use super::{Context, REMOVED};
-use crate::finding::{Finding, Level, Lock, Work};
+use crate::finding::{Finding, Level, Lock, Touched, Work};
 use model::{Mode, TableName};
 use pg_query::protobuf::{DropBehavior, DropStmt, ObjectType, TruncateStmt};
 
@@ -45,6 +45,7 @@ fn table(table: &TableName, context: Context<'_>) -> Finding {
             finding.also_locking(other, Lock::AccessExclusive, Work::Moment)
         })
         .mirror(Level::Plan, REMOVED)
+        .touching(Touched::Table(table.clone()))
         .instead("stop using it first; rename it, wait a release, and drop it then. Its rows in ClickHouse are yours to drop")
 }
 
@@ -65,7 +66,9 @@ fn index(name: &TableName, concurrently: bool, context: Context<'_>) -> Finding 
 fn schema(name: &str, cascades: bool) -> Finding {
     let finding = Finding::new("drop_schema", format!("schema {name} is dropped"));
     match cascades {
-        true => finding.mirror(Level::Plan, format!("its tables go with it: {REMOVED}")),
+        true => finding
+            .mirror(Level::Plan, format!("its tables go with it: {REMOVED}"))
+            .touching(Touched::Schema(name.to_owned())),
         false => finding.mirror(Level::Safe, "an empty schema; with tables in it Postgres refuses"),
     }
 }

@@ -1,7 +1,7 @@
 //! Names that change. The mirror has the source's names, so whoever reads it must follow.
 
 use super::{Context, is};
-use crate::finding::{Finding, Level, Lock, Work};
+use crate::finding::{Finding, Level, Lock, Touched, Work};
 use model::TableName;
 use pg_query::protobuf::{AlterObjectSchemaStmt, ObjectType, RenameStmt};
 
@@ -24,6 +24,7 @@ pub(super) fn judge(rename: &RenameStmt, context: Context<'_>) -> Finding {
         }
         ObjectType::ObjectSchema => {
             Finding::new("rename_schema", format!("schema {} is renamed to {new}", rename.subname))
+                .touching(Touched::Schema(rename.subname.clone()))
                 .mirror(Level::Followed, "its tables move into the database of the new name, with their rows; queries that name the old one must follow")
                 .instead("change dbt models and dashboards in the same step")
         }
@@ -44,6 +45,10 @@ pub(super) fn judge(rename: &RenameStmt, context: Context<'_>) -> Finding {
 fn column(table: &TableName, old: &str, new: &str, context: Context<'_>) -> Finding {
     let finding = Finding::new("rename_column", format!("column {old} of {table} becomes {new}"))
         .locking(table, Lock::AccessExclusive, Work::Moment);
+    let finding = match context.is_excluded(table, old) {
+        true => finding,
+        false => finding.touching_column(table, old),
+    };
     if let Some(setting) = context.setting_of(table, old) {
         return finding
             .mirror(Level::Plan, format!("{setting} names it by the old name"))
@@ -55,6 +60,7 @@ fn column(table: &TableName, old: &str, new: &str, context: Context<'_>) -> Find
 }
 
 fn renamed(finding: Finding, table: &TableName, context: Context<'_>) -> Finding {
+    let finding = finding.touching(Touched::Table(table.clone()));
     if context.options(table).is_some() {
         return finding
             .mirror(Level::Followed, format!("it moves with its rows, and [tables.\"{table}\"] goes on to hold for it until there is a section of the new name"))

@@ -40,6 +40,11 @@ pub(super) fn judge(
     if context.is_excluded(table, name) {
         return finding.mirror(Level::Safe, "the configuration excludes it");
     }
+    // Written anew in the same type it is read as before.
+    let finding = match follows(&old, &new) {
+        Follows::Same => finding,
+        Follows::Widened | Follows::Copied => finding.touching_column(table, name),
+    };
     // Postgres wrote every row anew: a USING may have changed any value, and the log has none of them.
     let is_rewritten = finding.locks.iter().any(|held| held.work == Work::Rewrite);
     match (follows(&old, &new), is_rewritten) {
@@ -64,7 +69,7 @@ fn unknown(table: &TableName, name: &str, new: &Type, context: Context<'_>) -> F
         .instead(format!("{ADDITIVE}. (Tell what it is now with --schema: varchar to text, and other widenings, touch no row.)"));
     match context.is_excluded(table, name) {
         true => finding.mirror(Level::Safe, "the configuration excludes it"),
-        false => finding.mirror(
+        false => finding.touching_column(table, name).mirror(
             Level::Plan,
             format!("unless ClickHouse's type is the same or a wider one, {COPIED_ANEW}"),
         ),

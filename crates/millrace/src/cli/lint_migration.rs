@@ -1,6 +1,7 @@
 //! `millrace lint-migration`: what SQL files will do, before they do it.
 
 use super::Answer;
+use super::models::{self, Models};
 use crate::config::Config;
 use crate::talk::{self, Paint};
 use clap::ValueEnum;
@@ -9,6 +10,7 @@ use model::words::counted;
 use model::{Error, Result};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use transform::lineage::Readers;
 
 /// A migration that is larger is a dump with rows.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -58,8 +60,9 @@ impl FailOn {
 }
 
 pub(crate) fn run(args: Args) -> Result<Answer> {
-    let against = args.against.as_deref().map(against).transpose()?;
-    let mut linter = Linter::new(against);
+    let config = args.against.as_deref().map(super::load).transpose()?;
+    let models = config.as_ref().and_then(Models::of);
+    let mut linter = Linter::new(config.map(against));
     let mut unread = 0;
     for path in &args.schema {
         let troubles = linter.learn(&read(path)?);
@@ -80,8 +83,8 @@ pub(crate) fn run(args: Args) -> Result<Answer> {
     let fail_on = args.fail_on.level();
     let passes = unread == 0 && highest(&reports).is_none_or(|level| level < fail_on);
     let text = match args.json {
-        true => json(&reports, fail_on, passes)?,
-        false => render(&reports, passes),
+        true => json(&reports, models.as_ref(), fail_on, passes)?,
+        false => render(&reports, models.as_ref(), passes),
     };
     talk::print(&text)?;
     match (unread, passes) {
@@ -94,10 +97,9 @@ pub(crate) fn run(args: Args) -> Result<Answer> {
     }
 }
 
-fn against(path: &Path) -> Result<Against> {
-    let config = super::load(path)?;
+fn against(config: Config) -> Against {
     let Config { source, tables, .. } = config;
-    Ok(Against { publication: source.publication, slot: source.slot, tables })
+    Against { publication: source.publication, slot: source.slot, tables }
 }
 
 fn read(path: &Path) -> Result<String> {
@@ -130,11 +132,11 @@ fn findings<'a>(reports: &'a [(&Path, Report)]) -> impl Iterator<Item = &'a Find
     reports.iter().flat_map(|(_, report)| &report.findings)
 }
 
-fn render(reports: &[(&Path, Report)], passes: bool) -> String {
+fn render(reports: &[(&Path, Report)], models: Option<&Models>, passes: bool) -> String {
     let mut text = String::new();
     for (path, report) in reports {
         for finding in &report.findings {
-            text += &one(path, finding);
+            text += &one(path, finding, models);
         }
     }
     let counts: Vec<String> = Level::ALL
@@ -160,7 +162,7 @@ fn render(reports: &[(&Path, Report)], passes: bool) -> String {
     }
 }
 
-fn one(path: &Path, finding: &Finding) -> String {
+fn one(path: &Path, finding: &Finding, models: Option<&Models>) -> String {
     let level = finding.level();
     let paint = match level {
         Level::Safe => Paint::Dim,
@@ -178,6 +180,9 @@ fn one(path: &Path, finding: &Finding) -> String {
     if !finding.mirror.is_empty() {
         line("mirror:", &finding.mirror);
     }
+    if let Some(words) = readers(finding, models).and_then(|readers| models::text(&readers)) {
+        line("models:", &words);
+    }
     for held in &finding.locks {
         line("lock:", &lock(held));
     }
@@ -185,6 +190,10 @@ fn one(path: &Path, finding: &Finding) -> String {
         line("better:", instead);
     }
     text
+}
+
+fn readers(finding: &Finding, models: Option<&Models>) -> Option<Readers> {
+    Some(models?.reading(std::slice::from_ref(finding.touched.as_ref()?)))
 }
 
 /// `ACCESS EXCLUSIVE on public.t while every row is written anew: nobody reads or writes it`.
@@ -202,8 +211,16 @@ fn lock(held: &Held) -> String {
     format!("{} on {} {during}{waits}", held.lock.name(), held.table)
 }
 
-fn json(reports: &[(&Path, Report)], fail_on: Level, passes: bool) -> Result<String> {
+fn json(
+    reports: &[(&Path, Report)],
+    models: Option<&Models>,
+    fail_on: Level,
+    passes: bool,
+) -> Result<String> {
     let finding = |finding: &Finding| {
+        let readers = readers(finding, models).map(|Readers { direct, beyond, is_exact }| {
+            serde_json::json!({ "reading": direct, "beyond": beyond, "columns_known": is_exact })
+        });
         let locks: Vec<_> = finding
             .locks
             .iter()
@@ -224,6 +241,7 @@ fn json(reports: &[(&Path, Report)], fail_on: Level, passes: bool) -> Result<Str
             "what": finding.what,
             "table": finding.table.as_ref().map(ToString::to_string),
             "mirror": finding.mirror,
+            "models": readers,
             "locks": locks,
             "instead": finding.instead,
         })

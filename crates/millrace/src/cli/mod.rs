@@ -6,7 +6,9 @@ mod ddl;
 mod demo;
 mod init;
 mod keep;
+mod lineage;
 mod lint_migration;
+mod models;
 mod pause;
 mod propose;
 mod quarantine;
@@ -86,6 +88,8 @@ enum Verb {
     /// The schedules of the dbt project
     #[command(subcommand)]
     Schedule(schedule::Verb),
+    /// Show what a column or a table is made of, from Postgres through the models, and what is made of it
+    Lineage(lineage::Args),
     /// Say what SQL migrations will do to mirrors and to the lock queue
     LintMigration(lint_migration::Args),
     /// Rows that ClickHouse could not carry, and their way back
@@ -115,6 +119,7 @@ impl Cli {
             Verb::Reload(args) => reload::run(args, &load(path)?),
             Verb::Transform(verb) => transform::run(verb, &load(path)?),
             Verb::Schedule(verb) => schedule::run(verb, &load(path)?),
+            Verb::Lineage(args) => lineage::run(args, &load(path)?),
             Verb::LintMigration(args) => lint_migration::run(args),
             Verb::Quarantine(verb) => quarantine::run(verb, &load(path)?),
             Verb::Demo(args) => demo::run(args),

@@ -20,6 +20,8 @@ const INPUT_BYTES_MAX: u64 = 64 << 20;
 /// The door's error texts are short.
 const ERROR_BYTES_MAX: u64 = 1 << 20;
 const COPY_BYTES: usize = 64 << 10;
+/// What a verb asks for itself is no table of rows.
+const TEXT_BYTES_MAX: u64 = 256 << 20;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -57,14 +59,14 @@ fn stdin() -> Result<String> {
 }
 
 /// How the store is reached.
-enum Way {
+pub(super) enum Way {
     Door { agent: Agent, url: String },
     Server { remote: Box<Remote>, session: String },
     Engine(Box<Engine>),
 }
 
 impl Way {
-    fn find(config: &Config) -> Result<Way> {
+    pub(super) fn find(config: &Config) -> Result<Way> {
         // One session, so that USE and SET last.
         let session = format!("millrace-sql-{}", std::process::id());
         if let Some(options) = config.remote(None)? {
@@ -94,13 +96,54 @@ impl Way {
                 let answer = block_on(remote.answer(sql, format, session))?;
                 talk::write_to(&mut std::io::stdout().lock(), &answer)
             }
-            Way::Engine(engine) => in_process(engine, sql, format),
+            Way::Engine(engine) => in_process(engine, sql, format, |rows| {
+                talk::write_to(&mut std::io::stdout().lock(), rows)
+            }),
         }
+    }
+
+    /// The whole answer, of a query of ours.
+    pub(super) fn text(&self, sql: &str, format: &str) -> Result<String> {
+        let bytes = match self {
+            Way::Door { agent, url } => {
+                let mut body = answer(agent, url, sql, format)?;
+                body.with_config().limit(TEXT_BYTES_MAX).read_to_vec().map_err(could_not)?
+            }
+            Way::Server { remote, session } => block_on(remote.answer(sql, format, session))?,
+            Way::Engine(engine) => {
+                let mut text = Vec::new();
+                in_process(engine, sql, format, |rows| {
+                    text.extend_from_slice(rows);
+                    Ok(())
+                })?;
+                text
+            }
+        };
+        String::from_utf8(bytes)
+            .map_err(|_| Error::definite("cannot read the store's answer: it is not UTF-8"))
     }
 }
 
+fn could_not(error: ureq::Error) -> Error {
+    Error::transient("could not ask the store").source(error)
+}
+
 fn over_http(agent: &Agent, url: &str, sql: &str, format: &str) -> Result<()> {
-    let could_not = |error: ureq::Error| Error::transient("could not ask the store").source(error);
+    let mut body = answer(agent, url, sql, format)?;
+    let mut body = body.as_reader();
+    let mut buffer = vec![0; COPY_BYTES];
+    loop {
+        let count = body.read(&mut buffer).map_err(|error| {
+            Error::transient("could not read the whole answer of the store").source(error)
+        })?;
+        if count == 0 {
+            return Ok(());
+        }
+        talk::write_to(&mut std::io::stdout().lock(), &buffer[..count])?;
+    }
+}
+
+fn answer(agent: &Agent, url: &str, sql: &str, format: &str) -> Result<ureq::Body> {
     let mut request = agent.post(url).header("x-clickhouse-format", format);
     // As clickhouse-client has them; not as flags, which others on the machine would see.
     for (variable, header) in
@@ -115,21 +158,16 @@ fn over_http(agent: &Agent, url: &str, sql: &str, format: &str) -> Result<()> {
         let body = response.body_mut().with_config().limit(ERROR_BYTES_MAX).read_to_string();
         return Err(Error::definite(body.map_err(could_not)?.trim_end().to_owned()));
     }
-    let mut body = response.body_mut().as_reader();
-    let mut buffer = vec![0; COPY_BYTES];
-    loop {
-        let count = body.read(&mut buffer).map_err(|error| {
-            Error::transient("could not read the whole answer of the store").source(error)
-        })?;
-        if count == 0 {
-            return Ok(());
-        }
-        talk::write_to(&mut std::io::stdout().lock(), &buffer[..count])?;
-    }
+    Ok(response.into_body())
 }
 
 /// The engine would take data lines behind an INSERT for further statements: data goes to the door.
-fn in_process(engine: &Engine, sql: &str, format: &str) -> Result<()> {
+fn in_process(
+    engine: &Engine,
+    sql: &str,
+    format: &str,
+    mut take: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
     let mut words = sql.split_whitespace().map(str::to_ascii_uppercase);
     if words.next().as_deref() == Some("INSERT") && words.any(|word| word == "FORMAT") {
         return Err(Error::definite("cannot insert data without a running `millrace up`")
@@ -140,6 +178,5 @@ fn in_process(engine: &Engine, sql: &str, format: &str) -> Result<()> {
     let mut session = engine.session()?;
     let home = store::ddl::ident(store::embedded::HOME_DATABASE);
     session.query(&format!("USE {home}"), "Null", &[]).map_err(told)?;
-    let answer = session.query(sql, format, &[]).map_err(told)?;
-    talk::write_to(&mut std::io::stdout().lock(), answer.bytes())
+    take(session.query(sql, format, &[]).map_err(told)?.bytes())
 }

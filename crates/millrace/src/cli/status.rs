@@ -1,12 +1,14 @@
 //! `millrace status`: what the running pipeline measures of itself.
 
 use super::Answer;
+use super::models::{self, Models};
 use crate::config::Config;
 use crate::running::Running;
 use crate::talk::{self, Paint};
 use model::words::{counted, grouped};
-use model::{Error, Result};
+use model::{Error, Result, TableName};
 use serde::Deserialize;
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -109,6 +111,15 @@ struct SchemaChange {
     at: i64,
     change: String,
     followed_by: String,
+    #[serde(default)]
+    touched: Vec<Touched>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Touched {
+    Column(String),
+    Table(String),
 }
 
 #[derive(Deserialize)]
@@ -118,12 +129,16 @@ struct Freshness {
 }
 
 pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
+    let models = LazyCell::new(|| Models::of(config));
     loop {
         let running = Running::need(&config.store.data_dir)?;
         let body = running.get("/api/status")?;
         let text = match args.json {
             true => one_line(&body)?,
-            false => render(&read(&body)?),
+            false => {
+                let report = read(&body)?;
+                render(&report) + &reached(&report.tables, &models)
+            }
         };
         let clear = args.watch && !args.json && talk::stdout_is_terminal();
         talk::print(&if clear { format!("\x1b[H\x1b[2J{text}") } else { text })?;
@@ -205,13 +220,39 @@ fn name(runs: &Runs) -> &str {
 
 /// Of all tables.
 fn last_change(tables: &[Table]) -> String {
-    let changes = tables.iter().filter_map(|table| Some((table, table.schema_change.as_ref()?)));
-    let Some((table, last)) = changes.max_by_key(|(_, change)| change.at) else {
-        return String::new();
-    };
+    let Some((table, last)) = latest(tables) else { return String::new() };
     let at = super::time(last.at);
     let (name, change, how) = (&table.name, &last.change, &last.followed_by);
     format!("schema     {name}: {change}; followed by: {how}, {at}\n")
+}
+
+fn latest(tables: &[Table]) -> Option<(&Table, &SchemaChange)> {
+    let changes = tables.iter().filter_map(|table| Some((table, table.schema_change.as_ref()?)));
+    changes.max_by_key(|(_, change)| change.at)
+}
+
+/// Which models read what that change touched.
+fn reached(
+    tables: &[Table],
+    models: &LazyCell<Option<Models>, impl FnOnce() -> Option<Models>>,
+) -> String {
+    let Some((table, last)) = latest(tables).filter(|(_, last)| !last.touched.is_empty()) else {
+        return String::new();
+    };
+    let touched: Vec<_> = last.touched.iter().map(|touched| of(&table.name, touched)).collect();
+    let text = models.as_ref().and_then(|models| models::text(&models.reading(&touched)));
+    text.map_or_else(String::new, |text| format!("models     {text}\n"))
+}
+
+fn of(table: &str, touched: &Touched) -> lint::Touched {
+    let name = |text: &str| {
+        let (schema, table) = text.split_once('.').unwrap_or(("", text));
+        TableName::new(schema, table)
+    };
+    match touched {
+        Touched::Column(column) => lint::Touched::Column(name(table), column.clone()),
+        Touched::Table(before) => lint::Touched::Table(name(before)),
+    }
 }
 
 /// What did not arrive as it was.

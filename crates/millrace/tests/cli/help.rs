@@ -3,7 +3,7 @@
 use crate::{millrace, out};
 use std::path::Path;
 
-const VERBS: [&str; 22] = [
+const VERBS: [&str; 23] = [
     "",
     "init",
     "check",
@@ -18,6 +18,7 @@ const VERBS: [&str; 22] = [
     "transform",
     "schedule",
     "schedule export",
+    "lineage",
     "lint-migration",
     "quarantine",
     "quarantine list",

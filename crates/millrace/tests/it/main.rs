@@ -19,6 +19,7 @@ mod holder;
 mod init;
 mod json;
 mod large_rows;
+mod lineage;
 mod modes;
 mod pause;
 mod quarantine;

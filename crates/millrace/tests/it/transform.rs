@@ -31,7 +31,7 @@ pub(crate) fn fill(cluster: &Cluster) {
 }
 
 /// With the example's tables and models.
-fn shop_project(cluster: &Cluster) -> Project {
+pub(crate) fn shop_project(cluster: &Cluster) -> Project {
     let tables = std::fs::read_to_string(Path::new(SHOP).join("millrace.toml")).unwrap();
     let from = tables.find("[tables.").unwrap();
     let to = tables.find("[serve]").unwrap();
@@ -54,7 +54,12 @@ pub(crate) fn write_model(project: &Project, name: &str, sql: &str) {
     let dbt = project.path().join("dbt");
     std::fs::create_dir_all(dbt.join("models")).unwrap();
     std::fs::write(dbt.join("dbt_project.yml"), "name: small\nprofile: any\n").unwrap();
-    std::fs::write(dbt.join(format!("models/{name}.sql")), sql).unwrap();
+    add_model(project, name, sql);
+}
+
+/// Into one that is there.
+pub(crate) fn add_model(project: &Project, name: &str, sql: &str) {
+    std::fs::write(project.path().join(format!("dbt/models/{name}.sql")), sql).unwrap();
 }
 
 /// The definition in Postgres, and the mart.
