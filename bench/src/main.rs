@@ -12,6 +12,7 @@ mod backlog;
 mod client;
 mod copy;
 mod dashboards;
+mod dbt;
 mod door;
 mod host;
 mod latency;
@@ -79,7 +80,7 @@ impl Plan {
 type Measure = (&'static str, fn(&Plan) -> Record);
 
 /// In the order of the page.
-const MEASURES: [Measure; 19] = [
+const MEASURES: [Measure; 21] = [
     ("stream_tcp", stream::tcp),
     ("stream_mirror", stream::mirror),
     ("stream_mixed", stream::mixed),
@@ -95,6 +96,8 @@ const MEASURES: [Measure; 19] = [
     ("resync", resync::beside_a_stream),
     ("verify_4m", verify::of_4m),
     ("dashboards", dashboards::beside_a_stream),
+    ("dbt_build", dbt::beside_a_build),
+    ("dbt_watched", dbt::watched),
     ("small_queries", small::queries),
     ("door_native", door::native),
     ("door_json", door::json),

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::talk::LEVEL;
 use model::{Error, Result};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Longer than dbt gets to stop.
@@ -41,6 +41,11 @@ impl Keeper {
             .process_group(0)
             .spawn();
         Ok(Some(Keeper(child.map_err(cannot)?)))
+    }
+
+    /// Whether it has ended by itself: nothing starts it again, as `up` may not start anything by now.
+    pub(crate) fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().ok().flatten()
     }
 
     /// What runs is ended and told of first.

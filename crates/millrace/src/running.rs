@@ -97,8 +97,12 @@ fn answer(response: Result<Response, ureq::Error>, url: &str) -> Result<String> 
     let body = body.map_err(could_not)?;
     match response.status().as_u16() {
         200 => Ok(body),
-        status => Err(told(&body)
-            .unwrap_or_else(|| Error::definite(format!("cannot ask {url}: it answered {status}")))),
+        status => {
+            let error = told(&body).unwrap_or_else(|| {
+                Error::definite(format!("cannot ask {url}: it answered {status}"))
+            });
+            Err(if status == 503 { error.passing() } else { error })
+        }
     }
 }
 

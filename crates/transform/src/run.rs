@@ -80,7 +80,8 @@ impl Project {
             return Err(Error::definite(format!("cannot give {word} to dbt: millrace says it"))
                 .hint("the stock dbt takes it: dbt build --profiles-dir …"));
         }
-        let builds = is_one_of(words, &BUILDING);
+        let asks_sources = words.iter().take(2).eq(["source", "freshness"].iter());
+        let builds = is_one_of(words, &BUILDING) || asks_sources;
         let mut command = command(dbt);
         if builds {
             command.args(["--log-format", "json", "--log-level", "info", "--no-use-colors"]);
@@ -112,29 +113,40 @@ impl Project {
 
     /// For a run by hand: alone. `None`: somebody builds the project.
     pub fn claim(&self) -> Result<Option<Claim>> {
-        self.claim_by(File::try_lock)
+        Ok(lock(&self.lock, File::try_lock)?.map(Claim))
     }
 
-    /// For a run beside others that have their own folders.
+    /// For a run beside others that have their own folders. Whoever waits for a run by hand comes first.
     pub fn claim_beside(&self) -> Result<Option<Claim>> {
-        self.claim_by(File::try_lock_shared)
+        match lock(&self.wanted(), File::try_lock)? {
+            Some(_nobody_waits) => Ok(lock(&self.lock, File::try_lock_shared)?.map(Claim)),
+            None => Ok(None),
+        }
     }
 
-    fn claim_by(
-        &self,
-        lock: impl Fn(&File) -> Result<(), std::fs::TryLockError>,
-    ) -> Result<Option<Claim>> {
-        let path = &self.lock;
-        let cannot = |error: std::io::Error| {
-            Error::definite(format!("cannot open {}", path.display())).source(error)
-        };
-        std::fs::create_dir_all(path.parent().unwrap_or(&self.folder)).map_err(cannot)?;
-        let file = File::options().create(true).append(true).open(path).map_err(cannot)?;
-        match lock(&file) {
-            Ok(()) => Ok(Some(Claim(file))),
-            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-            Err(std::fs::TryLockError::Error(error)) => Err(cannot(error)),
-        }
+    /// Held by who waits for [`Project::claim`].
+    pub fn want(&self) -> Result<Option<File>> {
+        lock(&self.wanted(), File::try_lock_shared)
+    }
+
+    fn wanted(&self) -> PathBuf {
+        self.lock.with_extension("wanted")
+    }
+}
+
+fn lock(
+    path: &Path,
+    how: impl Fn(&File) -> Result<(), std::fs::TryLockError>,
+) -> Result<Option<File>> {
+    let cannot = |error: std::io::Error| {
+        Error::definite(format!("cannot open {}", path.display())).source(error)
+    };
+    std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(cannot)?;
+    let file = File::options().create(true).append(true).open(path).map_err(cannot)?;
+    match how(&file) {
+        Ok(()) => Ok(Some(file)),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+        Err(std::fs::TryLockError::Error(error)) => Err(cannot(error)),
     }
 }
 

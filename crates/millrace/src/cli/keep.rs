@@ -15,13 +15,14 @@ use crate::assemble::block_on;
 use crate::config::Config;
 use crate::running::Running;
 use crate::talk;
-use ::transform::{Environment, Group, Project, Results, Schedule, TARGET};
+use ::transform::{Claim, Environment, Group, Project, Results, Schedule, TARGET};
 use jiff::Timestamp;
-use model::{Error, Result};
+use model::{Error, Fate, Result};
 use serde::{Deserialize, Serialize};
 use serve::ops::Run;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -37,6 +38,8 @@ const STOPS_WITHIN: Duration = Duration::from_secs(10);
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// dbt's verb for the nodes that failed or were skipped.
 const RETRY: &str = "retry";
+/// dbt does not begin in less.
+const RETRY_LEAST: Duration = Duration::from_secs(20);
 const TELL_AGAIN: Duration = Duration::from_secs(5);
 
 pub(super) fn run(environment: Environment, config: &Config) -> Result<Answer> {
@@ -92,41 +95,72 @@ struct State {
 }
 
 async fn keep(keeper: Arc<Keeper>, stopped: watch::Receiver<bool>) -> Result<()> {
+    // A keeper of before may still be on its way out, and dbt of one that was killed.
+    let alone = match keeper.is_alone(&stopped).await? {
+        Some(alone) => alone,
+        None => return Ok(()),
+    };
     let born = Timestamp::now();
     let schedules = keeper.config.transform.schedules.iter();
     let mut all: Vec<Kept> =
         schedules.map(|schedule| Kept::open(schedule, &keeper.folder)).collect();
-    // dbt of a keeper that was killed may be on its way out.
-    while keeper.project.claim()?.is_none() {
-        if pause(LOOK_EVERY, &stopped).await {
-            return Ok(());
-        }
-    }
-    for kept in &mut all {
-        kept.tell_the_rest(&keeper, &stopped).await;
-    }
     let mut running = JoinSet::new();
+    for (at, kept) in all.iter_mut().enumerate() {
+        kept.tell_the_rest(at, &keeper, &stopped, &mut running);
+    }
+    let mut was_ready = false;
     while !pause(LOOK_EVERY, &stopped).await {
         while let Some(done) = running.try_join_next() {
             let at: usize = done.map_err(|panic| Error::bug("a run broke").source(panic))?;
-            all[at].is_running = false;
-            all[at].state = State::read(&all[at].folder);
+            all[at].is_over();
         }
-        for at in 0..all.len() {
-            if all[at].is_due(born) && may_begin(&all, at) && keeper.may_begin(&all[at]).await {
-                let kept = &mut all[at];
-                kept.is_running = true;
-                let (schedule, folder) = (kept.schedule.clone(), kept.folder.clone());
-                let (keeper, stopped) = (keeper.clone(), stopped.clone());
-                running.spawn(async move {
-                    keeper.run(&schedule, &folder, &stopped).await;
-                    at
-                });
+        for at in due(&all, born) {
+            if !may_begin(&all, at) {
+                continue;
             }
+            let pipeline = keeper.pipeline().await;
+            was_ready |= pipeline == Pipeline::Ready;
+            if pipeline == Pipeline::Away || (all[at].schedule.after_copied && !was_ready) {
+                continue;
+            }
+            let Some(claim) = keeper.project.claim_beside()? else { break };
+            let kept = &mut all[at];
+            kept.begins();
+            let (schedule, folder) = (kept.schedule.clone(), kept.folder.clone());
+            let (keeper, stopped) = (keeper.clone(), stopped.clone());
+            running.spawn(async move {
+                keeper.run(&schedule, &folder, claim, &stopped).await;
+                at
+            });
         }
     }
     while running.join_next().await.is_some() {}
+    drop(alone);
     Ok(())
+}
+
+/// What may begin by its pace and its window, the longest overdue first.
+fn due(all: &[Kept], born: Timestamp) -> Vec<usize> {
+    let now = Timestamp::now();
+    let mut due: Vec<(Timestamp, usize)> = all
+        .iter()
+        .enumerate()
+        .filter(|(_, kept)| !kept.is_running)
+        .map(|(at, kept)| (kept.due(born, now), at))
+        .filter(|(due, _)| *due <= now)
+        .collect();
+    due.sort();
+    due.into_iter().map(|(_, at)| at).collect()
+}
+
+/// Whether there is anything new, and all of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pipeline {
+    /// It does not answer, or does not read the source: paused, waiting for the slot.
+    Away,
+    Connected,
+    /// Every table streams.
+    Ready,
 }
 
 /// Whether it is time to end.
@@ -151,21 +185,46 @@ impl Kept {
         Kept { schedule: schedule.clone(), folder, state, is_running: false }
     }
 
-    fn is_due(&self, born: Timestamp) -> bool {
+    /// In its window, and not by a clock that was ahead.
+    fn due(&self, born: Timestamp, now: Timestamp) -> Timestamp {
         let last = self.state.started.and_then(|at| Timestamp::from_millisecond(at).ok());
-        !self.is_running && self.schedule.due(last, born) <= Timestamp::now()
+        let due = self.schedule.due(last.map(|last| last.min(now)), born);
+        self.schedule.window.as_ref().map_or(due, |window| window.next(due.max(now)).max(due))
+    }
+
+    fn begins(&mut self) {
+        self.is_running = true;
+        self.state.started = Some(Timestamp::now().as_millisecond());
+    }
+
+    /// What is on the disk may be older, where that is full.
+    fn is_over(&mut self) {
+        let state = State::read(&self.folder);
+        let started = self.state.started.max(state.started);
+        (self.is_running, self.state) = (false, State { started, ..state });
     }
 
     /// Of a run whose end a keeper of before did not see, or could not tell.
-    async fn tell_the_rest(&mut self, keeper: &Keeper, stopped: &watch::Receiver<bool>) {
-        let Some(mut run) = self.state.untold.take() else { return };
+    fn tell_the_rest(
+        &mut self,
+        at: usize,
+        keeper: &Arc<Keeper>,
+        stopped: &watch::Receiver<bool>,
+        running: &mut JoinSet<usize>,
+    ) {
+        let Some(mut run) = self.state.untold.clone() else { return };
         if run.status == RUNNING {
             run.status = "interrupted".into();
             run.error = "the process that watched it was ended".into();
         }
-        if keeper.tell(&run, stopped).await {
-            self.state.write(&self.folder);
-        }
+        self.is_running = true;
+        let (keeper, stopped, folder) = (keeper.clone(), stopped.clone(), self.folder.clone());
+        running.spawn(async move {
+            if keeper.tell(&run, &stopped).await {
+                State { untold: None, ..State::read(&folder) }.write(&folder);
+            }
+            at
+        });
     }
 }
 
@@ -193,21 +252,60 @@ impl State {
 }
 
 impl Keeper {
-    async fn may_begin(&self, kept: &Kept) -> bool {
-        if !kept.schedule.after_copied {
-            return true;
+    /// Held for life. `None`: it is time to end.
+    async fn is_alone(&self, stopped: &watch::Receiver<bool>) -> Result<Option<File>> {
+        let path = self.folder.join("keeper.lock");
+        let cannot = |error: std::io::Error| {
+            Error::definite(format!("cannot lock {}", path.display())).source(error)
+        };
+        std::fs::create_dir_all(&self.folder).map_err(cannot)?;
+        let file = File::create(&path).map_err(cannot)?;
+        while file.try_lock().is_err() || self.project.claim()?.is_none() {
+            if pause(LOOK_EVERY, stopped).await {
+                return Ok(None);
+            }
         }
-        let data_dir = self.config.store.data_dir.clone();
-        let ready = move || Running::need(&data_dir).and_then(|up| up.get("/readyz")).is_ok();
-        tokio::task::spawn_blocking(ready).await.unwrap_or(false)
+        Ok(Some(file))
     }
 
-    /// The run, and the failed nodes of it once more.
-    async fn run(&self, schedule: &Schedule, folder: &Path, stopped: &watch::Receiver<bool>) {
+    async fn pipeline(&self) -> Pipeline {
+        let data_dir = self.config.store.data_dir.clone();
+        let asked = move || {
+            let up = Running::need(&data_dir)?;
+            let ready = up.get("/readyz").is_ok();
+            Ok::<_, Error>((ready, up.get("/api/status")?))
+        };
+        let Ok(Ok((is_ready, status))) = tokio::task::spawn_blocking(asked).await else {
+            return Pipeline::Away;
+        };
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap_or_default();
+        let source = &status["source"];
+        match (source["connected"] == true && source["waiting_for"].is_null(), is_ready) {
+            (false, _) => Pipeline::Away,
+            (true, false) => Pipeline::Connected,
+            (true, true) => Pipeline::Ready,
+        }
+    }
+
+    /// The run, and the failed nodes of it once more, if there is time.
+    async fn run(
+        &self,
+        schedule: &Schedule,
+        folder: &Path,
+        claim: Claim,
+        stopped: &watch::Receiver<bool>,
+    ) {
         let begins = Timestamp::now();
-        let is_worth_it = self.run_once(schedule, folder, None, begins, stopped).await;
-        if is_worth_it && !pause(RETRY_AFTER, stopped).await {
-            self.run_once(schedule, folder, Some(RETRY), begins, stopped).await;
+        let patience = Duration::try_from(schedule.patience(begins)).unwrap_or_default();
+        let until = tokio::time::Instant::now() + patience;
+        let is_worth_it = self.run_once(schedule, folder, None, claim, until, stopped).await;
+        let is_time_left = tokio::time::Instant::now() + RETRY_AFTER + RETRY_LEAST < until;
+        if !is_worth_it || !is_time_left || pause(RETRY_AFTER, stopped).await {
+            return;
+        }
+        // Whoever has come by hand meanwhile has fresher models.
+        if let Ok(Some(claim)) = self.project.claim_beside() {
+            self.run_once(schedule, folder, Some(RETRY), claim, until, stopped).await;
         }
     }
 
@@ -217,7 +315,8 @@ impl Keeper {
         schedule: &Schedule,
         folder: &Path,
         verb: Option<&str>,
-        begins: Timestamp,
+        claim: Claim,
+        until: tokio::time::Instant,
         stopped: &watch::Receiver<bool>,
     ) -> bool {
         let started = Timestamp::now();
@@ -230,10 +329,8 @@ impl Keeper {
             State { started: Some(at), untold: Some(run.clone()), ..State::read(folder) };
         state.write(folder);
         self.tell(&run, stopped).await;
-        let patience = schedule.patience(begins) - begins.duration_until(started);
-        let patience = Duration::try_from(patience).unwrap_or_default();
         let before = Results::read(&folder.join(TARGET), None).ok().flatten();
-        let (status, said) = self.dbt(folder, &words, patience, stopped).await;
+        let (status, said) = self.dbt(folder, &words, claim, until, stopped).await;
         let results = Results::read(&folder.join(TARGET), before.as_ref());
         run.seconds = started.duration_until(Timestamp::now()).as_secs_f64();
         (run.status, run.error) = (status.to_owned(), said);
@@ -269,25 +366,17 @@ impl Keeper {
         &self,
         folder: &Path,
         words: &[String],
-        patience: Duration,
+        claim: Claim,
+        until: tokio::time::Instant,
         stopped: &watch::Receiver<bool>,
     ) -> (&'static str, String) {
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-        let begun = async {
-            let claim = loop {
-                if let Some(claim) = self.project.claim_beside()? {
-                    break claim;
-                }
-                if pause(LOOK_EVERY, stopped).await {
-                    return Ok(None);
-                }
-            };
+        let begun = || {
             let (dbt, profile) = (self.environment.dbt()?, dbt_profile(&self.config, &words)?);
-            self.project.start(dbt, profile, &words, Some(claim), Some(folder)).map(Some)
+            self.project.start(dbt, profile, &words, Some(claim), Some(folder))
         };
-        let run = match begun.await {
-            Ok(Some(run)) => run,
-            Ok(None) => return ("interrupted", String::new()),
+        let run = match begun() {
+            Ok(run) => run,
             Err(error) => return ("error", error.report()),
         };
         let group = run.group();
@@ -299,7 +388,7 @@ impl Keeper {
         let mut stopping = stopped.clone();
         let why = tokio::select! {
             ended = &mut ended => return outcome(ended),
-            () = tokio::time::sleep(patience) => "timeout",
+            () = tokio::time::sleep_until(until) => "timeout",
             _ = stopping.wait_for(|stopped| *stopped) => "interrupted",
         };
         let said = end(group, &mut ended).await.unwrap_or_default();
@@ -311,9 +400,16 @@ impl Keeper {
         let json = serde_json::to_string(run).expect("texts and numbers");
         for attempt in 0.. {
             let (data_dir, json) = (self.config.store.data_dir.clone(), json.clone());
-            let told = move || Running::need(&data_dir).and_then(|up| up.post(runs::PATH, &json));
+            let told = move || match Running::find(&data_dir) {
+                Some(up) => up.post(runs::PATH, &json),
+                None => Err(Error::transient("could not tell of a run: nobody is there")),
+            };
             let error = match tokio::task::spawn_blocking(told).await {
                 Ok(Ok(_)) => return true,
+                Ok(Err(error)) if error.fate() != Fate::Transient => {
+                    tracing::warn!(run = %run.id, error = %error.report(), "a run is not in millrace.runs");
+                    return true;
+                }
                 Ok(Err(error)) => error.report(),
                 Err(panic) => panic.to_string(),
             };

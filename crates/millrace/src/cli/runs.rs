@@ -26,9 +26,9 @@ pub(super) fn begun(id: String, command: String, started: i64) -> Run {
 pub(super) fn outcome(status: ExitStatus, said: String) -> (&'static str, String) {
     match status.code() {
         Some(0) => ("success", String::new()),
-        Some(1) => ("failed", said),
+        Some(1) => ("failed", short(&said)),
         _ if said.is_empty() => ("error", format!("dbt ended with {status}")),
-        _ => ("error", said),
+        _ => ("error", short(&said)),
     }
 }
 
@@ -47,6 +47,15 @@ pub(super) fn nodes(results: Option<&Results>) -> Vec<RunNode> {
     results.iter().flat_map(|results| &results.nodes).map(node).collect()
 }
 
+/// As much as a person reads.
+fn short(text: &str) -> String {
+    const BYTES_MAX: usize = 2 << 10;
+    match text.len() > BYTES_MAX {
+        true => format!("{}…", &text[..text.floor_char_boundary(BYTES_MAX)]),
+        false => text.to_owned(),
+    }
+}
+
 fn node(node: &Node) -> RunNode {
     let failed = node.is_failed();
     RunNode {
@@ -55,7 +64,7 @@ fn node(node: &Node) -> RunNode {
         status: node.status.clone(),
         failed,
         seconds: node.seconds,
-        error: node.message.clone().filter(|_| failed).unwrap_or_default(),
+        error: node.message.as_deref().filter(|_| failed).map(short).unwrap_or_default(),
         relation: node.relation(),
     }
 }

@@ -247,6 +247,7 @@ async fn claim(project: &Project, words: &[OsString]) -> Result<Option<Claim>> {
     if needs_no_claim(words) {
         return Ok(None);
     }
+    let mut wants = None;
     let mut waits = false;
     loop {
         if let Some(claim) = project.claim()? {
@@ -255,6 +256,7 @@ async fn claim(project: &Project, words: &[OsString]) -> Result<Option<Claim>> {
         if !std::mem::replace(&mut waits, true) {
             talk::say("another run of the project is under way: this one waits for its end");
         }
+        wants = wants.or(project.want()?);
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }

@@ -11,6 +11,9 @@ use crate::talk::{self, Paint};
 use model::{Error, Result};
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::time::Duration;
+
+const KEEPER_LOOK_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 pub(crate) struct Args {}
@@ -48,6 +51,7 @@ pub(crate) fn run(_args: Args, config: &Config) -> Result<Answer> {
             tokio::select! {
                 () = stop => {}
                 () = hung_up => {}
+                () = watch(&mut keeper) => {}
             }
             talk::say("stopping: what has been read is made durable first; again stops at once");
             // While there is somebody to tell what was ended.
@@ -59,6 +63,18 @@ pub(crate) fn run(_args: Args, config: &Config) -> Result<Answer> {
     })?;
     talk::say("stopped");
     Ok(Answer::Yes)
+}
+
+/// Says so when the keeper of schedules has ended by itself; does not complete.
+async fn watch(keeper: &mut Option<Keeper>) {
+    while let Some(status) = keeper.as_mut().map(Keeper::has_ended) {
+        if let Some(status) = status {
+            tracing::warn!(%status, "schedules are not run any more: their keeper has ended; to have them again, restart `millrace up`");
+            break;
+        }
+        tokio::time::sleep(KEEPER_LOOK_EVERY).await;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Reloads at each SIGHUP; completes when the terminal is gone.

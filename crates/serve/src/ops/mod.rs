@@ -49,6 +49,8 @@ use store::{BoxFuture, Store};
 use tokio::net::TcpListener;
 
 const BODY_BYTES_MAX: usize = 1 << 20;
+/// Of tens of thousands of nodes.
+const RUN_BYTES_MAX: usize = 64 << 20;
 /// For what is superseded in the quarantine to be found.
 const LOOK_MOST: Duration = Duration::from_secs(10);
 
@@ -92,7 +94,10 @@ pub async fn serve(
         .route("/api/pause", post(pause))
         .route("/api/resume", post(resume))
         .route("/api/reload", post(reload))
-        .route("/api/transform/run", post(transform_run))
+        .route(
+            "/api/transform/run",
+            post(transform_run).layer(DefaultBodyLimit::max(RUN_BYTES_MAX)),
+        )
         .route("/api/quarantine/list", post(quarantine_list))
         .route("/api/quarantine/show", post(quarantine_show))
         .route("/api/quarantine/drop", post(quarantine_drop))

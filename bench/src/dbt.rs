@@ -1,0 +1,169 @@
+//! dbt beside the stream: what a build of the whole shop costs the freshness of rows, and what watching dbt costs a run.
+
+use crate::Plan;
+use crate::backlog::{finish, quiet_source};
+use crate::latency::{Load, create, delays, watch, write};
+use crate::record::{Also, BarOn, Record, median, percentile, root};
+use cluster::Cluster;
+use harness::{Project, config};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+const LOAD: Load = Load { tables: 1, transactions_a_second: 100, rows_a_transaction: 10 };
+const EVENTS: u64 = 5_000_000;
+/// What the example's seed writes.
+const EVENTS_OF_SEED: u64 = 2_000_000;
+const VISITS_AN_HOUR: u64 = 159;
+
+struct Build {
+    p50: f64,
+    p99: f64,
+    seconds: f64,
+}
+
+/// Of a table that streams meanwhile.
+pub(crate) fn beside_a_build(plan: &Plan) -> Record {
+    let events = plan.rows(EVENTS);
+    let runs: Vec<Build> = (0..plan.rounds).map(|_| build(plan, events)).collect();
+    let all = |figure: fn(&Build) -> f64| runs.iter().map(figure).collect::<Vec<f64>>();
+    Record {
+        measure: "dbt_build",
+        what: "commit to visible at 1,000 rows/s while dbt builds the whole shop at 5 M events, p99",
+        unit: "ms",
+        higher_is_better: false,
+        ours: all(|run| run.p99),
+        peer: None,
+        theirs: Vec::new(),
+        bar: 1000.0,
+        bar_on: BarOn::Ours,
+        rows: events,
+        also: vec![
+            Also { name: "p50", unit: "ms", ours: all(|run| run.p50), below: None },
+            Also { name: "the build", unit: "s", ours: all(|run| run.seconds), below: None },
+        ],
+    }
+}
+
+fn build(plan: &Plan, events: u64) -> Build {
+    let (cluster, project) = shop(plan, events);
+    let mut up = project.up();
+    up.wait_ready();
+    let (is_over, built) = (AtomicBool::new(false), AtomicBool::new(false));
+    let url = cluster.url();
+    let ((commits, sightings), (from, until)) = std::thread::scope(|scope| {
+        let (is_over, built) = (&is_over, &built);
+        let door = up.door();
+        let reader = scope.spawn(move || watch(door, is_over));
+        let writer = scope.spawn(|| write(&url, &LOAD, |_| !built.load(Ordering::Relaxed)));
+        let from = Instant::now();
+        let ran = project.run(&["transform", "build"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.talk());
+        let until = Instant::now();
+        built.store(true, Ordering::Relaxed);
+        let commits = writer.join().expect("the writer works");
+        let last = commits.last().map_or(0, |commit| commit.last_id);
+        up.wait_for("SELECT max(id) FROM public.t0", &last.to_string());
+        is_over.store(true, Ordering::Relaxed);
+        ((commits, reader.join().expect("the reader works")), (from, until))
+    });
+    finish(up);
+    let mut millis = delays(&commits, &sightings, from, Some(until));
+    assert!(millis.len() > 50, "too few commits were seen: {}", millis.len());
+    Build {
+        p50: percentile(&mut millis, 50),
+        p99: percentile(&mut millis, 99),
+        seconds: until.duration_since(from).as_secs_f64(),
+    }
+}
+
+/// The example with so many events, and the table of the load.
+fn shop(plan: &Plan, events: u64) -> (Cluster, Project) {
+    let folder = root().join("examples/shop");
+    let read =
+        |name: &str| std::fs::read_to_string(folder.join(name)).expect("the example is there");
+    let visits = VISITS_AN_HOUR * events / EVENTS_OF_SEED;
+    let seed =
+        read("seed.sql").replace(&format!("round({VISITS_AN_HOUR} "), &format!("round({visits} "));
+    let cluster = quiet_source();
+    cluster.sql(&(read("schema.sql") + &seed));
+    let example = read("millrace.toml");
+    let (from, to) = (example.find("[tables."), example.find("[serve]"));
+    let tables = example[from.expect("tables")..to.expect("a door")].to_owned();
+    let of_load = create(&cluster, &LOAD);
+    let project = Project::new(&plan.binary, &config(&cluster.url(), &(tables + &of_load)));
+    copy(&folder.join("dbt"), &project);
+    (cluster, project)
+}
+
+fn copy(dbt: &std::path::Path, project: &Project) {
+    let copied = Command::new("cp").arg("-r").arg(dbt).arg(project.path().join("dbt")).status();
+    assert!(copied.is_ok_and(|status| status.success()));
+}
+
+/// The same run by the stock dbt alone, with a profile of its own.
+pub(crate) fn watched(plan: &Plan) -> Record {
+    let cluster = quiet_source();
+    cluster.sql("create table t (id bigint primary key); insert into t values (1)");
+    let project = Project::new(&plan.binary, &config(&cluster.url(), ""));
+    let dbt = project.path().join("dbt");
+    std::fs::create_dir_all(dbt.join("models")).expect("a folder of ours");
+    for (name, text) in [
+        ("dbt_project.yml", "name: small\nprofile: shop\n"),
+        ("models/m.sql", "select * from public.t"),
+    ] {
+        std::fs::write(dbt.join(name), text).expect("a folder of ours");
+    }
+    let profile = std::fs::read(root().join("examples/shop/dbt/profiles.yml"));
+    std::fs::write(dbt.join("profiles.yml"), profile.expect("the example is there"))
+        .expect("a folder of ours");
+    let mut up = project.up();
+    up.wait_ready();
+    let set_up = project.run(&["transform", "setup"]).stderr;
+    let program = set_up.trim().rsplit(' ').next().expect("it says where dbt is").to_owned();
+    let (host, port) = up.door().address().split_once(':').expect("a port");
+    let alone = || {
+        let began = Instant::now();
+        let ran = Command::new(&program)
+            .args(["run", "--profiles-dir", ".", "--log-format", "json"])
+            .current_dir(&dbt)
+            .env("CLICKHOUSE_HOST", host)
+            .env("CLICKHOUSE_PORT", port)
+            .env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+            .output();
+        assert!(ran.is_ok_and(|ran| ran.status.success()));
+        began.elapsed().as_secs_f64()
+    };
+    let ours = || {
+        let began = Instant::now();
+        let ran = project.run(&["transform", "run"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.talk());
+        began.elapsed().as_secs_f64()
+    };
+    // Each parses the project anew where the other one's profile was the last.
+    let pair = || {
+        let warm = [alone(), alone()];
+        let watched = [ours(), ours()];
+        (watched[1], warm[1])
+    };
+    let pairs: Vec<(f64, f64)> = (0..plan.rounds).map(|_| pair()).collect();
+    finish(up);
+    let (watched, alone): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+    let added = median(&watched).unwrap_or(f64::NAN) - median(&alone).unwrap_or(f64::NAN);
+    Record {
+        measure: "dbt_watched",
+        what: "what `millrace transform run` adds to the same dbt by hand, of medians",
+        unit: "s",
+        higher_is_better: false,
+        ours: vec![added],
+        peer: None,
+        theirs: Vec::new(),
+        bar: 0.3,
+        bar_on: BarOn::Ours,
+        rows: 1,
+        also: vec![
+            Also { name: "watched", unit: "s", ours: watched, below: None },
+            Also { name: "by hand", unit: "s", ours: alone, below: None },
+        ],
+    }
+}
