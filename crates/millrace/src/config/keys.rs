@@ -408,7 +408,12 @@ pub(crate) const KEYS: &[Key] = &[
         DEFAULT_SCHEMA,
         "The database of models that name none (dbt's `target.schema`).",
     ),
-    key("transform.threads", Kind::Number, "2", "How many models dbt builds at once."),
+    key(
+        "transform.threads",
+        Kind::Number,
+        "half of the cores",
+        "How many models dbt builds at once. The stream has the other cores.",
+    ),
     key(
         "transform.user",
         Kind::Text,
