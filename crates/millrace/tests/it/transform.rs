@@ -292,3 +292,34 @@ fn dbt_comes_as_a_user_of_its_own() {
     assert_eq!(String::from_utf8_lossy(&found.stdout), "");
     assert_eq!(up.stop(), Some(0));
 }
+
+/// The store goes in the middle of a model: its table stays as it was, and the next run makes it.
+#[test]
+fn a_store_that_restarts_in_the_middle_leaves_nothing_half_done() {
+    let cluster = small();
+    let project = project(&cluster, "");
+    let model =
+        |x: u32, n: &str| format!("{{{{ config(materialized='table') }}}} select {x} as x, {n}");
+    let slow = "sum(sleepEachRow(1)) as n from numbers(600) settings max_block_size = 1";
+    write_model(&project, "m", &model(7, "count() as n from public.t"));
+    let mut up = project.up();
+    up.wait_ready();
+    says(&project.run(&["transform", "run"]), 0, &["marts.m"]);
+    write_model(&project, "m", &model(8, slow));
+    let mut running = project.command(&["transform", "run"]);
+    let running = running.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let asked = "SELECT count() FROM system.processes WHERE query LIKE '%sleepEachRow(1)%' AND query NOT LIKE '%LIKE%'";
+    wait_until("the model is built", || up.query(asked) == "1");
+    up.kill();
+    let ended = running.wait_with_output().unwrap();
+    assert!(matches!(ended.status.code(), Some(1 | 2)), "{ended:?}");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("FAILED") && said.contains("marts.m"), "{said}");
+    let mut up = project.up();
+    up.wait_ready();
+    assert_eq!(up.query("SELECT x FROM marts.m"), "7");
+    write_model(&project, "m", &model(9, "count() as n from public.t"));
+    says(&project.run(&["transform", "run"]), 0, &["ok", "marts.m"]);
+    assert_eq!(up.query("SELECT x, n FROM marts.m"), "9\t1");
+    assert_eq!(up.stop(), Some(0));
+}
