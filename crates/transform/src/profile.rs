@@ -10,6 +10,7 @@ use tempfile::TempDir;
 pub(crate) const NAME: &str = "millrace";
 /// dbt blots out the values of variables that begin so wherever it writes.
 const PASSWORD: &str = "DBT_ENV_SECRET_MILLRACE_PASSWORD";
+const FRESH_AT: &str = "MILLRACE_FRESH_AT";
 const USER: &str = "MILLRACE_DBT_USER";
 
 /// Where the store listens.
@@ -57,6 +58,12 @@ impl Profile {
         // dbt-clickhouse has no word for it; Python's TLS looks there.
         variables.extend(place.ca.as_ref().map(|ca| ("SSL_CERT_FILE", ca.display().to_string())));
         Ok(Profile { folder, variables })
+    }
+
+    /// Up to when the mirrors are whole, for `loaded_at_query` of sources. Without it nobody knows.
+    pub fn with_fresh_at(mut self, at: Option<String>) -> Profile {
+        self.variables.extend(at.map(|at| (FRESH_AT, at)));
+        self
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -239,7 +239,19 @@ pub(super) fn dbt_profile(config: &Config, words: &[OsString]) -> Result<Profile
         place => place?,
     };
     let (user, password) = transform.login(own, &place)?;
-    Profile::new(&place, &user, &password, &transform.schema, transform.threads)
+    let profile = Profile::new(&place, &user, &password, &transform.schema, transform.threads)?;
+    Ok(profile.with_fresh_at(fresh_at(config)))
+}
+
+/// In UTC. `None`: no pipeline runs here, or it does not read its source.
+fn fresh_at(config: &Config) -> Option<String> {
+    let status = Running::find(&config.store.data_dir)?.get("/api/status").ok()?;
+    let status: serde_json::Value = serde_json::from_str(&status).ok()?;
+    let source = status["source"].as_object()?;
+    let is_read = source["connected"] == true && source["waiting_for"].is_null();
+    let lag = Duration::try_from_secs_f64(source["lag_seconds"].as_f64()?).ok()?;
+    let at = jiff::Timestamp::now().checked_sub(lag).ok()?;
+    is_read.then(|| at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string())
 }
 
 /// Alone in the project, where dbt writes there.

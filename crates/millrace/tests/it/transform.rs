@@ -323,3 +323,21 @@ fn a_store_that_restarts_in_the_middle_leaves_nothing_half_done() {
     assert_eq!(up.query("SELECT x, n FROM marts.m"), "9\t1");
     assert_eq!(up.stop(), Some(0));
 }
+
+/// Of a table that nobody writes to, too, as long as the pipeline reads the source.
+#[test]
+fn freshness_is_the_pipelines_own() {
+    let cluster = small();
+    let project = project(&cluster, "");
+    write_model(&project, "m", "select * from {{ source('public', 't') }}");
+    let sources = "version: 2\nsources:\n  - name: public\n    tables: [{name: t}]\n    \
+         loaded_at_query: select parseDateTimeBestEffort('{{ env_var(\"MILLRACE_FRESH_AT\", \"1970-01-02\") }}', 'UTC')\n    \
+         freshness: {error_after: {count: 1, period: minute}}\n";
+    std::fs::write(project.path().join("dbt/models/sources.yml"), sources).unwrap();
+    let mut up = project.up();
+    up.wait_ready();
+    says(&project.run(&["transform", "source", "freshness"]), 0, &["ok", "t"]);
+    says(&project.run(&["pause"]), 0, &["paused"]);
+    says(&project.run(&["transform", "source", "freshness"]), 1, &["FAILED", "t"]);
+    assert_eq!(up.stop(), Some(0));
+}
