@@ -20,6 +20,9 @@ use transform::{
 const LOCK: &str = "transform.lock";
 /// As a shell tells of SIGINT.
 const STOPPED: u8 = 130;
+/// A backfill gives way to a stream that is further behind.
+const LAG_MOST: Duration = Duration::from_secs(5);
+const LAG_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Whether the project is free.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -104,7 +107,7 @@ fn backfill(environment: &Environment, args: BackfillArgs, config: &Config) -> R
     for (number, interval) in left.into_iter().enumerate() {
         let pause = pause.filter(|_| number > 0).unwrap_or_default();
         if is_stopped_within(Duration::from_secs(pause.unsigned_abs()), "")?
-            || is_stopped_before(window.as_ref())?
+            || is_stopped_before(window.as_ref(), config)?
         {
             talk::say("stopped; the same command goes on with the next interval");
             return Ok(Answer::Code(STOPPED));
@@ -141,12 +144,29 @@ fn is_stopped_within(pause: Duration, why: &str) -> Result<bool> {
     })
 }
 
-/// Waits until it opens.
-fn is_stopped_before(window: Option<&Window>) -> Result<bool> {
-    let now = jiff::Timestamp::now();
-    let opens = window.map_or(now, |window| window.next(now));
-    let why = format!("waits until {}", super::time(opens.as_second()));
-    is_stopped_within(Duration::try_from(now.duration_until(opens)).unwrap_or_default(), &why)
+/// Waits until it opens, and until the stream has caught up.
+fn is_stopped_before(window: Option<&Window>, config: &Config) -> Result<bool> {
+    let mut told = false;
+    loop {
+        let now = jiff::Timestamp::now();
+        let opens = window.map_or(now, |window| window.next(now));
+        let why = format!("waits until {}", super::time(opens.as_second()));
+        let closed = Duration::try_from(now.duration_until(opens)).unwrap_or_default();
+        if is_stopped_within(closed, &why)? {
+            return Ok(true);
+        }
+        let lag = lag(config).unwrap_or_default();
+        if lag < LAG_MOST {
+            return Ok(false);
+        }
+        let why = match std::mem::replace(&mut told, true) {
+            true => String::new(),
+            false => format!("waits for the stream, which is {:.0} s behind", lag.as_secs_f64()),
+        };
+        if is_stopped_within(LAG_LOOK_EVERY, &why)? {
+            return Ok(true);
+        }
+    }
 }
 
 /// As ClickHouse reads it.
@@ -245,13 +265,18 @@ pub(super) fn dbt_profile(config: &Config, words: &[OsString]) -> Result<Profile
 
 /// In UTC. `None`: no pipeline runs here, or it does not read its source.
 fn fresh_at(config: &Config) -> Option<String> {
+    let at = jiff::Timestamp::now().checked_sub(lag(config)?).ok()?;
+    Some(at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string())
+}
+
+/// How far the stream is behind, under the same conditions.
+fn lag(config: &Config) -> Option<Duration> {
     let status = Running::find(&config.store.data_dir)?.get("/api/status").ok()?;
     let status: serde_json::Value = serde_json::from_str(&status).ok()?;
     let source = status["source"].as_object()?;
     let is_read = source["connected"] == true && source["waiting_for"].is_null();
     let lag = Duration::try_from_secs_f64(source["lag_seconds"].as_f64()?).ok()?;
-    let at = jiff::Timestamp::now().checked_sub(lag).ok()?;
-    is_read.then(|| at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string())
+    is_read.then_some(lag)
 }
 
 /// Alone in the project, where dbt writes there.

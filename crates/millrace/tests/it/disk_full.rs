@@ -1,8 +1,21 @@
 //! The store's disk is full: nothing is lost, the lag is shown, and it goes on by itself.
 
-use crate::project;
+use crate::transform::{small, write_model};
+use crate::{project, says};
 use cluster::Cluster;
-use harness::{Tmpfs, wait_until};
+use harness::{Project, Tmpfs, wait_until};
+
+/// `None`: not on this machine.
+fn small_disk(project: &Project) -> Option<Tmpfs> {
+    match Tmpfs::mount(&project.state(), 256) {
+        Ok(disk) => Some(disk),
+        Err(why) => {
+            eprintln!("SKIPPED: the store's disk cannot be made small here: {why}");
+            assert!(std::env::var_os("CI").is_none(), "CI must be able to mount a tmpfs: {why}");
+            None
+        }
+    }
+}
 
 #[test]
 fn a_full_disk_pauses_the_stream_until_there_is_room() {
@@ -15,14 +28,7 @@ fn a_full_disk_pauses_the_stream_until_there_is_room() {
     );
     let project =
         project(&cluster, "[tables.\"public.events\"]\nmode = \"append\"\norder_by = [\"name\"]");
-    let disk = match Tmpfs::mount(&project.state(), 256) {
-        Ok(disk) => disk,
-        Err(why) => {
-            eprintln!("SKIPPED: the store's disk cannot be made small here: {why}");
-            assert!(std::env::var_os("CI").is_none(), "CI must be able to mount a tmpfs: {why}");
-            return;
-        }
-    };
+    let Some(disk) = small_disk(&project) else { return };
     let mut up = project.up();
     up.wait_ready();
     disk.fill();
@@ -52,6 +58,33 @@ fn a_full_disk_pauses_the_stream_until_there_is_room() {
     up.wait_ready();
     up.wait_for("SELECT count(), uniqExact(id) FROM public.events", "120000\t120000");
     project.verify();
+    assert_eq!(up.stop(), Some(0));
+    drop(disk);
+}
+
+/// A model that does not fit is told in the store's words; its table stays as it was, and the stream goes on.
+#[test]
+fn a_model_that_does_not_fit_leaves_the_one_of_before() {
+    let cluster = small();
+    let project = project(&cluster, "");
+    let Some(disk) = small_disk(&project) else { return };
+    let model = |x: u32, rows: u32| {
+        format!(
+            "{{{{ config(materialized='table') }}}} select {x} as x, randomString(1000) as s from numbers({rows})"
+        )
+    };
+    write_model(&project, "m", &model(7, 1));
+    let mut up = project.up();
+    up.wait_ready();
+    says(&project.run(&["transform", "run"]), 0, &["marts.m"]);
+    write_model(&project, "m", &model(8, 600_000));
+    says(&project.run(&["transform", "run"]), 1, &["FAILED", "marts.m", "NOT_ENOUGH_SPACE"]);
+    assert_eq!(up.query("SELECT DISTINCT x FROM marts.m"), "7");
+    cluster.sql("insert into t values (2)");
+    up.wait_for("SELECT count() FROM public.t", "2");
+    write_model(&project, "m", &model(9, 1));
+    says(&project.run(&["transform", "run"]), 0, &["marts.m"]);
+    assert_eq!(up.query("SELECT DISTINCT x FROM marts.m"), "9");
     assert_eq!(up.stop(), Some(0));
     drop(disk);
 }

@@ -175,6 +175,11 @@ fn what_fails_is_told_in_dbts_own_words() {
     write_model(&project, "bad", "select {{ nothing");
     says(&project.run(&["transform", "build"]), 2, &["Compilation Error"]);
     assert_eq!(up.query("SELECT x FROM marts.good"), "7");
+    // A dbt of another version than the project wants.
+    let asks = "name: small\nprofile: any\nrequire-dbt-version: '>=9.0.0'\n";
+    std::fs::write(project.path().join("dbt/dbt_project.yml"), asks).unwrap();
+    says(&project.run(&["transform", "run"]), 2, &["This version of dbt is not supported"]);
+    write_model(&project, "good", "select 7 as x");
     assert_waits_for_its_window(&project);
     assert_eq!(up.stop(), Some(0));
 }
