@@ -204,11 +204,10 @@ impl Block {
         part
     }
 
-    /// Those of the rows `from..to`.
+    /// Those of the rows `from..to`, which need not lie in the order of the log.
     fn commits_of(&self, from: usize, to: usize) -> &[(Lsn, i64)] {
-        let Some((first, last)) =
-            self.versions[from..to].first().zip(self.versions[from..to].last())
-        else {
+        let versions = &self.versions[from..to];
+        let Some((first, last)) = versions.iter().min().zip(versions.iter().max()) else {
             return &[];
         };
         let begin = self.commits.partition_point(|known| known.0 < first.commit());
@@ -244,7 +243,12 @@ impl Block {
             mine.extend_from(theirs, 0, other.rows());
         }
         let last = self.commits.last().map(|known| known.0);
-        self.commits.extend(other.commits.iter().filter(|known| Some(known.0) > last));
+        let is_later = other.commits.first().is_none_or(|known| Some(known.0) > last);
+        self.commits.extend_from_slice(&other.commits);
+        if !is_later {
+            self.commits.sort_by_key(|known| known.0);
+            self.commits.dedup_by_key(|known| known.0);
+        }
         self.take_before(other, 0, other.rows());
         let moved = |mark: &Unchanged| Unchanged { row: mark.row + base, column: mark.column };
         self.unchanged.extend(other.unchanged.iter().map(moved));
@@ -280,5 +284,11 @@ mod tests {
         let mut both = block.slice(0, 4);
         both.append(&block.slice(4, 6));
         assert_eq!((times(&both), both.commits.len()), (times(&block), 4));
+        // In another order than the log's.
+        let mut turned = block.slice(4, 6);
+        turned.append(&block.slice(0, 3));
+        assert_eq!(times(&turned), [103, 104, 101, 101, 102]);
+        assert_eq!(times(&turned.only(&[1, 2, 4])), [104, 101, 102]);
+        assert_eq!(times(&turned.slice(1, 4)), [104, 101, 101]);
     }
 }

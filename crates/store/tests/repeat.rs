@@ -48,6 +48,7 @@ impl Facts {
         let home = Home::new(Arc::new(Remote::new(options).unwrap()));
         let (target, block) = contract::facts("facts", ROWS);
         home.make(&target);
+        home.store.layout().system().iter().for_each(|statement| home.execute(statement));
         Facts { server, home, target, block }
     }
 
@@ -56,6 +57,15 @@ impl Facts {
         let insert = Insert { target, block, token: Some(token) };
         let written = self.home.wait(self.home.store.insert(insert)).unwrap();
         assert_eq!(written.rows(), ROWS as u64);
+    }
+
+    /// That the block is sent, so many seconds from now.
+    fn record(&self, seconds: i32) {
+        self.home.execute("TRUNCATE TABLE millrace.batches");
+        self.home.execute(&format!(
+            "INSERT INTO millrace.batches (target, token, at) SELECT 't', '{}', now64(3) + {seconds}",
+            Token::name("a")
+        ));
     }
 
     /// Rows, and those that are not twice.
@@ -141,13 +151,35 @@ fn a_view_gets_what_it_lacks() {
     ] {
         facts.home.execute(sql);
     }
+    facts.record(60);
     for _ in 0..2 {
         facts.send(again());
         facts.are(ROWS);
         assert_eq!(facts.home.one("SELECT count(), uniqExact(id) FROM facts.seen"), "30|30");
     }
+    // It has restarted since: a power cut may have taken the token.
+    let log = facts.paths()[0].with_file_name("deduplication_logs");
+    facts.lose(&[log]);
+    facts.record(-60);
+    facts.send(again());
+    facts.are(ROWS);
+}
+
+/// A row's partition may be what the server makes of it: then its token counts.
+#[test]
+fn a_partition_that_the_server_makes_is_left_to_the_token() {
+    let mut facts = Facts::start();
+    facts.home.execute("DROP TABLE facts.t SYNC");
+    let mut target = (*facts.target).clone();
+    target.extra_columns = vec![("came".into(), "Date DEFAULT today()".into())];
+    target.partition_by = Some("(came, id % 3)".into());
+    facts.target = Arc::new(target);
+    facts.home.make(&facts.target);
+    facts.send(first());
+    facts.send(again());
+    facts.are(ROWS);
     let paths = facts.paths();
-    facts.lose(&paths[..1]);
+    facts.lose(&paths);
     facts.send(again());
     facts.are(ROWS);
 }

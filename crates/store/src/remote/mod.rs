@@ -203,6 +203,7 @@ impl Remote {
     }
 
     async fn begin_behind(&self, slot: &str) -> Result<Option<Claimed>> {
+        self.inner.left.forget();
         let (fence, then) = (&self.inner.server.fence, Instant::now());
         match fence.begin(self.newest_claim(slot).await?, then) {
             Begun::Anothers(Claim { holder, source, .. }) => {
@@ -379,8 +380,11 @@ impl Remote {
         let doing = format!("write {}", insert.target.table.name);
         let table = insert.target.rows.to_string();
         let (sql, has_token) = (insert::of_block(&insert), insert.token.is_some());
-        // A block that is tried again is the one of before, and not its like.
-        let work = self.work((&sql, Arc::as_ptr(&insert.block)));
+        // A block that is tried again is the one of before, and not its like. Of one with a token a part may be.
+        let work = match &insert.token {
+            Some(token) => self.work((&table, &token.name)),
+            None => self.work((&sql, Arc::as_ptr(&insert.block))),
+        };
         let fill = move |sink: &mut dyn FnMut(&[u8]) -> Result<()>| {
             native::encode(&insert.target, &insert.block, sink)
         };

@@ -55,6 +55,11 @@ impl Left {
         left.remove(sql).map(|(sent, _)| sent)
     }
 
+    /// Somebody else may have written since.
+    pub(super) fn forget(&self) {
+        locked(&self.0).clear();
+    }
+
     fn keep(&self, sql: &str, sent: Sent) {
         locked(&self.0).insert(sql.to_owned(), (sent, Instant::now()));
     }
@@ -95,14 +100,29 @@ impl Remote {
         let layout = &self.inner.layout;
         let (table, of) = (&layout.holder(table), of(&layout.holder(table), layout.cluster()));
         let mut sent = match self.inner.left.take(sql) {
-            Some(sent) => sent,
             None => self.send_mutation(&of, sql).await?,
+            Some(sent) => match self.has_it(&sent, &of).await {
+                Ok(true) => sent,
+                Ok(false) => self.send_mutation(&of, sql).await?,
+                Err(error) => {
+                    self.inner.left.keep(sql, sent);
+                    return Err(error);
+                }
+            },
         };
         let waited = self.wait_for_mutation(table, &of, &mut sent).await;
         if waited.as_ref().is_err_and(|error| error.fate() == Fate::Transient) {
             self.inner.left.keep(sql, sent);
         }
         waited
+    }
+
+    /// A power cut may have taken it. (A replica may not have heard of it yet.)
+    async fn has_it(&self, sent: &Sent, of: &str) -> Result<bool> {
+        let looked = self.mutations(of).await;
+        let found = self.judged(self.work(of), "read from the store", looked)?;
+        let is_later = found.last.iter().zip(&sent.before.last).all(|(last, before)| last > before);
+        Ok(is_later || self.inner.layout.cluster().is_some())
     }
 
     async fn send_mutation(&self, of: &str, sql: &str) -> Result<Sent> {

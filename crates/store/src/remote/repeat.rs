@@ -14,10 +14,12 @@
 //! what lacks its partition ─▶ insert, by its token ─▶ what still does ─▶ insert, by another token
 //! ```
 //!
-//! With views over the table the first insert has all rows: one that the block did not reach gets it then.
+//! Where a row's partition follows from more than what is sent (a default of the server's), a block of which anything
+//! is there is left to its token, as with a replicated table: Keeper has a token and its part at once. (The engine in
+//! the process: [`crate::embedded`]'s `tokens`.)
 //!
-//! A replicated table needs none of this: Keeper has a token and its part at once. (The engine in the process:
-//! [`crate::embedded`]'s `tokens`.)
+//! With views over the table the first insert has all rows: one that the block did not reach gets it then. But not
+//! once the server has restarted: if that lost the token, the table would have the block twice.
 
 use super::Remote;
 use super::server::{locked, random};
@@ -60,19 +62,21 @@ impl Remote {
     async fn write_again(&self, insert: Insert, token: &Token) -> Result<Receipt> {
         let rows = insert.block.rows() as u64;
         let kept = match rows > 0 && token.is_told_by_rows() {
-            true => self.kept_by_itself(&insert.target.rows).await?,
+            true => self.kept_by_itself(&insert, token).await?,
             false => None,
         };
         let Some(kept) = kept else { return self.write_block(insert).await };
-        let lacking = self.lacking(&insert, token, &kept).await?;
-        if kept.has_views {
+        let Some(lacking) = self.lacking(&insert, token, &kept).await? else {
+            return self.write_block(insert).await;
+        };
+        if kept.is_for_views {
             let _ = self.write_block(insert.clone()).await?;
         } else if !lacking.is_empty() {
             let _ = self.write_block(only(&insert, &lacking)).await?;
         }
         let lacking = match lacking.is_empty() {
             true => lacking,
-            false => self.lacking(&insert, token, &kept).await?,
+            false => self.lacking(&insert, token, &kept).await?.unwrap_or_default(),
         };
         if !lacking.is_empty() {
             let (table, lost) = (&insert.target.rows, lacking.len());
@@ -84,52 +88,73 @@ impl Remote {
     }
 
     /// `None`: a replicated table, or one that does not say tokens yet.
-    async fn kept_by_itself(&self, table: &TableName) -> Result<Option<Kept>> {
+    async fn kept_by_itself(&self, insert: &Insert, token: &Token) -> Result<Option<Kept>> {
         if self.inner.layout.cluster().is_some() {
             return Ok(None);
         }
+        let table = &insert.target.rows;
         let [database, name] = [&table.schema, &table.table].map(|name| ddl::literal(name));
+        let of_it = format!("database = {database} AND table = {name}");
+        // By the server's clock, which has written when the batch was recorded. Of others it is not known.
         let sql = format!(
-            "SELECT partition_key, notEmpty(dependencies_table) FROM system.tables \
-             WHERE database = {database} AND name = {name} \
-             AND NOT match(engine, '^(Replicated|Shared)') AND name IN \
-             (SELECT table FROM system.columns WHERE database = {database} AND table = {name} \
-             AND name = {})",
+            "SELECT partition_key, \
+               notEmpty(dependencies_table) AND (SELECT max(at) FROM millrace.batches WHERE token = {}) \
+                 > now64(3) - toIntervalSecond(uptime()), \
+               (SELECT toString(groupArray(name)) FROM system.columns WHERE {of_it} AND is_in_partition_key) \
+             FROM system.tables WHERE database = {database} AND name = {name} \
+               AND NOT match(engine, '^(Replicated|Shared)') \
+               AND name IN (SELECT table FROM system.columns WHERE {of_it} AND name = {})",
+            ddl::literal(&token.name),
             ddl::literal(token::COLUMN)
         );
         let row = self.rows_of(&sql).await?.into_iter().next();
         Ok(row.map(|row| {
             let mut fields = row.into_iter().map(Option::unwrap_or_default);
-            let partition_key = fields.next().unwrap_or_default();
-            Kept { partition_key, has_views: fields.next().as_deref() == Some("1") }
+            let mut next = || fields.next().unwrap_or_default();
+            let (partition_key, is_for_views) = (next(), next() == "1");
+            let sent = insert.target.columns.iter().filter(|column| column.default.is_none());
+            let sent: Vec<String> = sent.map(|column| ddl::literal(&column.name)).collect();
+            let asked = next();
+            let asked = asked.trim_matches(['[', ']']).split_terminator(',');
+            let is_told_by_what_is_sent =
+                asked.into_iter().all(|column| sent.iter().any(|sent| sent == column));
+            Kept { partition_key, is_told_by_what_is_sent, is_for_views }
         }))
     }
 
-    /// The rows whose partition has none of the block.
-    async fn lacking(&self, insert: &Insert, token: &Token, kept: &Kept) -> Result<Vec<usize>> {
+    /// The rows whose partition has none of the block. `None`: some of it is there, and no more is known.
+    async fn lacking(
+        &self,
+        insert: &Insert,
+        token: &Token,
+        kept: &Kept,
+    ) -> Result<Option<Vec<usize>>> {
         let (table, which) = (ddl::name(&insert.target.rows), token.which());
-        if !kept.partition_key.is_empty() {
-            // NULL is a partition like any other.
-            let partition = format!("toString(tuple({}))", kept.partition_key);
-            let sql = format!(
-                "SELECT row FROM (SELECT rowNumberInAllBlocks() AS row, {partition} AS part FROM {}) \
-                 WHERE part NOT IN (SELECT {partition} FROM {table} WHERE {which}) ORDER BY row",
-                Beside::TABLE
-            );
-            let beside = Beside { target: insert.target.clone(), block: insert.block.clone() };
-            match self.read_beside(&sql, "TabSeparated", &beside).await {
-                Ok(Some(rows)) => return numbers(tsv::read(&rows)),
-                Err(error) if error.fate() == Fate::Transient => return Err(error),
-                // It is made of what the server adds to rows: then the block is there as a whole, or not.
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::debug!(error = %error.report(), "partitions are not told apart")
-                }
-            }
-        }
         let there = format!("SELECT count() > 0 FROM {table} WHERE {which}");
-        let is_there = numbers(self.rows_of(&there).await?)? == [1];
-        Ok(if is_there { Vec::new() } else { (0..insert.block.rows()).collect() })
+        if numbers(self.rows_of(&there).await?)? != [1] {
+            return Ok(Some((0..insert.block.rows()).collect()));
+        }
+        if kept.partition_key.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        if !kept.is_told_by_what_is_sent {
+            return Ok(None);
+        }
+        // NULL is a partition like any other.
+        let partition = format!("toString(tuple({}))", kept.partition_key);
+        let sql = format!(
+            "SELECT millrace_row FROM (SELECT rowNumberInAllBlocks() AS millrace_row, millrace_part \
+               FROM (SELECT {partition} AS millrace_part FROM {})) \
+             WHERE millrace_part NOT IN (SELECT {partition} FROM {table} WHERE {which}) ORDER BY millrace_row",
+            Beside::TABLE
+        );
+        let beside = Beside { target: insert.target.clone(), block: insert.block.clone() };
+        match self.read_beside(&sql, "TabSeparated", &beside).await {
+            Ok(Some(rows)) => numbers(tsv::read(&rows)).map(Some),
+            Err(error) if error.fate() == Fate::Transient => Err(error),
+            // Too many bytes, or a value that is refused: the block itself says so.
+            Ok(None) | Err(_) => Ok(None),
+        }
     }
 
     async fn rows_of(&self, sql: &str) -> Result<Rows> {
@@ -141,7 +166,9 @@ impl Remote {
 struct Kept {
     /// An expression.
     partition_key: String,
-    has_views: bool,
+    is_told_by_what_is_sent: bool,
+    /// There are some, and the server knows the token, if it ever did.
+    is_for_views: bool,
 }
 
 fn only(insert: &Insert, rows: &[usize]) -> Insert {
