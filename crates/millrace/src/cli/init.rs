@@ -100,12 +100,19 @@ fn write(dir: &Path, path: &Path, text: &str) -> Result<()> {
     std::fs::create_dir_all(dir).map_err(cannot(dir))?;
     std::fs::write(path, text).map_err(cannot(path))?;
     let ignore = dir.join(".gitignore");
-    let before = std::fs::read_to_string(&ignore).unwrap_or_default();
-    if before.lines().any(|line| line.trim_end_matches('/') == ".millrace") {
+    let before = match std::fs::read(&ignore) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(cannot(&ignore)(error));
+        }
+        read => read.unwrap_or_default(),
+    };
+    let mut lines = before.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    if lines.any(|line| line == b".millrace" || line == b".millrace/") {
         return Ok(());
     }
-    let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
-    std::fs::write(&ignore, format!("{before}{gap}.millrace/\n")).map_err(cannot(&ignore))
+    let gap = if before.is_empty() || before.ends_with(b"\n") { "" } else { "\n" };
+    std::fs::write(&ignore, [&before, gap.as_bytes(), b".millrace/\n"].concat())
+        .map_err(cannot(&ignore))
 }
 
 /// What the role may not do is printed for one who may.

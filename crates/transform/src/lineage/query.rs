@@ -28,7 +28,7 @@ const GENERATORS: [&str; 10] = [
     "null",
 ];
 /// They read what is no table of the query.
-const READERS: [&str; 3] = ["dictGet", "dictHas", "joinGet"];
+const READERS: [&str; 5] = ["dictGet", "dictHas", "dictIsIn", "joinGet", "__getScalar"];
 /// Sections of a query that do not choose its rows.
 const NO_ROWS: [&str; 4] = ["PROJECTION COLUMNS", "PROJECTION", "JOIN TREE", "CORRELATED COLUMNS"];
 /// A SELECT without FROM.
