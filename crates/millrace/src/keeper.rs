@@ -60,7 +60,7 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        drop(self.0.stdin.take());
+        self.end();
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

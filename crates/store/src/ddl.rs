@@ -13,6 +13,8 @@ const TOKENS_REMEMBERED: u32 = 10_000;
 /// Replicated tables (in the Cloud every table is one) forget them by time as well: after an hour, by default.
 const TOKENS_REMEMBERED_SECONDS: u32 = 7 * 24 * 3600;
 
+const RUNS_KEPT: &str = "TTL toDateTime(started) + INTERVAL 180 DAY";
+
 /// What the statements of a cluster have more than those of one server.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct More<'a> {
@@ -293,22 +295,22 @@ pub(crate) fn system_with(more: More<'_>) -> Vec<String> {
             "(source_table, lsn, change, column, before, now)",
         ),
         // Of the dbt project.
-        kept_for_a_while(table(
+        table(
             "runs",
             "id String, schedule LowCardinality(String), command String, \
              status LowCardinality(String), started DateTime64(3, 'UTC'), seconds Float64, \
              sla_seconds Float64, nodes UInt32, failed UInt32, error String, version UInt64",
             "version",
-            "(started, id)",
-        )),
-        kept_for_a_while(table(
+            &format!("(started, id) {RUNS_KEPT}"),
+        ),
+        table(
             "run_nodes",
             "run String, started DateTime64(3, 'UTC'), node String, kind LowCardinality(String), \
              status LowCardinality(String), seconds Float64, error String, relation String, \
              row_count Nullable(UInt64), bytes Nullable(UInt64)",
             "",
-            "(started, run, node)",
-        )),
+            &format!("(started, run, node) {RUNS_KEPT}"),
+        ),
         table(
             "quarantine",
             &format!(
@@ -322,10 +324,6 @@ pub(crate) fn system_with(more: More<'_>) -> Vec<String> {
             "(source_table, id)",
         ),
     ]
-}
-
-fn kept_for_a_while(table: String) -> String {
-    table.replace(" SETTINGS ", " TTL toDateTime(started) + INTERVAL 180 DAY SETTINGS ")
 }
 
 pub(crate) const CLAIMS: &str = "millrace.claims";

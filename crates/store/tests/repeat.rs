@@ -6,7 +6,7 @@ use contract::Home;
 use model::Block;
 use std::path::PathBuf;
 use std::sync::Arc;
-use store::remote::{Certificates, Login, Remote, RemoteOptions};
+use store::remote::{Remote, RemoteOptions};
 use store::{Insert, Target, Token};
 
 const ROWS: i64 = 30;
@@ -36,15 +36,8 @@ struct Facts {
 impl Facts {
     fn start() -> Facts {
         let server = Server::start("is_a_server");
-        let options = RemoteOptions {
-            address: format!("http://127.0.0.1:{}", server.port()).parse().unwrap(),
-            login: Arc::new(|| Ok(Login::Nobody)),
-            certificates: Certificates::default(),
-            quorum: None,
-            cluster: None,
-            slot: None,
-            place: None,
-        };
+        let options =
+            RemoteOptions::new(format!("http://127.0.0.1:{}", server.port()).parse().unwrap());
         let home = Home::new(Arc::new(Remote::new(options).unwrap()));
         let (target, block) = contract::facts("facts", ROWS);
         home.make(&target);

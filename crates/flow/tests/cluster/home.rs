@@ -25,13 +25,9 @@ pub(crate) fn servers() -> &'static Servers {
 
 fn remote(port: u16, slot: Option<String>) -> Remote {
     let options = RemoteOptions {
-        address: format!("http://127.0.0.1:{port}").parse().unwrap(),
-        login: Arc::new(|| Ok(Login::Nobody)),
-        certificates: Certificates::default(),
-        quorum: None,
         cluster: Some(clickhouse::NAME.into()),
         slot,
-        place: None,
+        ..RemoteOptions::new(format!("http://127.0.0.1:{port}").parse().unwrap())
     };
     Remote::new(options).unwrap()
 }

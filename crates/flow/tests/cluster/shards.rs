@@ -128,13 +128,8 @@ async fn a_wider_key_of_facts_is_copied_again() {
 async fn what_a_cluster_lacks_is_found() {
     let remarks = |cluster: &str| {
         let options = RemoteOptions {
-            address: format!("http://127.0.0.1:{}", servers().port()).parse().unwrap(),
-            login: Arc::new(|| Ok(Login::Nobody)),
-            certificates: Certificates::default(),
-            quorum: None,
             cluster: Some(cluster.into()),
-            slot: None,
-            place: None,
+            ..RemoteOptions::new(format!("http://127.0.0.1:{}", servers().port()).parse().unwrap())
         };
         let remote = Remote::new(options).unwrap();
         async move {
@@ -167,13 +162,8 @@ async fn what_was_written_otherwise_is_refused() {
     // The databases are there once the servers are.
     let _made = home();
     let options = RemoteOptions {
-        address: format!("http://127.0.0.1:{}", servers().port()).parse().unwrap(),
-        login: Arc::new(|| Ok(Login::Nobody)),
-        certificates: Certificates::default(),
-        quorum: None,
-        cluster: None,
         slot: Some("ours".into()),
-        place: None,
+        ..RemoteOptions::new(format!("http://127.0.0.1:{}", servers().port()).parse().unwrap())
     };
     let error = Remote::new(options).unwrap().query("SELECT 1").await.unwrap_err();
     assert!(error.report().contains("It was written as to a cluster"), "{}", error.report());

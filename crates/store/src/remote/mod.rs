@@ -88,6 +88,21 @@ pub struct RemoteOptions {
     pub place: Option<String>,
 }
 
+impl RemoteOptions {
+    /// Of nobody in particular, who only looks.
+    pub fn new(address: Address) -> RemoteOptions {
+        RemoteOptions {
+            address,
+            login: Arc::new(|| Ok(Login::Nobody)),
+            certificates: Certificates::default(),
+            quorum: None,
+            cluster: None,
+            slot: None,
+            place: None,
+        }
+    }
+}
+
 impl fmt::Debug for RemoteOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoteOptions").field("address", &self.address).finish_non_exhaustive()
@@ -124,15 +139,7 @@ impl Remote {
     }
 
     fn of_test(port: u16) -> Remote {
-        let options = RemoteOptions {
-            address: format!("http://127.0.0.1:{port}").parse().unwrap(),
-            login: Arc::new(|| Ok(Login::Nobody)),
-            certificates: Certificates::default(),
-            quorum: None,
-            cluster: None,
-            slot: None,
-            place: None,
-        };
+        let options = RemoteOptions::new(format!("http://127.0.0.1:{port}").parse().unwrap());
         Remote::new(options).unwrap()
     }
 }

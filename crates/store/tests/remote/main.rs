@@ -12,18 +12,13 @@ use scripted::{Said, Script, Scripted};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use store::remote::{Certificates, Hidden, Login, Remote, RemoteOptions};
+use store::remote::{Hidden, Login, Remote, RemoteOptions};
 use store::{Insert, Store, Token};
 
 fn options(port: u16, login: Login) -> RemoteOptions {
     RemoteOptions {
-        address: format!("http://127.0.0.1:{port}").parse().unwrap(),
         login: Arc::new(move || Ok(login.clone())),
-        certificates: Certificates::default(),
-        quorum: None,
-        cluster: None,
-        slot: None,
-        place: None,
+        ..RemoteOptions::new(format!("http://127.0.0.1:{port}").parse().unwrap())
     }
 }
 

@@ -44,13 +44,9 @@ fn server(authority: &Authority) -> Wrap {
 
 fn remote(host: &str, port: u16, certificates: Certificates) -> model::Result<Remote> {
     Remote::new(RemoteOptions {
-        address: format!("https://{host}:{port}").parse().unwrap(),
         login: Arc::new(|| Ok(Login::Certificate("ann".into()))),
         certificates,
-        quorum: None,
-        cluster: None,
-        slot: None,
-        place: None,
+        ..RemoteOptions::new(format!("https://{host}:{port}").parse().unwrap())
     })
 }
 
