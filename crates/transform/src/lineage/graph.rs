@@ -316,9 +316,11 @@ impl Graph {
 }
 
 impl Relation {
+    /// Those of its query, and what dbt knows besides: what a function reads is none of the query's.
     pub(super) fn tables(&self) -> impl Iterator<Item = &String> {
-        let tables = self.query.as_ref().map_or(&self.parents, |query| &query.tables);
-        tables.iter()
+        static NONE: BTreeSet<String> = BTreeSet::new();
+        let read = self.query.as_ref().map_or(&NONE, |query| &query.tables);
+        self.parents.union(read)
     }
 
     fn mirrors(&self, name: &str, point: &Point) -> Vec<(Point, Link)> {
@@ -352,6 +354,9 @@ impl Relation {
             found.push((Point::table(name), Link::Rows));
         } else if query.read.iter().any(is_it) {
             found.push((Point::table(name), Link::Read));
+        }
+        if found.is_empty() && query.may_read(&point.table) {
+            found.push((Point::table(name), Link::NotKnown));
         }
         found
     }

@@ -1,6 +1,6 @@
 //! The graph as it was last found, in dbt's `target/`: for those who have no store to ask, as `lint-migration` in CI.
 
-use super::graph::Graph;
+use super::graph::{Graph, Relation};
 use super::manifest::Manifest;
 use model::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,11 @@ pub fn without_store(project: &Path) -> Option<Graph> {
     let mut graph = Graph::of(&manifest);
     for (name, known) in kept.map(|graph| graph.relations).unwrap_or_default() {
         match graph.relations.get_mut(&name) {
-            Some(now) if now.checksum == known.checksum => *now = known,
+            // What it reads through ephemeral models may have changed with those.
+            Some(now) if now.checksum == known.checksum => {
+                let parents = std::mem::take(&mut now.parents);
+                *now = Relation { parents, ..known };
+            }
             // Only models have one: mirrors, and views that dbt did not make.
             None if known.checksum.is_empty() => drop(graph.relations.insert(name, known)),
             _ => {}
@@ -93,6 +97,11 @@ mod tests {
         keep(&asked, project).unwrap();
         assert_eq!(known(), asked);
         assert_eq!((readers().direct, readers().is_exact), (Vec::new(), true));
+        // What dbt alone knows of, behind a function or by a model that is none of the store's.
+        let mut told = asked.clone();
+        told.relations.get_mut("marts.a").unwrap().parents.insert("public.d".into());
+        let behind = told.readers(&[Point::column("public.d", "x")]);
+        assert_eq!((behind.direct, behind.is_exact), (vec!["marts.a".to_owned()], false));
         // Another file is another query.
         write_manifest(project, "two");
         assert!(!known().has_columns() && !readers().is_exact);

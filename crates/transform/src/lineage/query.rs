@@ -33,6 +33,7 @@ const READERS: [&str; 5] = ["dictGet", "dictHas", "dictIsIn", "joinGet", "__getS
 const NO_ROWS: [&str; 4] = ["PROJECTION COLUMNS", "PROJECTION", "JOIN TREE", "CORRELATED COLUMNS"];
 /// A SELECT without FROM.
 const NOTHING: &str = "system.one";
+const UNKNOWN_PART: &str = "a part of the query that is not known here";
 /// Of a recursive CTE.
 const TEMPORARY: &str = "_temporary_and_external_tables.";
 
@@ -73,7 +74,21 @@ pub(super) struct Query {
     pub(super) not_known: BTreeSet<String>,
 }
 
+fn whole_of(table: &str) -> String {
+    format!("the whole of {table}")
+}
+
 impl Query {
+    /// Whether it may read columns of that table that nobody saw it read. (A gap that reads what is no table of the query
+    /// is about another one.)
+    pub(super) fn may_read(&self, table: &str) -> bool {
+        let whole = whole_of(table);
+        let mut gaps =
+            self.columns.iter().flat_map(|column| &column.not_known).chain(&self.not_known);
+        !self.tables.contains(table)
+            || gaps.any(|gap| *gap == whole || gap.starts_with(UNKNOWN_PART))
+    }
+
     /// Out of what the engine answers to `EXPLAIN QUERY TREE passes = 1`; `None`: it is not as it is known here.
     pub(super) fn read(explained: &str) -> Option<Query> {
         let tree = Tree::parse(explained)?;
@@ -232,8 +247,8 @@ impl Reader<'_> {
                 value
             }
             "CONSTANT" | "LIST" | "LAMBDA" | "SORT" | "WINDOW" | "INTERPOLATE" => self.parts(at),
-            "TABLE" => Value::gap(format!("the whole of {}", self.table(at).unwrap_or_default())),
-            other => Value::gap(format!("a part of the query that is not known here: {other}")),
+            "TABLE" => Value::gap(whole_of(&self.table(at).unwrap_or_default())),
+            other => Value::gap(format!("{UNKNOWN_PART}: {other}")),
         }
     }
 
