@@ -300,3 +300,26 @@ fn a_server_is_asked_as_well() {
     // What is kept where is known to the server, too.
     assert_eq!(sources(&project, "marts.m.next"), ["public.t.id"]);
 }
+
+/// A compiled model that would leave its brackets is not run where no door is in front of the engine.
+#[test]
+fn a_model_is_one_query() {
+    let cluster = small();
+    let project = project(&cluster, "");
+    write_model(&project, "m", "select 1 as x");
+    let mut up = project.up();
+    up.wait_ready();
+    says(&project.run(&["transform", "run"]), 0, &["marts.m"]);
+    up.query("CREATE TABLE marts.other (x Int8) ENGINE = MergeTree ORDER BY x");
+    assert_eq!(up.stop(), Some(0));
+    says(&lineage(&project, &["marts.m.x"]), 0, &["no column"]);
+    let path = project.path().join("dbt/target/manifest.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let beyond = "select 1 as x) ; drop table marts.other; select * from (select 1 as x";
+    std::fs::write(&path, text.replace("select 1 as x", beyond)).unwrap();
+    says(&lineage(&project, &["marts.m.x"]), 0, &["not known"]);
+    let mut up = project.up();
+    up.wait_ready();
+    assert_eq!(up.query("SELECT count() FROM marts.other"), "0");
+    assert_eq!(up.stop(), Some(0));
+}
