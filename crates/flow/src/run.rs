@@ -157,10 +157,11 @@ pub(crate) async fn run(
 ) -> Result<()> {
     let _keeper = keeper(&options)?;
     let _room = Task::spawn(look::room(store.clone(), status.clone()));
+    let filler = Arc::new(Filler::new(options.address.clone()));
     let mut left = Left::default();
     let outcome = loop {
         let asked = (&mut commands, &mut stopping);
-        match live(&options, &store, &status, asked, &mut left).await {
+        match live(&options, &store, &status, &filler, asked, &mut left).await {
             Ok(End::Again(command)) => left.command = command.or(left.command.take()),
             Ok(End::Reload(reload)) => {
                 options.tables.clone_from(&reload.options.tables);
@@ -212,6 +213,7 @@ async fn live(
     options: &Options,
     store: &Arc<dyn Store>,
     status: &Arc<Status>,
+    filler: &Arc<Filler>,
     (commands, stopping): (&mut mpsc::Receiver<Command>, &mut watch::Receiver<bool>),
     left: &mut Left,
 ) -> Result<End> {
@@ -237,7 +239,7 @@ async fn live(
     let _parts = Task::spawn(look::parts(store.clone(), pressure.clone()));
     let _busy = Task::spawn(look::busy(pressure.clone()));
     let (store, status) = (store.clone(), status.clone());
-    Loop::new(options.clone(), store, status, ready, pressure)
+    Loop::new(options.clone(), store, status, filler.clone(), ready, pressure)
         .go(left.command.take(), commands, stopping)
         .await
 }
@@ -303,13 +305,14 @@ impl Loop {
         options: Options,
         store: Arc<dyn Store>,
         status: Arc<Status>,
+        filler: Arc<Filler>,
         ready: Ready,
         pressure: Arc<Pressure>,
     ) -> Loop {
         let (told, heard) = mpsc::channel(TOLD_MOST);
         Loop {
-            filler: Arc::new(Filler::new(options.address.clone())),
             options,
+            filler,
             store,
             status,
             tables: ready.tables,

@@ -1,23 +1,34 @@
 //! Large values as the store has them: of the row before each change.
 
 use crate::keys::{Staged, key_tuple};
-use model::{Block, Cells, Error, Kind, Mode, OnUpdate, Result, Version};
+use model::{Block, Cells, Error, Kind, Lsn, Mode, OnUpdate, Result, Version};
 use store::{Store, Target, ddl};
 
-/// The place in `keys` of each row that the store has, and the values of the columns, which it gives
-/// back as they were sent. Only rows from behind the first version of `between`, and not from behind the
-/// second one: of each key the last of them. `None`: they are too large to be read at once.
+/// Rows that the store has.
+#[derive(Default)]
+pub(super) struct Answer {
+    /// Of each row the place in the keys that were asked for.
+    pub(super) places: Vec<usize>,
+    /// Where nothing but its commit is kept of a fact, that.
+    pub(super) versions: Vec<Version>,
+    /// Of each column that was asked for, as they were sent.
+    pub(super) values: Vec<Cells>,
+}
+
+/// Of each key the last row from the first version of `during` on and from before the second one. A mirror has
+/// one row of a key, and is not asked when it is from. `None`: they are too large to be read
+/// at once.
 pub(super) async fn ask(
     store: &dyn Store,
     target: &Target,
     block: &Block,
     keys: &[usize],
     columns: &[usize],
-    between: &[(Version, Version)],
-) -> Result<Option<(Vec<usize>, Vec<Cells>)>> {
+    during: &[(Version, Version)],
+) -> Result<Option<Answer>> {
     // An append table may leave out its key.
     if key_tuple(target).is_none() {
-        return Ok(Some(Default::default()));
+        return Ok(Some(Answer::default()));
     }
     let staged = Staged::new(target, block, keys)?;
     let kept = columns.iter().filter_map(|&column| target.column_of(column));
@@ -27,51 +38,65 @@ pub(super) async fn ask(
         (Mode::Append, OnUpdate::Ignore | OnUpdate::Append) => "_lsn",
         _ => "_version",
     };
-    let list = |of: fn(&(Version, Version)) -> Version| {
-        let number = |version: Version| match at {
-            "_lsn" => format!("toUInt64('{}')", version.commit().0),
-            _ => format!("toUInt128('{}')", version.0),
-        };
-        let numbers: Vec<String> = between.iter().map(of).map(number).collect();
-        format!("[{}][l._lsn + 1]", numbers.join(", "))
-    };
-    let mut stands = format!("r.{at} <= {}", list(|(_, last)| *last));
-    if between.iter().any(|(after, _)| *after > Version(0)) {
-        stands += &format!(" AND r.{at} > {}", list(|(after, _)| *after));
-    }
     let rows = match target.mode {
         Mode::Mirror => format!(
-            "SELECT l._lsn AS n, {} FROM (SELECT * FROM {} FINAL WHERE {}) AS r \
-             INNER JOIN {} WHERE {stands}",
+            "SELECT l._lsn AS n, r.{at} AS millrace_at, {} FROM (SELECT * FROM {} FINAL WHERE {}) AS r \
+             INNER JOIN {}",
             named(&values),
             ddl::name(&target.rows),
             staged.of_keys,
             staged.joined
         ),
-        Mode::Append | Mode::History => latest(target, &staged, at, &stands, &values),
+        Mode::Append | Mode::History => latest(target, &staged, at, &stands(at, during), &values),
     };
     let read = columns.iter().enumerate();
     let read = read.filter_map(|(n, &column)| target.read_back(column, &format!("v{n}")));
-    let sql = format!("SELECT n, {} FROM ({rows})", read.collect::<Vec<_>>().join(", "));
+    let (commit, change) = match at {
+        "_lsn" => ("millrace_at", "toUInt64(0)"),
+        _ => ("toUInt64(bitShiftRight(millrace_at, 64))", "toUInt64(millrace_at)"),
+    };
+    let read = read.collect::<Vec<_>>().join(", ");
+    let sql = format!("SELECT n, {commit}, {change}, {read} FROM ({rows})");
     let kinds = columns.iter().map(|&column| block.columns[column].kind().clone());
-    let kinds = [Kind::UInt64].into_iter().chain(kinds).collect();
+    let kinds = [Kind::UInt64, Kind::UInt64, Kind::UInt64].into_iter().chain(kinds).collect();
     let Some(mut values) = store.cells_beside(&sql, kinds, staged.beside).await? else {
         return Ok(None);
     };
-    let places = values.remove(0);
-    let place = |row: usize| {
-        let place = u64::from_le_bytes(places.value(row).try_into().ok()?) as usize;
-        (place < keys.len()).then_some(place)
+    let rest = values.split_off(3);
+    let number = |column: usize, row: usize| {
+        values[column].value(row).try_into().map(u64::from_le_bytes).ok()
     };
-    let places: Option<Vec<usize>> = (0..places.rows()).map(place).collect();
-    let places = places.ok_or_else(|| Error::bug("a lookup does not read back"))?;
-    Ok(Some((places, values)))
+    let row = |row: usize| {
+        let place = usize::try_from(number(0, row)?).ok().filter(|place| *place < keys.len())?;
+        let (commit, change) = (Lsn(number(1, row)?), Lsn(number(2, row)?));
+        Some((place, Version::of_change(commit, change)))
+    };
+    let rows: Option<(Vec<usize>, Vec<Version>)> = (0..values[0].rows()).map(row).collect();
+    let (places, versions) = rows.ok_or_else(|| Error::bug("a lookup does not read back"))?;
+    Ok(Some(Answer { places, versions, values: rest }))
 }
 
 /// `r.a AS v0, r.b AS v1`
 fn named(values: &[String]) -> String {
     let named = values.iter().enumerate().map(|(n, value)| format!("{value} AS v{n}"));
     named.collect::<Vec<_>>().join(", ")
+}
+
+/// What holds of rows `r` from then.
+fn stands(at: &str, during: &[(Version, Version)]) -> String {
+    let list = |of: fn(&(Version, Version)) -> u128| {
+        let number = |version: u128| match at {
+            "_lsn" => format!("toUInt64('{}')", Version(version).commit().0),
+            _ => format!("toUInt128('{version}')"),
+        };
+        let numbers: Vec<String> = during.iter().map(of).map(number).collect();
+        format!("[{}][l._lsn + 1]", numbers.join(", "))
+    };
+    let mut stands = format!("r.{at} <= {}", list(|(_, before)| before.0 - 1));
+    if during.iter().any(|(from, _)| *from > Version(0)) {
+        stands += &format!(" AND r.{at} > {}", list(|(from, _)| from.0.saturating_sub(1)));
+    }
+    stands
 }
 
 /// What the last of the rows that may stand for it held. Of the facts of one commit nothing
@@ -84,9 +109,9 @@ fn latest(target: &Target, staged: &Staged, at: &str, stands: &str, values: &[St
     let any: Vec<String> = values.iter().map(|value| format!("any({value})")).collect();
     let names: Vec<String> = (0..values.len()).map(|n| format!("v{n}")).collect();
     format!(
-        "SELECT n, {} FROM (SELECT l._lsn AS n, r.{at} AS at, any({op}) AS op, {}, \
+        "SELECT n, millrace_at, {} FROM (SELECT l._lsn AS n, r.{at} AS millrace_at, any({op}) AS op, {}, \
          uniqExact(tuple({})) AS values FROM (SELECT *{hidden} FROM {} WHERE {}) AS r \
-         INNER JOIN {} WHERE {stands} GROUP BY n, at ORDER BY at DESC LIMIT 1 BY n) \
+         INNER JOIN {} WHERE {stands} GROUP BY n, millrace_at ORDER BY millrace_at DESC LIMIT 1 BY n) \
          WHERE values = 1 AND op IN ('snapshot', 'insert', 'update')",
         names.join(", "),
         named(&any),
