@@ -4,11 +4,11 @@ mod shown;
 
 use super::Answer;
 use super::sql::Way;
-use crate::config::Config;
+use crate::config::{Config, DbtLogin};
+use crate::running::Running;
 use crate::talk;
 use model::{Error, Result};
-use serde::Deserialize;
-use transform::lineage::{Graph, Held, Manifest, build, keep, of_login, without_store};
+use transform::lineage::{Graph, Held, Manifest, build, is_kept, keep, of_login, without_store};
 
 /// More names than that help nobody.
 const NAMES_SHOWN_MAX: usize = 12;
@@ -45,17 +45,8 @@ pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
 /// As it is now; where the store cannot be asked, as it was when it last was.
 fn graph(config: &Config) -> Result<Graph> {
     let project = &config.transform.project;
-    let asked = || {
-        let manifest = Manifest::read(project)?;
-        let way = Way::find(config)?;
-        let held = held(&way)?;
-        build(&manifest, &held, &|sql, format| way.text(sql, format))
-    };
-    match asked() {
-        Ok(graph) => {
-            keep(&graph, project)?;
-            Ok(graph)
-        }
+    match Manifest::read(project).and_then(|manifest| asked(&manifest, config, None)) {
+        Ok(graph) => Ok(graph),
         Err(error) => match without_store(project).filter(Graph::has_columns) {
             Some(graph) => {
                 talk::warning(&format!("{}\nthis is what was known before", error.report()));
@@ -66,23 +57,46 @@ fn graph(config: &Config) -> Result<Graph> {
     }
 }
 
-/// Which table of Postgres is kept where.
-fn held(way: &Way) -> Result<Vec<Held>> {
-    #[derive(Deserialize)]
-    struct Row {
-        name: String,
-        target: String,
-        mode: String,
-        detail: String,
+/// `login`: of who has none in the environment.
+fn asked(manifest: &Manifest, config: &Config, login: Option<DbtLogin>) -> Result<Graph> {
+    let way = Way::find(config, login)?;
+    let held = held(&way, config)?;
+    let graph = build(manifest, &held, &|sql, format| way.text(sql, format))?;
+    keep(&graph, &config.transform.project)?;
+    Ok(graph)
+}
+
+/// Once dbt has built something else than what is known. Who cannot ask leaves that as it is: `millrace lineage`
+/// says why.
+pub(super) fn refresh(config: &Config, login: DbtLogin) {
+    let project = &config.transform.project;
+    let Ok(manifest) = Manifest::read(project) else { return };
+    if !is_kept(&manifest, project) {
+        let _ = asked(&manifest, config, Some(login));
     }
-    let held = |line: &str| {
-        let row: Row = serde_json::from_str(line)
-            .map_err(|error| Error::bug("a row of millrace.tables does not read").source(error))?;
-        let columns = flow::held::columns(&row.detail)?;
-        Ok(Held { postgres: row.name, name: row.target, mode: row.mode, columns })
+}
+
+/// Which table of Postgres is kept where. A running `up` tells whoever may see its status; others need the right to
+/// read what it has written down.
+fn held(way: &Way, config: &Config) -> Result<Vec<Held>> {
+    let cannot = |error| Error::bug("the tables that are kept do not read").source(error);
+    let told: Vec<flow::held::Held> = match Running::find(&config.store.data_dir) {
+        Some(up) => serde_json::from_str(&up.get("/api/tables")?).map_err(cannot)?,
+        None => {
+            let text = way.text(flow::held::TABLES, "JSONCompactEachRow").map_err(of_login)?;
+            let row = |line: &str| {
+                serde_json::from_str(line).map_err(cannot).and_then(flow::held::Held::read)
+            };
+            text.lines().filter(|line| !line.is_empty()).map(row).collect::<Result<_>>()?
+        }
     };
-    let text = way.text(flow::held::TABLES, "JSONEachRow").map_err(of_login)?;
-    text.lines().filter(|line| !line.is_empty()).map(held).collect()
+    let held = told.into_iter().map(|table| Held {
+        postgres: table.name,
+        name: table.target,
+        mode: table.mode,
+        columns: table.columns,
+    });
+    Ok(held.collect())
 }
 
 fn not_found(name: &str, graph: &Graph) -> Error {

@@ -5,7 +5,7 @@ mod typed;
 
 use super::Answer;
 use crate::assemble::block_on;
-use crate::config::Config;
+use crate::config::{Config, DbtLogin};
 use crate::running::{Running, agent};
 use crate::talk;
 use model::{Error, Result};
@@ -39,7 +39,7 @@ pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
         let format = if talk::stdout_is_terminal() { "PrettyCompact" } else { "TabSeparated" };
         format.to_owned()
     });
-    let way = Way::find(config)?;
+    let way = Way::find(config, None)?;
     match args.query {
         Some(query) => way.ask(&query, &format)?,
         None if std::io::stdin().is_terminal() => return typed::run(&way, &format, config),
@@ -59,15 +59,30 @@ fn stdin() -> Result<String> {
     Ok(text)
 }
 
+/// A user and a password, where there are any.
+pub(super) struct Login([Option<String>; 2]);
+
+impl Login {
+    /// As clickhouse-client has it; not as flags, which others on the machine would see.
+    fn find(other: Option<DbtLogin>) -> Login {
+        let named = ["CLICKHOUSE_USER", "CLICKHOUSE_PASSWORD"].map(|name| std::env::var(name).ok());
+        match (&named, other) {
+            ([None, None], Some((user, password))) => Login([Some(user), Some(password)]),
+            _ => Login(named),
+        }
+    }
+}
+
 /// How the store is reached.
 pub(super) enum Way {
-    Door { agent: Agent, url: String },
+    Door { agent: Agent, url: String, login: Login },
     Server { remote: Box<Remote>, session: String },
     Engine(Box<Engine>),
 }
 
 impl Way {
-    pub(super) fn find(config: &Config) -> Result<Way> {
+    /// `login`: at the door, of who has none in the environment.
+    pub(super) fn find(config: &Config, login: Option<DbtLogin>) -> Result<Way> {
         // One session, so that USE and SET last.
         let session = format!("millrace-sql-{}", std::process::id());
         if let Some(options) = config.remote(None)? {
@@ -76,7 +91,7 @@ impl Way {
         let running = Running::find(&config.store.data_dir);
         if let Some(door) = running.and_then(|running| running.clickhouse) {
             let url = format!("http://{door}/?session_id={session}");
-            return Ok(Way::Door { agent: agent(None), url });
+            return Ok(Way::Door { agent: agent(None), url, login: Login::find(login) });
         }
         if !config.store.data_dir.is_dir() {
             return Err(Error::definite("cannot query the store: there is none yet")
@@ -92,7 +107,7 @@ impl Way {
             return Ok(());
         }
         match self {
-            Way::Door { agent, url } => over_http(agent, url, sql, format),
+            Way::Door { agent, url, login } => over_http(answer(agent, url, login, sql, format)?),
             Way::Server { remote, session } => {
                 let answer = block_on(remote.answer(sql, format, session))?;
                 talk::write_to(&mut std::io::stdout().lock(), &answer)
@@ -106,8 +121,8 @@ impl Way {
     /// The whole answer, of a query of ours.
     pub(super) fn text(&self, sql: &str, format: &str) -> Result<String> {
         let bytes = match self {
-            Way::Door { agent, url } => {
-                let mut body = answer(agent, url, sql, format)?;
+            Way::Door { agent, url, login } => {
+                let mut body = answer(agent, url, login, sql, format)?;
                 body.with_config().limit(TEXT_BYTES_MAX).read_to_vec().map_err(could_not)?
             }
             Way::Server { remote, session } => block_on(remote.answer(sql, format, session))?,
@@ -134,8 +149,7 @@ fn could_not(error: ureq::Error) -> Error {
     Error::transient("could not ask the store").source(error)
 }
 
-fn over_http(agent: &Agent, url: &str, sql: &str, format: &str) -> Result<()> {
-    let mut body = answer(agent, url, sql, format)?;
+fn over_http(mut body: ureq::Body) -> Result<()> {
     let mut body = body.as_reader();
     let mut buffer = vec![0; COPY_BYTES];
     loop {
@@ -149,13 +163,10 @@ fn over_http(agent: &Agent, url: &str, sql: &str, format: &str) -> Result<()> {
     }
 }
 
-fn answer(agent: &Agent, url: &str, sql: &str, format: &str) -> Result<ureq::Body> {
+fn answer(agent: &Agent, url: &str, login: &Login, sql: &str, format: &str) -> Result<ureq::Body> {
     let mut request = agent.post(url).header("x-clickhouse-format", format);
-    // As clickhouse-client has them; not as flags, which others on the machine would see.
-    for (variable, header) in
-        [("CLICKHOUSE_USER", "x-clickhouse-user"), ("CLICKHOUSE_PASSWORD", "x-clickhouse-key")]
-    {
-        if let Ok(value) = std::env::var(variable) {
+    for (header, value) in ["x-clickhouse-user", "x-clickhouse-key"].into_iter().zip(&login.0) {
+        if let Some(value) = value {
             request = request.header(header, value);
         }
     }

@@ -214,12 +214,28 @@ fn dbt(environment: &Environment, words: &[OsString], config: &Config) -> Result
         record(words, runs::outcome(status, said), began, &results, config);
     }
     match (status.code(), status.signal()) {
-        (Some(0), _) => Ok(Answer::Yes),
+        (Some(0), _) => {
+            keep_lineage(words, config);
+            Ok(Answer::Yes)
+        }
         (Some(code), _) => Ok(Answer::Code(u8::try_from(code).unwrap_or(2))),
         (None, signal) => {
             let by = signal.map_or(String::new(), |signal| format!(" by signal {signal}"));
             Err(Error::definite(format!("dbt was ended{by}")))
         }
+    }
+}
+
+/// Where dbt has compiled models, for `status` and `lint-migration`.
+fn keep_lineage(words: &[OsString], config: &Config) {
+    let login = || {
+        let (place, own) = place(config)?;
+        config.transform.login(own, &place)
+    };
+    if !needs_no_claim(words)
+        && let Ok(login) = login()
+    {
+        super::lineage::refresh(config, login);
     }
 }
 

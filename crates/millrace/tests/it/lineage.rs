@@ -261,27 +261,45 @@ fn who_reads_what_a_migration_drops(project: &Project) {
 }
 
 #[test]
-fn who_may_not_ask_is_told_who_may() {
+fn who_may_read_may_ask_and_a_build_keeps_what_it_finds() {
     let cluster = small();
     let users = "[serve.users.ann]\npassword = \"${TEST_HASH}\"\nroles = [\"admin\"]\n\
+                 [serve.users.dbt]\npassword = \"${TEST_HASH}\"\nroles = [\"editor\"]\n\
+                 grants = [\"SELECT ON public.*\", \"ALL ON marts.*\"]\n\
                  [serve.users.vera]\npassword = \"${TEST_HASH}\"\nroles = [\"viewer\"]\n\
                  grants = [\"SELECT ON public.*\", \"SELECT ON marts.*\"]\n\
-                 [transform]\nuser = \"ann\"\npassword = \"${TEST_HASH}\"\n";
+                 [serve.users.otto]\npassword = \"${TEST_HASH}\"\nroles = [\"viewer\"]\n\
+                 grants = [\"SELECT ON elsewhere.*\"]\n\
+                 [transform]\nuser = \"dbt\"\npassword = \"${TEST_HASH}\"\n";
     let project = project(&cluster, users);
-    write_model(&project, "m", "select id + 1 as next from public.t");
+    write_model(&project, "m", "select (select max(id) from public.t) + 1 as next from public.t");
     let env = [("TEST_HASH", "hush-hush")];
     let mut up = project.try_up(&env).unwrap_or_else(|ran| panic!("{}", ran.talk()));
     up.wait_ready();
-    says(&project.run_with(&["transform", "run"], &env), 0, &["marts.m"]);
+    let kept = project.path().join("dbt/target/millrace-lineage.json");
     let ask = |user: &str, password: &str| {
         let login = [env[0], ("CLICKHOUSE_USER", user), ("CLICKHOUSE_PASSWORD", password)];
         project.run_with(&["lineage", "marts.m.next"], &login)
     };
-    says(&ask("ann", "wrong"), 2, &["CLICKHOUSE_USER="]);
-    says(&ask("vera", "hush-hush"), 2, &["An admin may ask.", "CLICKHOUSE_USER="]);
-    says(&ask("ann", "hush-hush"), 0, &["postgres: public.t.id"]);
-    // It was kept.
+    says(&project.run_with(&["transform", "run"], &env), 0, &["marts.m"]);
+    // As dbt's user, who is an editor; without it there is nobody to ask.
     says(&ask("ann", "wrong"), 0, &["this is what was known before", "postgres: public.t.id"]);
+    std::fs::remove_file(&kept).unwrap();
+    says(&ask("ann", "wrong"), 2, &["CLICKHOUSE_USER="]);
+    says(&ask("otto", "hush-hush"), 2, &["was refused for each", "CLICKHOUSE_USER="]);
+    assert!(!kept.exists());
+    for user in ["vera", "ann"] {
+        says(&ask(user, "hush-hush"), 0, &["postgres: public.t.id"]);
+    }
+    // Another model is asked about by the next build; the same ones are not.
+    let written = || std::fs::metadata(&kept).unwrap().modified().unwrap();
+    let before = written();
+    says(&project.run_with(&["transform", "run"], &env), 0, &["marts.m"]);
+    assert_eq!(written(), before);
+    write_model(&project, "m", "select id + 1 as after from public.t");
+    says(&project.run_with(&["transform", "run"], &env), 0, &["marts.m"]);
+    assert_ne!(written(), before);
+    assert!(std::fs::read_to_string(&kept).unwrap().contains("after"));
     assert_eq!(up.stop(), Some(0));
 }
 

@@ -14,9 +14,9 @@ const BEFORE: &str = "EXPLAIN QUERY TREE passes = 1 SELECT * FROM (\n";
 /// in the tree otherwise.
 const AFTER: &str = "\n) SETTINGS max_rows_to_read = 1, read_overflow_mode = 'break', \
      enable_scalar_subquery_optimization = 0";
-/// The door explains with settings to admins alone.
 const REFUSALS: [&str; 3] = ["(ACCESS_DENIED)", "(READONLY)", "(SETTING_CONSTRAINT_VIOLATION)"];
 const NO_LOGIN: [&str; 2] = ["(AUTHENTICATION_FAILED)", "(REQUIRED_PASSWORD)"];
+pub(super) const NOT_BUILT: &str = "what it reads is not in the store: millrace transform build";
 const REFUSED: &str = "whoever asked may not read what it reads";
 /// Of views; each round is a query.
 const VIEWS_DEEP_MAX: usize = 8;
@@ -108,7 +108,7 @@ fn resolve_models(graph: &mut Graph, manifest: &Manifest, ask: Ask<'_>) -> Resul
         return Ok(());
     }
     Err(Error::definite("cannot ask how the engine resolves the models")
-        .detail("EXPLAIN QUERY TREE was refused for each: the door answers it to admins, a server to who may read what they read.")
+        .detail("EXPLAIN QUERY TREE was refused for each: it is answered to who may read what they read.")
         .hint(LOGIN))
 }
 
@@ -153,7 +153,7 @@ fn why(error: &Error) -> &'static str {
     if is_one_of(error, &REFUSALS) {
         REFUSED
     } else if is_one_of(error, &["(UNKNOWN_TABLE)", "(UNKNOWN_DATABASE)"]) {
-        "what it reads is not in the store: millrace transform build"
+        NOT_BUILT
     } else {
         "the engine does not resolve its SQL: millrace transform build says why"
     }
@@ -162,7 +162,7 @@ fn why(error: &Error) -> &'static str {
 /// Who is asked for a password, or may not see enough, is told what to do.
 pub fn of_login(error: Error) -> Error {
     match is_one_of(&error, &NO_LOGIN) || is_one_of(&error, &REFUSALS) {
-        true => error.detail("An admin may ask.").hint(LOGIN),
+        true => error.detail("Who may read all of it may ask.").hint(LOGIN),
         false => error,
     }
 }

@@ -1,7 +1,8 @@
 //! The graph as it was last found, in dbt's `target/`: for those who have no store to ask, as `lint-migration` in CI.
 
+use super::build::NOT_BUILT;
 use super::graph::{Graph, Relation};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, Sql};
 use model::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// In `target/`.
 pub const FILE: &str = "millrace-lineage.json";
 /// Another form is another number.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -39,6 +40,16 @@ fn kept(project: &Path) -> Option<Graph> {
     (kept.version == VERSION).then_some(kept.graph)
 }
 
+/// Whether what is kept is of these models. Those that nobody can ask about are.
+pub fn is_kept(manifest: &Manifest, project: &Path) -> bool {
+    let Some(graph) = kept(project) else { return false };
+    manifest.models.iter().filter(|model| matches!(model.sql, Sql::Compiled(_))).all(|model| {
+        graph.relations.get(&model.name).is_some_and(|known| {
+            known.checksum == model.checksum && known.not_known.as_deref() != Some(NOT_BUILT)
+        })
+    })
+}
+
 /// What the project's files tell: models as the manifest has them, with the columns of those that have not changed
 /// since they were kept. `None`: nothing was ever compiled or kept there.
 pub fn without_store(project: &Path) -> Option<Graph> {
@@ -47,7 +58,7 @@ pub fn without_store(project: &Path) -> Option<Graph> {
     let mut graph = Graph::of(&manifest);
     for (name, known) in kept.map(|graph| graph.relations).unwrap_or_default() {
         match graph.relations.get_mut(&name) {
-            // What it reads through ephemeral models may have changed with those.
+            // By its path, where dbt read no file of it.
             Some(now) if now.checksum == known.checksum => {
                 let parents = std::mem::take(&mut now.parents);
                 *now = Relation { parents, ..known };
@@ -102,9 +113,11 @@ mod tests {
         told.relations.get_mut("marts.a").unwrap().parents.insert("public.d".into());
         let behind = told.readers(&[Point::column("public.d", "x")]);
         assert_eq!((behind.direct, behind.is_exact), (vec!["marts.a".to_owned()], false));
+        assert!(is_kept(&Manifest::read(project).unwrap(), project));
         // Another file is another query.
         write_manifest(project, "two");
         assert!(!known().has_columns() && !readers().is_exact);
+        assert!(!is_kept(&Manifest::read(project).unwrap(), project));
         // A file that came alone, as an artifact.
         std::fs::remove_file(project.join("target/manifest.json")).unwrap();
         assert_eq!(known(), asked);

@@ -2,6 +2,7 @@
 
 use model::{Error, Result};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -19,7 +20,7 @@ pub struct Model {
     pub name: String,
     /// As dbt calls it: `view`, `table`, `incremental`, `seed`, `snapshot`, …
     pub kind: String,
-    /// Of its file.
+    /// Of what its SQL is made of: its file, those of the ephemeral models that stand in it, and macros.
     pub checksum: String,
     /// What it reads, by its `ref` and `source`.
     pub parents: BTreeSet<String>,
@@ -40,6 +41,15 @@ pub enum Sql {
 struct Written {
     nodes: BTreeMap<String, Node>,
     sources: BTreeMap<String, Source>,
+    #[serde(default)]
+    macros: BTreeMap<String, Macro>,
+}
+
+#[derive(Deserialize)]
+struct Macro {
+    macro_sql: String,
+    #[serde(default)]
+    depends_on: DependsOn,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +93,8 @@ struct Checksum {
 struct DependsOn {
     #[serde(default)]
     nodes: Vec<String>,
+    #[serde(default)]
+    macros: Vec<String>,
 }
 
 impl Node {
@@ -112,45 +124,82 @@ impl Manifest {
                 .hint(COMPILE)
         })?;
         let compiled_at = changed_at(&path);
-        let model = |node: &Node| Model {
-            name: node.name(),
-            kind: match node.resource_type.as_str() {
-                "model" => node.config.materialized.clone().unwrap_or_default(),
-                other => other.to_owned(),
-            },
-            checksum: node.checksum.checksum.clone(),
-            parents: parents(node, &written),
-            sql: sql(node, project, compiled_at),
+        let model = |node: &Node| {
+            let read = Read::of(node, &written);
+            Model {
+                name: node.name(),
+                kind: match node.resource_type.as_str() {
+                    "model" => node.config.materialized.clone().unwrap_or_default(),
+                    other => other.to_owned(),
+                },
+                checksum: checksum(node, &read, &written),
+                sql: sql(node, &read, project, compiled_at),
+                parents: read.parents,
+            }
         };
         let kept = written.nodes.values().filter(|node| node.is_kept());
         Ok(Manifest { models: kept.map(model).collect() })
     }
 }
 
-/// Through what is ephemeral to what is kept.
-fn parents(node: &Node, written: &Written) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut seen: BTreeSet<&str> = BTreeSet::new();
-    let mut left: Vec<&str> = node.depends_on.nodes.iter().map(String::as_str).collect();
-    while let Some(id) = left.pop() {
-        if !seen.insert(id) {
-            continue;
-        }
-        match (written.nodes.get(id), written.sources.get(id)) {
-            (Some(node), _) if node.is_ephemeral() => {
-                left.extend(node.depends_on.nodes.iter().map(String::as_str));
-            }
-            (Some(node), _) => drop(found.insert(node.name())),
-            (None, Some(source)) => {
-                found.insert(format!("{}.{}", source.schema, source.identifier));
-            }
-            (None, None) => {}
-        }
-    }
-    found
+/// What a model reads.
+struct Read<'a> {
+    /// What is kept.
+    parents: BTreeSet<String>,
+    /// What stands in its SQL, by its id.
+    ephemeral: BTreeMap<&'a str, &'a Node>,
 }
 
-fn sql(node: &Node, project: &Path, compiled_at: Option<SystemTime>) -> Sql {
+impl<'a> Read<'a> {
+    /// Through what is ephemeral to what is kept.
+    fn of(node: &'a Node, written: &'a Written) -> Read<'a> {
+        let mut read = Read { parents: BTreeSet::new(), ephemeral: BTreeMap::new() };
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        let mut left: Vec<&str> = node.depends_on.nodes.iter().map(String::as_str).collect();
+        while let Some(id) = left.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            match (written.nodes.get(id), written.sources.get(id)) {
+                (Some(node), _) if node.is_ephemeral() => {
+                    read.ephemeral.insert(id, node);
+                    left.extend(node.depends_on.nodes.iter().map(String::as_str));
+                }
+                (Some(node), _) => drop(read.parents.insert(node.name())),
+                (None, Some(source)) => {
+                    read.parents.insert(format!("{}.{}", source.schema, source.identifier));
+                }
+                (None, None) => {}
+            }
+        }
+        read
+    }
+}
+
+/// Empty where dbt tells none: of a seed that is too large to be read.
+fn checksum(node: &Node, read: &Read, written: &Written) -> String {
+    let own = &node.checksum.checksum;
+    let mut hash = Sha256::new();
+    let mut left: Vec<&str> = Vec::new();
+    for node in [node].into_iter().chain(read.ephemeral.values().copied()) {
+        hash.update(&node.checksum.checksum);
+        left.extend(node.depends_on.macros.iter().map(String::as_str));
+    }
+    let mut macros = BTreeMap::new();
+    while let Some(id) = left.pop() {
+        let Some(found) = written.macros.get(id) else { continue };
+        if macros.insert(id, &found.macro_sql).is_none() {
+            left.extend(found.depends_on.macros.iter().map(String::as_str));
+        }
+    }
+    macros.values().for_each(|text| hash.update(text));
+    match own.is_empty() {
+        true => String::new(),
+        false => hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
+fn sql(node: &Node, read: &Read, project: &Path, compiled_at: Option<SystemTime>) -> Sql {
     if node.resource_type == "seed" {
         return Sql::Rows;
     }
@@ -167,8 +216,9 @@ fn sql(node: &Node, project: &Path, compiled_at: Option<SystemTime>) -> Sql {
     let Some(text) = text else {
         return Sql::None("it is not compiled: millrace transform compile");
     };
-    let written_at = changed_at(&project.join(&node.original_file_path));
-    match written_at > at {
+    let files = [node].into_iter().chain(read.ephemeral.values().copied());
+    let written_at = files.map(|node| changed_at(&project.join(&node.original_file_path))).max();
+    match written_at.flatten() > at {
         true => Sql::None("its file has changed since it was compiled: millrace transform compile"),
         false => Sql::Compiled(text),
     }
@@ -216,6 +266,47 @@ mod tests {
         let a = &manifest.models[0];
         assert_eq!(a.parents, BTreeSet::from(["marts.c".to_owned(), "public.t".to_owned()]));
         assert!(matches!(&a.sql, Sql::Compiled(sql) if sql == "select 1"), "{:?}", a.sql);
+    }
+
+    #[test]
+    fn another_ephemeral_model_or_macro_is_another_query() {
+        let written = |of_b: &str, macro_sql: &str| {
+            let text = format!(
+                r#"{{"nodes":{{{},{},{}}},"sources":{{}},"macros":{{"macro.p.m":{{"macro_sql":"{macro_sql}"}},
+                    "macro.p.n":{{"macro_sql":"n","depends_on":{{"macros":["macro.p.m"]}}}}}}}}"#,
+                node("a", r#","checksum":{"checksum":"1"},"depends_on":{"nodes":["model.p.b"]}"#),
+                node(
+                    "b",
+                    &format!(
+                        r#","config":{{"materialized":"ephemeral"}},"checksum":{{"checksum":"{of_b}"}},
+                           "depends_on":{{"macros":["macro.p.n"]}}"#
+                    )
+                ),
+                node("c", r#","checksum":{"checksum":"1"}"#),
+            );
+            let models = Manifest::read(project(&text).path()).unwrap().models;
+            models.into_iter().map(|model| model.checksum).collect::<Vec<_>>()
+        };
+        let (first, other, called) = (written("2", "m"), written("3", "m"), written("2", "o"));
+        assert_eq!(first, written("2", "m"));
+        assert!(first[0] != other[0] && first[0] != called[0] && other[0] != called[0]);
+        assert!(first[1] == other[1] && first[1] == called[1]);
+    }
+
+    #[test]
+    fn a_file_that_stands_in_a_model_is_one_of_its_files() {
+        let text = format!(
+            r#"{{"nodes":{{{},{}}},"sources":{{}}}}"#,
+            node("a", r#","compiled_code":"select 1","depends_on":{"nodes":["model.p.b"]}"#),
+            node("b", r#","config":{"materialized":"ephemeral"}"#),
+        );
+        let folder = project(&text);
+        let sql = || Manifest::read(folder.path()).unwrap().models.remove(0).sql;
+        assert!(matches!(sql(), Sql::Compiled(_)));
+        std::fs::create_dir(folder.path().join("models")).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::fs::write(folder.path().join("models/b.sql"), "select 3").unwrap();
+        assert!(matches!(sql(), Sql::None(why) if why.contains("has changed")));
     }
 
     #[test]

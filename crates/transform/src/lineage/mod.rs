@@ -22,5 +22,5 @@ mod tree;
 
 pub use build::{Held, build, of_login};
 pub use graph::{Graph, Link, Place, Point, Readers};
-pub use kept::{FILE, keep, without_store};
+pub use kept::{FILE, is_kept, keep, without_store};
 pub use manifest::Manifest;
