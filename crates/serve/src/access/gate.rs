@@ -12,6 +12,7 @@
 use super::ast::Ast;
 use super::book::Rights;
 use super::functions::Functions;
+use super::grant::Grant;
 use super::known::Known;
 use super::lists::{EXISTS, READ, WRITE};
 use super::words::Words;
@@ -66,7 +67,9 @@ impl Gate<'_> {
             if WITH_FILES.contains(&node.kind) && beside("Literal") {
                 return Err(denied("INTO OUTFILE and FROM INFILE reach files of the server."));
             }
-            if node.kind == "Set" && !has_settings {
+            // `EXPLAIN passes = 1` says how the answer looks.
+            let is_of_explain = at == 1 && ast.kind() == "Explain";
+            if node.kind == "Set" && !has_settings && !is_of_explain {
                 return Err(unclear());
             }
         }
@@ -121,8 +124,21 @@ impl Gate<'_> {
         self.check_tables(ast)?;
         let kind = ast.kind();
         if kind == "Explain" {
-            let inside = ast.nodes().get(1).map_or("", |node| node.kind);
-            return match READ[..3].contains(&inside) {
+            // It is resolved before rights to columns are looked at. Others show filters, or resolve, too.
+            let has_columns = |grant: &Grant| !grant.columns.is_empty();
+            if words.has("TREE") && self.rights.grants.iter().any(has_columns) {
+                return Err(denied(
+                    "Who may read some columns gets no QUERY TREE: ask for a PLAN.",
+                ));
+            }
+            let is_tree = words.is(1, "QUERY") && words.is(2, "TREE");
+            if !is_tree && ast.nodes().get(1).is_some_and(|node| node.kind == "Set") {
+                return Err(denied(
+                    "An EXPLAIN with settings, but of a QUERY TREE, is for admins.",
+                ));
+            }
+            let inside = ast.nodes().iter().skip(1).find(|node| node.kind != "Set");
+            return match inside.is_some_and(|node| READ[..3].contains(&node.kind)) {
                 true => Ok(()),
                 false => Err(denied("Only a SELECT can be explained.")),
             };

@@ -30,7 +30,7 @@ impl Work {
     }
 
     /// To somebody who only reads, the engine is read-only and refuses a `SETTINGS` clause, but for settings that
-    /// have their value already. So those of a SELECT, which the gate has let through, are set before. (Those
+    /// have their value already. So those of a SELECT, or of one that is explained, which the gate has let through, are set before. (Those
     /// of a part of it would be set for the whole, and stay refused.)
     pub(super) fn set_before(
         &self,
@@ -48,7 +48,8 @@ impl Work {
 
     /// `max_threads = 2`
     pub(super) fn settings_before(&self, sql: &str, outline: &Outline) -> Vec<String> {
-        if !self.caller.only_reads() || !is_select(outline) {
+        let takes_them = is_select(outline) || outline.verb == "EXPLAIN";
+        if !self.caller.only_reads() || !takes_them {
             return Vec::new();
         }
         let pairs = last_clause(sql).into_iter();

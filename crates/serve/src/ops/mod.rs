@@ -6,6 +6,7 @@
 //! | `GET /readyz` | 200 once every table streams, else 503 with the tables that do not |
 //! | `GET /metrics` | Prometheus text |
 //! | `GET /api/status` | the pipeline's report with the rows of each table, JSON |
+//! | `GET /api/tables` | where each table of Postgres is kept, and under which names its columns, JSON |
 //! | `POST /api/verify` | `VerifyOptions` in, `Verdict` out, JSON |
 //! | `POST /api/verify/piece` | `PieceOptions` in, `Piece` out, JSON |
 //! | `POST /api/resync` | `ResyncOptions` in, what has begun out, JSON |
@@ -31,6 +32,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
+use flow::held;
 use flow::quarantine::{self, Filter, ReplayOptions};
 use flow::reload::Reloaded;
 use flow::resync::ResyncOptions;
@@ -88,6 +90,7 @@ pub async fn serve(
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/api/status", get(status))
+        .route("/api/tables", get(tables))
         .route("/api/verify", post(verify))
         .route("/api/verify/piece", post(verify_piece))
         .route("/api/resync", post(resync))
@@ -188,6 +191,10 @@ async fn status(State(shared): State<Shared>) -> Json<Status> {
     let report = report(&shared).await;
     let runs = shared.runs.summaries().await;
     Json(Status { report, confined: shared.ops.confined, runs })
+}
+
+async fn tables(State(shared): State<Shared>) -> Result<Response, Refusal> {
+    Ok(Json(held::tables(shared.ops.store.as_ref()).await?).into_response())
 }
 
 async fn report(shared: &Shared) -> Report {
