@@ -4,17 +4,21 @@
 //! each statement that was judged goes on filling it. What nobody told is taken for the worse case.
 
 pub(crate) mod publication;
+mod types;
 
 use crate::names;
 use crate::types::Type;
 use model::TableName;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AlterTableStmt, AlterTableType as Alter, ColumnDef, ConstrType, Constraint, CreateStmt, Node,
-    ObjectType, RenameStmt,
+    AlterPublicationStmt, AlterTableStmt, AlterTableType as Alter, ColumnDef, ConstrType,
+    Constraint, CreateStmt, Node, ObjectType, RenameStmt,
 };
 use publication::Publication;
 use std::collections::{BTreeMap, BTreeSet};
+use types::Types;
+
+pub(crate) use types::Made;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kept {
@@ -38,19 +42,12 @@ pub(crate) struct Column {
     pub(crate) not_null: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Made {
-    Enum,
-    Domain { is_checked: bool },
-    Composite,
-}
-
 #[derive(Debug)]
 pub(crate) struct Catalog {
     tables: BTreeMap<TableName, Known>,
     indexes: BTreeMap<String, TableName>,
     indexed: BTreeSet<(TableName, String)>,
-    types: BTreeMap<String, Made>,
+    types: Types,
     /// Functions that are not volatile.
     steady: BTreeSet<String>,
     publications: BTreeMap<String, Publication>,
@@ -72,7 +69,7 @@ impl Catalog {
             tables: BTreeMap::new(),
             indexes: BTreeMap::new(),
             indexed: BTreeSet::new(),
-            types: BTreeMap::new(),
+            types: Types::default(),
             steady: BTreeSet::new(),
             publications: BTreeMap::new(),
             checks: BTreeMap::new(),
@@ -100,8 +97,18 @@ impl Catalog {
         self.tables.get(table)?.columns.get(column)
     }
 
+    /// Those of the type, of arrays of it, and of what it is in. Types are known by their last name.
+    pub(crate) fn columns_of(&self, ty: &str) -> impl Iterator<Item = (&TableName, &str)> {
+        let holding = self.types.holding(ty);
+        let columns = self.tables.iter().flat_map(|(table, known)| {
+            known.columns.iter().map(move |(name, column)| (table, name.as_str(), column))
+        });
+        let its = columns.filter(move |(_, _, column)| holding.contains(&column.ty.name));
+        its.map(|(table, name, _)| (table, name))
+    }
+
     pub(crate) fn made(&self, ty: &str) -> Option<Made> {
-        self.types.get(ty).copied()
+        self.types.get(ty)
     }
 
     pub(crate) fn index(&self, name: &str) -> Option<&TableName> {
@@ -119,6 +126,15 @@ impl Catalog {
     /// Whether the publication sends the table. `None`: nobody told what it sends.
     pub(crate) fn publishes(&self, publication: &str, table: &TableName) -> Option<bool> {
         Some(self.publications.get(publication)?.sends(table))
+    }
+
+    /// What the publication does not send after that statement. `None`: nobody told what it sends.
+    pub(crate) fn lost(&self, alter: &AlterPublicationStmt) -> Option<BTreeSet<&TableName>> {
+        let before = self.publications.get(&alter.pubname)?;
+        let mut after = before.clone();
+        after.alter(alter, &self.schema);
+        let known = self.tables.keys().chain(before.named());
+        Some(known.filter(|table| before.sends(table) && !after.sends(table)).collect())
     }
 
     /// Takes in what the statement made.
@@ -157,18 +173,6 @@ impl Catalog {
                     self.indexes.insert(index.idxname.clone(), table);
                 }
             }
-            NodeEnum::CreateEnumStmt(made) => {
-                self.types.insert(names::parts(&made.type_name).1, Made::Enum);
-            }
-            NodeEnum::CreateDomainStmt(made) => {
-                let is_checked = !made.constraints.is_empty();
-                self.types.insert(names::parts(&made.domainname).1, Made::Domain { is_checked });
-            }
-            NodeEnum::CompositeTypeStmt(made) => {
-                if let Some(relation) = &made.typevar {
-                    self.types.insert(relation.relname.clone(), Made::Composite);
-                }
-            }
             NodeEnum::CreateFunctionStmt(made) => {
                 let volatility = names::option(&made.options, "volatility");
                 if matches!(volatility.as_deref(), Some("immutable" | "stable")) {
@@ -190,7 +194,7 @@ impl Catalog {
                     self.schema = first;
                 }
             }
-            _ => {}
+            _ => self.types.learn(node),
         }
     }
 
@@ -317,6 +321,13 @@ impl Catalog {
     }
 
     fn rename(&mut self, rename: &RenameStmt) {
+        let kind = ObjectType::try_from(rename.rename_type);
+        if matches!(kind, Ok(ObjectType::ObjectType | ObjectType::ObjectDomain))
+            && let Some(object) = rename.object.as_deref()
+            && let Some(before) = names::listed(object, &self.schema)
+        {
+            self.rename_type(&before.table, &rename.newname);
+        }
         let Some(relation) = &rename.relation else { return };
         let name = names::table(relation, &self.schema);
         let is_table = rename.rename_type == ObjectType::ObjectTable as i32;
@@ -328,6 +339,14 @@ impl Catalog {
             && let Some(column) = table.columns.remove(&rename.subname)
         {
             table.columns.insert(rename.newname.clone(), column);
+        }
+    }
+
+    fn rename_type(&mut self, before: &str, now: &str) {
+        self.types.rename(before, now);
+        let columns = self.tables.values_mut().flat_map(|table| table.columns.values_mut());
+        for column in columns.filter(|column| column.ty.name == before) {
+            column.ty.name = now.to_owned();
         }
     }
 }

@@ -107,6 +107,11 @@ pub enum Touched {
     Column(TableName, String),
     Table(TableName),
     Schema(String),
+    /// Every table of the source but these, and those of these schemas.
+    AllBut {
+        tables: Vec<TableName>,
+        schemas: Vec<String>,
+    },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -122,7 +127,7 @@ pub struct Finding {
     /// What becomes of the mirror. Empty: nothing.
     pub mirror: String,
     /// What queries on ClickHouse may name.
-    pub touched: Option<Touched>,
+    pub touched: Vec<Touched>,
     pub locks: Vec<Held>,
     /// The additive-first way, or what to do as well.
     pub instead: Option<String>,
@@ -137,7 +142,7 @@ impl Finding {
             table: None,
             mirror_level: Level::Safe,
             mirror: String::new(),
-            touched: None,
+            touched: Vec::new(),
             locks: Vec::new(),
             instead: None,
         }
@@ -165,7 +170,12 @@ impl Finding {
     }
 
     pub(crate) fn touching(mut self, touched: Touched) -> Finding {
-        self.touched = Some(touched);
+        self.touched.push(touched);
+        self
+    }
+
+    pub(crate) fn touching_all(mut self, touched: impl IntoIterator<Item = Touched>) -> Finding {
+        self.touched.extend(touched);
         self
     }
 
@@ -191,7 +201,7 @@ impl Finding {
     pub(crate) fn forget_mirror(&mut self) {
         self.mirror_level = Level::Safe;
         self.mirror.clear();
-        self.touched = None;
+        self.touched.clear();
     }
 
     pub(crate) fn forget_instead(&mut self) {

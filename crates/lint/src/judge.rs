@@ -29,7 +29,7 @@ mod upkeep;
 mod values;
 
 use crate::catalog::{Catalog, Kept};
-use crate::finding::{Finding, Level, Lock, Work};
+use crate::finding::{Finding, Level, Lock, Touched, Work};
 use crate::names;
 use crate::{Against, DEFAULT_PUBLICATION};
 use model::{Mode, OnUpdate, TableName};
@@ -92,6 +92,18 @@ impl Context<'_> {
             && self.catalog.publishes(self.publication(), table).unwrap_or(true)
     }
 
+    /// What readers see of a type. Nobody reads what is new.
+    fn columns_of(&self, ty: &str) -> impl Iterator<Item = Touched> {
+        let columns = self.catalog.columns_of(ty);
+        let seen = columns
+            .filter(|(table, column)| self.is_read(table) && !self.is_excluded(table, column));
+        seen.map(|(table, column)| Touched::Column(table.clone(), column.to_owned()))
+    }
+
+    fn is_read(&self, table: &TableName) -> bool {
+        self.is_mirrored(table) && !self.catalog.is_new(table)
+    }
+
     fn is_excluded(&self, table: &TableName, column: &str) -> bool {
         let options = self.options(table).and_then(|options| options.columns.get(column));
         options.is_some_and(|column| column.exclude)
@@ -139,7 +151,7 @@ pub(crate) fn judge(node: &NodeEnum, context: Context<'_>) -> Vec<Finding> {
         NodeEnum::AlterPublicationStmt(alter) => publication::alter(alter, context),
         NodeEnum::AlterSystemStmt(alter) => vec![publication::setting(alter)],
         NodeEnum::AlterRoleStmt(role) => vec![publication::role(role)],
-        NodeEnum::AlterEnumStmt(alter) => vec![values::alter_enum(alter)],
+        NodeEnum::AlterEnumStmt(alter) => vec![values::alter_enum(alter, context)],
         NodeEnum::AlterDomainStmt(alter) => vec![values::domain(alter)],
         NodeEnum::UpdateStmt(update) => vec![rows::update(update, context)],
         NodeEnum::DeleteStmt(delete) => vec![rows::delete(delete, context)],

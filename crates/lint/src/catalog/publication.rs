@@ -38,6 +38,10 @@ impl Publication {
         self.all || self.schemas.contains(&table.schema) || self.tables.contains(table)
     }
 
+    pub(super) fn named(&self) -> impl Iterator<Item = &TableName> {
+        self.tables.iter()
+    }
+
     fn each(&mut self, objects: &[Node], schema: &str, adds: bool) {
         for table in tables(objects, schema) {
             let _ = match adds {
@@ -45,16 +49,10 @@ impl Publication {
                 false => self.tables.remove(&table),
             };
         }
-        for node in objects {
-            let Some(NodeEnum::PublicationObjSpec(object)) = &node.node else { continue };
-            let named = match Kind::try_from(object.pubobjtype) {
-                Ok(Kind::PublicationobjTablesInSchema) => object.name.as_str(),
-                Ok(Kind::PublicationobjTablesInCurSchema) => schema,
-                _ => continue,
-            };
+        for named in schemas(objects, schema) {
             let _ = match adds {
-                true => self.schemas.insert(named.to_owned()),
-                false => self.schemas.remove(named),
+                true => self.schemas.insert(named),
+                false => self.schemas.remove(&named),
             };
         }
     }
@@ -67,4 +65,17 @@ pub(crate) fn tables(objects: &[Node], schema: &str) -> Vec<TableName> {
         _ => None,
     });
     named.map(|relation| names::table(relation, schema)).collect()
+}
+
+/// The schemas of which it names all tables.
+pub(crate) fn schemas(objects: &[Node], schema: &str) -> Vec<String> {
+    let named = objects.iter().filter_map(|node| match &node.node {
+        Some(NodeEnum::PublicationObjSpec(object)) => match Kind::try_from(object.pubobjtype) {
+            Ok(Kind::PublicationobjTablesInSchema) => Some(object.name.clone()),
+            Ok(Kind::PublicationobjTablesInCurSchema) => Some(schema.to_owned()),
+            _ => None,
+        },
+        _ => None,
+    });
+    named.collect()
 }

@@ -1,7 +1,7 @@
 //! ALTER TABLE, a finding a command. The statement takes the strongest of their locks.
 
 use super::{COPIED, COPIED_ANEW, Context, REMOVED, column, constraint, is, retype};
-use crate::finding::{Finding, Level, Lock, Work};
+use crate::finding::{Finding, Level, Lock, Touched, Work};
 use crate::names;
 use model::TableName;
 use pg_query::NodeEnum;
@@ -13,7 +13,7 @@ use pg_query::protobuf::{
 pub(super) fn judge(alter: &AlterTableStmt, context: Context<'_>) -> Vec<Finding> {
     let table = context.table(&alter.relation);
     if is(alter.objtype, ObjectType::ObjectType) {
-        return vec![composite(&table)];
+        return vec![composite(&table, context)];
     }
     if !is(alter.objtype, ObjectType::ObjectTable) {
         return vec![Finding::new("other", format!("{table} is no table"))];
@@ -63,8 +63,13 @@ fn one(table: &TableName, command: &AlterTableCmd, context: Context<'_>) -> Find
                 .mirror(Level::Safe, "new rows carry their own values; old ones do not change")
         }
         (Alter::AtSetExpression, _) => {
-            rewrite("set_expression", format!("{table}.{name} is computed anew in each row"))
-                .mirror(Level::Plan, format!("the new values are not in the log; {COPIED}"))
+            let finding =
+                rewrite("set_expression", format!("{table}.{name} is computed anew in each row"))
+                    .mirror(Level::Plan, format!("the new values are not in the log; {COPIED}"));
+            match context.is_excluded(table, name) {
+                true => finding,
+                false => finding.touching_column(table, name),
+            }
         }
         (Alter::AtDropExpression, _) => {
             brief("drop_expression", format!("{table}.{name} is no generated column any more"))
@@ -75,6 +80,7 @@ fn one(table: &TableName, command: &AlterTableCmd, context: Context<'_>) -> Find
                 .mirror(Level::Followed, "if it is published, it is copied and streamed")
         }
         (Alter::AtSetUnLogged, _) => rewrite("set_unlogged", format!("{table} leaves the log"))
+            .touching(Touched::Table(table.clone()))
             .mirror(
                 Level::Plan,
                 format!("{REMOVED} (Postgres refuses this for a table that is published by name)"),
@@ -200,8 +206,9 @@ fn detach(root: &TableName, part: &PartitionCmd, context: Context<'_>) -> Findin
     )
 }
 
-fn composite(table: &TableName) -> Finding {
+fn composite(table: &TableName, context: Context<'_>) -> Finding {
     Finding::new("composite_type", format!("the fields of composite type {table} change"))
+        .touching_all(context.columns_of(&table.table))
         .mirror(Level::Plan, "columns of that type are kept as text with the fields in it; old rows show the old ones until a resync")
         .instead("make a new type and a new column of it")
 }

@@ -1,9 +1,10 @@
 //! The way of the log itself: publications, slots, settings, roles.
 
 use super::{Context, REMOVED};
-use crate::catalog::publication::tables;
-use crate::finding::{Finding, Level, Lock, Work};
+use crate::catalog::publication::{schemas, tables};
+use crate::finding::{Finding, Level, Lock, Touched, Work};
 use crate::names;
+use model::TableName;
 use pg_query::protobuf::{
     AlterPublicationAction as Action, AlterPublicationStmt, AlterRoleStmt, AlterSystemStmt,
     CreatePublicationStmt, ObjectType, RenameStmt,
@@ -38,18 +39,24 @@ pub(super) fn alter(alter: &AlterPublicationStmt, context: Context<'_>) -> Vec<F
         return vec![options(alter, whole)];
     }
     let named = tables(&alter.pubobjects, &context.catalog.schema);
+    let of_schemas = schemas(&alter.pubobjects, &context.catalog.schema);
+    let action = Action::try_from(alter.action);
+    let loses = |touched| (action == Ok(Action::ApDropObjects)).then_some(touched);
     let each = |code, what: &str, level, mirror: &str| -> Vec<Finding> {
-        if named.is_empty() {
-            return vec![whole(what).mirror(level, mirror)];
-        }
-        let one = |table| {
+        let one = |table: &TableName| {
             Finding::new(code, format!("publication {name}: {what} {table}"))
                 .locking(table, Lock::ShareUpdateExclusive, Work::Moment)
+                .touching_all(loses(Touched::Table(table.clone())))
                 .mirror(level, mirror)
         };
-        named.iter().map(one).collect()
+        let of_schema = |schema: &String| {
+            whole(&format!("{what} the tables of schema {schema}"))
+                .touching_all(loses(Touched::Schema(schema.clone())))
+                .mirror(level, mirror)
+        };
+        named.iter().map(one).chain(of_schemas.iter().map(of_schema)).collect()
     };
-    match Action::try_from(alter.action) {
+    match action {
         Ok(Action::ApDropObjects) => each(
             "publication_drops_table",
             "it does not send any more:",
@@ -58,6 +65,7 @@ pub(super) fn alter(alter: &AlterPublicationStmt, context: Context<'_>) -> Vec<F
         ),
         Ok(Action::ApSetObjects) => vec![
             whole("it sends other tables")
+                .touching_all(not_named(alter, context))
                 .mirror(Level::Plan, "tables that are not named become `removed` with their rows kept; new ones are copied and streamed")
                 .instead("ADD TABLE and DROP TABLE say one thing each"),
         ],
@@ -67,6 +75,21 @@ pub(super) fn alter(alter: &AlterPublicationStmt, context: Context<'_>) -> Vec<F
             Level::Followed,
             "copied and streamed",
         ),
+    }
+}
+
+/// The tables that SET leaves out: by name, where it is known what was sent.
+fn not_named(alter: &AlterPublicationStmt, context: Context<'_>) -> Vec<Touched> {
+    let schema = &context.catalog.schema;
+    match context.catalog.lost(alter) {
+        Some(lost) => {
+            let read = lost.into_iter().filter(|table| context.is_read(table));
+            read.map(|table| Touched::Table(table.clone())).collect()
+        }
+        None => vec![Touched::AllBut {
+            tables: tables(&alter.pubobjects, schema),
+            schemas: schemas(&alter.pubobjects, schema),
+        }],
     }
 }
 

@@ -20,11 +20,10 @@ pub(super) fn judge(drop: &DropStmt, context: Context<'_>) -> Vec<Finding> {
         ObjectType::ObjectTrigger | ObjectType::ObjectPolicy | ObjectType::ObjectRule => {
             drop.objects.iter().map(|object| on_table(object, context)).collect()
         }
-        ObjectType::ObjectType
-        | ObjectType::ObjectDomain
-        | ObjectType::ObjectExtension
-        | ObjectType::ObjectFunction
-        | ObjectType::ObjectSequence
+        ObjectType::ObjectType | ObjectType::ObjectDomain if cascades => {
+            each(&|name| cascade(&name.table).touching_all(context.columns_of(&name.table)))
+        }
+        ObjectType::ObjectExtension | ObjectType::ObjectFunction | ObjectType::ObjectSequence
             if cascades =>
         {
             each(&|name| cascade(&name.table))

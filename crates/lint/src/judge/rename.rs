@@ -30,6 +30,7 @@ pub(super) fn judge(rename: &RenameStmt, context: Context<'_>) -> Finding {
         }
         ObjectType::ObjectAttribute => {
             Finding::new("composite_type", format!("field {} becomes {new}", rename.subname))
+                .touching_all(context.columns_of(&table.table))
                 .mirror(Level::Plan, "columns of that type are kept as text with the fields in it; old rows show the old name until a resync")
         }
         ObjectType::ObjectPublication | ObjectType::ObjectRole | ObjectType::ObjectDatabase => {

@@ -1,16 +1,18 @@
 //! Enums and domains: types whose values change without a row being written.
 
+use super::Context;
 use crate::finding::{Finding, Level};
 use crate::names;
 use pg_query::protobuf::{AlterDomainStmt, AlterEnumStmt};
 
-pub(super) fn alter_enum(alter: &AlterEnumStmt) -> Finding {
+pub(super) fn alter_enum(alter: &AlterEnumStmt, context: Context<'_>) -> Finding {
     let (_, name) = names::parts(&alter.type_name);
     if alter.old_val.is_empty() {
         return Finding::new("enum_add_value", format!("enum {name} gets a value"))
             .mirror(Level::Safe, "labels are kept as text, so a new one needs nothing");
     }
     Finding::new("enum_rename_value", format!("a value of enum {name} is renamed"))
+        .touching_all(context.columns_of(&name))
         .mirror(Level::Plan, "old rows show the old label, because none of them is written: `millrace resync` the tables that have it")
         .instead("add the new value, write it, update old rows in batches (those are in the log)")
 }

@@ -1,10 +1,10 @@
 //! What earlier SQL and `millrace.toml` tell changes what is said.
 
-use lint::{Against, Finding, Level, Linter, Touched};
-use model::{ColumnOptions, Mode, TableName, TableOptions};
+use lint::{Against, Finding, Level, Linter};
+use model::{ColumnOptions, Mode, TableOptions};
 use std::collections::BTreeMap;
 
-fn only(report: &lint::Report) -> &Finding {
+pub(crate) fn only(report: &lint::Report) -> &Finding {
     assert!(report.troubles.is_empty(), "{:?}", report.troubles);
     let own = |finding: &&Finding| finding.code != "lock_timeout";
     let findings: Vec<&Finding> = report.findings.iter().filter(own).collect();
@@ -195,45 +195,5 @@ fn the_configuration_tells_what_is_named_and_what_is_not_ours() {
         let finding = only(&report);
         assert_eq!(finding.level(), level, "{statement}: {finding:?}");
         assert!(finding.mirror.contains(word), "{statement}: {}", finding.mirror);
-    }
-}
-
-/// Who reads the store by name is touched by what goes, moves or changes its type, and by nothing else.
-#[test]
-fn what_readers_have_to_follow_is_named() {
-    let column = |name: &str| Some(Touched::Column(TableName::new("public", "t"), name.to_owned()));
-    let table = || Some(Touched::Table(TableName::new("public", "t")));
-    for (text, expected) in [
-        ("alter table t drop column a", column("a")),
-        ("alter table t rename column a to b", column("a")),
-        ("alter table t alter a type text", column("a")),
-        ("alter table t alter a drop not null", column("a")),
-        ("alter table t alter name type text", None),
-        ("alter table t drop column hidden", None),
-        ("alter table t rename column hidden to a", None),
-        ("alter table t alter hidden type text", None),
-        ("alter table t add b int", None),
-        ("truncate t", None),
-        ("drop table t", table()),
-        ("alter table t rename to s", table()),
-        ("alter table t set schema other", table()),
-        ("drop schema public cascade", Some(Touched::Schema("public".to_owned()))),
-        ("alter schema public rename to other", Some(Touched::Schema("public".to_owned()))),
-        ("alter table unpublished drop column a", None),
-    ] {
-        let hidden = ColumnOptions { exclude: true, ..ColumnOptions::default() };
-        let columns = BTreeMap::from([("hidden".to_owned(), hidden)]);
-        let options = TableOptions { columns, ..TableOptions::default() };
-        let mut linter = Linter::new(Some(Against {
-            publication: "millrace".into(),
-            slot: "millrace".into(),
-            tables: BTreeMap::from([("public.t".to_owned(), options)]),
-        }));
-        linter.learn(
-            "create table t (id int primary key, a int not null, name varchar(9), hidden int);
-             create table unpublished (a int); create publication millrace for table t",
-        );
-        let report = linter.lint(text);
-        assert_eq!(only(&report).touched, expected, "{text}");
     }
 }

@@ -6,3 +6,4 @@ mod known;
 mod said;
 mod statements;
 mod together;
+mod touched;

@@ -193,7 +193,8 @@ fn one(path: &Path, finding: &Finding, models: Option<&Models>) -> String {
 }
 
 fn readers(finding: &Finding, models: Option<&Models>) -> Option<Readers> {
-    Some(models?.reading(std::slice::from_ref(finding.touched.as_ref()?)))
+    let models = models.filter(|_| !finding.touched.is_empty())?;
+    Some(models.reading(&finding.touched))
 }
 
 /// `ACCESS EXCLUSIVE on public.t while every row is written anew: nobody reads or writes it`.

@@ -122,3 +122,79 @@ fn the_configuration_says_whose_publication_it_is() {
     assert!(out(&output).contains("order_by under [tables.\"public.events\"] names it"));
     assert_eq!(code(&output), 1);
 }
+
+/// As dbt writes it: models, and the table that each has as its source.
+fn manifest(models: &[(&str, &str)]) -> String {
+    let node = |(name, _): &(&str, &str)| {
+        let node = serde_json::json!({
+            "resource_type": "model", "package_name": "p", "schema": "marts", "alias": name,
+            "original_file_path": format!("models/{name}.sql"),
+            "depends_on": { "nodes": [format!("source.{name}")] },
+        });
+        (format!("model.{name}"), node)
+    };
+    let source = |(name, table): &(&str, &str)| {
+        let (schema, identifier) = table.split_once('.').unwrap();
+        let source = serde_json::json!({ "schema": schema, "identifier": identifier });
+        (format!("source.{name}"), source)
+    };
+    let nodes: serde_json::Map<_, _> = models.iter().map(node).collect();
+    let sources: serde_json::Map<_, _> = models.iter().map(source).collect();
+    serde_json::json!({ "nodes": nodes, "sources": sources }).to_string()
+}
+
+/// With dbt's file alone by the configuration; where the lineage was kept, by what the store had written down.
+#[test]
+fn models_are_found_by_files_alone() {
+    let folder = files(&[
+        (
+            "1.sql",
+            "set lock_timeout = '1s'; drop table orders; drop table events; drop table facts;
+             alter table facts drop column seen; drop schema log cascade;
+             alter publication shop set table orders, happened",
+        ),
+        ("millrace.toml", CONFIG),
+    ]);
+    let told = || -> Vec<String> {
+        let output = lint(folder.path(), &["--against", "millrace.toml", "1.sql"]);
+        let text = out(&output);
+        let lines = text.lines().filter_map(|line| line.trim().strip_prefix("models: "));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(told(), [""; 0]);
+    let target = folder.path().join("dbt/target");
+    std::fs::create_dir_all(&target).unwrap();
+    let models = [
+        ("shown", "public.orders"),
+        ("below", "public_raw.orders"),
+        ("no_mirror", "public_raw.events"),
+        ("stays", "public.events"),
+        ("moved", "analytics.log"),
+        ("other", "analytics.other"),
+    ];
+    std::fs::write(target.join("manifest.json"), manifest(&models)).unwrap();
+    let by_configuration =
+        ["marts.shown, marts.below read it", "marts.stays reads it", "marts.stays reads it"];
+    assert_eq!(told(), by_configuration);
+    // Facts that were called something else when their section was written; of the orders it is out of date.
+    let held = |mode: &str, table: &str, columns: serde_json::Value| {
+        let postgres = serde_json::json!({ "table": table, "columns": columns });
+        serde_json::json!({ "kind": mode, "postgres": postgres })
+    };
+    let kept = serde_json::json!({ "version": 1, "relations": {
+        "analytics.log": held("append", "public.facts", serde_json::json!({ "at": "seen" })),
+        "public.events": held("append", "public.happened", serde_json::json!({})),
+        "analytics.other": held("append", "log.other", serde_json::json!({})),
+        "shop.orders": held("mirror", "public.orders", serde_json::json!({})),
+    }});
+    std::fs::write(target.join("millrace-lineage.json"), kept.to_string()).unwrap();
+    let expected = [
+        "marts.shown, marts.below read it",
+        "marts.stays reads it",
+        "marts.moved reads it",
+        "marts.moved reads the table (whether this column of it, millrace lineage finds out)",
+        "marts.other reads it",
+        "marts.other, marts.moved read it",
+    ];
+    assert_eq!(told(), expected);
+}

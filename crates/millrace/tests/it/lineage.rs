@@ -2,11 +2,12 @@
 //! drops: the shop's models, built by the stock dbt, and some that are hard.
 
 use crate::remote::{section, server};
-use crate::transform::{add_model, shop, shop_project, small, write_model};
+use crate::transform::{SHOP, add_model, shop, shop_project, small, write_model};
 use crate::{project, says, wait_for_state};
 use harness::{Project, Ran, wait_until};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// `from how to`.
 fn links(project: &Project, args: &[&str]) -> BTreeSet<String> {
@@ -43,7 +44,7 @@ fn sources(project: &Project, column: &str) -> Vec<String> {
         .collect()
 }
 
-const HARD: [(&str, &str); 7] = [
+const HARD: [(&str, &str); 8] = [
     ("everything", "select * from {{ source('public', 'orders') }}"),
     (
         "priced",
@@ -60,6 +61,8 @@ const HARD: [(&str, &str); 7] = [
     ),
     ("by_view", "select mail from extra.v"),
     ("untold", "select * from {{ ref('above') }}"),
+    // Where a mirror's rows lie, with those that are gone.
+    ("below", "select id, channel as way from public_raw.users"),
 ];
 
 #[test]
@@ -135,6 +138,7 @@ fn a_number_is_followed_to_postgres_and_back() {
     what_is_not_known(&project);
     down_from_postgres(&project);
     who_reads_what_a_migration_drops(&project);
+    who_reads_what_a_type_or_a_publication_takes(&project);
     // And once it has run.
     cluster.sql("alter table products rename column price to asked");
     crate::wait_for_change(&project, "public.products", "in place");
@@ -167,6 +171,18 @@ fn a_number_is_followed_to_postgres_and_back() {
         0,
         &["there is none yet", "this is what was known before", "postgres: public.refunds.amount"],
     );
+    // It was kept that the facts are where they were under the name of before.
+    std::fs::write(project.path().join("3.sql"), "alter table facts drop column properties")
+        .unwrap();
+    let expected = "staging.stg_events reads it; through it: marts.latency_by_endpoint, marts.error_rate_by_version";
+    assert_eq!(models(&project, &["3.sql"]), [expected]);
+}
+
+/// What is said of them for each finding that has some.
+fn models(project: &Project, args: &[&str]) -> Vec<String> {
+    let ran = project.run(&[&["lint-migration", "--against", "millrace.toml"], args].concat());
+    let lines = ran.stdout.lines().filter_map(|line| line.trim().strip_prefix("models: "));
+    lines.map(str::to_owned).collect()
 }
 
 fn what_the_links_say(project: &Project) {
@@ -233,31 +249,47 @@ fn down_from_postgres(project: &Project) {
 fn who_reads_what_a_migration_drops(project: &Project) {
     let sql = "set lock_timeout = '1s'; alter table products drop column price; alter table events rename properties to p;
                alter table products drop column stock; drop table refunds;
-               alter table users drop column email";
+               alter table users drop column email; alter table users drop column channel";
     std::fs::write(project.path().join("1.sql"), sql).unwrap();
-    let lint = || project.run(&["lint-migration", "--against", "millrace.toml", "1.sql"]).stdout;
-    let told = |text: &str| -> Vec<String> {
-        let lines = text.lines().filter_map(|line| line.trim().strip_prefix("models: "));
-        lines.map(str::to_owned).collect()
-    };
+    let told = || models(project, &["1.sql"]);
     // Nobody reads `stock`.
     let expected = [
         "marts.priced, staging.stg_products read it; through them: marts.above, marts.untold",
         "staging.stg_events reads it; through it: marts.latency_by_endpoint, marts.error_rate_by_version",
         "staging.stg_refunds reads it; through it: marts.mrr_movements, marts.orders_daily",
         "extra.inner, staging.stg_users read it; through them: extra.v, marts.by_view",
+        "staging.stg_users, marts.below read it",
     ];
-    assert_eq!(told(&lint()), expected);
+    assert_eq!(told(), expected);
     // Without columns by tables, and it says so; without a dbt project not at all.
     let target = project.path().join("dbt/target");
     std::fs::rename(target.join("millrace-lineage.json"), target.join("kept")).unwrap();
-    let lines = told(&lint());
-    assert_eq!(lines.len(), 5, "{lines:?}");
+    let lines = told();
+    assert_eq!(lines.len(), 6, "{lines:?}");
     assert!(lines[2].starts_with("marts.priced, staging.stg_products read the table"), "{lines:?}");
     std::fs::rename(&target, project.path().join("dbt/elsewhere")).unwrap();
-    assert_eq!(told(&lint()), [""; 0]);
+    assert_eq!(told(), [""; 0]);
     std::fs::rename(project.path().join("dbt/elsewhere"), &target).unwrap();
     std::fs::rename(target.join("kept"), target.join("millrace-lineage.json")).unwrap();
+}
+
+fn who_reads_what_a_type_or_a_publication_takes(project: &Project) {
+    let schema = std::fs::read_to_string(Path::new(SHOP).join("schema.sql")).unwrap();
+    std::fs::write(project.path().join("schema.sql"), schema).unwrap();
+    let sql = "alter type order_status rename value 'paid' to 'settled'; drop type order_status cascade;
+               alter table subscriptions alter mrr set expression as (1);
+               alter publication millrace drop table refunds;
+               alter publication millrace set table users, products, orders, order_items, subscriptions, events";
+    std::fs::write(project.path().join("2.sql"), sql).unwrap();
+    let of_status =
+        "marts.everything, staging.stg_orders read it; through them: marts.orders_daily";
+    let of_refunds =
+        "staging.stg_refunds reads it; through it: marts.mrr_movements, marts.orders_daily";
+    let of_mrr = "staging.stg_subscriptions reads it; through it: marts.mrr_movements";
+    let expected = [of_status, of_status, of_mrr, of_refunds, of_refunds];
+    assert_eq!(models(project, &["--schema", "schema.sql", "2.sql"]), expected);
+    // Which columns have the type, nobody told.
+    assert_eq!(models(project, &["2.sql"]), [of_mrr, of_refunds, of_refunds]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const SHOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/shop");
+pub(crate) const SHOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/shop");
 const CHECKS: &str = "shop";
 const PARTING: &str = "-- ClickHouse\n";
 

@@ -110,6 +110,11 @@ impl Point {
         Point::new(Place::Store, &field.table, Some(&field.column))
     }
 
+    /// As Postgres calls them.
+    pub fn postgres(table: &str, column: Option<&str>) -> Point {
+        Point::new(Place::Postgres, table, column)
+    }
+
     pub fn table(table: &str) -> Point {
         Point::new(Place::Store, table, None)
     }
@@ -150,7 +155,7 @@ impl Graph {
                         postgres.columns.values().flatten().any(|found| found == wanted)
                     };
                     let is_there = column.is_none_or(has);
-                    is_there.then(|| Point::new(Place::Postgres, &postgres.table, column))
+                    is_there.then(|| Point::postgres(&postgres.table, column))
                 },
             )
         };
@@ -239,7 +244,7 @@ impl Graph {
             return Vec::new();
         }
         if let Some(postgres) = &relation.postgres {
-            let there = |column: Option<&str>| Point::new(Place::Postgres, &postgres.table, column);
+            let there = |column: Option<&str>| Point::postgres(&postgres.table, column);
             return match &point.column {
                 None => vec![(there(None), Link::Same)],
                 Some(column) => {
@@ -307,6 +312,12 @@ impl Graph {
         let Readers { direct, beyond, .. } = &mut readers;
         beyond.retain(|model| !direct.contains(model));
         readers
+    }
+
+    /// The tables of Postgres that the store has.
+    pub fn held(&self) -> impl Iterator<Item = &str> {
+        let held = self.relations.values().filter_map(|relation| relation.postgres.as_ref());
+        held.map(|postgres| postgres.table.as_str())
     }
 
     /// What models read.
