@@ -30,6 +30,7 @@ mod resync;
 mod river;
 mod rules;
 mod schedules;
+mod secured;
 mod spool;
 mod transform;
 mod users;
