@@ -43,11 +43,12 @@ fn the_project_for_dbt_is_built_as_it_was_written() {
     let cluster = shop();
     fill(&cluster);
     cluster.sql(include_str!("init/odd.sql"));
+    cluster.sql(include_str!("init/retail.sql"));
     let (project, ran) = init(&cluster);
     says(
         &ran,
         0,
-        &["./dbt/", "22 staging models", "and 9 marts", "orders_daily ", "of public.orders"],
+        &["./dbt/", "23 staging models", "and 11 marts", "orders_daily ", "of public.orders"],
     );
     let mut up = project.up();
     up.wait_ready();
