@@ -43,11 +43,12 @@ fn the_project_for_dbt_is_built_as_it_was_written() {
     let cluster = shop();
     fill(&cluster);
     cluster.sql(include_str!("init/odd.sql"));
+    cluster.sql(include_str!("init/retail.sql"));
     let (project, ran) = init(&cluster);
     says(
         &ran,
         0,
-        &["./dbt/", "22 staging models", "and 9 marts", "orders_daily ", "of public.orders"],
+        &["./dbt/", "27 staging models", "and 15 marts", "orders_daily ", "of public.orders"],
     );
     let mut up = project.up();
     up.wait_ready();
@@ -67,6 +68,7 @@ fn the_project_for_dbt_is_built_as_it_was_written() {
         assert!(count >= least && failed.is_empty(), "{test}: {count}, {failed:?}");
     }
     assert_words(&cluster, &project);
+    assert_evidence(&project);
     // Rows come, and two of them point to nothing.
     cluster.sql(
         "set session_replication_role = replica;
@@ -109,6 +111,50 @@ fn assert_words(cluster: &Cluster, project: &Project) {
     let comment = "select col_description('orders'::regclass, 5)";
     assert_eq!(orders["columns"]["total"]["description"], cluster.sql(comment));
     assert!(cluster.sql(comment).contains("{{ total }}"));
+}
+
+/// What a mart's first lines say of money that was not earned, and of which end is the end.
+#[track_caller]
+fn assert_evidence(project: &Project) {
+    for (mart, expected) in [
+        (
+            "web_orders_daily",
+            "\
+--   unitPrice (numeric) says what one costs
+--   qty (numeric(8,3)) says how many
+--   no column is called total or amount, so revenue is unit_price x qty
+--   ordered_at (timestamp with time zone) says when
+--   customer_id (integer) says who
+--   status (retail.progress) says how it stands, which may be Canceled
+--   refundedOn (date) says when it was refunded: where it is set, the order brings nothing
+select
+",
+        ),
+        (
+            "sales_daily",
+            "\
+--   cancelled_at (timestamp with time zone) says when it was cancelled: where it is set, the order brings nothing
+--   deleted_at (timestamp without time zone) says when it was deleted: where it is set, the order brings nothing
+select
+",
+        ),
+        (
+            "gym_memberships_mrr_monthly",
+            "\
+--   ended_at (timestamp with time zone) says its end
+--   cancelled_at (timestamp with time zone) says its end
+--   ends_at (timestamp with time zone) says its planned end
+--   expires_at (date) says its planned end
+--   it ended at the earliest of ended_at, cancelled_at; where none is set, at the earliest of ends_at, expires_at
+--   trial_ends_at (timestamp with time zone) says the end of a trial, which is not its end
+--   monthly_price (integer) says what it brings a month
+",
+        ),
+    ] {
+        let path = project.path().join(format!("dbt/models/marts/{mart}.sql"));
+        let sql = std::fs::read_to_string(path).unwrap();
+        assert!(sql.contains(expected), "{sql}");
+    }
 }
 
 #[test]

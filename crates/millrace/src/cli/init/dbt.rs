@@ -6,17 +6,21 @@
 //! model       a model, and what _….yml says of it
 //! staging     a model for each table, with its keys as tests
 //! recognise   which tables are events, orders, subscriptions, and why
+//! revenue     what an order brings, and when it brings nothing
+//! ends        when a subscription ended
 //! marts       what is asked of those first
 //! ```
 //!
 //! The types of the contracts are those of the tables that `up` makes ([`Target`]). The files are the user's
 //! afterwards: nothing reads them again.
 
+mod ends;
 mod marts;
 mod model;
 mod names;
 mod quoting;
 mod recognise;
+mod revenue;
 mod staging;
 
 use crate::config::{DEFAULT_PROJECT, DEFAULT_SCHEMA};

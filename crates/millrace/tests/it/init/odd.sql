@@ -68,17 +68,21 @@ create table "Odd `{{ schema }}`"."Tracked_events" (
 insert into "Odd `{{ schema }}`"."Tracked_events"
     select gen_random_uuid(), i % 3, 'seen', now() - interval '1 day' * (i % 5) from generate_series(1, 20) i;
 
--- Orders whose status says nothing, without a time at first, and in whole cents.
+-- Orders whose status says nothing, some without a time, in whole cents, and of which some are void.
 create table "Odd `{{ schema }}`"."Purchases" (
     id           integer primary key,
     "createdAt"  timestamptz,
     "customerId" integer,
+    price        integer,
+    quantity     integer,
     amount       integer,
-    state        text
+    state        text,
+    "voidedAt"   timestamptz
 );
 insert into "Odd `{{ schema }}`"."Purchases"
-    select i, case when i % 7 > 0 then now() - interval '1 day' * (i % 4) end, nullif(i % 3, 0), nullif(i % 5, 0),
-           case i % 3 when 0 then 'open' when 1 then 'done' end from generate_series(1, 60) i;
+    select i, case when i % 7 > 0 then now() - interval '1 day' * (i % 4) end, nullif(i % 3, 0), i, 2, nullif(i % 5, 0),
+           case i % 3 when 0 then 'open' when 1 then 'done' end, case when i % 4 = 0 then now() end
+      from generate_series(1, 60) i;
 create table "Odd `{{ schema }}`"."Subscription" (
     id              integer primary key,
     "startedAt"     timestamptz,

@@ -1,10 +1,11 @@
 //! Answers to first questions, for the tables that are recognised. Each begins with why it is there.
 
+use super::ends::Ends;
 use super::model::{Column, Model, Test};
 use super::names::Names;
 use super::quoting::{comment, ident};
-use super::recognise::{Part, Recognised, Shape, Status};
-use store::Type;
+use super::recognise::{Part, Recognised, Shape};
+use super::revenue::{Revenue, Status, sum_of};
 
 /// A mart, and the table that it is of.
 pub(super) struct Mart<'a> {
@@ -51,13 +52,13 @@ fn drafts<'a>(of: &'a Recognised<'a>) -> Vec<(&'a Recognised<'a>, Name, Model)> 
             (of, Name::OfTable("daily"), events_daily(of, time, kind, who)),
             (of, Name::Alone("active_users_daily"), active_users(of, time, who)),
         ],
-        Shape::Orders { amount, time, who, status, currency } => {
-            let model = orders_daily(of, amount, time, who, status, *currency);
+        Shape::Orders { revenue, time, who, currency } => {
+            let model = orders_daily(of, revenue, time, who, *currency);
             vec![(of, Name::OfTable("daily"), model)]
         }
-        Shape::Subscriptions { begun, ended, monthly, currency } => {
+        Shape::Subscriptions { begun, ends, monthly, currency } => {
             let words = if monthly.is_some() { "mrr_monthly" } else { "subscriptions_monthly" };
-            let model = subscriptions_monthly(of, begun, ended, *monthly, *currency);
+            let model = subscriptions_monthly(of, begun, ends, *monthly, *currency);
             vec![(of, Name::Alone(words), model)]
         }
     }
@@ -121,16 +122,14 @@ fn active_users(of: &Recognised<'_>, time: Part<'_>, who: Part<'_>) -> Model {
 
 fn orders_daily(
     of: &Recognised<'_>,
-    amount: Part<'_>,
+    revenue: &Revenue<'_>,
     time: Part<'_>,
     who: Part<'_>,
-    status: &Status<'_>,
     currency: Option<Part<'_>>,
 ) -> Model {
     let name = &of.staged.surveyed.name;
-    let (paid, sum) = (ident(&amount.name), sum_of(amount.clickhouse).unwrap_or_default());
-    let at = ident(&time.name);
-    let by: Vec<Part<'_>> = match status {
+    let (paid, brought, at) = (revenue.sql(), ident(revenue.name()), ident(&time.name));
+    let by: Vec<Part<'_>> = match &revenue.status {
         Status::Any(status) => currency.into_iter().chain([*status]).collect(),
         Status::None | Status::Cancels(..) => currency.into_iter().collect(),
     };
@@ -140,24 +139,21 @@ fn orders_daily(
     columns.push(column("customers", "UInt64", &format!("Different {}.", who.name)));
     let mut select =
         format!("    count() as orders,\n    uniqExact(o.{}) as customers,\n", ident(&who.name));
-    let what = match status {
-        Status::Cancels(status, labels) => {
-            let labels: Vec<String> =
-                labels.iter().map(|label| store::ddl::literal(label)).collect();
-            let gone =
-                format!("ifNull(o.{} in ({}), false)", ident(&status.name), labels.join(", "));
-            columns.push(column("cancelled", "UInt64", "Of them cancelled since."));
+    let told = revenue.told();
+    let what = match revenue.gone() {
+        Some((gone, words)) => {
+            columns.push(column("cancelled", "UInt64", &format!("Of them {words} since.")));
             select += &format!(
-                "    countIf({gone}) as cancelled,\n    sumIf(o.{paid}, not {gone}) as {paid}\n"
+                "    countIf({gone}) as cancelled,\n    sumIf({paid}, not ({gone})) as {brought}\n"
             );
-            format!("Sum of {}, of orders that are not cancelled.", amount.name)
+            format!("Sum of {told}, of orders that are not {words}.")
         }
-        Status::None | Status::Any(_) => {
-            select += &format!("    sum(o.{paid}) as {paid}\n");
-            format!("Sum of {}.", amount.name)
+        None => {
+            select += &format!("    sum({paid}) as {brought}\n");
+            format!("Sum of {told}.")
         }
     };
-    columns.push(column(&amount.name, &sum, &what));
+    columns.push(column(revenue.name(), &revenue.data_type(), &what));
     let keys = grain("day", &by);
     let known = known(time, &format!("o.{at}"));
     let sql = format!(
@@ -175,7 +171,7 @@ fn orders_daily(
 fn subscriptions_monthly(
     of: &Recognised<'_>,
     begun: Part<'_>,
-    ended: Part<'_>,
+    ends: &Ends<'_>,
     monthly: Option<Part<'_>>,
     currency: Option<Part<'_>>,
 ) -> Model {
@@ -201,7 +197,7 @@ fn subscriptions_monthly(
     let keys = grain("month", &by);
     let sql = format!(
         "with subscriptions as (\n    select\n{}        \
-             toDate32(t.{}) as begun,\n        toDate32(t.{}) as ended\n    \
+             toDate32(t.{}) as begun,\n        {} as ended\n    \
              from {{{{ ref('{}') }}}} as t\n),\n\n\
          months as (\n    select\n        \
              toStartOfMonth(addMonths(assumeNotNull((select min(toDate(begun)) from subscriptions)), number)) as month,\n        \
@@ -213,7 +209,7 @@ fn subscriptions_monthly(
          from subscriptions as s\ncross join months as m\ngroup by {keys}\norder by {keys}\n",
         taken,
         ident(&begun.name),
-        ident(&ended.name),
+        ends.sql(),
         of.staged.model,
         dimensions("    s", &by),
     );
@@ -274,19 +270,4 @@ fn known(time: Part<'_>, expression: &str) -> Known {
         },
         false => Known { day: format!("toDate({expression})"), condition: String::new() },
     }
-}
-
-/// The type of a sum; `None`: it is no number.
-pub(super) fn sum_of(clickhouse: &str) -> Option<String> {
-    let ty = Type::parse(clickhouse);
-    let sum = match (ty.decimal(), ty.integer()) {
-        (Some((digits, scale)), _) => {
-            format!("Decimal({}, {scale})", if digits > 38 { 76 } else { 38 })
-        }
-        (None, Some((true, ..=64))) => "Int64".to_owned(),
-        (None, Some((false, ..=64))) => "UInt64".to_owned(),
-        (None, None) if ty.name().starts_with("Float") => "Float64".to_owned(),
-        _ => return None,
-    };
-    Some(if ty.nullable { format!("Nullable({sum})") } else { sum })
 }

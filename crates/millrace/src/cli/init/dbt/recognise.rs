@@ -1,7 +1,9 @@
 //! Which tables are events, orders or subscriptions. Each part has to be there, and is named as evidence; what is not
 //! recognised gets no mart.
 
+use super::ends::Ends;
 use super::names::snake;
+use super::revenue::{self, Revenue};
 use super::staging::{Staged, StagedColumn};
 use crate::cli::propose::{EVENT_WORDS, ROWS_TO_PROVE, time_column};
 use model::words::counted;
@@ -35,19 +37,6 @@ const KINDS: [&str; 9] = [
     "kind",
 ];
 const ORDERS: [&str; 6] = ["orders", "order", "purchases", "purchase", "sales", "sale"];
-const AMOUNTS: [&str; 11] = [
-    "total",
-    "total_amount",
-    "amount_total",
-    "grand_total",
-    "order_total",
-    "total_price",
-    "amount",
-    "total_cents",
-    "total_price_cents",
-    "amount_cents",
-    "price",
-];
 const ORDERED: [&str; 10] = [
     "placed_at",
     "ordered_at",
@@ -82,19 +71,6 @@ const BEGUN: [&str; 8] = [
     "created_at",
     "created_on",
 ];
-const ENDED: [&str; 10] = [
-    "ended_on",
-    "ended_at",
-    "end_date",
-    "cancelled_on",
-    "cancelled_at",
-    "canceled_on",
-    "canceled_at",
-    "expired_at",
-    "ends_at",
-    "ends_on",
-];
-const CANCELLED: [&str; 2] = ["cancelled", "canceled"];
 /// Without a name that says so, this share of its writes has to be inserts.
 const INSERTS_LEAST: f64 = 0.99;
 
@@ -111,26 +87,17 @@ pub(super) enum Shape<'a> {
         who: Part<'a>,
     },
     Orders {
-        amount: Part<'a>,
+        revenue: Revenue<'a>,
         time: Part<'a>,
         who: Part<'a>,
-        status: Status<'a>,
         currency: Option<Part<'a>>,
     },
     Subscriptions {
         begun: Part<'a>,
-        ended: Part<'a>,
+        ends: Ends<'a>,
         monthly: Option<Part<'a>>,
         currency: Option<Part<'a>>,
     },
-}
-
-pub(super) enum Status<'a> {
-    None,
-    /// The enum's labels of a cancelled order.
-    Cancels(Part<'a>, Vec<String>),
-    /// What its values mean is not known.
-    Any(Part<'a>),
 }
 
 /// A column that plays a part in it.
@@ -141,7 +108,8 @@ pub(super) fn recognise<'a>(staged: &'a Staged<'a>) -> Option<Recognised<'a>> {
     look.subscriptions().or_else(|| look.orders()).or_else(|| look.events())
 }
 
-struct Look<'a> {
+/// At a table.
+pub(super) struct Look<'a> {
     staged: &'a Staged<'a>,
     table: String,
 }
@@ -169,51 +137,30 @@ impl<'a> Look<'a> {
 
     fn orders(&self) -> Option<Recognised<'a>> {
         let named = self.ends_with(&ORDERS);
-        let amount = self.named(&AMOUNTS).find(is_number).filter(|_| named)?;
+        let revenue = Revenue::find(self).filter(|_| named)?;
         let time = self.named(&ORDERED).find(is_time)?;
         let (who, why) = self.who()?;
         let mut evidence = self.name_evidence(named);
-        evidence.extend([said(amount, "how much"), said(time, "when"), why]);
-        let status = self.status(&mut evidence);
+        evidence.extend(revenue.amount_evidence());
+        evidence.extend([said(time, "when"), why]);
+        evidence.extend(revenue.cancel_evidence());
         let currency = self.currency(&mut evidence);
-        let shape = Shape::Orders { amount, time, who, status, currency };
+        let shape = Shape::Orders { revenue, time, who, currency };
         Some(Recognised { staged: self.staged, shape, evidence })
     }
 
     fn subscriptions(&self) -> Option<Recognised<'a>> {
         let named = self.ends_with(&SUBSCRIPTIONS);
         let begun = self.named(&BEGUN).find(is_time).filter(|_| named)?;
-        let ended = self.named(&ENDED).find(is_time)?;
+        let ends = Ends::find(self)?;
         let mut evidence = self.name_evidence(named);
-        evidence.extend([said(begun, "its beginning"), said(ended, "its end")]);
+        evidence.push(said(begun, "its beginning"));
+        evidence.extend(ends.evidence());
         let monthly = self.named(&MONTHLY).find(is_number);
         evidence.extend(monthly.map(|part| said(part, "what it brings a month")));
         let currency = monthly.and_then(|_| self.currency(&mut evidence));
-        let shape = Shape::Subscriptions { begun, ended, monthly, currency };
+        let shape = Shape::Subscriptions { begun, ends, monthly, currency };
         Some(Recognised { staged: self.staged, shape, evidence })
-    }
-
-    fn status(&self, evidence: &mut Vec<String>) -> Status<'a> {
-        let Some(status) = self.named(&["status", "state", "order_status"]).find(is_word) else {
-            return Status::None;
-        };
-        let labels = status.surveyed.map_or(&[][..], |surveyed| &surveyed.labels);
-        let is_cancelled = |label: &&String| CANCELLED.contains(&label.to_lowercase().as_str());
-        let cancelled: Vec<String> = labels.iter().filter(is_cancelled).cloned().collect();
-        match cancelled.is_empty() {
-            true => {
-                evidence.push(format!(
-                    "{}; what its values mean is not known",
-                    said(status, "how it stands")
-                ));
-                Status::Any(status)
-            }
-            false => {
-                let words = cancelled.join(", ");
-                evidence.push(format!("{}, which may be {words}", said(status, "how it stands")));
-                Status::Cancels(status, cancelled)
-            }
-        }
     }
 
     /// Sums of several currencies say nothing.
@@ -238,7 +185,7 @@ impl<'a> Look<'a> {
     }
 
     /// Columns by these names, the preferred ones first.
-    fn named(&self, names: &'static [&'static str]) -> impl Iterator<Item = Part<'a>> {
+    pub(super) fn named(&self, names: &'static [&'static str]) -> impl Iterator<Item = Part<'a>> {
         let columns = &self.staged.columns;
         let by_name = |name: &&str| {
             columns.iter().find(|column| column.surveyed.is_some() && column.name == *name)
@@ -294,13 +241,13 @@ impl Writes {
     }
 }
 
-fn said(part: Part<'_>, means: &str) -> String {
+pub(super) fn said(part: Part<'_>, means: &str) -> String {
     let (name, ty) = part.surveyed.map_or(("", ""), |c| (c.name.as_str(), c.type_name.as_str()));
     format!("{name} ({ty}) says {means}")
 }
 
 /// A text, or an enum.
-fn is_word(part: &Part<'_>) -> bool {
+pub(super) fn is_word(part: &Part<'_>) -> bool {
     let is_text = |ty: &str| ty == "text" || ty == "citext" || ty.starts_with("character");
     part.surveyed.is_some_and(|column| is_text(&column.type_name) || !column.labels.is_empty())
 }
@@ -310,12 +257,12 @@ fn is_id(part: &Part<'_>) -> bool {
     ty.is_string() || ty.integer().is_some() || ty.name() == "UUID"
 }
 
-fn is_time(part: &Part<'_>) -> bool {
+pub(super) fn is_time(part: &Part<'_>) -> bool {
     matches!(Type::parse(part.clickhouse).name(), "DateTime64" | "Date32")
 }
 
-fn is_number(part: &Part<'_>) -> bool {
-    super::marts::sum_of(part.clickhouse).is_some()
+pub(super) fn is_number(part: &Part<'_>) -> bool {
+    revenue::sum_of(part.clickhouse).is_some()
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ use source::survey::{Link, Surveyed, SurveyedColumn};
 use std::collections::BTreeMap;
 use store::{Target, Type};
 
+/// All that a `DateTime64(6)` has: more partitions than that there cannot be.
+const MONTHS_MOST: u16 = 4800;
+
 /// A table of the source on its way into the project.
 pub(super) struct Staged<'a> {
     pub(super) target: &'a Target,
@@ -191,9 +194,12 @@ impl<'a> Staged<'a> {
         let order: Vec<String> = self.target.order_by.iter().filter_map(by_kept).collect();
         format!(
             "-- Each {key} once, whatever comes again. A run looks at what came since an hour before the last one.\n\
+             -- A partition is a month, as in the table that it reads. The first run may write more of them than the 100 that an\n\
+             -- INSERT is allowed by default, as a guard against too many parts; {MONTHS_MOST} is every month of 1900 to 2299.\n\
              {{{{ config(\n    materialized='incremental',\n    incremental_strategy='delete+insert',\n    \
              unique_key='{key}',\n    on_schema_change='append_new_columns',\n    order_by='({order})',\n    \
-             partition_by='toYYYYMM({time})'\n) }}}}\n\n\
+             partition_by='toYYYYMM({time})',\n    \
+             query_settings={{'max_partitions_per_insert_block': {MONTHS_MOST}}}\n) }}}}\n\n\
              {select}where {{% if is_incremental() and var('millrace_from', none) is none -%}}\n    \
              m.{newest} + interval 1 hour >= (select max({newest}) from {{{{ this }}}})\n    \
              {{%- else %}}{{{{ since('{time}') }}}}{{% endif %}}\n\
