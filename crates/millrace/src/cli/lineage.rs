@@ -7,7 +7,8 @@ use super::sql::Way;
 use crate::config::{Config, DbtLogin};
 use crate::running::Running;
 use crate::talk;
-use model::{Error, Result};
+use model::{Error, Mode, Result, TableName};
+use store::rows_of;
 use transform::lineage::{Graph, Held, Manifest, build, is_kept, keep, of_login, without_store};
 
 /// More names than that help nobody.
@@ -90,7 +91,13 @@ fn held(way: &Way, config: &Config) -> Result<Vec<Held>> {
             text.lines().filter(|line| !line.is_empty()).map(row).collect::<Result<_>>()?
         }
     };
+    let rows = |table: &flow::held::Held| {
+        let mode = Mode::from_name(&table.mode)?;
+        let (schema, name) = table.target.split_once('.')?;
+        Some(rows_of(mode, &TableName::new(schema, name)).to_string())
+    };
     let held = told.into_iter().map(|table| Held {
+        rows: rows(&table).unwrap_or_else(|| table.target.clone()),
         postgres: table.name,
         name: table.target,
         mode: table.mode,

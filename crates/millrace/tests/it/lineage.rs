@@ -127,6 +127,8 @@ fn a_number_is_followed_to_postgres_and_back() {
             ],
         ),
         ("marts.looked_up.called", &["public.users.name"]),
+        // Where the rows of a mirror lie.
+        ("marts.below.way", &["public.users.channel"]),
         // Through views that dbt did not make.
         ("marts.by_view.mail", &["public.users.email"]),
         ("marts.orders_daily.orders", &[]),

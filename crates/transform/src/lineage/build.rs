@@ -27,6 +27,8 @@ const LOGIN: &str = "CLICKHOUSE_USER=… CLICKHOUSE_PASSWORD=… millrace lineag
 pub struct Held {
     pub postgres: String,
     pub name: String,
+    /// Where its rows lie: of a mirror another table, below.
+    pub rows: String,
     /// `mirror`, `append`, `history`.
     pub mode: String,
     /// By their names in the store those in Postgres. What is not among them, the store has of its own.
@@ -58,17 +60,14 @@ type Ask<'a> = &'a dyn Fn(&str, &str) -> Result<String>;
 pub fn build(manifest: &Manifest, held: &[Held], ask: Ask<'_>) -> Result<Graph> {
     let mut graph = Graph::of(manifest);
     resolve_models(&mut graph, manifest, ask)?;
-    for table in held {
-        let postgres = Postgres { table: table.postgres.clone(), ..Postgres::default() };
-        let relation = Relation { kind: table.mode.clone(), ..Relation::default() };
-        let vacant = graph.relations.entry(table.name.clone());
-        vacant.or_insert(Relation { postgres: Some(postgres), ..relation });
-    }
+    hold(&mut graph, held, |table| Some(&table.name));
     resolve_views(&mut graph, ask)?;
+    let read = names(&graph);
+    hold(&mut graph, held, |table| Some(&table.rows).filter(|rows| read.contains(*rows)));
     let columns = columns(&names(&graph), ask)?;
     for (name, relation) in &mut graph.relations {
         let own = columns.get(name).cloned().unwrap_or_default();
-        let table = held.iter().find(|table| table.name == *name);
+        let table = held.iter().find(|table| table.name == *name || table.rows == *name);
         match (&mut relation.query, &mut relation.postgres, table) {
             (Some(query), _, _) => query.settle(|table| columns.get(table)),
             (None, Some(postgres), Some(table)) => {
@@ -82,6 +81,16 @@ pub fn build(manifest: &Manifest, held: &[Held], ask: Ask<'_>) -> Result<Graph> 
         }
     }
     Ok(graph)
+}
+
+fn hold(graph: &mut Graph, held: &[Held], place: impl Fn(&Held) -> Option<&String>) {
+    for table in held {
+        let Some(name) = place(table) else { continue };
+        let postgres = Postgres { table: table.postgres.clone(), ..Postgres::default() };
+        let relation = Relation { kind: table.mode.clone(), ..Relation::default() };
+        let vacant = graph.relations.entry(name.clone());
+        vacant.or_insert(Relation { postgres: Some(postgres), ..relation });
+    }
 }
 
 /// What is there, and what is read.
