@@ -57,6 +57,9 @@ async fn project(url: &Url, address: &Address, dir: &Path, path: &Path) -> Resul
     let config = Config::parse(&text, dir)?;
     let (mut preflight, targets) = check::look(&config, address).await?;
     let has_dbt = dbt::write(dir, address.database(), &targets, &tables)?;
+    if has_dbt {
+        write(dir, path, &(text + propose::SCHEDULE))?;
+    }
     if slot_when_possible(&client, address, &preflight).await? {
         (preflight, _) = check::look(&config, address).await?;
     }
@@ -189,9 +192,9 @@ fn say_next(url: &Url, dir: &Path, preflight: &Preflight, tables: &[Surveyed], h
     if url.must_export {
         steps.push(format!("export {VARIABLE}='postgres://…'  # with the password"));
     }
-    steps.push(if preflight.is_ready() { "millrace up" } else { "millrace check" }.to_owned());
     if has_dbt && preflight.is_ready() {
-        steps.push("millrace transform setup && millrace transform build  # beside it, once the tables are copied".to_owned());
+        steps.push("millrace transform setup  # dbt, which builds the models".to_owned());
     }
+    steps.push(if preflight.is_ready() { "millrace up" } else { "millrace check" }.to_owned());
     talk::say(format!("{} {}", talk::words("next:", Paint::Bold), steps.join("\n      ")));
 }

@@ -23,6 +23,16 @@ const ARRIVALS: [&str; 2] = ["ingest_ts", "millrace_ingest_ts"];
 /// A table that nobody has written much to proves nothing.
 pub(super) const ROWS_TO_PROVE: i64 = 1000;
 
+/// Where there is a dbt project.
+pub(super) const SCHEDULE: &str = "
+# dbt builds the project in dbt/ by itself: at first once the tables are copied. Models that have to be fresher get a
+# tag and a schedule of their own, with select = \"tag:…\"; `millrace status` says how the runs went.
+[[transform.schedule]]
+name = \"models\"
+every = \"1h\"
+after = \"copied\"
+";
+
 /// Where the URL comes from, and whose names.
 pub(super) struct Header<'a> {
     /// `${DATABASE_URL}`, or a URL without a password.

@@ -279,8 +279,9 @@ pub(super) fn dbt_profile(config: &Config, words: &[OsString]) -> Result<Profile
     Ok(profile.with_fresh_at(fresh_at(config)))
 }
 
-/// In UTC. `None`: no pipeline runs here, or it does not read its source.
+/// In UTC. `None`: no pipeline runs here, or it does not read its source, or a table is not whole yet or any more.
 fn fresh_at(config: &Config) -> Option<String> {
+    Running::find(&config.store.data_dir)?.get("/readyz").ok()?;
     let at = jiff::Timestamp::now().checked_sub(lag(config)?).ok()?;
     Some(at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string())
 }

@@ -36,6 +36,7 @@ const FILES: &[(&str, &str)] = files![
     "models/staging/stg_subscriptions.sql",
     "models/staging/stg_users.sql",
     "profiles.yml",
+    "tests/generic/unique_together.sql",
 ];
 
 pub(super) fn write(folder: &Path) -> Result<()> {

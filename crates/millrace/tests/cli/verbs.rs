@@ -114,8 +114,8 @@ fn init_speaks_of_the_address_that_was_typed() {
 }
 
 const NEXT: &str = "next: cd shop
+      millrace transform setup  # dbt, which builds the models
       millrace up
-      millrace transform setup && millrace transform build  # beside it, once the tables are copied
 ";
 
 /// The shop, a few rows in it, and what `init` writes for it.

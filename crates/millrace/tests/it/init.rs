@@ -1,9 +1,9 @@
 //! The dbt project that `init` writes is built by the stock dbt as it was written, and its tests can fail.
 
-use crate::transform::{assert_numbers, fill, shop};
+use crate::transform::{assert_numbers, fill, shop, small};
 use crate::{BINARY, says};
 use cluster::Cluster;
-use harness::{Project, Ran};
+use harness::{Project, Ran, wait_until};
 use serde_json::Value;
 use std::process::Command;
 
@@ -50,6 +50,9 @@ fn the_project_for_dbt_is_built_as_it_was_written() {
         0,
         &["./dbt/", "27 staging models", "and 15 marts", "orders_daily ", "of public.orders"],
     );
+    // By hand here.
+    let written = std::fs::read_to_string(project.path().join("millrace.toml")).unwrap();
+    project.configure(written.split_once("\n[[transform.schedule]]").unwrap().0);
     let mut up = project.up();
     up.wait_ready();
     project.verify();
@@ -98,6 +101,20 @@ fn the_project_for_dbt_is_built_as_it_was_written() {
         .unwrap();
     let said = String::from_utf8_lossy(&alone.stdout);
     assert!(alone.status.code() == Some(1) && said.contains("Got 1 result"), "{said}");
+    assert_eq!(up.stop(), Some(0));
+}
+
+#[test]
+fn what_was_written_is_built_by_up_alone() {
+    let cluster = small();
+    let (project, ran) = init(&cluster);
+    says(&ran, 0, &["millrace transform setup", "millrace up"]);
+    let up = project.up();
+    wait_until("its models are built", || {
+        up.door().try_query("SELECT id FROM staging.stg_t").is_ok_and(|answer| answer == "1")
+    });
+    let ran = project.run(&["transform", "source", "freshness"]);
+    says(&ran, 0, &["ok", "source    t"]);
     assert_eq!(up.stop(), Some(0));
 }
 

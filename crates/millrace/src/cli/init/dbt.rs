@@ -43,14 +43,7 @@ macro_rules! shop {
 }
 
 const IGNORED: &str = "target/\nlogs/\n.user.yml\n";
-const UNIQUE_TOGETHER: &str = "{# No two rows have the same values in these columns. #}
-{% test unique_together(model, columns) %}
-select {{ columns | join(', ') }}, count() as n_records
-from {{ model }}
-group by {{ columns | join(', ') }}
-having count() > 1
-{% endtest %}
-";
+const UNIQUE_TOGETHER: &str = shop!("tests/generic/unique_together.sql");
 const RELATED_TOGETHER: &str =
     "{# A row in which all of these columns are set has its counterpart. #}
 {% test related_together(model, columns, to, fields) %}

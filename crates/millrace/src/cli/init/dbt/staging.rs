@@ -285,7 +285,9 @@ impl Sources {
             if name != called {
                 text += &format!("    schema: {}\n", place(called));
             }
-            text += "    description: Tables of Postgres, kept by Millrace.\n    tables:\n";
+            text += "    description: Tables of Postgres, kept by Millrace.\n";
+            text += FRESHNESS;
+            text += "    tables:\n";
             for (called, Source { name, description }) in tables {
                 text += &format!("      - name: {}\n", yaml_name(name));
                 if name != called {
@@ -299,6 +301,15 @@ impl Sources {
         text
     }
 }
+
+/// For `dbt source freshness`.
+const FRESHNESS: &str = r#"    config:
+      # Up to when they are whole, as the pipeline knows it: rows that nobody changes are fresh, too.
+      loaded_at_query: select parseDateTimeBestEffort('{{ env_var("MILLRACE_FRESH_AT", "1970-01-02 00:00:00") }}', 'UTC')
+      freshness:
+        warn_after: {count: 5, period: minute}
+        error_after: {count: 1, period: hour}
+"#;
 
 /// dbt puts a name into quotes of either kind, and leaves what is in it as it is.
 fn place(name: &str) -> String {
