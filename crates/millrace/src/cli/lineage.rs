@@ -2,13 +2,15 @@
 
 mod shown;
 
-use super::Answer;
 use super::sql::Way;
+use super::{Answer, keep};
 use crate::config::{Config, DbtLogin};
 use crate::running::Running;
 use crate::talk;
 use model::{Error, Mode, Result, TableName};
+use std::path::PathBuf;
 use store::rows_of;
+use transform::TARGET;
 use transform::lineage::{Graph, Held, Manifest, build, is_kept, keep, of_login, without_store};
 
 /// More names than that help nobody.
@@ -46,9 +48,11 @@ pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
 /// As it is now; where the store cannot be asked, as it was when it last was.
 fn graph(config: &Config) -> Result<Graph> {
     let project = &config.transform.project;
-    match Manifest::read(project).and_then(|manifest| asked(&manifest, config, None)) {
+    match Manifest::read(project, &targets(config))
+        .and_then(|manifest| asked(&manifest, config, None))
+    {
         Ok(graph) => Ok(graph),
-        Err(error) => match without_store(project).filter(Graph::has_columns) {
+        Err(error) => match without_store(project, &targets(config)).filter(Graph::has_columns) {
             Some(graph) => {
                 talk::warning(&format!("{}\nthis is what was known before", error.report()));
                 Ok(graph)
@@ -71,10 +75,18 @@ fn asked(manifest: &Manifest, config: &Config, login: Option<DbtLogin>) -> Resul
 /// says why.
 pub(super) fn refresh(config: &Config, login: DbtLogin) {
     let project = &config.transform.project;
-    let Ok(manifest) = Manifest::read(project) else { return };
+    let Ok(manifest) = Manifest::read(project, &targets(config)) else { return };
     if !is_kept(&manifest, project) {
         let _ = asked(&manifest, config, Some(login));
     }
+}
+
+/// Where dbt writes what it compiles: by hand, and by each schedule.
+pub(super) fn targets(config: &Config) -> Vec<PathBuf> {
+    let schedules = std::fs::read_dir(config.store.data_dir.join(keep::FOLDER));
+    let schedules = schedules.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let folders = [config.transform.project.clone()].into_iter().chain(schedules);
+    folders.map(|folder| folder.join(TARGET)).collect()
 }
 
 /// Which table of Postgres is kept where. A running `up` tells whoever may see its status; others need the right to

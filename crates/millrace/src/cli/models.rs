@@ -21,7 +21,7 @@ impl Models {
     /// `None`: there is no dbt project, or it was never compiled.
     pub(super) fn of(config: &Config) -> Option<Models> {
         Some(Models {
-            graph: without_store(&config.transform.project)?,
+            graph: without_store(&config.transform.project, &super::lineage::targets(config))?,
             tables: config.tables.clone(),
             database: config.store.database.clone(),
         })

@@ -181,7 +181,7 @@ fn models_are_found_by_files_alone() {
         let postgres = serde_json::json!({ "table": table, "columns": columns });
         serde_json::json!({ "kind": mode, "postgres": postgres })
     };
-    let kept = serde_json::json!({ "version": 1, "relations": {
+    let kept = serde_json::json!({ "version": 2, "relations": {
         "analytics.log": held("append", "public.facts", serde_json::json!({ "at": "seen" })),
         "public.events": held("append", "public.happened", serde_json::json!({})),
         "analytics.other": held("append", "log.other", serde_json::json!({})),

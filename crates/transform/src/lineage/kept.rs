@@ -30,7 +30,9 @@ pub fn keep(graph: &Graph, project: &Path) -> Result<()> {
     let text = serde_json::to_vec(&kept)
         .map_err(|error| Error::bug("cannot write the lineage").source(error))?;
     let fresh = path.with_extension("new");
-    std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, &path)).map_err(|error| {
+    let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    let written = made.and_then(|()| std::fs::write(&fresh, text));
+    written.and_then(|()| std::fs::rename(&fresh, &path)).map_err(|error| {
         Error::definite(format!("cannot keep the lineage in {}", path.display())).source(error)
     })
 }
@@ -52,9 +54,9 @@ pub fn is_kept(manifest: &Manifest, project: &Path) -> bool {
 
 /// What the project's files tell: models as the manifest has them, with the columns of those that have not changed
 /// since they were kept. `None`: nothing was ever compiled or kept there.
-pub fn without_store(project: &Path) -> Option<Graph> {
+pub fn without_store(project: &Path, targets: &[PathBuf]) -> Option<Graph> {
     let kept = kept(project);
-    let Ok(manifest) = Manifest::read(project) else { return kept };
+    let Ok(manifest) = Manifest::read(project, targets) else { return kept };
     let mut graph = Graph::of(&manifest);
     for (name, known) in kept.map(|graph| graph.relations).unwrap_or_default() {
         match graph.relations.get_mut(&name) {
@@ -91,9 +93,10 @@ mod tests {
     fn columns_are_those_of_the_file_that_was_asked_about() {
         let folder = tempfile::tempdir().unwrap();
         let project = folder.path();
-        assert_eq!(without_store(project), None);
+        let targets = [project.join("target")];
+        assert_eq!(without_store(project, &targets), None);
         write_manifest(project, "one");
-        let known = || without_store(project).unwrap();
+        let known = || without_store(project, &targets).unwrap();
         let readers = || known().readers(&[Point::column("public.t", "x")]);
         assert!(!known().has_columns());
         assert_eq!((readers().direct, readers().is_exact), (vec!["marts.a".to_owned()], false));
@@ -113,11 +116,11 @@ mod tests {
         told.relations.get_mut("marts.a").unwrap().parents.insert("public.d".into());
         let behind = told.readers(&[Point::column("public.d", "x")]);
         assert_eq!((behind.direct, behind.is_exact), (vec!["marts.a".to_owned()], false));
-        assert!(is_kept(&Manifest::read(project).unwrap(), project));
+        assert!(is_kept(&Manifest::read(project, &targets).unwrap(), project));
         // Another file is another query.
         write_manifest(project, "two");
         assert!(!known().has_columns() && !readers().is_exact);
-        assert!(!is_kept(&Manifest::read(project).unwrap(), project));
+        assert!(!is_kept(&Manifest::read(project, &targets).unwrap(), project));
         // A file that came alone, as an artifact.
         std::fs::remove_file(project.join("target/manifest.json")).unwrap();
         assert_eq!(known(), asked);

@@ -113,8 +113,12 @@ impl Node {
 }
 
 impl Manifest {
-    pub fn read(project: &Path) -> Result<Manifest> {
-        let path = project.join("target/manifest.json");
+    /// The newest of those in `targets`, which are folders that dbt writes to: `target/` of the project, and of
+    /// each schedule one.
+    pub fn read(project: &Path, targets: &[PathBuf]) -> Result<Manifest> {
+        let paths = targets.iter().map(|target| target.join("manifest.json"));
+        let newest = paths.filter_map(|path| Some((changed_at(&path)?, path))).max();
+        let path = newest.map_or_else(|| project.join("target/manifest.json"), |(_, path)| path);
         let bytes = std::fs::read(&path).map_err(|error| {
             Error::definite(format!("cannot read {}", path.display())).source(error).hint(COMPILE)
         })?;
@@ -133,7 +137,7 @@ impl Manifest {
                     other => other.to_owned(),
                 },
                 checksum: checksum(node, &read, &written),
-                sql: sql(node, &read, project, compiled_at),
+                sql: sql(node, &read, project, (targets, compiled_at)),
                 parents: read.parents,
             }
         };
@@ -199,7 +203,12 @@ fn checksum(node: &Node, read: &Read, written: &Written) -> String {
     }
 }
 
-fn sql(node: &Node, read: &Read, project: &Path, compiled_at: Option<SystemTime>) -> Sql {
+fn sql(
+    node: &Node,
+    read: &Read,
+    project: &Path,
+    (targets, compiled_at): (&[PathBuf], Option<SystemTime>),
+) -> Sql {
     if node.resource_type == "seed" {
         return Sql::Rows;
     }
@@ -207,11 +216,13 @@ fn sql(node: &Node, read: &Read, project: &Path, compiled_at: Option<SystemTime>
         return Sql::None("it is not written in SQL");
     }
     // A run of some models leaves the others in their files.
-    let path =
-        project.join("target/compiled").join(&node.package_name).join(&node.original_file_path);
+    let file = Path::new("compiled").join(&node.package_name).join(&node.original_file_path);
+    let files = targets.iter().map(|target| target.join(&file));
+    let newest = || files.filter_map(|path| Some((changed_at(&path)?, path))).max();
     let (text, at) = match &node.compiled_code {
         Some(code) => (Some(code.clone()), compiled_at),
-        None => (std::fs::read_to_string(&path).ok(), changed_at(&path)),
+        None => newest()
+            .map_or((None, None), |(at, path)| (std::fs::read_to_string(&path).ok(), Some(at))),
     };
     let Some(text) = text else {
         return Sql::None("it is not compiled: millrace transform compile");
@@ -239,6 +250,10 @@ mod tests {
         folder
     }
 
+    fn read(project: &Path) -> Result<Manifest> {
+        Manifest::read(project, &[project.join("target")])
+    }
+
     fn node(name: &str, more: &str) -> String {
         format!(
             r#""model.p.{name}": {{"resource_type":"model","package_name":"p","schema":"marts","alias":"{name}",
@@ -260,7 +275,7 @@ mod tests {
             ),
             node("c", ""),
         );
-        let manifest = Manifest::read(project(&text).path()).unwrap();
+        let manifest = read(project(&text).path()).unwrap();
         let names: Vec<&str> = manifest.models.iter().map(|model| model.name.as_str()).collect();
         assert_eq!(names, ["marts.a", "marts.c"]);
         let a = &manifest.models[0];
@@ -284,7 +299,7 @@ mod tests {
                 ),
                 node("c", r#","checksum":{"checksum":"1"}"#),
             );
-            let models = Manifest::read(project(&text).path()).unwrap().models;
+            let models = read(project(&text).path()).unwrap().models;
             models.into_iter().map(|model| model.checksum).collect::<Vec<_>>()
         };
         let (first, other, called) = (written("2", "m"), written("3", "m"), written("2", "o"));
@@ -301,7 +316,7 @@ mod tests {
             node("b", r#","config":{"materialized":"ephemeral"}"#),
         );
         let folder = project(&text);
-        let sql = || Manifest::read(folder.path()).unwrap().models.remove(0).sql;
+        let sql = || read(folder.path()).unwrap().models.remove(0).sql;
         assert!(matches!(sql(), Sql::Compiled(_)));
         std::fs::create_dir(folder.path().join("models")).unwrap();
         std::thread::sleep(std::time::Duration::from_millis(20));
@@ -313,7 +328,7 @@ mod tests {
     fn a_model_is_as_it_was_compiled_or_not_known() {
         let text = format!(r#"{{"nodes":{{{}}},"sources":{{}}}}"#, node("a", ""));
         let folder = project(&text);
-        let sql = || Manifest::read(folder.path()).unwrap().models.remove(0).sql;
+        let sql = || read(folder.path()).unwrap().models.remove(0).sql;
         assert!(matches!(sql(), Sql::None(why) if why.contains("not compiled")));
         std::fs::write(folder.path().join("target/compiled/p/models/a.sql"), "select 2").unwrap();
         assert!(matches!(sql(), Sql::Compiled(sql) if sql == "select 2"));
@@ -324,9 +339,29 @@ mod tests {
     }
 
     #[test]
+    fn what_a_schedule_compiled_counts_where_it_is_newer() {
+        let here = project(&format!(r#"{{"nodes":{{{}}},"sources":{{}}}}"#, node("a", "")));
+        let path = |name: &str| here.path().join(name);
+        std::fs::write(path("target/compiled/p/models/a.sql"), "select 1").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let nodes = format!("{},{}", node("a", ""), node("b", ""));
+        let of_schedule = project(&format!(r#"{{"nodes":{{{nodes}}},"sources":{{}}}}"#));
+        let target = of_schedule.path().join("target");
+        std::fs::write(target.join("compiled/p/models/b.sql"), "select 2").unwrap();
+        let read = || Manifest::read(here.path(), &[path("target"), target.clone()]).unwrap();
+        let sql = |at: usize| match &read().models[at].sql {
+            Sql::Compiled(text) => text.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!([sql(0), sql(1)], ["select 1", "select 2"]);
+        std::fs::write(target.join("compiled/p/models/a.sql"), "select 3").unwrap();
+        assert_eq!(sql(0), "select 3");
+    }
+
+    #[test]
     fn a_project_that_was_not_compiled_names_the_command() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Manifest::read(folder.path()).err().unwrap();
+        let error = read(folder.path()).err().unwrap();
         assert_eq!(error.hint_text(), Some(COMPILE));
     }
 }
