@@ -3,11 +3,15 @@
 //!
 //! What is done is kept in dbt's `target/`, so the same command goes on where it stopped.
 
+use crate::results::Results;
 use model::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+/// The variable that a model's SQL reads.
+const FROM: &str = "millrace_from";
 /// Days are enough for years.
 const BATCHES_MAX: i64 = 100_000;
 const DAY: i64 = 86_400;
@@ -95,11 +99,74 @@ impl Backfill {
     /// For dbt. `at`: a time as the model's SQL reads it, in UTC.
     pub fn words(&self, interval: Interval, at: impl Fn(i64) -> String) -> Vec<OsString> {
         let vars = serde_json::json!({
-            "millrace_from": at(interval.from),
+            (FROM): at(interval.from),
             "millrace_to": at(interval.to),
         });
         ["run", "--select", &self.model, "--vars", &vars.to_string()].map(OsString::from).to_vec()
     }
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    nodes: HashMap<String, Node>,
+    macros: HashMap<String, Macro>,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    #[serde(default)]
+    raw_code: String,
+    #[serde(default)]
+    config: Materialized,
+    #[serde(default)]
+    depends_on: DependsOn,
+}
+
+#[derive(Deserialize, Default)]
+struct Materialized {
+    #[serde(default)]
+    materialized: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Macro {
+    macro_sql: String,
+    #[serde(default)]
+    depends_on: DependsOn,
+}
+
+#[derive(Deserialize, Default)]
+struct DependsOn {
+    #[serde(default)]
+    macros: Vec<String>,
+}
+
+impl Manifest {
+    fn takes_intervals(&self, node: &Node) -> bool {
+        let is_incremental = node.config.materialized.as_deref() == Some("incremental");
+        let (mut left, mut seen) = (node.depends_on.macros.clone(), HashSet::new());
+        let mut reads = node.raw_code.contains(FROM);
+        while let Some(id) = left.pop().filter(|_| !reads) {
+            let Some(found) = self.macros.get(&id) else { continue };
+            if seen.insert(id) {
+                reads = found.macro_sql.contains(FROM);
+                left.extend(found.depends_on.macros.iter().cloned());
+            }
+        }
+        is_incremental && reads
+    }
+}
+
+/// Whether one of the models that dbt has just built there makes an interval anew. Others are built as ever.
+pub fn took_intervals(target: &Path) -> Result<bool> {
+    let path = target.join("manifest.json");
+    let cannot = || Error::definite(format!("cannot read {}", path.display()));
+    let text = std::fs::read(&path).map_err(|error| cannot().source(error))?;
+    let manifest: Manifest =
+        serde_json::from_slice(&text).map_err(|error| cannot().source(error))?;
+    let built = Results::read(target, None)?.map_or(Vec::new(), |results| results.nodes);
+    let mut nodes = built.iter().filter_map(|node| manifest.nodes.get(&node.unique_id));
+    Ok(nodes.any(|node| manifest.takes_intervals(node)))
 }
 
 /// `30m`, `6h`, `1d`, `2w`, in seconds.

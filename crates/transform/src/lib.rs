@@ -24,7 +24,7 @@ mod results;
 mod run;
 mod schedule;
 
-pub use backfill::{Backfill, seconds};
+pub use backfill::{Backfill, seconds, took_intervals};
 pub use environment::Environment;
 pub use events::{Event, Outcome};
 pub use profile::{Place, Profile};

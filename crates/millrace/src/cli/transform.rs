@@ -117,6 +117,14 @@ fn backfill(environment: &Environment, args: BackfillArgs, config: &Config) -> R
             Paint::Bold,
         ));
         match dbt(environment, &backfill.words(interval, at), config)? {
+            Answer::Yes if number == 0 && !transform::took_intervals(&project.join(TARGET))? => {
+                return Err(Error::definite(format!("cannot backfill {}", backfill.model))
+                    .detail(
+                        "None of its models is incremental and reads the variables millrace_from and millrace_to, \
+                         so it was built as ever.",
+                    )
+                    .hint("where {{ since('occurred_at') }} in its SQL: a macro, docs/transform.md has it"));
+            }
             Answer::Yes => backfill.done(interval, project)?,
             failed => {
                 talk::say("the same command goes on with this interval");

@@ -170,6 +170,9 @@ fn what_fails_is_told_in_dbts_own_words() {
     says(&project.run(&["transform", "run"]), 0, &["ok", "marts.good"]);
     assert_eq!(up.query("SELECT x FROM marts.good"), "7");
     says(&project.run(&["transform", "run", "--target=dev"]), 2, &["cannot give --target=dev"]);
+    // Nothing in it makes a day anew.
+    let backfill = ["transform", "backfill", "good", "--from", "2026-01-01", "--to", "2026-01-03"];
+    says(&project.run(&backfill), 2, &["1/2", "cannot backfill good", "millrace_from"]);
     write_model(&project, "bad", "select nothing from {{ ref('good') }}");
     write_model(&project, "worse", "select * from {{ ref('bad') }}");
     let ran = project.run(&["transform", "build", "--select", "bad+"]);
