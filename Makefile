@@ -21,7 +21,7 @@ test-cluster: setup ## the pipeline on two ClickHouse servers, a shard each: the
 matrix: setup ## the tests on each Postgres: MILLRACE_TEST_PG=dir:dir, by default the installed one and 18
 	@scripts/matrix.sh
 
-test-schedules: setup ## exported schedules, read by actionlint, Airflow and Dagster (which it installs)
+test-schedules: setup ## exported schedules, read by actionlint, Airflow and Dagster (which it installs; Go is needed)
 	cargo build -p millrace
 	@scripts/schedules.sh
 

@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
 # Exported schedules, read by whom they are for: actionlint, Airflow's DagBag, Dagster's loader, and crontab where there is one.
-# They are installed into ~/.cache/millrace/compat/schedules (Python and Go from their registries).
+# They are installed into ~/.cache/millrace/compat/schedules (Python and Go from their registries). Go is the one thing here that
+# `make setup` does not bring: actionlint is a program of its, and PyPI's package of it takes a binary from elsewhere.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 home=${XDG_CACHE_HOME:-$HOME/.cache}/millrace/compat/schedules
 millrace=$PWD/target/debug/millrace
 if [ ! -f "$home/ok" ]; then
+    if ! command -v go >/dev/null; then
+        echo "error: cannot install actionlint: there is no Go" >&2
+        echo "hint: install Go (https://go.dev/dl), then: make test-schedules" >&2
+        exit 1
+    fi
     rm -rf -- "$home"
     python3 -m venv "$home"
     "$home/bin/pip" install --quiet --disable-pip-version-check dagster==1.13.29 apache-airflow==3.3.2
@@ -37,7 +43,31 @@ for dag in bag.dags.values():
 print(f"ok  Airflow {airflow.__version__}: {', '.join(sorted(bag.dags))}")
 PYTHON
 "$home/bin/dagster" definitions validate -f dbt_schedules.py >said 2>&1 || { cat said >&2; exit 1; }
+"$home/bin/python" - <<'PYTHON'
+import warnings
+warnings.simplefilter("ignore")
+from dagster import DagsterInstance, DagsterRunStatus, build_schedule_context
+from dbt_schedules import schedules
+with DagsterInstance.local_temp(".") as instance:
+    for schedule in schedules:
+        ticks = lambda: len(schedule.evaluate_tick(build_schedule_context(instance=instance)).run_requests)
+        assert ticks() == 1, schedule
+        run = instance.create_run_for_job(schedule.job, status=DagsterRunStatus.STARTED)
+        assert ticks() == 0, schedule
+        instance.delete_run(run.run_id)
+        assert ticks() == 1, schedule
+PYTHON
 echo "ok  Dagster: $("$home/bin/dagster" --version)"
-if command -v crontab >/dev/null; then
-    crontab -T crontab 2>/dev/null && echo "ok  crontab -T" || echo "--  this crontab only installs"
+# cronie calls it -T, Debian's -n, and others only install.
+usage=$(crontab --help 2>&1 || true)
+case $usage in
+    *"-T <file>"*) try=-T ;;
+    *"dry run"*) try=-n ;;
+    *) try= ;;
+esac
+if [ -n "$try" ]; then
+    crontab "$try" crontab >said 2>&1 || { cat said >&2; exit 1; }
+    echo "ok  crontab $try"
+else
+    echo "--  there is no crontab here that only reads"
 fi

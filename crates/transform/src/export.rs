@@ -3,7 +3,8 @@
 //! Cron, Airflow and Dagster run `millrace transform …` on the machine of the project. A runner of GitHub's is another
 //! one: there it is the stock dbt, which reaches the store over the network.
 //!
-//! None of them knows all that a schedule says: what they cannot keep is an error, and not left out.
+//! None of them knows all that a schedule says. What would run at other times, or fail each time, is an error. What
+//! else they do not keep is named in a comment of the file.
 
 mod cron;
 mod python;
@@ -17,11 +18,15 @@ pub use cron::crontab;
 pub use python::{airflow, dagster};
 pub use workflow::github_actions;
 
+/// What does not end by then, once it was told to stop.
+const KILLED_AFTER: u32 = 15;
+
 /// Where the project is, and how it is run there.
 pub struct Place {
     /// Absolute.
     pub millrace: String,
     pub config: String,
+    pub data_dir: String,
     /// Of the time zone database.
     pub zone: String,
 }
@@ -33,9 +38,12 @@ impl Place {
         ours.into_iter().chain(schedule.words()).collect()
     }
 
+    /// For a shell: what hangs is ended. `timeout` leaves the signal to us to pass on (`--foreground`): it would send
+    /// it to us twice otherwise, and the second one ends dbt in the middle of stopping.
     fn command(&self, schedule: &Schedule) -> String {
         let words: Vec<String> = self.words(schedule).iter().map(|word| quoted(word)).collect();
-        words.join(" ")
+        let (most, words) = (schedule.max_runtime, words.join(" "));
+        format!("timeout --foreground --signal=INT -k {KILLED_AFTER}s {most} {words}")
     }
 }
 
@@ -88,6 +96,19 @@ fn fields(schedule: &Schedule) -> Result<String> {
         }
         _ => Err(cannot("Its pace does not come out even in an hour or a day.")),
     }
+}
+
+/// What it says and none of them keeps, each a comment. What they do not keep of any schedule stands at the top of each
+/// file.
+fn not_kept(schedule: &Schedule, indent: &str) -> String {
+    let sla = schedule.sla.map(|sla| format!("sla = {sla} s: nobody counts what takes longer"));
+    let window = "window: a run that has begun in it goes on when it ends";
+    let said = [
+        schedule.after_copied.then(|| "after: it begins before every table streams".to_owned()),
+        sla,
+        schedule.window.is_some().then(|| window.to_owned()),
+    ];
+    said.into_iter().flatten().map(|said| format!("{indent}# Not kept: {said}.\n")).collect()
 }
 
 /// Whether each has a name of its own there.
@@ -155,6 +176,57 @@ pub(crate) mod tests {
         let cron = || Pace::cron("15 4 * * 1-5", &TimeZone::UTC).unwrap();
         assert_eq!(fields(&schedule(cron(), None)).unwrap(), "15 4 * * 1-5");
         fields(&schedule(cron(), Some("22:00-05:00"))).unwrap_err();
+    }
+
+    fn place() -> Place {
+        Place {
+            millrace: "/opt/millrace".into(),
+            config: "/srv/millrace.toml".into(),
+            data_dir: "/srv/.millrace".into(),
+            zone: "UTC".into(),
+        }
+    }
+
+    #[test]
+    fn what_hangs_is_killed() {
+        let (all, place) = ([schedule(Pace::Every(300), None)], place());
+        let ended = "timeout --foreground --signal=INT -k 15s 1800 /opt/millrace";
+        for text in [crontab(&all, &place).unwrap(), airflow(&all, &place).unwrap()] {
+            assert!(text.contains(ended), "{text}");
+        }
+    }
+
+    /// Nothing is left out without a word.
+    #[test]
+    fn what_is_not_kept_is_named() {
+        let place = place();
+        let plain =
+            Schedule { sla: None, name: "plain".into(), ..schedule(Pace::Every(300), None) };
+        let full = Schedule {
+            after_copied: true,
+            sla: Some(60),
+            ..schedule(Pace::Every(300), Some("22:00-05:00"))
+        };
+        type Export<'a> = &'a dyn Fn(&[Schedule]) -> Result<String>;
+        let exports: [(&str, Export); 4] = [
+            ("cron", &|all| crontab(all, &place)),
+            ("airflow", &|all| airflow(all, &place)),
+            ("dagster", &|all| dagster(all, &place)),
+            ("github", &|all| github_actions(all, &place, "dbt", "marts")),
+        ];
+        for (name, export) in exports {
+            let text = export(std::slice::from_ref(&plain)).unwrap();
+            assert!(!text.contains("# Not kept: "), "{name}: {text}");
+            assert!(text.contains("failed nodes alone"), "{name}: {text}");
+            let text = export(&[plain.clone(), full.clone()]).unwrap();
+            for key in ["after", "sla = 60 s", "window"] {
+                assert_eq!(
+                    text.matches(&format!("# Not kept: {key}")).count(),
+                    1,
+                    "{name}: {text}"
+                );
+            }
+        }
     }
 
     #[test]

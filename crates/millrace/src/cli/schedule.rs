@@ -63,6 +63,7 @@ fn place(config: &Config) -> Result<Place> {
     Ok(Place {
         millrace: text(std::env::current_exe().map_err(cannot)?),
         config: text(absolute(&config.file)?),
+        data_dir: text(absolute(&config.store.data_dir)?),
         zone: config.transform.zone.clone(),
     })
 }

@@ -20,6 +20,8 @@ use transform::{
 const LOCK: &str = "transform.lock";
 /// As a shell tells of SIGINT.
 const STOPPED: u8 = 130;
+/// SIGKILL, which comes without a word from whom.
+const KILLED: i32 = 9;
 /// A backfill gives way to a stream that is further behind.
 const LAG_MOST: Duration = Duration::from_secs(5);
 const LAG_LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -229,7 +231,14 @@ fn dbt(environment: &Environment, words: &[OsString], config: &Config) -> Result
         (Some(code), _) => Ok(Answer::Code(u8::try_from(code).unwrap_or(2))),
         (None, signal) => {
             let by = signal.map_or(String::new(), |signal| format!(" by signal {signal}"));
-            Err(Error::definite(format!("dbt was ended{by}")))
+            let hint = match signal {
+                Some(KILLED) => {
+                    "if nobody killed it, the kernel may have, for its memory (dmesg says so): fewer threads under \
+                     [transform], or fewer models at once with --select; then run it again"
+                }
+                _ => "run it again",
+            };
+            Err(Error::definite(format!("dbt was ended{by}")).hint(hint))
         }
     }
 }
@@ -331,6 +340,11 @@ fn place(config: &Config) -> Result<(Place, Option<DbtLogin>)> {
     let running = Running::need(&config.store.data_dir)?;
     let door = running.clickhouse.ok_or_else(|| {
         Error::definite("cannot run dbt: the pipeline that runs here has no door for it")
+            .detail("Its store is a server, and millrace.toml names none: it was changed since.")
+            .hint(
+                "[store] url = \"https://…\" in millrace.toml: dbt goes to that server; or start millrace up again: \
+                 its door is clickhouse = \"127.0.0.1:8123\" under [serve]",
+            )
     })?;
     Ok((at_door(door), Some(nobody())))
 }

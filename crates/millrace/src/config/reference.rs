@@ -8,7 +8,7 @@ pub(super) fn reference() -> String {
          <!-- Made from crates/millrace/src/config/keys.rs: MILLRACE_WRITE_DOCS=1 cargo test -p millrace reference -->\n\n\
          `millrace init` writes one with reasons in it; `millrace config check` reads it without connecting. \
          Unknown keys are errors.\n\n\
-         In any text of `[source]`, `[store]` (but for `database`), in the addresses and passwords of `[serve]`, `${NAME}` is \
+         In any text of `[source]`, `[store]` (but for `database`), in the addresses and passwords of `[serve]` and in `transform.password`, `${NAME}` is \
          an environment variable and `${file:/path}` the content of a file without its last line break.\n",
     );
     for key in KEYS {

@@ -82,7 +82,8 @@ impl ScheduleSection {
         let pace = match (self.every, self.cron) {
             (Some(every), None) => match span("every", &every)? {
                 seconds if seconds < LEAST_SECONDS => {
-                    return Err(wrong("every", format!("{every} is less than {LEAST_SECONDS} s.")));
+                    return Err(wrong("every", format!("{every} is less than {LEAST_SECONDS} s."))
+                        .hint(format!("every = \"{LEAST_SECONDS}s\" is the shortest")));
                 }
                 seconds => Pace::Every(seconds),
             },

@@ -274,7 +274,15 @@ fn schedules_are_read_and_told_what_is_wrong_with_them() {
         ("evry = \"5m\"", "did you mean every?"),
     ] {
         let report = with(text).map(|_| ()).unwrap_err().report();
-        assert!(report.contains(what), "{text}: {report}");
+        assert!(report.contains(what) && report.contains("\nhint: "), "{text}: {report}");
+    }
+    for (text, hint) in [
+        ("password = \"${DBT_PASSWORD}\"", "user = \"dbt\""),
+        ("threads = 0", "threads = 2"),
+        ("schema = \"\"", "schema = \"marts\""),
+    ] {
+        let error = parse(&with_source(&format!("[transform]\n{text}"))).map(|_| ()).unwrap_err();
+        assert!(error.hint_text().is_some_and(|told| told.contains(hint)), "{text}");
     }
     let zone = with_source("[transform]\nzone = \"Mars\"");
     assert!(parse(&zone).unwrap_err().report().contains("transform.zone"));

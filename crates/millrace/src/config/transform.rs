@@ -53,16 +53,19 @@ impl TransformSection {
             );
         }
         if password.is_some() && self.user.is_none() {
-            return Err(Error::definite("cannot use transform.password without transform.user"));
+            return Err(Error::definite("cannot use transform.password without transform.user")
+                .hint("user = \"dbt\" under [transform]: whose password it is"));
         }
         let threads = self.threads.unwrap_or_else(half_of_the_cores);
         if !(1..=THREADS_MAX).contains(&threads) {
             return Err(Error::definite("cannot use transform.threads")
-                .detail(format!("{threads} is not between 1 and {THREADS_MAX}.")));
+                .detail(format!("{threads} is not between 1 and {THREADS_MAX}."))
+                .hint("threads = 2 under [transform]; without the line: half of the cores"));
         }
         let schema = self.schema.unwrap_or_else(|| DEFAULT_SCHEMA.to_owned());
         if schema.is_empty() {
-            return Err(Error::definite("cannot use an empty transform.schema"));
+            return Err(Error::definite("cannot use an empty transform.schema")
+                .hint(format!("schema = \"{DEFAULT_SCHEMA}\" under [transform]")));
         }
         let schedules = schedule::resolve(self.schedule, self.zone.as_deref())?;
         Ok(Transform {

@@ -3,6 +3,7 @@
 mod help;
 mod lint;
 mod schedules;
+mod transform;
 mod typed;
 mod verbs;
 

@@ -1,6 +1,6 @@
 //! For GitHub Actions: a workflow with a job a schedule, run by the stock dbt on a machine of GitHub's.
 
-use super::{Place, fields, identifier, quoted, text};
+use super::{Place, fields, identifier, not_kept, quoted, text};
 use crate::environment::REQUIREMENTS;
 use crate::schedule::Schedule;
 use model::{Error, Result};
@@ -25,6 +25,17 @@ pub fn github_actions(
             return Err(Error::definite(format!("cannot export the schedule {}", schedule.name))
                 .detail("GitHub runs nothing more often than every five minutes."));
         }
+        if asks_freshness(schedule) {
+            return Err(Error::definite(format!("cannot export the schedule {}", schedule.name))
+                .detail(
+                    "Up to when the mirrors are whole is known beside the pipeline alone (MILLRACE_FRESH_AT), \
+                     which GitHub's machines are not.",
+                )
+                .hint(
+                    "leave it to millrace up, or to --cron, --airflow or --dagster; export the others from a copy of \
+                     millrace.toml without it: millrace --config FILE schedule export --github-actions",
+                ));
+        }
         jobs += &job(schedule, &fields, project);
         lines.push(fields);
     }
@@ -34,6 +45,8 @@ pub fn github_actions(
     let requirements: Vec<&str> = REQUIREMENTS.split_whitespace().collect();
     Ok(format!(
         "# Written by `millrace schedule export --github-actions`, for .github/workflows/dbt.yml.\n\
+         # Not kept of any: what was missed is not made up for; it runs while the pipeline does not read Postgres, too; what\n\
+         # failed is not tried again, so neither are its failed nodes alone; millrace.runs does not hear of it.\n\
          # Variables of the repository: CLICKHOUSE_HOST, CLICKHOUSE_PORT. Secrets: CLICKHOUSE_USER, CLICKHOUSE_PASSWORD.\n\
          name: dbt\n\non:\n  schedule:\n{crons}  workflow_dispatch:\n\npermissions:\n  contents: read\n\n\
          env:\n  DBT_SEND_ANONYMOUS_USAGE_STATS: \"false\"\n  CLICKHOUSE_HOST: ${{{{ vars.CLICKHOUSE_HOST }}}}\n  \
@@ -43,6 +56,11 @@ pub fn github_actions(
         text(&requirements.join(" ")),
         profile(schema),
     ))
+}
+
+fn asks_freshness(schedule: &Schedule) -> bool {
+    let mut pairs = schedule.command.windows(2);
+    pairs.any(|pair| pair[0] == "source" && pair[1].ends_with("freshness"))
 }
 
 fn job(schedule: &Schedule, fields: &str, project: &str) -> String {
@@ -56,10 +74,11 @@ fn job(schedule: &Schedule, fields: &str, project: &str) -> String {
     let setup =
         "printf '%s' \"$PROFILE\" > \"$RUNNER_TEMP/profiles.yml\" && pip install $REQUIREMENTS";
     format!(
-        "  {name}:\n    name: {}\n    if: github.event_name == 'workflow_dispatch' || github.event.schedule == '{fields}'\n    \
+        "{}  {name}:\n    name: {}\n    if: github.event_name == 'workflow_dispatch' || github.event.schedule == '{fields}'\n    \
          runs-on: ubuntu-latest\n    timeout-minutes: {minutes}\n    concurrency: {name}\n    defaults:\n      run:\n        \
          working-directory: {}\n    steps:\n      - uses: actions/checkout@v4\n      - uses: actions/setup-python@v5\n        with:\n          \
          python-version: \"3.12\"\n      - run: {}\n      - run: {}\n",
+        not_kept(schedule, "  "),
         text(&schedule.name),
         text(project),
         text(setup),
