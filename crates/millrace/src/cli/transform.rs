@@ -293,7 +293,9 @@ pub(super) fn dbt_profile(config: &Config, words: &[OsString]) -> Result<Profile
     };
     let (user, password) = transform.login(own, &place)?;
     let profile = Profile::new(&place, &user, &password, &transform.schema, transform.threads)?;
-    Ok(profile.with_fresh_at(fresh_at(config)))
+    // dbt parses what reads a variable again whenever that is another one.
+    let asks = words.iter().any(|word| word.to_string_lossy().ends_with("freshness"));
+    Ok(profile.with_fresh_at(asks.then(|| fresh_at(config)).flatten()))
 }
 
 /// In UTC. `None`: no pipeline runs here, or it does not read its source, or a table is not whole yet or any more.
