@@ -185,11 +185,10 @@ impl Kept {
         Kept { schedule: schedule.clone(), folder, state, is_running: false }
     }
 
-    /// In its window, and not by a clock that was ahead.
+    /// Not by a clock that was ahead.
     fn due(&self, born: Timestamp, now: Timestamp) -> Timestamp {
         let last = self.state.started.and_then(|at| Timestamp::from_millisecond(at).ok());
-        let due = self.schedule.due(last.map(|last| last.min(now)), born);
-        self.schedule.window.as_ref().map_or(due, |window| window.next(due.max(now)).max(due))
+        self.schedule.due(last.map(|last| last.min(now)), born, now)
     }
 
     fn begins(&mut self) {
