@@ -29,5 +29,5 @@ pub use environment::Environment;
 pub use events::{Event, Outcome};
 pub use profile::{Place, Profile};
 pub use results::{Node, Results};
-pub use run::{Claim, Group, Project, Run, TARGET, needs_no_claim, needs_no_store};
+pub use run::{Claim, Group, Project, Run, TARGET, builds, needs_no_claim, needs_no_store};
 pub use schedule::{Pace, Schedule, Window};

@@ -1,7 +1,9 @@
-//! What became of each node: dbt's `run_results.json`.
+//! What became of each node, and what it reads: dbt's `run_results.json` and `manifest.json`.
 
 use model::{Error, Result};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -30,24 +32,44 @@ pub struct Node {
     pub relation_name: Option<String>,
 }
 
+/// Of the manifest.
+#[derive(Deserialize)]
+struct Written {
+    nodes: BTreeMap<String, WrittenNode>,
+}
+
+#[derive(Deserialize)]
+struct WrittenNode {
+    config: WrittenConfig,
+    depends_on: DependsOn,
+}
+
+#[derive(Deserialize)]
+struct WrittenConfig {
+    #[serde(default)]
+    materialized: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct DependsOn {
+    /// A seed has none.
+    #[serde(default)]
+    nodes: Vec<String>,
+}
+
+impl WrittenNode {
+    /// Who reads it reads what it reads.
+    fn is_seen_through(&self) -> bool {
+        matches!(self.config.materialized.as_deref(), Some("view" | "ephemeral"))
+    }
+}
+
 impl Results {
     /// `None`: there are none, or they are those of `before`.
     pub fn read(target: &Path, before: Option<&Results>) -> Result<Option<Results>> {
-        let path = target.join("run_results.json");
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => {
-                return Err(
-                    Error::definite(format!("cannot read {}", path.display())).source(error)
-                );
-            }
+        let Some(results) = read::<Results>(&target.join("run_results.json"))? else {
+            return Ok(None);
         };
-        let results: Results = serde_json::from_slice(&text).map_err(|error| {
-            Error::definite(format!("cannot read {}", path.display()))
-                .detail("It is not what this version of dbt writes.")
-                .source(error)
-        })?;
         let is_old = before.is_some_and(|before| before.metadata == results.metadata);
         Ok((!is_old).then_some(results))
     }
@@ -55,6 +77,41 @@ impl Results {
     pub fn failed(&self) -> usize {
         self.nodes.iter().filter(|node| node.is_failed()).count()
     }
+
+    /// What its nodes read, by the manifest of the same run, and what views among that read. `None`: there is none.
+    pub fn reads(&self, target: &Path) -> Result<Option<BTreeSet<String>>> {
+        let Some(written) = read::<Written>(&target.join("manifest.json"))? else {
+            return Ok(None);
+        };
+        let parents = |id: &str| {
+            written.nodes.get(id).map_or(&[][..], |node| &node.depends_on.nodes).iter().cloned()
+        };
+        let mut reads = BTreeSet::new();
+        let mut left: Vec<String> =
+            self.nodes.iter().flat_map(|node| parents(&node.unique_id)).collect();
+        while let Some(id) = left.pop() {
+            if written.nodes.get(&id).is_some_and(WrittenNode::is_seen_through)
+                && !reads.contains(&id)
+            {
+                left.extend(parents(&id));
+            }
+            reads.insert(id);
+        }
+        Ok(Some(reads))
+    }
+}
+
+/// `None`: there is none.
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let cannot = || Error::definite(format!("cannot read {}", path.display()));
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(cannot().source(error)),
+    };
+    serde_json::from_slice(&text).map(Some).map_err(|error| {
+        cannot().detail("It is not what this version of dbt writes.").source(error)
+    })
 }
 
 impl Node {
@@ -98,5 +155,49 @@ mod tests {
         assert_eq!(Results::read(folder.path(), Some(&results)).unwrap(), None);
         std::fs::write(folder.path().join("run_results.json"), "{").unwrap();
         assert!(Results::read(folder.path(), None).is_err());
+    }
+
+    /// As dbt 1.11.16 writes it, shortened: a table over a view over an ephemeral model over a table.
+    #[test]
+    fn what_is_read_through_views_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = |id: &str, kind: &str, parents: &str| {
+            format!(
+                r#""model.s.{id}": {{"name": "{id}", "config": {{"enabled": true, "materialized": "{kind}"}},
+                "depends_on": {{"macros": ["macro.dbt.x"], "nodes": [{parents}]}}}}"#
+            )
+        };
+        let nodes = [
+            node("mart", "table", r#""model.s.view""#),
+            node("view", "view", r#""model.s.within", "source.s.t""#),
+            node("within", "ephemeral", r#""model.s.base""#),
+            node("base", "incremental", r#""seed.s.seed""#),
+            r#""seed.s.seed": {"config": {"materialized": "seed"}, "depends_on": {"macros": []}}"#
+                .into(),
+            r#""test.s.t.1": {"config": {"severity": "ERROR", "materialized": "test"},
+                "depends_on": {"macros": [], "nodes": ["model.s.base"]}}"#
+                .into(),
+        ];
+        let results = |id: &str| {
+            let text = format!(
+                r#"{{"metadata": {{"invocation_id": "1"}}, "results": [{{"unique_id": "{id}",
+                "status": "success", "execution_time": 0.1}}]}}"#
+            );
+            serde_json::from_str::<Results>(&text).unwrap()
+        };
+        assert_eq!(results("model.s.mart").reads(folder.path()).unwrap(), None);
+        let text = format!(r#"{{"metadata": {{}}, "nodes": {{{}}}}}"#, nodes.join(", "));
+        std::fs::write(folder.path().join("manifest.json"), text).unwrap();
+        for (id, reads) in [
+            ("model.s.mart", "model.s.base model.s.view model.s.within source.s.t"),
+            ("model.s.base", "seed.s.seed"),
+            ("seed.s.seed", ""),
+            ("test.s.t.1", "model.s.base"),
+        ] {
+            let found = results(id).reads(folder.path()).unwrap().unwrap();
+            assert_eq!(found.into_iter().collect::<Vec<_>>().join(" "), reads, "{id}");
+        }
+        std::fs::write(folder.path().join("manifest.json"), "{").unwrap();
+        assert!(results("model.s.mart").reads(folder.path()).is_err());
     }
 }

@@ -46,6 +46,11 @@ pub fn needs_no_claim(words: &[OsString]) -> bool {
     is_one_of(words, &READING) || words.get(1).is_some_and(|word| word == "serve")
 }
 
+/// Whether dbt builds or tests nodes.
+pub fn builds(words: &[OsString]) -> bool {
+    is_one_of(words, &BUILDING)
+}
+
 fn is_one_of(words: &[OsString], verbs: &[&str]) -> bool {
     words.first().is_some_and(|verb| verbs.iter().any(|known| verb == *known))
 }
@@ -81,9 +86,9 @@ impl Project {
                 .hint("the stock dbt takes it: dbt build --profiles-dir …"));
         }
         let asks_sources = words.iter().take(2).eq(["source", "freshness"].iter());
-        let builds = is_one_of(words, &BUILDING) || asks_sources;
+        let is_told = builds(words) || asks_sources;
         let mut command = command(dbt);
-        if builds {
+        if is_told {
             command.args(["--log-format", "json", "--log-level", "info", "--no-use-colors"]);
         }
         command
@@ -100,7 +105,7 @@ impl Project {
             command.arg("--target-path").arg(folder.join(TARGET));
             command.arg("--log-path").arg(folder.join("logs"));
         }
-        if builds {
+        if is_told {
             command.stdin(Stdio::null()).stdout(Stdio::piped());
         }
         let child = match &claim {

@@ -3,7 +3,8 @@
 //! What was missed is made up for once, however much it was. Runs with the same pace do not begin at the same moment:
 //! each schedule has an offset of its own, out of its name.
 
-use jiff::{SignedDuration, Timestamp, civil::Time, tz::TimeZone};
+use jiff::civil::{Date, Time};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use model::{Error, Result};
 use sha2::{Digest, Sha256};
 
@@ -91,6 +92,14 @@ impl Window {
         }
     }
 
+    /// When it opened, of a moment in it.
+    fn start(&self, at: Timestamp) -> Timestamp {
+        let today = at.to_zoned(self.zone.clone()).date();
+        let days = std::iter::successors(Some(today), |day| day.yesterday().ok());
+        let mut times = days.filter_map(|day| self.moment(day, self.from));
+        times.find(|opened| *opened <= at).unwrap_or(at)
+    }
+
     /// When it closes, of a moment in it.
     pub fn end(&self, at: Timestamp) -> Timestamp {
         self.next_time(self.to, at)
@@ -99,26 +108,32 @@ impl Window {
     fn next_time(&self, time: Time, after: Timestamp) -> Timestamp {
         let today = after.to_zoned(self.zone.clone()).date();
         let days = std::iter::successors(Some(today), |day| day.tomorrow().ok());
-        let times = days.filter_map(|day| day.to_datetime(time).to_zoned(self.zone.clone()).ok());
-        times.map(|at| at.timestamp()).find(|at| *at > after).unwrap_or(Timestamp::MAX)
+        let mut times = days.filter_map(|day| self.moment(day, time));
+        times.find(|at| *at > after).unwrap_or(Timestamp::MAX)
+    }
+
+    fn moment(&self, day: Date, time: Time) -> Option<Timestamp> {
+        day.to_datetime(time).to_zoned(self.zone.clone()).ok().map(|at| at.timestamp())
     }
 }
 
 impl Schedule {
-    /// When it begins next. `last`: when it began last; `born`: since when anybody looks.
-    pub fn due(&self, last: Option<Timestamp>, born: Timestamp) -> Timestamp {
+    /// When it begins next, in its window. `last`: when it began last; `born`: since when anybody looks.
+    pub fn due(&self, last: Option<Timestamp>, born: Timestamp, now: Timestamp) -> Timestamp {
         let due = match &self.pace {
             Pace::Every(span) => match last.map(|last| later(last, *span)) {
                 Some(due) if due >= born => due,
                 _ => later(born, self.offset(*span)),
             },
-            Pace::Cron(_, crontab) => {
-                let next = crontab.find_next(last.unwrap_or(born));
-                let next = next.map_or(Timestamp::MAX, |next| next.timestamp());
-                next.max(born)
-            }
+            Pace::Cron(_, crontab) => next(crontab, last.unwrap_or(born)).max(born),
         };
-        self.window.as_ref().map_or(due, |window| window.next(due))
+        let Some(window) = &self.window else { return due };
+        let due = window.next(due.max(now));
+        let Pace::Cron(_, crontab) = &self.pace else { return due };
+        // A time of this opening makes up for those of before, too.
+        let before = later(window.start(due), -1);
+        let own = next(crontab, last.unwrap_or(born).max(before));
+        if own < window.end(due) { own } else { due }
     }
 
     /// How long a run may take that begins then.
@@ -150,6 +165,10 @@ impl Schedule {
         let number = i64::from(u16::from_be_bytes([digest[0], digest[1]]));
         number % ((span / 10).min(OFFSET_MOST) + 1)
     }
+}
+
+fn next(crontab: &cronexpr::Crontab, after: Timestamp) -> Timestamp {
+    crontab.find_next(after).map_or(Timestamp::MAX, |next| next.timestamp())
 }
 
 fn later(at: Timestamp, seconds: i64) -> Timestamp {
@@ -185,14 +204,20 @@ mod tests {
     fn what_was_missed_is_made_up_for_once() {
         let every = schedule(Pace::Every(300));
         let born = at("2026-01-01T12:00:00Z");
-        let first = every.due(None, born);
+        let first = every.due(None, born, born);
         assert!(first >= born && first <= later(born, 30), "{first}");
-        assert_eq!(every.due(Some(at("2026-01-01T11:58:00Z")), born), at("2026-01-01T12:03:00Z"));
-        assert_eq!(every.due(Some(at("2025-12-01T00:00:00Z")), born), first);
+        assert_eq!(
+            every.due(Some(at("2026-01-01T11:58:00Z")), born, born),
+            at("2026-01-01T12:03:00Z")
+        );
+        assert_eq!(every.due(Some(at("2025-12-01T00:00:00Z")), born, born), first);
         let hourly = schedule(cron("5 * * * *", "UTC"));
-        assert_eq!(hourly.due(None, born), at("2026-01-01T12:05:00Z"));
-        assert_eq!(hourly.due(Some(at("2026-01-01T11:05:00Z")), born), at("2026-01-01T12:05:00Z"));
-        assert_eq!(hourly.due(Some(at("2026-01-01T04:05:00Z")), born), born);
+        assert_eq!(hourly.due(None, born, born), at("2026-01-01T12:05:00Z"));
+        assert_eq!(
+            hourly.due(Some(at("2026-01-01T11:05:00Z")), born, born),
+            at("2026-01-01T12:05:00Z")
+        );
+        assert_eq!(hourly.due(Some(at("2026-01-01T04:05:00Z")), born, born), born);
     }
 
     #[test]
@@ -207,7 +232,8 @@ mod tests {
     #[test]
     fn cron_goes_by_the_zones_clock() {
         let nightly = schedule(cron("30 2 * * *", "Europe/Berlin"));
-        let due = |last| nightly.due(Some(at(last)), at("2026-01-01T00:00:00Z"));
+        let born = at("2026-01-01T00:00:00Z");
+        let due = |last| nightly.due(Some(at(last)), born, born);
         assert_eq!(due("2026-06-30T12:00:00Z"), at("2026-07-01T00:30:00Z"));
         assert_eq!(due("2026-12-30T12:00:00Z"), at("2026-12-31T01:30:00Z"));
         for wrong in ["", "61 * * * *", "* * *", "every day"] {
@@ -227,12 +253,51 @@ mod tests {
             !window.holds(at("2026-01-01T04:30:00Z")) && !window.holds(at("2026-01-01T20:59:59Z"))
         );
         let nightly = Schedule { window: Some(window), ..schedule(Pace::Every(300)) };
-        let due = nightly.due(Some(at("2026-01-01T10:00:00Z")), at("2026-01-01T10:01:00Z"));
+        let now = at("2026-01-01T10:01:00Z");
+        let due = nightly.due(Some(at("2026-01-01T10:00:00Z")), now, now);
         assert_eq!(due, at("2026-01-01T21:00:00Z"));
         assert_eq!(nightly.patience(due), SignedDuration::from_secs(3_600));
         assert_eq!(nightly.patience(at("2026-01-02T04:00:00Z")), SignedDuration::from_secs(1_800));
+        let late = later(due, 7_200);
+        assert_eq!(nightly.due(Some(due), now, late), late);
         for wrong in ["", "22:00", "22:00-22:00", "25:00-26:00", "a-b"] {
             assert_eq!(Window::parse(wrong, &berlin), None, "{wrong}");
+        }
+    }
+
+    /// What is missed is made up for by the next time that the window holds, or as it opens where it holds none.
+    #[test]
+    fn a_night_has_one_run() {
+        let night = "01:00-05:00";
+        let cases = [
+            // cron, window, the last run, since when anybody looks, now, due
+            // Missed last night; `up` came by day, or was there (the pipeline was paused).
+            ("15 1 * * *", night, "03T01:15", "05T12:00", "05T12:00", "06T01:15"),
+            ("15 1 * * *", night, "03T01:15", "01T00:00", "04T12:00", "05T01:15"),
+            // `up` comes before that time, at it, and after it.
+            ("15 1 * * *", night, "03T01:15", "05T01:05", "05T01:05", "05T01:15"),
+            ("15 1 * * *", night, "03T01:15", "05T02:00", "05T02:00", "05T01:15"),
+            ("15 1 * * *", night, "04T01:15", "01T00:00", "05T01:00", "05T01:15"),
+            ("15 1 * * *", night, "05T01:15", "01T00:00", "05T01:16", "06T01:15"),
+            ("15 1 * * *", night, "05T02:00", "05T02:00", "05T02:01", "06T01:15"),
+            ("15 * * * *", night, "05T04:15", "01T00:00", "05T05:15", "06T01:15"),
+            ("*/30 * * * *", night, "05T04:30", "01T00:00", "05T05:00", "06T01:00"),
+            ("*/30 * * * *", night, "05T01:00", "01T00:00", "05T01:40", "05T01:30"),
+            // Over midnight.
+            ("15 1 * * *", "22:00-05:00", "03T01:15", "05T12:00", "05T12:00", "06T01:15"),
+            ("15 1 * * *", "22:00-05:00", "03T01:15", "05T23:00", "05T23:00", "06T01:15"),
+            ("15 1 * * *", "22:00-05:00", "03T01:15", "05T02:00", "05T02:00", "05T01:15"),
+            ("15 * * * *", night, "never", "05T01:20", "05T01:21", "05T02:15"),
+            // No time of its own in there.
+            ("0 12 * * *", night, "03T01:00", "01T00:00", "04T13:00", "05T01:00"),
+            ("0 1 * * 1", night, "06T01:00", "13T12:00", "13T12:00", "14T01:00"),
+        ];
+        let of = |text: &str| at(&format!("2026-04-{text}:00Z"));
+        for case @ (pace, window, last, born, now, due) in cases {
+            let window = Window::parse(window, &TimeZone::UTC);
+            let schedule = Schedule { window, ..schedule(cron(pace, "UTC")) };
+            let last = (last != "never").then(|| of(last));
+            assert_eq!(schedule.due(last, of(born), of(now)), of(due), "{case:?}");
         }
     }
 }

@@ -3,12 +3,15 @@
 //! ```text
 //! due ─▶ may begin? ─▶ running ─▶ told to up
 //!          │             └ failed: its failed nodes once more (dbt retry)
-//!          └ not beside a run that builds the same nodes, or that is by hand
+//!          └ not beside a run that builds the same nodes or what it reads, or that is by hand
 //! ```
 //!
 //! A schedule has a folder in the data directory: dbt's `target/` and `logs/`, and when it began last.
 
-use super::runs::RUNNING;
+mod state;
+
+use self::state::{State, Work};
+use super::runs::{INTERRUPTED, RUNNING};
 use super::transform::{dbt_profile, project};
 use super::{Answer, runs};
 use crate::assemble::block_on;
@@ -18,9 +21,7 @@ use crate::talk;
 use ::transform::{Claim, Environment, Group, Project, Results, Schedule, TARGET};
 use jiff::Timestamp;
 use model::{Error, Fate, Result};
-use serde::{Deserialize, Serialize};
 use serve::ops::Run;
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
@@ -83,17 +84,6 @@ struct Kept {
     folder: PathBuf,
     state: State,
     is_running: bool,
-}
-
-/// On disk.
-#[derive(Default, Serialize, Deserialize)]
-struct State {
-    /// When the last run began, in milliseconds since 1970.
-    started: Option<i64>,
-    /// What it builds, as of the last run that was whole.
-    nodes: Option<BTreeSet<String>>,
-    /// What `up` has not heard of the last run.
-    untold: Option<Run>,
 }
 
 async fn keep(keeper: Arc<Keeper>, stopped: watch::Receiver<bool>) -> Result<()> {
@@ -171,10 +161,10 @@ async fn pause(span: Duration, stopped: &watch::Receiver<bool>) -> bool {
     tokio::time::timeout(span, stopped.wait_for(|stopped| *stopped)).await.is_ok()
 }
 
-/// Two that build the same would take each other's tables away.
+/// Where it is not known what one of them does, it may be the same.
 fn may_begin(all: &[Kept], at: usize) -> bool {
-    let is_apart = |other: &Kept| match (&all[at].state.nodes, &other.state.nodes) {
-        (Some(own), Some(others)) => own.is_disjoint(others),
+    let is_apart = |other: &Kept| match (all[at].work(), other.work()) {
+        (Some(own), Some(others)) => own.is_apart(others),
         _ => false,
     };
     all.iter().filter(|other| other.is_running).all(is_apart)
@@ -187,11 +177,14 @@ impl Kept {
         Kept { schedule: schedule.clone(), folder, state, is_running: false }
     }
 
-    /// In its window, and not by a clock that was ahead.
+    /// Not by a clock that was ahead.
     fn due(&self, born: Timestamp, now: Timestamp) -> Timestamp {
         let last = self.state.started.and_then(|at| Timestamp::from_millisecond(at).ok());
-        let due = self.schedule.due(last.map(|last| last.min(now)), born);
-        self.schedule.window.as_ref().map_or(due, |window| window.next(due.max(now)).max(due))
+        self.schedule.due(last.map(|last| last.min(now)), born, now)
+    }
+
+    fn work(&self) -> Option<&Work> {
+        self.state.work_of(&self.schedule.words())
     }
 
     fn begins(&mut self) {
@@ -216,7 +209,7 @@ impl Kept {
     ) {
         let Some(mut run) = self.state.untold.clone() else { return };
         if run.status == RUNNING {
-            run.status = "interrupted".into();
+            run.status = INTERRUPTED.into();
             run.error = "the process that watched it was ended".into();
         }
         self.is_running = true;
@@ -227,29 +220,6 @@ impl Kept {
             }
             at
         });
-    }
-}
-
-impl State {
-    const FILE: &str = "last.json";
-
-    /// What does not read is as if it had never run.
-    fn read(folder: &Path) -> State {
-        let text = std::fs::read(folder.join(State::FILE)).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_default()
-    }
-
-    /// Whole, or not at all.
-    fn write(&self, folder: &Path) {
-        let fresh = folder.join("last.new");
-        let written = serde_json::to_vec(self).map_err(std::io::Error::other).and_then(|text| {
-            std::fs::create_dir_all(folder)?;
-            std::fs::write(&fresh, text)?;
-            std::fs::rename(&fresh, folder.join(State::FILE))
-        });
-        if let Err(error) = written {
-            tracing::warn!(folder = %folder.display(), %error, "cannot keep when a schedule ran");
-        }
     }
 }
 
@@ -342,8 +312,8 @@ impl Keeper {
         });
         let failed = results.as_ref().map_or(0, Results::failed);
         run.nodes = runs::nodes(results.as_ref());
-        if is_whole && !run.nodes.is_empty() {
-            state.nodes = Some(run.nodes.iter().map(|node| node.node.clone()).collect());
+        if is_whole && let Err(error) = state.learn(words, status, results.as_ref(), folder) {
+            run.error += &error.report();
         }
         state.untold = Some(run.clone());
         state.write(folder);
@@ -391,7 +361,7 @@ impl Keeper {
         let why = tokio::select! {
             ended = &mut ended => return outcome(ended),
             () = tokio::time::sleep_until(until) => "timeout",
-            _ = stopping.wait_for(|stopped| *stopped) => "interrupted",
+            _ = stopping.wait_for(|stopped| *stopped) => INTERRUPTED,
         };
         let said = end(group, &mut ended).await.unwrap_or_default();
         (why, said)
@@ -453,5 +423,119 @@ fn outcome(ended: Result<Ended, tokio::task::JoinError>) -> (&'static str, Strin
         Ok(Ok((status, said))) => runs::outcome(status, said),
         Ok(Err(error)) => ("error", error.report()),
         Err(panic) => ("error", panic.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::transform::Pace;
+
+    const BUILD: [&str; 3] = ["build", "--select", "tag:fast"];
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    fn kept(folder: &Path, select: &str) -> Kept {
+        let schedule = Schedule {
+            name: "fast".into(),
+            command: vec!["build".into()],
+            select: Some(select.into()),
+            pace: Pace::Every(300),
+            window: None,
+            max_runtime: 3_600,
+            after_copied: false,
+            sla: None,
+        };
+        Kept::open(&schedule, folder)
+    }
+
+    /// As dbt writes them for these nodes: each builds a table, some read others.
+    fn ran(folder: &Path, nodes: &str) -> Results {
+        let target = folder.join(TARGET);
+        std::fs::create_dir_all(&target).unwrap();
+        let result = |id: &str| {
+            format!(r#"{{"unique_id": "{id}", "status": "success", "execution_time": 0.1}}"#)
+        };
+        let results: Vec<String> = nodes.split_whitespace().map(result).collect();
+        let results = results.join(", ");
+        let results =
+            format!(r#"{{"metadata": {{"invocation_id": "1"}}, "results": [{results}]}}"#);
+        std::fs::write(target.join("run_results.json"), results).unwrap();
+        let manifest = r#"{"nodes": {"mart": {"config": {"materialized": "table"},
+            "depends_on": {"nodes": ["base", "source.t"]}},
+            "base": {"config": {"materialized": "incremental"}, "depends_on": {"nodes": ["source.t"]}},
+            "other": {"config": {"materialized": "table"}, "depends_on": {"nodes": ["source.t"]}}}}"#;
+        std::fs::write(target.join("manifest.json"), manifest).unwrap();
+        Results::read(&target, None).unwrap().unwrap()
+    }
+
+    /// One that is running, and one that is due.
+    fn two(folder: &Path, running: &str, due: &str) -> Vec<Kept> {
+        let of = |number: usize, nodes: &str| {
+            let mut kept = kept(&folder.join(number.to_string()), "tag:fast");
+            if !nodes.is_empty() {
+                let results = ran(&kept.folder, nodes);
+                kept.state.learn(words(&BUILD), "success", Some(&results), &kept.folder).unwrap();
+            }
+            kept
+        };
+        let mut all = vec![of(0, running), of(1, due)];
+        all[0].is_running = true;
+        all
+    }
+
+    #[test]
+    fn two_run_together_if_neither_touches_what_the_other_builds() {
+        let folder = tempfile::tempdir().unwrap();
+        for (running, due, may) in [
+            ("base", "other", true),
+            ("mart", "other", true),
+            // The same node; one that the other reads, either way.
+            ("base other", "other", false),
+            ("base", "mart", false),
+            ("mart", "base", false),
+            ("", "other", false),
+            ("other", "", false),
+        ] {
+            let mut all = two(folder.path(), running, due);
+            assert_eq!(may_begin(&all, 1), may, "{running:?} beside {due:?}");
+            all[0].is_running = false;
+            assert!(may_begin(&all, 1), "{due:?} alone");
+        }
+    }
+
+    #[test]
+    fn what_it_builds_is_told_by_a_run_of_the_same_words_that_ended_by_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |select| kept(folder.path(), select);
+        let mut kept = open("tag:fast");
+        let builds = |kept: &Kept| {
+            let work = serde_json::to_value(kept.work()).unwrap();
+            work["builds"].as_array().map(|builds| builds.len())
+        };
+        for (status, nodes, known) in [
+            ("timeout", "base", None),
+            ("success", "base other", Some(2)),
+            // dbt writes what it had finished.
+            ("timeout", "base", Some(2)),
+            ("interrupted", "base", Some(2)),
+            ("error", "base", Some(2)),
+            ("failed", "base other mart", Some(3)),
+            ("success", "", Some(3)),
+        ] {
+            let results = ran(&kept.folder, nodes);
+            kept.state.learn(words(&BUILD), status, Some(&results), &kept.folder).unwrap();
+            assert_eq!(builds(&kept), known, "{status} {nodes}");
+        }
+        kept.state.write(&kept.folder);
+        assert_eq!(builds(&open("tag:fast")), Some(3));
+        assert_eq!(builds(&open("tag:slow")), None);
+        // What it reads is not known: it may be anything.
+        let results = ran(&kept.folder, "base");
+        std::fs::remove_file(kept.folder.join(TARGET).join("manifest.json")).unwrap();
+        kept.state.learn(words(&BUILD), "success", Some(&results), &kept.folder).unwrap();
+        assert_eq!(builds(&kept), None);
     }
 }

@@ -5,6 +5,8 @@ use serve::ops::{Run, RunNode};
 use std::process::ExitStatus;
 
 pub(super) const RUNNING: &str = "running";
+/// Somebody told it to stop.
+pub(super) const INTERRUPTED: &str = "interrupted";
 pub(super) const PATH: &str = "/api/transform/run";
 
 /// By hand; `started`: milliseconds since 1970.

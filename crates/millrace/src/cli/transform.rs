@@ -13,7 +13,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 use transform::{
     Backfill, Claim, Environment, Event, Outcome, Place, Profile, Project, Results, TARGET, Window,
-    needs_no_claim, needs_no_store,
+    builds, needs_no_claim, needs_no_store,
 };
 
 /// In the folder of the data: there is one project to a configuration.
@@ -207,21 +207,28 @@ fn dbt(environment: &Environment, words: &[OsString], config: &Config) -> Result
             });
             status.map(|status| (status, complaints.join("\n"), began))
         });
-        let ended = tokio::select! {
-            ended = &mut ended => ended,
+        let (ended, was_told_to_stop) = tokio::select! {
+            ended = &mut ended => (ended, false),
             () = &mut stop => {
                 talk::say("stopping dbt; again ends it at once");
                 group.interrupt();
-                ended.await
+                (ended.await, true)
             }
         };
         let ended = ended.map_err(|panic| Error::bug("what listens to dbt broke").source(panic))?;
-        ended.map(Some)
+        ended.map(|(status, said, began)| Some((status, said, began, was_told_to_stop)))
     })?;
-    let Some((status, said, began)) = ended else { return Ok(Answer::Code(STOPPED)) };
-    // Verbs that build nothing leave no results.
-    if let Ok(Some(results)) = Results::read(&target, before.as_ref()) {
-        record(words, runs::outcome(status, said), began, &results, config);
+    let Some((status, said, began, was_told_to_stop)) = ended else {
+        return Ok(Answer::Code(STOPPED));
+    };
+    let (became, error) = match runs::outcome(status, said) {
+        (_, error) if was_told_to_stop && !status.success() => (runs::INTERRUPTED, error),
+        outcome => outcome,
+    };
+    // What builds nothing leaves no results, nor does what fails before the first node.
+    let results = Results::read(&target, before.as_ref()).ok().flatten();
+    if results.is_some() || (builds(words) && !status.success()) {
+        record(words, (became, error), began, results.as_ref(), config);
     }
     match (status.code(), status.signal()) {
         (Some(0), _) => {
@@ -261,7 +268,7 @@ fn record(
     words: &[OsString],
     (status, error): (&str, String),
     began: jiff::Timestamp,
-    results: &Results,
+    results: Option<&Results>,
     config: &Config,
 ) {
     let Some(up) = Running::find(&config.store.data_dir) else { return };
@@ -271,7 +278,7 @@ fn record(
         status: status.to_owned(),
         error,
         seconds: began.duration_until(jiff::Timestamp::now()).as_secs_f64(),
-        nodes: runs::nodes(Some(results)),
+        nodes: runs::nodes(results),
         ..runs::begun(id, words.join(" "), started)
     };
     let told = serde_json::to_string(&run).map_err(|error| Error::bug("no JSON").source(error));
