@@ -3,7 +3,7 @@
 use crate::Plan;
 use crate::backlog::{finish, quiet_source};
 use crate::latency::{Load, create, delays, watch, write};
-use crate::record::{Also, BarOn, Record, median, percentile, root};
+use crate::record::{Also, BarOn, Record, percentile, root};
 use cluster::Cluster;
 use harness::{Project, config};
 use std::process::Command;
@@ -156,14 +156,15 @@ pub(crate) fn watched(plan: &Plan) -> Record {
     let rounds: Vec<[f64; 4]> = (0..plan.rounds).map(pair).collect();
     finish(up);
     let all = |figure: usize| rounds.iter().map(|round| round[figure]).collect::<Vec<f64>>();
-    let middle = |figure: usize| median(&all(figure)).unwrap_or(f64::NAN);
+    // What else a machine does only adds to a run, and to some more than what is measured.
+    let quickest = |figure: usize| all(figure).into_iter().fold(f64::INFINITY, f64::min);
     let also = |name, figure| Also { name, unit: "s", ours: all(figure), below: None };
     Record {
         measure: "dbt_watched",
-        what: "what `millrace transform run` of the shop adds to the same dbt by hand, of medians",
+        what: "what `millrace transform run` of the shop adds to the same dbt by hand, of the quickest runs",
         unit: "s",
         higher_is_better: false,
-        ours: vec![middle(0) - middle(1)],
+        ours: vec![quickest(0) - quickest(1)],
         peer: None,
         theirs: Vec::new(),
         bar: 0.3,
