@@ -12,7 +12,7 @@ mod state;
 
 use self::state::{State, Work};
 use super::runs::{INTERRUPTED, RUNNING};
-use super::transform::{dbt_profile, project};
+use super::transform::{dbt_profile, keep_lineage, project};
 use super::{Answer, runs};
 use crate::assemble::block_on;
 use crate::config::Config;
@@ -329,6 +329,11 @@ impl Keeper {
         if self.tell(&run, stopped).await {
             state.untold = None;
             state.write(folder);
+        }
+        if status == "success" {
+            let config = self.config.clone();
+            let kept = tokio::task::spawn_blocking(move || keep_lineage(&config)).await;
+            kept.unwrap_or_else(|panic| tracing::error!(%panic, "the lineage is not kept"));
         }
         status == "failed" && failed > 0
     }

@@ -232,7 +232,9 @@ fn dbt(environment: &Environment, words: &[OsString], config: &Config) -> Result
     }
     match (status.code(), status.signal()) {
         (Some(0), _) => {
-            keep_lineage(words, config);
+            if !needs_no_claim(words) {
+                keep_lineage(config);
+            }
             Ok(Answer::Yes)
         }
         (Some(code), _) => Ok(Answer::Code(u8::try_from(code).unwrap_or(2))),
@@ -250,15 +252,13 @@ fn dbt(environment: &Environment, words: &[OsString], config: &Config) -> Result
     }
 }
 
-/// Where dbt has compiled models, for `status` and `lint-migration`.
-fn keep_lineage(words: &[OsString], config: &Config) {
+/// Once dbt has built models, for `status` and `lint-migration`.
+pub(super) fn keep_lineage(config: &Config) {
     let login = || {
         let (place, own) = place(config)?;
         config.transform.login(own, &place)
     };
-    if !needs_no_claim(words)
-        && let Ok(login) = login()
-    {
+    if let Ok(login) = login() {
         super::lineage::refresh(config, login);
     }
 }

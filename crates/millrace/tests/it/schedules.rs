@@ -59,6 +59,10 @@ fn what_is_due_is_built_and_what_fails_is_told_and_tried_again() {
     let kept = std::fs::read_to_string(project.state().join("transform/good/last.json")).unwrap();
     let work = r#""words":["build","--select","good"],"builds":["model.small.good"],"reads":["#;
     assert!(kept.contains(work), "{kept}");
+    let lineage = project.path().join("dbt/target/millrace-lineage.json");
+    wait_for("its lineage is kept", || {
+        std::fs::read_to_string(&lineage).is_ok_and(|kept| kept.contains("marts.good"))
+    });
     let node = up.query(
         "SELECT DISTINCT node, kind, status, relation, row_count FROM millrace.run_nodes
          WHERE node LIKE '%good' ORDER BY ALL",
