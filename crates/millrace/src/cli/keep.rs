@@ -106,7 +106,7 @@ async fn keep(keeper: Arc<Keeper>, stopped: watch::Receiver<bool>) -> Result<()>
             let at: usize = done.map_err(|panic| Error::bug("a run broke").source(panic))?;
             all[at].is_over();
         }
-        for at in due(&all, born) {
+        for at in due(&all, born, Timestamp::now()) {
             if !may_begin(&all, at) {
                 continue;
             }
@@ -132,8 +132,7 @@ async fn keep(keeper: Arc<Keeper>, stopped: watch::Receiver<bool>) -> Result<()>
 }
 
 /// What may begin by its pace and its window, the longest overdue first.
-fn due(all: &[Kept], born: Timestamp) -> Vec<usize> {
-    let now = Timestamp::now();
+fn due(all: &[Kept], born: Timestamp, now: Timestamp) -> Vec<usize> {
     let mut due: Vec<(Timestamp, usize)> = all
         .iter()
         .enumerate()
@@ -489,6 +488,23 @@ mod tests {
         let mut all = vec![of(0, running), of(1, due)];
         all[0].is_running = true;
         all
+    }
+
+    #[test]
+    fn at_first_they_begin_in_the_order_in_which_they_stand() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut all: Vec<Kept> =
+            (0..5).map(|at| kept(&folder.path().join(at.to_string()), "tag:fast")).collect();
+        for (at, kept) in all.iter_mut().enumerate() {
+            kept.schedule.name = format!("schedule {at}");
+        }
+        let born = Timestamp::from_second(1_000_000).unwrap();
+        let now = Timestamp::from_second(1_000_100).unwrap();
+        assert_eq!(due(&all, born, now), [0, 1, 2, 3, 4]);
+        // Who has waited for longer comes first, from then on.
+        all[3].state.started = Some((1_000_000 - 300) * 1_000);
+        all[1].state.started = Some((1_000_000 - 250) * 1_000);
+        assert_eq!(due(&all, born, now), [0, 2, 3, 4, 1]);
     }
 
     #[test]
