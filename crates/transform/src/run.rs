@@ -100,6 +100,8 @@ impl Project {
             .args(["--profile", NAME, "--target", NAME])
             .envs(profile.variables().iter().map(|(name, value)| (name, value)))
             .env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+            // Whatever the project says: it is read there.
+            .env("DBT_TARGET_PATH", TARGET)
             .process_group(0);
         if let Some(folder) = apart {
             command.arg("--target-path").arg(folder.join(TARGET));

@@ -192,7 +192,7 @@ fn say_next(url: &Url, dir: &Path, preflight: &Preflight, tables: &[Surveyed], h
     if url.must_export {
         steps.push(format!("export {VARIABLE}='postgres://…'  # with the password"));
     }
-    if has_dbt && preflight.is_ready() {
+    if has_dbt {
         steps.push("millrace transform setup  # dbt, which builds the models".to_owned());
     }
     steps.push(if preflight.is_ready() { "millrace up" } else { "millrace check" }.to_owned());

@@ -106,8 +106,11 @@ async fn keep(keeper: Arc<Keeper>, stopped: watch::Receiver<bool>) -> Result<()>
             let at: usize = done.map_err(|panic| Error::bug("a run broke").source(panic))?;
             all[at].is_over();
         }
+        // Of those that are held up by a run: who is due later does not begin another one in their way.
+        let mut held_up: Vec<usize> = Vec::new();
         for at in due(&all, born, Timestamp::now()) {
-            if !may_begin(&all, at) {
+            if !may_begin(&all, at, &held_up) {
+                held_up.push(at);
                 continue;
             }
             let pipeline = keeper.pipeline().await;
@@ -161,12 +164,13 @@ async fn pause(span: Duration, stopped: &watch::Receiver<bool>) -> bool {
 }
 
 /// Where it is not known what one of them does, it may be the same.
-fn may_begin(all: &[Kept], at: usize) -> bool {
+fn may_begin(all: &[Kept], at: usize, held_up: &[usize]) -> bool {
     let is_apart = |other: &Kept| match (all[at].work(), other.work()) {
         (Some(own), Some(others)) => own.is_apart(others),
         _ => false,
     };
-    all.iter().filter(|other| other.is_running).all(is_apart)
+    let running = all.iter().filter(|other| other.is_running);
+    running.chain(held_up.iter().map(|&other| &all[other])).all(is_apart)
 }
 
 impl Kept {
@@ -179,7 +183,8 @@ impl Kept {
     /// Not by a clock that was ahead.
     fn due(&self, born: Timestamp, now: Timestamp) -> Timestamp {
         let last = self.state.started.and_then(|at| Timestamp::from_millisecond(at).ok());
-        self.schedule.due(last.map(|last| last.min(now)), born, now)
+        let last = last.filter(|last| *last <= now);
+        self.schedule.due(last, born.min(now), now)
     }
 
     fn work(&self) -> Option<&Work> {
@@ -329,7 +334,7 @@ impl Keeper {
             state.untold = None;
             state.write(folder);
         }
-        if status == "success" {
+        if status == "success" || status == "failed" {
             let config = self.config.clone();
             let kept = tokio::task::spawn_blocking(move || keep_lineage(&config)).await;
             kept.unwrap_or_else(|panic| tracing::error!(%panic, "the lineage is not kept"));
@@ -491,6 +496,26 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_is_not_passed_for_ever_and_a_clock_that_was_ahead_stops_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |at: usize| folder.path().join(at.to_string());
+        let mut all: Vec<Kept> = (0..3).map(|at| kept(&place(at), "tag:fast")).collect();
+        for (at, nodes) in [(0, "mart"), (2, "other")] {
+            let results = ran(&place(at), nodes);
+            all[at].state.learn(words(&BUILD), "success", Some(&results), &place(at)).unwrap();
+        }
+        all[0].is_running = true;
+        // Of the second one nothing is known: it runs alone, once the first one is over.
+        assert!(!may_begin(&all, 1, &[]));
+        assert!(may_begin(&all, 2, &[]) && !may_begin(&all, 2, &[1]));
+        let born = Timestamp::from_second(1_000_000).unwrap();
+        let now = Timestamp::from_second(1_000_100).unwrap();
+        all[1].state.started = Some(2_000_000 * 1_000);
+        assert_eq!(all[1].due(born, now), born);
+        assert_eq!(all[1].due(Timestamp::from_second(2_000_000).unwrap(), now), now);
+    }
+
+    #[test]
     fn at_first_they_begin_in_the_order_in_which_they_stand() {
         let folder = tempfile::tempdir().unwrap();
         let mut all: Vec<Kept> =
@@ -521,9 +546,9 @@ mod tests {
             ("other", "", false),
         ] {
             let mut all = two(folder.path(), running, due);
-            assert_eq!(may_begin(&all, 1), may, "{running:?} beside {due:?}");
+            assert_eq!(may_begin(&all, 1, &[]), may, "{running:?} beside {due:?}");
             all[0].is_running = false;
-            assert!(may_begin(&all, 1), "{due:?} alone");
+            assert!(may_begin(&all, 1, &[]), "{due:?} alone");
         }
     }
 

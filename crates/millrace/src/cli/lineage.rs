@@ -9,10 +9,14 @@ use crate::running::Running;
 use crate::talk;
 use model::{Error, Mode, Result, TableName};
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 use store::rows_of;
 use transform::TARGET;
 use transform::lineage::{Graph, Held, Manifest, build, is_kept, keep, of_login, without_store};
 
+/// Beside a run of dbt, whose end waits for it.
+const ASKED_MOST: Duration = Duration::from_secs(30);
 /// More names than that help nobody.
 const NAMES_SHOWN_MAX: usize = 12;
 
@@ -64,9 +68,16 @@ fn graph(config: &Config) -> Result<Graph> {
 
 /// `login`: of who has none in the environment.
 fn asked(manifest: &Manifest, config: &Config, login: Option<DbtLogin>) -> Result<Graph> {
+    let login_is_lent = login.is_some();
     let way = Way::find(config, login)?;
     let held = held(&way, config)?;
-    let graph = build(manifest, &held, &|sql, format| way.text(sql, format))?;
+    let until = login_is_lent.then(|| Instant::now() + ASKED_MOST);
+    let graph = build(manifest, &held, &|sql, format| match until {
+        Some(until) if Instant::now() > until => {
+            Err(Error::transient("could not ask for the lineage: it takes too long"))
+        }
+        _ => way.text(sql, format),
+    })?;
     keep(&graph, &config.transform.project)?;
     Ok(graph)
 }
@@ -75,9 +86,14 @@ fn asked(manifest: &Manifest, config: &Config, login: Option<DbtLogin>) -> Resul
 /// says why.
 pub(super) fn refresh(config: &Config, login: DbtLogin) {
     let project = &config.transform.project;
+    // Two schedules may end at once, and the second one finds what the first one kept.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let Ok(manifest) = Manifest::read(project, &targets(config)) else { return };
-    if !is_kept(&manifest, project) {
-        let _ = asked(&manifest, config, Some(login));
+    if !is_kept(&manifest, project)
+        && let Err(error) = asked(&manifest, config, Some(login))
+    {
+        tracing::debug!(error = %error.report(), "the lineage stays as it is");
     }
 }
 

@@ -11,6 +11,7 @@ use crate::talk;
 use model::{Error, Result};
 use split::statements;
 use std::io::{IsTerminal, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
 use store::Engine;
 use store::embedded::HOME_DATABASE;
 use store::remote::Remote;
@@ -84,7 +85,9 @@ impl Way {
     /// `login`: at the door, of who has none in the environment.
     pub(super) fn find(config: &Config, login: Option<DbtLogin>) -> Result<Way> {
         // One session, so that USE and SET last.
-        let session = format!("millrace-sql-{}", std::process::id());
+        static SESSIONS: AtomicU64 = AtomicU64::new(0);
+        let number = SESSIONS.fetch_add(1, Ordering::Relaxed);
+        let session = format!("millrace-sql-{}-{number}", std::process::id());
         if let Some(options) = config.remote(None)? {
             return Ok(Way::Server { remote: Box::new(Remote::new(options)?), session });
         }

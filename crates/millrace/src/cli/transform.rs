@@ -189,7 +189,6 @@ fn dbt(environment: &Environment, words: &[OsString], config: &Config) -> Result
     let (dbt, project) = (environment.dbt()?, project(config)?);
     let profile = dbt_profile(config, words)?;
     let target = config.transform.project.join(TARGET);
-    let before = Results::read(&target, None).ok().flatten();
     let mut complaints = Vec::new();
     let ended = block_on(async {
         let mut stop = std::pin::pin!(stop_signal()?);
@@ -197,6 +196,7 @@ fn dbt(environment: &Environment, words: &[OsString], config: &Config) -> Result
             claim = claim(&project, words) => claim?,
             () = &mut stop => return Ok(None),
         };
+        let before = Results::read(&target, None).ok().flatten();
         let run = project.start(dbt, profile, words, claim, None)?;
         let group = run.group();
         let began = jiff::Timestamp::now();
@@ -216,9 +216,9 @@ fn dbt(environment: &Environment, words: &[OsString], config: &Config) -> Result
             }
         };
         let ended = ended.map_err(|panic| Error::bug("what listens to dbt broke").source(panic))?;
-        ended.map(|(status, said, began)| Some((status, said, began, was_told_to_stop)))
+        ended.map(|(status, said, began)| Some((status, said, began, was_told_to_stop, before)))
     })?;
-    let Some((status, said, began, was_told_to_stop)) = ended else {
+    let Some((status, said, began, was_told_to_stop, before)) = ended else {
         return Ok(Answer::Code(STOPPED));
     };
     let (became, error) = match runs::outcome(status, said) {
@@ -226,17 +226,19 @@ fn dbt(environment: &Environment, words: &[OsString], config: &Config) -> Result
         outcome => outcome,
     };
     // What builds nothing leaves no results, nor does what fails before the first node.
-    let results = Results::read(&target, before.as_ref()).ok().flatten();
+    let results = match needs_no_claim(words) {
+        true => None,
+        false => Results::read(&target, before.as_ref()).ok().flatten(),
+    };
     if results.is_some() || (builds(words) && !status.success()) {
         record(words, (became, error), began, results.as_ref(), config);
     }
+    // Where a node failed, the others are built.
+    if !needs_no_claim(words) && matches!(status.code(), Some(0 | 1)) {
+        keep_lineage(config);
+    }
     match (status.code(), status.signal()) {
-        (Some(0), _) => {
-            if !needs_no_claim(words) {
-                keep_lineage(config);
-            }
-            Ok(Answer::Yes)
-        }
+        (Some(0), _) => Ok(Answer::Yes),
         (Some(code), _) => Ok(Answer::Code(u8::try_from(code).unwrap_or(2))),
         (None, signal) => {
             let by = signal.map_or(String::new(), |signal| format!(" by signal {signal}"));

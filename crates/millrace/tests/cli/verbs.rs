@@ -176,6 +176,8 @@ fn init_writes_a_project_and_check_finds_it_ready() {
     assert_eq!(json["findings"][0]["code"], "replica_identity");
 }
 
+const SETUP: &str = "millrace transform setup  # dbt, which builds the models";
+
 #[test]
 fn init_names_the_cure_before_it_names_up() {
     let cluster = Cluster::start_with(&["wal_level = replica"]);
@@ -187,7 +189,10 @@ fn init_names_the_cure_before_it_names_up() {
         err(&init).split_once("first: ").unwrap().1.to_owned()
     };
     let cure = "ALTER SYSTEM SET wal_level = 'logical';  -- then restart Postgres";
-    assert_eq!(next("shop"), format!("{cure}\nnext: cd shop\n      millrace check\n"));
+    assert_eq!(
+        next("shop"),
+        format!("{cure}\nnext: cd shop\n      {SETUP}\n      millrace check\n")
+    );
     // A slot that is there already makes nothing ready.
     cluster.sql("alter system set wal_level = 'logical'");
     cluster.stop("fast");
@@ -199,7 +204,7 @@ fn init_names_the_cure_before_it_names_up() {
     let again = next("again");
     let (cure, next) = again.split_once('\n').unwrap();
     assert!(cure.contains("REPLICA IDENTITY DEFAULT; or ALTER PUBLICATION"), "{again}");
-    assert_eq!(next, "next: cd again\n      millrace check\n");
+    assert_eq!(next, format!("next: cd again\n      {SETUP}\n      millrace check\n"));
 }
 
 /// Ports, versions and sizes on disk differ from machine to machine.

@@ -124,6 +124,7 @@ async fn index(State(shared): State<Shared>) -> String {
     format!(
         "Millrace {}: Postgres into ClickHouse, as it happens.\n\n\
          GET  /api/status   tables, lag, freshness (JSON)\n\
+         GET  /api/tables   where each table is kept, and its columns (JSON)\n\
          POST /api/verify   compare source and store: {{\"tables\": [], \"keys_max\": 10}}\n\
          POST /api/verify/piece   a few rows of a table, while everything goes on: {{\"table\": \"public.orders\", \"percent\": 1}}\n\
          POST /api/resync   copy tables again: {{\"tables\": [\"public.orders\"]}}\n\

@@ -17,6 +17,14 @@ const AFTER: &str = "\n) SETTINGS max_rows_to_read = 1, read_overflow_mode = 'br
 const REFUSALS: [&str; 3] = ["(ACCESS_DENIED)", "(READONLY)", "(SETTING_CONSTRAINT_VIOLATION)"];
 const NO_LOGIN: [&str; 2] = ["(AUTHENTICATION_FAILED)", "(REQUIRED_PASSWORD)"];
 pub(super) const NOT_BUILT: &str = "what it reads is not in the store: millrace transform build";
+/// They say nothing of the query.
+const BUSY: [&str; 5] = [
+    "(SESSION_IS_LOCKED)",
+    "(TOO_MANY_SIMULTANEOUS_QUERIES)",
+    "(MEMORY_LIMIT_EXCEEDED)",
+    "(TIMEOUT_EXCEEDED)",
+    "(QUERY_WAS_CANCELLED)",
+];
 const REFUSED: &str = "whoever asked may not read what it reads";
 /// Of views; each round is a query.
 const VIEWS_DEEP_MAX: usize = 8;
@@ -152,7 +160,7 @@ fn resolve(sql: &str, ask: Ask<'_>) -> Result<std::result::Result<Query, &'stati
         }
         Err(error) if is_one_of(&error, &NO_LOGIN) => Err(of_login(error)),
         // Not of this query.
-        Err(error) if error.fate() == Fate::Transient => Err(error),
+        Err(error) if error.fate() == Fate::Transient || is_one_of(&error, &BUSY) => Err(error),
         Err(error) => Ok(Err(why(&error))),
     }
 }

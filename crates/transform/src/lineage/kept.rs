@@ -5,6 +5,8 @@ use super::graph::{Graph, Relation};
 use super::manifest::{Manifest, Sql};
 use model::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// In `target/`.
@@ -29,10 +31,15 @@ pub fn keep(graph: &Graph, project: &Path) -> Result<()> {
     let kept = Kept { version: VERSION, graph: graph.clone() };
     let text = serde_json::to_vec(&kept)
         .map_err(|error| Error::bug("cannot write the lineage").source(error))?;
-    let fresh = path.with_extension("new");
-    let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-    let written = made.and_then(|()| std::fs::write(&fresh, text));
-    written.and_then(|()| std::fs::rename(&fresh, &path)).map_err(|error| {
+    let folder = path.parent().unwrap_or(project);
+    let written = std::fs::create_dir_all(folder).and_then(|()| {
+        // Of several that are written at once each is whole.
+        let readable = std::fs::Permissions::from_mode(0o644);
+        let mut fresh = tempfile::Builder::new().permissions(readable).tempfile_in(folder)?;
+        fresh.write_all(&text)?;
+        fresh.persist(&path).map(drop).map_err(std::io::Error::from)
+    });
+    written.map_err(|error| {
         Error::definite(format!("cannot keep the lineage in {}", path.display())).source(error)
     })
 }

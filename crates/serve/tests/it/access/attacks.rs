@@ -386,6 +386,7 @@ pub(super) const OF_VIEWERS: &[&str] = &[
     "EXPLAIN QUERY TREE passes = 1 SELECT * FROM (SELECT * FROM hidden.t)",
     "EXPLAIN QUERY TREE passes = 1 SELECT (SELECT salary FROM partly.people LIMIT 1)",
     "EXPLAIN QUERY TREE passes = 1 SELECT * FROM (SELECT salary FROM partly.people) SETTINGS max_rows_to_read = 1",
+    "SELECT * FROM (EXPLAIN QUERY TREE passes = 1 SELECT salary FROM partly.people)",
     "EXPLAIN SYNTAX SELECT * FROM hidden.t",
     "EXPLAIN SYNTAX run_query_tree_passes = 1 SELECT * FROM partly.people",
     "EXPLAIN SYNTAX run_query_tree_passes = 1, query_tree_passes = 1 SELECT salary FROM partly.people",
