@@ -32,8 +32,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// In the data directory, a folder for each schedule.
-pub(super) const FOLDER: &str = "transform";
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// dbt that is told to stop, before it is killed.
 const STOPS_WITHIN: Duration = Duration::from_secs(10);
@@ -66,7 +64,7 @@ pub(super) fn run(environment: Environment, config: &Config) -> Result<Answer> {
 
 /// dbt takes a relative one for one of the project's.
 fn folder(config: &Config) -> Result<PathBuf> {
-    let folder = config.store.data_dir.join(FOLDER);
+    let folder = config.schedules();
     std::path::absolute(&folder)
         .map_err(|error| Error::definite(format!("cannot find {}", folder.display())).source(error))
 }

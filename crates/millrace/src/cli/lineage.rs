@@ -2,8 +2,8 @@
 
 mod shown;
 
+use super::Answer;
 use super::sql::Way;
-use super::{Answer, keep};
 use crate::config::{Config, DbtLogin};
 use crate::running::Running;
 use crate::talk;
@@ -99,7 +99,7 @@ pub(super) fn refresh(config: &Config, login: DbtLogin) {
 
 /// Where dbt writes what it compiles: by hand, and by each schedule.
 pub(super) fn targets(config: &Config) -> Vec<PathBuf> {
-    let schedules = std::fs::read_dir(config.store.data_dir.join(keep::FOLDER));
+    let schedules = std::fs::read_dir(config.schedules());
     let schedules = schedules.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
     let folders = [config.transform.project.clone()].into_iter().chain(schedules);
     folders.map(|folder| folder.join(TARGET)).collect()

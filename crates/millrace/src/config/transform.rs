@@ -111,6 +111,11 @@ impl Transform {
 }
 
 impl super::Config {
+    /// A folder for each schedule.
+    pub(crate) fn schedules(&self) -> PathBuf {
+        self.store.data_dir.join("transform")
+    }
+
     /// The server of `store.url` as dbt finds it, and who we are there; `None`: the store is the embedded one.
     pub(crate) fn server_for_dbt(&self) -> Result<Option<(Place, Option<DbtLogin>)>> {
         let Some(remote) = &self.store.remote else { return Ok(None) };
