@@ -11,16 +11,17 @@ fn root() -> PathBuf {
 
 /// `model ← {source, store} ← flow ← serve ← millrace`; source and store never meet. `model ←
 /// {lint, transform} ← millrace` beside it: a migration is judged without a database, and dbt is a client as any.
-const MAY_KNOW: [(&str, &[&str]); 8] = [
+const MAY_KNOW: [(&str, &[&str]); 9] = [
     ("model", &[]),
     ("source", &["model"]),
     ("store", &["model"]),
     ("flow", &["model", "source", "store"]),
     // Not source: what people and tools see comes from flow and store.
-    ("serve", &["model", "store", "flow"]),
+    ("grafana", &["model"]),
+    ("serve", &["model", "store", "flow", "grafana"]),
     ("lint", &["model"]),
     ("transform", &["model"]),
-    ("millrace", &["model", "source", "store", "flow", "serve", "lint", "transform"]),
+    ("millrace", &["model", "source", "store", "flow", "serve", "grafana", "lint", "transform"]),
 ];
 
 /// The names in `[dependencies]` and its kin, without those of tests.
