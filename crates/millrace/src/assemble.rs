@@ -141,18 +141,20 @@ impl Mill {
                 .map(|(listener, _)| local(listener))
                 .transpose()?,
             ui: local(&ports.ui)?,
+            token: serve::people::token(),
         };
         let (close, closed) = watch::channel(false);
         let mut servers = Vec::new();
+        let mut desk = serve::people::Desk::Server(home.reader());
         if let (Some(engine), Some(plain)) = (home.engine(), ports.clickhouse) {
             let mut doors = vec![Port::from(served(plain)?)];
             if let Some((listener, tls)) = ports.clickhouse_tls {
                 doors.push(Port { listener: served(listener)?, tls: Some(tls) });
             }
-            let closed = until(closed.clone());
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
-            let door = serve::clickhouse::serve(doors, engine.clone(), users, cores, closed);
-            servers.push(tokio::spawn(door));
+            let inside = serve::clickhouse::Inside::open(engine.clone(), users, cores).await?;
+            desk = serve::people::Desk::Door(inside.clone());
+            servers.push(tokio::spawn(inside.serve(doors, until(closed.clone()))));
         }
         let pipeline = flow::Pipeline::start(options, home.store());
         let reloading = Reloading::new(config.clone(), pipeline.handle());
@@ -163,7 +165,17 @@ impl Mill {
             confined,
             version: VERSION,
         };
-        servers.push(tokio::spawn(serve::ops::serve(served(ports.ui)?, ops, until(closed))));
+        let page = serve::people::Options {
+            ops,
+            desk,
+            folder: config.folder().to_owned(),
+            manifest: config.transform.project.join("target/manifest.json"),
+            data_dir: home.data_dir().to_owned(),
+            prefix: config.serve.ui_prefix.clone(),
+            proxy: config.serve.ui_proxy.clone(),
+            token: places.token.clone(),
+        };
+        servers.push(tokio::spawn(serve::people::serve(served(ports.ui)?, page, until(closed))));
         let note = places.leave_note(home.data_dir())?;
         Ok(Mill { pipeline, reloading, places, close, servers, home, note })
     }

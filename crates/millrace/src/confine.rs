@@ -2,7 +2,7 @@
 //! roles, and what an admin may ask of the engine, does not get to the rest of the machine's.
 //!
 //! ```text
-//! written   the data directory
+//! written   the data directory, the project's dashboards
 //! read      the folders of millrace.toml and of certificates (files there are replaced, and a rule is of
 //!           the file itself), what names and time zones are told by, a few of the kernel's own
 //! started   nothing
@@ -87,9 +87,12 @@ pub(crate) fn enter(config: &Config, address: &Address) -> Result<Option<Confine
         return Ok(None);
     };
     let mut files = Vec::new();
-    let confined = confine(ruleset, &data_dir, &folders, &mut files).map_err(|error| {
-        Error::definite("cannot confine the process to its files").source(error)
-    })?;
+    // The page saves what editors change.
+    let dashboards = config.folder().join("dashboards");
+    let confined =
+        confine(ruleset, &data_dir, &dashboards, &folders, &mut files).map_err(|error| {
+            Error::definite("cannot confine the process to its files").source(error)
+        })?;
     if !confined {
         return Err(Error::bug("the kernel has Landlock and did not confine the process"));
     }
@@ -119,6 +122,7 @@ fn ruleset() -> std::result::Result<RulesetCreated, RulesetError> {
 fn confine(
     ruleset: RulesetCreated,
     data_dir: &Path,
+    dashboards: &Path,
     folders: &BTreeSet<PathBuf>,
     files: &mut Vec<PathFd>,
 ) -> std::result::Result<bool, RulesetError> {
@@ -131,8 +135,9 @@ fn confine(
     let read = read.chain(folders.iter().map(PathBuf::as_path)).chain(own.as_deref());
     let places = read.chain(library.as_deref()).map(|path| (path, reads));
     let devices = DEVICES.iter().map(|path| (Path::new(path), device));
+    let written = [(data_dir, writes), (dashboards, writes)];
     let mut ruleset = ruleset;
-    for (path, access) in places.chain(devices).chain([(data_dir, writes)]) {
+    for (path, access) in places.chain(devices).chain(written) {
         // What this machine does not have nobody reads.
         let Ok(file) = PathFd::new(path) else { continue };
         ruleset = ruleset.add_rule(PathBeneath::new(&file, of_kind(path, access)))?;

@@ -9,7 +9,7 @@ use serve::access::File;
 use std::path::Path;
 use std::sync::Arc;
 use store::remote::Remote;
-use store::{DataDir, Engine, Store};
+use store::{DataDir, Engine, Reader, Store};
 
 pub(crate) enum Home {
     Embedded(Engine),
@@ -38,6 +38,14 @@ impl Home {
     }
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Home::Embedded(engine) => Arc::new(engine.clone()),
+            Home::Remote(remote, _) => Arc::new(remote.clone()),
+        }
+    }
+
+    /// What people ask, where there is no door of ours.
+    pub(crate) fn reader(&self) -> Arc<dyn Reader> {
         match self {
             Home::Embedded(engine) => Arc::new(engine.clone()),
             Home::Remote(remote, _) => Arc::new(remote.clone()),

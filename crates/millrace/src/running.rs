@@ -2,7 +2,10 @@
 
 use model::{Error, Result};
 use serde::{Deserialize, Serialize};
+use serve::people::TOKEN_HEADER;
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ureq::Agent;
@@ -24,6 +27,9 @@ pub(crate) struct Running {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) clickhouse_tls: Option<SocketAddr>,
     pub(crate) ui: SocketAddr,
+    /// By which our own verbs come in at `ui`. The note is its owner's alone.
+    #[serde(default)]
+    pub(crate) token: String,
 }
 
 /// Takes the note away when `up` ends.
@@ -42,9 +48,12 @@ impl Running {
         let fresh = data_dir.join(format!("{NOTE}.{}", std::process::id()));
         let text = serde_json::to_vec(self)
             .map_err(|error| Error::bug("cannot write up.json").source(error))?;
-        std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, &path)).map_err(
-            |error| Error::definite(format!("cannot write {}", path.display())).source(error),
-        )?;
+        let mut options = std::fs::OpenOptions::new();
+        let options = options.create(true).truncate(true).write(true).mode(0o600);
+        let written = options.open(&fresh).and_then(|mut file| file.write_all(&text));
+        written.and_then(|()| std::fs::rename(&fresh, &path)).map_err(|error| {
+            Error::definite(format!("cannot write {}", path.display())).source(error)
+        })?;
         Ok(Note(path))
     }
 
@@ -67,13 +76,15 @@ impl Running {
     /// `GET` of the ops port.
     pub(crate) fn get(&self, path: &str) -> Result<String> {
         let url = format!("http://{}{path}", self.ui);
-        answer(agent(Some(Duration::from_secs(30))).get(&url).call(), &url)
+        let request = agent(Some(Duration::from_secs(30))).get(&url);
+        answer(request.header(TOKEN_HEADER, &self.token).call(), &url)
     }
 
     /// `POST` of the ops port; takes as long as it takes.
     pub(crate) fn post(&self, path: &str, json: &str) -> Result<String> {
         let url = format!("http://{}{path}", self.ui);
         let request = agent(None).post(&url).header("content-type", "application/json");
+        let request = request.header(TOKEN_HEADER, &self.token);
         answer(request.send(json), &url)
     }
 }
@@ -134,7 +145,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let place = listener.local_addr().unwrap();
-        let running = Running { pid: 1, clickhouse: Some(place), clickhouse_tls: None, ui: place };
+        let running = Running {
+            pid: 1,
+            clickhouse: Some(place),
+            clickhouse_tls: None,
+            ui: place,
+            token: "t".into(),
+        };
         assert_eq!(Running::find(folder.path()), None);
         let note = running.leave_note(folder.path()).unwrap();
         assert_eq!(Running::find(folder.path()), Some(running.clone()));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! clients, dbt, Grafana ─▶ clickhouse::serve ─▶ store::Engine      ClickHouse's HTTP protocol
-//! probes, status, people ─▶ ops::serve ───────▶ flow::Handle       health, metrics, verify
+//! people, probes, verbs ───▶ people::serve ────▶ flow::Handle       the page; health, metrics, verify
 //! ```
 
 pub mod access;
@@ -12,6 +12,8 @@ mod net;
 pub mod ops;
 mod origin;
 mod patient;
+pub mod people;
+mod refusal;
 mod tls;
 
 pub use net::Port;

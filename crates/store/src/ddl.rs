@@ -14,6 +14,7 @@ const TOKENS_REMEMBERED: u32 = 10_000;
 const TOKENS_REMEMBERED_SECONDS: u32 = 7 * 24 * 3600;
 
 const RUNS_KEPT: &str = "TTL toDateTime(started) + INTERVAL 180 DAY";
+const SAMPLES_KEPT: &str = "TTL toDateTime(at) + INTERVAL 30 DAY";
 
 /// What the statements of a cluster have more than those of one server.
 #[derive(Clone, Copy, Default)]
@@ -310,6 +311,24 @@ pub(crate) fn system_with(more: More<'_>) -> Vec<String> {
              row_count Nullable(UInt64), bytes Nullable(UInt64)",
             "",
             &format!("(started, run, node) {RUNS_KEPT}"),
+        ),
+        // How the pipeline was, every few seconds.
+        table(
+            "samples",
+            "at DateTime64(3, 'UTC'), connected Bool, lag_bytes UInt64, lag_seconds Float64, \
+             freshness_p50_ms Nullable(Float64), freshness_p99_ms Nullable(Float64), \
+             rows_per_second Float64, slot_active Bool, wal_status LowCardinality(String), \
+             tables UInt32, failed_tables UInt32, rejected_rows UInt64, memory_bytes UInt64, \
+             disk_free_bytes UInt64, disk_total_bytes UInt64",
+            "",
+            &format!("at {SAMPLES_KEPT}"),
+        ),
+        table(
+            "table_samples",
+            "at DateTime64(3, 'UTC'), table LowCardinality(String), state LowCardinality(String), \
+             rows_per_second Float64, streamed_rows UInt64, rejected_rows UInt64",
+            "",
+            &format!("(at, table) {SAMPLES_KEPT}"),
         ),
         table(
             "quarantine",

@@ -65,7 +65,7 @@ pub struct Exception {
 }
 
 impl Exception {
-    pub(crate) fn parse(text: String) -> Exception {
+    pub fn parse(text: String) -> Exception {
         let digits = text.split_once("Code: ").map_or("", |(_, rest)| rest);
         let digits: String = digits.chars().take_while(char::is_ascii_digit).collect();
         // Only the insert stream adds it.

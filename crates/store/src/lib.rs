@@ -102,6 +102,17 @@ pub struct Claimed {
 /// An answer as text fields; NULL is `None`.
 pub type Rows = Vec<Vec<Option<String>>>;
 
+/// What people and dashboards ask. Nothing is changed, however it is asked.
+pub trait Reader: Send + Sync + 'static {
+    /// The answer in a format of ClickHouse's that is a document. An answer that is too large is an error.
+    fn document<'a>(
+        &'a self,
+        sql: &'a str,
+        format: &'static str,
+        settings: Vec<(&'static str, String)>,
+    ) -> BoxFuture<'a, Result<Vec<u8>>>;
+}
+
 pub trait Store: Send + Sync + 'static {
     /// How what is wanted of tables is said to it.
     fn layout(&self) -> &Layout {

@@ -275,7 +275,27 @@ pub(crate) const KEYS: &[Key] = &[
         "serve.ui",
         Kind::Text,
         DEFAULT_UI,
-        "`/healthz`, `/readyz`, `/metrics` and the status API. A loopback address.",
+        "The page: dashboards, the pipe, runs, alerts; and `/healthz`, `/readyz`, `/metrics`, the API. Without users a \
+         loopback address; with them, any, behind a proxy that speaks TLS.",
+    ),
+    key(
+        "serve.ui_prefix",
+        Kind::Text,
+        "",
+        "Where a reverse proxy has the page: `/millrace`. It may take that away from paths or leave it.",
+    ),
+    key(
+        "serve.ui_user_header",
+        Kind::Text,
+        "",
+        "A reverse proxy logs people in, and names the user in this header: `X-Forwarded-User`. The user has to be one of \
+         the door's. With `serve.ui_proxies`.",
+    ),
+    key(
+        "serve.ui_proxies",
+        Kind::Texts,
+        "",
+        "The addresses of that proxy. From any other one the header is refused.",
     ),
     key(
         "serve.users",

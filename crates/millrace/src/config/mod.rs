@@ -139,6 +139,12 @@ struct SpoolSection {
 }
 
 impl Config {
+    /// The project's: `dashboards/` and `alerting/` are there.
+    pub(crate) fn folder(&self) -> &Path {
+        let folder = self.file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        folder.unwrap_or(Path::new("."))
+    }
+
     /// Reads the file; relative paths in it start at its own folder.
     pub(crate) fn load(path: &Path) -> Result<Config> {
         let text = read(path)?;

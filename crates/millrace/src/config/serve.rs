@@ -3,6 +3,7 @@
 use super::users::{self, Users};
 use super::{DEFAULT_CLICKHOUSE, DEFAULT_UI, Raw, file};
 use ::serve::Files;
+use ::serve::people::Proxy;
 use model::{Error, Result};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -14,6 +15,10 @@ pub(crate) struct Serve {
     /// The same over TLS.
     pub(crate) clickhouse_tls: Option<(SocketAddr, Files)>,
     pub(crate) ui: SocketAddr,
+    /// Where a reverse proxy has it.
+    pub(crate) ui_prefix: String,
+    /// One that logs people in by itself.
+    pub(crate) ui_proxy: Option<Proxy>,
     pub(crate) users: Users,
 }
 
@@ -26,6 +31,9 @@ pub(super) struct ServeSection {
     key_file: Option<String>,
     client_ca_file: Option<String>,
     ui: Option<String>,
+    ui_prefix: Option<String>,
+    ui_user_header: Option<String>,
+    ui_proxies: Vec<String>,
     users: users::Sections,
     roles: users::Sections,
 }
@@ -50,8 +58,16 @@ impl ServeSection {
                 Some((place, files))
             }
         };
-        let ui = place("serve.ui", self.ui, DEFAULT_UI, Guard::Nobody)?;
-        Ok(Serve { clickhouse, clickhouse_tls, ui, users })
+        let ui_proxy = proxy(self.ui_user_header, &self.ui_proxies, guard)?;
+        let ui_prefix = prefix(self.ui_prefix.unwrap_or_default())?;
+        let ui = place("serve.ui", self.ui, DEFAULT_UI, guard)?;
+        if !ui.ip().is_loopback() {
+            warnings.push(format!(
+                "serve.ui on {ui}: passwords and rows cross the network unencrypted; better: leave it on loopback \
+                 behind a reverse proxy that speaks TLS"
+            ));
+        }
+        Ok(Serve { clickhouse, clickhouse_tls, ui, ui_prefix, ui_proxy, users })
     }
 
     /// Those of `clickhouse_tls`, which is nothing without them, nor they without it.
@@ -72,6 +88,42 @@ impl ServeSection {
             .hint("clickhouse_tls = \"0.0.0.0:8443\" under [serve]")),
         }
     }
+}
+
+fn prefix(text: String) -> Result<String> {
+    let trimmed = text.trim_end_matches('/');
+    let is_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
+    match trimmed.is_empty() || (trimmed.starts_with('/') && trimmed.bytes().all(is_path)) {
+        true => Ok(trimmed.to_owned()),
+        false => Err(Error::definite(format!("cannot use serve.ui_prefix: {text:?} is no path"))
+            .hint("ui_prefix = \"/millrace\"")),
+    }
+}
+
+fn proxy(header: Option<String>, addresses: &[String], guard: Guard) -> Result<Option<Proxy>> {
+    let cannot = |why: &str| Error::definite(format!("cannot use serve.ui_user_header: {why}"));
+    let Some(header) = header else {
+        return match addresses.is_empty() {
+            true => Ok(None),
+            false => {
+                Err(Error::definite("cannot use serve.ui_proxies without serve.ui_user_header"))
+            }
+        };
+    };
+    if addresses.is_empty() {
+        return Err(cannot("nobody is trusted to send it").hint("ui_proxies = [\"127.0.0.1\"]"));
+    }
+    if guard == Guard::Nobody {
+        return Err(cannot("there are no users that it could name")
+            .hint("make users ([serve.users.NAME], docs/access.md)"));
+    }
+    let header = header.parse().map_err(|_| cannot("it is no name of a header"))?;
+    let parsed = addresses.iter().map(|text| text.parse());
+    let addresses = parsed.collect::<std::result::Result<_, _>>();
+    let addresses = addresses.map_err(|_| {
+        Error::definite("cannot use serve.ui_proxies: they are addresses, as 127.0.0.1 and ::1")
+    })?;
+    Ok(Some(Proxy { header, addresses }))
 }
 
 /// Who is kept out of a port.
@@ -99,14 +151,11 @@ fn place(key: &str, value: Option<String>, default: &str, guard: Guard) -> Resul
         let error = Error::definite(format!("cannot serve {key} on {address}"));
         let tunnel =
             format!("use \"127.0.0.1:{}\" and reach it through an SSH tunnel", address.port());
-        return Err(match key {
-            "serve.clickhouse" | "serve.clickhouse_tls" => error
-                .detail("There are no users: whoever reaches the port may read and change everything.")
-                .hint(format!("make users with passwords ([serve.users.NAME], docs/access.md), or {tunnel}")),
-            _ => error
-                .detail("This port asks for no password: whoever reaches it may see and change how the pipeline runs.")
-                .hint(tunnel),
-        });
+        return Err(error
+            .detail("There are no users: whoever reaches the port may read and change everything.")
+            .hint(format!(
+                "make users with passwords ([serve.users.NAME], docs/access.md), or {tunnel}"
+            )));
     }
     Ok(address)
 }

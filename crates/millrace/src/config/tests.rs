@@ -53,7 +53,7 @@ fn unknown_keys_are_named_with_their_path_and_the_nearest_known_one() {
         (
             "[serve]\nzzzzzzzz = 1",
             "cannot use serve.zzzzzzzz: there is no such key",
-            "known here: clickhouse, clickhouse_tls, cert_file, key_file, client_ca_file, ui, users, roles",
+            "known here: clickhouse, clickhouse_tls, cert_file, key_file, client_ca_file, ui, ui_prefix, ui_user_header, ui_proxies, users, roles",
         ),
     ];
     for (text, what, hint) in cases {
@@ -174,8 +174,31 @@ fn users_come_with_passwords_and_open_the_door_to_other_machines() {
     let (place, files) = config.serve.clickhouse_tls.unwrap();
     assert_eq!(place.to_string(), "0.0.0.0:8443");
     assert!(files.certificate.ends_with("a.pem") && files.client_ca.is_none(), "{files:?}");
-    let ui = with_source(&format!("[serve]\nui = \"0.0.0.0:3000\"\n{USERS}"));
-    assert!(parse(&ui).unwrap_err().report().contains("cannot serve serve.ui"));
+}
+
+#[test]
+fn the_page_is_for_this_machine_until_there_are_users() {
+    let error = parse(&with_source("[serve]\nui = \"0.0.0.0:3000\"\n")).unwrap_err();
+    assert!(error.report().contains("cannot serve serve.ui"), "{}", error.report());
+    let proxy = "[serve]\nui = \"0.0.0.0:3000\"\nui_prefix = \"/mill/\"\nui_user_header = \"X-User\"\n\
+                 ui_proxies = [\"10.0.0.1\", \"::1\"]\n";
+    let config = parse(&with_source(&format!("{proxy}{USERS}"))).unwrap();
+    assert!(config.warnings[0].contains("serve.ui on 0.0.0.0:3000"), "{:?}", config.warnings);
+    assert_eq!(config.serve.ui_prefix, "/mill");
+    assert_eq!(config.serve.ui_proxy.unwrap().addresses.len(), 2);
+    for (lines, why) in [
+        ("ui_prefix = \"mill\"", "is no path"),
+        ("ui_prefix = \"/a\\\"b\"", "is no path"),
+        ("ui_proxies = [\"10.0.0.1\"]", "without serve.ui_user_header"),
+        ("ui_user_header = \"X-User\"", "nobody is trusted"),
+        ("ui_user_header = \"X User\"\nui_proxies = [\"::1\"]", "no name of a header"),
+        ("ui_user_header = \"X-User\"\nui_proxies = [\"localhost\"]", "they are addresses"),
+    ] {
+        let error = parse(&with_source(&format!("[serve]\n{lines}\n{USERS}"))).unwrap_err();
+        assert!(error.report().contains(why), "{lines}: {}", error.report());
+    }
+    let nobody = "[serve]\nui_user_header = \"X-User\"\nui_proxies = [\"::1\"]";
+    assert!(parse(&with_source(nobody)).unwrap_err().report().contains("there are no users"));
 }
 
 #[test]

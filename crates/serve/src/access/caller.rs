@@ -128,11 +128,20 @@ impl Caller {
         }
     }
 
+    /// What her password is kept as; it changes with it.
+    pub(crate) fn password_mark(&self) -> String {
+        self.password.as_ref().map_or_else(String::new, Password::definition)
+    }
+
+    /// Whether she writes what others see: an admin does, and who has that role.
+    pub(crate) fn is_editor(&self) -> bool {
+        !self.is_readonly() && (self.is_admin() || self.rights.roles.contains(super::EDITOR))
+    }
+
     /// Sessions are told apart by whose they are, too: not by the name alone, which another one may have
     /// by now.
     pub(crate) fn session_name(&self, id: &str) -> String {
-        let password = self.password.as_ref().map_or_else(String::new, Password::definition);
-        format!("{}\0{password}\0{id}", self.user)
+        format!("{}\0{}\0{id}", self.user, self.password_mark())
     }
 
     /// Refuses and lowers settings of the request.

@@ -41,6 +41,10 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
+    pub(crate) fn new(user: &str, password: Option<&str>) -> Credentials {
+        Credentials { user: Some(user.to_owned()), password: password.map(str::to_owned) }
+    }
+
     pub(crate) fn user(&self) -> &str {
         self.user.as_deref().filter(|name| !name.is_empty()).unwrap_or("default")
     }

@@ -56,7 +56,7 @@ pub(crate) use login::Credentials;
 pub use privilege::privileges;
 
 use crate::clickhouse::error::Failure;
-use book::Book;
+use book::{Book, EDITOR};
 use functions::Functions;
 use grant::{Grant, Grants};
 use login::Logins;
@@ -180,6 +180,32 @@ impl Access {
         let rights = Arc::default();
         Caller { user: name.to_owned(), open, password, chosen, rights, access: self.clone() }
             .renewed()
+    }
+
+    /// Somebody who has come in before, or for whom somebody else vouches. `is_same`: whether the password is
+    /// still the one of then, told by what it is kept as.
+    pub(crate) fn recall(
+        self: &Arc<Self>,
+        user: &str,
+        is_same: impl FnOnce(&str) -> bool,
+    ) -> Result<Caller, Failure> {
+        let holder = self.book().users.get(user).cloned();
+        let open = holder.as_ref().is_some_and(is_open);
+        let password = holder.and_then(|holder| holder.password);
+        let rights = Arc::default();
+        let caller = Caller {
+            user: user.to_owned(),
+            open,
+            password,
+            chosen: None,
+            rights,
+            access: self.clone(),
+        };
+        if !is_same(&caller.password_mark()) {
+            let text = format!("{user}: Authentication failed: the password has changed meanwhile");
+            return Err(Failure::new(516, "AUTHENTICATION_FAILED", text));
+        }
+        caller.renewed()
     }
 
     /// Runs a statement about users that somebody may run.

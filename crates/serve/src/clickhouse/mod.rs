@@ -35,6 +35,7 @@ mod held;
 mod hello;
 mod house;
 mod in_format;
+mod inside;
 mod kill;
 mod lane;
 pub(crate) mod log;
@@ -65,7 +66,7 @@ mod zones;
 
 use crate::access::{Access, Caller, File};
 use crate::early::Early;
-use crate::{Port, net, origin};
+use crate::{Port, origin};
 use answer::{Answer, Head, Labels};
 use axum::body::Body;
 use axum::http::request::Parts;
@@ -74,11 +75,12 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use coding::frames;
 use error::Failure;
-use futures_util::FutureExt;
 use held::Shelf;
 use house::{Guest, House};
 use hyper::body::{Body as _, Incoming};
 use hyper::{Request as HttpRequest, Response};
+pub use inside::Inside;
+pub(crate) use inside::Question;
 use log::Log;
 use model::{Error, Result};
 use processes::Processes;
@@ -87,7 +89,6 @@ use request::Request;
 use sessions::Sessions;
 use spare::Spares;
 use statement::Statement;
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -136,25 +137,7 @@ pub async fn serve(
     cores: usize,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
-    let opened = tokio::task::spawn_blocking(move || Door::open(engine, &users, cores)).await;
-    let door =
-        Arc::new(opened.map_err(|error| Error::bug("the door did not open").source(error))??);
-    let sweeper = tokio::spawn(sweep(door.clone()));
-    let shared = door.clone();
-    let service = hyper::service::service_fn(move |request| {
-        let door = shared.clone();
-        async move { Ok::<_, Infallible>(door.handle(request).await) }
-    });
-    let shutdown = shutdown.shared();
-    let ports = ports.into_iter().map(|port| net::serve(port, service.clone(), shutdown.clone()));
-    let served = futures_util::future::try_join_all(ports).await.map(drop);
-    sweeper.abort();
-    // Those that went on without their clients.
-    let left = door.processes.all();
-    left.iter().for_each(|statement| kill::cancel_later(&door.engine, statement));
-    let closed = tokio::task::spawn_blocking(move || door.log.close()).await;
-    closed.map_err(|error| Error::bug("the log of statements did not close").source(error))?;
-    served
+    Inside::open(engine, users, cores).await?.serve(ports, shutdown).await
 }
 
 async fn sweep(door: Arc<Door>) {

@@ -171,7 +171,7 @@ impl SessionParams {
 }
 
 /// One that a header can carry, and a list of all that run.
-fn usable_id(id: String) -> String {
+pub(super) fn usable_id(id: String) -> String {
     let is_unusable = id.is_empty() || id.len() > ID_BYTES_MAX;
     match is_unusable || header::HeaderValue::from_str(&id).is_err() {
         true => random_id(),

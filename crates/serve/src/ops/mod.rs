@@ -16,20 +16,20 @@
 //! | `POST /api/quarantine/list`, `show`, `drop` | `Filter` in, what is or was there out, JSON |
 //! | `POST /api/quarantine/replay` | `ReplayOptions` in, what became of each table out, JSON |
 //!
-//! Pages of other sites reach nothing here ([`crate::origin`]).
+//! Who may ask for what: [`crate::people`].
 
 mod metrics;
 mod rows;
 mod runs;
+mod samples;
 
 pub use runs::{Run, RunNode};
 
-use crate::{net, origin};
+use crate::refusal::Refusal;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use flow::held;
@@ -38,17 +38,14 @@ use flow::reload::Reloaded;
 use flow::resync::ResyncOptions;
 use flow::status::{Report, State as TableState};
 use flow::verify::{PieceOptions, VerifyOptions};
-use hyper_util::service::TowerToHyperService;
-use model::{Error, Fate, Result};
+use model::Result;
 use rows::Rows;
 use runs::{Runs, Summary};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{BoxFuture, Store};
-use tokio::net::TcpListener;
 
 const BODY_BYTES_MAX: usize = 1 << 20;
 /// Of tens of thousands of nodes.
@@ -76,16 +73,13 @@ struct Shared {
     runs: Runs,
 }
 
-/// Serves until `shutdown`, then lets requests under way end.
-pub async fn serve(
-    listener: TcpListener,
-    ops: Ops,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<()> {
+/// For whoever has been let in, and whoever need not be. Samples are taken from now on.
+pub(crate) fn routes(ops: Ops) -> Router {
     let rows = Rows::new(ops.store.clone());
     let runs = Runs::new(ops.store.clone());
-    let router = Router::new()
-        .route("/", get(index))
+    let shared = Shared { ops, rows, runs };
+    tokio::spawn(samples::take(shared.clone()));
+    Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
@@ -105,37 +99,8 @@ pub async fn serve(
         .route("/api/quarantine/show", post(quarantine_show))
         .route("/api/quarantine/drop", post(quarantine_drop))
         .route("/api/quarantine/replay", post(quarantine_replay))
-        .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn(keep_out))
-        .with_state(Shared { ops, rows, runs });
-    let router = router.into_service::<hyper::body::Incoming>();
-    net::serve(listener.into(), TowerToHyperService::new(router), shutdown).await
-}
-
-async fn keep_out(request: Request, next: Next) -> Response {
-    match origin::refuse(request.headers(), true) {
-        Some(why) => Refusal::new(StatusCode::FORBIDDEN, why).into_response(),
-        None => next.run(request).await,
-    }
-}
-
-async fn index(State(shared): State<Shared>) -> String {
-    format!(
-        "Millrace {}: Postgres into ClickHouse, as it happens.\n\n\
-         GET  /api/status   tables, lag, freshness (JSON)\n\
-         GET  /api/tables   where each table is kept, and its columns (JSON)\n\
-         POST /api/verify   compare source and store: {{\"tables\": [], \"keys_max\": 10}}\n\
-         POST /api/verify/piece   a few rows of a table, while everything goes on: {{\"table\": \"public.orders\", \"percent\": 1}}\n\
-         POST /api/resync   copy tables again: {{\"tables\": [\"public.orders\"]}}\n\
-         POST /api/pause, resume   stop reading, go on\n\
-         POST /api/reload   take the [tables] of millrace.toml as they are now\n\
-         POST /api/quarantine/list, show, drop, replay   rows that were set aside: {{\"tables\": []}}\n\
-         GET  /metrics      Prometheus\n\
-         GET  /readyz       200 once every table streams\n\
-         GET  /healthz      200\n",
-        shared.ops.version
-    )
+        .with_state(shared)
 }
 
 async fn ready(State(shared): State<Shared>) -> Response {
@@ -281,10 +246,9 @@ async fn quarantine_replay(State(shared): State<Shared>, body: Bytes) -> Result<
 
 fn options<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
-        let mut refusal = Refusal::new(StatusCode::BAD_REQUEST, "cannot read the options");
-        refusal.detail = Some(error.to_string());
-        refusal.hint = Some(format!("send {example}"));
-        refusal
+        Refusal::new(StatusCode::BAD_REQUEST, "cannot read the options")
+            .detail(error.to_string())
+            .hint(format!("send {example}"))
     })
 }
 
@@ -297,57 +261,3 @@ struct Asked {
 }
 
 const KEYS_DEFAULT: usize = 10;
-
-/// An error as JSON.
-#[derive(Debug, Serialize)]
-struct Refusal {
-    #[serde(skip)]
-    status: StatusCode,
-    error: String,
-    detail: Option<String>,
-    hint: Option<String>,
-}
-
-impl Refusal {
-    fn new(status: StatusCode, error: &str) -> Refusal {
-        Refusal { status, error: error.to_owned(), detail: None, hint: None }
-    }
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Refusal {
-        let status = match error.fate() {
-            Fate::Transient => StatusCode::SERVICE_UNAVAILABLE,
-            Fate::Definite | Fate::Refused => StatusCode::CONFLICT,
-            Fate::Bug => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        let report = error.report();
-        let detail = report.lines().find_map(|line| line.strip_prefix("detail: "));
-        let first = report.lines().next().unwrap_or_default().to_owned();
-        let hint = error.hint_text().map(str::to_owned);
-        Refusal { status, error: first, detail: detail.map(str::to_owned), hint }
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        (self.status, Json(self)).into_response()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_keep_what_why_and_what_helps() {
-        let error = Error::definite("cannot verify").detail("No such table.").hint("name another");
-        let refusal = Refusal::from(error);
-        assert_eq!(refusal.status, StatusCode::CONFLICT);
-        let json = serde_json::to_string(&refusal).unwrap();
-        assert_eq!(
-            json,
-            r#"{"error":"cannot verify","detail":"No such table.","hint":"name another"}"#
-        );
-    }
-}

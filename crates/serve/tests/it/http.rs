@@ -77,15 +77,23 @@ fn dechunk(mut bytes: &[u8]) -> (Vec<u8>, bool) {
 }
 
 pub(crate) fn post_with(port: u16, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
-    let mut request = format!(
-        "POST {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nContent-Length: {}\r\n",
-        body.len()
+    request(port, "POST", target, headers, body)
+}
+
+pub(crate) fn request(
+    port: u16,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Reply {
+    let headers: String =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = body.len();
+    let head = format!(
+        "{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
     );
-    for (name, value) in headers {
-        request += &format!("{name}: {value}\r\n");
-    }
-    let request = [request.as_bytes(), b"\r\n", body].concat();
-    raw(port, &request)
+    raw(port, &[head.as_bytes(), body].concat())
 }
 
 pub(crate) fn post(port: u16, target: &str, body: &str) -> Reply {

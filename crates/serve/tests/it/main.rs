@@ -14,6 +14,7 @@ mod leaving;
 mod lifecycle;
 mod log;
 mod ops;
+mod people;
 mod progress;
 mod remote;
 mod sessions;
@@ -22,6 +23,8 @@ mod tls;
 mod turns;
 mod zones;
 
+use serve::clickhouse::Inside;
+use serve::people::Desk;
 use std::sync::LazyLock;
 use store::{Engine, EngineOptions};
 
@@ -52,17 +55,11 @@ fn start() -> Ports {
     let listen = || runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let (door, ops) = (listen(), listen());
     let ports = (door.local_addr().unwrap().port(), ops.local_addr().unwrap().port());
-    let shared = engine.clone();
-    runtime.spawn(async {
-        let users = serve::access::File::default();
-        serve::clickhouse::serve(vec![door.into()], shared, users, CORES, std::future::pending())
-            .await
-            .unwrap();
-    });
-    let shared = ops::ops(engine.clone());
-    runtime.spawn(async {
-        serve::ops::serve(ops, shared, std::future::pending()).await.unwrap();
-    });
+    let opened = Inside::open(engine.clone(), serve::access::File::default(), CORES);
+    let inside = runtime.block_on(opened).unwrap();
+    runtime.spawn(inside.clone().serve(vec![door.into()], std::future::pending()));
+    let page = people::options(ops::ops(engine.clone()), Desk::Door(inside), folder.path());
+    runtime.spawn(serve::people::serve(ops, page, std::future::pending()));
     Ports { door: ports.0, ops: ports.1, engine, _runtime: runtime, _folder: folder }
 }
 

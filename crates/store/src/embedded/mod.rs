@@ -24,7 +24,9 @@ pub use library::{ENGINE_VERSION, find as library};
 pub use roles::{EngineRoles, databases_on_disk, remember_roles, remembered_roles};
 pub use session::{Answer, Body, Chunks, Class, Session, Stats};
 
-use crate::{Beside, BoxFuture, DataDir, Insert, Receipt, Rows, Store, ddl, insert, native, tsv};
+use crate::{
+    Beside, BoxFuture, DataDir, Insert, Reader, Receipt, Rows, Store, ddl, insert, native, tsv,
+};
 use abi::{Abi, Connection};
 use model::{Cells, Error, Kind, Result};
 use std::collections::BTreeSet;
@@ -256,6 +258,26 @@ impl Drop for Inner {
         room::close();
         // Before the lock: fields drop only after this.
         self.keeper.lock().unwrap_or_else(|p| p.into_inner()).take();
+    }
+}
+
+impl Reader for Engine {
+    fn document<'a>(
+        &'a self,
+        sql: &'a str,
+        format: &'static str,
+        settings: Vec<(&'static str, String)>,
+    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+        let sql = sql.to_owned();
+        Box::pin(self.work(move |engine| {
+            let failed = |error: Exception| error.error("answer the query");
+            let mut session = engine.session()?;
+            for (name, value) in &settings {
+                session.set(name, value).map_err(failed)?;
+            }
+            session.set("readonly", "1").map_err(failed)?;
+            Ok(session.query(&sql, format, &[]).map_err(failed)?.bytes().to_vec())
+        }))
     }
 }
 

@@ -40,7 +40,8 @@ pub use quorum::Quorum;
 pub use tls::Certificates;
 
 use crate::{
-    Beside, BoxFuture, Claimed, Insert, Layout, Receipt, Rows, Store, ddl, insert, native, tsv,
+    Beside, BoxFuture, Claimed, Insert, Layout, Reader, Receipt, Rows, Store, ddl, insert, native,
+    tsv,
 };
 use doubts::{Doubts, Work};
 use fence::{Begun, Claim};
@@ -410,6 +411,25 @@ fn forget(slot: &str) -> String {
         "one pipeline a server; where that one is no more: ALTER TABLE millrace.checkpoints DELETE WHERE slot = {}",
         ddl::literal(slot)
     )
+}
+
+impl Reader for Remote {
+    fn document<'a>(
+        &'a self,
+        sql: &'a str,
+        format: &'static str,
+        settings: Vec<(&'static str, String)>,
+    ) -> BoxFuture<'a, Result<Vec<u8>>> {
+        Box::pin(async move {
+            self.set_up().await?;
+            let mut ask = Ask::text(sql.to_owned(), QUERY_MOST, ANSWER_BYTES_MAX);
+            ask.format = format.to_owned();
+            ask.settings.push(quorum::as_written());
+            ask.settings.extend(settings);
+            ask.settings.push(("readonly", "2".into()));
+            self.judged(self.work(sql), "answer the query", self.inner.server.ask(ask).await)
+        })
+    }
 }
 
 impl Store for Remote {

@@ -1,0 +1,82 @@
+//! `GET /api/runs`: the last runs of dbt with their nodes, and what each node is made of.
+
+use super::Page;
+use crate::refusal::Refusal;
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+use std::path::Path;
+
+const RUNS_SQL: &str = "SELECT id, schedule, command, status, toUnixTimestamp64Milli(started), seconds, sla_seconds, error \
+     FROM millrace.runs FINAL ORDER BY started DESC LIMIT 50";
+const NODES_SQL: &str = "SELECT run, node, kind, status, seconds, error, relation, row_count, bytes FROM millrace.run_nodes \
+     WHERE run IN (SELECT id FROM millrace.runs FINAL ORDER BY started DESC LIMIT 50) ORDER BY run, seconds DESC LIMIT 20000";
+/// Of a manifest; a larger one is not looked at.
+const MANIFEST_BYTES_MAX: u64 = 256 << 20;
+
+type Row = Vec<Option<String>>;
+
+pub(super) async fn runs(State(page): State<Page>) -> Result<Response, Refusal> {
+    let runs = page.ops.store.query(RUNS_SQL).await?;
+    let nodes = page.ops.store.query(NODES_SQL).await?;
+    let manifest = page.manifest.clone();
+    let parents = tokio::task::spawn_blocking(move || parents(&manifest)).await.unwrap_or_default();
+    let mut of_run: HashMap<String, Vec<Value>> = HashMap::new();
+    for row in nodes {
+        let run = text(&row, 0);
+        of_run.entry(run).or_default().push(node(&row, &parents));
+    }
+    let runs: Vec<Value> = runs.iter().map(|row| run(row, &mut of_run)).collect();
+    Ok(Json(runs).into_response())
+}
+
+fn run(row: &Row, nodes: &mut HashMap<String, Vec<Value>>) -> Value {
+    let id = text(row, 0);
+    let sla = number(row, 6).filter(|seconds| *seconds > 0.0);
+    json!({
+        "nodes": nodes.remove(&id).unwrap_or_default(),
+        "id": id,
+        "schedule": text(row, 1),
+        "command": text(row, 2),
+        "status": text(row, 3),
+        "started_ms": number(row, 4),
+        "seconds": number(row, 5),
+        "sla_seconds": sla,
+        "error": text(row, 7),
+    })
+}
+
+fn node(row: &Row, parents: &HashMap<String, Vec<String>>) -> Value {
+    let name = text(row, 1);
+    json!({
+        "depends_on": parents.get(&name).cloned().unwrap_or_default(),
+        "node": name,
+        "kind": text(row, 2),
+        "status": text(row, 3),
+        "seconds": number(row, 4),
+        "error": text(row, 5),
+        "relation": text(row, 6),
+        "rows": number(row, 7),
+        "bytes": number(row, 8),
+    })
+}
+
+fn text(row: &Row, at: usize) -> String {
+    row.get(at).cloned().flatten().unwrap_or_default()
+}
+
+fn number(row: &Row, at: usize) -> Option<f64> {
+    row.get(at)?.as_ref()?.parse().ok()
+}
+
+/// What each node reads, by dbt's own names. Nothing, where dbt has not compiled the project yet.
+fn parents(manifest: &Path) -> HashMap<String, Vec<String>> {
+    let is_fit = manifest.metadata().is_ok_and(|found| found.len() <= MANIFEST_BYTES_MAX);
+    let read = is_fit.then(|| std::fs::read(manifest).ok()).flatten();
+    let whole: Value = read.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+    let all = whole.get("parent_map").and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
+    let names = |value: Value| serde_json::from_value(value).unwrap_or_default();
+    all.into_iter().map(|(node, of)| (node, names(of))).collect()
+}
