@@ -10,6 +10,7 @@
 //! outside of quotes it has to be a number, a name, or what the dashboard's author wrote into the file.
 
 pub mod dashboard;
+pub mod export;
 mod macros;
 mod regions;
 mod statement;

@@ -4,6 +4,7 @@ mod check;
 mod config;
 mod ddl;
 mod demo;
+mod grafana;
 mod init;
 mod keep;
 mod lineage;
@@ -95,6 +96,9 @@ enum Verb {
     /// Rows that ClickHouse could not carry, and their way back
     #[command(subcommand)]
     Quarantine(quarantine::Verb),
+    /// To a real Grafana with the same files, and from one
+    #[command(subcommand)]
+    Grafana(grafana::Verb),
     /// Run a throwaway Postgres with a lively shop, and the pipeline on it
     Demo(demo::Args),
     /// Work with the configuration
@@ -122,6 +126,7 @@ impl Cli {
             Verb::Lineage(args) => lineage::run(args, &load(path)?),
             Verb::LintMigration(args) => lint_migration::run(args),
             Verb::Quarantine(verb) => quarantine::run(verb, &load(path)?),
+            Verb::Grafana(verb) => grafana::run(verb, &load(path)?),
             Verb::Demo(args) => demo::run(args),
             Verb::Config(verb) => config::run(verb, path),
         }

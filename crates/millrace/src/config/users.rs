@@ -95,7 +95,7 @@ impl Users {
         Ok(resolved)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.file.users.is_empty()
     }
 

@@ -3,7 +3,7 @@
 use crate::{millrace, out};
 use std::path::Path;
 
-const VERBS: [&str; 23] = [
+const VERBS: [&str; 25] = [
     "",
     "init",
     "check",
@@ -25,6 +25,8 @@ const VERBS: [&str; 23] = [
     "quarantine show",
     "quarantine replay",
     "quarantine drop",
+    "grafana export",
+    "grafana import",
     "demo",
     "config check",
 ];

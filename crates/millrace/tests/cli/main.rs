@@ -1,5 +1,6 @@
 //! The real binary.
 
+mod grafana;
 mod help;
 mod lint;
 mod schedules;
