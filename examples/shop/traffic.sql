@@ -21,6 +21,7 @@ declare
     number  bigint;
     sum_    numeric;
     name    text;
+    page    text;
     failed  boolean;
 begin
     -- Visitors: one event, one transaction.
@@ -28,10 +29,13 @@ begin
         who := shop_pick(people);
         name := (array['session_start','page_view','page_view','product_view','product_view','add_to_cart','session_end'])
             [1 + floor(random() * 7)::int];
-        failed := random() < 0.02;
+        page := (array['/c/0','/c/1','/c/2','/c/3','/search','/account','/cart','/checkout'])[1 + floor(random() ^ 1.3 * 8)::int];
+        -- Paying is what 2.4.0 does badly.
+        failed := random() < case page when '/checkout' then 0.06 else 0.008 end;
         perform shop_event(who, name, case name
-            when 'page_view' then jsonb_build_object('path', '/c/' || floor(random() * 4)::int,
-                'ms', 40 + floor(400 * random() ^ 4), 'version', '2.4.0', 'status', case when failed then 500 else 200 end)
+            when 'page_view' then jsonb_build_object('path', page,
+                'ms', floor((40 + 400 * random() ^ 4) * case page when '/search' then 2 when '/checkout' then 1.5 else 1 end),
+                'version', '2.4.0', 'status', case when failed then 500 else 200 end)
             else jsonb_build_object('product_id', shop_pick(things),
                 'device', (array['mobile','desktop','tablet'])[1 + floor(random() ^ 1.5 * 3)::int]) end);
         commit;
