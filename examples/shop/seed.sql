@@ -55,8 +55,11 @@ select (lpad(to_hex((extract(epoch from occurred_at) * 1000)::bigint), 12, '0') 
        case event_name
            when 'session_start' then jsonb_build_object('device', device, 'referrer',
                (array['search','direct','mail','social'])[1 + floor(4 * pg_temp.u(id, 17))::int])
-           when 'page_view' then jsonb_build_object('path', '/c/' || product_id % 4, 'ms', 40 + floor(400 * pg_temp.u(id * 16 + k, 18) ^ 4),
-               'version', version, 'status', case when pg_temp.u(id * 16 + k, 29) < case version when '2.4.0' then 0.03 else 0.008 end
+           when 'page_view' then jsonb_build_object('path', page,
+               'ms', floor((40 + 400 * pg_temp.u(id * 16 + k, 18) ^ 4) * case page when '/search' then 2 when '/checkout' then 1.5 else 1 end),
+               -- Paying is what 2.4.0 does badly.
+               'version', version, 'status', case when pg_temp.u(id * 16 + k, 29)
+                       < case when version = '2.4.0' and page = '/checkout' then 0.06 else 0.008 end
                    then 500 else 200 end)
            when 'purchase' then jsonb_build_object('product_id', product_id, 'device', device, 'coupon', pg_temp.u(id, 19) < 0.2)
            when 'session_end' then jsonb_build_object('seconds', k * 20)
@@ -72,6 +75,8 @@ select (lpad(to_hex((extract(epoch from occurred_at) * 1000)::bigint), 12, '0') 
                     when k = 2 + pages then 'add_to_cart'
                     when k = 3 + pages then 'checkout_start'
                     else 'purchase' end as event_name,
+               (array['/c/0','/c/1','/c/2','/c/3','/search','/account','/cart','/checkout'])
+                   [1 + floor(8 * pg_temp.u(id * 16 + k, 38) ^ 1.3)::int] as page,
                started_at + interval '20 seconds' * (k - 1 + pg_temp.u(id * 16 + k, 20)) as occurred_at
           from visits v, generate_series(1, 2 + pages + depth) k) steps;
 

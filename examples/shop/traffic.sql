@@ -21,6 +21,7 @@ declare
     number  bigint;
     sum_    numeric;
     name    text;
+    page    text;
     failed  boolean;
 begin
     -- Visitors: one event, one transaction.
@@ -28,10 +29,13 @@ begin
         who := shop_pick(people);
         name := (array['session_start','page_view','page_view','product_view','product_view','add_to_cart','session_end'])
             [1 + floor(random() * 7)::int];
-        failed := random() < 0.02;
+        page := (array['/c/0','/c/1','/c/2','/c/3','/search','/account','/cart','/checkout'])[1 + floor(random() ^ 1.3 * 8)::int];
+        -- Paying is what 2.4.0 does badly.
+        failed := random() < case page when '/checkout' then 0.06 else 0.008 end;
         perform shop_event(who, name, case name
-            when 'page_view' then jsonb_build_object('path', '/c/' || floor(random() * 4)::int,
-                'ms', 40 + floor(400 * random() ^ 4), 'version', '2.4.0', 'status', case when failed then 500 else 200 end)
+            when 'page_view' then jsonb_build_object('path', page,
+                'ms', floor((40 + 400 * random() ^ 4) * case page when '/search' then 2 when '/checkout' then 1.5 else 1 end),
+                'version', '2.4.0', 'status', case when failed then 500 else 200 end)
             else jsonb_build_object('product_id', shop_pick(things),
                 'device', (array['mobile','desktop','tablet'])[1 + floor(random() ^ 1.5 * 3)::int]) end);
         commit;
@@ -83,16 +87,25 @@ begin
     -- New customers, and those who edit their profile.
     if random() < 0.15 then
         insert into users (email, name, country, channel)
-            values ('user' || gen_random_uuid() || '@example.com', 'New Customer', 'DE', 'organic');
+            values ('user' || gen_random_uuid() || '@example.com', 'New Customer',
+                    (array['DE','US','GB','FR','NL','ES','SE','JP'])[1 + floor(8 * random() ^ 1.7)::int],
+                    (array['organic','ads','referral','newsletter'])[1 + floor(4 * random() ^ 1.3)::int]);
         commit;
     end if;
     update users set updated_at = clock_timestamp(), tags = array_append(tags[1:3], 'seen')
      where id = shop_pick(people);
     commit;
-    if random() < 0.05 then
+    -- One subscription in twenty seconds ends, and a few more begin.
+    if random() < 0.0025 then
         update subscriptions set status = 'cancelled', cancelled_at = clock_timestamp()
          where id = (select id from subscriptions where status = 'active'
                       order by started_on limit 1);
+        commit;
+    end if;
+    if random() < 0.003 then
+        insert into subscriptions (user_id, plan, status, mrr, started_on)
+            select shop_pick(people), p.plan, 'active', p.mrr, current_date
+              from (values ('basic', 9), ('plus', 19), ('team', 49)) p(plan, mrr) order by random() limit 1;
         commit;
     end if;
 end
