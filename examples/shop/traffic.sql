@@ -87,16 +87,25 @@ begin
     -- New customers, and those who edit their profile.
     if random() < 0.15 then
         insert into users (email, name, country, channel)
-            values ('user' || gen_random_uuid() || '@example.com', 'New Customer', 'DE', 'organic');
+            values ('user' || gen_random_uuid() || '@example.com', 'New Customer',
+                    (array['DE','US','GB','FR','NL','ES','SE','JP'])[1 + floor(8 * random() ^ 1.7)::int],
+                    (array['organic','ads','referral','newsletter'])[1 + floor(4 * random() ^ 1.3)::int]);
         commit;
     end if;
     update users set updated_at = clock_timestamp(), tags = array_append(tags[1:3], 'seen')
      where id = shop_pick(people);
     commit;
-    if random() < 0.05 then
+    -- One subscription in twenty seconds ends, and a few more begin.
+    if random() < 0.0025 then
         update subscriptions set status = 'cancelled', cancelled_at = clock_timestamp()
          where id = (select id from subscriptions where status = 'active'
                       order by started_on limit 1);
+        commit;
+    end if;
+    if random() < 0.003 then
+        insert into subscriptions (user_id, plan, status, mrr, started_on)
+            select shop_pick(people), p.plan, 'active', p.mrr, current_date
+              from (values ('basic', 9), ('plus', 19), ('team', 49)) p(plan, mrr) order by random() limit 1;
         commit;
     end if;
 end
