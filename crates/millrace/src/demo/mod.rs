@@ -1,16 +1,17 @@
 //! A throwaway Postgres with a lively shop in it, and the pipeline on it.
 //!
 //! ```text
-//! folder ─▶ Postgres ─▶ schema, history ─▶ mill ─▶ traffic ─▶ the live line
+//! folder ─▶ Postgres ─▶ schema, history ─▶ sink ─▶ mill ─▶ traffic ─▶ the live line
 //! ```
 //!
 //! Everything ends in the opposite order, by drops, so that an error or a panic ends it too. Postgres
 //! asks the kernel to be told when we die, so that not even `kill -9` leaves it behind.
 
-mod dbt;
+mod files;
 mod kept;
 mod postgres;
 mod runs;
+mod sink;
 
 use crate::assemble::{Mill, Ports, stop_signal};
 use crate::config::{Config, DEFAULT_CLICKHOUSE, DEFAULT_UI};
@@ -19,6 +20,7 @@ use crate::talk::{self, Paint};
 use model::words::{counted, grouped};
 use model::{Error, Result};
 use postgres::Postgres;
+use sink::Sink;
 use source::Address;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -51,7 +53,8 @@ impl Demo {
             () = &mut stop => return Ok(()),
             postgres = prepare(&folder) => postgres?,
         };
-        let config = project(&folder, &postgres)?;
+        let sink = Sink::start().await?;
+        let config = project(&folder, &postgres, sink.place)?;
         let mill = Mill::start(&config, Ports::bind(&config)?).await?;
         // What it does is told by a line of the demo's own.
         let mut keeper = Keeper::start(&config, "error")?;
@@ -134,7 +137,7 @@ async fn run(client: &tokio_postgres::Client, doing: &str, sql: &str) -> Result<
 }
 
 /// The example's own file, with this server's address and free ports in it.
-fn project(folder: &Folder, postgres: &Postgres) -> Result<Config> {
+fn project(folder: &Folder, postgres: &Postgres, sink: SocketAddr) -> Result<Config> {
     let url = postgres.url(DATABASE);
     let mut text = CONFIG.replace("${DATABASE_URL}", &url);
     for place in [DEFAULT_CLICKHOUSE, DEFAULT_UI] {
@@ -151,7 +154,7 @@ fn project(folder: &Folder, postgres: &Postgres) -> Result<Config> {
         Error::definite(format!("cannot write {}", path.display())).source(error)
     })?;
     let config = Config::load(&path)?;
-    dbt::write(&config.transform.project)?;
+    files::write(config.folder(), sink)?;
     Ok(config)
 }
 
@@ -167,8 +170,8 @@ fn introduce(folder: &Folder, mill: &Mill, postgres: &Postgres) {
     talk::say(format!(
         "
 {}
+  the page    http://{ui}   dashboards, the pipe, runs, SQL, alerts
   ClickHouse  http://{clickhouse}   its own HTTP protocol
-  status      http://{ui}/api/status, /metrics, /readyz
   Postgres    psql '{}'
   project     {}
 
