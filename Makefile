@@ -1,5 +1,5 @@
 # Every entry point of the project. `make help` lists them.
-.PHONY: help setup lint test test-cluster test-schedules test-large matrix fuzz build demo soak bench compat
+.PHONY: help setup web lint test test-cluster test-schedules test-large matrix fuzz build demo soak bench compat
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -7,11 +7,25 @@ help: ## this list
 setup: ## install what this machine lacks
 	@scripts/setup.sh
 
-lint: setup ## formatting and lints, warnings are errors
+PAGE := web/dist/index.html.br
+web: setup $(PAGE) ## the page, which the binary holds
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	@scripts/setup.sh node
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+
+$(PAGE): web/node_modules/.package-lock.json web/index.html web/vite.config.ts $(shell find web/src web/public web/scripts -type f)
+	cd web && npm run --silent build
+	@# Which files there are is told to the binary as it is compiled.
+	@touch crates/serve/src/people/assets.rs
+
+lint: setup web ## formatting and lints, warnings are errors
+	cd web && npm run --silent check
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-test: setup ## every test
+test: setup web ## every test
+	cd web && npm test --silent
 	cargo test --workspace
 	cargo test -p flow --test cluster -- promises:: shards:: shapes:: nulls::
 
@@ -38,7 +52,7 @@ fuzz: ## every decoder under cargo fuzz, SECONDS=60 each
 	    RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$(SECONDS) -max_len=4096 || exit 1; \
 	done
 
-build: setup ## target/release/millrace
+build: setup web ## target/release/millrace
 	cargo build --release -p millrace
 
 demo: build ## a throwaway Postgres with a lively shop, and the pipeline on it

@@ -179,9 +179,32 @@ need_dbt() {
     cp -- "$wanted" "$folder/millrace.ok"
 }
 
+# The page is built by npm. Vite wants a Node.js of 20.19 or newer.
+node_is_new() {
+    has npm && has node && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'
+}
+
+need_node() {
+    if node_is_new; then return; fi
+    has node || apt_install nodejs npm
+    node_is_new || fail "the page needs Node.js 20.19 or newer with npm, and this is $(node --version 2>/dev/null || echo none)" \
+        "install one from https://nodejs.org, or from your distribution's backports"
+}
+
+# The page's tests look at it in a real browser.
+need_chromium() {
+    if has chromium || has chromium-browser || has google-chrome; then return; fi
+    apt_install chromium fonts-dejavu-core
+}
+
 need_curl() {
     has curl || apt_install curl ca-certificates
 }
+
+if [ "${1:-}" = node ]; then
+    need_node
+    exit
+fi
 
 need_rust
 need_build_tools
@@ -192,3 +215,5 @@ need_libchdb
 need_curl
 need_python_clients
 need_dbt
+need_node
+need_chromium

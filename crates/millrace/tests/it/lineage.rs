@@ -257,7 +257,7 @@ fn who_reads_what_a_migration_drops(project: &Project) {
     // Nobody reads `stock`.
     let expected = [
         "marts.priced, staging.stg_products read it; through them: marts.above, marts.untold",
-        "staging.stg_events reads it; through it: marts.latency_by_endpoint, marts.error_rate_by_version",
+        "marts.requests_per_minute, staging.stg_events read it; through them: marts.latency_by_endpoint, marts.error_rate_by_version",
         "staging.stg_refunds reads it; through it: marts.mrr_movements, marts.orders_daily",
         "extra.inner, staging.stg_users read it; through them: extra.v, marts.by_view",
         "staging.stg_users, marts.below read it",
