@@ -14,6 +14,7 @@ const TOKENS_REMEMBERED: u32 = 10_000;
 const TOKENS_REMEMBERED_SECONDS: u32 = 7 * 24 * 3600;
 
 const RUNS_KEPT: &str = "TTL toDateTime(started) + INTERVAL 180 DAY";
+const ALERTS_KEPT: &str = "TTL toDateTime(at) + INTERVAL 180 DAY";
 const SAMPLES_KEPT: &str = "TTL toDateTime(at) + INTERVAL 30 DAY";
 
 /// What the statements of a cluster have more than those of one server.
@@ -329,6 +330,19 @@ pub(crate) fn system_with(more: More<'_>) -> Vec<String> {
              rows_per_second Float64, streamed_rows UInt64, rejected_rows UInt64",
             "",
             &format!("(at, table) {SAMPLES_KEPT}"),
+        ),
+        // What rules, notices and silences came to.
+        table(
+            "alert_state",
+            "kind LowCardinality(String), key String, body String, version UInt64, gone UInt8",
+            "version, gone",
+            "(kind, key)",
+        ),
+        table(
+            "alert_history",
+            "at DateTime64(3, 'UTC'), id String, body String",
+            "",
+            &format!("(at, id) {ALERTS_KEPT}"),
         ),
         table(
             "quarantine",

@@ -24,6 +24,10 @@ CREATE TABLE IF NOT EXISTS millrace.samples (at DateTime64(3, 'UTC'), connected 
 
 CREATE TABLE IF NOT EXISTS millrace.table_samples (at DateTime64(3, 'UTC'), table LowCardinality(String), state LowCardinality(String), rows_per_second Float64, streamed_rows UInt64, rejected_rows UInt64) ENGINE = ReplacingMergeTree ORDER BY (at, table) TTL toDateTime(at) + INTERVAL 30 DAY SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
+CREATE TABLE IF NOT EXISTS millrace.alert_state (kind LowCardinality(String), key String, body String, version UInt64, gone UInt8) ENGINE = ReplacingMergeTree(version, gone) ORDER BY (kind, key) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.alert_history (at DateTime64(3, 'UTC'), id String, body String) ENGINE = ReplacingMergeTree ORDER BY (at, id) TTL toDateTime(at) + INTERVAL 180 DAY SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
 CREATE TABLE IF NOT EXISTS millrace.quarantine (source_table LowCardinality(String), id String, version UInt128, op LowCardinality(String), column LowCardinality(String), reason String, row String, key String, state LowCardinality(String) DEFAULT 'waiting', step UInt64 DEFAULT 0, settled UInt8 DEFAULT 0, token String, rank UInt256 DEFAULT bitShiftLeft(toUInt256(version), 64) + step, at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplacingMergeTree(rank, settled) ORDER BY (source_table, id) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS millrace.claims (slot String, number UInt64, process String, holder String, place String, source String, at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplacingMergeTree ORDER BY (slot, number, process) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
