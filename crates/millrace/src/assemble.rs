@@ -174,6 +174,13 @@ impl Mill {
             prefix: config.serve.ui_prefix.clone(),
             proxy: config.serve.ui_proxy.clone(),
             token: places.token.clone(),
+            alerts: serve::alerts::Options {
+                folder: config.folder().to_owned(),
+                reader: home.reader(),
+                store: home.store(),
+                external_url: external_url(config, places.ui),
+                mail: config.alerts.mail()?,
+            },
         };
         servers.push(tokio::spawn(serve::people::serve(served(ports.ui)?, page, until(closed))));
         let note = places.leave_note(home.data_dir())?;
@@ -229,6 +236,12 @@ impl Mill {
         drop(self.home);
         drained
     }
+}
+
+/// Where people find the page.
+fn external_url(config: &Config, ui: SocketAddr) -> String {
+    let own = || format!("http://{ui}{}/", config.serve.ui_prefix);
+    config.alerts.url.clone().unwrap_or_else(own)
 }
 
 fn reload(reloading: Arc<Reloading>) -> serve::ops::Reload {

@@ -6,6 +6,7 @@
 //! ```
 
 pub mod access;
+pub mod alerts;
 pub mod clickhouse;
 mod early;
 mod net;

@@ -1,5 +1,6 @@
 //! A file a verb: what was typed, and what is answered.
 
+mod alerts;
 mod check;
 mod config;
 mod ddl;
@@ -96,6 +97,9 @@ enum Verb {
     /// Rows that ClickHouse could not carry, and their way back
     #[command(subcommand)]
     Quarantine(quarantine::Verb),
+    /// The rules in alerting/: what fires, and whether notices arrive
+    #[command(subcommand)]
+    Alerts(alerts::Verb),
     /// To a real Grafana with the same files, and from one
     #[command(subcommand)]
     Grafana(grafana::Verb),
@@ -126,6 +130,7 @@ impl Cli {
             Verb::Lineage(args) => lineage::run(args, &load(path)?),
             Verb::LintMigration(args) => lint_migration::run(args),
             Verb::Quarantine(verb) => quarantine::run(verb, &load(path)?),
+            Verb::Alerts(verb) => alerts::run(verb, &load(path)?),
             Verb::Grafana(verb) => grafana::run(verb, &load(path)?),
             Verb::Demo(args) => demo::run(args),
             Verb::Config(verb) => config::run(verb, path),

@@ -585,7 +585,25 @@ fn distance(a: &str, b: &str) -> usize {
         row[0] = i + 1;
         for (j, y) in b.bytes().enumerate() {
             let change = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
+            diagonal = row[j + 1    key("alerts", Kind::Section, "", "What the rules in `alerting/` need beyond Grafana's files. See [docs/alerts.md](alerts.md)."),
+    key(
+        "alerts.url",
+        Kind::Text,
+        "",
+        "The page's address for people, for links in messages: `https://millrace.example`. By default where `serve.ui` listens.",
+    ),
+    key("alerts.smtp", Kind::Section, "", "The server that takes mail for contact points of the type `email`."),
+    key("alerts.smtp.server", Kind::Text, "", "`smtp.example:587`"),
+    key(
+        "alerts.smtp.tls",
+        Kind::Text,
+        "starttls",
+        "`starttls`; `whole`, encrypted from the first byte (the default on port 465); `none`, for a server on this machine.",
+    ),
+    key("alerts.smtp.from", Kind::Text, "", "`Millrace <alerts@example.com>`"),
+    key("alerts.smtp.user", Kind::Text, "", "Who sends, if the server asks."),
+    key("alerts.smtp.password", Kind::Text, "", "Hers: `${SMTP_PASSWORD}`."),
+];
             row[j + 1] = change.min(row[j] + 1).min(row[j + 1] + 1);
         }
     }

@@ -21,6 +21,7 @@ mod users;
 mod written;
 
 pub(crate) use secret::{Raw, Secret};
+pub(crate) use alerts::Alerts;
 pub(crate) use serve::Serve;
 pub(crate) use transform::{DEFAULT_PROJECT, DEFAULT_SCHEMA, DbtLogin, Transform};
 pub(crate) use written::Written;
@@ -62,6 +63,7 @@ pub(crate) struct Config {
     /// Bytes on disk for the time that the store is away.
     pub(crate) spool_bytes_max: Option<u64>,
     pub(crate) transform: Transform,
+    pub(crate) alerts: Alerts,
     /// Remarks that stop nothing.
     pub(crate) warnings: Vec<String>,
 }
@@ -101,6 +103,7 @@ struct File {
     limits: LimitsSection,
     spool: SpoolSection,
     transform: transform::TransformSection,
+    alerts: alerts::AlertsSection,
 }
 
 #[derive(Deserialize, Default)]
@@ -277,6 +280,7 @@ impl File {
                 .hint("make them there: CREATE USER …, GRANT …; and remove [serve.users] and [serve.roles]"));
         }
         let transform = self.transform.resolve(folder, &mut warnings)?;
+        let alerts = self.alerts.resolve(&mut warnings)?;
         let spool_bytes_max = self.spool.resolve(store.remote.is_some())?;
         Ok(Config {
             file: PathBuf::new(),
@@ -288,6 +292,7 @@ impl File {
             limits: self.limits.resolve()?,
             spool_bytes_max,
             transform,
+            alerts,
             warnings,
         })
     }

@@ -3,7 +3,7 @@
 use crate::{millrace, out};
 use std::path::Path;
 
-const VERBS: [&str; 25] = [
+const VERBS: [&str; 27] = [
     "",
     "init",
     "check",
@@ -25,6 +25,8 @@ const VERBS: [&str; 25] = [
     "quarantine show",
     "quarantine replay",
     "quarantine drop",
+    "alerts list",
+    "alerts test",
     "grafana export",
     "grafana import",
     "demo",

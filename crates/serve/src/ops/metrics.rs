@@ -101,6 +101,27 @@ pub(super) fn text(report: &Report, version: &str, ready: bool, process: Process
 }
 
 /// Of the dbt project, by schedule; those by hand have none. Counts are of the last seven days.
+pub(super) fn alerts(counts: &::alerts::Metrics) -> String {
+    let mut out = String::new();
+    let name = "millrace_alert_instances";
+    header(&mut out, name, "gauge", "Instances of alert rules, by state");
+    for (state, count) in &counts.states {
+        sample(&mut out, name, &[("state", state)], Some(*count as f64));
+    }
+    let measures = [
+        ("alert_rules", "gauge", "Alert rules", counts.rules),
+        ("alert_evaluations_total", "counter", "Rules evaluated", counts.evaluations),
+        ("alert_evaluations_failed_total", "counter", "Those that failed", counts.evaluations_failed),
+        ("alert_evaluations_missed_total", "counter", "Those that did not happen", counts.missed),
+        ("alert_notices_sent_total", "counter", "Messages that were taken", counts.sent),
+        ("alert_notices_failed_total", "counter", "Messages given up", counts.failed),
+    ];
+    for (name, kind, help, value) in measures {
+        one(&mut out, &format!("millrace_{name}"), kind, help, &[], Some(value as f64));
+    }
+    out
+}
+
 pub(super) fn runs(summaries: &[Summary]) -> String {
     let mut out = String::new();
     type Value = fn(&Summary) -> Option<f64>;

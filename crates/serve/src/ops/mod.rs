@@ -25,6 +25,7 @@ mod samples;
 
 pub use runs::{Run, RunNode};
 
+use crate::alerts::Alerts;
 use crate::refusal::Refusal;
 use axum::Router;
 use axum::body::Bytes;
@@ -71,13 +72,14 @@ struct Shared {
     ops: Ops,
     rows: Rows,
     runs: Runs,
+    alerts: Alerts,
 }
 
 /// For whoever has been let in, and whoever need not be. Samples are taken from now on.
-pub(crate) fn routes(ops: Ops) -> Router {
+pub(crate) fn routes(ops: Ops, alerts: Alerts) -> Router {
     let rows = Rows::new(ops.store.clone());
     let runs = Runs::new(ops.store.clone());
-    let shared = Shared { ops, rows, runs };
+    let shared = Shared { ops, rows, runs, alerts };
     tokio::spawn(samples::take(shared.clone()));
     Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -141,6 +143,7 @@ async fn metrics(State(shared): State<Shared>) -> Response {
     let process = metrics::Process::read();
     let mut text = metrics::text(&report, shared.ops.version, ready, process);
     text += &metrics::runs(&shared.runs.summaries().await);
+    text += &shared.alerts.metrics().map_or(String::new(), |counts| metrics::alerts(&counts));
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 

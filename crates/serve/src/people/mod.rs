@@ -6,9 +6,11 @@
 //!                   ├─ login ─▶ session   a signed cookie
 //!                   ├─ query ─▶ grafana ─▶ desk ─▶ the door, as who is logged in
 //!                   ├─ dashboards ─▶ the project's files
+//!                   ├─ alerts ─▶ the engine of the project's rules
 //!                   └─ ops
 //! ```
 
+mod alerts;
 mod assets;
 mod dashboards;
 mod desk;
@@ -31,7 +33,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use hyper_util::service::TowerToHyperService;
 use model::Result;
 use session::Keys;
@@ -56,6 +58,7 @@ pub struct Options {
     pub proxy: Option<Proxy>,
     /// By which our own verbs come in.
     pub token: String,
+    pub alerts: crate::alerts::Options,
 }
 
 #[derive(Clone)]
@@ -68,6 +71,7 @@ pub(crate) struct Page {
     proxy: Option<Proxy>,
     token: Arc<str>,
     keys: Keys,
+    alerts: crate::alerts::Alerts,
 }
 
 /// A token that nobody guesses.
@@ -81,8 +85,11 @@ pub async fn serve(
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
+    let keys = Keys::open(&options.data_dir)?;
+    let (alerts, rules) = crate::alerts::start(options.alerts);
     let page = Page {
-        keys: Keys::open(&options.data_dir)?,
+        keys,
+        alerts: alerts.clone(),
         ops: options.ops,
         desk: options.desk,
         dashboards: options.folder.join("dashboards").into(),
@@ -103,8 +110,13 @@ pub async fn serve(
         .route("/api/query", post(query::query).layer(DefaultBodyLimit::max(QUERY_BYTES_MAX)))
         .route("/api/schema", get(query::schema))
         .route("/api/runs", get(runs::runs))
+        .route("/api/alerts", get(alerts::show))
+        .route("/api/alerts/history", get(alerts::history))
+        .route("/api/alerts/silences", post(alerts::silence))
+        .route("/api/alerts/silences/{id}", delete(alerts::unsilence))
+        .route("/api/alerts/test", post(alerts::test))
         .with_state(page.clone());
-    let routes = own.merge(ops::routes(page.ops.clone()));
+    let routes = own.merge(ops::routes(page.ops.clone(), alerts));
     let all = match &*page.prefix {
         "" => routes,
         prefix => Router::new().nest(prefix, routes.clone()).merge(routes),
@@ -114,7 +126,9 @@ pub async fn serve(
         .fallback(async move |uri: Uri, headers: HeaderMap| asset(&shown, uri.path(), &headers))
         .layer(middleware::from_fn_with_state(page, guard::admit));
     let router = router.into_service::<hyper::body::Incoming>();
-    net::serve(listener.into(), TowerToHyperService::new(router), shutdown).await
+    let served = net::serve(listener.into(), TowerToHyperService::new(router), shutdown).await;
+    rules.stop().await;
+    served
 }
 
 fn asset(page: &Page, path: &str, headers: &HeaderMap) -> Response {

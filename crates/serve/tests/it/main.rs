@@ -58,7 +58,7 @@ fn start() -> Ports {
     let opened = Inside::open(engine.clone(), serve::access::File::default(), CORES);
     let inside = runtime.block_on(opened).unwrap();
     runtime.spawn(inside.clone().serve(vec![door.into()], std::future::pending()));
-    let page = people::options(ops::ops(engine.clone()), Desk::Door(inside), folder.path());
+    let page = people::options(engine.clone(), Desk::Door(inside), folder.path());
     runtime.spawn(serve::people::serve(ops, page, std::future::pending()));
     Ports { door: ports.0, ops: ports.1, engine, _runtime: runtime, _folder: folder }
 }

@@ -4,16 +4,24 @@ use crate::http::{Reply, get, request};
 use crate::{CORES, access, ops, ports};
 use serde_json::{Value, json};
 use serve::clickhouse::Inside;
-use serve::ops::Ops;
 use serve::people::{Desk, Options, Proxy};
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+use store::Engine;
 
 pub(crate) const TOKEN: &str = "0123456789abcdef";
 
-pub(crate) fn options(ops: Ops, desk: Desk, data_dir: &Path) -> Options {
+pub(crate) fn options(engine: Engine, desk: Desk, data_dir: &Path) -> Options {
+    let alerts = serve::alerts::Options {
+        folder: data_dir.to_owned(),
+        reader: Arc::new(engine.clone()),
+        store: Arc::new(engine.clone()),
+        external_url: "http://127.0.0.1/".into(),
+        mail: None,
+    };
     Options {
-        ops,
+        alerts,
+        ops: ops::ops(engine),
         desk,
         folder: data_dir.to_owned(),
         manifest: data_dir.join("no-manifest.json"),
@@ -48,7 +56,7 @@ fn site() -> &'static Site {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 send.send(listener.local_addr().unwrap().port()).unwrap();
                 let inside = Inside::open(engine.clone(), access::users(), CORES).await.unwrap();
-                let mut options = options(ops::ops(engine), Desk::Door(inside), &path);
+                let mut options = options(engine, Desk::Door(inside), &path);
                 options.prefix = "/mill".into();
                 options.proxy = Some(Proxy {
                     header: "x-user".parse().unwrap(),
