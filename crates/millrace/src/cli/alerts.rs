@@ -92,7 +92,8 @@ pub(crate) fn run(verb: Verb, config: &Config) -> Result<Answer> {
 }
 
 fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| Error::bug("cannot read what `up` says of alerts").source(error))
+    serde_json::from_str(text)
+        .map_err(|error| Error::bug("cannot read what `up` says of alerts").source(error))
 }
 
 /// 1: something fires, or a rule cannot be evaluated.
@@ -100,7 +101,8 @@ fn list(args: &List, running: &Running) -> Result<Answer> {
     let text = running.get("/api/alerts")?;
     let shown: Shown = read(&text)?;
     let is_quiet = |rule: &Rule| rule.state == "Normal" && rule.health != "error";
-    let quiet = shown.files_error.is_none() && shown.groups.iter().flat_map(|group| &group.rules).all(is_quiet);
+    let quiet = shown.files_error.is_none()
+        && shown.groups.iter().flat_map(|group| &group.rules).all(is_quiet);
     if args.json {
         talk::print(&format!("{text}\n"))?;
     } else {
@@ -118,7 +120,9 @@ fn list(args: &List, running: &Running) -> Result<Answer> {
 impl Shown {
     fn text(&self) -> String {
         let mut out = String::new();
-        for (group, rule) in self.groups.iter().flat_map(|group| group.rules.iter().map(move |rule| (group, rule))) {
+        for (group, rule) in
+            self.groups.iter().flat_map(|group| group.rules.iter().map(move |rule| (group, rule)))
+        {
             out += &format!("{:<10}  {}/{}", rule.state, group.folder, rule.title);
             if rule.missed > 0 {
                 out += &format!("  ({} evaluations missed)", rule.missed);
@@ -142,9 +146,11 @@ impl Shown {
 fn test(args: &Test, running: &Running) -> Result<Answer> {
     let shown: Shown = read(&running.get("/api/alerts")?)?;
     let all = shown.contact_points.iter().map(|point| point.name.as_str());
-    let wanted: Vec<&str> = all.filter(|name| args.contact_point.as_deref().is_none_or(|own| own == *name)).collect();
+    let wanted: Vec<&str> =
+        all.filter(|name| args.contact_point.as_deref().is_none_or(|own| own == *name)).collect();
     if wanted.is_empty() {
-        let known: Vec<&str> = shown.contact_points.iter().map(|point| point.name.as_str()).collect();
+        let known: Vec<&str> =
+            shown.contact_points.iter().map(|point| point.name.as_str()).collect();
         let error = Error::definite("cannot find this contact point in alerting/*.yaml");
         return Err(match known.is_empty() {
             true => error.detail("There are none."),

@@ -41,11 +41,14 @@ struct SmtpSection {
 
 impl AlertsSection {
     pub(super) fn resolve(self, warnings: &mut Vec<String>) -> Result<Alerts> {
-        let url = self.url.map(|url| match url.starts_with("http://") || url.starts_with("https://") {
-            true => Ok(format!("{}/", url.trim_end_matches('/'))),
-            false => Err(Error::definite(format!("cannot use alerts.url: {url:?} is no address of a page"))
+        let url =
+            self.url.map(|url| match url.starts_with("http://") || url.starts_with("https://") {
+                true => Ok(format!("{}/", url.trim_end_matches('/'))),
+                false => Err(Error::definite(format!(
+                    "cannot use alerts.url: {url:?} is no address of a page"
+                ))
                 .hint("url = \"https://millrace.example\" under [alerts]")),
-        });
+            });
         let smtp = self.smtp.map(|section| section.resolve(warnings));
         Ok(Alerts { url: url.transpose()?, smtp: smtp.transpose()? })
     }
@@ -53,29 +56,44 @@ impl AlertsSection {
 
 impl SmtpSection {
     fn resolve(self, warnings: &mut Vec<String>) -> Result<Smtp> {
-        let cannot = |key: &str, why: &str| Error::definite(format!("cannot use alerts.smtp.{key}: {why}"));
+        let cannot =
+            |key: &str, why: &str| Error::definite(format!("cannot use alerts.smtp.{key}: {why}"));
         let server = self.server.ok_or_else(|| {
-            cannot("server", "there is none").hint("server = \"smtp.example:587\" under [alerts.smtp]")
+            cannot("server", "there is none")
+                .hint("server = \"smtp.example:587\" under [alerts.smtp]")
         })?;
-        let place = server.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let place =
+            server.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
         let (host, port) = place.ok_or_else(|| {
             cannot("server", &format!("{server:?} is no host with a port"))
                 .hint("server = \"smtp.example:587\"")
         })?;
         let is_near = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
-        let tls = match self.tls.as_deref().unwrap_or(if port == 465 { "whole" } else { "starttls" }) {
+        let tls = match self.tls.as_deref().unwrap_or(if port == 465 {
+            "whole"
+        } else {
+            "starttls"
+        }) {
             "starttls" => MailTls::StartTls,
             "whole" => MailTls::Whole,
             "none" if is_near => MailTls::None,
-            "none" => return Err(cannot("tls", "without it passwords and alerts cross the network unencrypted")
-                .hint("tls = \"starttls\", or \"whole\" where the server wants it from the first byte")),
-            other => return Err(cannot("tls", &format!("{other:?} is not known"))
-                .hint("starttls, whole, and none for a server on this machine")),
+            "none" => return Err(cannot(
+                "tls",
+                "without it passwords and alerts cross the network unencrypted",
+            )
+            .hint(
+                "tls = \"starttls\", or \"whole\" where the server wants it from the first byte",
+            )),
+            other => {
+                return Err(cannot("tls", &format!("{other:?} is not known"))
+                    .hint("starttls, whole, and none for a server on this machine"));
+            }
         };
         let from = self.from.ok_or_else(|| {
             cannot("from", "there is none").hint("from = \"Millrace <alerts@example.com>\"")
         })?;
-        let password = self.password.map(|text| Raw::new("alerts.smtp.password", text)).transpose()?;
+        let password =
+            self.password.map(|text| Raw::new("alerts.smtp.password", text)).transpose()?;
         if password.is_some() != self.user.is_some() {
             return Err(cannot("user", "a user and a password come together"));
         }
@@ -110,10 +128,14 @@ mod tests {
     #[test]
     fn mail_goes_encrypted_unless_it_stays_on_this_machine() {
         let smtp = |lines: &str| resolve(&format!("[smtp]\nfrom = \"a@b.c\"\n{lines}"));
-        let mail = smtp("server = \"mail.example:465\"\nuser = \"u\"\npassword = \"topsecret\"").unwrap();
+        let mail =
+            smtp("server = \"mail.example:465\"\nuser = \"u\"\npassword = \"topsecret\"").unwrap();
         assert!(!format!("{mail:?}").contains("topsecret"));
         let mail = mail.mail().unwrap().unwrap();
-        assert_eq!((mail.host.as_str(), mail.port, mail.tls), ("mail.example", 465, MailTls::Whole));
+        assert_eq!(
+            (mail.host.as_str(), mail.port, mail.tls),
+            ("mail.example", 465, MailTls::Whole)
+        );
         assert!(!format!("{mail:?}").contains("topsecret"));
         assert!(smtp("server = \"127.0.0.1:25\"\ntls = \"none\"").is_ok());
         for (lines, why) in [
@@ -126,7 +148,10 @@ mod tests {
             let error = smtp(lines).unwrap_err().report();
             assert!(error.contains(why), "{lines}: {error}");
         }
-        assert_eq!(resolve("url = \"https://m.example\"").unwrap().url.unwrap(), "https://m.example/");
+        assert_eq!(
+            resolve("url = \"https://m.example\"").unwrap().url.unwrap(),
+            "https://m.example/"
+        );
         assert!(resolve("url = \"m.example\"").is_err());
     }
 }

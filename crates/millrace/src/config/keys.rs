@@ -1,5 +1,6 @@
 //! Every key that may be written: what checks a file and what the reference is made from.
 
+use super::near::nearest;
 use super::schedule::{DEFAULT_COMMAND, DEFAULT_MAX_RUNTIME, DEFAULT_ZONE};
 use super::transform::{DEFAULT_PROJECT, DEFAULT_SCHEMA};
 use super::*;
@@ -507,6 +508,34 @@ pub(crate) const KEYS: &[Key] = &[
         "",
         "How long a run should take at most: `10m`. One that takes longer is counted, and goes on.",
     ),
+    key(
+        "alerts",
+        Kind::Section,
+        "",
+        "What the rules in `alerting/` need beyond Grafana's files. See [docs/alerts.md](alerts.md).",
+    ),
+    key(
+        "alerts.url",
+        Kind::Text,
+        "",
+        "The page's address for people, for links in messages: `https://millrace.example`. By default where `serve.ui` listens.",
+    ),
+    key(
+        "alerts.smtp",
+        Kind::Section,
+        "",
+        "The server that takes mail for contact points of the type `email`.",
+    ),
+    key("alerts.smtp.server", Kind::Text, "", "`smtp.example:587`"),
+    key(
+        "alerts.smtp.tls",
+        Kind::Text,
+        "starttls",
+        "`starttls`; `whole`, encrypted from the first byte (the default on port 465); `none`, for a server on this machine.",
+    ),
+    key("alerts.smtp.from", Kind::Text, "", "`Millrace <alerts@example.com>`"),
+    key("alerts.smtp.user", Kind::Text, "", "Who sends, if the server asks."),
+    key("alerts.smtp.password", Kind::Text, "", "Hers: `${SMTP_PASSWORD}`."),
 ];
 
 /// Whether every key is known and holds what it should. The first that does not is the error.
@@ -568,44 +597,4 @@ fn quoted(name: &str) -> String {
         true => name.to_owned(),
         false => format!("{name:?}"),
     }
-}
-
-/// The known name that a slip of the hand would turn into `name`.
-pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let far = |candidate: &&str| distance(name, candidate);
-    let best = known.iter().min_by_key(|candidate| far(candidate))?;
-    (far(best) <= 1 + best.len() / 3).then_some(best)
-}
-
-/// Levenshtein's, over bytes.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let change = diagonal + usize::from(x != y);
-            diagonal = row[j + 1    key("alerts", Kind::Section, "", "What the rules in `alerting/` need beyond Grafana's files. See [docs/alerts.md](alerts.md)."),
-    key(
-        "alerts.url",
-        Kind::Text,
-        "",
-        "The page's address for people, for links in messages: `https://millrace.example`. By default where `serve.ui` listens.",
-    ),
-    key("alerts.smtp", Kind::Section, "", "The server that takes mail for contact points of the type `email`."),
-    key("alerts.smtp.server", Kind::Text, "", "`smtp.example:587`"),
-    key(
-        "alerts.smtp.tls",
-        Kind::Text,
-        "starttls",
-        "`starttls`; `whole`, encrypted from the first byte (the default on port 465); `none`, for a server on this machine.",
-    ),
-    key("alerts.smtp.from", Kind::Text, "", "`Millrace <alerts@example.com>`"),
-    key("alerts.smtp.user", Kind::Text, "", "Who sends, if the server asks."),
-    key("alerts.smtp.password", Kind::Text, "", "Hers: `${SMTP_PASSWORD}`."),
-];
-            row[j + 1] = change.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -8,7 +8,9 @@
 //! made from it. The source's URL holds a secret, so it is resolved last and only by those who
 //! connect: `status` works on a machine without the password.
 
+mod alerts;
 pub(crate) mod keys;
+pub(crate) mod near;
 #[cfg(test)]
 mod reference;
 mod remote;
@@ -20,8 +22,8 @@ mod transform;
 mod users;
 mod written;
 
-pub(crate) use secret::{Raw, Secret};
 pub(crate) use alerts::Alerts;
+pub(crate) use secret::{Raw, Secret};
 pub(crate) use serve::Serve;
 pub(crate) use transform::{DEFAULT_PROJECT, DEFAULT_SCHEMA, DbtLogin, Transform};
 pub(crate) use written::Written;

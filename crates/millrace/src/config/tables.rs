@@ -1,6 +1,6 @@
 //! `[tables."schema.table"]`.
 
-use super::keys::nearest;
+use super::near::nearest;
 use model::{ColumnOptions, Error, Mode, OnUpdate, Result, Rule, TableName, TableOptions};
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -10,17 +10,19 @@ fn root() -> PathBuf {
 }
 
 /// `model ← {source, store} ← flow ← serve ← millrace`; source and store never meet. `model ←
-/// {lint, transform} ← millrace` beside it: a migration is judged without a database, and dbt is a client as any.
-const MAY_KNOW: [(&str, &[&str]); 9] = [
+/// {lint, transform, alerts, grafana} ← millrace` beside it: a migration is judged without a database, dbt is a client as any,
+/// alerts are given what answers their queries.
+const MAY_KNOW: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("source", &["model"]),
     ("store", &["model"]),
     ("flow", &["model", "source", "store"]),
     // Not source: what people and tools see comes from flow and store.
     ("grafana", &["model"]),
-    ("serve", &["model", "store", "flow", "grafana"]),
+    ("serve", &["model", "store", "flow", "grafana", "alerts"]),
     ("lint", &["model"]),
     ("transform", &["model"]),
+    ("alerts", &["model"]),
     ("millrace", &["model", "source", "store", "flow", "serve", "grafana", "lint", "transform"]),
 ];
 

@@ -73,18 +73,21 @@ fn read(document: &[u8]) -> Result<Answer> {
 
 /// Without what wraps it.
 fn inner(kind: &str) -> &str {
-    let unwrapped = ["Nullable(", "LowCardinality("].iter().find_map(|wrap| {
-        kind.strip_prefix(wrap).and_then(|rest| rest.strip_suffix(')'))
-    });
+    let unwrapped = ["Nullable(", "LowCardinality("]
+        .iter()
+        .find_map(|wrap| kind.strip_prefix(wrap).and_then(|rest| rest.strip_suffix(')')));
     unwrapped.map_or(kind, inner)
 }
 
 fn kind(name: &str) -> Kind {
     let name = inner(name);
-    let starts = |beginnings: &[&str]| beginnings.iter().any(|beginning| name.starts_with(beginning));
+    let starts =
+        |beginnings: &[&str]| beginnings.iter().any(|beginning| name.starts_with(beginning));
     if starts(&["Date"]) {
         Kind::Time
-    } else if starts(&["Int", "UInt", "Float", "BFloat", "Decimal"]) && !name.starts_with("Interval") {
+    } else if starts(&["Int", "UInt", "Float", "BFloat", "Decimal"])
+        && !name.starts_with("Interval")
+    {
         Kind::Number
     } else if name == "Bool" {
         Kind::Bool

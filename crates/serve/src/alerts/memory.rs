@@ -37,7 +37,8 @@ impl Memory for InStore {
     fn load<'a>(&'a self, kind: &'static str) -> BoxFuture<'a, Result<Vec<(String, String)>>> {
         Box::pin(async move {
             let kind = ddl::literal(kind);
-            let sql = format!("SELECT key, body FROM millrace.alert_state FINAL WHERE kind = {kind}");
+            let sql =
+                format!("SELECT key, body FROM millrace.alert_state FINAL WHERE kind = {kind}");
             let rows = self.store.query(&sql).await?;
             let pair = |row: Vec<Option<String>>| {
                 let mut fields = row.into_iter();
@@ -64,8 +65,11 @@ impl Memory for InStore {
             let row = |(at_ms, body): (i64, String)| {
                 let at = Timestamp::from_millisecond(at_ms).unwrap_or_default();
                 let at = at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string();
-                let id: String =
-                    Sha256::digest(&body).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+                let id: String = Sha256::digest(&body)
+                    .iter()
+                    .take(8)
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect();
                 [at, id, body].map(Some).to_vec()
             };
             self.store.record(HISTORY, lines.into_iter().map(row).collect()).await
@@ -92,7 +96,10 @@ mod tests {
         let store: Arc<dyn Store> = Arc::new(crate::engine().clone());
         let memory = InStore::new(store.clone());
         let row = |key: &str, body: Option<&str>| (key.to_owned(), body.map(str::to_owned));
-        memory.save("told", vec![row("a\tb", Some("{\"x\": \"1\\n\"}")), row("c", Some("{}"))]).await.unwrap();
+        memory
+            .save("told", vec![row("a\tb", Some("{\"x\": \"1\\n\"}")), row("c", Some("{}"))])
+            .await
+            .unwrap();
         memory.save("told", vec![row("c", None)]).await.unwrap();
         let again = InStore::new(store);
         let expected = vec![("a\tb".to_owned(), "{\"x\": \"1\\n\"}".to_owned())];

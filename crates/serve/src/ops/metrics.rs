@@ -111,7 +111,12 @@ pub(super) fn alerts(counts: &::alerts::Metrics) -> String {
     let measures = [
         ("alert_rules", "gauge", "Alert rules", counts.rules),
         ("alert_evaluations_total", "counter", "Rules evaluated", counts.evaluations),
-        ("alert_evaluations_failed_total", "counter", "Those that failed", counts.evaluations_failed),
+        (
+            "alert_evaluations_failed_total",
+            "counter",
+            "Those that failed",
+            counts.evaluations_failed,
+        ),
         ("alert_evaluations_missed_total", "counter", "Those that did not happen", counts.missed),
         ("alert_notices_sent_total", "counter", "Messages that were taken", counts.sent),
         ("alert_notices_failed_total", "counter", "Messages given up", counts.failed),

@@ -84,6 +84,7 @@ pub(super) async fn test(State(page): State<Page>, body: Bytes) -> Result<Respon
 
 fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
-        Refusal::new(StatusCode::BAD_REQUEST, "cannot read what is wanted").detail(error.to_string())
+        Refusal::new(StatusCode::BAD_REQUEST, "cannot read what is wanted")
+            .detail(error.to_string())
     })
 }
