@@ -21,6 +21,7 @@ mod json;
 mod large_rows;
 mod lineage;
 mod modes;
+mod page;
 mod pause;
 mod quarantine;
 mod refused;

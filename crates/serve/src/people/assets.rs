@@ -13,6 +13,8 @@ use std::io::Read;
 #[allow_missing = true]
 struct Dist;
 
+/// Where the page has its files.
+const FOLDERS: [&str; 2] = ["assets/", "public/"];
 const INDEX: &str = "index.html";
 /// In the page's head, where the place of everything is told.
 const BASE: &str = "<base href=\"/\"";
@@ -25,14 +27,17 @@ const NOT_BUILT: &str = "This millrace was built without its page: run make web,
 /// The file at a path of the page, or the page itself for a path that only its script knows.
 pub(super) fn file(path: &str, prefix: &str, headers: &HeaderMap) -> Response {
     let path = path.trim_start_matches('/');
-    let is_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
-    if !is_file || path == INDEX {
+    if path.is_empty() || path == INDEX {
         return index(prefix);
     }
     let packed = Dist::get(&format!("{path}.br"));
     let is_packed = packed.is_some();
     let Some(found) = packed.or_else(|| Dist::get(path)) else {
-        return (StatusCode::NOT_FOUND, "there is nothing at this path\n").into_response();
+        // A uid may have dots in it, and look like a file.
+        return match FOLDERS.iter().any(|folder| path.starts_with(folder)) {
+            true => (StatusCode::NOT_FOUND, "there is nothing at this path\n").into_response(),
+            false => index(prefix),
+        };
     };
     let kept = match path.starts_with("assets/") {
         true => "public, max-age=31536000, immutable",

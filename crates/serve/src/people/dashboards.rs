@@ -51,11 +51,19 @@ impl Found {
     }
 
     fn summary(&self) -> Summary {
-        let name = self.path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         match &self.dashboard {
-            Ok(dashboard) => dashboard::summary(dashboard, &name),
-            Err(_) => dashboard::summary(&Value::Null, &name),
+            Ok(dashboard) => dashboard::summary(dashboard, &self.name()),
+            Err(_) => dashboard::summary(&Value::Null, &self.name()),
         }
+    }
+
+    fn name(&self) -> String {
+        self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Of a dashboard that is to be in this file.
+    fn uid_of(&self, dashboard: &Value) -> String {
+        dashboard::summary(dashboard, &self.name()).uid
     }
 
     fn version(&self) -> String {
@@ -168,16 +176,16 @@ pub(super) async fn save(
             .detail(error.to_string())
     })?;
     dashboard::read(&saved.dashboard.to_string())?;
-    if dashboard::summary(&saved.dashboard, "").uid != uid {
-        return Err(Refusal::new(
-            StatusCode::BAD_REQUEST,
-            "the dashboard has another uid than its address",
-        )
-        .hint("copy the file under another name to have a second one"));
-    }
     let written = look(&page, move |root| {
         let found = all(root).into_iter().find(|found| found.summary().uid == uid);
         let Some(found) = found else { return Err(none(&uid)) };
+        if found.uid_of(&saved.dashboard) != uid {
+            return Err(Refusal::new(
+                StatusCode::BAD_REQUEST,
+                "the dashboard has another uid than its address",
+            )
+            .hint("copy the file under another name to have a second one"));
+        }
         if found.version() != saved.version {
             return Err(Refusal::new(
                 StatusCode::CONFLICT,

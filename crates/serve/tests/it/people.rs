@@ -48,6 +48,8 @@ fn site() -> &'static Site {
         let text = serde_json::to_string_pretty(&dashboard).unwrap() + "\n";
         std::fs::write(folder.path().join("dashboards/one.json"), text).unwrap();
         std::fs::write(folder.path().join("dashboards/more/bad.json"), "{").unwrap();
+        let unnamed = folder.path().join("dashboards/none.at.all.json");
+        std::fs::write(unnamed, "{\n  \"title\": \"None\"\n}\n").unwrap();
         let path = folder.path().to_owned();
         let (send, port) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
@@ -198,7 +200,7 @@ fn dashboards_are_files_and_stay_whole() {
     let listed = value(&request(site().port, "GET", "/api/dashboards", &own, b""));
     assert_eq!(listed[0]["file"], "dashboards/more/bad.json");
     assert!(listed[0]["error"].is_string());
-    assert_eq!(listed[1]["uid"], "one");
+    assert_eq!((&listed[1]["uid"], &listed[2]["uid"]), (&json!("none.at.all"), &json!("one")));
     let shown = value(&request(site().port, "GET", "/mill/api/dashboards/one", &own, b""));
     assert_eq!((&shown["writable"], &shown["file"]), (&json!(true), &json!("dashboards/one.json")));
     let path = site().folder.path().join("dashboards/one.json");
@@ -232,6 +234,10 @@ fn dashboards_are_files_and_stay_whole() {
     assert_eq!(get(site().port, "/api/dashboards/none").status, 401);
     assert_eq!(request(site().port, "GET", "/api/dashboards/none", &own, b"").status, 404);
     save(&shown["dashboard"], &value(&saved)["version"]);
+    // One without a uid is called by its file.
+    let named = value(&request(site().port, "GET", "/api/dashboards/none.at.all", &own, b""));
+    let body = json!({"dashboard": named["dashboard"], "version": named["version"]});
+    assert_eq!(send("PUT", "/api/dashboards/none.at.all", &own, &body).status, 200, "{named}");
 }
 
 #[test]
