@@ -1,0 +1,5 @@
+// The alerts page.
+
+export default function Alerts() {
+  return <h1>Alerts</h1>;
+}
