@@ -1,0 +1,67 @@
+// Lines, bars and points over time. Grafana's own plot does scales, axes, stacking and gaps; here is what stands around it:
+// the frames it can draw, legend, hover box, shared cursor, zoom, annotations.
+import { useCallback, useMemo } from 'react';
+import { DashboardCursorSync, EventBusSrv, type PanelProps } from '@grafana/data';
+import { type OptionsWithLegend, type OptionsWithTimezones, type OptionsWithTooltip, TooltipDisplayMode } from '@grafana/schema';
+import {
+  EventBusPlugin, getFieldDisplayLinks, KeyboardPlugin, PanelContextProvider, preparePlotFrame, TimeSeries, TooltipPlugin2,
+  usePanelContext, XAxisInteractionAreaPlugin, ZoomPlugin,
+} from '@grafana/ui';
+import { Annotations } from '../kit/Annotations';
+import { summary } from '../kit/frame';
+import { Figure, NoData, panel } from '../kit/Panel';
+import { SeriesTip } from '../kit/SeriesTip';
+import { graphable, ownValues } from './graphable';
+
+export interface TimeSeriesOptions extends OptionsWithLegend, OptionsWithTooltip, OptionsWithTimezones {}
+
+/** The plot listens on a bus by itself and would answer its own events; the shared cursor is EventBusPlugin's alone. */
+const quiet = new EventBusSrv();
+const LEGEND = { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] } as unknown as OptionsWithLegend['legend'];
+
+export const TimeSeriesPanel = panel<TimeSeriesOptions>((props: PanelProps<TimeSeriesOptions>) => {
+  const { data, options, width, height, title, timeRange, timeZone, onChangeTimeRange } = props;
+  const context = usePanelContext();
+  const frames = useMemo(() => graphable(data.series), [data.series]);
+  const inner = useMemo(() => ({ ...context, eventBus: quiet, sync: () => DashboardCursorSync.Off }), [context]);
+  const zoom = useCallback(
+    ({ from, to }: { from: number; to: number }) => onChangeTimeRange?.({ from: Math.round(from), to: Math.round(to) }),
+    [onChangeTimeRange],
+  );
+  const legend = useMemo(() => ({ ...LEGEND, ...options.legend }), [options.legend]);
+  if (frames.length === 0) {
+    return <NoData title={title} frames={data.series} needs="a time field and a number field" noValue={props.fieldConfig?.defaults?.noValue} />;
+  }
+  const sync = context.sync?.() ?? DashboardCursorSync.Off;
+  const mode = options.tooltip?.mode ?? TooltipDisplayMode.Single;
+  const zones = options.timezone?.length ? options.timezone.map((zone) => zone || timeZone) : timeZone;
+  return (
+    <Figure label={summary(title, 'time series', frames)} width={width} height={height}>
+      <PanelContextProvider value={inner}>
+        <TimeSeries frames={frames} structureRev={data.structureRev} width={width} height={height} timeRange={timeRange} timeZone={zones}
+          legend={legend} options={options}
+          preparePlotFrame={(list, dims) => preparePlotFrame(ownValues(list), dims, timeRange)}>
+          {(config, aligned) => (
+            <>
+              <KeyboardPlugin config={config} />
+              {sync !== DashboardCursorSync.Off && <EventBusPlugin config={config} eventBus={context.eventBus} frame={aligned} />}
+              <XAxisInteractionAreaPlugin config={config} queryZoom={zoom} />
+              {mode === TooltipDisplayMode.None
+                ? <ZoomPlugin config={config} onZoom={zoom} />
+                : (
+                  <TooltipPlugin2 config={config} hoverMode={mode === TooltipDisplayMode.Single ? 0 : 1} queryZoom={zoom}
+                    clientZoom syncMode={sync} syncScope={context.eventsScope} maxWidth={options.tooltip?.maxWidth}
+                    getDataLinks={(series, row) => (aligned.fields[series] ? getFieldDisplayLinks(aligned.fields[series], row) : [])}
+                    render={(_u, dataIdxs, seriesIdx, isPinned, _dismiss, _range, viaSync, dataLinks) => (
+                      <SeriesTip fields={aligned.fields} dataIdxs={dataIdxs} seriesIdx={seriesIdx} options={options.tooltip}
+                        mode={viaSync ? TooltipDisplayMode.Multi : mode} isPinned={isPinned} dataLinks={dataLinks} />
+                    )} />
+                )}
+              <Annotations config={config} frames={data.annotations} timeZone={timeZone} />
+            </>
+          )}
+        </TimeSeries>
+      </PanelContextProvider>
+    </Figure>
+  );
+});
