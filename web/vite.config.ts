@@ -26,9 +26,18 @@ function grafanaIcons(): Plugin {
   };
 }
 
+/** Grafana's global styles name font files that are not in its package; see host/noFonts.ts. */
+function ownFonts(): Plugin {
+  return {
+    name: 'own-fonts',
+    enforce: 'pre',
+    resolveId: (id, importer) => (id === './fonts.mjs' && importer?.includes('/GlobalStyles/') ? here('src/host/noFonts.ts') : undefined),
+  };
+}
+
 export default defineConfig({
   base: './',
-  plugins: [react(), grafanaIcons()],
+  plugins: [react(), ownFonts(), grafanaIcons()],
   resolve: {
     alias: {
       // CommonJS whose default Vite takes for the whole module: React then finds an object where a component stands.

@@ -76,7 +76,7 @@ const getStyles = (theme: GrafanaTheme2) => ({
     '@media (max-width: 767px)': { position: 'static' },
   }),
   line: css({ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: theme.spacing(1) }),
-  title: css({ ...theme.typography.h5, margin: 0, overflow: 'hidden', textOverflow: 'ellipsis', whiteSpace: 'nowrap', minWidth: 0 }),
+  title: css({ ...theme.typography.h5, fontWeight: 600, margin: 0, overflow: 'hidden', textOverflow: 'ellipsis', whiteSpace: 'nowrap', minWidth: 0 }),
   panel: css({ color: theme.colors.text.secondary, fontWeight: 400 }),
   controls: css({ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: theme.spacing(1), marginLeft: 'auto' }),
   layer: css({

@@ -98,7 +98,7 @@ function lookOf(theme: GrafanaTheme2, minHeight = 80, maxHeight = 420): Extensio
         '.cm-scroller': { fontFamily: typography.fontFamilyMonospace, minHeight: `${minHeight}px`, maxHeight: `${maxHeight}px`, overflow: 'auto' },
         '.cm-content': { caretColor: colors.text.maxContrast },
         '.cm-gutters': { backgroundColor: colors.background.canvas, color: colors.text.disabled, border: 'none' },
-        '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: colors.action.hover },
+        '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: colors.secondary.transparent },
         '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': { backgroundColor: colors.action.focus },
         '.cm-tooltip': { backgroundColor: colors.background.elevated, border: `1px solid ${colors.border.medium}`, color: colors.text.primary },
         '.cm-tooltip-autocomplete ul li[aria-selected]': { backgroundColor: colors.action.selected, color: colors.text.maxContrast },

@@ -3,7 +3,7 @@ import { ThemeContext } from '@grafana/data';
 import { config } from '@grafana/runtime';
 import { GlobalStyles, PortalContainer } from '@grafana/ui';
 import { createContext, useCallback, useContext, useLayoutEffect, useMemo, useState, type ReactNode } from 'react';
-import './fonts.css';
+import './base.css';
 import { keepMode, preferredMode, themeOf, type Mode } from './theme';
 
 const Switch = createContext<{ mode: Mode; toggle: () => void }>({ mode: 'dark', toggle: () => {} });

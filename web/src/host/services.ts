@@ -2,7 +2,6 @@
 import { EventBusSrv, type DataSourceInstanceSettings } from '@grafana/data';
 import { setAppEvents, setDataSourceSrv, setRunRequest, setTemplateSrv, setPluginLinksHook, setPluginComponentsHook, type DataSourceSrv } from '@grafana/runtime';
 import { initPluginTranslations } from '@grafana/i18n';
-import { loadResources as sceneTranslations } from '@grafana/scenes';
 import { clickhouse, settings } from '../datasource/clickhouse';
 import { nothing } from '../datasource/nothing';
 import { fillFieldConfigRegistries } from './fieldConfig';
@@ -37,6 +36,6 @@ export async function fillServices() {
   setTemplateSrv({ getVariables: () => [], replace: (text = '') => text, containsTemplate: () => false, updateTimeRange: () => {} });
   setPluginLinksHook(() => ({ isLoading: false, links: [] }));
   setPluginComponentsHook(() => ({ isLoading: false, components: [] }));
-  // English stands in the sources; the loader is named so that scenes finds its namespace.
-  await initPluginTranslations('grafana-scenes', [sceneTranslations]);
+  // English stands in the sources, so there is nothing to load.
+  await initPluginTranslations('grafana-scenes');
 }

@@ -5,8 +5,8 @@ export type Mode = 'dark' | 'light';
 
 const KEPT_AS = 'millrace.theme';
 const type = {
-  fontFamily: "'Millrace Sans', 'Inter', system-ui, sans-serif",
-  fontFamilyMonospace: "'Millrace Mono', ui-monospace, monospace",
+  fontFamily: "'Inter', system-ui, sans-serif",
+  fontFamilyMonospace: "'Roboto Mono', ui-monospace, monospace",
 };
 
 export function preferredMode(): Mode {
@@ -29,6 +29,7 @@ export function themeOf(mode: Mode): GrafanaTheme2 {
 const dark = {
   mode: 'dark' as const,
   primary: { main: '#1a7f8e', text: '#5cc4d2', border: '#3ba3b2', contrastText: '#ffffff' },
+  secondary: { main: '#22313a', shade: '#2b3d48', text: '#d3dde1', contrastText: '#d3dde1', border: 'rgba(190, 214, 222, 0.10)', transparent: 'rgba(190, 214, 222, 0.08)' },
   accent: { main: '#1a7f8e', text: '#5cc4d2', border: '#3ba3b2' },
   info: { main: '#1a7f8e', text: '#5cc4d2' },
   background: { canvas: '#0d1418', page: '#111a1f', primary: '#131d23', secondary: '#1a262d', elevated: '#1a262d' },
@@ -40,6 +41,7 @@ const dark = {
 const light = {
   mode: 'light' as const,
   primary: { main: '#0f6b7a', text: '#0c5b68', border: '#0f6b7a', contrastText: '#ffffff' },
+  secondary: { main: '#e3eaed', shade: '#d8e2e6', text: '#18262c', contrastText: '#18262c', border: 'rgba(24, 48, 58, 0.12)', transparent: 'rgba(24, 48, 58, 0.06)' },
   accent: { main: '#0f6b7a', text: '#0c5b68', border: '#0f6b7a' },
   info: { main: '#0f6b7a', text: '#0c5b68' },
   background: { canvas: '#f1f5f6', page: '#ffffff', primary: '#ffffff', secondary: '#f1f5f6', elevated: '#ffffff' },

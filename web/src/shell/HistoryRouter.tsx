@@ -1,6 +1,6 @@
 // React Router on the history that Grafana's location service keeps, so that a dashboard's variables and the routes
 // share one URL. The history already knows the prefix of <base href>.
-import { locationService } from '@grafana/runtime';
+import { LocationServiceProvider, locationService } from '@grafana/runtime';
 import { useLayoutEffect, useState, type ReactNode } from 'react';
 import { Router, type Location, type Navigator } from 'react-router-dom';
 
@@ -11,7 +11,7 @@ export function HistoryRouter({ children }: { children: ReactNode }) {
   useLayoutEffect(() => history.listen((next: Location) => setLocation(next)), []);
   return (
     <Router location={location} navigator={history as unknown as Navigator}>
-      {children}
+      <LocationServiceProvider service={locationService}>{children}</LocationServiceProvider>
     </Router>
   );
 }

@@ -1,8 +1,8 @@
 // The bar: the name of the project, the ways to the pages, the theme, the user.
 import type { GrafanaTheme2 } from '@grafana/data';
 import { Dropdown, IconButton, Menu, ToolbarButton, useStyles2 } from '@grafana/ui';
-import { css } from '@emotion/css';
-import { Link, NavLink } from 'react-router-dom';
+import { css, cx } from '@emotion/css';
+import { Link, NavLink, useLocation } from 'react-router-dom';
 import { useSession } from '../host/session';
 import { useThemeSwitch } from '../host/Theme';
 
@@ -19,6 +19,7 @@ export function NavBar() {
   const styles = useStyles2(getStyles);
   const { session } = useSession();
   const { mode, toggle } = useThemeSwitch();
+  const { pathname } = useLocation();
   return (
     <header className={styles.bar}>
       <Link to="/" className={styles.brand} aria-label="Millrace, home">
@@ -27,7 +28,7 @@ export function NavBar() {
       </Link>
       <nav className={styles.pages} aria-label="Pages">
         {pages.map(({ to, label }) => (
-          <NavLink key={to} to={to} end={to === '/'} className={styles.page}>
+          <NavLink key={to} to={to} end={to === '/'} className={({ isActive }) => cx(styles.page, (isActive || (to === '/dashboards' && pathname.startsWith('/d/'))) && 'active')}>
             {label}
           </NavLink>
         ))}

@@ -53,7 +53,7 @@ async function fontFaces(): Promise<string> {
   const faces: string[] = [];
   for (const sheet of document.styleSheets) {
     for (const rule of sheet.cssRules) {
-      const address = rule instanceof CSSFontFaceRule && /Millrace/.test(rule.cssText) && /url\("([^"]+)"\)/.exec(rule.cssText);
+      const address = rule instanceof CSSFontFaceRule && /Inter|Roboto Mono/.test(rule.cssText) && /url\("([^"]+)"\)/.exec(rule.cssText);
       if (address && !/U\+100-/i.test(rule.cssText)) {
         const file = await fetch(new URL(address[1], sheet.href ?? document.baseURI)).then((response) => response.blob());
         faces.push(rule.cssText.replace(address[1], await dataUrlOf(file)));
