@@ -26,18 +26,23 @@ function grafanaIcons(): Plugin {
   };
 }
 
-/** Grafana's global styles name font files that are not in its package; see host/noFonts.ts. */
-function ownFonts(): Plugin {
+/** Parts of Grafana's kit that have a reason not to be here; each file says which. */
+const replaced = [
+  { id: './fonts.mjs', in: '/GlobalStyles/', by: here('src/host/noFonts.ts') },
+  { id: './ReactMonacoEditorLazy.mjs', in: '/Monaco/', by: here('src/host/MonacoStandIn.tsx') },
+];
+
+function replacements(): Plugin {
   return {
-    name: 'own-fonts',
+    name: 'replacements',
     enforce: 'pre',
-    resolveId: (id, importer) => (id === './fonts.mjs' && importer?.includes('/GlobalStyles/') ? here('src/host/noFonts.ts') : undefined),
+    resolveId: (id, importer) => replaced.find((part) => part.id === id && importer?.includes(part.in))?.by,
   };
 }
 
 export default defineConfig({
   base: './',
-  plugins: [react(), ownFonts(), grafanaIcons()],
+  plugins: [react(), replacements(), grafanaIcons()],
   resolve: {
     alias: {
       // CommonJS whose default Vite takes for the whole module: React then finds an object where a component stands.

@@ -3,7 +3,6 @@
 import type { DashboardJson, DashboardDocument } from '../api';
 import {
   SceneObjectBase,
-  SceneRefreshPicker,
   SceneTimePicker,
   SceneTimeRange,
   behaviors,
@@ -14,6 +13,7 @@ import { buildAnnotations } from './buildAnnotations';
 import { buildVariables } from './buildVariables';
 import { DashboardGrid } from './DashboardGrid';
 import { panelById, pathOfPanel, panelsOf, type PanelJson } from './json';
+import { Refresh } from './Refresh';
 import { setIn } from './setIn';
 
 export interface DashboardState extends SceneObjectState {
@@ -26,7 +26,7 @@ export interface DashboardState extends SceneObjectState {
   file: string;
   grid: DashboardGrid;
   timePicker: SceneTimePicker;
-  refreshPicker: SceneRefreshPicker;
+  refreshPicker: Refresh;
 }
 
 export class DashboardScene extends SceneObjectBase<DashboardState> {
@@ -87,7 +87,7 @@ export function buildScene({ dashboard, file, version }: DashboardDocument, uid:
       new behaviors.LiveNowTimer({ enabled: Boolean(dashboard.liveNow) }),
     ],
     timePicker: new SceneTimePicker({ quickRanges: quickRangesOf(timepicker?.quick_ranges), hidePicker: Boolean(timepicker?.hidden) }),
-    refreshPicker: new SceneRefreshPicker({
+    refreshPicker: new Refresh({
       refresh: dashboard.refresh || '',
       intervals: timepicker?.refresh_intervals,
       minRefreshInterval: '1s',

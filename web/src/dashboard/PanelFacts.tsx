@@ -27,7 +27,7 @@ function Facts({ model }: SceneComponentProps<PanelFacts>) {
       ))}
       {notices.length > 0 && (
         <Tooltip content={<Notices notices={notices} />}>
-          <span className={styles.notice} tabIndex={0} role="note" aria-label={notices.join(' ')}>
+          <span className={styles.notice} tabIndex={0} role="note" aria-label={`not all shown: ${notices.join(' ')}`}>
             <Icon name="exclamation-triangle" size="sm" /> <span className={styles.wide}>not all shown</span>
           </span>
         </Tooltip>

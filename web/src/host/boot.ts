@@ -3,6 +3,8 @@
 /** Below which path the page stands, without its last slash: '' or '/prefix'. */
 export const prefix = new URL(document.baseURI).pathname.replace(/\/$/, '');
 
+export const pathBelow = () => location.pathname.slice(prefix.length);
+
 Object.assign(window, {
   __grafana_public_path__: `${prefix}/public/`,
   grafanaBootData: {

@@ -21,12 +21,13 @@ export function useSession(): Known {
   return known;
 }
 
-export function SessionProvider({ children }: { children: ReactNode }) {
+/** `first` was asked before the page was drawn. */
+export function SessionProvider({ first, children }: { first: Promise<Session>; children: ReactNode }) {
   const [session, setSession] = useState<Session>();
   const [error, setError] = useState<unknown>();
 
   const ask = useCallback(() => api.session().then(setSession, setError), []);
-  useEffect(() => void ask(), [ask]);
+  useEffect(() => void first.then(setSession, setError), [first]);
 
   const known = useMemo<Known | null>(
     () =>

@@ -1,5 +1,6 @@
 // Fills the services, then draws the page.
 import { createRoot } from 'react-dom/client';
+import { api } from '../api';
 import { fillServices } from '../host/services';
 import { SessionProvider } from '../host/session';
 import { Theme } from '../host/Theme';
@@ -7,11 +8,13 @@ import { HistoryRouter } from './HistoryRouter';
 import { Shell } from './Shell';
 
 export async function start() {
+  const asked = api.session();
+  asked.catch(() => {});
   await fillServices();
   createRoot(document.getElementById('root')!).render(
     <Theme>
       <HistoryRouter>
-        <SessionProvider>
+        <SessionProvider first={asked}>
           <Shell />
         </SessionProvider>
       </HistoryRouter>
