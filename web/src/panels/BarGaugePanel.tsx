@@ -19,7 +19,7 @@ export interface BarGaugeOptions extends SingleStatBaseOptions, OptionsWithLegen
 export const BarGaugePanel = panel<BarGaugeOptions>((props: PanelProps<BarGaugeOptions>) => {
   const theme = useTheme2();
   const { options, width, height, title, renderCounter } = props;
-  const values = useValues(props, false);
+  const values = useValues(props, false).filter((value) => !value.field.custom?.hideFrom?.viz);
   if (values.length === 0 || !hasRows(props)) {
     return <NoData title={title} frames={props.data.series} needs="a number field" noValue={props.fieldConfig?.defaults?.noValue} />;
   }

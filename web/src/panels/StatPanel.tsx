@@ -1,9 +1,9 @@
 // One big number a series, with its trend behind it.
-import { getDisplayValueAlignmentFactors, type FieldDisplay, type PanelProps } from '@grafana/data';
+import { getDisplayValueAlignmentFactors, type FieldDisplay, type FieldSparkline, type PanelProps } from '@grafana/data';
 import type { BigValueColorMode, BigValueGraphMode, BigValueJustifyMode, BigValueTextMode, PercentChangeColorMode, SingleStatBaseOptions } from '@grafana/schema';
 import { BigValue, type BigValueColorMode as Color, type BigValueGraphMode as Graph, type BigValueJustifyMode as Justify, type BigValueTextMode as Text, useTheme2, VizRepeater } from '@grafana/ui';
 import { Figure, NoData, panel } from './kit/Panel';
-import { hasRows, Linked, orientationOf, useValues, valuesSaid } from './kit/values';
+import { hasRows, Linked, orientationOf, rangeOf, useValues, valuesSaid } from './kit/values';
 
 export interface StatOptions extends SingleStatBaseOptions {
   graphMode: BigValueGraphMode;
@@ -15,19 +15,25 @@ export interface StatOptions extends SingleStatBaseOptions {
   percentChangeColorMode: PercentChangeColorMode;
 }
 
+function ownScale(sparkline: FieldSparkline | undefined): FieldSparkline | undefined {
+  return sparkline && { ...sparkline, y: { ...sparkline.y, config: { ...sparkline.y.config, min: undefined, max: undefined }, state: { ...sparkline.y.state, range: rangeOf(sparkline.y) } } };
+}
+
 export const StatPanel = panel<StatOptions>((props: PanelProps<StatOptions>) => {
   const theme = useTheme2();
   const { options, width, height, title, renderCounter } = props;
   const trend = (options.graphMode ?? 'area') !== 'none';
-  const values = useValues(props, trend, options.showPercentChange);
+  const values = useValues(props, trend, options.showPercentChange).filter((value) => !value.field.custom?.hideFrom?.viz);
   if (values.length === 0 || !hasRows(props)) {
     return <NoData title={title} frames={props.data.series} needs="a number field" noValue={props.fieldConfig?.defaults?.noValue} />;
   }
+  // Trends of one unit share their scale, as in Grafana; beside another unit that would be a flat line.
+  const mixed = new Set(values.map((value) => value.field.unit ?? '')).size > 1;
   const one = ({ value, width: w, height: h, alignmentFactors, count }: { value: FieldDisplay; width: number; height: number; alignmentFactors: object; count: number }) => (
     <Linked value={value}>
       {(open) => (
         <BigValue value={value.display} width={w} height={h} count={count} theme={theme}
-          sparkline={trend ? value.sparkline : undefined} onClick={open} hasLinks={value.hasLinks}
+          sparkline={trend ? (mixed ? ownScale(value.sparkline) : value.sparkline) : undefined} onClick={open} hasLinks={value.hasLinks}
           alignmentFactors={alignmentFactors as ReturnType<typeof getDisplayValueAlignmentFactors>}
           colorMode={(options.colorMode ?? 'value') as unknown as Color} graphMode={(options.graphMode ?? 'area') as unknown as Graph}
           justifyMode={(options.justifyMode ?? 'auto') as unknown as Justify} textMode={(options.textMode ?? 'auto') as unknown as Text}

@@ -1,9 +1,10 @@
 // Rows and columns as they came: Grafana's own table, with its cell types, sorting, filters, footer and pages.
-import { lazy, Suspense, useCallback } from 'react';
+import { lazy, Suspense, useCallback, useMemo } from 'react';
 import { type DataFrame, getFrameDisplayName, type PanelProps } from '@grafana/data';
 import type { TableCellHeight, TableSortByFieldState } from '@grafana/schema';
 import { Combobox, usePanelContext } from '@grafana/ui';
 import { Figure, NoData, panel } from './kit/Panel';
+import { modern, type OldFooter } from './tableModern';
 
 // The grid behind the table is large and most first pages have none.
 const TableNG = lazy(async () => ({ default: (await import('@grafana/ui/unstable')).TableNG }));
@@ -19,6 +20,7 @@ export interface TableOptions {
   cellHeight?: TableCellHeight;
   maxRowHeight?: number;
   frozenColumns?: { left?: number };
+  footer?: OldFooter;
 }
 
 export const TablePanel = panel<TableOptions>((props: PanelProps<TableOptions>) => {
@@ -26,7 +28,8 @@ export const TablePanel = panel<TableOptions>((props: PanelProps<TableOptions>) 
   const { data, options, width, height, title, timeRange, fieldConfig, onOptionsChange, onFieldConfigChange, transparent } = props;
   const frames = data.series;
   const current = Math.min(Math.max(0, options.frameIndex ?? 0), frames.length - 1);
-  const shown = frames[current] as DataFrame | undefined;
+  const frame = frames[current] as DataFrame | undefined;
+  const shown = useMemo(() => frame && modern(frame, options.footer), [frame, options.footer]);
   const sorted = useCallback((sortBy: TableSortByFieldState[]) => onOptionsChange?.({ ...options, sortBy }), [onOptionsChange, options]);
   const resized = useCallback((name: string, columnWidth: number) => {
     onFieldConfigChange?.({ ...fieldConfig, overrides: widthOverride(fieldConfig?.overrides ?? [], name, columnWidth) });

@@ -103,6 +103,7 @@ export const options: Record<string, Spec[]> = {
     { path: 'sortBy', name: 'Sort', kind: 'kept', default: [] },
     { path: 'frameIndex', name: 'Result', kind: 'kept', default: 0 },
     { path: 'disableKeyboardEvents', name: 'No keyboard', kind: 'kept' },
+    { path: 'footer', name: 'Footer (old)', kind: 'kept' },
   ],
   barchart: [
     { path: 'xField', name: 'Categories', kind: 'fieldName' },

@@ -1,12 +1,12 @@
 // Bars of numbers by category, upright or lying.
 import { useMemo, useState } from 'react';
 import {
-  type DataFrame, type Field, FieldType, formattedValueToString, getFieldSeriesColor, getValueFormat, type PanelProps, reduceField, VizOrientation,
+  dateTimeFormat, type DataFrame, type Field, FieldType, formattedValueToString, getFieldSeriesColor, getValueFormat, type GrafanaTheme2, type PanelProps, reduceField, VizOrientation,
 } from '@grafana/data';
 import { type OptionsWithLegend, type OptionsWithTextFormatting, type OptionsWithTooltip, ScaleDistribution, SortOrder, TooltipDisplayMode } from '@grafana/schema';
 import { useTheme2, VizLayout } from '@grafana/ui';
 import { type Box, categoryLabels, cut, type Label, textWidth, ValueAxis } from '../kit/Axis';
-import { finite, nameOf, summary, textOf } from '../kit/frame';
+import { finite, nameOf, paletteOrder, summary, textOf } from '../kit/frame';
 import { legendOf } from '../kit/legend';
 import { Figure, NoData, panel } from '../kit/Panel';
 import { linearTicks, logTicks } from '../kit/ticks';
@@ -31,7 +31,7 @@ export interface BarChartOptions extends OptionsWithLegend, OptionsWithTooltip, 
 interface Bars { frame: DataFrame; x: Field; series: Array<{ field: Field; name: string; color: string; hidden: boolean }>; by?: Field }
 
 /** The category field: the one that is named, else the first text, else the first time; the rest of the numbers are bars. */
-export function prepare(frames: DataFrame[], xField: string | undefined, byField: string | undefined, colorOf: (field: Field) => string): Bars | null {
+export function prepare(frames: DataFrame[], xField: string | undefined, byField: string | undefined, theme: GrafanaTheme2): Bars | null {
   for (const frame of frames) {
     const x = frame.fields.find((field) => xField && (field.name === xField || nameOf(field, frame, frames) === xField))
       ?? frame.fields.find((field) => field.type === FieldType.string || field.type === FieldType.enum)
@@ -40,7 +40,7 @@ export function prepare(frames: DataFrame[], xField: string | undefined, byField
     if (x && numbers.length > 0 && frame.length > 0) {
       return {
         frame, x, by: frame.fields.find((field) => byField && nameOf(field, frame, frames) === byField),
-        series: numbers.map((field) => ({ field, name: nameOf(field, frame, frames), color: colorOf(field), hidden: Boolean(field.config.custom?.hideFrom?.viz) })),
+        series: paletteOrder(numbers, theme).map((field, i) => ({ field, name: nameOf(numbers[i], frame, frames), color: getFieldSeriesColor(field, theme).color, hidden: Boolean(field.config.custom?.hideFrom?.viz) })),
       };
     }
   }
@@ -51,7 +51,7 @@ export const BarChartPanel = panel<BarChartOptions>((props: PanelProps<BarChartO
   const theme = useTheme2();
   const { data, options, width, height, title } = props;
   const prepared = useMemo(
-    () => prepare(data.series, options.xField, options.colorByField, (field) => getFieldSeriesColor(field, theme).color),
+    () => prepare(data.series, options.xField, options.colorByField, theme),
     [data.series, options.xField, options.colorByField, theme],
   );
   if (!prepared) {
@@ -67,13 +67,13 @@ export const BarChartPanel = panel<BarChartOptions>((props: PanelProps<BarChartO
   return (
     <Figure label={summary(title, `bar chart of ${prepared.frame.length} categories`, [prepared.frame])} width={width} height={height}>
       <VizLayout width={width} height={height} legend={legend}>
-        {(w, h) => <Chart prepared={prepared} width={w} height={h} options={options} />}
+        {(w, h) => <Chart prepared={prepared} width={w} height={h} options={options} timeZone={props.timeZone} />}
       </VizLayout>
     </Figure>
   );
 });
 
-function Chart({ prepared, width, height, options }: { prepared: Bars; width: number; height: number; options: BarChartOptions }) {
+function Chart({ prepared, width, height, options, timeZone }: { prepared: Bars; width: number; height: number; options: BarChartOptions; timeZone: string }) {
   const theme = useTheme2();
   const [hover, setHover] = useState<{ category: number; series: number | null; x: number; y: number } | null>(null);
   const { frame, x } = prepared;
@@ -82,7 +82,7 @@ function Chart({ prepared, width, height, options }: { prepared: Bars; width: nu
   const custom = first.config.custom ?? {};
   const stacking = options.stacking ?? 'none';
   const lying = options.orientation === VizOrientation.Horizontal || ((options.orientation ?? 'auto') === VizOrientation.Auto && height > width * 1.2);
-  const names = Array.from({ length: frame.length }, (_, i) => textOf(x, x.values[i]));
+  const names = categoryNames(x, frame.length, timeZone);
   const values = series.map(({ field }) => Array.from({ length: frame.length }, (_, i) => finite(field.values[i])));
 
   const raw = bars(values, frame.length, 1, stacking, 1, 1);
@@ -97,6 +97,10 @@ function Chart({ prepared, width, height, options }: { prepared: Bars; width: nu
   const ticks = log
     ? logTicks(first.config.min ?? positive, max, log)
     : linearTicks(min, max, Math.max(2, Math.floor((lying ? width / 90 : height / 45))), { min: first.config.min != null, max: first.config.max != null || stacking === 'percent' });
+  if (!log && stacking === 'none' && first.config.max == null && (options.showValue ?? 'auto') !== 'never' && max > 0 && ticks.max - max < (ticks.max - ticks.min) * 0.07) {
+    // Values stand above the bars and need room there.
+    ticks.max = max + (ticks.max - ticks.min) * 0.09;
+  }
   const tickText = (v: number) => (stacking === 'percent'
     ? formattedValueToString(getValueFormat('percentunit')(v, 0))
     : formattedValueToString(first.display!(v, first.config.decimals ?? ticks.decimals)));
@@ -109,8 +113,12 @@ function Chart({ prepared, width, height, options }: { prepared: Bars; width: nu
   // The box inside of the axes; the labels of the categories decide how much they take.
   const longest = Math.min(width * 0.35, names.reduce((most, text) => Math.max(most, textWidth(text)), 0));
   const side = lying ? longest + 10 : widest + 10 + (label ? 18 : 0);
-  const box: Box = { left: lying || !right ? side : 10, top: 8, width: Math.max(10, width - side - 10 - (lying ? widest / 2 : 0)), height: 10 };
-  const below = categoryLabels(names, box.width / Math.max(1, names.length), options.xTickLabelRotation ?? 0, options.xTickLabelSpacing ?? 0, options.xTickLabelMaxLength);
+  const turn = lying ? 0 : options.xTickLabelRotation ?? 0;
+  // The first of the turned labels hangs out to the left, or the last one to the right.
+  const hang = turn && Math.abs(turn) < 90 ? Math.min(width * 0.2, longest * Math.cos((turn * Math.PI) / 180) * 0.9) : 0;
+  const left = Math.max(lying || !right ? side : 10, turn > 0 ? hang : 0);
+  const box: Box = { left, top: 8, width: Math.max(10, width - left - Math.max(10, turn < 0 ? hang : 0, right && !lying ? side : 0) - (lying ? widest / 2 : 0)), height: 10 };
+  const below = categoryLabels(names, box.width / Math.max(1, names.length), turn, options.xTickLabelSpacing ?? 0, options.xTickLabelMaxLength, height * 0.4);
   box.height = Math.max(10, height - 8 - (lying ? (hidden ? 6 : 22 + (label ? 18 : 0)) : below.height));
 
   const list = bars(values, frame.length, lying ? box.height : box.width, stacking, options.groupWidth ?? 0.7, options.barWidth ?? 0.97);
@@ -136,8 +144,11 @@ function Chart({ prepared, width, height, options }: { prepared: Bars; width: nu
   const step = (lying ? box.height : box.width) / Math.max(1, frame.length);
   const categories: Label[] = names.map((full, i) => ({ at: step * (i + 0.5), text: lying ? cut(full, longest) : below.texts[i], full }));
   const every = lying ? Math.max(1, Math.ceil(14 / step)) : below.every;
-  const rotation = lying ? 0 : options.xTickLabelRotation ?? 0;
-  const size = options.text?.valueSize ?? 12;
+  const rotation = turn;
+  // Values above bars that stand beside each other shrink a little before they go.
+  const tight = !lying && stacking === 'none' && series.length > 1;
+  const widestValue = tight ? Math.max(1, ...list.map((bar) => textWidth(textOf(series[bar.series].field, bar.value)))) : 1;
+  const size = options.text?.valueSize ?? (tight ? Math.max(9, Math.min(12, Math.floor((12 * (list[0]?.size ?? 0)) / widestValue))) : 12);
   const ink = theme.colors.text.primary;
 
   const move = (event: React.MouseEvent<SVGSVGElement>) => {
@@ -178,7 +189,7 @@ function Chart({ prepared, width, height, options }: { prepared: Bars; width: nu
           const inside = stacking !== 'none';
           const fits = lying
             ? bar.size >= size && (inside ? wide + 4 < shape.width : bar.to < 0 || shape.x + shape.width + wide + 6 <= width)
-            : wide <= Math.max(bar.size, step / Math.max(1, inside ? 1 : series.length)) && (!inside || shape.height > size + 2);
+            : wide <= (tight ? bar.size + 2 : step - 2) && (!inside || shape.height > size + 2);
           if (!fits && options.showValue !== 'always') {
             return null;
           }
@@ -193,7 +204,7 @@ function Chart({ prepared, width, height, options }: { prepared: Bars; width: nu
           {categories.map(({ at, text, full }, i) => i % every !== 0 ? null : lying
             ? <text key={i} x={box.left - 6} y={box.top + at} textAnchor="end" dominantBaseline="central">{text}<title>{full}</title></text>
             : (
-              <text key={i} transform={`translate(${box.left + at} ${box.top + box.height + (rotation ? 10 : 16)}) rotate(${-rotation})`}
+              <text key={i} transform={`translate(${rotation ? box.left + at : inside(box.left + at, text, width)} ${box.top + box.height + (rotation ? 10 : 16)}) rotate(${-rotation})`}
                 textAnchor={rotation > 0 ? 'end' : rotation < 0 ? 'start' : 'middle'}>{text}<title>{full}</title></text>
             ))}
         </g>
@@ -203,6 +214,25 @@ function Chart({ prepared, width, height, options }: { prepared: Bars; width: nu
       )}
     </div>
   );
+}
+
+/** A centred label at the edge moves in as far as it hangs out. */
+function inside(at: number, text: string, width: number): number {
+  const half = textWidth(text) / 2;
+  return Math.max(half, Math.min(width - half, at));
+}
+
+/** Days as dates and times without what is the same on all. */
+function categoryNames(x: Field, length: number, timeZone: string): string[] {
+  const at = Array.from({ length }, (_, i) => x.values[i]);
+  if (x.type !== FieldType.time || x.config.unit) {
+    return at.map((value) => textOf(x, value));
+  }
+  const known = at.filter((value) => value != null);
+  const day = (value: number) => dateTimeFormat(value, { timeZone, format: 'YYYY-MM-DD' });
+  const midnight = known.every((value) => dateTimeFormat(value, { timeZone, format: 'HH:mm:ss' }) === '00:00:00');
+  const format = midnight ? 'YYYY-MM-DD' : new Set(known.map(day)).size === 1 ? 'HH:mm' : 'MM-DD HH:mm';
+  return at.map((value) => (value == null ? '' : dateTimeFormat(value, { timeZone, format })));
 }
 
 function away(bar: Bar, along: number, across: number, shape: { x: number; y: number; width: number; height: number }, lying: boolean) {

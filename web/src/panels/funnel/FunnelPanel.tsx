@@ -27,7 +27,7 @@ export const FunnelPanel = panel<FunnelOptions>((props: PanelProps<FunnelOptions
     : single ? theme.visualization.getColorByName('blue') : theme.visualization.getColorByName(palette[i % palette.length])));
   const roomy = width / found.names.length >= 90 && height >= 180;
   const upright = options.orientation === 'vertical' || ((options.orientation ?? 'auto') === 'auto' && roomy);
-  const legend = single ? null : legendOf(found.groups.map((group, i) => ({ label: group.name, color: colors[i] })), { showLegend: true }, true);
+  const legend = single || (!upright && height < 200) ? null : legendOf(found.groups.map((group, i) => ({ label: group.name, color: colors[i] })), { showLegend: true }, true);
   const Kind = upright ? Upright : Lying;
   return (
     <VizLayout width={width} height={height} legend={legend}>

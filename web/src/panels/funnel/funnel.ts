@@ -16,6 +16,9 @@ export interface Step {
 export interface Group { name: string; steps: Step[] }
 export interface Funnel { groups: Group[]; people: Field; names: string[] }
 
+/** More than this is no funnel but a wrong field; a page cannot draw thousands of steps. */
+const STEPS_MOST = 60;
+
 export interface FunnelFields { stepField?: string; peopleField?: string; timeField?: string; groupField?: string }
 
 const STEP = /^(step|stage|event|name)/i;
@@ -61,6 +64,9 @@ export function funnel(frames: DataFrame[], ask: FunnelFields = {}): Funnel | nu
     }
     const steps = byGroup.get(key) ?? new Map();
     byGroup.set(key, steps.set(name, { name, people: finite(people.values[i]), seconds: time ? finite(time.values[i]) : null }));
+  }
+  if (names.length > STEPS_MOST || byGroup.size > STEPS_MOST) {
+    return null;
   }
   const groups = [...byGroup].map(([name, steps]) => ({ name, steps: convert(names.map((step) => steps.get(step) ?? { name: step, people: 0, seconds: null })) }));
   return { groups, people, names };

@@ -21,7 +21,7 @@ export interface GaugeOptions extends SingleStatBaseOptions {
 
 export const GaugePanel = panel<GaugeOptions>((props: PanelProps<GaugeOptions>) => {
   const { options, width, height, title, renderCounter } = props;
-  const values = useValues(props, options.sparkline !== false);
+  const values = useValues(props, options.sparkline !== false).filter((value) => !value.field.custom?.hideFrom?.viz);
   if (values.length === 0 || !hasRows(props)) {
     return <NoData title={title} frames={props.data.series} needs="a number field" noValue={props.fieldConfig?.defaults?.noValue} />;
   }

@@ -169,7 +169,7 @@ function drawCells(u: uPlot, grid: Grid, look: Look) {
       } else {
         ctx.fillRect(left, top, w, h);
       }
-      if (look.text && h > 14 * ratio) {
+      if (look.text && h > 14 * ratio && (look.always || w > 22 * ratio)) {
         const words = look.text(value!);
         if (look.always || ctx.measureText(words).width < w - 8 * ratio) {
           ctx.fillStyle = color.startsWith('rgba') ? '#fff' : look.ink(color);

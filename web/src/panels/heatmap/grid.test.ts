@@ -45,7 +45,7 @@ describe('given rows', () => {
   ] });
   it('are ordered by their bounds and by time', () => {
     const grid = fromRows([frame])!;
-    expect(grid.names).toEqual(['0.5', '0.5 – 10', '10 – +Inf']);
+    expect(grid.names).toEqual(['≤ 0.5', '0.5 – 10', '> 10']);
     expect(grid.xs).toEqual([1000, 2000]);
     expect(grid.values).toEqual([[2, 5, 4], [1, null, 3]]);
     expect(grid.xSize).toBe(1000);

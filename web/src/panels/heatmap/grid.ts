@@ -155,7 +155,7 @@ export function fromRows(frames: DataFrame[], layout = 'auto'): Grid | null {
   const names = rows.map((row) => row.name);
   return {
     xs, xSize: Number.isFinite(xSize) ? xSize : time.config.interval ?? 60_000, edges: Array.from({ length: rows.length + 1 }, (_, i) => i),
-    names: numeric && layout !== 'unknown' ? names.map((name, i) => (layout === 'ge' ? `≥ ${name}` : `${i === 0 ? '' : `${names[i - 1]} – `}${name}`)) : names,
+    names: numeric && layout !== 'unknown' ? names.map((name, i) => (layout === 'ge' ? `≥ ${name}` : i === 0 ? `≤ ${name}` : bound(name) === Infinity ? `> ${names[i - 1]}` : `${names[i - 1]} – ${name}`)) : names,
     log: null, values: order.map((i) => rows.map(({ field }) => finite(field.values[i]))), cell: rows[0]?.field,
   };
 }

@@ -5,7 +5,7 @@ import type { OptionsWithLegend, OptionsWithTooltip } from '@grafana/schema';
 import { useTheme2, VizLayout } from '@grafana/ui';
 import { bars as layBars } from '../barchart/layout';
 import { type Box, textWidth, ValueAxis } from '../kit/Axis';
-import { nameOf } from '../kit/frame';
+import { nameOf, paletteOrder } from '../kit/frame';
 import { legendOf } from '../kit/legend';
 import { Figure, NoData, panel } from '../kit/Panel';
 import { linearTicks } from '../kit/ticks';
@@ -23,7 +23,11 @@ export const HistogramPanel = panel<HistogramOptions>((props: PanelProps<Histogr
   const theme = useTheme2();
   const { data, options, width, height, title } = props;
   const { bucketCount, bucketSize, bucketOffset, combine } = options;
-  const fields = useMemo(() => data.series.flatMap((frame) => frame.fields.filter((field) => field.type === FieldType.number).map((field) => ({ field, name: nameOf(field, frame, data.series) }))), [data.series]);
+  const fields = useMemo(() => {
+    const list = data.series.flatMap((frame) => frame.fields.filter((field) => field.type === FieldType.number).map((field) => ({ field, name: nameOf(field, frame, data.series) })));
+    const colored = paletteOrder(list.map(({ field }) => field), theme);
+    return list.map(({ name }, i) => ({ field: colored[i], name }));
+  }, [data.series, theme]);
   const result = useMemo(
     () => histogram(fields.filter(({ field }) => combine || !field.config.custom?.hideFrom?.viz).map(({ field }) => field.values), { bucketCount, bucketSize, bucketOffset, combine }),
     [fields, bucketCount, bucketSize, bucketOffset, combine],

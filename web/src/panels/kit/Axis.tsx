@@ -25,18 +25,19 @@ export interface Box { left: number; top: number; width: number; height: number 
 export function ValueAxis({ box, labels, horizontal, grid = true, right, title }: { box: Box; labels: Label[]; horizontal?: boolean; grid?: boolean; right?: boolean; title?: string }) {
   const theme = useTheme2();
   const stroke = theme.isDark ? 'rgba(240, 250, 255, 0.09)' : 'rgba(0, 10, 23, 0.09)';
+  const shown = apart(labels, horizontal);
   return (
     <g fontSize={FONT} fontFamily={theme.typography.fontFamily} fill={theme.colors.text.primary}>
       {labels.map(({ at, text }) => (horizontal
         ? (
           <g key={at}>
             {grid && <line x1={at} x2={at} y1={box.top} y2={box.top + box.height} stroke={stroke} />}
-            <text x={at} y={box.top + box.height + 16} textAnchor="middle">{text}</text>
+            {shown.has(at) && <text x={at} y={box.top + box.height + 16} textAnchor="middle">{text}</text>}
           </g>
         ) : (
           <g key={at}>
             {grid && <line x1={box.left} x2={box.left + box.width} y1={at} y2={at} stroke={stroke} />}
-            <text x={right ? box.left + box.width + 6 : box.left - 6} y={at} textAnchor={right ? 'start' : 'end'} dominantBaseline="central">{text}</text>
+            {shown.has(at) && <text x={right ? box.left + box.width + 6 : box.left - 6} y={at} textAnchor={right ? 'start' : 'end'} dominantBaseline="central">{text}</text>}
           </g>
         )))}
       {title && (horizontal
@@ -46,15 +47,29 @@ export function ValueAxis({ box, labels, horizontal, grid = true, right, title }
   );
 }
 
+/** Places of the labels that do not touch the one before. */
+function apart(labels: Label[], horizontal?: boolean): Set<number> {
+  const out = new Set<number>();
+  let last: { at: number; half: number } | null = null;
+  for (const { at, text } of labels) {
+    const half = horizontal ? textWidth(text) / 2 + 4 : LINE / 2;
+    if (!last || Math.abs(at - last.at) >= half + last.half) {
+      out.add(at);
+      last = { at, half };
+    }
+  }
+  return out;
+}
+
 /** How labels of categories are laid below a plot: turned, thinned out or cut so that none overlap. */
-export function categoryLabels(texts: string[], step: number, rotation: number, spacing: number, most?: number) {
+export function categoryLabels(texts: string[], step: number, rotation: number, spacing: number, most?: number, tallest = 110) {
   const cutTo = most && most > 0 ? (text: string) => (text.length > most ? `${text.slice(0, most)}…` : text) : (text: string) => text;
   const shown = texts.map(cutTo);
   const widest = shown.reduce((w, text) => Math.max(w, textWidth(text)), 0);
   const angle = (Math.abs(rotation) * Math.PI) / 180;
-  const tall = Math.min(110, rotation ? Math.sin(angle) * widest + Math.cos(angle) * LINE : LINE);
+  const tall = Math.min(tallest, rotation ? Math.sin(angle) * widest + Math.cos(angle) * LINE : LINE);
   const needs = rotation ? LINE / Math.max(0.2, Math.sin(angle)) : widest + 8;
   const every = Math.max(1, spacing ? Math.ceil(Math.abs(spacing) / step) : 1, needs > step && (rotation || shown.length > 12) ? Math.ceil(needs / step) : 1);
-  const room = rotation ? 110 / Math.max(0.2, Math.sin(angle)) : step * every - 6;
+  const room = rotation ? tallest / Math.max(0.2, Math.sin(angle)) : step * every - 6;
   return { every, height: tall + 8, texts: shown.map((text) => (widest > room ? cut(text, room) : text)) };
 }

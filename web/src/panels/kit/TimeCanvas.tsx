@@ -5,6 +5,7 @@ import { AxisPlacement, ScaleDirection, ScaleOrientation } from '@grafana/schema
 import { UPlotChart, UPlotConfigBuilder, usePanelContext, useTheme2 } from '@grafana/ui';
 import type uPlot from 'uplot';
 import { Annotations } from './Annotations';
+import { TIME_PADDING } from './padding';
 import type { TipAt } from './Tip';
 
 const ZOOM_LEAST_PX = 5;
@@ -43,6 +44,7 @@ export function TimeCanvas<Hit>(props: Props<Hit>) {
       range: () => [latest.current.timeRange.from.valueOf(), latest.current.timeRange.to.valueOf()],
     });
     builder.addAxis({ scaleKey: 'x', isTime: true, placement: AxisPlacement.Bottom, timeZone: props.timeZone, theme, grid: { show: props.gridX ?? false } });
+    builder.setPadding(TIME_PADDING);
     latest.current.configure(builder);
     builder.setCursor({
       points: { show: false }, x: true, y: false, focus: { prox: 1e6 },

@@ -1,7 +1,7 @@
 // Frames as panels may rely on: every field has a config, values, a type, a display processor and a series number.
 // The run request and the overrides normally see to that; hand-made frames, transformations and broken sources do not.
 import {
-  type DataFrame, type Field, FieldType, type GrafanaTheme2, type TimeZone,
+  type DataFrame, type Field, FieldColorModeId, FieldType, type GrafanaTheme2, type TimeZone,
   getDisplayProcessor, getFieldDisplayName, formattedValueToString, guessFieldTypeForField, reduceField,
 } from '@grafana/data';
 
@@ -28,6 +28,21 @@ function saneField(field: Field, theme: GrafanaTheme2, timeZone: TimeZone | unde
 }
 
 export const rows = (frames: DataFrame[]) => frames.reduce((sum, frame) => sum + frame.length, 0);
+
+/**
+ * Series of one plot take the palette's colours in their own order, whatever columns stood between them. The display
+ * processor is made anew, for it has the colour in it.
+ */
+export function paletteOrder(list: Field[], theme: GrafanaTheme2, timeZone?: TimeZone): Field[] {
+  return list.map((field, i) => {
+    if (field.config.color?.mode !== FieldColorModeId.PaletteClassic || field.state?.seriesIndex === i) {
+      return field;
+    }
+    const own: Field = { ...field, state: { ...field.state, seriesIndex: i } };
+    own.display = getDisplayProcessor({ field: own, theme, timeZone });
+    return own;
+  });
+}
 
 /** Text of a value as the field's unit, decimals and mappings say. */
 export function textOf(field: Field, value: unknown): string {

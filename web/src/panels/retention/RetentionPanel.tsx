@@ -29,7 +29,7 @@ export const RetentionPanel = panel<RetentionOptions>((props: PanelProps<Retenti
   }
   const accent = theme.visualization.getColorByName(options.color || 'blue');
   const name = (cohort: Cohort) => {
-    if (found.cohort.type !== FieldType.time || found.cohort.config.unit) {
+    if (found.cohort.type !== FieldType.time || /^(time:|dateTime)/.test(found.cohort.config.unit ?? '')) {
       return textOf(found.cohort, cohort.key);
     }
     const whole = found.cohorts.every((one) => Number(one.key) % 86_400_000 === 0);

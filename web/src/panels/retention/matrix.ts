@@ -21,6 +21,9 @@ const SIZE = /(size|total|members|cohort_users|cohort_people)/i;
 const PERIOD = /(period|index|offset|age|number|^(day|week|month|n)s?$|(days|weeks|months)_)/i;
 const SHARE = /(share|percent|pct|rate|ratio|retention)/i;
 
+/** More rows than this are not cohorts, but people or events. */
+const COHORTS_MOST = 400;
+
 export function matrix(frames: DataFrame[], ask: RetentionFields = {}): Matrix | null {
   const frame = frames.find((f) => f.length > 0 && f.fields.length > 2);
   if (!frame) {
@@ -51,7 +54,7 @@ export function matrix(frames: DataFrame[], ask: RetentionFields = {}): Matrix |
     byCohort.set(cohort.values[i], row);
     most = Math.max(most, p);
   }
-  if (byCohort.size === 0) {
+  if (byCohort.size === 0 || byCohort.size > COHORTS_MOST) {
     return null;
   }
   const periods = Array.from({ length: most + 1 }, (_, i) => i);

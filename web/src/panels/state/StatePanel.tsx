@@ -56,7 +56,7 @@ function States(props: PanelProps<StateOptions> & { kind: 'timeline' | 'history'
       <VizLayout width={width} height={height - pager} legend={legend}>
         {(w, h) => (
           <TimeCanvas<{ row: Row; span: Span }> width={w} height={h} timeRange={timeRange} timeZone={timeZone} axes={[shown, w, h]} draw={draw}
-            configure={(builder) => axis(builder, shown, w, theme)} annotations={data.annotations} onZoom={onChangeTimeRange}
+            configure={(builder) => axis(builder, shown, w, h, theme)} annotations={data.annotations} onZoom={onChangeTimeRange}
             pick={(u, left, top) => {
               const row = shown[Math.floor((top / (u.bbox.height / devicePixelRatio)) * shown.length)];
               const time = u.posToVal(left, 'x');
@@ -80,7 +80,7 @@ function colors(field: Field, theme: GrafanaTheme2): (value: unknown) => string 
   const mode = field.config.color?.mode ?? '';
   const mapped = (field.config.mappings ?? []).length > 0;
   const palette = theme.visualization.palette;
-  if (field.type === FieldType.string && !mapped && mode !== 'fixed' && mode !== 'thresholds') {
+  if (field.type === FieldType.string && !mapped && mode !== 'fixed') {
     const known = [...new Set(field.values.filter((v) => v != null).map(String))].sort();
     return (value) => theme.visualization.getColorByName(palette[Math.max(0, known.indexOf(String(value))) % palette.length]);
   }
@@ -98,8 +98,9 @@ function legendItems(all: Row[]): LegendItem[] {
   const found = new Map<string, string>();
   for (const row of all) {
     for (const span of row.spans) {
-      if (found.size < 20) {
-        found.set(textOf(row.field, span.value), row.color(span.value));
+      const text = textOf(row.field, span.value);
+      if (found.size < 20 && text !== '') {
+        found.set(text, row.color(span.value));
       }
     }
   }
@@ -111,12 +112,13 @@ function said(title: string, kind: string, all: Row[]): string {
   return `${title ? `${title}: ` : ''}${kind === 'timeline' ? 'state timeline' : 'status history'}, last states: ${last.join(', ')}${all.length > 6 ? ` and ${all.length - 6} more` : ''}`;
 }
 
-function axis(builder: UPlotConfigBuilder, shown: Row[], width: number, theme: GrafanaTheme2) {
+function axis(builder: UPlotConfigBuilder, shown: Row[], width: number, height: number, theme: GrafanaTheme2) {
+  const every = Math.max(1, Math.ceil((shown.length * 15) / Math.max(15, height - 30)));
   const hidden = shown[0]?.field.config.custom?.axisPlacement === 'hidden';
   builder.addScale({ scaleKey: 'y', orientation: ScaleOrientation.Vertical, direction: ScaleDirection.Down, range: () => [0, shown.length] });
   builder.addAxis({
     scaleKey: 'y', placement: hidden ? AxisPlacement.Hidden : AxisPlacement.Left, theme, grid: { show: false }, ticks: { show: false },
-    splits: () => shown.map((_, i) => i + 0.5), values: (_u, at) => at.map((v) => cut(shown[Math.floor(v)]?.name ?? '', width * 0.3)),
+    splits: () => shown.map((_, i) => i + 0.5), values: (_u, at) => at.map((v) => (Math.floor(v) % every === 0 ? cut(shown[Math.floor(v)]?.name ?? '', width * 0.3) : '')),
   });
   builder.addSeries({ scaleKey: 'y', theme, pathBuilder: () => null, pointsFilter: () => [] } as never);
 }

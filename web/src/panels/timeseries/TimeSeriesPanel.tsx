@@ -1,28 +1,44 @@
 // Lines, bars and points over time. Grafana's own plot does scales, axes, stacking and gaps; here is what stands around it:
 // the frames it can draw, legend, hover box, shared cursor, zoom, annotations.
-import { useCallback, useMemo } from 'react';
-import { DashboardCursorSync, EventBusSrv, type PanelProps } from '@grafana/data';
-import { type OptionsWithLegend, type OptionsWithTimezones, type OptionsWithTooltip, TooltipDisplayMode } from '@grafana/schema';
+import { type ComponentProps, useCallback, useMemo } from 'react';
+import { DashboardCursorSync, EventBusSrv, type Field, type PanelProps } from '@grafana/data';
+import { GraphDrawStyle, type OptionsWithLegend, type OptionsWithTimezones, type OptionsWithTooltip, ScaleDistribution, StackingMode, TooltipDisplayMode } from '@grafana/schema';
 import {
   EventBusPlugin, getFieldDisplayLinks, KeyboardPlugin, PanelContextProvider, preparePlotFrame, TimeSeries, TooltipPlugin2,
-  usePanelContext, XAxisInteractionAreaPlugin, ZoomPlugin,
+  usePanelContext, useTheme2, XAxisInteractionAreaPlugin, ZoomPlugin,
 } from '@grafana/ui';
 import { Annotations } from '../kit/Annotations';
-import { summary } from '../kit/frame';
+import { paletteOrder, summary } from '../kit/frame';
+import { TIME_PADDING } from '../kit/padding';
 import { Figure, NoData, panel } from '../kit/Panel';
 import { SeriesTip } from '../kit/SeriesTip';
 import { graphable, ownValues } from './graphable';
 
 export interface TimeSeriesOptions extends OptionsWithLegend, OptionsWithTooltip, OptionsWithTimezones {}
 
+type ScaleProps = Parameters<NonNullable<ComponentProps<typeof TimeSeries>['tweakScale']>>[0];
+
 /** The plot listens on a bus by itself and would answer its own events; the shared cursor is EventBusPlugin's alone. */
 const quiet = new EventBusSrv();
 const LEGEND = { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] } as unknown as OptionsWithLegend['legend'];
 
+/** The length of a bar and the height of a stack are the value, so their axis has its zero unless the file says otherwise. */
+function fromZero(scale: ScaleProps, field: Field): ScaleProps {
+  const { drawStyle, stacking, scaleDistribution } = field.config.custom ?? {};
+  const whole = drawStyle === GraphDrawStyle.Bars || (stacking?.mode && stacking.mode !== StackingMode.None);
+  return whole && (scaleDistribution?.type ?? ScaleDistribution.Linear) === ScaleDistribution.Linear ? { ...scale, softMin: scale.softMin ?? 0, softMax: scale.softMax ?? 0 } : scale;
+}
+
 export const TimeSeriesPanel = panel<TimeSeriesOptions>((props: PanelProps<TimeSeriesOptions>) => {
   const { data, options, width, height, title, timeRange, timeZone, onChangeTimeRange } = props;
+  const theme = useTheme2();
   const context = usePanelContext();
-  const frames = useMemo(() => graphable(data.series), [data.series]);
+  const frames = useMemo(() => {
+    const drawn = graphable(data.series);
+    const colored = paletteOrder(drawn.flatMap((frame) => frame.fields.slice(1)), theme, timeZone);
+    let at = 0;
+    return drawn.map((frame) => ({ ...frame, fields: [frame.fields[0], ...frame.fields.slice(1).map(() => colored[at++])] }));
+  }, [data.series, theme, timeZone]);
   const inner = useMemo(() => ({ ...context, eventBus: quiet, sync: () => DashboardCursorSync.Off }), [context]);
   const zoom = useCallback(
     ({ from, to }: { from: number; to: number }) => onChangeTimeRange?.({ from: Math.round(from), to: Math.round(to) }),
@@ -39,9 +55,11 @@ export const TimeSeriesPanel = panel<TimeSeriesOptions>((props: PanelProps<TimeS
     <Figure label={summary(title, 'time series', frames)} width={width} height={height}>
       <PanelContextProvider value={inner}>
         <TimeSeries frames={frames} structureRev={data.structureRev} width={width} height={height} timeRange={timeRange} timeZone={zones}
-          legend={legend} options={options}
+          legend={legend} options={options} tweakScale={fromZero}
           preparePlotFrame={(list, dims) => preparePlotFrame(ownValues(list), dims, timeRange)}>
-          {(config, aligned) => (
+          {(config, aligned) => {
+            config.setPadding(TIME_PADDING);
+            return (
             <>
               <KeyboardPlugin config={config} />
               {sync !== DashboardCursorSync.Off && <EventBusPlugin config={config} eventBus={context.eventBus} frame={aligned} />}
@@ -59,7 +77,8 @@ export const TimeSeriesPanel = panel<TimeSeriesOptions>((props: PanelProps<TimeS
                 )}
               <Annotations config={config} frames={data.annotations} timeZone={timeZone} />
             </>
-          )}
+            );
+          }}
         </TimeSeries>
       </PanelContextProvider>
     </Figure>
