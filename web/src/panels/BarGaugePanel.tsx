@@ -25,6 +25,9 @@ export const BarGaugePanel = panel<BarGaugeOptions>((props: PanelProps<BarGaugeO
   }
   const manual = options.sizing === 'manual';
   const orientation = orientationOf(options.orientation as VizOrientation | undefined, width, height);
+  // On white the bar keeps its colour, but its number would be too pale to read.
+  const asked = options.valueMode ?? BarGaugeValueMode.Color;
+  const valueMode = theme.isLight && asked === BarGaugeValueMode.Color ? BarGaugeValueMode.Text : asked;
   const lcd = options.displayMode === BarGaugeDisplayMode.Lcd;
   return (
     <Figure label={valuesSaid(title, values)} width={width} height={height}>
@@ -37,7 +40,7 @@ export const BarGaugePanel = panel<BarGaugeOptions>((props: PanelProps<BarGaugeO
             {(open) => (
               <BarGauge theme={theme} value={value.display} field={value.field} display={value.view?.getFieldDisplayProcessor(value.colIndex ?? 0)}
                 width={w} height={h} orientation={orientation} onClick={open} text={options.text} alignmentFactors={count > 1 ? alignmentFactors : undefined}
-                displayMode={options.displayMode ?? BarGaugeDisplayMode.Gradient} valueDisplayMode={options.valueMode ?? BarGaugeValueMode.Color}
+                displayMode={options.displayMode ?? BarGaugeDisplayMode.Gradient} valueDisplayMode={valueMode}
                 namePlacement={options.namePlacement ?? BarGaugeNamePlacement.Auto} showUnfilled={options.showUnfilled ?? true} itemSpacing={lcd ? 2 : 10} lcdCellWidth={12} />
             )}
           </Linked>

@@ -2,6 +2,7 @@
 import { getDisplayValueAlignmentFactors, type FieldDisplay, type FieldSparkline, type PanelProps } from '@grafana/data';
 import type { BigValueColorMode, BigValueGraphMode, BigValueJustifyMode, BigValueTextMode, PercentChangeColorMode, SingleStatBaseOptions } from '@grafana/schema';
 import { BigValue, type BigValueColorMode as Color, type BigValueGraphMode as Graph, type BigValueJustifyMode as Justify, type BigValueTextMode as Text, useTheme2, VizRepeater } from '@grafana/ui';
+import { readable } from './kit/contrast';
 import { Figure, NoData, panel } from './kit/Panel';
 import { hasRows, Linked, orientationOf, rangeOf, useValues, valuesSaid } from './kit/values';
 
@@ -27,12 +28,14 @@ export const StatPanel = panel<StatOptions>((props: PanelProps<StatOptions>) => 
   if (values.length === 0 || !hasRows(props)) {
     return <NoData title={title} frames={props.data.series} needs="a number field" noValue={props.fieldConfig?.defaults?.noValue} />;
   }
+  // Orange and yellow on white are no text; big numbers need 3:1.
+  const coloured = (options.colorMode ?? 'value') === 'value';
   // Trends of one unit share their scale, as in Grafana; beside another unit that would be a flat line.
   const mixed = new Set(values.map((value) => value.field.unit ?? '')).size > 1;
   const one = ({ value, width: w, height: h, alignmentFactors, count }: { value: FieldDisplay; width: number; height: number; alignmentFactors: object; count: number }) => (
     <Linked value={value}>
       {(open) => (
-        <BigValue value={value.display} width={w} height={h} count={count} theme={theme}
+        <BigValue value={coloured ? { ...value.display, color: value.display.color && readable(value.display.color, theme.colors.background.primary, 3) } : value.display} width={w} height={h} count={count} theme={theme}
           sparkline={trend ? (mixed ? ownScale(value.sparkline) : value.sparkline) : undefined} onClick={open} hasLinks={value.hasLinks}
           alignmentFactors={alignmentFactors as ReturnType<typeof getDisplayValueAlignmentFactors>}
           colorMode={(options.colorMode ?? 'value') as unknown as Color} graphMode={(options.graphMode ?? 'area') as unknown as Graph}

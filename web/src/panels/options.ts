@@ -167,6 +167,7 @@ export const options: Record<string, Spec[]> = {
     { path: 'yAxis.reverse', name: 'Reverse', category: 'Y axis', kind: 'switch', default: false },
     { path: 'legend.show', name: 'Show', category: LEGEND, kind: 'switch', default: true },
     { path: 'tooltip.mode', name: 'Mode', category: TOOLTIP, kind: 'radio', choices: [['single', 'Single'], ['none', 'Hidden']], default: 'single' },
+    { path: 'tooltip.show', name: 'Show (old)', category: TOOLTIP, kind: 'kept' },
     { path: 'exemplars.color', name: 'Exemplars', kind: 'kept', default: 'rgba(255,0,255,0.7)' },
     { path: 'selectionMode', name: 'Selection', kind: 'kept', default: 'x' },
   ],

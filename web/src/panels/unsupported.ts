@@ -8,8 +8,8 @@ import { options as optionSpecs } from './options';
 const NOT_DRAWN: Record<string, Array<[path: string, when: (value: unknown) => boolean]>> = {
   timeseries: [['options.timeCompare', Boolean], ['options.orientation', (v) => v === 'vertical'], ['custom.pointSymbol', Boolean], ['custom.showValues', Boolean]],
   gauge: [['options.segmentCount', (v) => Number(v) > 1], ['options.neutral', (v) => v != null]],
-  barchart: [['options.fullHighlight', Boolean], ['custom.gradientMode', on], ['custom.thresholdsStyle.mode', on]],
-  histogram: [['custom.gradientMode', on]],
+  barchart: [['options.fullHighlight', Boolean], ['custom.gradientMode', (v) => v === 'scheme'], ['custom.thresholdsStyle.mode', on]],
+  histogram: [['custom.gradientMode', (v) => v === 'scheme']],
   heatmap: [['options.tooltip.yHistogram', Boolean], ['options.rowsFrame.yBucketScale', (v) => v != null], ['options.selectionMode', (v) => v === 'y' || v === 'xy']],
   'state-timeline': [['custom.insertNulls', Boolean], ['options.tooltip.mode', (v) => v === 'multi']],
   'status-history': [['options.tooltip.mode', (v) => v === 'multi']],

@@ -5,6 +5,7 @@ import {
 } from '@grafana/data';
 import { type OptionsWithLegend, type OptionsWithTextFormatting, type OptionsWithTooltip, ScaleDistribution, SortOrder, TooltipDisplayMode } from '@grafana/schema';
 import { useTheme2, VizLayout } from '@grafana/ui';
+import { useBarFill } from '../kit/BarFill';
 import { type Box, categoryLabels, cut, type Label, textWidth, ValueAxis } from '../kit/Axis';
 import { finite, nameOf, paletteOrder, summary, textOf } from '../kit/frame';
 import { legendOf } from '../kit/legend';
@@ -134,6 +135,7 @@ function Chart({ prepared, width, height, options, timeZone }: { prepared: Bars;
       ? { x: Math.min(a, b), y: box.top + bar.at, width: Math.max(0.5, Math.abs(b - a)), height: bar.size }
       : { x: box.left + bar.at, y: Math.min(a, b), width: bar.size, height: Math.max(0.5, Math.abs(b - a)) };
   };
+  const gradient = useBarFill(lying);
   const colorOf = (bar: Bar) => {
     const { field, color } = series[bar.series];
     if (prepared.by) {
@@ -178,10 +180,11 @@ function Chart({ prepared, width, height, options, timeZone }: { prepared: Bars;
           const style = series[bar.series].field.config.custom ?? {};
           const color = colorOf(bar);
           return (
-            <rect key={`${bar.series}/${bar.category}`} {...shape} rx={Math.min(shape.width, shape.height) * Math.min(0.5, options.barRadius ?? 0)} fill={color}
+            <rect key={`${bar.series}/${bar.category}`} {...shape} rx={Math.min(shape.width, shape.height) * Math.min(0.5, options.barRadius ?? 0)} fill={gradient.fill(color, style.gradientMode)}
               fillOpacity={(style.fillOpacity ?? 80) / 100} stroke={color} strokeWidth={style.lineWidth ?? 1} />
           );
         })}
+        {gradient.defs()}
         {(options.showValue ?? 'auto') !== 'never' && list.map((bar) => {
           const shape = rect(bar);
           const text = textOf(series[bar.series].field, bar.value);

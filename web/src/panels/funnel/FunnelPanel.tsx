@@ -110,7 +110,7 @@ function Lying({ found, colors, width, height, title, times }: Shown) {
   const styles = useStyles2(funnelStyles);
   const timed = times && hasTimes(found);
   return (
-    <div className={styles.scroll} style={{ width, height }} role="region" aria-label={title || 'Funnel'} tabIndex={0}>
+    <div className={styles.scroll} style={{ width, height }} role="group" aria-label={title || 'Funnel'} tabIndex={0}>
       <table className={styles.table}><Rows found={found} timed={timed} caption={title} colors={colors} narrow={width < 420} tiny={width < 260} /></table>
     </div>
   );

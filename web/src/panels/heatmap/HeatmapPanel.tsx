@@ -23,7 +23,7 @@ export interface HeatmapOptions {
   filterValues?: { le?: number; ge?: number };
   yAxis?: AxisConfig & { unit?: string; decimals?: number; min?: number; max?: number; reverse?: boolean };
   legend?: { show?: boolean };
-  tooltip?: { mode?: string };
+  tooltip?: { mode?: string; show?: boolean };
 }
 
 interface Hit { x: number; y: number; value: number | null }
@@ -86,7 +86,7 @@ export const HeatmapPanel = panel<HeatmapOptions>((props: PanelProps<HeatmapOpti
             configure={(builder) => yAxis(builder, grid, options, theme, yText, w, h)} draw={draw} annotations={data.annotations} onZoom={onChangeTimeRange}
             pick={(u, left, top) => pickCell(u, grid, left, top)}
             onHover={(hit) => setHover(hit?.value ?? null)}
-            tip={options.tooltip?.mode === 'none' ? undefined : (hit, at) => (
+            tip={options.tooltip?.mode === 'none' || options.tooltip?.show === false ? undefined : (hit, at) => (
               <Tip at={at} head={`${dateTimeFormat(grid.xs[hit.x], { timeZone })} – ${dateTimeFormat(grid.xs[hit.x] + grid.xSize, { timeZone })}`}
                 items={[
                   { label: 'Bucket', value: rowText(hit.y) },

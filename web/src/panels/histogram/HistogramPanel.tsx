@@ -5,6 +5,7 @@ import type { OptionsWithLegend, OptionsWithTooltip } from '@grafana/schema';
 import { useTheme2, VizLayout } from '@grafana/ui';
 import { bars as layBars } from '../barchart/layout';
 import { type Box, textWidth, ValueAxis } from '../kit/Axis';
+import { useBarFill } from '../kit/BarFill';
 import { nameOf, paletteOrder } from '../kit/frame';
 import { legendOf } from '../kit/legend';
 import { Figure, NoData, panel } from '../kit/Panel';
@@ -51,6 +52,7 @@ export const HistogramPanel = panel<HistogramOptions>((props: PanelProps<Histogr
 function Chart({ result, series, width, height, quiet }: { result: Histogram; series: Array<{ field: Parameters<typeof getFieldSeriesColor>[0]; name: string; color: string }>; width: number; height: number; quiet: boolean }) {
   const theme = useTheme2();
   const [hover, setHover] = useState<{ bucket: number; x: number; y: number } | null>(null);
+  const gradient = useBarFill(false);
   const { edges, size, counts } = result;
   const custom = series[0].field.config.custom ?? {};
   const stacking = custom.stacking?.mode ?? 'none';
@@ -84,10 +86,11 @@ function Chart({ result, series, width, height, quiet }: { result: Histogram; se
           const style = field.config.custom ?? {};
           const gap = Math.min(2, (box.width / edges.length) * 0.1);
           return (
-            <rect key={`${s}/${b}`} x={x(edge) + gap / 2} width={Math.max(1, x(edge + size) - x(edge) - gap)} y={y(high)} height={Math.max(0.5, y(low) - y(high))} fill={color}
+            <rect key={`${s}/${b}`} x={x(edge) + gap / 2} width={Math.max(1, x(edge + size) - x(edge) - gap)} y={y(high)} height={Math.max(0.5, y(low) - y(high))} fill={gradient.fill(color, style.gradientMode)}
               fillOpacity={(style.fillOpacity ?? 80) / 100 * (series.length > 1 && !list ? 0.7 : 1)} stroke={color} strokeWidth={style.lineWidth ?? 1} />
           );
         }))}
+        {gradient.defs()}
         <g fontSize={12} fill={theme.colors.text.primary} fontFamily={theme.typography.fontFamily} textAnchor="middle">
           {[...edges, to].map((edge, i) => (i % every === 0 ? <text key={i} x={Math.min(width - textWidth(xText(edge)) / 2, Math.max(textWidth(xText(edge)) / 2, x(edge)))} y={box.top + box.height + 16}>{xText(edge)}</text> : null))}
         </g>

@@ -78,7 +78,7 @@ export function Annotations({ config, frames, timeZone }: { config: UPlotConfigB
         <Tooltip key={i} content={<Words mark={mark} when={when} />}>
           <button type="button" className={mark.to === null ? styles.point : styles.span} aria-label={`${words}, ${when}`}
             style={mark.to === null
-              ? { left: left - 5, borderBottomColor: mark.color }
+              ? { left: left - 8, color: mark.color }
               : { left: Math.max(0, left), width: Math.max(4, Math.min(width, right) - Math.max(0, left)), background: mark.color }} />
         </Tooltip>
       );
@@ -131,7 +131,8 @@ function drawMarks(u: uPlot, list: Mark[]) {
 const markerStyles = (theme: GrafanaTheme2) => {
   const base = { position: 'absolute', padding: 0, cursor: 'pointer', zIndex: 1, '&:focus-visible': { outline: `2px solid ${theme.colors.primary.main}` } } as const;
   return {
-    point: css({ ...base, top: '100%', width: 0, height: 0, background: 'none', border: 'solid transparent', borderWidth: '0 5px 5px 5px' }),
-    span: css({ ...base, top: '100%', height: 5, border: 0 }),
+    // The triangle is small, what the pointer can hit is not.
+    point: css({ ...base, top: '100%', width: 16, height: 12, background: 'none', border: 0, '&::before': { content: '""', position: 'absolute', left: 3, top: 0, border: 'solid transparent', borderWidth: '0 5px 5px 5px', borderBottomColor: 'currentColor' } }),
+    span: css({ ...base, top: '100%', height: 6, border: 0 }),
   };
 };

@@ -33,7 +33,7 @@ export const LogsPanel = panel<LogsOptions>((props: PanelProps<LogsOptions>) => 
     return <NoData title={title} frames={data.series} needs="a text field with the log lines and a time field" noValue={props.fieldConfig?.defaults?.noValue} />;
   }
   return (
-    <div role="region" aria-label={`${title ? `${title}: ` : ''}${lines.length} log lines`} tabIndex={0} className={styles.box} style={{ width, height }}>
+    <div role="group" aria-label={`${title ? `${title}: ` : ''}${lines.length} log lines`} tabIndex={0} className={styles.box} style={{ width, height }}>
       {shared.length > 0 && <div className={styles.shared}>Common: {shared.map(([name, value]) => <code key={name}>{name}={value}</code>)}</div>}
       <ol className={cx(styles.list, !options.wrapLogMessage && !options.prettifyLogMessage && styles.wide, options.fontSize === 'small' && styles.small)}>
         {lines.slice(0, most).map((line, i) => <One key={i} line={line} options={options} timeZone={timeZone} hidden={shared} />)}

@@ -6,7 +6,7 @@ import { useStyles2, useTheme2 } from '@grafana/ui';
 import { textOf } from '../kit/frame';
 import { NoData, panel } from '../kit/Panel';
 import { Tip } from '../kit/Tip';
-import { cellColors } from './colors';
+import { cellColors } from '../kit/contrast';
 import { type Cohort, matrix, type RetentionFields } from './matrix';
 
 export interface RetentionOptions extends RetentionFields {
@@ -44,7 +44,7 @@ export const RetentionPanel = panel<RetentionOptions>((props: PanelProps<Retenti
     return <span className={styles.fill} style={{ background, color: ink }}>{text}</span>;
   };
   return (
-    <div className={styles.box} style={{ width, height }} role="region" aria-label={title || 'Retention'} tabIndex={0} onMouseLeave={() => setHover(null)} onScroll={() => setHover(null)}>
+    <div className={styles.box} style={{ width, height }} role="group" aria-label={title || 'Retention'} tabIndex={0} onMouseLeave={() => setHover(null)} onScroll={() => setHover(null)}>
       <table className={styles.table}>
         <caption className={styles.unseen}>{title || 'Retention'}: average {found.averages.slice(0, 12).map((share, p) => `${word} ${p} ${percent(share)}`).join(', ')}</caption>
         <thead>

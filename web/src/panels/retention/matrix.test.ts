@@ -1,7 +1,6 @@
 import { FieldType, toDataFrame } from '@grafana/data';
 import { describe, expect, it } from 'vitest';
 import { matrix } from './matrix';
-import { cellColors, contrast } from './colors';
 
 const day = 86_400_000;
 const rows = (list: Array<[number, number, number, number | null]>, value = 'people') => toDataFrame({ fields: [
@@ -36,15 +35,4 @@ describe('retention matrix', () => {
     expect(matrix([rows([[0, 1, -1, 1], [0, 1, 1e9, 1], [0, 1, 0.5, 1]])])).toBeNull();
     expect(matrix([rows([[0, 0, 0, 0], [0, 0, 1, null]])])!.cohorts[0].cells).toEqual([{ share: null, people: 0 }, null]);
   });
-});
-
-it('cells can be read at every share, on dark and light', () => {
-  for (const base of ['#181b1f', '#ffffff']) {
-    for (const accent of ['#5794f2', '#73bf69', '#f2495c', '#fade2a', '#3274d9']) {
-      for (let share = 0; share <= 1; share += 0.05) {
-        const { background, text } = cellColors(share, accent, base);
-        expect(contrast(background, text)).toBeGreaterThanOrEqual(4.5);
-      }
-    }
-  }
 });

@@ -22,7 +22,7 @@ export const TextPanel = panel<TextOptions>((props: PanelProps<TextOptions>) => 
   const box = { width, height };
   if (mode === 'code') {
     return (
-      <div role="region" aria-label={title || 'Code'} tabIndex={0} className={styles.box} style={box}>
+      <div role="group" aria-label={title || 'Code'} tabIndex={0} className={styles.box} style={box}>
         <pre className={cx(styles.code, options.code?.showLineNumbers && styles.numbered)}>
           {replace(content).split('\n').map((line, i) => <span key={i} className={styles.line}>{line}{'\n'}</span>)}
         </pre>
@@ -30,7 +30,7 @@ export const TextPanel = panel<TextOptions>((props: PanelProps<TextOptions>) => 
     );
   }
   return (
-    <div role="region" aria-label={title || 'Text'} tabIndex={0} className={styles.box} style={box}>
+    <div role="group" aria-label={title || 'Text'} tabIndex={0} className={styles.box} style={box}>
       <div className={cx('markdown-html', styles.html)} dangerouslySetInnerHTML={{ __html: html }} />
     </div>
   );
@@ -46,7 +46,7 @@ const textStyles = (theme: GrafanaTheme2) => ({
     '& > :first-child': { marginTop: 0 },
     'h1, h2, h3, h4': { margin: '0.6em 0 0.3em' },
     'ul, ol': { paddingLeft: '1.6em' },
-    a: { color: theme.colors.text.link, textDecoration: 'underline' },
+    '&& a': { color: theme.colors.text.link, textDecoration: 'underline' },
     table: { borderCollapse: 'collapse', width: 'auto' },
     'td, th': { border: `1px solid ${theme.colors.border.medium}`, padding: theme.spacing(0.25, 1), textAlign: 'left' },
     'pre, code': { ...theme.typography.code, background: theme.colors.background.secondary, borderRadius: 2, padding: '0 4px' },

@@ -38,7 +38,8 @@ export const TimeSeriesPanel = panel<TimeSeriesOptions>((props: PanelProps<TimeS
     const colored = paletteOrder(drawn.flatMap((frame) => frame.fields.slice(1)), theme, timeZone);
     let at = 0;
     return drawn.map((frame) => ({ ...frame, fields: [frame.fields[0], ...frame.fields.slice(1).map(() => colored[at++])] }));
-  }, [data.series, theme, timeZone]);
+    // A new range needs new frames: the plot draws again only then, and its gaps reach to the range's ends.
+  }, [data.series, theme, timeZone, timeRange]); // eslint-disable-line react-hooks/exhaustive-deps
   const inner = useMemo(() => ({ ...context, eventBus: quiet, sync: () => DashboardCursorSync.Off }), [context]);
   const zoom = useCallback(
     ({ from, to }: { from: number; to: number }) => onChangeTimeRange?.({ from: Math.round(from), to: Math.round(to) }),

@@ -1,4 +1,4 @@
-// The colour of a cell by share, and black or white on it, whichever reads better.
+// Colours that can be read: how much two differ, a cell's colour by share with black or white on it, a text colour made strong enough.
 
 const parse = (hex: string): number[] => {
   const short = /^#([0-9a-f])([0-9a-f])([0-9a-f])$/i.exec(hex);
@@ -17,9 +17,24 @@ export function contrast(a: string, b: string): number {
   return (high + 0.05) / (low + 0.05);
 }
 
+/** The colour, mixed with black or white until it stands out from the base; 3 is what WCAG asks of large text, 4.5 of small. */
+export function readable(color: string, base: string, least: number): string {
+  const toward = luminance(base) > 0.4 ? 0 : 255;
+  const from = parse(color);
+  for (let part = 0; part <= 1; part += 0.05) {
+    const mixed = hex(from.map((v) => v + (toward - v) * part));
+    if (contrast(mixed, base) >= least) {
+      return part === 0 ? color : mixed;
+    }
+  }
+  return hex([toward, toward, toward]);
+}
+
+const hex = (rgb: number[]) => `#${rgb.map((v) => Math.round(v).toString(16).padStart(2, '0')).join('')}`;
+
 export function cellColors(share: number, accent: string, base: string): { background: string; text: string } {
   const part = 0.06 + 0.9 * Math.min(1, Math.max(0, share));
   const [over, under] = [parse(accent), parse(base)];
-  const background = `#${over.map((v, i) => Math.round(v * part + under[i] * (1 - part)).toString(16).padStart(2, '0')).join('')}`;
+  const background = hex(over.map((v, i) => v * part + under[i] * (1 - part)));
   return { background, text: contrast(background, '#ffffff') >= contrast(background, '#000000') ? '#ffffff' : '#000000' };
 }
