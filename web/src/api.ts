@@ -219,6 +219,12 @@ export class ApiError extends Error {
 }
 
 let csrf = '';
+let loggedOut = () => {};
+
+/** Called when the server no longer knows the session that the page has. */
+export const onLoggedOut = (told: () => void) => {
+  loggedOut = told;
+};
 
 export const api = {
   session: () => keep(ask<Session>('GET', 'session')),
@@ -262,6 +268,9 @@ async function ask<T>(method: string, path: string, body?: unknown, signal?: Abo
   });
   const text = await response.text();
   if (!response.ok) {
+    if (response.status === 401 && path !== 'session') {
+      loggedOut();
+    }
     throw new ApiError(response.status, problemOf(response, text));
   }
   return (text === '' ? undefined : JSON.parse(text)) as T;

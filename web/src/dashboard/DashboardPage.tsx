@@ -6,7 +6,7 @@ import { api } from '../api';
 import { ErrorCard } from '../host/ErrorCard';
 import { loadPanels } from '../host/panelPlugins';
 import { useSession } from '../host/session';
-import type { DashboardDocument } from '../api';
+import type { DashboardDocument, DashboardJson } from '../api';
 import { buildScene, type DashboardScene } from './DashboardScene';
 import { DashboardView } from './DashboardView';
 import { setMayEdit } from './mayEdit';
@@ -14,7 +14,11 @@ import { setMayEdit } from './mayEdit';
 interface Loaded {
   scene: DashboardScene;
   document: DashboardDocument;
+  /** Tells a rebuilt scene from the one before it. */
+  turn: number;
 }
+
+let turns = 0;
 
 export default function DashboardPage() {
   const { uid = '' } = useParams();
@@ -27,8 +31,15 @@ export default function DashboardPage() {
     let left = false;
     setLoaded(undefined);
     setError(undefined);
+    const show = (document: DashboardDocument, saved?: DashboardJson) => {
+      const scene: DashboardScene = buildScene(document, uid, {
+        saved,
+        rebuild: (dashboard) => show({ ...document, dashboard, version: scene.state.version }, scene.state.saved),
+      });
+      setLoaded({ scene, document, turn: turns++ });
+    };
     Promise.all([api.dashboard(uid), loadPanels()]).then(
-      ([document]) => !left && setLoaded({ scene: buildScene(document, uid), document }),
+      ([document]) => !left && show(document),
       (reason) => !left && setError(reason)
     );
     return () => {
@@ -45,7 +56,7 @@ export default function DashboardPage() {
   }
   return (
     loaded && (
-      <UrlSyncContextProvider key={loaded.scene.state.key} scene={loaded.scene} createBrowserHistorySteps updateUrlOnInit={false}>
+      <UrlSyncContextProvider key={loaded.turn} scene={loaded.scene} createBrowserHistorySteps updateUrlOnInit={false}>
         <DashboardView scene={loaded.scene} document={loaded.document} />
       </UrlSyncContextProvider>
     )

@@ -12,7 +12,7 @@ import type { TimeOption } from '@grafana/data';
 import { buildAnnotations } from './buildAnnotations';
 import { buildVariables } from './buildVariables';
 import { DashboardGrid } from './DashboardGrid';
-import { panelById, pathOfPanel, panelsOf, type PanelJson } from './json';
+import { panelById, pathOfPanel, panelsOf, withIds, type PanelJson } from './json';
 import { Refresh } from './Refresh';
 import { setIn } from './setIn';
 
@@ -27,6 +27,8 @@ export interface DashboardState extends SceneObjectState {
   grid: DashboardGrid;
   timePicker: SceneTimePicker;
   refreshPicker: Refresh;
+  /** Puts a scene of the changed document in this one's place. */
+  rebuild: (document: DashboardJson) => void;
 }
 
 export class DashboardScene extends SceneObjectBase<DashboardState> {
@@ -49,7 +51,7 @@ export class DashboardScene extends SceneObjectBase<DashboardState> {
   }
 
   discard() {
-    this.change(this.state.saved);
+    this.state.rebuild(this.state.saved);
   }
 
   isEdited(): boolean {
@@ -61,15 +63,23 @@ export class DashboardScene extends SceneObjectBase<DashboardState> {
   }
 }
 
-export function buildScene({ dashboard, file, version }: DashboardDocument, uid: string): DashboardScene {
+interface Building {
+  /** The document as it lies on the server, when the one to show is already changed. */
+  saved?: DashboardJson;
+  rebuild?: (document: DashboardJson) => void;
+}
+
+export function buildScene({ dashboard: opened, file, version }: DashboardDocument, uid: string, { saved, rebuild = () => {} }: Building = {}): DashboardScene {
+  const dashboard = withIds(opened);
   const { time, timepicker } = dashboard;
   return new DashboardScene({
     key: `dashboard-${uid}`,
     uid,
     title: dashboard.title ?? '',
     document: dashboard,
-    saved: dashboard,
+    saved: saved ?? dashboard,
     version,
+    rebuild,
     file,
     $timeRange: new SceneTimeRange({
       from: time?.from ?? 'now-6h',

@@ -12,6 +12,7 @@ import { DashboardNotices } from './DashboardNotices';
 import { EDIT, INSPECT, VIEW, close } from './panelActions';
 import { PanelBody } from './PanelBody';
 import { Toolbar } from './Toolbar';
+import { useLeaveGuard } from './useLeaveGuard';
 
 const EditPane = lazy(() => import('./edit/EditPane'));
 const Inspect = lazy(() => import('./inspect/Inspect'));
@@ -29,11 +30,7 @@ export function DashboardView({ scene, document }: { scene: DashboardScene; docu
   useEffect(() => {
     window.document.title = title ? `${title} · Millrace` : 'Millrace';
   }, [title]);
-  useEffect(() => {
-    const warn = (event: BeforeUnloadEvent) => scene.isEdited() && event.preventDefault();
-    window.addEventListener('beforeunload', warn);
-    return () => window.removeEventListener('beforeunload', warn);
-  }, [scene]);
+  useLeaveGuard(scene);
 
   const byKey = (key: string | null) => (key ? panels.find((panel) => panel.state.key === key) : undefined);
   const edited = Number(params.get(EDIT));

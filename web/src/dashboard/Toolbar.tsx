@@ -5,6 +5,7 @@ import { SceneDataLayerSet, VariableValueSelectWrapper, type SceneDataLayerProvi
 import { css } from '@emotion/css';
 import type { DashboardDocument } from '../api';
 import { DashboardLinks } from './DashboardLinks';
+import { DashboardMenu } from './DashboardMenu';
 import type { DashboardScene } from './DashboardScene';
 import { close } from './panelActions';
 import { SaveButtons } from './SaveButtons';
@@ -35,6 +36,7 @@ export function Toolbar({ scene, document, alone }: ToolbarProps) {
           <SaveButtons scene={scene} document={document} />
           <timePicker.Component model={timePicker} />
           <refreshPicker.Component model={refreshPicker} />
+          <DashboardMenu scene={scene} />
         </div>
       </div>
       {(variables.length > 0 || shownLayers.length > 0) && (

@@ -7,6 +7,7 @@ import type { PanelJson } from './json';
 import { noticesOfPanel } from './notices';
 import { PanelFacts } from './PanelFacts';
 import { PanelTime } from './panelTime';
+import { actions } from './panelActions';
 import { panelMenu } from './panelMenu';
 
 export function buildPanel(key: string, json: PanelJson, scoped: Choice[]): VizPanel {
@@ -26,6 +27,10 @@ export function buildPanel(key: string, json: PanelJson, scoped: Choice[]): VizP
     $variables: scoped.length > 0 ? new SceneVariableSet({ variables: scoped.map(localValue) }) : undefined,
     $data: buildData(json),
     menu: panelMenu(),
+    // With it the panel's header tells notices (an answer that was cut) and errors in a list of its own.
+    extendPanelContext: (panel, context) => {
+      context.onOpenInspector = () => actions(panel).inspect?.();
+    },
     titleItems: [new PanelFacts({ notices: noticesOfPanel(json), links: json.links ?? [] })],
   });
 }

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fillServices } from '../host/services';
 import { buildScene } from './DashboardScene';
-import { panelById, pathOfPanel, textOfDashboard } from './json';
+import { panelById, pathOfPanel, textOfDashboard, withIds } from './json';
 import { noticesOfDashboard, noticesOfPanel } from './notices';
 import { setIn } from './setIn';
 
@@ -68,7 +68,7 @@ describe('a dashboard that was opened', () => {
     scene.changePanel(3, setIn(scene.panel(3)!, ['fieldConfig', 'defaults', 'unit'], 'ms'));
     expect(scene.isEdited()).toBe(true);
     expect(textOfDashboard(scene.state.document)).toBe(TEXT.replace('"unit": "short"', '"unit": "ms"'));
-    scene.discard();
+    scene.change(scene.state.saved);
     expect(scene.isEdited()).toBe(false);
   });
 
@@ -86,6 +86,15 @@ describe('the place of a panel', () => {
     expect(pathOfPanel(JSON.parse(FILE), 3)).toEqual(['panels', 0, 'panels', 0]);
     expect(panelById(JSON.parse(FILE), 3)?.title).toBe('Inner');
     expect(pathOfPanel(JSON.parse(FILE), 9)).toBeUndefined();
+  });
+});
+
+describe('ids', () => {
+  it('are given to panels without one and to the second of a pair', () => {
+    const dashboard = { panels: [{ id: 2 }, { type: 'row', panels: [{ id: 2 }, { id: 7 }] }, {}] };
+    expect(withIds(dashboard).panels).toEqual([{ id: 2 }, { type: 'row', id: 9, panels: [{ id: 8 }, { id: 7 }] }, { id: 10 }]);
+    const fine = JSON.parse(FILE);
+    expect(withIds(fine)).toBe(fine);
   });
 });
 

@@ -90,3 +90,18 @@ export function panelById(dashboard: DashboardJson, id: number): PanelJson | und
 export function textOfDashboard(dashboard: DashboardJson): string {
   return `${JSON.stringify(dashboard, null, 2)}\n`;
 }
+
+/** A document in which each panel has an id of its own, as Grafana makes it when it opens one. The same, if they had. */
+export function withIds(dashboard: DashboardJson): DashboardJson {
+  const taken = new Set<number>();
+  let next = 1 + Math.max(0, ...panelsOf(dashboard).flatMap((panel) => [panel, ...(panel.panels ?? [])]).map(({ id }) => (Number.isInteger(id) ? id : 0)));
+  const named = (panel: PanelJson): PanelJson => {
+    const panels = panel.panels?.map(named);
+    const inner = panels?.some((one, at) => one !== panel.panels![at]) ? { ...panel, panels } : panel;
+    const id = Number.isInteger(panel.id) && !taken.has(panel.id) ? panel.id : next++;
+    taken.add(id);
+    return id === panel.id ? inner : { ...inner, id };
+  };
+  const panels = panelsOf(dashboard).map(named);
+  return panels.some((panel, at) => panel !== dashboard.panels[at]) ? { ...dashboard, panels } : dashboard;
+}

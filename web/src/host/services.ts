@@ -1,10 +1,20 @@
 // The services that Grafana's libraries look up, filled before the first render.
-import { EventBusSrv, type DataSourceInstanceSettings } from '@grafana/data';
-import { setAppEvents, setDataSourceSrv, setRunRequest, setTemplateSrv, setPluginLinksHook, setPluginComponentsHook, type DataSourceSrv } from '@grafana/runtime';
+import { EventBusSrv, locationUtil, type DataSourceInstanceSettings, type GrafanaConfig } from '@grafana/data';
+import {
+  config,
+  setAppEvents,
+  setDataSourceSrv,
+  setPluginComponentsHook,
+  setPluginLinksHook,
+  setRunRequest,
+  setTemplateSrv,
+  type DataSourceSrv,
+} from '@grafana/runtime';
 import { initPluginTranslations } from '@grafana/i18n';
 import { clickhouse, settings } from '../datasource/clickhouse';
 import { nothing } from '../datasource/nothing';
 import { fillFieldConfigRegistries } from './fieldConfig';
+import { openOwnLinksInPlace } from './links';
 import { registerPanels } from './panelPlugins';
 import { runRequest } from './runRequest';
 import { fillTransformers } from './transformers';
@@ -30,6 +40,13 @@ export async function fillServices() {
   fillFieldConfigRegistries();
   fillTransformers();
   registerPanels();
+  // Time and variables of a link are filled in by scenes, which knows them.
+  locationUtil.initialize({
+    config: config as unknown as GrafanaConfig,
+    getTimeRangeForUrl: () => ({ from: 'now-6h', to: 'now' }),
+    getVariablesUrlParams: () => ({}),
+  });
+  openOwnLinksInPlace();
   setAppEvents(new EventBusSrv());
   setRunRequest(runRequest as Parameters<typeof setRunRequest>[0]);
   setDataSourceSrv(sources);

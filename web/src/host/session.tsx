@@ -1,6 +1,6 @@
 // Who uses the page: asked once, known everywhere, asked again after a login or a logout.
 import { createContext, useCallback, useContext, useEffect, useMemo, useState, type ReactNode } from 'react';
-import { api, type Session } from '../api';
+import { api, onLoggedOut, type Session } from '../api';
 import { ErrorCard } from './ErrorCard';
 
 interface Known {
@@ -28,6 +28,7 @@ export function SessionProvider({ first, children }: { first: Promise<Session>; 
 
   const ask = useCallback(() => api.session().then(setSession, setError), []);
   useEffect(() => void first.then(setSession, setError), [first]);
+  useEffect(() => onLoggedOut(ask), [ask]);
 
   const known = useMemo<Known | null>(
     () =>
