@@ -8,7 +8,7 @@ import { usePageTitle } from './kit/usePageTitle';
 import { usePolled } from './kit/usePolled';
 import { useStatus } from './kit/useStatus';
 import { plural } from './kit/words';
-import { Graph } from './runs/Graph';
+import { ProjectGraph } from './runs/ProjectGraph';
 import { LastRuns } from './runs/LastRuns';
 import { isBuilt, latestNodes } from './runs/models';
 import { Schedules } from './runs/Schedules';
@@ -34,7 +34,7 @@ export default function Runs() {
                 The graph of the project stands here after its first run.
               </Nothing>
             ) : (
-              <Graph nodes={nodes} />
+              <ProjectGraph nodes={nodes} />
             )
           }
         </Loaded>

@@ -16,6 +16,7 @@ import type { TableStatus } from '../kit/status';
 import { toneOfTable } from '../kit/tones';
 import { When } from '../kit/When';
 import { countText, plural, rateText } from '../kit/words';
+import { quoted } from '../sql/complete';
 import { remarks } from './remarks';
 
 /** From here on there is a search. */
@@ -81,8 +82,6 @@ function Name({ table }: { table: TableStatus }) {
     </>
   );
 }
-
-const quoted = (name: string) => (/^[A-Za-z_]\w*$/.test(name) ? name : `\`${name.replace(/[\\`]/g, '\\$&')}\``);
 
 function More(table: TableStatus) {
   const said = remarks(table);

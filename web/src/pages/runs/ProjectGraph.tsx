@@ -18,7 +18,7 @@ const GAP_Y = 12;
 const PAD = 6;
 const TEXT_PX = WIDTH - 34;
 
-export function Graph({ nodes }: { nodes: Node[] }) {
+export function ProjectGraph({ nodes }: { nodes: Node[] }) {
   const styles = useStyles2(getStyles);
   const graph = useMemo(() => projectGraph(nodes), [nodes]);
   const layout = useMemo(() => layOut(graph), [graph]);
