@@ -6,7 +6,7 @@ export type Role = 'viewer' | 'editor' | 'admin';
 export interface Session {
   user: { name: string; role: Role } | null;
   login: 'open' | 'password' | 'proxy';
-  csrf: string;
+  csrf: string | null;
   version: string;
   project: { name: string; writable: boolean; reason: string | null };
 }
@@ -65,7 +65,7 @@ export interface Problem {
   hint?: string | null;
 }
 
-/** ClickHouse's JSONColumnsWithMetadata: values by column, wide numbers and times as strings. */
+/** Values by column; wide numbers and times as strings. */
 export interface Answer {
   meta: Array<{ name: string; type: string }>;
   data: unknown[][];
@@ -234,7 +234,10 @@ export const api = {
   dashboard: (uid: string) => ask<DashboardDocument>('GET', `dashboards/${encodeURIComponent(uid)}`),
   saveDashboard: (uid: string, dashboard: DashboardJson, version: string) =>
     ask<{ version: string }>('PUT', `dashboards/${encodeURIComponent(uid)}`, { dashboard, version }),
-  query: (request: QueryRequest, signal?: AbortSignal) => ask<QueryResponse>('POST', 'query', request, signal),
+  query: async (request: QueryRequest, signal?: AbortSignal): Promise<QueryResponse> => {
+    const response = await ask<QueryResponse>('POST', 'query', request, signal);
+    return { ...response, results: response.results.map((result) => ({ ...result, answer: result.answer && byColumn(result.answer) })) };
+  },
   schema: () => ask<Schema>('GET', 'schema'),
   status: () => ask<Status>('GET', 'status'),
   alerts: () => ask<Alerts>('GET', 'alerts'),
@@ -245,9 +248,16 @@ export const api = {
   runs: () => ask<Run[]>('GET', 'runs'),
 };
 
+/** ClickHouse writes JSONCompact by row, and everything here reads columns. An answer that is by column already stays. */
+export function byColumn(answer: Answer): Answer {
+  const { meta, data, rows } = answer;
+  const isByRow = data.length === rows && data.every((row) => row.length === meta.length);
+  return isByRow ? { ...answer, data: meta.map((_, column) => data.map((row) => row[column])) } : answer;
+}
+
 async function keep(asked: Promise<Session>): Promise<Session> {
   const session = await asked;
-  csrf = session.csrf;
+  csrf = session.csrf ?? '';
   return session;
 }
 

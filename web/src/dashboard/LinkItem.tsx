@@ -12,15 +12,15 @@ export function LinkItem({ link, object, className }: { link: LinkJson; object: 
   const title = sceneGraph.interpolate(object, link.title || link.url || 'Link', undefined, 'text');
   const inner = (
     <>
-      <Icon name={link.targetBlank ? 'external-link-alt' : 'link'} size="sm" /> {title}
+      <Icon name={link.targetBlank ? 'external-link-alt' : 'link'} size="sm" /> <span>{title}</span>
     </>
   );
   return isOwn(href) && !link.targetBlank ? (
-    <Link to={withoutPrefix(href)} title={link.tooltip || title} className={className}>
+    <Link to={withoutPrefix(href)} title={link.tooltip || title} aria-label={title} className={className}>
       {inner}
     </Link>
   ) : (
-    <a href={isOwn(href) ? prefix + withoutPrefix(href) : href} title={link.tooltip || title} className={className} target={link.targetBlank ? '_blank' : undefined} rel="noreferrer">
+    <a href={isOwn(href) ? prefix + withoutPrefix(href) : href} title={link.tooltip || title} aria-label={title} className={className} target={link.targetBlank ? '_blank' : undefined} rel="noreferrer">
       {inner}
     </a>
   );

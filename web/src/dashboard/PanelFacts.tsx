@@ -76,8 +76,8 @@ const getStyles = (theme: GrafanaTheme2) => {
     lineHeight: 1,
   } as const;
   return {
-    item: css({ ...item, color: theme.colors.text.link }),
-    fresh: css({ ...item, color: theme.colors.text.secondary, fontVariantNumeric: 'tabular-nums' }),
+    item: css({ ...item, color: theme.colors.text.link, '@container (max-width: 260px)': { padding: 0, span: { display: 'none' } } }),
+    fresh: css({ ...item, '@container (max-width: 260px)': { padding: 0 }, color: theme.colors.text.secondary, fontVariantNumeric: 'tabular-nums' }),
     notice: css({ ...item, color: theme.colors.warning.text }),
     wide: css({ '@container (max-width: 260px)': { display: 'none' } }),
   };
