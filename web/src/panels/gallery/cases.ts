@@ -66,6 +66,8 @@ const log = () => frame(
   str('service', Array(14).fill('shop')), str('pod', Array.from({ length: 14 }, (_, i) => `shop-${i % 3}`)),
 );
 
+const away = () => frame({ ...time(times(20).map((t) => t - 86_400_000)) }, num('v', wave(20, 1, 40, 12)));
+
 const right = { legend: { showLegend: true, displayMode: 'table', placement: 'right', calcs: ['mean', 'max'] } };
 const thresholds = { mode: 'absolute', steps: [{ value: -Infinity, color: 'green' }, { value: 60, color: 'orange' }, { value: 85, color: 'red' }] };
 
@@ -76,6 +78,7 @@ export const cases: Record<string, () => Case> = {
   'timeseries-percent': () => ({ type: 'timeseries', title: 'Share by platform', series: [events()], fieldConfig: defaults({ custom: { fillOpacity: 60, stacking: { mode: 'percent', group: 'A' }, lineInterpolation: 'stepAfter' } }) }),
   'timeseries-thresholds': () => ({ type: 'timeseries', title: 'Load', series: [frame(time(times(120)), num('load', wave(120, 14, 60, 30)))], fieldConfig: defaults({ unit: 'percent', min: 0, max: 110, thresholds, color: { mode: 'thresholds' }, custom: { thresholdsStyle: { mode: 'dashed+area' }, gradientMode: 'scheme', showPoints: 'never', lineWidth: 2 } }) }),
   'timeseries-log': () => ({ type: 'timeseries', title: 'Log scale', series: [frame(time(times(60)), num('a', wave(60, 1, 5, 4)), num('b', wave(60, 2, 900, 700)))], fieldConfig: defaults({ custom: { scaleDistribution: { type: 'log', log: 10 }, drawStyle: 'points', pointSize: 4 } }) }),
+  'timeseries-outside': () => ({ type: 'timeseries', title: 'Yesterday', series: [away()] }),
   stat: () => ({ type: 'stat', title: 'Today', series: [numbers()] }),
   'stat-background': () => ({ type: 'stat', title: 'Today', series: [numbers()], options: { colorMode: 'background', graphMode: 'none', showPercentChange: true, textMode: 'value_and_name' } }),
   gauge: () => ({ type: 'gauge', title: 'Disk and memory', series: [frame(time(times(30)), num('Disk', wave(30, 3, 58, 20)), num('Memory', wave(30, 4, 88, 10)))], fieldConfig: defaults({ unit: 'percent', min: 0, max: 100, thresholds }) }),
@@ -120,6 +123,14 @@ export const hard: Record<string, () => DataFrame[]> = {
   'no-time': () => [frame(str('s', ['a', 'b']), num('v', [1, 2]))],
   text: () => [frame(str('s', ['<img src=x onerror=alert(1)>', 'b']), str('t', ['x', 'y']))],
   bare: () => [{ length: 2, fields: [{ name: 'time', type: FieldType.time, values: [START, START + 60_000] }, { name: 'v', type: FieldType.number, values: [1, 2] }] } as unknown as DataFrame],
+  xss: () => {
+    const bad = '<img src=x onerror=alert(1)>"><script>alert(2)</script>';
+    const links = [{ title: bad, url: 'javascript:alert(3)' }];
+    return [frame(
+      { ...time(times(6)), config: { links } }, { ...num(bad, [1, 2, 3, 4, 5, 6], { unit: bad, links, displayName: bad }), labels: { a: bad } },
+      { ...str(`step ${bad}`, Array.from({ length: 6 }, (_, i) => `${bad}${i}`)), config: { links } }, num('period', [0, 1, 0, 1, 0, 1]), num('people', [5, 4, 3, 2, 1, 1]),
+    )];
+  },
   same: () => [frame(time(times(10)), num('v', Array(10).fill(0)), str('s', Array(10).fill('x')))],
   negative: () => [frame(time(times(10)), num('v', wave(10, 2, 50, 30).map((v) => 40 - v)), str('s', Array.from({ length: 10 }, (_, i) => `n${i}`)))],
 };

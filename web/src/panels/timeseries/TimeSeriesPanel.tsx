@@ -1,10 +1,10 @@
 // Lines, bars and points over time. Grafana's own plot does scales, axes, stacking and gaps; here is what stands around it:
 // the frames it can draw, legend, hover box, shared cursor, zoom, annotations.
 import { type ComponentProps, useCallback, useMemo } from 'react';
-import { DashboardCursorSync, EventBusSrv, type Field, type PanelProps } from '@grafana/data';
+import { type DataFrame, DashboardCursorSync, EventBusSrv, type Field, type PanelProps, type TimeRange } from '@grafana/data';
 import { GraphDrawStyle, type OptionsWithLegend, type OptionsWithTimezones, type OptionsWithTooltip, ScaleDistribution, StackingMode, TooltipDisplayMode } from '@grafana/schema';
 import {
-  EventBusPlugin, getFieldDisplayLinks, KeyboardPlugin, PanelContextProvider, preparePlotFrame, TimeSeries, TooltipPlugin2,
+  Button, EventBusPlugin, getFieldDisplayLinks, KeyboardPlugin, PanelContextProvider, preparePlotFrame, TimeSeries, TooltipPlugin2,
   usePanelContext, useTheme2, XAxisInteractionAreaPlugin, ZoomPlugin,
 } from '@grafana/ui';
 import { Annotations } from '../kit/Annotations';
@@ -49,11 +49,13 @@ export const TimeSeriesPanel = panel<TimeSeriesOptions>((props: PanelProps<TimeS
   if (frames.length === 0) {
     return <NoData title={title} frames={data.series} needs="a time field and a number field" noValue={props.fieldConfig?.defaults?.noValue} />;
   }
+  const outside = outsideOf(frames, timeRange);
   const sync = context.sync?.() ?? DashboardCursorSync.Off;
   const mode = options.tooltip?.mode ?? TooltipDisplayMode.Single;
   const zones = options.timezone?.length ? options.timezone.map((zone) => zone || timeZone) : timeZone;
   return (
     <Figure label={summary(title, 'time series', frames)} width={width} height={height}>
+      {outside && <Outside onZoom={() => zoom(outside)} />}
       <PanelContextProvider value={inner}>
         <TimeSeries frames={frames} structureRev={data.structureRev} width={width} height={height} timeRange={timeRange} timeZone={zones}
           legend={legend} options={options} tweakScale={fromZero}
@@ -85,3 +87,23 @@ export const TimeSeriesPanel = panel<TimeSeriesOptions>((props: PanelProps<TimeS
     </Figure>
   );
 });
+
+/** Where the data is, if none of it is in the range that is shown: an empty plot alone would look like no data. */
+function outsideOf(frames: DataFrame[], timeRange: TimeRange): { from: number; to: number } | null {
+  let [first, last] = [Infinity, -Infinity];
+  for (const { fields: [time], length } of frames) {
+    first = Math.min(first, time.values[0]);
+    last = Math.max(last, time.values[length - 1]);
+  }
+  const away = last < timeRange.from.valueOf() || first > timeRange.to.valueOf();
+  return away && first <= last ? { from: first, to: Math.max(last, first + 60_000) } : null;
+}
+
+function Outside({ onZoom }: { onZoom: () => void }) {
+  return (
+    <div style={{ position: 'absolute', inset: 0, zIndex: 2, display: 'flex', alignItems: 'center', justifyContent: 'center', gap: 8, pointerEvents: 'none' }}>
+      <span>The data is outside of the time range</span>
+      <Button size="sm" variant="secondary" style={{ pointerEvents: 'auto' }} onClick={onZoom}>Zoom to data</Button>
+    </div>
+  );
+}
