@@ -107,7 +107,7 @@ function Chart({ prepared, width, height, options, timeZone }: { prepared: Bars;
     : formattedValueToString(first.display!(v, first.config.decimals ?? ticks.decimals)));
   const hidden = custom.axisPlacement === 'hidden';
   const right = custom.axisPlacement === 'right';
-  const valueLabels = hidden ? [] : ticks.at.map((v) => tickText(v));
+  const valueLabels = hidden ? [] : ticks.at.map((v) => cut(tickText(v), width * 0.3));
   const widest = valueLabels.reduce((most, text) => Math.max(most, textWidth(text)), 0);
   const label = hidden ? undefined : custom.axisLabel || undefined;
 

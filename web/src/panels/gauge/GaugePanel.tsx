@@ -59,7 +59,8 @@ function One(props: { value: FieldDisplay; width: number; height: number; option
   const size = options.text?.valueSize ?? Math.min(calculateFontSize(text || ' ', room, r.radius * 0.62, 1), 64);
   const filled = share(display.numeric, min, max);
   const color = display.color ?? theme.colors.text.primary;
-  const trend = options.sparkline !== false && value.sparkline && r.radius > 45;
+  const [trendTop, trendHeight] = [r.cy + size * 0.6, Math.min(30, r.radius * 0.3)];
+  const trend = options.sparkline !== false && value.sparkline && r.radius > 45 && trendTop + trendHeight <= r.cy + (r.radius - r.width / 2) * 0.95;
   return (
     <div onClick={onClick} style={{ width, height, position: 'relative', cursor: onClick ? 'pointer' : undefined }}>
       <svg width={width} height={height} aria-hidden style={{ display: 'block', overflow: 'visible' }}>
@@ -83,8 +84,8 @@ function One(props: { value: FieldDisplay; width: number; height: number; option
         )}
       </svg>
       {trend && (
-        <div style={{ position: 'absolute', left: r.cx - r.radius * 0.45, top: r.cy + size * 0.6, pointerEvents: 'none' }} aria-hidden>
-          <Sparkline theme={theme} width={r.radius * 0.9} height={Math.min(30, r.radius * 0.35)} sparkline={value.sparkline!}
+        <div style={{ position: 'absolute', left: r.cx - r.radius * 0.45, top: trendTop, pointerEvents: 'none' }} aria-hidden>
+          <Sparkline theme={theme} width={r.radius * 0.9} height={trendHeight} sparkline={value.sparkline!}
             config={{ color: { mode: 'fixed', fixedColor: color }, custom: { fillOpacity: 0, lineWidth: 1 } }} />
         </div>
       )}

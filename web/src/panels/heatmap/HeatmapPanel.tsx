@@ -5,7 +5,7 @@ import { AxisPlacement, type AxisConfig, ScaleDirection, ScaleDistribution, Scal
 import { type UPlotConfigBuilder, useTheme2, VizLayout } from '@grafana/ui';
 import type uPlot from 'uplot';
 import { textOf } from '../kit/frame';
-import { Figure, NoData, panel } from '../kit/Panel';
+import { Figure, Message, NoData, panel } from '../kit/Panel';
 import { TimeCanvas } from '../kit/TimeCanvas';
 import { Tip } from '../kit/Tip';
 import { type Buckets, calculated, fromRows, type Grid, rowOf, shown, spread } from './grid';
@@ -35,7 +35,7 @@ export const HeatmapPanel = panel<HeatmapOptions>((props: PanelProps<HeatmapOpti
   const grid = useMemo(
     () => options.calculate
       ? calculated(data.series, options.calculation?.xBuckets, options.calculation?.yBuckets, { from: timeRange.from.valueOf(), to: timeRange.to.valueOf() })
-      : fromRows(data.series, options.rowsFrame?.layout),
+      : fromRows(data.series, options.rowsFrame?.layout, (timeRange.to.valueOf() - timeRange.from.valueOf()) / 48),
     [data.series, options.calculate, options.calculation, options.rowsFrame?.layout, timeRange],
   );
   const hide = options.filterValues ?? { le: 1e-9 };
@@ -70,9 +70,12 @@ export const HeatmapPanel = panel<HeatmapOptions>((props: PanelProps<HeatmapOpti
     }
   }, [grid, options.cellGap, options.cellRadius, options.showValue, hide.le, hide.ge, colorOf, cellText, theme]); // eslint-disable-line react-hooks/exhaustive-deps
 
+  if (grid && !ends) {
+    return <Message title={title} head="No data" body={`No cell has a value that is shown; values ${hide.le != null ? `up to ${hide.le}` : ''}${hide.le != null && hide.ge != null ? ' and ' : ''}${hide.ge != null ? `from ${hide.ge}` : ''} are hidden.`} />;
+  }
   if (!grid || !ends) {
     const needs = options.calculate ? 'a time field and a number field' : 'a time field and one number field for each bucket, or "calculate from data" switched on';
-    return <NoData title={title} frames={grid ? [] : data.series} needs={needs} noValue={props.fieldConfig?.defaults?.noValue} />;
+    return <NoData title={title} frames={data.series} needs={needs} noValue={props.fieldConfig?.defaults?.noValue} />;
   }
   const rowText = (y: number) => grid.names?.[y] ?? `${yText(grid.edges[y])} – ${yText(grid.edges[y + 1])}`;
   const legend = options.legend?.show !== false && height > 100
@@ -180,16 +183,18 @@ function drawCells(u: uPlot, grid: Grid, look: Look) {
   });
 }
 
+const END = { whiteSpace: 'nowrap', overflow: 'hidden', textOverflow: 'ellipsis', maxWidth: '35%' } as const;
+
 function Scale({ colors, low, high, text, at }: { colors: string[]; low: number; high: number; text: (v: number) => string; at: number | null }) {
   const theme = useTheme2();
   const share = at !== null && high > low ? Math.min(1, Math.max(0, (at - low) / (high - low))) : null;
   return (
     <div style={{ display: 'flex', alignItems: 'center', gap: 8, padding: '2px 8px 4px', fontSize: 12, color: theme.colors.text.secondary }}>
-      <span>{text(low)}</span>
+      <span style={END}>{text(low)}</span>
       <div style={{ position: 'relative', height: 8, flex: '0 1 240px', borderRadius: 2, background: `linear-gradient(90deg, ${colors.join(', ')})` }}>
         {share !== null && <div style={{ position: 'absolute', left: `${share * 100}%`, top: -3, width: 2, height: 14, background: theme.colors.text.primary }} />}
       </div>
-      <span>{text(high)}</span>
+      <span style={END}>{text(high)}</span>
     </div>
   );
 }

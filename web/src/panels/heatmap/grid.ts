@@ -129,8 +129,8 @@ export function rowOf(edges: number[], value: number): number {
 
 const bound = (name: string) => (/^\+?inf(inity)?$/i.test(name.trim()) ? Infinity : name.trim() === '' ? NaN : Number(name));
 
-/** One number field a bucket. Names that are numbers are upper (or lower) bounds and put the rows in order. */
-export function fromRows(frames: DataFrame[], layout = 'auto'): Grid | null {
+/** One number field a bucket; `alone` is how long the only column is. Names that are numbers are upper (or lower) bounds and put the rows in order. */
+export function fromRows(frames: DataFrame[], layout = 'auto', alone = 60_000): Grid | null {
   const frame = frames.find((f) => f.length > 0 && f.fields.some((x) => x.type === FieldType.time) && f.fields.some((x) => x.type === FieldType.number));
   if (!frame) {
     return null;
@@ -154,7 +154,7 @@ export function fromRows(frames: DataFrame[], layout = 'auto'): Grid | null {
   }
   const names = rows.map((row) => row.name);
   return {
-    xs, xSize: Number.isFinite(xSize) ? xSize : time.config.interval ?? 60_000, edges: Array.from({ length: rows.length + 1 }, (_, i) => i),
+    xs, xSize: Number.isFinite(xSize) ? xSize : time.config.interval ?? alone, edges: Array.from({ length: rows.length + 1 }, (_, i) => i),
     names: numeric && layout !== 'unknown' ? names.map((name, i) => (layout === 'ge' ? `≥ ${name}` : i === 0 ? `≤ ${name}` : bound(name) === Infinity ? `> ${names[i - 1]}` : `${names[i - 1]} – ${name}`)) : names,
     log: null, values: order.map((i) => rows.map(({ field }) => finite(field.values[i]))), cell: rows[0]?.field,
   };

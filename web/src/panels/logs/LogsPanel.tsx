@@ -28,6 +28,7 @@ export const LogsPanel = panel<LogsOptions>((props: PanelProps<LogsOptions>) => 
   const { data, options, width, height, title, timeZone } = props;
   const lines = useMemo(() => logLines(data.series, textOf, { order: options.sortOrder ?? 'Descending', dedup: options.dedupStrategy ?? 'none' }), [data.series, options.sortOrder, options.dedupStrategy]);
   const shared = useMemo(() => (options.showCommonLabels ? common(lines) : []), [lines, options.showCommonLabels]);
+  const levels = useMemo(() => lines.some((line) => line.level !== 'unknown'), [lines]);
   const [most, setMost] = useState(PAGE);
   if (lines.length === 0) {
     return <NoData title={title} frames={data.series} needs="a text field with the log lines and a time field" noValue={props.fieldConfig?.defaults?.noValue} />;
@@ -36,14 +37,14 @@ export const LogsPanel = panel<LogsOptions>((props: PanelProps<LogsOptions>) => 
     <div role="group" aria-label={`${title ? `${title}: ` : ''}${lines.length} log lines`} tabIndex={0} className={styles.box} style={{ width, height }}>
       {shared.length > 0 && <div className={styles.shared}>Common: {shared.map(([name, value]) => <code key={name}>{name}={value}</code>)}</div>}
       <ol className={cx(styles.list, !options.wrapLogMessage && !options.prettifyLogMessage && styles.wide, options.fontSize === 'small' && styles.small)}>
-        {lines.slice(0, most).map((line, i) => <One key={i} line={line} options={options} timeZone={timeZone} hidden={shared} />)}
+        {lines.slice(0, most).map((line, i) => <One key={i} levels={levels} line={line} options={options} timeZone={timeZone} hidden={shared} />)}
       </ol>
       {lines.length > most && <Button size="sm" variant="secondary" fill="text" onClick={() => setMost(most + PAGE)}>{`Show more (${lines.length - most} left)`}</Button>}
     </div>
   );
 });
 
-function One({ line, options, timeZone, hidden }: { line: Line; options: LogsOptions; timeZone: string; hidden: Array<[string, string]> }) {
+function One({ line, levels, options, timeZone, hidden }: { line: Line; levels: boolean; options: LogsOptions; timeZone: string; hidden: Array<[string, string]> }) {
   const theme = useTheme2();
   const styles = useStyles2(logStyles);
   const [open, setOpen] = useState(false);
@@ -58,7 +59,7 @@ function One({ line, options, timeZone, hidden }: { line: Line; options: LogsOpt
           ? <button type="button" className={styles.more} aria-expanded={open} aria-label="Details of this line" onClick={() => setOpen(!open)}><Icon name={open ? 'angle-down' : 'angle-right'} /></button>
           : <span className={styles.more} />}
         {options.showTime && line.time !== null && <time className={styles.time}>{dateTimeFormat(line.time, { timeZone, defaultWithMS: true })}</time>}
-        <span className={styles.level}>{line.level === 'unknown' ? '' : line.level}</span>
+        {levels && <span className={styles.level}>{line.level === 'unknown' ? '' : line.level}</span>}
         {line.repeats > 0 && <span className={styles.time}>×{line.repeats + 1}</span>}
         {options.showLabels && <span className={styles.time}>{labels.map(([name, value]) => `${name}=${value}`).join(' ')}</span>}
         <span className={options.wrapLogMessage || options.prettifyLogMessage ? styles.wrapped : styles.single}>{text}</span>

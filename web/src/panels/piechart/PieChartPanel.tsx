@@ -5,7 +5,7 @@ import type { OptionsWithTooltip, SingleStatBaseOptions, VizLegendOptions } from
 import { measureText, useTheme2, VizLayout } from '@grafana/ui';
 import { finite } from '../kit/frame';
 import { legendOf } from '../kit/legend';
-import { Figure, NoData, panel } from '../kit/Panel';
+import { Figure, Message, NoData, panel } from '../kit/Panel';
 import { Tip } from '../kit/Tip';
 import { Linked, useValues } from '../kit/values';
 import { outline, type Slice, slices } from './slices';
@@ -27,6 +27,9 @@ export const PieChartPanel = panel<PieOptions>((props: PanelProps<PieOptions>) =
   const list = slices(values.map((value) => (hidden(value) ? null : finite(value.display.numeric))), options.sort ?? 'desc');
   if (values.length === 0 || !values.some((value) => finite(value.display.numeric) !== null)) {
     return <NoData title={title} frames={props.data.series} needs="a number field" noValue={props.fieldConfig?.defaults?.noValue} />;
+  }
+  if (list.length === 0 && !values.some(hidden)) {
+    return <Message title={title} head="No data" body="A pie has slices for numbers above zero; there is none." />;
   }
   const name = (value: FieldDisplay) => value.display.title ?? value.name;
   const colors = values.map((value) => value.display.color ?? theme.colors.text.secondary);

@@ -31,14 +31,15 @@ function States(props: PanelProps<StateOptions> & { kind: 'timeline' | 'history'
   const { kind, data, options, width, height, title, timeRange, timeZone, onChangeTimeRange } = props;
   const [page, setPage] = useState(1);
   const end = timeRange.to.valueOf();
+  const start = timeRange.from.valueOf();
   const all = useMemo<Row[]>(() => lanes(data.series).map((lane) => {
     const { field, time } = lane;
     const colorOf = colors(field, theme);
     const list = kind === 'timeline'
       ? spans(time.values, field.values, end, options.mergeValues !== false, field.config.custom?.spanNulls ?? false, (a, b) => a === b || (field.type === FieldType.number && textOf(field, a) === textOf(field, b) && colorOf(a) === colorOf(b)))
-      : columns(time.values, field.values, options.colWidth ?? 0.9);
+      : columns(time.values, field.values, options.colWidth ?? 0.9, (end - start) / 24);
     return { ...lane, spans: list, color: colorOf };
-  }), [data.series, theme, kind, end, options.mergeValues, options.colWidth]);
+  }), [data.series, theme, kind, start, end, options.mergeValues, options.colWidth]);
   const per = options.perPage && options.perPage > 0 ? options.perPage : 20;
   const pages = Math.ceil(all.length / per);
   const now = Math.min(page, Math.max(1, pages));

@@ -54,14 +54,14 @@ export function spans(times: number[], values: unknown[], end: number, merge: bo
   return out.map((span, i) => ({ ...span, to: Math.min(span.to, out[i + 1]?.from ?? span.to) })).filter((span) => span.to > span.from || span === last);
 }
 
-/** One column a time: from halfway to the one before to halfway to the one after, `width` of that. */
-export function columns(times: number[], values: unknown[], width: number): Span[] {
+/** One column a time: from halfway to the one before to halfway to the one after, `width` of that; `alone` is how long the only one is. */
+export function columns(times: number[], values: unknown[], width: number, alone = 60_000): Span[] {
   const order = times.map((_, i) => i).filter((i) => times[i] != null && Number.isFinite(Number(times[i]))).sort((a, b) => times[a] - times[b]);
   let step = Infinity;
   for (let i = 1; i < order.length; i++) {
     const delta = times[order[i]] - times[order[i - 1]];
     step = delta > 0 ? Math.min(step, delta) : step;
   }
-  const half = ((Number.isFinite(step) ? step : 60_000) / 2) * Math.min(1, Math.max(0.05, width));
+  const half = ((Number.isFinite(step) ? step : alone) / 2) * Math.min(1, Math.max(0.05, width));
   return order.filter((i) => values[i] != null).map((i) => ({ from: times[i] - half, to: times[i] + half, value: values[i], index: i }));
 }
