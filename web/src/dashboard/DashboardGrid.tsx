@@ -63,8 +63,19 @@ export class DashboardGrid extends SceneObjectBase<GridState> {
     this.place();
   }
 
-  panelByKey(key: string): VizPanel | undefined {
-    return this.state.panels.find((panel) => panel.state.key === key);
+  /** The panel of an address: `panel-4~service=cart`, or as Grafana's links have it, `4`. Its row is opened. */
+  panelAt(address: string | null): VizPanel | undefined {
+    const id = idOf(address);
+    return this.state.panels.find((panel) => panel.state.key === address) ?? this.state.panels.find((panel) => panel.getLegacyPanelId() === id);
+  }
+
+  openRowOf(address: string) {
+    const row = this.state.source.find((panel) => panel.panels?.some((inner) => inner.id === idOf(address)));
+    const closed = this.state.cells.filter((cell) => cell.kind === 'row' && cell.collapsed && idOf(cell.key) === row?.id);
+    if (closed.length > 0) {
+      this.setState({ toggled: { ...this.state.toggled, ...Object.fromEntries(closed.map((cell) => [cell.key, false])) } });
+      this.place();
+    }
   }
 
   private panelOf(key: string, json: PanelJson, scoped: Choice[]): VizPanel {
@@ -78,6 +89,9 @@ export class DashboardGrid extends SceneObjectBase<GridState> {
     return panel;
   }
 }
+
+/** `panel-4~service=cart` → 4, `4` → 4 */
+const idOf = (address: string | null) => Number(address?.replace(/^panel-/, '').split('~')[0]);
 
 function repeatsOf(panels: PanelJson[]): Set<string> {
   return new Set(panels.flatMap((panel) => [panel.repeat, ...(panel.panels ?? []).map((inner) => inner.repeat)]).filter((name) => typeof name === 'string'));

@@ -21,7 +21,7 @@ export function DashboardView({ scene, document }: { scene: DashboardScene; docu
   const styles = useStyles2(getStyles);
   const [params, setParams] = useSearchParams();
   const { grid, title } = scene.useState();
-  const { panels } = grid.useState();
+  const { cells } = grid.useState();
   const help = useKeys(scene);
 
   useEffect(() => scene.activate(), [scene]);
@@ -32,11 +32,15 @@ export function DashboardView({ scene, document }: { scene: DashboardScene; docu
   }, [title]);
   useLeaveGuard(scene);
 
-  const byKey = (key: string | null) => (key ? panels.find((panel) => panel.state.key === key) : undefined);
-  const edited = Number(params.get(EDIT));
-  const editing = edited ? panels.find((panel) => panel.getLegacyPanelId() === edited) : undefined;
-  const viewing = byKey(params.get(VIEW));
-  const inspecting = byKey(params.get(INSPECT));
+  const editing = grid.panelAt(params.get(EDIT));
+  const viewing = grid.panelAt(params.get(VIEW));
+  const inspecting = grid.panelAt(params.get(INSPECT));
+  const hidden = [EDIT, VIEW].map((name) => params.get(name)).find((address) => address && !grid.panelAt(address));
+  useEffect(() => {
+    if (hidden && cells.length > 0) {
+      grid.openRowOf(hidden);
+    }
+  }, [grid, hidden, cells]);
   const endInspect = () => {
     params.delete(INSPECT);
     setParams(params);

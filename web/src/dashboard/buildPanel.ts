@@ -27,6 +27,8 @@ export function buildPanel(key: string, json: PanelJson, scoped: Choice[]): VizP
     $variables: scoped.length > 0 ? new SceneVariableSet({ variables: scoped.map(localValue) }) : undefined,
     $data: buildData(json),
     menu: panelMenu(),
+    // A finger does not hover, and the menu would never show itself.
+    showMenuAlways: window.matchMedia('(hover: none)').matches,
     // With it the panel's header tells notices (an answer that was cut) and errors in a list of its own.
     extendPanelContext: (panel, context) => {
       context.onOpenInspector = () => actions(panel).inspect?.();
