@@ -4,11 +4,11 @@ import { useStyles2 } from '@grafana/ui';
 import { css } from '@emotion/css';
 import { shownLabels } from './labels';
 
-export function LabelList({ labels }: { labels: Record<string, string> }) {
+export function LabelList({ labels, none = 'no labels' }: { labels: Record<string, string>; none?: string }) {
   const styles = useStyles2(getStyles);
   const shown = shownLabels(labels);
   if (shown.length === 0) {
-    return <span>no labels</span>;
+    return <span>{none}</span>;
   }
   return (
     <span className={styles.list}>

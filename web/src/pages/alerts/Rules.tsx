@@ -3,17 +3,18 @@ import type { GrafanaTheme2 } from '@grafana/data';
 import { FilterInput, Icon, RadioButtonGroup, useStyles2 } from '@grafana/ui';
 import { css } from '@emotion/css';
 import { useState } from 'react';
-import { Link } from 'react-router-dom';
-import type { AlertGroup, AlertRule } from '../../api';
+import type { AlertGroup } from '../../api';
 import { Section } from '../kit/Section';
 import { StateBadge } from '../kit/StateBadge';
 import { Nothing } from '../kit/States';
 import { toneOfAlert } from '../kit/tones';
+import { Way } from '../kit/Way';
 import { When } from '../kit/When';
 import { durationText, plural } from '../kit/words';
+import type { Rule as RuleShown } from './document';
 import { Instances } from './Instances';
 import { LabelList } from './LabelList';
-import { panelOf, shownLabels } from './labels';
+import { isWhole, ownLabels, panelOf } from './labels';
 import { isUpset, matches, type Which } from './which';
 
 const WHICH = [
@@ -71,11 +72,12 @@ export function Rules({ groups, named, onSilence }: Props) {
   );
 }
 
-function Rule({ rule, opened, onSilence }: { rule: AlertRule; opened: boolean; onSilence: Props['onSilence'] }) {
+function Rule({ rule, opened, onSilence }: { rule: RuleShown; opened: boolean; onSilence: Props['onSilence'] }) {
   const styles = useStyles2(getStyles);
   const [choice, setChoice] = useState<boolean>();
   const open = choice ?? (opened || isUpset(rule));
-  const panel = panelOf(rule.annotations);
+  const panel = panelOf(rule);
+  const texts = [rule.annotations.summary, rule.annotations.description].filter(isWhole);
   const id = `rule-${rule.uid}`;
   return (
     <article className={styles.rule} ref={opened ? (element) => void (choice === undefined && element?.scrollIntoView({ block: 'nearest' })) : undefined}>
@@ -101,18 +103,18 @@ function Rule({ rule, opened, onSilence }: { rule: AlertRule; opened: boolean; o
       )}
       {open && (
         <div id={id} className={styles.body}>
-          {(rule.annotations.summary || rule.annotations.description) && <p className={styles.text}>{[rule.annotations.summary, rule.annotations.description].filter(Boolean).join('\n')}</p>}
+          {texts.length > 0 && <p className={styles.text}>{texts.join('\n')}</p>}
           <p className={styles.facts}>
             {rule.for_s > 0 ? `fires after ${durationText(rule.for_s)}` : 'fires at once'}; health: {rule.health}
             {panel && (
               <>
-                ; <Link to={panel}>its panel</Link>
+                ; <Way to={panel}>its panel</Way>
               </>
             )}
-            {shownLabels(rule.labels).length > 0 && (
+            {Object.keys(ownLabels(rule.labels)).length > 0 && (
               <>
                 {' '}
-                <LabelList labels={rule.labels} />
+                <LabelList labels={ownLabels(rule.labels)} />
               </>
             )}
           </p>

@@ -1,5 +1,5 @@
 // The silences: those that hold or will, each to be ended; those that are over for a while.
-import { api, type Silence } from '../../api';
+import { api } from '../../api';
 import { Asking } from '../kit/Asking';
 import { DataTable, type Column } from '../kit/DataTable';
 import { Section } from '../kit/Section';
@@ -7,6 +7,7 @@ import { StateBadge } from '../kit/StateBadge';
 import { Nothing } from '../kit/States';
 import { When } from '../kit/When';
 import { plural } from '../kit/words';
+import type { SilenceShown as Silence } from './document';
 
 type Stage = 'active' | 'to come' | 'over';
 
@@ -26,8 +27,8 @@ export function Silences({ silences, canEdit, onDone }: { silences: Silence[]; c
   const columns: Array<Column<Silence>> = [
     { head: 'Silent', wide: true, cell: (silence) => matchersText(silence) },
     { head: 'State', cell: (silence) => <StateBadge tone={TONES[stageOf(silence, now)]}>{stageOf(silence, now)}</StateBadge> },
-    { head: 'Why', cell: (silence) => silence.comment || '–' },
-    { head: 'By', cell: (silence) => silence.created_by || '–' },
+    { head: 'Why', text: true, cell: (silence) => silence.comment || '–' },
+    { head: 'By', cell: (silence) => silence.author || silence.created_by || '–' },
     { head: 'From', cell: (silence) => <When ms={silence.starts_ms} /> },
     { head: 'Until', cell: (silence) => <When ms={silence.ends_ms} /> },
   ];

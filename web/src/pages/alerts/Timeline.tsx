@@ -3,7 +3,8 @@ import type { GrafanaTheme2 } from '@grafana/data';
 import { Button, Tooltip, useStyles2, useTheme2 } from '@grafana/ui';
 import { css } from '@emotion/css';
 import { useState } from 'react';
-import { api, type AlertTransition } from '../../api';
+import { api, type AlertGroup } from '../../api';
+import type { Span } from '../kit/ask';
 import { DataTable } from '../kit/DataTable';
 import { Section } from '../kit/Section';
 import { StateBadge, toneColor } from '../kit/StateBadge';
@@ -11,18 +12,23 @@ import { Loaded, Nothing } from '../kit/States';
 import { toneOfAlert } from '../kit/tones';
 import { usePolled } from '../kit/usePolled';
 import { When } from '../kit/When';
-import { durationText, localTime, shortText } from '../kit/words';
+import { durationText, localTime } from '../kit/words';
+import type { Transition } from './document';
+import { valuesText } from './Instances';
 import { labelsText } from './labels';
 import { strips, type Strip } from './strips';
 
 const EVERY_MS = 5000;
 const DAY_MS = 86_400_000;
-const STRIPS_MAX = 20;
+const LEAST_MS = 10 * 60_000;
+const STRIPS_MAX = 12;
 const FIRST = 20;
 
-export function Timeline() {
-  const history = usePolled(() => api.alertHistory(), EVERY_MS);
+export function Timeline({ groups }: { groups: AlertGroup[] }) {
+  const history = usePolled(() => api.alertHistory() as Promise<Transition[]>, EVERY_MS);
   const [all, setAll] = useState(false);
+  const ofRules = new Map(groups.flatMap((group) => group.rules).map((rule) => [rule.uid, rule.labels]));
+  const labelsOf: LabelsOf = ({ rule, labels }) => labelsText(labels, ofRules.get(rule));
   return (
     <Section title="History">
       <Loaded from={history}>
@@ -31,8 +37,8 @@ export function Timeline() {
             <Nothing title="No rule has changed its state yet" icon="history" />
           ) : (
             <>
-              <Strips history={list} now={history.at} />
-              <Transitions list={all ? list : list.slice(0, FIRST)} />
+              <Strips history={list} now={history.at} labelsOf={labelsOf} />
+              <Transitions list={all ? list : list.slice(0, FIRST)} labelsOf={labelsOf} />
               {list.length > FIRST && !all && (
                 <Button size="sm" variant="secondary" fill="text" onClick={() => setAll(true)}>
                   Show all {list.length}
@@ -46,25 +52,33 @@ export function Timeline() {
   );
 }
 
-function Strips({ history, now }: { history: AlertTransition[]; now: number }) {
+type LabelsOf = (transition: Transition) => string;
+
+function Strips({ history, now, labelsOf }: { history: Transition[]; now: number; labelsOf: LabelsOf }) {
   const styles = useStyles2(getStyles);
-  const span = { from: now - DAY_MS, to: now };
-  const shown = strips(history, span).slice(0, STRIPS_MAX);
+  const span = spanOf(history, now);
+  const shown = strips(history, span, labelsOf).slice(0, STRIPS_MAX);
   return (
-    <div className={styles.strips} role="group" aria-label="States over the last 24 hours">
+    <div className={styles.strips} role="group" aria-label={`States since ${localTime(span.from)}`}>
       {shown.map((strip) => (
         <StripRow key={strip.key} strip={strip} span={span} />
       ))}
       <div className={styles.axis} aria-hidden="true">
-        <span>24 h ago</span>
-        <span>12 h ago</span>
-        <span>now</span>
+        <span>{localTime(span.from)}</span>
+        <span>{localTime(span.to)}</span>
       </div>
     </div>
   );
 }
 
-function StripRow({ strip, span }: { strip: Strip; span: { from: number; to: number } }) {
+/** A day, or less if less is known: the first transitions stand a tenth from the left. */
+function spanOf(history: Transition[], now: number): Span {
+  const first = Math.min(...history.map((transition) => transition.at_ms));
+  const from = Math.max(now - DAY_MS, Math.min(now - LEAST_MS, first - (now - first) / 10));
+  return { from, to: now };
+}
+
+function StripRow({ strip, span }: { strip: Strip; span: Span }) {
   const styles = useStyles2(getStyles);
   const theme = useTheme2();
   const words = strip.pieces.map(({ from, to, state }) => `${state} from ${localTime(from)} for ${durationText((to - from) / 1000)}`);
@@ -92,7 +106,7 @@ function StripRow({ strip, span }: { strip: Strip; span: { from: number; to: num
   );
 }
 
-function Transitions({ list }: { list: AlertTransition[] }) {
+function Transitions({ list, labelsOf }: { list: Transition[]; labelsOf: LabelsOf }) {
   return (
     <DataTable
       caption="Transitions, the latest first"
@@ -100,11 +114,11 @@ function Transitions({ list }: { list: AlertTransition[] }) {
       keyOf={(transition) => `${transition.at_ms} ${transition.rule} ${JSON.stringify(transition.labels)} ${transition.to}`}
       columns={[
         { head: 'When', cell: (transition) => <When ms={transition.at_ms} exact /> },
-        { head: 'Rule', cell: (transition) => transition.rule },
-        { head: 'Instance', wide: true, cell: (transition) => labelsText(transition.labels) || '–' },
+        { head: 'Rule', cell: (transition) => transition.title ?? transition.rule },
+        { head: 'Instance', wide: true, cell: (transition) => labelsOf(transition) || '–' },
         { head: 'From', cell: (transition) => <StateBadge tone={toneOfAlert(transition.from)}>{transition.from}</StateBadge> },
         { head: 'To', cell: (transition) => <StateBadge tone={toneOfAlert(transition.to)}>{transition.to}</StateBadge> },
-        { head: 'Values', cell: (transition) => Object.entries(transition.values).map(([name, value]) => `${name} = ${value === null ? 'none' : shortText(value)}`).join(', ') || '–' },
+        { head: 'Values', cell: (transition) => valuesText(transition.values) },
       ]}
     />
   );

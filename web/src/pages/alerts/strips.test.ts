@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { AlertTransition } from '../../api';
 import { labelsText, panelOf } from './labels';
-import { strips } from './strips';
+import { strips as stripsOf } from './strips';
 
 const to = (at_ms: number, from: string, state: string, labels: Record<string, string> = {}): AlertTransition => ({ at_ms, rule: 'lag', labels, from, to: state, values: {} });
+const strips = (history: AlertTransition[], of: { from: number; to: number }) => stripsOf(history, of, ({ labels }) => labelsText(labels));
 const span = { from: 100, to: 200 };
 
 describe('strips of a history', () => {
@@ -31,11 +32,12 @@ describe('strips of a history', () => {
   });
 });
 
-it('labels of Grafana’s own are not shown', () => {
-  expect(labelsText({ alertname: 'x', grafana_folder: 'y', __alert_rule_uid__: 'z', table: 'orders', severity: 'page' })).toBe('table=orders, severity=page');
+it('labels of Grafana’s own, and those of the rule, are not shown', () => {
+  expect(labelsText({ alertname: 'x', grafana_folder: 'y', __alert_rule_uid__: 'z', table: 'orders', severity: 'page' }, { severity: 'page' })).toBe('table=orders');
 });
 
 it('a rule leads to its panel', () => {
-  expect(panelOf({ __dashboardUid__: 'pipe', __panelId__: '4' })).toBe('/d/pipe?viewPanel=4');
-  expect(panelOf({ __panelId__: '4' })).toBeNull();
+  expect(panelOf({ annotations: { __dashboardUid__: 'pipe', __panelId__: '4' } })).toBe('/d/pipe?viewPanel=4');
+  expect(panelOf({ annotations: {}, dashboard: 'pipe', panel: 4 })).toBe('/d/pipe?viewPanel=4');
+  expect(panelOf({ annotations: { __panelId__: '4' } })).toBeNull();
 });

@@ -2,7 +2,6 @@
 import type { GrafanaTheme2 } from '@grafana/data';
 import { useStyles2 } from '@grafana/ui';
 import { css } from '@emotion/css';
-import { Link } from 'react-router-dom';
 import { api } from '../../api';
 import { firing } from '../alerts/firing';
 import { labelsText } from '../alerts/labels';
@@ -10,6 +9,7 @@ import { Section } from '../kit/Section';
 import { Mark } from '../kit/StateBadge';
 import { Loaded, Nothing } from '../kit/States';
 import { usePolled } from '../kit/usePolled';
+import { Way } from '../kit/Way';
 import { When } from '../kit/When';
 import { countText, plural } from '../kit/words';
 
@@ -22,7 +22,7 @@ export function AlertsNow() {
   const now = alerts.data && firing(alerts.data);
   const rules = alerts.data?.groups.reduce((sum, group) => sum + group.rules.length, 0) ?? 0;
   return (
-    <Section title="Firing now" note={now && countText(now.length)} actions={<Link to="/alerts">All alerts</Link>}>
+    <Section title="Firing now" note={now && countText(now.length)} actions={<Way to="/alerts">All alerts</Way>}>
       <Loaded from={alerts} lines={2}>
         {() =>
           rules === 0 ? (
@@ -37,12 +37,12 @@ export function AlertsNow() {
                 <li key={key} className={styles.entry}>
                   <span className={styles.head}>
                     <Mark tone="bad" />
-                    <Link to={`/alerts?rule=${encodeURIComponent(rule.uid)}`}>{rule.title}</Link>
+                    <Way to={`/alerts?rule=${encodeURIComponent(rule.uid)}`}>{rule.title}</Way>
                     <span className={styles.since}>
                       since <When ms={instance.since_ms} />
                     </span>
                   </span>
-                  <span className={styles.text}>{instance.annotations.summary || labelsText(instance.labels)}</span>
+                  <span className={styles.text}>{instance.annotations.summary || labelsText(instance.labels, rule.labels)}</span>
                 </li>
               ))}
               {now!.length > SHOWN && <li className={styles.entry}>and {plural(now!.length - SHOWN, 'more', 'more')}</li>}

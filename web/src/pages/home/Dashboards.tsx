@@ -3,11 +3,11 @@ import type { GrafanaTheme2 } from '@grafana/data';
 import { TagList, useStyles2 } from '@grafana/ui';
 import { css } from '@emotion/css';
 import { useState } from 'react';
-import { Link } from 'react-router-dom';
 import { api, type DashboardEntry } from '../../api';
 import { Section } from '../kit/Section';
 import { Loaded, Nothing } from '../kit/States';
 import { usePolled } from '../kit/usePolled';
+import { Way } from '../kit/Way';
 import { plural } from '../kit/words';
 import { byRecency, recent, visit } from './recent';
 
@@ -24,7 +24,7 @@ export function Dashboards() {
           entries.length === 0 ? (
             <Nothing title="The project has no dashboards yet" icon="apps">
               Put Grafana’s JSON files into the folder <code>dashboards/</code> of the project, or bring them from a Grafana with <code>millrace grafana import FILE</code>. They
-              are here as soon as they are there. Until then <Link to="/sql">ask the data in SQL</Link>.
+              are here as soon as they are there. Until then <Way to="/sql">ask the data in SQL</Way>.
             </Nothing>
           ) : (
             <ul className={styles.list}>
@@ -44,9 +44,9 @@ function Entry({ entry }: { entry: DashboardEntry }) {
   return (
     <li className={styles.entry}>
       <div className={styles.head}>
-        <Link to={`/d/${encodeURIComponent(entry.uid)}`} className={styles.link} onClick={() => visit(entry.uid)}>
+        <Way to={`/d/${encodeURIComponent(entry.uid)}`} className={styles.link} onClick={() => visit(entry.uid)}>
           {entry.title}
-        </Link>
+        </Way>
         <span className={styles.meta}>
           {entry.folder && `${entry.folder} · `}
           {plural(entry.panels, 'panel')}

@@ -1,8 +1,8 @@
 // The first minutes: what is being copied, and how far that is.
-import { Link } from 'react-router-dom';
 import { Progress } from '../kit/Progress';
 import { Section } from '../kit/Section';
 import type { PipeStatus } from '../kit/status';
+import { Way } from '../kit/Way';
 import { countText, plural } from '../kit/words';
 import { copiedRatio } from './story';
 
@@ -17,7 +17,7 @@ export function FirstCopy({ status }: { status: PipeStatus }) {
       <Progress ratio={copiedRatio(status.tables)} label="Tables copied" />
       <p style={{ margin: '8px 0 0' }}>
         {plural(left.length, 'table')} to go: {left.slice(0, 5).map((table) => table.name).join(', ')}
-        {left.length > 5 && ' …'}. What changes meanwhile arrives beside it. <Link to="/pipe">Each table’s progress</Link>
+        {left.length > 5 && ' …'}. What changes meanwhile arrives beside it. <Way to="/pipe">Each table’s progress</Way>
       </p>
     </Section>
   );

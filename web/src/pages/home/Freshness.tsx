@@ -1,7 +1,7 @@
 // How fresh the data is, in large calm numbers.
-import { Link } from 'react-router-dom';
 import { Figure, Figures } from '../kit/Facts';
 import type { PipeStatus } from '../kit/status';
+import { Way } from '../kit/Way';
 import { bytesText, countText, durationParts, durationText, plural, rateText } from '../kit/words';
 import { tablesLine } from './story';
 
@@ -31,7 +31,7 @@ export function Freshness({ status }: { status: PipeStatus }) {
         over the last 10 s
       </Figure>
       <Figure name="Tables" value={countText(tables.filter((table) => table.state === 'streaming').length)} unit={`of ${tables.length} streaming`}>
-        <Link to="/pipe">{rejected > 0 ? `${plural(rejected, 'row')} set aside` : tablesLine(tables).text}</Link>
+        <Way to="/pipe">{rejected > 0 ? `${plural(rejected, 'row')} set aside` : tables.every((table) => table.state === 'streaming') ? 'each of them' : tablesLine(tables).text}</Way>
       </Figure>
     </Figures>
   );

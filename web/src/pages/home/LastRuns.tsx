@@ -2,12 +2,12 @@
 import type { GrafanaTheme2 } from '@grafana/data';
 import { useStyles2 } from '@grafana/ui';
 import { css } from '@emotion/css';
-import { Link } from 'react-router-dom';
 import { Section } from '../kit/Section';
 import { StateBadge } from '../kit/StateBadge';
 import { Nothing } from '../kit/States';
 import type { ScheduleStatus } from '../kit/status';
 import { toneOfRun } from '../kit/tones';
+import { Way } from '../kit/Way';
 import { When } from '../kit/When';
 import { durationText } from '../kit/words';
 
@@ -15,7 +15,7 @@ export function LastRuns({ runs }: { runs: ScheduleStatus[] }) {
   const styles = useStyles2(getStyles);
   const latest = [...runs].sort((a, b) => b.last_started - a.last_started);
   return (
-    <Section title="dbt" actions={<Link to="/runs">All runs</Link>}>
+    <Section title="dbt" actions={<Way to="/runs">All runs</Way>}>
       {latest.length === 0 ? (
         <Nothing title="dbt has not run yet" icon="sitemap">
           Run it with <code>millrace dbt run</code>, or give it a schedule in <code>millrace.toml</code>.

@@ -49,7 +49,7 @@ export function Figure({ name, value, unit, tone, children }: Figure) {
 const getStyles = (theme: GrafanaTheme2) => ({
   facts: css({
     display: 'grid',
-    gridTemplateColumns: 'repeat(auto-fill, minmax(170px, 1fr))',
+    gridTemplateColumns: 'repeat(auto-fill, minmax(150px, 1fr))',
     gap: theme.spacing(1, 3),
     margin: 0,
     [theme.breakpoints.down('md')]: { gridTemplateColumns: 'repeat(auto-fill, minmax(130px, 1fr))', gap: theme.spacing(1, 2) },

@@ -29,9 +29,9 @@ export function toneOfRun(status: string): Tone {
   }
 }
 
-/** Of a rule, and of its instances. */
+/** Of a rule, and of its instances: `Normal`, or with its reason `Normal (MissingSeries)`. */
 export function toneOfAlert(state: string): Tone {
-  switch (state.toLowerCase()) {
+  switch (state.toLowerCase().split(' ')[0]) {
     case 'normal':
     case 'inactive':
       return 'good';

@@ -40,6 +40,9 @@ export const shortText = (value: Maybe): string => formatted('short', value, kno
 
 export const bytesText = (value: Maybe): string => formatted('bytes', value, known(value) && Math.abs(value) < 1024 ? 0 : 1);
 
+/** Of a thousand, so that the steps of an axis are round. */
+export const plotBytesText = (value: Maybe): string => formatted('decbytes', value, 0);
+
 export const percentText = (ratio: Maybe, decimals = 0): string => formatted('percentunit', ratio, decimals);
 
 export function rateText(value: Maybe): string {

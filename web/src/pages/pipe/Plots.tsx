@@ -7,7 +7,7 @@ import { Section } from '../kit/Section';
 import { Loaded, Nothing } from '../kit/States';
 import { TimePlot } from '../kit/TimePlot';
 import { usePolled } from '../kit/usePolled';
-import { bytesText, durationText, rateText } from '../kit/words';
+import { durationText, plotBytesText, rateText } from '../kit/words';
 
 const EVERY_MS = 10_000;
 const SQL = `SELECT $__timeInterval(at) AS time, max(lag_seconds) AS lag_s, max(lag_bytes) AS lag_bytes,
@@ -35,13 +35,12 @@ export function Plots() {
           }
           const values = (name: string) => (frame.fields.find((field) => field.name === name)?.values ?? []) as Array<number | null>;
           const shared = { span, times: values('time') as number[], cursor: 'pipe' };
-          const seconds = (value: number | null) => durationText(value);
           return (
             <div className={styles.plots}>
-              <TimePlot {...shared} label="Behind Postgres, in time" format={seconds} lines={[{ name: 'Behind Postgres', values: values('lag_s') }]} />
-              <TimePlot {...shared} label="Commit to visible" format={seconds} lines={[{ name: 'Visible after, half of all', values: values('p50_s') }, { name: '99 %', values: values('p99_s') }]} />
+              <TimePlot {...shared} label="Behind Postgres, in time" format={durationText} lines={[{ name: 'Behind Postgres', values: values('lag_s') }]} />
+              <TimePlot {...shared} label="Commit to visible" format={durationText} lines={[{ name: 'Visible after, half of all', values: values('p50_s') }, { name: '99 %', values: values('p99_s') }]} />
               <TimePlot {...shared} label="Rows a second" format={(value) => `${rateText(value)}/s`} lines={[{ name: 'Rows', values: values('rate') }]} />
-              <TimePlot {...shared} label="Behind Postgres, in bytes of its log" format={(value) => bytesText(value)} lines={[{ name: 'Log on the way', values: values('lag_bytes') }]} />
+              <TimePlot {...shared} label="Behind Postgres, in bytes of its log" format={plotBytesText} lines={[{ name: 'Log on the way', values: values('lag_bytes') }]} />
             </div>
           );
         }}

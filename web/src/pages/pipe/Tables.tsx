@@ -3,7 +3,6 @@ import type { GrafanaTheme2 } from '@grafana/data';
 import { FilterInput, useStyles2 } from '@grafana/ui';
 import { css } from '@emotion/css';
 import { useState } from 'react';
-import { Link } from 'react-router-dom';
 import { Asking } from '../kit/Asking';
 import { DataTable, type Column } from '../kit/DataTable';
 import { opsOf } from '../kit/ops';
@@ -14,6 +13,7 @@ import { StateBadge } from '../kit/StateBadge';
 import { Nothing, ProblemCard } from '../kit/States';
 import type { TableStatus } from '../kit/status';
 import { toneOfTable } from '../kit/tones';
+import { Way } from '../kit/Way';
 import { When } from '../kit/When';
 import { countText, plural, rateText } from '../kit/words';
 import { quoted } from '../sql/complete';
@@ -30,7 +30,6 @@ interface Props {
 }
 
 export function Tables({ tables, csrf, onDone }: Props) {
-  const styles = useStyles2(getStyles);
   const [words, setWords] = useState('');
   const shown = tables.filter((table) => `${table.name} ${table.target} ${table.state} ${table.mode}`.toLowerCase().includes(words.trim().toLowerCase()));
   const columns: Array<Column<TableStatus>> = [
@@ -59,9 +58,7 @@ export function Tables({ tables, csrf, onDone }: Props) {
       ) : shown.length === 0 ? (
         <Nothing title="No table matches" />
       ) : (
-        <div className={styles.scroll}>
-          <DataTable caption="Tables of the pipe" columns={columns} rows={shown} keyOf={(table) => table.name} more={More} />
-        </div>
+        <DataTable caption="Tables of the pipe" columns={columns} rows={shown} keyOf={(table) => table.name} more={More} />
       )}
     </Section>
   );
@@ -75,9 +72,9 @@ function Name({ table }: { table: TableStatus }) {
       {table.name}
       <span className={styles.target}>
         {' → '}
-        <Link to={`/sql?q=${encodeURIComponent(sql)}`} aria-label={`${table.target}, look at its rows in SQL`}>
+        <Way to={`/sql?q=${encodeURIComponent(sql)}`} aria-label={`${table.target}, look at its rows in SQL`}>
           {table.target}
-        </Link>
+        </Way>
       </span>
     </>
   );
@@ -130,6 +127,5 @@ function Resync({ table, csrf, onDone }: { table: TableStatus; csrf: string; onD
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({
-  scroll: css({ overflowX: 'auto' }),
   target: css({ color: theme.colors.text.secondary, fontWeight: 400 }),
 });

@@ -7,7 +7,7 @@ import { Mark, toneColor, type Tone } from '../kit/StateBadge';
 import { toneOfRun } from '../kit/tones';
 import { countText, durationText, plural } from '../kit/words';
 import { projectGraph, statusOf, upstream, type ProjectNode } from './graph';
-import { layOut, type Edge, type Layout } from './layout';
+import { inRows, layOut, type Edge, type GraphNode, type Layout } from './layout';
 import type { Node } from './models';
 import { step } from './step';
 
@@ -16,12 +16,14 @@ const HEIGHT = 40;
 const GAP_X = 44;
 const GAP_Y = 12;
 const PAD = 6;
+/** Without any edge. */
+const COLUMNS = 5;
 const TEXT_PX = WIDTH - 34;
 
 export function ProjectGraph({ nodes }: { nodes: Node[] }) {
   const styles = useStyles2(getStyles);
   const graph = useMemo(() => projectGraph(nodes), [nodes]);
-  const layout = useMemo(() => layOut(graph), [graph]);
+  const layout = useMemo(() => arranged(graph), [graph]);
   const [chosen, setChosen] = useState<string>();
   const [looked, setLooked] = useState<string>();
   const place = useRef<SVGSVGElement>(null);
@@ -39,6 +41,7 @@ export function ProjectGraph({ nodes }: { nodes: Node[] }) {
   };
   return (
     <div className={styles.scroll}>
+      {layout.edges.length === 0 && graph.length > 1 && <p className={styles.words}>Which reads which is not known: dbt writes it down as it compiles the project.</p>}
       <svg
         ref={place}
         width={layout.layers * (WIDTH + GAP_X) - GAP_X + 2 * PAD}
@@ -76,6 +79,11 @@ export function ProjectGraph({ nodes }: { nodes: Node[] }) {
       </svg>
     </div>
   );
+}
+
+function arranged(graph: GraphNode[]): Layout {
+  const layout = layOut(graph);
+  return layout.edges.length > 0 ? layout : inRows(graph, COLUMNS);
 }
 
 function Box({ node }: { node: ProjectNode }) {
@@ -163,6 +171,7 @@ function pathOf({ points }: Edge, layout: Layout): string {
 
 const getStyles = (theme: GrafanaTheme2) => ({
   scroll: css({ overflowX: 'auto', paddingBottom: theme.spacing(1) }),
+  words: css({ color: theme.colors.text.secondary }),
   edge: css({ stroke: theme.colors.border.strong, strokeWidth: 1.2 }),
   lit: css({ stroke: theme.colors.primary.border, strokeWidth: 2 }),
   node: css({ outline: 'none', cursor: 'default', '&:focus-visible rect': { stroke: theme.colors.primary.border, strokeWidth: 2.5 } }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { layOut, type GraphNode } from './layout';
+import { inRows, layOut, type GraphNode } from './layout';
 
 const graph = (text: string): GraphNode[] =>
   text
@@ -44,6 +44,14 @@ describe('the layout of a graph', () => {
     for (const { points } of edges) {
       expect(points[0].layer).toBeLessThan(points.at(-1)!.layer);
     }
+  });
+
+  it('stands in rows where nothing reads anything', () => {
+    expect(inRows(graph('a\nb\nc'), 2).nodes).toEqual([
+      { id: 'a', layer: 0, at: 0 },
+      { id: 'b', layer: 1, at: 0 },
+      { id: 'c', layer: 0, at: 1 },
+    ]);
   });
 
   it('lays out nothing as nothing', () => {

@@ -69,6 +69,13 @@ export function layOut(graph: GraphNode[]): Layout {
   };
 }
 
+/** Where nothing is known to read anything, layers mean nothing: rows of so many. */
+export function inRows(graph: GraphNode[], layers: number): Layout {
+  const nodes = [...graph].sort((a, b) => a.id.localeCompare(b.id)).map(({ id }, index) => ({ id, layer: index % layers, at: Math.floor(index / layers) }));
+  const rows = Math.ceil(graph.length / layers);
+  return { nodes, edges: [], layers: Math.min(layers, graph.length), sizes: Array(layers).fill(rows), rows };
+}
+
 function longestWays(ids: string[], parentsOf: (id: string) => string[]): Map<string, number> {
   const layers = new Map<string, number>();
   const under = new Set<string>();
