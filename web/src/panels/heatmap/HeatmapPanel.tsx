@@ -39,7 +39,7 @@ export const HeatmapPanel = panel<HeatmapOptions>((props: PanelProps<HeatmapOpti
     [data.series, options.calculate, options.calculation, options.rowsFrame?.layout, timeRange],
   );
   const hide = options.filterValues ?? { le: 1e-9 };
-  const ends = useMemo(() => grid && spread(grid, hide), [grid, hide.le, hide.ge]); // eslint-disable-line react-hooks/exhaustive-deps
+  const ends = useMemo(() => grid && spread(grid, hide), [grid, hide.le, hide.ge]);
   const colors = useMemo(() => {
     const { mode, scheme = 'Oranges', fill = 'dark-orange', scale, exponent = 0.5, steps = 64, reverse = false } = options.color ?? {};
     if (mode === 'opacity') {
@@ -68,7 +68,7 @@ export const HeatmapPanel = panel<HeatmapOptions>((props: PanelProps<HeatmapOpti
     if (grid) {
       drawCells(u, grid, { gap: options.cellGap ?? 1, radius: options.cellRadius ?? 0, hide, colorOf, text: options.showValue === 'never' ? null : cellText, always: options.showValue === 'always', font: theme.typography.fontFamily, ink: (color) => theme.colors.getContrastText(color) });
     }
-  }, [grid, options.cellGap, options.cellRadius, options.showValue, hide.le, hide.ge, colorOf, cellText, theme]); // eslint-disable-line react-hooks/exhaustive-deps
+  }, [grid, options.cellGap, options.cellRadius, options.showValue, hide.le, hide.ge, colorOf, cellText, theme]);
 
   if (grid && !ends) {
     return <Message title={title} head="No data" body={`No cell has a value that is shown; values ${hide.le != null ? `up to ${hide.le}` : ''}${hide.le != null && hide.ge != null ? ' and ' : ''}${hide.ge != null ? `from ${hide.ge}` : ''} are hidden.`} />;

@@ -75,11 +75,11 @@ export function TimeCanvas<Hit>(props: Props<Hit>) {
       u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
     });
     return builder;
-  }, [theme, props.timeZone, sync, context.eventsScope, ...props.axes]); // eslint-disable-line react-hooks/exhaustive-deps
+  }, [theme, props.timeZone, sync, context.eventsScope, ...props.axes]);
 
   const from = props.timeRange.from.valueOf();
   const to = props.timeRange.to.valueOf();
-  const data = useMemo(() => [[from, to], [null, null]] as uPlot.AlignedData, [from, to, props.draw]); // eslint-disable-line react-hooks/exhaustive-deps
+  const data = useMemo(() => [[from, to], [null, null]] as uPlot.AlignedData, [from, to, props.draw]);
   useLayoutEffect(() => {
     plot.current?.redraw(false, true);
   }, [props.draw]);

@@ -45,7 +45,7 @@ function States(props: PanelProps<StateOptions> & { kind: 'timeline' | 'history'
   const now = Math.min(page, Math.max(1, pages));
   const shown = useMemo(() => all.slice((now - 1) * per, now * per), [all, now, per]);
   const look = { rowHeight: options.rowHeight ?? 0.9, text: options.showValue ?? 'auto', align: kind === 'timeline' ? options.alignValue ?? 'left' : 'center' };
-  const draw = useCallback((u: uPlot) => drawRows(u, shown, look, theme), [shown, look.rowHeight, look.text, look.align, theme]); // eslint-disable-line react-hooks/exhaustive-deps
+  const draw = useCallback((u: uPlot) => drawRows(u, shown, look, theme), [shown, look.rowHeight, look.text, look.align, theme]);
   if (all.length === 0) {
     return <NoData title={title} frames={data.series} needs="a time field and at least one field with states" noValue={props.fieldConfig?.defaults?.noValue} />;
   }

@@ -18,7 +18,7 @@ export const TextPanel = panel<TextOptions>((props: PanelProps<TextOptions>) => 
   const mode = options.mode ?? 'markdown';
   const content = options.content ?? '';
   const replace = replaceVariables ?? ((text: string) => text);
-  const html = useMemo(() => (mode === 'code' ? '' : safeHtml(mode, content, replace)), [mode, content, replace, renderCounter]); // eslint-disable-line react-hooks/exhaustive-deps
+  const html = useMemo(() => (mode === 'code' ? '' : safeHtml(mode, content, replace)), [mode, content, replace, renderCounter]);
   const box = { width, height };
   if (mode === 'code') {
     return (

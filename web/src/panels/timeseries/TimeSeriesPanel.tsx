@@ -39,7 +39,7 @@ export const TimeSeriesPanel = panel<TimeSeriesOptions>((props: PanelProps<TimeS
     let at = 0;
     return drawn.map((frame) => ({ ...frame, fields: [frame.fields[0], ...frame.fields.slice(1).map(() => colored[at++])] }));
     // A new range needs new frames: the plot draws again only then, and its gaps reach to the range's ends.
-  }, [data.series, theme, timeZone, timeRange]); // eslint-disable-line react-hooks/exhaustive-deps
+  }, [data.series, theme, timeZone, timeRange]);
   const inner = useMemo(() => ({ ...context, eventBus: quiet, sync: () => DashboardCursorSync.Off }), [context]);
   const zoom = useCallback(
     ({ from, to }: { from: number; to: number }) => onChangeTimeRange?.({ from: Math.round(from), to: Math.round(to) }),
@@ -101,8 +101,8 @@ function outsideOf(frames: DataFrame[], timeRange: TimeRange): { from: number; t
 
 function Outside({ onZoom }: { onZoom: () => void }) {
   return (
-    <div style={{ position: 'absolute', inset: 0, zIndex: 2, display: 'flex', alignItems: 'center', justifyContent: 'center', gap: 8, pointerEvents: 'none' }}>
-      <span>The data is outside of the time range</span>
+    <div style={{ position: 'absolute', inset: 0, zIndex: 2, display: 'flex', flexWrap: 'wrap', alignContent: 'center', alignItems: 'center', justifyContent: 'center', gap: 4, fontSize: 12, textAlign: 'center', pointerEvents: 'none' }}>
+      <span>Data is outside of the time range</span>
       <Button size="sm" variant="secondary" style={{ pointerEvents: 'auto' }} onClick={onZoom}>Zoom to data</Button>
     </div>
   );
