@@ -6,6 +6,8 @@ export const prefix = new URL(document.baseURI).pathname.replace(/\/$/, '');
 export const pathBelow = () => location.pathname.slice(prefix.length);
 
 Object.assign(window, {
+  // Zod tries whether it may make functions of text; the page's policy refuses that, and browsers report the try.
+  __zod_globalConfig: { jitless: true },
   __grafana_public_path__: `${prefix}/public/`,
   grafanaBootData: {
     settings: {
