@@ -1,3 +1,4 @@
+// Answers by row become answers by column.
 import { describe, expect, it } from 'vitest';
 import { byColumn, type Answer } from './api';
 

@@ -1,3 +1,4 @@
+// Where panels stand: rows, repeats, gaps.
 import { describe, expect, it } from 'vitest';
 import { arrange, type Arranging, type Choice } from './arrange';
 import type { PanelJson } from './json';

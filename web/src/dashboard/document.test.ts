@@ -1,3 +1,4 @@
+// A file that is opened, edited and saved: what stays as it was, and what is told of it.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fillServices } from '../host/services';
 import { buildScene } from './DashboardScene';

@@ -1,3 +1,4 @@
+// Small texts of a panel: its freshness, its CSV, its own time.
 import { describe as group, expect, it } from 'vitest';
 import { FieldType, dateTime, type DataFrame, type TimeRange } from '@grafana/data';
 import { csvOf } from './export/csv';

@@ -1,3 +1,4 @@
+// Variables of a file as variables of a scene, and the values that go with a query.
 import { CustomVariable, IntervalVariable, QueryVariable, SceneVariableSet, EmbeddedScene, SceneReactObject, type SceneVariable } from '@grafana/scenes';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { variablesInScope } from '../datasource/scope';

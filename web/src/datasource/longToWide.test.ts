@@ -1,3 +1,4 @@
+// Answers as frames: series from long rows, tables, column types, options of variables.
 import { FieldType, getFieldDisplayName, type DataFrame } from '@grafana/data';
 import { describe, expect, it } from 'vitest';
 import type { QueryResult } from '../api';
