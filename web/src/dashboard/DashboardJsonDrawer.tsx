@@ -1,0 +1,37 @@
+// The dashboard's JSON, for what has no form: variables, annotations, links, time. Applied, the dashboard is built anew.
+import { Alert, Button, Drawer } from '@grafana/ui';
+import { useState } from 'react';
+import { useSession } from '../host/session';
+import { LazyCodeEditor } from '../editor/LazyCodeEditor';
+import type { DashboardScene } from './DashboardScene';
+import { textOfDashboard } from './json';
+
+export function DashboardJsonDrawer({ scene, onClose }: { scene: DashboardScene; onClose: () => void }) {
+  const { canEdit } = useSession();
+  const [text, setText] = useState(() => textOfDashboard(scene.state.document));
+  const [error, setError] = useState<string>();
+
+  const apply = (json: string) => {
+    try {
+      const next = JSON.parse(json);
+      if (next?.uid !== scene.state.document.uid) {
+        throw new Error(`the uid has to stay ${scene.state.document.uid}`);
+      }
+      scene.state.rebuild(next);
+      onClose();
+    } catch (thrown) {
+      setError(thrown instanceof Error ? thrown.message : String(thrown));
+    }
+  };
+  return (
+    <Drawer title="JSON of the dashboard" subtitle={scene.state.file} size="md" onClose={onClose}>
+      <LazyCodeEditor label="JSON of the dashboard" language="json" value={text} onChange={setText} onRun={apply} readOnly={!canEdit} maxHeight={window.innerHeight - 220} />
+      {error && <Alert severity="error" title={error} />}
+      {canEdit && (
+        <Button onClick={() => apply(text)} style={{ marginTop: 8 }}>
+          Apply
+        </Button>
+      )}
+    </Drawer>
+  );
+}

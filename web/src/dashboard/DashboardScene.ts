@@ -1,0 +1,111 @@
+// The dashboard that is shown: its document, and the scene that was built from it. An edit goes to the document first;
+// the scene follows. So what is saved is the file that was read, with the edits in it.
+import type { DashboardJson, DashboardDocument } from '../api';
+import {
+  SceneObjectBase,
+  SceneTimePicker,
+  SceneTimeRange,
+  behaviors,
+  type SceneObjectState,
+} from '@grafana/scenes';
+import type { TimeOption } from '@grafana/data';
+import { buildAnnotations } from './buildAnnotations';
+import { buildVariables } from './buildVariables';
+import { DashboardGrid } from './DashboardGrid';
+import { panelById, pathOfPanel, panelsOf, withIds, type PanelJson } from './json';
+import { Refresh } from './Refresh';
+import { setIn } from './setIn';
+
+export interface DashboardState extends SceneObjectState {
+  uid: string;
+  title: string;
+  document: DashboardJson;
+  /** The document as it lies on the server. */
+  saved: DashboardJson;
+  version: string;
+  file: string;
+  grid: DashboardGrid;
+  timePicker: SceneTimePicker;
+  refreshPicker: Refresh;
+  /** Puts a scene of the changed document in this one's place. */
+  rebuild: (document: DashboardJson) => void;
+}
+
+export class DashboardScene extends SceneObjectBase<DashboardState> {
+  panel(id: number): PanelJson | undefined {
+    return panelById(this.state.document, id);
+  }
+
+  /** A changed panel: in the document, and drawn anew. */
+  changePanel(id: number, panel: PanelJson) {
+    const path = pathOfPanel(this.state.document, id);
+    if (path) {
+      this.change(setIn(this.state.document, path, panel));
+    }
+  }
+
+  change(document: DashboardJson) {
+    this.setState({ document, title: document.title ?? '' });
+    this.state.grid.setState({ source: panelsOf(document) });
+    this.state.grid.place();
+  }
+
+  discard() {
+    this.state.rebuild(this.state.saved);
+  }
+
+  isEdited(): boolean {
+    return this.state.document !== this.state.saved;
+  }
+
+  markSaved(version: string) {
+    this.setState({ saved: this.state.document, version });
+  }
+}
+
+interface Building {
+  /** The document as it lies on the server, when the one to show is already changed. */
+  saved?: DashboardJson;
+  rebuild?: (document: DashboardJson) => void;
+}
+
+export function buildScene({ dashboard: opened, file, version }: DashboardDocument, uid: string, { saved, rebuild = () => {} }: Building = {}): DashboardScene {
+  const dashboard = withIds(opened);
+  const { time, timepicker } = dashboard;
+  return new DashboardScene({
+    key: `dashboard-${uid}`,
+    uid,
+    title: dashboard.title ?? '',
+    document: dashboard,
+    saved: saved ?? dashboard,
+    version,
+    rebuild,
+    file,
+    $timeRange: new SceneTimeRange({
+      from: time?.from ?? 'now-6h',
+      to: time?.to ?? 'now',
+      timeZone: dashboard.timezone || 'browser',
+      weekStart: dashboard.weekStart || undefined,
+      fiscalYearStartMonth: dashboard.fiscalYearStartMonth,
+      UNSAFE_nowDelay: timepicker?.nowDelay,
+    }),
+    $variables: buildVariables(dashboard),
+    $data: buildAnnotations(dashboard),
+    $behaviors: [
+      new behaviors.CursorSync({ sync: dashboard.graphTooltip ?? 0 }),
+      new behaviors.SceneQueryController(),
+      new behaviors.LiveNowTimer({ enabled: Boolean(dashboard.liveNow) }),
+    ],
+    timePicker: new SceneTimePicker({ quickRanges: quickRangesOf(timepicker?.quick_ranges), hidePicker: Boolean(timepicker?.hidden) }),
+    refreshPicker: new Refresh({
+      refresh: dashboard.refresh || '',
+      intervals: timepicker?.refresh_intervals,
+      minRefreshInterval: '1s',
+    }),
+    grid: new DashboardGrid({ source: panelsOf(dashboard) }),
+  });
+}
+
+function quickRangesOf(ranges: unknown): TimeOption[] | undefined {
+  return Array.isArray(ranges) && ranges.length > 0 ? ranges : undefined;
+}

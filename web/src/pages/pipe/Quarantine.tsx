@@ -1,0 +1,115 @@
+// Rows that ClickHouse cannot carry, by reason. Their values are shown on demand, and to admins alone.
+import { Button } from '@grafana/ui';
+import { useState } from 'react';
+import { askFrame, lastHour, rowsOf } from '../kit/ask';
+import { Asking } from '../kit/Asking';
+import { DataTable, type Column } from '../kit/DataTable';
+import { opsOf, type QuarantineGroup } from '../kit/ops';
+import { Section } from '../kit/Section';
+import { Loaded, Nothing } from '../kit/States';
+import { usePolled } from '../kit/usePolled';
+import { When } from '../kit/When';
+import { countText, plural } from '../kit/words';
+import { QuarantinedRows } from './QuarantinedRows';
+
+const EVERY_MS = 15_000;
+const SQL = `SELECT source_table AS \`table\`, column, reason, countIf(state != 'superseded') AS rows, countIf(state = 'superseded') AS superseded, toString(max(at)) AS newest
+FROM millrace.quarantine FINAL WHERE state IN ('waiting', 'superseded', 'replaying')
+GROUP BY source_table, column, reason ORDER BY source_table, column, reason LIMIT 1000`;
+
+/** Admins ask the pipe, which looks for newer rows first; others read the table, as far as they may. */
+const ask = (csrf: string | null, signal: AbortSignal): Promise<QuarantineGroup[]> =>
+  csrf === null ? askFrame(SQL, lastHour(), signal).then((frame) => rowsOf<QuarantineGroup>(frame)) : opsOf(csrf).quarantine();
+
+export function Quarantine({ csrf }: { csrf: string | null }) {
+  const groups = usePolled((signal) => ask(csrf, signal), EVERY_MS, csrf);
+  const [open, setOpen] = useState<string>();
+  const rows = groups.data?.reduce((sum, group) => sum + Number(group.rows), 0) ?? 0;
+
+  const columns: Array<Column<QuarantineGroup>> = [
+    { head: 'Table', cell: (group) => group.table },
+    { head: 'Column', cell: (group) => group.column || '–' },
+    { head: 'Reason', wide: true, cell: (group) => group.reason },
+    { head: 'Waiting', number: true, cell: (group) => countText(Number(group.rows)) },
+    { head: 'Superseded', number: true, cell: (group) => countText(Number(group.superseded)) },
+    { head: 'Newest', cell: (group) => <When ms={Date.parse(`${group.newest.replace(' ', 'T')}Z`)} /> },
+  ];
+  if (csrf !== null) {
+    columns.push({
+      head: 'What can be done',
+      silent: true,
+      cell: (group) => {
+        const key = keyOf(group);
+        return (
+          <span style={{ display: 'inline-flex', whiteSpace: 'nowrap' }}>
+            <Button size="sm" variant="secondary" fill="text" icon="eye" aria-expanded={open === key} aria-label={`Rows of ${group.table}: ${group.reason}`} onClick={() => setOpen(open === key ? undefined : key)}>
+              {open === key ? 'Hide' : 'Show'}
+            </Button>
+            <Drop group={group} csrf={csrf} onDone={groups.again} />
+          </span>
+        );
+      },
+    });
+  }
+  return (
+    <Section title="Set aside" note={groups.data && plural(rows, 'row')} actions={csrf !== null && rows > 0 && <Replay groups={groups.data ?? []} csrf={csrf} onDone={groups.again} />}>
+      <Loaded from={groups} lines={2}>
+        {(list) =>
+          list.length === 0 ? (
+            <Nothing title="No row is set aside" icon="check-circle">
+              Rows whose values ClickHouse cannot carry would wait here, until the table’s rules take them.
+            </Nothing>
+          ) : (
+            <DataTable
+              caption="Rows set aside, by reason"
+              columns={columns}
+              rows={list}
+              keyOf={keyOf}
+              more={(group) => csrf !== null && open === keyOf(group) && <QuarantinedRows csrf={csrf} table={group.table} column={group.column} />}
+            />
+          )
+        }
+      </Loaded>
+    </Section>
+  );
+}
+
+const keyOf = (group: QuarantineGroup) => `${group.table}\n${group.column}\n${group.reason}`;
+
+function Replay({ groups, csrf, onDone }: { groups: QuarantineGroup[]; csrf: string; onDone: () => void }) {
+  const tables = [...new Set(groups.map((group) => group.table))];
+  return (
+    <Asking
+      label="Replay"
+      icon="repeat"
+      title="Replay what waits?"
+      body={`The rows of ${tables.join(', ')} are written again by the rules of today. Those that are still refused wait on.`}
+      confirm="Replay"
+      onDo={async () => {
+        const done = await opsOf(csrf).replay([]);
+        onDone();
+        return done.map(({ table, replayed, refused, skipped }) => `${table}: ${skipped ?? `${countText(replayed)} written, ${countText(refused)} still refused`}`).join('; ') || 'Nothing waited';
+      }}
+    />
+  );
+}
+
+function Drop({ group, csrf, onDone }: { group: QuarantineGroup; csrf: string; onDone: () => void }) {
+  return (
+    <Asking
+      label="Drop"
+      icon="trash-alt"
+      fill="text"
+      ariaLabel={`Drop the rows of ${group.table}: ${group.reason}`}
+      title="Forget these rows?"
+      body={`All rows of ${group.table} that were refused for the column ${group.column || '(none)'} are forgotten. Postgres still has them; here they cannot be had back.`}
+      confirm="Drop"
+      destroys
+      onDo={async () => {
+        const dropped = await opsOf(csrf).drop({ tables: [group.table], column: group.column });
+        onDone();
+        return dropped.map(({ table, rows }) => `${table}: ${plural(rows, 'row')} forgotten`).join('; ') || 'Nothing was there any more';
+      }}
+    />
+  );
+}

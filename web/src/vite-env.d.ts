@@ -1,0 +1,2 @@
+// Types of what Vite resolves: styles, assets, import.meta.
+/// <reference types="vite/client" />

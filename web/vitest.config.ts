@@ -1,0 +1,11 @@
+// Tests run where the page runs: in a DOM, with what Grafana's libraries ask the window for.
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    environment: 'jsdom',
+    include: ['src/**/*.test.{ts,tsx}'],
+    setupFiles: ['src/host/testing.ts'],
+    server: { deps: { inline: [/@grafana\//, /react-custom-scrollbars-2/] } },
+  },
+});
