@@ -10,8 +10,9 @@ fn root() -> PathBuf {
 }
 
 /// `model ← {source, store} ← flow ← serve ← millrace`; source and store never meet. `model ←
-/// {lint, transform} ← millrace` beside it: a migration is judged without a database, and dbt is a client as any.
-const MAY_KNOW: [(&str, &[&str]); 8] = [
+/// {lint, transform, alerts} ← millrace` beside it: a migration is judged without a database, dbt is a client as any, and
+/// alerts are given what answers their queries.
+const MAY_KNOW: [(&str, &[&str]); 9] = [
     ("model", &[]),
     ("source", &["model"]),
     ("store", &["model"]),
@@ -20,7 +21,8 @@ const MAY_KNOW: [(&str, &[&str]); 8] = [
     ("serve", &["model", "store", "flow"]),
     ("lint", &["model"]),
     ("transform", &["model"]),
-    ("millrace", &["model", "source", "store", "flow", "serve", "lint", "transform"]),
+    ("alerts", &["model"]),
+    ("millrace", &["model", "source", "store", "flow", "serve", "lint", "transform", "alerts"]),
 ];
 
 /// The names in `[dependencies]` and its kin, without those of tests.

@@ -1,0 +1,85 @@
+//! A message on its way: tried, recorded around each try, and tried again while it may pass.
+
+use std::sync::Arc;
+
+use model::{Error, Fate, Result};
+
+use super::core::row;
+use super::{Shared, TOLD};
+use crate::route::Due;
+use crate::send::{Kind, Message};
+
+/// Between two tries, however many there were.
+const RETRY_DOUBLINGS_MAX: u32 = 5;
+
+/// Whether it was taken.
+pub(super) async fn deliver(shared: &Arc<Shared>, due: &Due) -> bool {
+    let Ok(_permit) = shared.sends.acquire().await else { return false };
+    let mut tries = 1;
+    loop {
+        record(shared, due, true).await;
+        let Err(error) = once(shared, due).await else { return true };
+        record(shared, due, false).await;
+        if error.fate() != Fate::Transient || tries >= shared.options.send_tries {
+            tracing::error!(
+                contact_point = %due.target.receiver, receiver = due.target.index, tries, error = %error.report(),
+                "a notification was not sent; it is news still when its group is due again"
+            );
+            return false;
+        }
+        tracing::warn!(contact_point = %due.target.receiver, tries, error = %error.report(), "a notification is tried again");
+        let doublings = (tries - 1).min(RETRY_DOUBLINGS_MAX);
+        tokio::time::sleep(shared.options.retry * 2_u32.pow(doublings)).await;
+        tries += 1;
+    }
+}
+
+async fn record(shared: &Shared, due: &Due, on_wire: bool) {
+    let entry = shared.core().dispatcher.trying(due, on_wire);
+    let _ = shared.save(TOLD, vec![(due.log_key.clone(), row(&entry))]).await;
+}
+
+async fn once(shared: &Arc<Shared>, due: &Due) -> Result<()> {
+    let (kind, context) = {
+        let core = shared.core();
+        let point = core.files.contact_points.iter().find(|point| point.name == due.target.receiver);
+        let receiver = point.and_then(|point| point.receivers.get(due.target.index));
+        let receiver = receiver.ok_or_else(|| Error::definite("cannot send it: the contact point is no more"))?;
+        (receiver.send.clone().map_err(|error| Error::definite("cannot send it").detail(error))?, core.context.clone())
+    };
+    let (office, due) = (shared.office.clone(), due.clone());
+    blocking(move || {
+        let message = Message {
+            context: &context,
+            receiver: &due.target.receiver,
+            group_key: &due.group_key,
+            group_labels: &due.group_labels,
+            alerts: &due.alerts,
+            id: &due.id,
+        };
+        office.send(&kind, &message)
+    })
+    .await
+}
+
+/// One test message to one receiver.
+pub(super) async fn test(shared: &Arc<Shared>, receiver: &str, kind: Kind, due: Due) -> Result<()> {
+    let (office, context, receiver) = (shared.office.clone(), shared.core().context.clone(), receiver.to_owned());
+    blocking(move || {
+        let message = Message {
+            context: &context,
+            receiver: &receiver,
+            group_key: &due.group_key,
+            group_labels: &due.group_labels,
+            alerts: &due.alerts,
+            id: &due.id,
+        };
+        office.send(&kind, &message)
+    })
+    .await
+}
+
+async fn blocking(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::bug("a sender broke down").source(error))?
+}

@@ -1,0 +1,403 @@
+//! Groups of alerts, when each is due, and what was told already.
+//!
+//! A group waits `group_wait` after its first alert, then looks every `group_interval`; something is sent when there is news,
+//! or `repeat_interval` has passed. What was told is one entry a group and receiver: an alert that is told as firing is told
+//! as resolved, once, also after a restart, and also when it resolved while it was muted or silenced (then as soon as that
+//! is over; an alert that fired and resolved unheard is never mentioned).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Route;
+use crate::labels::{Labels, fingerprint};
+
+/// One alert as it is told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// The uid of its rule.
+    pub rule: String,
+    pub labels: Labels,
+    pub annotations: Labels,
+    pub starts_ms: i64,
+    /// None while it fires.
+    pub ends_ms: Option<i64>,
+    pub values: BTreeMap<String, Option<f64>>,
+    pub value_text: String,
+    #[serde(default)]
+    pub dashboard: Option<String>,
+    #[serde(default)]
+    pub panel: Option<i64>,
+}
+
+impl Alert {
+    pub fn fingerprint(&self) -> String {
+        fingerprint(&self.labels)
+    }
+}
+
+/// A receiver of a contact point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    pub receiver: String,
+    pub index: usize,
+    pub uid: String,
+    pub no_resolved: bool,
+}
+
+impl Target {
+    fn key(&self, group_key: &str) -> String {
+        let own = if self.uid.is_empty() { self.index.to_string() } else { self.uid.clone() };
+        format!("{group_key}|{}|{own}", self.receiver)
+    }
+}
+
+/// What one receiver was told of one group.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub group_key: String,
+    pub sent_ms: i64,
+    /// Told as firing, and not yet as resolved.
+    pub firing: BTreeMap<String, Alert>,
+    /// The message that is being sent.
+    #[serde(default)]
+    pub trying: Option<Trying>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trying {
+    pub id: String,
+    /// Whether the request may have left us; between two tries it has not.
+    pub on_wire: bool,
+    pub receiver: String,
+    pub index: usize,
+    pub group_labels: Labels,
+    pub alerts: Vec<Alert>,
+}
+
+/// A message to be sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Due {
+    pub log_key: String,
+    pub group_key: String,
+    pub group_labels: Labels,
+    pub target: Target,
+    /// The same for each try of the same message.
+    pub id: String,
+    /// Firing ones first.
+    pub alerts: Vec<Alert>,
+}
+
+#[derive(Debug)]
+struct Group {
+    route: Route,
+    labels: Labels,
+    alerts: BTreeMap<String, Alert>,
+    next_ms: i64,
+}
+
+#[derive(Default, Debug)]
+pub struct Dispatcher {
+    groups: BTreeMap<String, Group>,
+    log: BTreeMap<String, Entry>,
+    sending: BTreeSet<String>,
+    /// Told as firing before the restart, and not seen since.
+    orphans: Vec<(String, Alert)>,
+    dirty: BTreeSet<String>,
+}
+
+impl Dispatcher {
+    /// After a restart: what was told before it.
+    pub fn restore(&mut self, log: BTreeMap<String, Entry>) {
+        for entry in log.values() {
+            let alerts = entry.firing.values().map(|alert| (entry.group_key.clone(), alert.clone()));
+            self.orphans.extend(alerts);
+        }
+        self.log = log;
+    }
+
+    /// All that fires now, and the last words of what did. `settled` says whether the rule of that uid was evaluated since the start, or is no more.
+    pub fn offer(
+        &mut self,
+        firing: &[Alert],
+        ended: &[Alert],
+        routes_of: &dyn Fn(&Alert) -> Vec<Route>,
+        settled: &dyn Fn(&str) -> bool,
+        now_ms: i64,
+    ) {
+        let mut present: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for alert in firing {
+            let print = alert.fingerprint();
+            let places = present.entry(print.clone()).or_default();
+            for route in routes_of(alert) {
+                let labels = route.group_of(&alert.labels);
+                let key = group_key(&route, &labels);
+                places.insert(key.clone());
+                let group = self.groups.entry(key).or_insert_with(|| Group {
+                    next_ms: now_ms + route.group_wait_ms,
+                    route: route.clone(),
+                    labels,
+                    alerts: BTreeMap::new(),
+                });
+                group.route = route;
+                // One that fires for longer than the wait has waited: after a restart nobody waits twice.
+                if alert.starts_ms + group.route.group_wait_ms < now_ms && group.alerts.is_empty() {
+                    group.next_ms = group.next_ms.min(now_ms);
+                }
+                group.alerts.insert(print.clone(), alert.clone());
+            }
+        }
+        let mut words: BTreeMap<String, &Alert> = BTreeMap::new();
+        words.extend(ended.iter().map(|alert| (alert.fingerprint(), alert)));
+        for (key, group) in &mut self.groups {
+            group.alerts.retain(|print, alert| {
+                match present.get(print) {
+                    // It moved to another group with new files.
+                    Some(places) => return places.contains(key),
+                    None if alert.ends_ms.is_none() => {
+                        if let Some(last) = words.get(print) {
+                            *alert = Alert { starts_ms: alert.starts_ms, ..(*last).clone() };
+                        }
+                        alert.ends_ms.get_or_insert(now_ms);
+                    }
+                    None => {}
+                }
+                true
+            });
+        }
+        self.adopt(&present, routes_of, settled, now_ms);
+    }
+
+    /// What was told as firing and is no more: its group says so.
+    fn adopt(
+        &mut self,
+        present: &BTreeMap<String, BTreeSet<String>>,
+        routes_of: &dyn Fn(&Alert) -> Vec<Route>,
+        settled: &dyn Fn(&str) -> bool,
+        now_ms: i64,
+    ) {
+        let orphans = std::mem::take(&mut self.orphans);
+        for (key, mut alert) in orphans {
+            if present.contains_key(&alert.fingerprint()) {
+                continue;
+            }
+            if !settled(&alert.rule) {
+                self.orphans.push((key, alert));
+                continue;
+            }
+            for route in routes_of(&alert) {
+                let labels = route.group_of(&alert.labels);
+                if group_key(&route, &labels) != key {
+                    continue;
+                }
+                alert.ends_ms.get_or_insert(now_ms);
+                let group = self.groups.entry(key.clone()).or_insert_with(|| Group {
+                    next_ms: now_ms,
+                    route,
+                    labels,
+                    alerts: BTreeMap::new(),
+                });
+                group.alerts.insert(alert.fingerprint(), alert.clone());
+            }
+        }
+    }
+
+    /// What is to be sent now. Each of it is in flight until `sent` or `failed`.
+    pub fn due(
+        &mut self,
+        now_ms: i64,
+        targets: &BTreeMap<String, Vec<Target>>,
+        muted: &dyn Fn(&Route) -> bool,
+        silenced: &dyn Fn(&Labels) -> bool,
+    ) -> Vec<Due> {
+        let mut due = Vec::new();
+        for (key, group) in &mut self.groups {
+            if group.next_ms > now_ms {
+                continue;
+            }
+            group.next_ms = now_ms + group.route.group_interval_ms;
+            let receivers = targets.get(&group.route.receiver).map(Vec::as_slice).unwrap_or_default();
+            if !muted(&group.route) {
+                for target in receivers {
+                    let log_key = target.key(key);
+                    if target.no_resolved && forget_resolved(self.log.get_mut(&log_key), group) {
+                        self.dirty.insert(log_key.clone());
+                    }
+                    if self.sending.contains(&log_key) {
+                        continue;
+                    }
+                    if let Some(alerts) = news(group, self.log.get(&log_key), silenced, now_ms) {
+                        let id = id_of(&log_key, &alerts, self.log.get(&log_key));
+                        self.sending.insert(log_key.clone());
+                        due.push(Due {
+                            log_key,
+                            group_key: key.clone(),
+                            group_labels: group.labels.clone(),
+                            target: target.clone(),
+                            id,
+                            alerts,
+                        });
+                    }
+                }
+            }
+            // A resolved alert that nobody heard of as firing has nothing to say any more.
+            let told: BTreeSet<&String> = receivers
+                .iter()
+                .filter_map(|target| self.log.get(&target.key(key)))
+                .flat_map(|entry| entry.firing.keys())
+                .collect();
+            group.alerts.retain(|print, alert| alert.ends_ms.is_none() || told.contains(print));
+        }
+        self.groups.retain(|_, group| !group.alerts.is_empty());
+        due
+    }
+
+    /// The message has arrived.
+    pub fn sent(&mut self, due: &Due, now_ms: i64) {
+        self.sending.remove(&due.log_key);
+        let entry = self.log.entry(due.log_key.clone()).or_default();
+        due.group_key.clone_into(&mut entry.group_key);
+        entry.sent_ms = now_ms;
+        entry.trying = None;
+        settle(entry, &due.alerts);
+        if let Some(group) = self.groups.get_mut(&due.group_key) {
+            // Those told as resolved are done with, unless another receiver has yet to hear of it: `due` looks.
+            group.next_ms = group.next_ms.max(now_ms);
+        }
+        self.dirty.insert(due.log_key.clone());
+    }
+
+    /// It has not, and is news still when its group is due again.
+    pub fn failed(&mut self, log_key: &str) {
+        self.sending.remove(log_key);
+        if let Some(entry) = self.log.get_mut(log_key) {
+            entry.trying = None;
+            self.dirty.insert(log_key.to_owned());
+        }
+    }
+
+    /// The entry as it is to be kept while a message is being sent.
+    pub fn trying(&self, due: &Due, on_wire: bool) -> Entry {
+        let mut entry = self.log.get(&due.log_key).cloned().unwrap_or_default();
+        due.group_key.clone_into(&mut entry.group_key);
+        entry.trying = Some(Trying {
+            id: due.id.clone(),
+            on_wire,
+            receiver: due.target.receiver.clone(),
+            index: due.target.index,
+            group_labels: due.group_labels.clone(),
+            alerts: due.alerts.clone(),
+        });
+        entry
+    }
+
+    /// After a restart: the messages that were on the wire. `repeats` says whether their receiver tells a second one from
+    /// the first. Those go again under the same id; the others are taken as sent, and are counted in the second answer.
+    pub fn in_doubt(&mut self, repeats: &dyn Fn(&Trying) -> Option<Target>, now_ms: i64) -> (Vec<Due>, usize) {
+        let (mut again, mut taken_as_sent) = (Vec::new(), 0);
+        for (log_key, entry) in &mut self.log {
+            let Some(trying) = entry.trying.take() else { continue };
+            self.dirty.insert(log_key.clone());
+            if !trying.on_wire {
+                continue;
+            }
+            if let Some(target) = repeats(&trying) {
+                self.sending.insert(log_key.clone());
+                again.push(Due {
+                    log_key: log_key.clone(),
+                    group_key: entry.group_key.clone(),
+                    group_labels: trying.group_labels,
+                    target,
+                    id: trying.id,
+                    alerts: trying.alerts,
+                });
+            } else {
+                taken_as_sent += 1;
+                entry.sent_ms = now_ms;
+                settle(entry, &trying.alerts);
+            }
+        }
+        (again, taken_as_sent)
+    }
+
+    /// Entries that changed since the last call; None are gone.
+    pub fn changed(&mut self) -> Vec<(String, Option<Entry>)> {
+        let groups = &self.groups;
+        let orphans = &self.orphans;
+        let sending = &self.sending;
+        let dirty = &mut self.dirty;
+        self.log.retain(|key, entry| {
+            let lives = !entry.firing.is_empty()
+                || sending.contains(key)
+                || groups.contains_key(&entry.group_key)
+                || orphans.iter().any(|(group, _)| *group == entry.group_key);
+            if !lives {
+                dirty.insert(key.clone());
+            }
+            lives
+        });
+        let keys = std::mem::take(&mut self.dirty);
+        let keys = keys.into_iter().filter(|key| !self.sending.contains(key));
+        keys.map(|key| (key.clone(), self.log.get(&key).cloned())).collect()
+    }
+
+    /// The moment at which something may be due, to sleep until then.
+    pub fn next_ms(&self) -> Option<i64> {
+        self.groups.values().map(|group| group.next_ms).min()
+    }
+}
+
+fn settle(entry: &mut Entry, alerts: &[Alert]) {
+    for alert in alerts {
+        let print = alert.fingerprint();
+        if alert.ends_ms.is_none() {
+            entry.firing.insert(print, alert.clone());
+        } else {
+            entry.firing.remove(&print);
+        }
+    }
+}
+
+/// A receiver that wants no resolved messages: they are known without being sent.
+fn forget_resolved(entry: Option<&mut Entry>, group: &Group) -> bool {
+    let Some(entry) = entry else { return false };
+    let before = entry.firing.len();
+    entry.firing.retain(|print, _| group.alerts.get(print).is_some_and(|alert| alert.ends_ms.is_none()));
+    entry.firing.len() != before
+}
+
+/// The alerts of a message, if there is a reason for one.
+fn news(
+    group: &Group,
+    entry: Option<&Entry>,
+    silenced: &dyn Fn(&Labels) -> bool,
+    now_ms: i64,
+) -> Option<Vec<Alert>> {
+    let told = |print: &String| entry.is_some_and(|entry| entry.firing.contains_key(print));
+    let heard: Vec<(&String, &Alert)> =
+        group.alerts.iter().filter(|(_, alert)| !silenced(&alert.labels)).collect();
+    let firing: Vec<_> = heard.iter().filter(|(_, alert)| alert.ends_ms.is_none()).collect();
+    let resolved: Vec<_> =
+        heard.iter().filter(|(print, alert)| alert.ends_ms.is_some() && told(print)).collect();
+    let is_new = firing.iter().any(|(print, _)| !told(print));
+    let is_old = entry.is_some_and(|entry| now_ms - entry.sent_ms >= group.route.repeat_interval_ms);
+    let reason = is_new || !resolved.is_empty() || (!firing.is_empty() && is_old);
+    reason.then(|| firing.into_iter().chain(resolved).map(|(_, alert)| (*alert).clone()).collect())
+}
+
+fn id_of(log_key: &str, alerts: &[Alert], entry: Option<&Entry>) -> String {
+    let mut text = format!("{log_key}\n{}\n", entry.map_or(0, |entry| entry.sent_ms));
+    for alert in alerts {
+        text.push_str(&format!("{} {} {}\n", alert.fingerprint(), alert.starts_ms, alert.ends_ms.is_some()));
+    }
+    crate::engine::digest(&text)
+}
+
+/// `{}/{team="shop"}#0:{alertname="x"}`
+fn group_key(route: &Route, labels: &Labels) -> String {
+    let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    format!("{}:{{{}}}", route.key, labels.join(", "))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! Mail by SMTP. The server is the host's; a contact point names addresses.
+
+use std::time::Duration;
+
+use lettre::message::{Mailbox, MultiPart};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::{Message as Mail, SmtpTransport, Transport};
+use model::{Error, Result};
+
+use super::message::{MESSAGE, Message, TITLE, cut};
+use super::{Secret, Settings};
+use crate::template::escape_html;
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+const SUBJECT_CHARS_MAX: usize = 250;
+const ADDRESSES_MAX: usize = 100;
+
+/// The server that takes our mail.
+#[derive(Clone, Debug)]
+pub struct Smtp {
+    pub host: String,
+    pub port: u16,
+    pub tls: SmtpTls,
+    pub login: Option<(String, Secret)>,
+    /// `Millrace <alerts@example.com>`
+    pub from: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SmtpTls {
+    /// On this machine alone.
+    None,
+    StartTls,
+    /// From the first byte, port 465.
+    Whole,
+}
+
+/// Ready to send: certificates are read once.
+#[derive(Clone)]
+pub(super) struct Post {
+    transport: SmtpTransport,
+    from: Mailbox,
+    domain: String,
+}
+
+impl Post {
+    pub(super) fn new(smtp: &Smtp) -> Result<Post> {
+        let from: Mailbox = smtp.from.parse().map_err(|_| {
+            Error::definite("cannot send mail from this address").hint("write it as Millrace <alerts@example.com>")
+        })?;
+        let parameters = || {
+            let made = TlsParameters::builder(smtp.host.clone()).build_rustls();
+            made.map_err(|_| Error::definite(format!("cannot speak TLS with the mail server {}", smtp.host)))
+        };
+        let tls = match smtp.tls {
+            SmtpTls::None => Tls::None,
+            SmtpTls::StartTls => Tls::Required(parameters()?),
+            SmtpTls::Whole => Tls::Wrapper(parameters()?),
+        };
+        let mut builder =
+            SmtpTransport::builder_dangerous(&smtp.host).port(smtp.port).tls(tls).timeout(Some(TIMEOUT));
+        if let Some((user, password)) = &smtp.login {
+            builder = builder.credentials(Credentials::new(user.clone(), password.open().to_owned()));
+        }
+        let domain = from.email.domain().to_owned();
+        Ok(Post { transport: builder.build(), from, domain })
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Email {
+    to: Vec<Mailbox>,
+    /// All in one mail, who see each other.
+    single: bool,
+    subject: Option<String>,
+    message: Option<String>,
+}
+
+impl Email {
+    pub(super) fn read(settings: &Settings<'_>) -> Result<Email, String> {
+        let addresses = settings.needed("addresses")?;
+        let split = addresses.split([';', ',', '\n', ' ']).map(str::trim).filter(|address| !address.is_empty());
+        let to: Vec<Mailbox> = split
+            .map(|address| address.parse().map_err(|_| "the addresses of an email receiver hold one that is none".to_owned()))
+            .collect::<Result<_, String>>()?;
+        if to.len() > ADDRESSES_MAX {
+            return Err(format!("an email receiver has {ADDRESSES_MAX} addresses at most"));
+        }
+        Ok(Email {
+            to,
+            single: settings.flag("singleEmail"),
+            subject: settings.text("subject"),
+            message: settings.text("message"),
+        })
+    }
+
+    pub(super) fn send(&self, post: &Post, message: &Message<'_>) -> Result<()> {
+        let subject = message.text("subject", self.subject.as_deref(), TITLE);
+        let subject: String = cut(&subject, SUBJECT_CHARS_MAX).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let mut text = message.text("message", self.message.as_deref(), MESSAGE);
+        if let Some(link) = message.link() {
+            text.push_str(&format!("\n\n{link}\n"));
+        }
+        let mails: Vec<Vec<&Mailbox>> =
+            if self.single { vec![self.to.iter().collect()] } else { self.to.iter().map(|to| vec![to]).collect() };
+        let mut failed = None;
+        let count = mails.len();
+        for (index, to) in mails.into_iter().enumerate() {
+            // Those before have theirs: one bad address is no reason to send to the good ones again.
+            if let Err(error) = deliver(post, message.id, index, &to, &subject, &text) {
+                tracing::warn!(contact_point = %message.receiver, mail = index + 1, of = count, error = %error, "a mail was not taken");
+                let first = failed.get_or_insert((0, error));
+                first.0 += 1;
+            }
+        }
+        match failed {
+            None => Ok(()),
+            Some((all, error)) if all == count => Err(error),
+            Some((some, error)) => Err(error.lasting().context(format!("{some} of {count} mails"))),
+        }
+    }
+}
+
+fn deliver(post: &Post, id: &str, index: usize, to: &[&Mailbox], subject: &str, text: &str) -> Result<()> {
+    let mut builder = Mail::builder()
+        .from(post.from.clone())
+        .subject(subject)
+        // The same for a second try, by which servers and readers tell it.
+        .message_id(Some(format!("<{id}.{index}@{}>", post.domain)));
+    for address in to {
+        builder = builder.to((*address).clone());
+    }
+    let html = format!("<!doctype html><pre style=\"font-family:inherit;white-space:pre-wrap\">{}</pre>", escape_html(text));
+    let mail = builder
+        .multipart(MultiPart::alternative_plain_html(text.to_owned(), html))
+        .map_err(|_| Error::definite("cannot write the mail"))?;
+    match post.transport.send(&mail) {
+        Ok(_) => Ok(()),
+        // The server's words may quote the address; its code does not.
+        Err(error) => {
+            let code = error.status().map_or_else(String::new, |code| format!(" with {code}"));
+            if error.is_permanent() {
+                Err(Error::definite(format!("cannot send the mail: the server refused it{code}")))
+            } else if error.is_client() {
+                Err(Error::definite("cannot send the mail: the server lacks what it needs").hint("look at its TLS and login"))
+            } else {
+                Err(Error::transient(format!("could not send the mail: the server did not take it{code}")))
+            }
+        }
+    }
+}

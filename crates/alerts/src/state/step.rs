@@ -1,0 +1,274 @@
+//! One evaluation, instance by instance.
+
+use std::collections::BTreeMap;
+
+use super::text::{self, Values};
+use super::{Change, Instance, Instances, State, Stepped};
+use crate::Labels;
+use crate::expr::{Evaluated, Verdict};
+use crate::file::{NoDataState, OnError, Rule};
+use crate::labels::fingerprint;
+use crate::route::Alert;
+use crate::template::Set;
+
+/// What is shown for a value that was not measured, as in Grafana.
+const NOT_MEASURED: f64 = -1.0;
+
+/// What an instance is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Told {
+    /// By an evaluation with data.
+    Fine,
+    /// By `OK`: nothing is kept firing.
+    Quiet,
+    Breached,
+    NoData,
+    Error,
+    Keep,
+}
+
+struct Stepping<'a> {
+    rule: &'a Rule,
+    set: &'a Set,
+    now_ms: i64,
+    out: Stepped,
+}
+
+/// The outcome of an evaluation; an error is its text.
+pub fn step(rule: &Rule, instances: &mut Instances, outcome: &Result<Evaluated, String>, set: &Set, now_ms: i64) -> Stepped {
+    let mut stepping = Stepping { rule, set, now_ms, out: Stepped::default() };
+    match outcome {
+        Err(error) => stepping.failed(instances, error),
+        Ok(evaluated) if evaluated.samples.is_empty() => stepping.empty(instances),
+        Ok(evaluated) => stepping.data(instances, evaluated),
+    }
+    stepping.out
+}
+
+/// The rule is paused, or gone: what fires is resolved, and all is forgotten.
+pub fn retire(rule: &Rule, instances: &mut Instances, reason: &str, now_ms: i64) -> Stepped {
+    let set = Set::default();
+    let mut stepping = Stepping { rule, set: &set, now_ms, out: Stepped::default() };
+    for (_, mut instance) in std::mem::take(instances) {
+        stepping.turn(&mut instance, Told::Quiet, reason);
+    }
+    stepping.out
+}
+
+impl Stepping<'_> {
+    fn data(&mut self, instances: &mut Instances, evaluated: &Evaluated) {
+        let mut seen = std::collections::BTreeSet::new();
+        for sample in &evaluated.samples {
+            let print = fingerprint(&sample.labels);
+            seen.insert(print.clone());
+            let (told, reason) = match sample.verdict {
+                Verdict::Normal => (Told::Fine, String::new()),
+                Verdict::Alerting => (Told::Breached, String::new()),
+                Verdict::NoData => self.no_data(),
+            };
+            let now_ms = self.now_ms;
+            let instance = instances.entry(print).or_insert_with(|| new(&sample.labels, false, now_ms));
+            instance.missing = 0;
+            instance.special = false;
+            self.write(instance, &sample.values);
+            self.turn(instance, told, &reason);
+        }
+        self.missing(instances, &seen);
+    }
+
+    /// Those that are there no longer; a rule's own instance ends with the first data.
+    fn missing(&mut self, instances: &mut Instances, seen: &std::collections::BTreeSet<String>) {
+        let most = self.rule.missing_evals_max;
+        instances.retain(|print, instance| {
+            if seen.contains(print) {
+                return true;
+            }
+            if instance.special {
+                self.turn(instance, Told::Quiet, "");
+                return false;
+            }
+            instance.missing += 1;
+            if instance.missing < most {
+                return true;
+            }
+            self.turn(instance, Told::Quiet, "MissingSeries");
+            false
+        });
+    }
+
+    fn no_data(&self) -> (Told, String) {
+        match self.rule.no_data {
+            NoDataState::NoData => (Told::NoData, String::new()),
+            NoDataState::Alerting => (Told::Breached, "NoData".to_owned()),
+            NoDataState::Ok => (Told::Quiet, "NoData".to_owned()),
+            NoDataState::KeepLast => (Told::Keep, "NoData, KeepLast".to_owned()),
+        }
+    }
+
+    fn empty(&mut self, instances: &mut Instances) {
+        let (told, reason) = self.no_data();
+        if told == Told::NoData {
+            let print = self.own(instances, told, &reason, None);
+            // The query was answered: who was there before is missing.
+            self.missing(instances, &[print].into());
+        } else {
+            self.all(instances, told, &reason, None);
+        }
+    }
+
+    fn failed(&mut self, instances: &mut Instances, error: &str) {
+        let (told, reason) = match self.rule.on_error {
+            OnError::Error => (Told::Error, ""),
+            OnError::Alerting => (Told::Breached, "Error"),
+            OnError::Ok => (Told::Quiet, "Error"),
+            OnError::KeepLast => (Told::Keep, "Error, KeepLast"),
+        };
+        if told == Told::Error {
+            self.own(instances, told, reason, Some(error));
+        } else {
+            self.all(instances, told, reason, Some(error));
+        }
+    }
+
+    /// The instance of the rule itself.
+    fn own(&mut self, instances: &mut Instances, told: Told, reason: &str, error: Option<&str>) -> String {
+        let datasource = self.rule.plan.as_ref().map_or_else(|_| String::new(), |plan| plan.blamed().0);
+        let labels: Labels = [("datasource_uid".to_owned(), datasource)].into();
+        let print = fingerprint(&labels);
+        let now_ms = self.now_ms;
+        let instance = instances.entry(print.clone()).or_insert_with(|| new(&labels, true, now_ms));
+        self.write(instance, &Values::new());
+        if let Some(error) = error {
+            instance.annotations.insert("Error".to_owned(), error.to_owned());
+        }
+        self.turn(instance, told, reason);
+        print
+    }
+
+    /// Every instance is told the same; their values were not measured.
+    fn all(&mut self, instances: &mut Instances, told: Told, reason: &str, error: Option<&str>) {
+        if !instances.values().any(|instance| !instance.special) && told == Told::Breached {
+            self.own(instances, told, reason, error);
+            return;
+        }
+        for instance in instances.values_mut() {
+            if told != Told::Keep {
+                for value in instance.values.values_mut() {
+                    *value = Some(NOT_MEASURED);
+                }
+                let values: Values =
+                    instance.values.iter().map(|(name, value)| (name.clone(), (Labels::new(), *value))).collect();
+                self.write(instance, &values);
+            }
+            if let Some(error) = error {
+                instance.annotations.insert("Error".to_owned(), error.to_owned());
+            }
+            self.turn(instance, told, reason);
+        }
+    }
+
+    fn write(&mut self, instance: &mut Instance, values: &Values) {
+        let written = text::write(self.rule, &instance.labels, values, self.set);
+        instance.values = values.iter().map(|(name, (_, value))| (name.clone(), *value)).collect();
+        instance.value_text = text::value_text(values);
+        // While it fires, its labels are its name: a label made of a value does not make another alert of it each time,
+        // it ends the one and begins the other. So the end is told under the old name.
+        if instance.state.fires() && instance.full != written.full {
+            self.end(instance);
+            instance.starts_ms = self.now_ms;
+        }
+        instance.full = written.full;
+        instance.annotations = written.annotations;
+        self.out.warnings.extend(written.warnings);
+    }
+
+    fn turn(&mut self, instance: &mut Instance, told: Told, reason: &str) {
+        let before = instance.shown();
+        let (was, fired) = (instance.state, instance.state.fires());
+        let (state, toward) = next(instance, told, self.rule, self.now_ms);
+        let alert = instance.alert(self.rule);
+        if state != was || (state == State::Pending && toward != instance.toward) {
+            instance.since_ms = self.now_ms;
+        }
+        if state.fires() && !fired {
+            instance.starts_ms = self.now_ms;
+        }
+        (instance.state, instance.toward) = (state, toward);
+        reason.clone_into(&mut instance.reason);
+        let now = instance.alert(self.rule);
+        // Another name is another alert: NoData after Alerting ends the one and begins the other.
+        if fired && (!state.fires() || now.labels != alert.labels) {
+            let mut ended = alert;
+            ended.ends_ms = Some(self.now_ms);
+            if !reason.is_empty() {
+                ended.annotations.insert("grafana_state_reason".to_owned(), reason.to_owned());
+            }
+            self.out.ended.push(ended);
+            if state.fires() {
+                instance.starts_ms = self.now_ms;
+            }
+        }
+        let after = instance.shown();
+        if before != after {
+            self.out.changes.push(Change {
+                at_ms: self.now_ms,
+                rule: self.rule.uid.clone(),
+                title: self.rule.title.clone(),
+                labels: instance.full.clone(),
+                from: before,
+                to: after,
+                values: instance.values.clone(),
+            });
+        }
+    }
+
+    fn end(&mut self, instance: &Instance) {
+        let alert = Alert { ends_ms: Some(self.now_ms), ..instance.alert(self.rule) };
+        self.out.ended.push(alert);
+    }
+}
+
+fn new(labels: &Labels, special: bool, now_ms: i64) -> Instance {
+    Instance {
+        labels: labels.clone(),
+        state: State::Normal,
+        toward: State::Alerting,
+        reason: String::new(),
+        since_ms: now_ms,
+        starts_ms: now_ms,
+        missing: 0,
+        special,
+        values: BTreeMap::new(),
+        value_text: String::new(),
+        full: Labels::new(),
+        annotations: Labels::new(),
+    }
+}
+
+/// The state, and what Pending waits for.
+fn next(instance: &Instance, told: Told, rule: &Rule, now_ms: i64) -> (State, State) {
+    let here = instance.state;
+    let here_for_ms = now_ms - instance.since_ms;
+    let toward = match told {
+        Told::Keep => return (here, instance.toward),
+        Told::Quiet => return (State::Normal, State::Alerting),
+        Told::Fine => {
+            let keeps = match here {
+                State::Alerting => rule.keep_firing_ms > 0,
+                State::Recovering => here_for_ms < rule.keep_firing_ms,
+                _ => false,
+            };
+            return (if keeps { State::Recovering } else { State::Normal }, State::Alerting);
+        }
+        Told::Breached => State::Alerting,
+        Told::NoData => State::NoData,
+        Told::Error => State::Error,
+    };
+    let fires_on = match here {
+        State::Alerting | State::Recovering => true,
+        State::NoData | State::Error => toward != State::Alerting,
+        State::Normal | State::Pending => false,
+    };
+    let waited = here == State::Pending && instance.toward == toward && here_for_ms >= rule.for_ms;
+    if fires_on || waited || rule.for_ms == 0 { (toward, toward) } else { (State::Pending, toward) }
+}
