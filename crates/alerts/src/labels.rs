@@ -53,7 +53,10 @@ mod tests {
     fn a_fingerprint_tells_name_from_value() {
         assert_eq!(fingerprint(&Labels::new()), "cbf29ce484222325");
         assert_ne!(fingerprint(&of(&[("a", "bc")])), fingerprint(&of(&[("ab", "c")])));
-        assert_eq!(fingerprint(&of(&[("a", "1"), ("b", "2")])), fingerprint(&of(&[("b", "2"), ("a", "1")])));
+        assert_eq!(
+            fingerprint(&of(&[("a", "1"), ("b", "2")])),
+            fingerprint(&of(&[("b", "2"), ("a", "1")]))
+        );
     }
 
     #[test]

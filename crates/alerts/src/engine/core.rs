@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{INSTANCES, RULES, SILENCES, TOLD};
+use super::{INSTANCES, RULES, Rows, SILENCES, TOLD};
 use crate::expr::Evaluated;
 use crate::file::{Files, Rule};
 use crate::labels::Labels;
@@ -70,7 +70,12 @@ pub(super) struct Job {
 }
 
 impl Core {
-    pub(super) fn load(files: Files, external_url: &str, rows: Vec<(&'static str, Vec<(String, String)>)>, now_ms: i64) -> Core {
+    pub(super) fn load(
+        files: Files,
+        external_url: &str,
+        rows: Vec<(&'static str, Vec<(String, String)>)>,
+        now_ms: i64,
+    ) -> Core {
         let mut core = Core {
             context: context(&files, external_url),
             targets: targets(&files),
@@ -102,7 +107,13 @@ impl Core {
     }
 
     /// A row of before. What cannot be read, or is of no rule any more, goes.
-    fn adopt(&mut self, kind: &str, key: &str, text: &str, told: &mut BTreeMap<String, Entry>) -> bool {
+    fn adopt(
+        &mut self,
+        kind: &str,
+        key: &str,
+        text: &str,
+        told: &mut BTreeMap<String, Entry>,
+    ) -> bool {
         fn read<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
             let read = serde_json::from_str(text);
             if read.is_err() {
@@ -113,11 +124,17 @@ impl Core {
         match kind {
             INSTANCES => {
                 let Some((uid, print)) = key.rsplit_once('/') else { return false };
-                let (Some(watched), Some(instance)) = (self.rules.get_mut(uid), read::<Instance>(text)) else { return false };
+                let (Some(watched), Some(instance)) =
+                    (self.rules.get_mut(uid), read::<Instance>(text))
+                else {
+                    return false;
+                };
                 watched.instances.insert(print.to_owned(), instance);
             }
             RULES => {
-                let (Some(watched), Some(kept)) = (self.rules.get_mut(key), read(text)) else { return false };
+                let (Some(watched), Some(kept)) = (self.rules.get_mut(key), read(text)) else {
+                    return false;
+                };
                 watched.kept = kept;
             }
             SILENCES => {
@@ -146,7 +163,10 @@ impl Core {
         self.counts.sending = again.len();
         self.again = again;
         if taken_as_sent > 0 {
-            tracing::warn!(count = taken_as_sent, "messages were on the wire when the engine ended; they are taken as sent");
+            tracing::warn!(
+                count = taken_as_sent,
+                "messages were on the wire when the engine ended; they are taken as sent"
+            );
         }
     }
 
@@ -179,7 +199,11 @@ impl Core {
         for (uid, watched) in &mut self.rules {
             if watched.rule.paused && !watched.instances.is_empty() {
                 let prints: Vec<String> = watched.instances.keys().cloned().collect();
-                all.push((uid.clone(), prints, retire(&watched.rule, &mut watched.instances, "Paused", now_ms)));
+                all.push((
+                    uid.clone(),
+                    prints,
+                    retire(&watched.rule, &mut watched.instances, "Paused", now_ms),
+                ));
             }
         }
         for (uid, prints, stepped) in all {
@@ -201,11 +225,14 @@ impl Core {
         for (uid, watched) in &mut self.rules {
             let every = watched.rule.interval_ms;
             let at_ms = now_ms - now_ms.rem_euclid(every);
-            if watched.rule.paused || watched.kept.last_ms.is_some_and(|last| at_ms <= last && last <= now_ms) {
+            if watched.rule.paused
+                || watched.kept.last_ms.is_some_and(|last| at_ms <= last && last <= now_ms)
+            {
                 continue;
             }
             // A clock that was set back has missed nothing.
-            let skipped = watched.kept.last_ms.map_or(0, |last| ((at_ms - last) / every - 1).max(0));
+            let skipped =
+                watched.kept.last_ms.map_or(0, |last| ((at_ms - last) / every - 1).max(0));
             watched.kept.missed += u64::try_from(skipped).unwrap_or(0);
             watched.kept.last_ms = Some(at_ms);
             if watched.running {
@@ -237,7 +264,13 @@ impl Core {
         watched.error = outcome.as_ref().err().cloned();
         watched.no_data = outcome.as_ref().is_ok_and(|evaluated| evaluated.samples.is_empty());
         let before = watched.instances.clone();
-        let stepped = step(&watched.rule, &mut watched.instances, outcome, &self.context.templates, job.at_ms);
+        let stepped = step(
+            &watched.rule,
+            &mut watched.instances,
+            outcome,
+            &self.context.templates,
+            job.at_ms,
+        );
         let mut rows = Vec::new();
         for (print, instance) in &watched.instances {
             if before.get(print).is_none_or(|old| is_news(old, instance)) {
@@ -275,19 +308,35 @@ impl Core {
             })
             .collect();
         let routes_of = |alert: &Alert| -> Vec<Route> {
-            let settings = rules.get(&alert.rule).and_then(|watched| watched.rule.settings.as_ref());
-            settings.map_or_else(|| files.policy.routes_of(&alert.labels), |settings| vec![Route::of_settings(settings)])
+            let settings =
+                rules.get(&alert.rule).and_then(|watched| watched.rule.settings.as_ref());
+            settings.map_or_else(
+                || files.policy.routes_of(&alert.labels),
+                |settings| vec![Route::of_settings(settings)],
+            )
         };
-        let settled = |uid: &str| rules.get(uid).is_none_or(|watched| watched.settled || watched.rule.paused);
-        self.dispatcher.offer(&firing, &std::mem::take(&mut self.ended), &routes_of, &settled, now_ms);
+        let settled =
+            |uid: &str| rules.get(uid).is_none_or(|watched| watched.settled || watched.rule.paused);
+        self.dispatcher.offer(
+            &firing,
+            &std::mem::take(&mut self.ended),
+            &routes_of,
+            &settled,
+            now_ms,
+        );
         let holds = |name: &String| {
-            files.intervals.get(name).is_some_and(|intervals| intervals.iter().any(|interval| interval.holds(now_ms)))
+            files
+                .intervals
+                .get(name)
+                .is_some_and(|intervals| intervals.iter().any(|interval| interval.holds(now_ms)))
         };
         let muted = |route: &Route| {
-            route.mute.iter().any(holds) || (!route.active.is_empty() && !route.active.iter().any(holds))
+            route.mute.iter().any(holds)
+                || (!route.active.is_empty() && !route.active.iter().any(holds))
         };
         let silences = &self.silences;
-        let silenced = |labels: &Labels| silences.values().any(|silence| silence.silences(labels, now_ms));
+        let silenced =
+            |labels: &Labels| silences.values().any(|silence| silence.silences(labels, now_ms));
         let mut due = self.dispatcher.due(now_ms, &self.targets, &muted, &silenced);
         for extra in due.split_off(room.min(due.len())) {
             tracing::warn!(contact_point = %extra.target.receiver, "too many messages are on their way; this one waits for its group's next turn");
@@ -302,17 +351,20 @@ impl Core {
     }
 
     /// Rows to be saved, and lines of the history.
-    pub(super) fn unsaved(&mut self) -> (Vec<(&'static str, Vec<(String, Option<String>)>)>, Vec<Change>) {
+    pub(super) fn unsaved(&mut self) -> (Vec<(&'static str, Rows)>, Vec<Change>) {
         for (key, entry) in self.dispatcher.changed() {
             let row = entry.as_ref().and_then(row);
             self.mark(TOLD, key, row);
         }
         let dirty = std::mem::take(&mut self.dirty);
-        (dirty.into_iter().map(|(kind, rows)| (kind, rows.into_iter().collect())).collect(), std::mem::take(&mut self.history))
+        (
+            dirty.into_iter().map(|(kind, rows)| (kind, rows.into_iter().collect())).collect(),
+            std::mem::take(&mut self.history),
+        )
     }
 
     /// They could not be saved, and have not changed meanwhile.
-    pub(super) fn put_back(&mut self, kind: &'static str, rows: Vec<(String, Option<String>)>) {
+    pub(super) fn put_back(&mut self, kind: &'static str, rows: Rows) {
         let dirty = self.dirty.entry(kind).or_default();
         for (key, row) in rows {
             dirty.entry(key).or_insert(row);

@@ -25,7 +25,9 @@ pub(super) async fn evaluate(shared: &Shared, job: &Job) -> Result<Evaluated, St
         };
         match outcome {
             Ok(evaluated) => return Ok(evaluated),
-            Err(error) if error.fate() == Fate::Transient && tries < shared.options.evaluation_tries => {
+            Err(error)
+                if error.fate() == Fate::Transient && tries < shared.options.evaluation_tries =>
+            {
                 tries += 1;
                 tokio::time::sleep(BETWEEN_TRIES).await;
             }
@@ -45,11 +47,16 @@ async fn once(shared: &Shared, job: &Job, plan: Arc<Plan>) -> Result<Evaluated> 
             max_points: query.max_points,
             datasource: query.datasource.clone(),
         };
-        let answer = shared.ask.ask(&asked).await.map_err(|error| error.context(format!("query {}", query.ref_id)))?;
+        let answer = shared
+            .ask
+            .ask(&asked)
+            .await
+            .map_err(|error| error.context(format!("query {}", query.ref_id)))?;
         answers.insert(query.ref_id.clone(), answer);
     }
     let (active, at_ms) = (job.active.clone(), job.at_ms);
     // Two million points are a second's work: not on a thread that others wait for.
-    let computed = tokio::task::spawn_blocking(move || plan.evaluate(&answers, &active, at_ms)).await;
+    let computed =
+        tokio::task::spawn_blocking(move || plan.evaluate(&answers, &active, at_ms)).await;
     computed.map_err(|error| Error::bug("an expression broke down").source(error))?
 }

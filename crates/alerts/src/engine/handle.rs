@@ -34,7 +34,11 @@ pub struct Handle {
 }
 
 impl Handle {
-    pub(super) fn new(shared: Arc<Shared>, stop: mpsc::Sender<()>, turning: JoinHandle<()>) -> Handle {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        stop: mpsc::Sender<()>,
+        turning: JoinHandle<()>,
+    ) -> Handle {
         Handle { shared, stop, turning: Arc::new(Mutex::new(Some(turning))) }
     }
 
@@ -65,7 +69,8 @@ impl Handle {
         silence.check().map_err(|why| Error::definite("cannot silence this").detail(why))?;
         if silence.id.is_empty() {
             let mut bytes = [0_u8; 16];
-            getrandom::fill(&mut bytes).map_err(|_| Error::transient("could not get random bytes"))?;
+            getrandom::fill(&mut bytes)
+                .map_err(|_| Error::transient("could not get random bytes"))?;
             silence.id = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         }
         let id = silence.id.clone();
@@ -77,7 +82,9 @@ impl Handle {
     pub async fn unsilence(&self, id: &str) -> Result<()> {
         let now_ms = self.shared.now_ms();
         let found = self.shared.core().silences.get(id).cloned();
-        let mut silence = found.ok_or_else(|| Error::definite("cannot find this silence").detail("It ended long ago, or never was."))?;
+        let mut silence = found.ok_or_else(|| {
+            Error::definite("cannot find this silence").detail("It ended long ago, or never was.")
+        })?;
         silence.ends_ms = silence.ends_ms.min(now_ms);
         silence.starts_ms = silence.starts_ms.min(silence.ends_ms);
         self.keep(silence).await
@@ -87,7 +94,8 @@ impl Handle {
         {
             let mut core = self.shared.core();
             if core.silences.len() >= SILENCES_MAX && !core.silences.contains_key(&silence.id) {
-                return Err(Error::definite("cannot silence this").detail(format!("There are {SILENCES_MAX} silences.")));
+                return Err(Error::definite("cannot silence this")
+                    .detail(format!("There are {SILENCES_MAX} silences.")));
             }
             core.mark(SILENCES, silence.id.clone(), row(&silence));
             core.silences.insert(silence.id.clone(), silence);
@@ -105,7 +113,9 @@ impl Handle {
     pub async fn test(&self, contact_point: &str) -> Result<Vec<Tested>> {
         let files = self.shared.core().files.clone();
         let point = files.contact_points.iter().find(|point| point.name == contact_point);
-        let point = point.ok_or_else(|| Error::definite(format!("cannot find the contact point {contact_point}")))?;
+        let point = point.ok_or_else(|| {
+            Error::definite(format!("cannot find the contact point {contact_point}"))
+        })?;
         let mut all = Vec::new();
         for (index, receiver) in point.receivers.iter().enumerate() {
             let sent = match &receiver.send {
@@ -132,7 +142,9 @@ impl Handle {
 }
 
 fn test_message(contact_point: &str, index: usize, now_ms: i64) -> Due {
-    let text = |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let text = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
     let alert = Alert {
         rule: String::new(),
         labels: text(&[("alertname", "TestAlert"), ("instance", "Millrace")]),
@@ -151,7 +163,12 @@ fn test_message(contact_point: &str, index: usize, now_ms: i64) -> Due {
         id: digest(&format!("test {contact_point} {index} {now_ms}")),
         group_labels: alert.labels.clone(),
         group_key,
-        target: Target { receiver: contact_point.to_owned(), index, uid: String::new(), no_resolved: false },
+        target: Target {
+            receiver: contact_point.to_owned(),
+            index,
+            uid: String::new(),
+            no_resolved: false,
+        },
         alerts: vec![alert],
     }
 }

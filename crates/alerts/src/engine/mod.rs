@@ -39,9 +39,14 @@ use crate::file::Files;
 use crate::send::{Http, Office, Smtp};
 use core::Core;
 pub use handle::{Handle, Tested};
-pub use shown::{GroupShown, InstanceShown, Metrics, PointShown, RuleShown, SilenceShown, Snapshot};
+pub use shown::{
+    GroupShown, InstanceShown, Metrics, PointShown, RuleShown, SilenceShown, Snapshot,
+};
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Keys and texts; None is a row that is gone.
+pub type Rows = Vec<(String, Option<String>)>;
 
 /// One SQL query of a rule. Macros (`$__timeFilter`, …) are expanded by who answers it.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +73,7 @@ pub trait Ask: Send + Sync + 'static {
 /// A `save` has happened when it returns, as a whole or not at all; a row of None is gone. `kind` is one of a few words.
 pub trait Memory: Send + Sync + 'static {
     fn load<'a>(&'a self, kind: &'static str) -> BoxFuture<'a, Result<Vec<(String, String)>>>;
-    fn save<'a>(&'a self, kind: &'static str, rows: Vec<(String, Option<String>)>) -> BoxFuture<'a, Result<()>>;
+    fn save<'a>(&'a self, kind: &'static str, rows: Rows) -> BoxFuture<'a, Result<()>>;
     /// Lines of the history, the oldest first: unix milliseconds and JSON.
     fn append<'a>(&'a self, lines: Vec<(i64, String)>) -> BoxFuture<'a, Result<()>>;
     /// The newest first.
@@ -144,7 +149,7 @@ impl Shared {
         (self.options.now)()
     }
 
-    async fn save(&self, kind: &'static str, rows: Vec<(String, Option<String>)>) -> bool {
+    async fn save(&self, kind: &'static str, rows: Rows) -> bool {
         if rows.is_empty() {
             return true;
         }
@@ -155,7 +160,10 @@ impl Shared {
                 false
             }
             Err(_) => {
-                tracing::warn!(kind, "the state of alerts could not be saved in time; it is tried again");
+                tracing::warn!(
+                    kind,
+                    "the state of alerts could not be saved in time; it is tried again"
+                );
                 false
             }
         }
@@ -166,13 +174,23 @@ pub struct Engine;
 
 impl Engine {
     /// Loads what was, and begins. Ends with `Handle::stop`, or with the runtime.
-    pub async fn start(files: Files, ask: Arc<dyn Ask>, memory: Arc<dyn Memory>, options: Options) -> Result<Handle> {
+    pub async fn start(
+        files: Files,
+        ask: Arc<dyn Ask>,
+        memory: Arc<dyn Memory>,
+        options: Options,
+    ) -> Result<Handle> {
         let smtp = options.smtp.clone();
-        let office = tokio::task::spawn_blocking(move || Office::new(Http::new(), smtp.as_ref())).await;
-        let office = office.map_err(|error| model::Error::bug("the senders could not be made").source(error))??;
+        let office =
+            tokio::task::spawn_blocking(move || Office::new(Http::new(), smtp.as_ref())).await;
+        let office = office
+            .map_err(|error| model::Error::bug("the senders could not be made").source(error))??;
         let mut rows = Vec::new();
         for kind in KINDS {
-            let loaded = memory.load(kind).await.map_err(|error| error.context("load the state of alerts"))?;
+            let loaded = memory
+                .load(kind)
+                .await
+                .map_err(|error| error.context("load the state of alerts"))?;
             rows.push((kind, loaded));
         }
         let core = Core::load(files, &options.external_url, rows, (options.now)());

@@ -42,10 +42,18 @@ async fn record(shared: &Shared, due: &Due, on_wire: bool) {
 async fn once(shared: &Arc<Shared>, due: &Due) -> Result<()> {
     let (kind, context) = {
         let core = shared.core();
-        let point = core.files.contact_points.iter().find(|point| point.name == due.target.receiver);
+        let point =
+            core.files.contact_points.iter().find(|point| point.name == due.target.receiver);
         let receiver = point.and_then(|point| point.receivers.get(due.target.index));
-        let receiver = receiver.ok_or_else(|| Error::definite("cannot send it: the contact point is no more"))?;
-        (receiver.send.clone().map_err(|error| Error::definite("cannot send it").detail(error))?, core.context.clone())
+        let receiver = receiver
+            .ok_or_else(|| Error::definite("cannot send it: the contact point is no more"))?;
+        (
+            receiver
+                .send
+                .clone()
+                .map_err(|error| Error::definite("cannot send it").detail(error))?,
+            core.context.clone(),
+        )
     };
     let (office, due) = (shared.office.clone(), due.clone());
     blocking(move || {
@@ -64,7 +72,8 @@ async fn once(shared: &Arc<Shared>, due: &Due) -> Result<()> {
 
 /// One test message to one receiver.
 pub(super) async fn test(shared: &Arc<Shared>, receiver: &str, kind: Kind, due: Due) -> Result<()> {
-    let (office, context, receiver) = (shared.office.clone(), shared.core().context.clone(), receiver.to_owned());
+    let (office, context, receiver) =
+        (shared.office.clone(), shared.core().context.clone(), receiver.to_owned());
     blocking(move || {
         let message = Message {
             context: &context,

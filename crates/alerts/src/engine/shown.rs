@@ -95,7 +95,12 @@ impl Core {
             folder: group.folder.clone(),
             name: group.name.clone(),
             interval_s: group.interval_ms as f64 / 1_000.0,
-            rules: group.rules.iter().filter_map(|rule| self.rules.get(&rule.uid)).map(|watched| watched.shown(now_ms)).collect(),
+            rules: group
+                .rules
+                .iter()
+                .filter_map(|rule| self.rules.get(&rule.uid))
+                .map(|watched| watched.shown(now_ms))
+                .collect(),
         };
         let point = |point: &crate::file::ContactPoint| PointShown {
             name: point.name.clone(),
@@ -118,7 +123,8 @@ impl Core {
                 "expired"
             }
         };
-        let shown = |silence: &Silence| SilenceShown { silence: silence.clone(), state: state(silence) };
+        let shown =
+            |silence: &Silence| SilenceShown { silence: silence.clone(), state: state(silence) };
         let mut all: Vec<SilenceShown> = self.silences.values().map(shown).collect();
         all.sort_by_key(|shown| std::cmp::Reverse(shown.silence.ends_ms));
         all
@@ -126,7 +132,9 @@ impl Core {
 
     pub(super) fn metrics(&self) -> Metrics {
         let mut states: BTreeMap<&'static str, u64> =
-            ["normal", "pending", "alerting", "recovering", "nodata", "error"].map(|name| (name, 0)).into();
+            ["normal", "pending", "alerting", "recovering", "nodata", "error"]
+                .map(|name| (name, 0))
+                .into();
         for instance in self.rules.values().flat_map(|watched| watched.instances.values()) {
             *states.entry(name(instance.state)).or_default() += 1;
         }
@@ -170,7 +178,9 @@ impl Watched {
     fn shown(&self, now_ms: i64) -> RuleShown {
         let rule = &self.rule;
         let mut instances: Vec<&Instance> = self.instances.values().collect();
-        instances.sort_by_key(|instance| (std::cmp::Reverse(gravity(instance.state)), instance.since_ms));
+        instances.sort_by_key(|instance| {
+            (std::cmp::Reverse(gravity(instance.state)), instance.since_ms)
+        });
         let worst = instances.first().map_or(State::Normal, |instance| instance.state);
         let next = now_ms - now_ms.rem_euclid(rule.interval_ms) + rule.interval_ms;
         RuleShown {
@@ -194,7 +204,11 @@ impl Watched {
             paused: rule.paused,
             dashboard: rule.dashboard.clone(),
             panel: rule.panel,
-            instances: instances.iter().take(INSTANCES_SHOWN_MAX).map(|instance| shown(instance)).collect(),
+            instances: instances
+                .iter()
+                .take(INSTANCES_SHOWN_MAX)
+                .map(|instance| shown(instance))
+                .collect(),
             instances_total: instances.len(),
         }
     }
@@ -206,7 +220,11 @@ fn shown(instance: &Instance) -> InstanceShown {
         state: instance.shown(),
         since_ms: instance.since_ms,
         // JSON has no NaN.
-        values: instance.values.iter().map(|(name, value)| (name.clone(), value.filter(|v| v.is_finite()))).collect(),
+        values: instance
+            .values
+            .iter()
+            .map(|(name, value)| (name.clone(), value.filter(|v| v.is_finite())))
+            .collect(),
         annotations: instance.annotations.clone(),
     }
 }

@@ -76,7 +76,9 @@ async fn end(shared: &Arc<Shared>, mut tasks: JoinSet<Event>) {
         }
     };
     if tokio::time::timeout(END_TIMEOUT, wait).await.is_err() {
-        tracing::warn!("messages were on their way at the end; what becomes of them is decided at the next start");
+        tracing::warn!(
+            "messages were on their way at the end; what becomes of them is decided at the next start"
+        );
     }
     tasks.abort_all();
     save(shared).await;
@@ -146,8 +148,14 @@ pub(super) async fn save(shared: &Shared) {
 
 fn tidy(shared: &Shared, now_ms: i64) {
     let mut core = shared.core();
-    let old = |silence: &crate::route::Silence| silence.ends_ms + crate::route::SILENCE_KEPT_MS < now_ms;
-    let ids: Vec<String> = core.silences.iter().filter(|(_, silence)| old(silence)).map(|(id, _)| id.clone()).collect();
+    let old =
+        |silence: &crate::route::Silence| silence.ends_ms + crate::route::SILENCE_KEPT_MS < now_ms;
+    let ids: Vec<String> = core
+        .silences
+        .iter()
+        .filter(|(_, silence)| old(silence))
+        .map(|(id, _)| id.clone())
+        .collect();
     for id in ids {
         core.silences.remove(&id);
         core.mark(SILENCES, id, None);

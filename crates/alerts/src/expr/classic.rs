@@ -13,8 +13,18 @@ use crate::Labels;
 const CONDITIONS_MAX: usize = 100;
 
 const REDUCERS: [&str; 12] = [
-    "avg", "min", "max", "sum", "count", "last", "median", "diff", "diff_abs", "percent_diff",
-    "percent_diff_abs", "count_non_null",
+    "avg",
+    "min",
+    "max",
+    "sum",
+    "count",
+    "last",
+    "median",
+    "diff",
+    "diff_abs",
+    "percent_diff",
+    "percent_diff_abs",
+    "count_non_null",
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,7 +54,8 @@ pub(crate) struct Match {
 
 impl Classic {
     pub(crate) fn read(model: &Json) -> Result<Classic, String> {
-        let conditions = model.get("conditions").and_then(Json::as_array).filter(|all| !all.is_empty());
+        let conditions =
+            model.get("conditions").and_then(Json::as_array).filter(|all| !all.is_empty());
         let conditions = conditions.ok_or("classic_conditions has no conditions")?;
         if conditions.len() > CONDITIONS_MAX {
             return Err(format!("classic_conditions has more than {CONDITIONS_MAX} conditions"));
@@ -57,7 +68,10 @@ impl Classic {
     }
 
     /// None is no data. The matches are those of all conditions that hold.
-    pub(crate) fn evaluate(&self, frames: &BTreeMap<String, Vec<Item>>) -> (Option<bool>, Vec<Match>) {
+    pub(crate) fn evaluate(
+        &self,
+        frames: &BTreeMap<String, Vec<Item>>,
+    ) -> (Option<bool>, Vec<Match>) {
         let (mut firing, mut nothing) = (false, false);
         let mut matches = Vec::new();
         for (index, condition) in self.0.iter().enumerate() {
@@ -72,7 +86,13 @@ impl Classic {
                 Join::Or | Join::LogicOr => (firing || holds, nothing || empty),
             };
         }
-        let verdict = if firing { Some(true) } else if nothing { None } else { Some(false) };
+        let verdict = if firing {
+            Some(true)
+        } else if nothing {
+            None
+        } else {
+            Some(false)
+        };
         (verdict, matches)
     }
 }
@@ -83,7 +103,8 @@ impl Condition {
         let of = text("/query/params/0").ok_or("a classic condition names no query")?;
         let kind = text("/reducer/type").unwrap_or("last");
         let reducer = REDUCERS.into_iter().find(|known| *known == kind);
-        let reducer = reducer.ok_or_else(|| format!("{kind:?} is no reducer; there are {}", REDUCERS.join(", ")))?;
+        let reducer = reducer
+            .ok_or_else(|| format!("{kind:?} is no reducer; there are {}", REDUCERS.join(", ")))?;
         let evaluator = Evaluator::read(json.get("evaluator").unwrap_or(&Json::Null))?;
         let join = match text("/operator/type").unwrap_or("and") {
             "and" | "" => Join::And,
@@ -122,7 +143,8 @@ impl Condition {
 
 /// Nulls and NaN are passed over.
 fn reduce(reducer: &str, points: &[(i64, Option<f64>)]) -> Option<f64> {
-    let all: Vec<f64> = points.iter().filter_map(|(_, value)| *value).filter(|value| !value.is_nan()).collect();
+    let all: Vec<f64> =
+        points.iter().filter_map(|(_, value)| *value).filter(|value| !value.is_nan()).collect();
     match reducer {
         "count" => return (!points.is_empty()).then_some(points.len() as f64),
         "count_non_null" => return (!all.is_empty()).then_some(all.len() as f64),
@@ -163,8 +185,18 @@ mod tests {
     fn each_reducer() {
         let points = [(0, Some(4.0)), (1, None), (2, Some(1.0)), (3, Some(7.0)), (4, Some(2.0))];
         for (reducer, value) in [
-            ("avg", 3.5), ("min", 1.0), ("max", 7.0), ("sum", 14.0), ("count", 5.0), ("last", 2.0), ("median", 3.0),
-            ("diff", -2.0), ("diff_abs", 2.0), ("percent_diff", -50.0), ("percent_diff_abs", 50.0), ("count_non_null", 4.0),
+            ("avg", 3.5),
+            ("min", 1.0),
+            ("max", 7.0),
+            ("sum", 14.0),
+            ("count", 5.0),
+            ("last", 2.0),
+            ("median", 3.0),
+            ("diff", -2.0),
+            ("diff_abs", 2.0),
+            ("percent_diff", -50.0),
+            ("percent_diff_abs", 50.0),
+            ("count_non_null", 4.0),
         ] {
             assert_eq!(reduce(reducer, &points), Some(value), "{reducer}");
             assert_eq!(reduce(reducer, &[]), None, "{reducer}");
@@ -177,7 +209,8 @@ mod tests {
             ("A".to_owned(), vec![series("a", &[Some(1.0)]), series("b", &[Some(9.0)])]),
             ("E".to_owned(), vec![]),
             ("N".to_owned(), vec![series("a", &[None])]),
-        ].into();
+        ]
+        .into();
         let (yes, no) = (("A", "gt", 5.0), ("A", "gt", 50.0));
         for (conditions, verdict) in [
             (vec![(yes, "and")], Some(true)),
@@ -195,7 +228,10 @@ mod tests {
             (vec![(no, "and"), (("E", "gt", 1.0), "or")], None),
             (vec![(no, "and"), (("E", "gt", 1.0), "and")], Some(false)),
         ] {
-            let model: Vec<Json> = conditions.iter().map(|((r, e, p), join)| condition(r, "last", e, *p, join)).collect();
+            let model: Vec<Json> = conditions
+                .iter()
+                .map(|((r, e, p), join)| condition(r, "last", e, *p, join))
+                .collect();
             let classic = Classic::read(&json!({"conditions": model})).unwrap();
             // `logic-or` stops what comes after it.
             assert_eq!(classic.evaluate(&frames).0, verdict, "{conditions:?}");
@@ -204,13 +240,20 @@ mod tests {
 
     #[test]
     fn what_matched_is_said() {
-        let frames = [("A".to_owned(), vec![series("a", &[Some(1.0)]), series("b", &[Some(9.0)])])].into();
-        let classic = Classic::read(&json!({"conditions": [condition("A", "last", "gt", 5.0, "and")]})).unwrap();
+        let frames =
+            [("A".to_owned(), vec![series("a", &[Some(1.0)]), series("b", &[Some(9.0)])])].into();
+        let classic =
+            Classic::read(&json!({"conditions": [condition("A", "last", "gt", 5.0, "and")]}))
+                .unwrap();
         let matches = classic.evaluate(&frames).1;
         assert_eq!(matches, [Match { labels: of(&[("host", "b")]), value: Some(9.0) }]);
-        for wrong in [json!({}), json!({"conditions": []}), json!({"conditions": [{}]}),
+        for wrong in [
+            json!({}),
+            json!({"conditions": []}),
+            json!({"conditions": [{}]}),
             json!({"conditions": [condition("A", "first", "gt", 1.0, "and")]}),
-            json!({"conditions": [condition("A", "last", "gt", 1.0, "xor")]})] {
+            json!({"conditions": [condition("A", "last", "gt", 1.0, "xor")]}),
+        ] {
             assert!(Classic::read(&wrong).is_err(), "{wrong}");
         }
     }

@@ -64,7 +64,9 @@ impl Item {
     pub(crate) fn map(&self, each: impl Fn(Option<f64>) -> Option<f64>) -> Item {
         let value = match &self.value {
             Value::Number(value) => Value::Number(each(*value)),
-            Value::Series(points) => Value::Series(points.iter().map(|(at, value)| (*at, each(*value))).collect()),
+            Value::Series(points) => {
+                Value::Series(points.iter().map(|(at, value)| (*at, each(*value))).collect())
+            }
         };
         Item { labels: self.labels.clone(), value }
     }
@@ -94,7 +96,9 @@ pub(crate) fn items(answer: &Answer) -> Result<Vec<Item>, String> {
         let labels = labels_of(answer, row);
         let at = match times.first().map(|column| &column.cells[row]) {
             Some(Cell::Time(at)) => *at,
-            Some(_) => return Err(format!("the column {} has a row without a time", times[0].name)),
+            Some(_) => {
+                return Err(format!("the column {} has a row without a time", times[0].name));
+            }
             None => 0,
         };
         for column in &numbers {
@@ -108,7 +112,9 @@ pub(crate) fn items(answer: &Answer) -> Result<Vec<Item>, String> {
             };
             let points = found.entry(labels).or_default();
             if times.is_empty() && !points.is_empty() {
-                return Err("two rows have the same labels; group by them, or select a time".to_owned());
+                return Err(
+                    "two rows have the same labels; group by them, or select a time".to_owned()
+                );
             }
             points.push((at, value));
         }
@@ -167,37 +173,49 @@ mod tests {
     /// The table of Grafana's page on expressions.
     #[test]
     fn rows_without_a_time_are_numbers() {
-        let answer = Answer { columns: vec![
-            column("Loc", Kind::Text, texts(&["MIA", "NYC"])),
-            column("Host", Kind::Text, texts(&["A", "B"])),
-            column("Avg_CPU", Kind::Number, numbers(&[1.0, 2.0])),
-        ] };
+        let answer = Answer {
+            columns: vec![
+                column("Loc", Kind::Text, texts(&["MIA", "NYC"])),
+                column("Host", Kind::Text, texts(&["A", "B"])),
+                column("Avg_CPU", Kind::Number, numbers(&[1.0, 2.0])),
+            ],
+        };
         let found = items(&answer).unwrap();
-        assert_eq!(found, [
-            Item::number(of(&[("Loc", "MIA"), ("Host", "A")]), Some(1.0)),
-            Item::number(of(&[("Loc", "NYC"), ("Host", "B")]), Some(2.0)),
-        ]);
+        assert_eq!(
+            found,
+            [
+                Item::number(of(&[("Loc", "MIA"), ("Host", "A")]), Some(1.0)),
+                Item::number(of(&[("Loc", "NYC"), ("Host", "B")]), Some(2.0)),
+            ]
+        );
     }
 
     #[test]
     fn rows_with_a_time_are_series_in_order() {
-        let answer = Answer { columns: vec![
-            column("t", Kind::Time, vec![Cell::Time(2), Cell::Time(1), Cell::Time(1)]),
-            column("ok", Kind::Bool, vec![Cell::Bool(true), Cell::Bool(true), Cell::Null]),
-            column("n", Kind::Number, vec![Cell::Number(2.0), Cell::Null, Cell::Number(3.0)]),
-        ] };
+        let answer = Answer {
+            columns: vec![
+                column("t", Kind::Time, vec![Cell::Time(2), Cell::Time(1), Cell::Time(1)]),
+                column("ok", Kind::Bool, vec![Cell::Bool(true), Cell::Bool(true), Cell::Null]),
+                column("n", Kind::Number, vec![Cell::Number(2.0), Cell::Null, Cell::Number(3.0)]),
+            ],
+        };
         let found = items(&answer).unwrap();
-        assert_eq!(found[0], Item { labels: Labels::new(), value: Value::Series(vec![(1, Some(3.0))]) });
+        assert_eq!(
+            found[0],
+            Item { labels: Labels::new(), value: Value::Series(vec![(1, Some(3.0))]) }
+        );
         assert_eq!(found[1].value, Value::Series(vec![(1, None), (2, Some(2.0))]));
         assert_eq!(found[1].labels, of(&[("ok", "true")]));
     }
 
     #[test]
     fn several_numbers_are_told_apart_by_name() {
-        let answer = Answer { columns: vec![
-            column("a", Kind::Number, numbers(&[1.0])),
-            column("b", Kind::Number, numbers(&[2.0])),
-        ] };
+        let answer = Answer {
+            columns: vec![
+                column("a", Kind::Number, numbers(&[1.0])),
+                column("b", Kind::Number, numbers(&[2.0])),
+            ],
+        };
         let found = items(&answer).unwrap();
         assert_eq!(found[1], Item::number(of(&[("__name__", "b")]), Some(2.0)));
     }
@@ -206,12 +224,24 @@ mod tests {
     fn what_is_no_frame_is_said() {
         assert_eq!(items(&Answer::default()).unwrap(), []);
         let text = column("a", Kind::Text, texts(&["x", "x"]));
-        assert!(items(&Answer { columns: vec![text.clone()] }).unwrap_err().contains("no column of numbers"));
+        assert!(
+            items(&Answer { columns: vec![text.clone()] })
+                .unwrap_err()
+                .contains("no column of numbers")
+        );
         let two = Answer { columns: vec![text, column("n", Kind::Number, numbers(&[1.0, 2.0]))] };
         assert!(items(&two).unwrap_err().contains("the same labels"));
-        let odd = Answer { columns: vec![column("n", Kind::Number, numbers(&[1.0])), column("m", Kind::Number, vec![])] };
+        let odd = Answer {
+            columns: vec![
+                column("n", Kind::Number, numbers(&[1.0])),
+                column("m", Kind::Number, vec![]),
+            ],
+        };
         assert!(items(&odd).is_err());
-        let nameless = vec![column("t", Kind::Time, vec![Cell::Null]), column("n", Kind::Number, numbers(&[1.0]))];
+        let nameless = vec![
+            column("t", Kind::Time, vec![Cell::Null]),
+            column("n", Kind::Number, numbers(&[1.0])),
+        ];
         assert!(items(&Answer { columns: nameless }).unwrap_err().contains("without a time"));
     }
 }

@@ -24,7 +24,8 @@ pub(crate) enum Math {
     Call(&'static str, Box<Math>),
 }
 
-const FUNCTIONS: [&str; 9] = ["abs", "log", "round", "ceil", "floor", "is_nan", "is_inf", "is_null", "is_number"];
+const FUNCTIONS: [&str; 9] =
+    ["abs", "log", "round", "ceil", "floor", "is_nan", "is_inf", "is_null", "is_number"];
 
 /// Each level binds closer than the one before.
 const LEVELS: [&[&str]; 6] =
@@ -55,17 +56,28 @@ impl Math {
         }
     }
 
-    pub(crate) fn evaluate(&self, frames: &BTreeMap<String, Vec<Item>>) -> Result<Vec<Item>, String> {
+    pub(crate) fn evaluate(
+        &self,
+        frames: &BTreeMap<String, Vec<Item>>,
+    ) -> Result<Vec<Item>, String> {
         match self {
             Math::Constant(value) => Ok(vec![Item::number(Labels::new(), *value)]),
-            Math::Ref(name) => frames.get(name).cloned().ok_or_else(|| format!("${name} is not known")),
+            Math::Ref(name) => {
+                frames.get(name).cloned().ok_or_else(|| format!("${name} is not known"))
+            }
             Math::Unary(op, inner) => {
                 let one = |value: f64| if *op == '-' { -value } else { truth(value == 0.0) };
-                Ok(inner.evaluate(frames)?.iter().map(|item| item.map(|value| value.map(one))).collect())
+                Ok(inner
+                    .evaluate(frames)?
+                    .iter()
+                    .map(|item| item.map(|value| value.map(one)))
+                    .collect())
             }
-            Math::Call(name, inner) => {
-                Ok(inner.evaluate(frames)?.iter().map(|item| item.map(|value| call(name, value))).collect())
-            }
+            Math::Call(name, inner) => Ok(inner
+                .evaluate(frames)?
+                .iter()
+                .map(|item| item.map(|value| call(name, value)))
+                .collect()),
             Math::Binary(op, left, right) => {
                 let (left, right) = (left.evaluate(frames)?, right.evaluate(frames)?);
                 let mut found = Vec::new();
@@ -75,7 +87,9 @@ impl Math {
                     points += if let Value::Series(all) = &value { all.len() } else { 1 };
                     found.push(Item { labels, value });
                     if found.len() > ITEMS_MAX || points > POINTS_MAX {
-                        return Err(format!("the two sides of {op} make more than {ITEMS_MAX} results"));
+                        return Err(format!(
+                            "the two sides of {op} make more than {ITEMS_MAX} results"
+                        ));
                     }
                 }
                 Ok(found)
@@ -86,19 +100,23 @@ impl Math {
 
 /// Which items of two results belong together, as documented: no labels join anything, two single ones join, equal labels
 /// join, and a subset joins what it is a subset of. The joint item has the more labels.
-fn union<'a>(left: &'a [Item], right: &'a [Item]) -> impl Iterator<Item = (Labels, &'a Value, &'a Value)> {
+fn union<'a>(
+    left: &'a [Item],
+    right: &'a [Item],
+) -> impl Iterator<Item = (Labels, &'a Value, &'a Value)> {
     let single = left.len() == 1 && right.len() == 1;
     left.iter().flat_map(move |a| {
         right.iter().filter_map(move |b| {
-            let labels = if a.labels == b.labels || b.labels.is_empty() || contains(&a.labels, &b.labels) {
-                &a.labels
-            } else if a.labels.is_empty() || contains(&b.labels, &a.labels) {
-                &b.labels
-            } else if single {
-                &a.labels
-            } else {
-                return None;
-            };
+            let labels =
+                if a.labels == b.labels || b.labels.is_empty() || contains(&a.labels, &b.labels) {
+                    &a.labels
+                } else if a.labels.is_empty() || contains(&b.labels, &a.labels) {
+                    &b.labels
+                } else if single {
+                    &a.labels
+                } else {
+                    return None;
+                };
             Some((labels.clone(), &a.value, &b.value))
         })
     })
@@ -109,8 +127,12 @@ fn binary(op: &str, left: &Value, right: &Value) -> Value {
     let both = |a: Option<f64>, b: Option<f64>| Some(operate(op, a?, b?));
     match (left, right) {
         (Value::Number(a), Value::Number(b)) => Value::Number(both(*a, *b)),
-        (Value::Series(all), Value::Number(b)) => Value::Series(all.iter().map(|(t, a)| (*t, both(*a, *b))).collect()),
-        (Value::Number(a), Value::Series(all)) => Value::Series(all.iter().map(|(t, b)| (*t, both(*a, *b))).collect()),
+        (Value::Series(all), Value::Number(b)) => {
+            Value::Series(all.iter().map(|(t, a)| (*t, both(*a, *b))).collect())
+        }
+        (Value::Number(a), Value::Series(all)) => {
+            Value::Series(all.iter().map(|(t, b)| (*t, both(*a, *b))).collect())
+        }
         (Value::Series(left), Value::Series(right)) => {
             let right: BTreeMap<i64, Option<f64>> = right.iter().copied().collect();
             let meet = |(t, a): &(i64, Option<f64>)| right.get(t).map(|b| (*t, both(*a, *b)));
@@ -179,7 +201,11 @@ impl<'a> Parser<'a> {
 
     fn wrong(&mut self, wanted: &str) -> String {
         let rest: String = self.rest().chars().take(20).collect();
-        if rest.is_empty() { format!("{wanted} at its end") } else { format!("{wanted} at \"{rest}\"") }
+        if rest.is_empty() {
+            format!("{wanted} at its end")
+        } else {
+            format!("{wanted} at \"{rest}\"")
+        }
     }
 
     fn take(&mut self, token: &str) -> bool {
@@ -257,7 +283,10 @@ impl<'a> Parser<'a> {
                 let inner = self.level(0, depth + 1)?;
                 return self.close(Math::Call(known, Box::new(inner)));
             }
-            return Err(format!("{name}() is no function; there are {}, inf, infn, nan, null", FUNCTIONS.join(", ")));
+            return Err(format!(
+                "{name}() is no function; there are {}, inf, infn, nan, null",
+                FUNCTIONS.join(", ")
+            ));
         }
         self.at -= end;
         Err(self.wrong("a value is wanted"))
@@ -290,7 +319,10 @@ impl<'a> Parser<'a> {
         let is_hex = rest.starts_with("0x") || rest.starts_with("0X");
         let mut end = 0;
         while let Some(byte) = bytes.get(end) {
-            let sign_of_exponent = matches!(byte, b'+' | b'-') && !is_hex && end > 0 && matches!(bytes[end - 1], b'e' | b'E');
+            let sign_of_exponent = matches!(byte, b'+' | b'-')
+                && !is_hex
+                && end > 0
+                && matches!(bytes[end - 1], b'e' | b'E');
             if !byte.is_ascii_alphanumeric() && *byte != b'.' && !sign_of_exponent {
                 break;
             }
@@ -300,7 +332,10 @@ impl<'a> Parser<'a> {
         let whole = |digits: &str, radix| u64::from_str_radix(digits, radix).ok().map(|n| n as f64);
         let value = if is_hex {
             whole(&text[2..], 16)
-        } else if text.len() > 1 && text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()) {
+        } else if text.len() > 1
+            && text.starts_with('0')
+            && text.bytes().all(|b| b.is_ascii_digit())
+        {
             whole(&text[1..], 8)
         } else {
             text.parse().ok()

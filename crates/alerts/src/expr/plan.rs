@@ -86,24 +86,38 @@ pub struct Evaluated {
 
 impl Plan {
     pub fn new(data: &[Source], condition: &str) -> Result<Plan> {
-        let cannot = |ref_id: &str, why: String| Error::definite(format!("cannot evaluate {ref_id}")).detail(why);
+        let cannot = |ref_id: &str, why: String| {
+            Error::definite(format!("cannot evaluate {ref_id}")).detail(why)
+        };
         if data.len() > NODES_MAX {
-            return Err(cannot(condition, format!("A rule has {NODES_MAX} queries and expressions at most.")));
+            return Err(cannot(
+                condition,
+                format!("A rule has {NODES_MAX} queries and expressions at most."),
+            ));
         }
         let mut nodes: BTreeMap<String, Node> = BTreeMap::new();
         for source in data {
             let node = Node::read(source, data).map_err(|why| cannot(&source.ref_id, why))?;
             if nodes.insert(source.ref_id.clone(), node).is_some() {
-                return Err(cannot(&source.ref_id, "two entries of data have this refId".to_owned()));
+                return Err(cannot(
+                    &source.ref_id,
+                    "two entries of data have this refId".to_owned(),
+                ));
             }
         }
         if !nodes.contains_key(condition) {
-            return Err(cannot(condition, "it is the condition, and no entry of data has this refId".to_owned()));
+            return Err(cannot(
+                condition,
+                "it is the condition, and no entry of data has this refId".to_owned(),
+            ));
         }
         for (name, node) in &nodes {
             for other in node.refs() {
                 if !nodes.contains_key(&other) {
-                    return Err(cannot(name, format!("it takes {other}, and no entry of data has this refId")));
+                    return Err(cannot(
+                        name,
+                        format!("it takes {other}, and no entry of data has this refId"),
+                    ));
                 }
             }
         }
@@ -113,7 +127,10 @@ impl Plan {
             let ready = nodes.iter().find(|(_, node)| is_ready(node)).map(|(name, _)| name.clone());
             let Some(name) = ready else {
                 let names: Vec<&str> = nodes.keys().map(String::as_str).collect();
-                return Err(cannot(condition, format!("{} take each other in a circle", names.join(", "))));
+                return Err(cannot(
+                    condition,
+                    format!("{} take each other in a circle", names.join(", ")),
+                ));
             };
             if let Some(node) = nodes.remove(&name) {
                 ordered.push((name, node));
@@ -123,12 +140,15 @@ impl Plan {
     }
 
     pub fn queries(&self) -> impl Iterator<Item = &Instant> {
-        self.nodes.iter().filter_map(|(_, node)| if let Node::Query(query) = node { Some(query) } else { None })
+        self.nodes
+            .iter()
+            .filter_map(|(_, node)| if let Node::Query(query) = node { Some(query) } else { None })
     }
 
     /// The data source that a failure is blamed on: the first query's.
     pub fn blamed(&self) -> (String, String) {
-        let first = self.queries().next().map(|query| (query.datasource.clone(), query.ref_id.clone()));
+        let first =
+            self.queries().next().map(|query| (query.datasource.clone(), query.ref_id.clone()));
         first.unwrap_or_else(|| (EXPRESSION.to_owned(), self.condition.clone()))
     }
 
@@ -142,12 +162,14 @@ impl Plan {
         let mut frames: BTreeMap<String, Vec<Item>> = BTreeMap::new();
         let mut matches = Vec::new();
         for (name, node) in &self.nodes {
-            let cannot = |why: String| Error::definite(format!("cannot evaluate {name}")).detail(why);
+            let cannot =
+                |why: String| Error::definite(format!("cannot evaluate {name}")).detail(why);
             let none = Vec::new();
             let of = |other: &String| frames.get(other).unwrap_or(&none);
             let found = match node {
                 Node::Query(_) => {
-                    let answer = answers.get(name).ok_or_else(|| cannot("it was not asked".to_owned()))?;
+                    let answer =
+                        answers.get(name).ok_or_else(|| cannot("it was not asked".to_owned()))?;
                     frame::items(answer).map_err(cannot)?
                 }
                 Node::Math(math) => math.evaluate(&frames).map_err(cannot)?,
@@ -163,7 +185,10 @@ impl Plan {
                     for (index, found) in found.into_iter().enumerate() {
                         matches.push((format!("{name}{index}"), (found.labels, found.value)));
                     }
-                    vec![Item::number(Labels::new(), verdict.map(|holds| f64::from(u8::from(holds))))]
+                    vec![Item::number(
+                        Labels::new(),
+                        verdict.map(|holds| f64::from(u8::from(holds))),
+                    )]
                 }
             };
             frame::unique(&found).map_err(cannot)?;
@@ -172,7 +197,11 @@ impl Plan {
         self.judge(&frames, &matches)
     }
 
-    fn judge(&self, frames: &BTreeMap<String, Vec<Item>>, matches: &[(String, (Labels, Option<f64>))]) -> Result<Evaluated> {
+    fn judge(
+        &self,
+        frames: &BTreeMap<String, Vec<Item>>,
+        matches: &[(String, (Labels, Option<f64>))],
+    ) -> Result<Evaluated> {
         let mut samples = Vec::new();
         for item in frames.get(&self.condition).map(Vec::as_slice).unwrap_or_default() {
             let Value::Number(value) = item.value else {
@@ -219,7 +248,11 @@ impl Node {
         let input = || {
             let name = text("/expression").trim().trim_start_matches('$');
             let name = name.trim_start_matches('{').trim_end_matches('}');
-            if name.is_empty() { Err("it does not say which refId it takes".to_owned()) } else { Ok(name.to_owned()) }
+            if name.is_empty() {
+                Err("it does not say which refId it takes".to_owned())
+            } else {
+                Ok(name.to_owned())
+            }
         };
         match text("/type") {
             "math" => Math::parse(text("/expression")).map(Node::Math),
@@ -228,24 +261,42 @@ impl Node {
                     "" | "strict" => Mode::Strict,
                     "dropNN" => Mode::Drop,
                     "replaceNN" => {
-                        let with = model.pointer("/settings/replaceWithValue").and_then(Json::as_f64);
+                        let with =
+                            model.pointer("/settings/replaceWithValue").and_then(Json::as_f64);
                         Mode::Replace(with.ok_or("replaceNN lacks its replaceWithValue")?)
                     }
-                    other => return Err(format!("{other:?} is no mode; there are dropNN and replaceNN")),
+                    other => {
+                        return Err(format!(
+                            "{other:?} is no mode; there are dropNN and replaceNN"
+                        ));
+                    }
                 };
                 Ok(Node::Reduce(input()?, Reducer::parse(text("/reducer"))?, mode))
             }
             "resample" => {
                 let window = text("/window");
                 let window_ms = duration::parse(window).filter(|ms| *ms > 0);
-                let window_ms = window_ms.ok_or_else(|| format!("{window:?} is no window, as 30s or 5m"))?;
-                let widest = || all.iter().filter(|other| other.datasource != EXPRESSION).map(|o| (o.from_s, o.to_s)).max();
-                let range = if source.from_s == source.to_s { widest() } else { Some((source.from_s, source.to_s)) };
-                let (down, up) = (Reducer::parse(text("/downsampler"))?, Upsample::parse(text("/upsampler"))?);
+                let window_ms =
+                    window_ms.ok_or_else(|| format!("{window:?} is no window, as 30s or 5m"))?;
+                let widest = || {
+                    all.iter()
+                        .filter(|other| other.datasource != EXPRESSION)
+                        .map(|o| (o.from_s, o.to_s))
+                        .max()
+                };
+                let range = if source.from_s == source.to_s {
+                    widest()
+                } else {
+                    Some((source.from_s, source.to_s))
+                };
+                let (down, up) =
+                    (Reducer::parse(text("/downsampler"))?, Upsample::parse(text("/upsampler"))?);
                 Ok(Node::Resample(input()?, window_ms, down, up, range.unwrap_or_default()))
             }
             "threshold" => {
-                let condition = model.pointer("/conditions/0").ok_or("a threshold has one condition, and there is none")?;
+                let condition = model
+                    .pointer("/conditions/0")
+                    .ok_or("a threshold has one condition, and there is none")?;
                 let recovered = condition.get("unloadEvaluator").filter(|json| !json.is_null());
                 let threshold = Threshold {
                     over: Evaluator::read(condition.get("evaluator").unwrap_or(&Json::Null))?,
@@ -254,8 +305,13 @@ impl Node {
                 Ok(Node::Threshold(input()?, threshold))
             }
             "classic_conditions" => Classic::read(model).map(Node::Classic),
-            "sql" => Err("SQL expressions are not evaluated here; write the SQL into the query itself".to_owned()),
-            other => Err(format!("{other:?} is no expression; there are math, reduce, resample, threshold, classic_conditions")),
+            "sql" => {
+                Err("SQL expressions are not evaluated here; write the SQL into the query itself"
+                    .to_owned())
+            }
+            other => Err(format!(
+                "{other:?} is no expression; there are math, reduce, resample, threshold, classic_conditions"
+            )),
         }
     }
 
@@ -265,16 +321,22 @@ impl Node {
             Node::Query(_) => {}
             Node::Math(math) => math.refs(&mut found),
             Node::Classic(classic) => classic.refs(&mut found),
-            Node::Reduce(other, ..) | Node::Resample(other, ..) | Node::Threshold(other, ..) => found.push(other.clone()),
+            Node::Reduce(other, ..) | Node::Resample(other, ..) | Node::Threshold(other, ..) => {
+                found.push(other.clone())
+            }
         }
         found
     }
 }
 
 fn query(source: &Source) -> Result<Instant, String> {
-    let text = |key: &str| source.model.get(key).and_then(Json::as_str).filter(|text| !text.trim().is_empty());
+    let text = |key: &str| {
+        source.model.get(key).and_then(Json::as_str).filter(|text| !text.trim().is_empty())
+    };
     let sql = text("rawSql").or_else(|| text("query")).ok_or("its model has no rawSql")?;
-    let whole = |key: &str, or: i64| source.model.get(key).and_then(Json::as_i64).filter(|n| *n > 0).unwrap_or(or);
+    let whole = |key: &str, or: i64| {
+        source.model.get(key).and_then(Json::as_i64).filter(|n| *n > 0).unwrap_or(or)
+    };
     Ok(Instant {
         ref_id: source.ref_id.clone(),
         datasource: source.datasource.clone(),

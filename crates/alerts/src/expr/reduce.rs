@@ -31,7 +31,11 @@ impl Reducer {
             "count" => Reducer::Count,
             "last" => Reducer::Last,
             "median" => Reducer::Median,
-            other => return Err(format!("{other} is no reducer; there are sum, mean, min, max, count, last, median")),
+            other => {
+                return Err(format!(
+                    "{other} is no reducer; there are sum, mean, min, max, count, last, median"
+                ));
+            }
         })
     }
 
@@ -42,7 +46,9 @@ impl Reducer {
             Reducer::Last => return values.last().copied().unwrap_or(Some(f64::NAN)),
             _ => {}
         }
-        let Some(all) = values.iter().copied().collect::<Option<Vec<f64>>>() else { return Some(f64::NAN) };
+        let Some(all) = values.iter().copied().collect::<Option<Vec<f64>>>() else {
+            return Some(f64::NAN);
+        };
         if all.iter().any(|value| value.is_nan()) || (all.is_empty() && self != Reducer::Sum) {
             return Some(f64::NAN);
         }
@@ -51,7 +57,8 @@ impl Reducer {
             Reducer::Min => all.iter().copied().fold(f64::INFINITY, f64::min),
             Reducer::Max => all.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             Reducer::Median => median(all),
-            _ => all.iter().sum(),
+            // Not `sum`, whose nothing is -0.
+            _ => all.iter().fold(0.0, |sum, value| sum + value),
         })
     }
 }
@@ -84,7 +91,8 @@ pub(crate) fn reduce(items: &[Item], reducer: Reducer, mode: Mode) -> Vec<Item> 
         let value = match &item.value {
             Value::Number(value) => mode.apply(*value).flatten(),
             Value::Series(points) => {
-                let values: Vec<_> = points.iter().filter_map(|(_, value)| mode.apply(*value)).collect();
+                let values: Vec<_> =
+                    points.iter().filter_map(|(_, value)| mode.apply(*value)).collect();
                 let value = reducer.of(&values);
                 if mode == Mode::Drop { value.filter(|value| !value.is_nan()) } else { value }
             }
@@ -146,9 +154,17 @@ mod tests {
             (&[], "last", "NaN", "null", "NaN"),
             (&[], "median", "NaN", "null", "NaN"),
         ] {
-            assert_eq!(reduced(values, reducer, Mode::Strict), strict, "{values:?} {reducer} strict");
+            assert_eq!(
+                reduced(values, reducer, Mode::Strict),
+                strict,
+                "{values:?} {reducer} strict"
+            );
             assert_eq!(reduced(values, reducer, Mode::Drop), dropped, "{values:?} {reducer} drop");
-            assert_eq!(reduced(values, reducer, Mode::Replace(10.0)), replaced, "{values:?} {reducer} replace");
+            assert_eq!(
+                reduced(values, reducer, Mode::Replace(10.0)),
+                replaced,
+                "{values:?} {reducer} replace"
+            );
         }
     }
 

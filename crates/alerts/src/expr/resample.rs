@@ -19,7 +19,9 @@ impl Upsample {
             "pad" => Upsample::Pad,
             "backfilling" | "backfill" => Upsample::Backfill,
             "fillna" => Upsample::FillNan,
-            other => return Err(format!("{other} is no upsampler; there are pad, backfilling, fillna")),
+            other => {
+                return Err(format!("{other} is no upsampler; there are pad, backfilling, fillna"));
+            }
         })
     }
 }
@@ -36,7 +38,9 @@ pub(crate) fn resample(
         return Err("resample takes a time series, and this is a number".to_owned());
     };
     if window_ms <= 0 || (to_ms - from_ms) / window_ms >= POINTS_PER_SERIES_MAX {
-        return Err(format!("resample makes at most {POINTS_PER_SERIES_MAX} points of a series; widen the window"));
+        return Err(format!(
+            "resample makes at most {POINTS_PER_SERIES_MAX} points of a series; widen the window"
+        ));
     }
     let mut out = Vec::new();
     let (mut next, mut last) = (0, None);
@@ -46,7 +50,8 @@ pub(crate) fn resample(
         while next < points.len() && points[next].0 <= at {
             next += 1;
         }
-        let window: Vec<Option<f64>> = points[start..next].iter().map(|(_, value)| *value).collect();
+        let window: Vec<Option<f64>> =
+            points[start..next].iter().map(|(_, value)| *value).collect();
         let value = match up {
             _ if !window.is_empty() => down.of(&window),
             Upsample::Pad => last,
@@ -70,8 +75,12 @@ mod tests {
     fn resampled(points: &[(i64, f64)], down: Reducer, up: Upsample) -> String {
         let points = points.iter().map(|(at, value)| (*at, Some(*value))).collect();
         let item = Item { labels: Labels::new(), value: Value::Series(points) };
-        let Value::Series(out) = resample(&item, 10, down, up, (0, 40)).unwrap().value else { unreachable!() };
-        let shown = |(at, value): &(i64, Option<f64>)| format!("{at}={}", value.map_or("null".to_owned(), |v| v.to_string()));
+        let Value::Series(out) = resample(&item, 10, down, up, (0, 40)).unwrap().value else {
+            unreachable!()
+        };
+        let shown = |(at, value): &(i64, Option<f64>)| {
+            format!("{at}={}", value.map_or("null".to_owned(), |v| v.to_string()))
+        };
         out.iter().map(shown).collect::<Vec<_>>().join(" ")
     }
 
@@ -87,7 +96,10 @@ mod tests {
         ] {
             assert_eq!(resampled(&points, down, up), out, "{down:?} {up:?}");
         }
-        assert_eq!(resampled(&[(0, 1.0), (10, 2.0)], Reducer::Last, Upsample::Backfill), "0=1 10=2 20=null 30=null 40=null");
+        assert_eq!(
+            resampled(&[(0, 1.0), (10, 2.0)], Reducer::Last, Upsample::Backfill),
+            "0=1 10=2 20=null 30=null 40=null"
+        );
     }
 
     #[test]

@@ -28,8 +28,11 @@ impl Evaluator {
     /// `{type: gt, params: [5]}`
     pub(crate) fn read(json: &Json) -> Result<Evaluator, String> {
         let kind = json.get("type").and_then(Json::as_str).unwrap_or_default();
-        let number = |value: &Json| value.as_f64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
-        let params = json.get("params").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+        let number = |value: &Json| {
+            value.as_f64().or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+        };
+        let params =
+            json.get("params").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
         let params: Vec<Option<f64>> = params.iter().map(number).collect();
         let param = |index: usize| {
             let found = params.get(index).copied().flatten();
@@ -47,7 +50,11 @@ impl Evaluator {
             "within_range_included" => Evaluator::WithinIncluded(param(0)?, param(1)?),
             "outside_range_included" => Evaluator::OutsideIncluded(param(0)?, param(1)?),
             "no_value" => Evaluator::NoValue,
-            other => return Err(format!("{other:?} is no evaluator; there are gt, lt, eq, ne, gte, lte, within_range, outside_range and their _included")),
+            other => {
+                return Err(format!(
+                    "{other:?} is no evaluator; there are gt, lt, eq, ne, gte, lte, within_range, outside_range and their _included"
+                ));
+            }
         })
     }
 
@@ -124,14 +131,28 @@ mod tests {
     /// Grafana's page: latency around 1000 ms, and 900 to recover.
     #[test]
     fn who_is_over_stays_until_the_recovery_threshold() {
-        let threshold = Threshold { over: Evaluator::Gt(1000.0), recovered: Some(Evaluator::Lt(900.0)) };
+        let threshold =
+            Threshold { over: Evaluator::Gt(1000.0), recovered: Some(Evaluator::Lt(900.0)) };
         let (a, b) = (of(&[("host", "a")]), of(&[("host", "b")]));
         let mut active = BTreeSet::new();
-        for (value, over) in [(980.0, 0.0), (1010.0, 1.0), (990.0, 1.0), (1020.0, 1.0), (900.0, 1.0), (899.0, 0.0), (990.0, 0.0)] {
-            let items = [Item::number(a.clone(), Some(value)), Item::number(b.clone(), Some(990.0))];
+        for (value, over) in [
+            (980.0, 0.0),
+            (1010.0, 1.0),
+            (990.0, 1.0),
+            (1020.0, 1.0),
+            (900.0, 1.0),
+            (899.0, 0.0),
+            (990.0, 0.0),
+        ] {
+            let items =
+                [Item::number(a.clone(), Some(value)), Item::number(b.clone(), Some(990.0))];
             let found = threshold.apply(&items, &active);
             assert_eq!(found[0].value, Value::Number(Some(over)), "{value}");
-            assert_eq!(found[1].value, Value::Number(Some(0.0)), "the other instance has its own state");
+            assert_eq!(
+                found[1].value,
+                Value::Number(Some(0.0)),
+                "the other instance has its own state"
+            );
             active.clear();
             if over == 1.0 {
                 active.insert(a.clone());
@@ -142,7 +163,13 @@ mod tests {
     #[test]
     fn what_has_no_value_gets_none() {
         let threshold = Threshold { over: Evaluator::Gt(1.0), recovered: None };
-        let items = [Item::number(Labels::new(), None), Item { labels: of(&[("a", "b")]), value: Value::Series(vec![(1, Some(2.0)), (2, None)]) }];
+        let items = [
+            Item::number(Labels::new(), None),
+            Item {
+                labels: of(&[("a", "b")]),
+                value: Value::Series(vec![(1, Some(2.0)), (2, None)]),
+            },
+        ];
         let found = threshold.apply(&items, &BTreeSet::new());
         assert_eq!(found[0].value, Value::Number(None));
         assert_eq!(found[1].value, Value::Series(vec![(1, Some(1.0)), (2, None)]));

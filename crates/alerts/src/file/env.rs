@@ -19,7 +19,11 @@ pub(crate) enum Forms {
 }
 
 /// The text with what the surroundings say; an error names what could not be read, never a value.
-pub(crate) fn expand(text: &str, forms: Forms, around: &Surroundings<'_>) -> Result<String, String> {
+pub(crate) fn expand(
+    text: &str,
+    forms: Forms,
+    around: &Surroundings<'_>,
+) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     let mut in_template = false;

@@ -74,7 +74,9 @@ impl Files {
         let mut sources = Vec::new();
         let entries = match std::fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Files::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Files::default());
+            }
             Err(error) => return Err(cannot(folder, error)),
         };
         let mut paths = Vec::new();
@@ -161,7 +163,13 @@ impl Files {
             }
             self.templates.push((name, text));
         }
-        for key in ["deleteRules", "deleteContactPoints", "resetPolicies", "deleteTemplates", "deleteMuteTimes"] {
+        for key in [
+            "deleteRules",
+            "deleteContactPoints",
+            "resetPolicies",
+            "deleteTemplates",
+            "deleteMuteTimes",
+        ] {
             if !root.values(key)?.is_empty() {
                 root.reading.note(key, "has no effect: nothing is kept beside the files");
             }
@@ -228,7 +236,8 @@ fn yaml(name: &str, text: &str) -> Result<Value> {
         return Ok(Value::Null);
     }
     serde_saphyr::from_str(text).map_err(|error| {
-        Error::definite(format!("cannot read {name} as YAML")).detail(error.without_snippet().to_string())
+        Error::definite(format!("cannot read {name} as YAML"))
+            .detail(error.without_snippet().to_string())
     })
 }
 

@@ -35,7 +35,11 @@ pub(crate) struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    pub(crate) fn new(reading: &'a Reading<'a>, path: String, value: &'a Value) -> Result<Node<'a>> {
+    pub(crate) fn new(
+        reading: &'a Reading<'a>,
+        path: String,
+        value: &'a Value,
+    ) -> Result<Node<'a>> {
         let Value::Object(entries) = value else {
             return Err(reading.wrong(&path, "a mapping is wanted here"));
         };
@@ -122,7 +126,8 @@ impl<'a> Node<'a> {
         let mut texts = Vec::new();
         for (index, value) in self.values(key)?.iter().enumerate() {
             let path = format!("{}[{index}]", self.at(key));
-            let text = scalar(value).ok_or_else(|| self.reading.wrong(&path, "a text is wanted here"))?;
+            let text =
+                scalar(value).ok_or_else(|| self.reading.wrong(&path, "a text is wanted here"))?;
             texts.push(self.expanded(&path, &text, Forms::All)?);
         }
         Ok(Some(texts))

@@ -17,7 +17,10 @@ pub(super) fn tree(node: &Node<'_>) -> Result<Policy> {
         return Err(node.wrong("object_matchers", "the root takes every alert and has no matchers"));
     }
     if !root.mute.is_empty() || !root.active.is_empty() {
-        return Err(node.wrong("mute_time_intervals", "the root has no mute timings; give them to a route below it"));
+        return Err(node.wrong(
+            "mute_time_intervals",
+            "the root has no mute timings; give them to a route below it",
+        ));
     }
     Ok(root)
 }
@@ -49,11 +52,16 @@ fn policy(node: &Node<'_>, depth: usize) -> Result<Policy> {
 /// `object_matchers` are lists of three; `matchers` are Prometheus's texts; `match` and `match_re` are its old mappings.
 fn matchers(node: &Node<'_>) -> Result<Vec<Matcher>> {
     let mut found = Vec::new();
-    let wrong = |key: &str, index: usize, text: String| node.wrong(&format!("{key}[{index}]"), text);
+    let wrong =
+        |key: &str, index: usize, text: String| node.wrong(&format!("{key}[{index}]"), text);
     for (index, value) in node.values("object_matchers")?.iter().enumerate() {
         let parts = value.as_array().map(Vec::as_slice).unwrap_or_default();
         let [Value::String(name), Value::String(op), value] = parts else {
-            return Err(wrong("object_matchers", index, "[name, =, value] is wanted here".to_owned()));
+            return Err(wrong(
+                "object_matchers",
+                index,
+                "[name, =, value] is wanted here".to_owned(),
+            ));
         };
         let value = match value {
             Value::String(text) => text.clone(),

@@ -93,7 +93,12 @@ pub(super) fn group(node: &Node<'_>, groups: &mut Vec<Group>) -> Result<()> {
     }
     match groups.iter_mut().find(|group| group.name == name && group.folder == folder) {
         Some(group) if group.interval_ms == interval_ms => group.rules.extend(rules),
-        Some(_) => return Err(node.wrong("interval", format!("the group {folder}/{name} has another one elsewhere"))),
+        Some(_) => {
+            return Err(node.wrong(
+                "interval",
+                format!("the group {folder}/{name} has another one elsewhere"),
+            ));
+        }
         None => groups.push(Group { folder, name, interval_ms, rules }),
     }
     Ok(())
@@ -102,7 +107,8 @@ pub(super) fn group(node: &Node<'_>, groups: &mut Vec<Group>) -> Result<()> {
 fn rule(node: &Node<'_>, folder: &str, group: &str, interval_ms: i64) -> Result<Option<Rule>> {
     let (uid, title) = (node.needed("uid")?, node.needed("title")?);
     if node.raw("record").is_some() {
-        node.reading.note(&node.path, format!("{title} is a recording rule, which is not evaluated here"));
+        node.reading
+            .note(&node.path, format!("{title} is a recording rule, which is not evaluated here"));
         return Ok(None);
     }
     let condition = node.needed("condition")?;
@@ -112,7 +118,8 @@ fn rule(node: &Node<'_>, folder: &str, group: &str, interval_ms: i64) -> Result<
     }
     let plan = Plan::new(&data, &condition).map(Arc::new).map_err(|error| error.report());
     if let Err(error) = &plan {
-        node.reading.note(&node.path, format!("the rule {title} fails at each evaluation: {error}"));
+        node.reading
+            .note(&node.path, format!("the rule {title} fails at each evaluation: {error}"));
     }
     let rule = Rule {
         uid,
@@ -170,7 +177,11 @@ fn no_data(node: &Node<'_>) -> Result<NoDataState> {
         Some("Alerting") => NoDataState::Alerting,
         Some("OK") => NoDataState::Ok,
         Some("KeepLast") => NoDataState::KeepLast,
-        Some(_) => return Err(node.wrong("noDataState", "NoData, Alerting, OK or KeepLast is wanted here")),
+        Some(_) => {
+            return Err(
+                node.wrong("noDataState", "NoData, Alerting, OK or KeepLast is wanted here")
+            );
+        }
     })
 }
 
@@ -181,7 +192,11 @@ fn on_error(node: &Node<'_>) -> Result<OnError> {
         Some("Error") => OnError::Error,
         Some("OK") => OnError::Ok,
         Some("KeepLast") => OnError::KeepLast,
-        Some(_) => return Err(node.wrong("execErrState", "Error, Alerting, OK or KeepLast is wanted here")),
+        Some(_) => {
+            return Err(
+                node.wrong("execErrState", "Error, Alerting, OK or KeepLast is wanted here")
+            );
+        }
     })
 }
 
@@ -191,7 +206,10 @@ fn missing(node: &Node<'_>) -> Result<u32> {
         Some(count) => count,
         None => node.whole("missingSeriesEvalsToResolve")?.unwrap_or(2),
     };
-    u32::try_from(count).ok().filter(|count| *count > 0).ok_or_else(|| node.wrong(key, "a number from 1 on is wanted here"))
+    u32::try_from(count)
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or_else(|| node.wrong(key, "a number from 1 on is wanted here"))
 }
 
 fn settings(node: &Node<'_>) -> Result<Settings> {

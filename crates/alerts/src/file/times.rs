@@ -6,10 +6,21 @@ use model::Result;
 use super::node::Node;
 use crate::route::{Interval, Span};
 
-const WEEKDAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+const WEEKDAYS: [&str; 7] =
+    ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-    "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 
 pub(super) fn mute_time(node: &Node<'_>) -> Result<(String, Vec<Interval>)> {
@@ -28,7 +39,9 @@ fn interval(node: &Node<'_>) -> Result<Interval> {
     for time in node.nodes("times")? {
         let (from, to) = (minute(&time, "start_time")?, minute(&time, "end_time")?);
         if from >= to {
-            return Err(time.wrong("end_time", "it comes after start_time; over midnight are two spans"));
+            return Err(
+                time.wrong("end_time", "it comes after start_time; over midnight are two spans")
+            );
         }
         times.push(Span { from, to });
         time.done();
@@ -37,7 +50,9 @@ fn interval(node: &Node<'_>) -> Result<Interval> {
         let at = MONTHS.iter().position(|name| *name == text);
         at.and_then(|at| i32::try_from(at + 1).ok()).or_else(|| text.parse().ok())
     };
-    let weekdays = |text: &str| WEEKDAYS.iter().position(|name| *name == text).and_then(|at| i32::try_from(at).ok());
+    let weekdays = |text: &str| {
+        WEEKDAYS.iter().position(|name| *name == text).and_then(|at| i32::try_from(at).ok())
+    };
     let whole = |text: &str| text.parse().ok();
     let found = Interval {
         times,
@@ -63,7 +78,12 @@ fn minute(node: &Node<'_>, key: &'static str) -> Result<i32> {
 }
 
 /// `a:b` or `a`. Days of a month count from its end when they are negative.
-fn spans(node: &Node<'_>, key: &'static str, most: (i32, i32), read: impl Fn(&str) -> Option<i32>) -> Result<Vec<Span>> {
+fn spans(
+    node: &Node<'_>,
+    key: &'static str,
+    most: (i32, i32),
+    read: impl Fn(&str) -> Option<i32>,
+) -> Result<Vec<Span>> {
     let mut spans = Vec::new();
     for text in node.texts(key)?.unwrap_or_default() {
         let lower = text.trim().to_lowercase();

@@ -110,7 +110,8 @@ impl Dispatcher {
     /// After a restart: what was told before it.
     pub fn restore(&mut self, log: BTreeMap<String, Entry>) {
         for entry in log.values() {
-            let alerts = entry.firing.values().map(|alert| (entry.group_key.clone(), alert.clone()));
+            let alerts =
+                entry.firing.values().map(|alert| (entry.group_key.clone(), alert.clone()));
             self.orphans.extend(alerts);
         }
         self.log = log;
@@ -216,7 +217,8 @@ impl Dispatcher {
                 continue;
             }
             group.next_ms = now_ms + group.route.group_interval_ms;
-            let receivers = targets.get(&group.route.receiver).map(Vec::as_slice).unwrap_or_default();
+            let receivers =
+                targets.get(&group.route.receiver).map(Vec::as_slice).unwrap_or_default();
             if !muted(&group.route) {
                 for target in receivers {
                     let log_key = target.key(key);
@@ -293,7 +295,11 @@ impl Dispatcher {
 
     /// After a restart: the messages that were on the wire. `repeats` says whether their receiver tells a second one from
     /// the first. Those go again under the same id; the others are taken as sent, and are counted in the second answer.
-    pub fn in_doubt(&mut self, repeats: &dyn Fn(&Trying) -> Option<Target>, now_ms: i64) -> (Vec<Due>, usize) {
+    pub fn in_doubt(
+        &mut self,
+        repeats: &dyn Fn(&Trying) -> Option<Target>,
+        now_ms: i64,
+    ) -> (Vec<Due>, usize) {
         let (mut again, mut taken_as_sent) = (Vec::new(), 0);
         for (log_key, entry) in &mut self.log {
             let Some(trying) = entry.trying.take() else { continue };
@@ -362,7 +368,9 @@ fn settle(entry: &mut Entry, alerts: &[Alert]) {
 fn forget_resolved(entry: Option<&mut Entry>, group: &Group) -> bool {
     let Some(entry) = entry else { return false };
     let before = entry.firing.len();
-    entry.firing.retain(|print, _| group.alerts.get(print).is_some_and(|alert| alert.ends_ms.is_none()));
+    entry
+        .firing
+        .retain(|print, _| group.alerts.get(print).is_some_and(|alert| alert.ends_ms.is_none()));
     entry.firing.len() != before
 }
 
@@ -374,13 +382,16 @@ fn news(
     now_ms: i64,
 ) -> Option<Vec<Alert>> {
     let told = |print: &String| entry.is_some_and(|entry| entry.firing.contains_key(print));
-    let heard: Vec<(&String, &Alert)> =
+    let mut heard: Vec<(&String, &Alert)> =
         group.alerts.iter().filter(|(_, alert)| !silenced(&alert.labels)).collect();
+    // As people read them, not as they hash.
+    heard.sort_by_key(|(_, alert)| &alert.labels);
     let firing: Vec<_> = heard.iter().filter(|(_, alert)| alert.ends_ms.is_none()).collect();
     let resolved: Vec<_> =
         heard.iter().filter(|(print, alert)| alert.ends_ms.is_some() && told(print)).collect();
     let is_new = firing.iter().any(|(print, _)| !told(print));
-    let is_old = entry.is_some_and(|entry| now_ms - entry.sent_ms >= group.route.repeat_interval_ms);
+    let is_old =
+        entry.is_some_and(|entry| now_ms - entry.sent_ms >= group.route.repeat_interval_ms);
     let reason = is_new || !resolved.is_empty() || (!firing.is_empty() && is_old);
     reason.then(|| firing.into_iter().chain(resolved).map(|(_, alert)| (*alert).clone()).collect())
 }
@@ -388,14 +399,20 @@ fn news(
 fn id_of(log_key: &str, alerts: &[Alert], entry: Option<&Entry>) -> String {
     let mut text = format!("{log_key}\n{}\n", entry.map_or(0, |entry| entry.sent_ms));
     for alert in alerts {
-        text.push_str(&format!("{} {} {}\n", alert.fingerprint(), alert.starts_ms, alert.ends_ms.is_some()));
+        text.push_str(&format!(
+            "{} {} {}\n",
+            alert.fingerprint(),
+            alert.starts_ms,
+            alert.ends_ms.is_some()
+        ));
     }
     crate::engine::digest(&text)
 }
 
 /// `{}/{team="shop"}#0:{alertname="x"}`
 fn group_key(route: &Route, labels: &Labels) -> String {
-    let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    let labels: Vec<String> =
+        labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
     format!("{}:{{{}}}", route.key, labels.join(", "))
 }
 

@@ -52,7 +52,9 @@ impl Matcher {
             return Err("a matcher names a label".to_owned());
         }
         let pattern = if op.ends_with('~') {
-            let built = regex::RegexBuilder::new(&format!("^(?:{value})$")).size_limit(PATTERN_BYTES_MAX).build();
+            let built = regex::RegexBuilder::new(&format!("^(?:{value})$"))
+                .size_limit(PATTERN_BYTES_MAX)
+                .build();
             Some(built.map_err(|_| format!("the pattern for {name} is no regular expression"))?)
         } else {
             None
@@ -65,7 +67,10 @@ impl Matcher {
         let wanted = || format!("{text} is no matcher, as severity = \"critical\"");
         let at = text.find(['=', '!']).ok_or_else(wanted)?;
         let (name, rest) = text.split_at(at);
-        let op = ["!=", "=~", "!~", "="].into_iter().find(|op| rest.starts_with(op)).ok_or_else(wanted)?;
+        let op = ["!=", "=~", "!~", "="]
+            .into_iter()
+            .find(|op| rest.starts_with(op))
+            .ok_or_else(wanted)?;
         let name = unquoted(name.trim()).ok_or_else(wanted)?;
         let value = unquoted(rest[op.len()..].trim()).ok_or_else(wanted)?;
         Matcher::new(&name, op, &value)
@@ -135,7 +140,9 @@ mod tests {
 
     #[test]
     fn what_is_no_matcher_is_said() {
-        for text in ["", "severity", "= x", "a ! b", "a =~ (", "a = \"b", "a = b\"", "a =~ (?:x{999}){999}"] {
+        for text in
+            ["", "severity", "= x", "a ! b", "a =~ (", "a = \"b", "a = b\"", "a =~ (?:x{999}){999}"]
+        {
             assert!(Matcher::parse(text).is_err(), "{text}");
         }
         assert!(Matcher::new("a", "==", "b").is_err());

@@ -48,7 +48,11 @@ pub struct Route {
 impl Policy {
     pub fn new(receiver: &str) -> Policy {
         let group_by = GROUP_BY_DEFAULT.map(str::to_owned).to_vec();
-        Policy { receiver: Some(receiver.to_owned()), group_by: Some(group_by), ..Policy::default() }
+        Policy {
+            receiver: Some(receiver.to_owned()),
+            group_by: Some(group_by),
+            ..Policy::default()
+        }
     }
 
     /// The deepest policies that match; of brothers the first one, and those after it if it says `continue`.
@@ -104,7 +108,11 @@ impl Policy {
     }
 
     /// The receivers and mute timings that the tree names.
-    pub(crate) fn names(&self, receivers: &mut BTreeMap<String, String>, intervals: &mut BTreeSet<String>) {
+    pub(crate) fn names(
+        &self,
+        receivers: &mut BTreeMap<String, String>,
+        intervals: &mut BTreeSet<String>,
+    ) {
         if let Some(receiver) = &self.receiver {
             receivers.insert(receiver.clone(), "a notification policy".to_owned());
         }
@@ -123,7 +131,12 @@ impl Route {
             if wanted.iter().any(|name| name == "...") {
                 group_by = wanted.clone();
             } else {
-                group_by.extend(wanted.iter().filter(|name| !GROUP_BY_DEFAULT.contains(&name.as_str())).cloned());
+                group_by.extend(
+                    wanted
+                        .iter()
+                        .filter(|name| !GROUP_BY_DEFAULT.contains(&name.as_str()))
+                        .cloned(),
+                );
             }
         }
         let mut route = Route {
@@ -171,7 +184,12 @@ mod tests {
     fn the_deepest_policy_that_matches_gets_the_alert() {
         let tree = Policy {
             routes: vec![
-                route("shop", &["team = shop"], false, vec![route("pager", &["severity = critical"], false, vec![])]),
+                route(
+                    "shop",
+                    &["team = shop"],
+                    false,
+                    vec![route("pager", &["severity = critical"], false, vec![])],
+                ),
                 route("audit", &["severity =~ .+"], true, vec![]),
                 route("", &["severity = warning"], false, vec![]),
             ],
@@ -187,12 +205,18 @@ mod tests {
 
     #[test]
     fn what_a_policy_does_not_say_it_inherits() {
-        let child = Policy { group_wait_ms: Some(1), mute: vec!["night".into()], ..route("x", &["a = 1"], false, vec![
-            route("", &["b = 1"], false, vec![]),
-        ]) };
-        let tree = Policy { routes: vec![child], repeat_interval_ms: Some(7), ..Policy::new("all") };
+        let child = Policy {
+            group_wait_ms: Some(1),
+            mute: vec!["night".into()],
+            ..route("x", &["a = 1"], false, vec![route("", &["b = 1"], false, vec![])])
+        };
+        let tree =
+            Policy { routes: vec![child], repeat_interval_ms: Some(7), ..Policy::new("all") };
         let found = &tree.routes_of(&of(&[("a", "1"), ("b", "1")]))[0];
-        assert_eq!((found.group_wait_ms, found.group_interval_ms, found.repeat_interval_ms), (1, 300_000, 7));
+        assert_eq!(
+            (found.group_wait_ms, found.group_interval_ms, found.repeat_interval_ms),
+            (1, 300_000, 7)
+        );
         assert_eq!((found.receiver.as_str(), found.group_by.len()), ("x", 2));
         assert!(found.mute.is_empty(), "mute timings are not inherited");
         assert_eq!(found.key, "{}/{a=\"1\"}#0/{b=\"1\"}#0");

@@ -36,7 +36,11 @@ impl Discord {
 
     pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Result<()> {
         let title = message.text("title", self.title.as_deref(), TITLE);
-        let text = message.text("message", self.message.as_deref(), r#"{{ template "discord.default.message" . }}"#);
+        let text = message.text(
+            "message",
+            self.message.as_deref(),
+            r#"{{ template "discord.default.message" . }}"#,
+        );
         let mut embed = json!({
             "title": cut(&title, TITLE_CHARS_MAX),
             "color": if message.firing() > 0 { RED } else { GREEN },

@@ -47,21 +47,27 @@ pub(super) struct Post {
 impl Post {
     pub(super) fn new(smtp: &Smtp) -> Result<Post> {
         let from: Mailbox = smtp.from.parse().map_err(|_| {
-            Error::definite("cannot send mail from this address").hint("write it as Millrace <alerts@example.com>")
+            Error::definite("cannot send mail from this address")
+                .hint("write it as Millrace <alerts@example.com>")
         })?;
         let parameters = || {
             let made = TlsParameters::builder(smtp.host.clone()).build_rustls();
-            made.map_err(|_| Error::definite(format!("cannot speak TLS with the mail server {}", smtp.host)))
+            made.map_err(|_| {
+                Error::definite(format!("cannot speak TLS with the mail server {}", smtp.host))
+            })
         };
         let tls = match smtp.tls {
             SmtpTls::None => Tls::None,
             SmtpTls::StartTls => Tls::Required(parameters()?),
             SmtpTls::Whole => Tls::Wrapper(parameters()?),
         };
-        let mut builder =
-            SmtpTransport::builder_dangerous(&smtp.host).port(smtp.port).tls(tls).timeout(Some(TIMEOUT));
+        let mut builder = SmtpTransport::builder_dangerous(&smtp.host)
+            .port(smtp.port)
+            .tls(tls)
+            .timeout(Some(TIMEOUT));
         if let Some((user, password)) = &smtp.login {
-            builder = builder.credentials(Credentials::new(user.clone(), password.open().to_owned()));
+            builder =
+                builder.credentials(Credentials::new(user.clone(), password.open().to_owned()));
         }
         let domain = from.email.domain().to_owned();
         Ok(Post { transport: builder.build(), from, domain })
@@ -80,9 +86,16 @@ pub struct Email {
 impl Email {
     pub(super) fn read(settings: &Settings<'_>) -> Result<Email, String> {
         let addresses = settings.needed("addresses")?;
-        let split = addresses.split([';', ',', '\n', ' ']).map(str::trim).filter(|address| !address.is_empty());
+        let split = addresses
+            .split([';', ',', '\n', ' '])
+            .map(str::trim)
+            .filter(|address| !address.is_empty());
         let to: Vec<Mailbox> = split
-            .map(|address| address.parse().map_err(|_| "the addresses of an email receiver hold one that is none".to_owned()))
+            .map(|address| {
+                address.parse().map_err(|_| {
+                    "the addresses of an email receiver hold one that is none".to_owned()
+                })
+            })
             .collect::<Result<_, String>>()?;
         if to.len() > ADDRESSES_MAX {
             return Err(format!("an email receiver has {ADDRESSES_MAX} addresses at most"));
@@ -97,13 +110,19 @@ impl Email {
 
     pub(super) fn send(&self, post: &Post, message: &Message<'_>) -> Result<()> {
         let subject = message.text("subject", self.subject.as_deref(), TITLE);
-        let subject: String = cut(&subject, SUBJECT_CHARS_MAX).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let subject: String = cut(&subject, SUBJECT_CHARS_MAX)
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
         let mut text = message.text("message", self.message.as_deref(), MESSAGE);
         if let Some(link) = message.link() {
             text.push_str(&format!("\n\n{link}\n"));
         }
-        let mails: Vec<Vec<&Mailbox>> =
-            if self.single { vec![self.to.iter().collect()] } else { self.to.iter().map(|to| vec![to]).collect() };
+        let mails: Vec<Vec<&Mailbox>> = if self.single {
+            vec![self.to.iter().collect()]
+        } else {
+            self.to.iter().map(|to| vec![to]).collect()
+        };
         let mut failed = None;
         let count = mails.len();
         for (index, to) in mails.into_iter().enumerate() {
@@ -122,7 +141,14 @@ impl Email {
     }
 }
 
-fn deliver(post: &Post, id: &str, index: usize, to: &[&Mailbox], subject: &str, text: &str) -> Result<()> {
+fn deliver(
+    post: &Post,
+    id: &str,
+    index: usize,
+    to: &[&Mailbox],
+    subject: &str,
+    text: &str,
+) -> Result<()> {
     let mut builder = Mail::builder()
         .from(post.from.clone())
         .subject(subject)
@@ -131,7 +157,10 @@ fn deliver(post: &Post, id: &str, index: usize, to: &[&Mailbox], subject: &str, 
     for address in to {
         builder = builder.to((*address).clone());
     }
-    let html = format!("<!doctype html><pre style=\"font-family:inherit;white-space:pre-wrap\">{}</pre>", escape_html(text));
+    let html = format!(
+        "<!doctype html><pre style=\"font-family:inherit;white-space:pre-wrap\">{}</pre>",
+        escape_html(text)
+    );
     let mail = builder
         .multipart(MultiPart::alternative_plain_html(text.to_owned(), html))
         .map_err(|_| Error::definite("cannot write the mail"))?;
@@ -143,9 +172,12 @@ fn deliver(post: &Post, id: &str, index: usize, to: &[&Mailbox], subject: &str, 
             if error.is_permanent() {
                 Err(Error::definite(format!("cannot send the mail: the server refused it{code}")))
             } else if error.is_client() {
-                Err(Error::definite("cannot send the mail: the server lacks what it needs").hint("look at its TLS and login"))
+                Err(Error::definite("cannot send the mail: the server lacks what it needs")
+                    .hint("look at its TLS and login"))
             } else {
-                Err(Error::transient(format!("could not send the mail: the server did not take it{code}")))
+                Err(Error::transient(format!(
+                    "could not send the mail: the server did not take it{code}"
+                )))
             }
         }
     }

@@ -45,7 +45,14 @@ impl Http {
     }
 
     /// The answer's body, if it was a good one.
-    pub(crate) fn send(&self, method: &str, url: &str, login: Login<'_>, key: &str, body: &Json) -> Result<String> {
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        url: &str,
+        login: Login<'_>,
+        key: &str,
+        body: &Json,
+    ) -> Result<String> {
         let bytes = body.to_string();
         let mut request = if method == "PUT" { self.agent.put(url) } else { self.agent.post(url) }
             .header("Content-Type", "application/json")
@@ -58,7 +65,9 @@ impl Http {
         let read = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
         match status {
             200..=299 => Ok(read.unwrap_or_default()),
-            429 | 500..=599 => Err(Error::transient(format!("could not send it: the receiver answered {status}"))),
+            429 | 500..=599 => {
+                Err(Error::transient(format!("could not send it: the receiver answered {status}")))
+            }
             _ => Err(Error::definite(format!("cannot send it: the receiver answered {status}"))
                 .hint("look at the settings of the contact point")),
         }
@@ -76,7 +85,9 @@ fn failed(error: &ureq::Error) -> Error {
     let could_not = |why: String| Error::transient("could not send it").detail(why);
     match error {
         ureq::Error::Io(error) => could_not(format!("The network said: {}.", error.kind())),
-        ureq::Error::Timeout(_) => could_not(format!("There was no answer within {} s.", TIMEOUT.as_secs())),
+        ureq::Error::Timeout(_) => {
+            could_not(format!("There was no answer within {} s.", TIMEOUT.as_secs()))
+        }
         ureq::Error::HostNotFound => could_not("The host's name is not known.".to_owned()),
         ureq::Error::ConnectionFailed => could_not("The connection failed.".to_owned()),
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {

@@ -51,7 +51,8 @@ impl Message<'_> {
 
     /// The address that a title leads to.
     pub(crate) fn link(&self) -> Option<String> {
-        (!self.context.external_url.is_empty()).then(|| format!("{}alerts", self.context.external_url))
+        (!self.context.external_url.is_empty())
+            .then(|| format!("{}alerts", self.context.external_url))
     }
 
     /// A template of the contact point, or the default's. One that fails does not swallow the alert: what is known is said
@@ -84,7 +85,12 @@ impl Message<'_> {
         Value::of_fields(vec![
             ("Receiver", self.receiver.into()),
             ("Status", self.status().into()),
-            ("Alerts", Value::list(self.alerts.iter().take(ALERTS_MAX).map(|alert| self.alert(alert)).collect())),
+            (
+                "Alerts",
+                Value::list(
+                    self.alerts.iter().take(ALERTS_MAX).map(|alert| self.alert(alert)).collect(),
+                ),
+            ),
             ("GroupLabels", Value::from(&shown(self.group_labels))),
             ("CommonLabels", Value::from(&labels)),
             ("CommonAnnotations", Value::from(&annotations)),
@@ -103,7 +109,10 @@ impl Message<'_> {
             ("Annotations", Value::from(&shown(&alert.annotations))),
             ("StartsAt", Value::time(Some(alert.starts_ms))),
             ("EndsAt", Value::time(alert.ends_ms)),
-            ("Values", Value::map(alert.values.iter().map(|(name, number)| (name.clone(), value(number))))),
+            (
+                "Values",
+                Value::map(alert.values.iter().map(|(name, number)| (name.clone(), value(number)))),
+            ),
             ("ValueString", alert.value_text.as_str().into()),
             ("Fingerprint", alert.fingerprint().into()),
             ("GeneratorURL", links.generator.into()),
@@ -140,8 +149,11 @@ impl Message<'_> {
 
     fn alert_body(&self, alert: &Alert) -> Json {
         let links = self.links(alert);
-        let numbers: Map<String, Json> =
-            alert.values.iter().map(|(name, value)| (name.clone(), json!(value.filter(|v| v.is_finite())))).collect();
+        let numbers: Map<String, Json> = alert
+            .values
+            .iter()
+            .map(|(name, value)| (name.clone(), json!(value.filter(|v| v.is_finite()))))
+            .collect();
         json!({
             "status": if alert.ends_ms.is_none() { "firing" } else { "resolved" },
             "labels": shown(&alert.labels),
@@ -163,8 +175,10 @@ impl Message<'_> {
         if base.is_empty() {
             return Links::default();
         }
-        let matchers: Vec<String> = shown(&alert.labels).iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let matchers: Vec<String> = matchers.iter().map(|text| format!("matcher={}", escape_url(text))).collect();
+        let matchers: Vec<String> =
+            shown(&alert.labels).iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let matchers: Vec<String> =
+            matchers.iter().map(|text| format!("matcher={}", escape_url(text))).collect();
         let dashboard = alert.dashboard.as_ref().map(|uid| format!("{base}d/{}", escape_url(uid)));
         Links {
             generator: format!("{base}alerts?rule={}", escape_url(&alert.rule)),

@@ -109,7 +109,10 @@ impl Settings<'_> {
         let text = found.ok_or_else(|| format!("the {} receiver lacks its {key}", self.kind))?;
         // Grafana writes this into what it exports.
         if text.contains("[REDACTED]") || text.contains("<redacted>") {
-            return Err(format!("the {key} of the {} receiver was taken out by an export; write it as ${{NAME}}", self.kind));
+            return Err(format!(
+                "the {key} of the {} receiver was taken out by an export; write it as ${{NAME}}",
+                self.kind
+            ));
         }
         Ok(text)
     }
@@ -122,7 +125,8 @@ impl Settings<'_> {
         let text = self.needed(key)?;
         let text = text.trim();
         let is_http = text.starts_with("http://") || text.starts_with("https://");
-        let wrong = || format!("the {key} of the {} receiver is no address of http or https", self.kind);
+        let wrong =
+            || format!("the {key} of the {} receiver is no address of http or https", self.kind);
         is_http.then(|| Secret::new(text)).ok_or_else(wrong)
     }
 

@@ -28,7 +28,11 @@ pub struct PagerDuty {
 
 impl PagerDuty {
     pub(super) fn read(settings: &Settings<'_>) -> Result<PagerDuty, String> {
-        let url = if settings.text("url").is_some() { settings.address("url")? } else { Secret::new(ENQUEUE) };
+        let url = if settings.text("url").is_some() {
+            settings.address("url")?
+        } else {
+            Secret::new(ENQUEUE)
+        };
         Ok(PagerDuty {
             url,
             key: settings.secret("integrationKey")?,
@@ -45,7 +49,9 @@ impl PagerDuty {
 
     pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Result<()> {
         let fires = message.firing() > 0;
-        let text = |name: &str, custom: &Option<String>, default: &str| message.text(name, custom.as_deref(), default);
+        let text = |name: &str, custom: &Option<String>, default: &str| {
+            message.text(name, custom.as_deref(), default)
+        };
         let severity = text("severity", &self.severity, "critical").to_lowercase();
         let known = ["critical", "error", "warning", "info"].contains(&severity.as_str());
         let list = |which: &str| {
@@ -74,7 +80,11 @@ impl PagerDuty {
             "client": text("client", &self.client, "Millrace"),
         });
         if self.client_url.is_some() || link.is_some() {
-            body["client_url"] = Json::String(text("client_url", &self.client_url, link.as_deref().unwrap_or_default()));
+            body["client_url"] = Json::String(text(
+                "client_url",
+                &self.client_url,
+                link.as_deref().unwrap_or_default(),
+            ));
         }
         http.send("POST", self.url.open(), Login::None, message.id, &body).map(drop)
     }

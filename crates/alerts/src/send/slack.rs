@@ -45,8 +45,18 @@ impl Slack {
         let token = token.filter(|_| settings.text("url").is_none());
         let mut mentions = Vec::new();
         let split = |key| settings.text(key).unwrap_or_default();
-        mentions.extend(split("mentionUsers").split(',').filter(|id| !id.trim().is_empty()).map(|id| format!("<@{}>", id.trim())));
-        mentions.extend(split("mentionGroups").split(',').filter(|id| !id.trim().is_empty()).map(|id| format!("<!subteam^{}>", id.trim())));
+        mentions.extend(
+            split("mentionUsers")
+                .split(',')
+                .filter(|id| !id.trim().is_empty())
+                .map(|id| format!("<@{}>", id.trim())),
+        );
+        mentions.extend(
+            split("mentionGroups")
+                .split(',')
+                .filter(|id| !id.trim().is_empty())
+                .map(|id| format!("<!subteam^{}>", id.trim())),
+        );
         match settings.text("mentionChannel").as_deref() {
             None => {}
             Some(channel @ ("here" | "channel")) => mentions.push(format!("<!{channel}>")),
@@ -67,8 +77,13 @@ impl Slack {
     }
 
     pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Result<()> {
-        let title = message.text("title", self.title.as_deref(), r#"{{ template "slack.default.title" . }}"#);
-        let text = message.text("text", self.text.as_deref(), r#"{{ template "slack.default.text" . }}"#);
+        let title = message.text(
+            "title",
+            self.title.as_deref(),
+            r#"{{ template "slack.default.title" . }}"#,
+        );
+        let text =
+            message.text("text", self.text.as_deref(), r#"{{ template "slack.default.text" . }}"#);
         let standard = if message.firing() > 0 { "#D63232" } else { "#36a64f" };
         let mut body = json!({
             "username": self.username,
@@ -92,7 +107,8 @@ impl Slack {
         if let Some(link) = message.link() {
             body["attachments"][0]["title_link"] = Json::String(link);
         }
-        let header = self.token.as_ref().map(|token| Secret::new(format!("Bearer {}", token.open())));
+        let header =
+            self.token.as_ref().map(|token| Secret::new(format!("Bearer {}", token.open())));
         let login = header.as_ref().map_or(Login::None, |value| Login::Header(value.open()));
         let answer = http.send("POST", self.url.open(), login, message.id, &body)?;
         if self.token.is_some() { said(&answer) } else { Ok(()) }
@@ -106,9 +122,14 @@ fn said(answer: &str) -> Result<()> {
         return Ok(());
     }
     let code = answer.get("error").and_then(Json::as_str).unwrap_or("no reason");
-    let code: String = code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(60).collect();
-    if matches!(code.as_str(), "ratelimited" | "rate_limited" | "internal_error" | "fatal_error" | "service_unavailable") {
+    let code: String =
+        code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(60).collect();
+    if matches!(
+        code.as_str(),
+        "ratelimited" | "rate_limited" | "internal_error" | "fatal_error" | "service_unavailable"
+    ) {
         return Err(Error::transient(format!("could not post to Slack: {code}")));
     }
-    Err(Error::definite(format!("cannot post to Slack: {code}")).hint("look at token and recipient of the contact point"))
+    Err(Error::definite(format!("cannot post to Slack: {code}"))
+        .hint("look at token and recipient of the contact point"))
 }

@@ -31,14 +31,20 @@ impl Teams {
 
     pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Result<()> {
         let title = cut(&message.text("title", self.title.as_deref(), TITLE), TITLE_CHARS_MAX);
-        let text = message.text("message", self.message.as_deref(), r#"{{ template "teams.default.message" . }}"#);
+        let text = message.text(
+            "message",
+            self.message.as_deref(),
+            r#"{{ template "teams.default.message" . }}"#,
+        );
         let color = if message.firing() > 0 { "attention" } else { "good" };
         let mut blocks = vec![json!({
             "type": "TextBlock", "text": title, "weight": "bolder", "size": "large", "color": color, "wrap": true,
         })];
         if let Some(section) = &self.section {
             let section = cut(&message.text("sectiontitle", Some(section), ""), TITLE_CHARS_MAX);
-            blocks.push(json!({"type": "TextBlock", "text": section, "weight": "bolder", "wrap": true}));
+            blocks.push(
+                json!({"type": "TextBlock", "text": section, "weight": "bolder", "wrap": true}),
+            );
         }
         blocks.push(json!({"type": "TextBlock", "text": cut(&text, TEXT_CHARS_MAX), "wrap": true}));
         let mut card = json!({

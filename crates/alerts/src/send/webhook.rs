@@ -32,10 +32,14 @@ impl Webhook {
             }
             (Some(_), None) => {
                 let part = |key| settings.text(key).unwrap_or_default();
-                Some(Secret::new(format!("Basic {}", base64(&format!("{}:{}", part("username"), part("password"))))))
+                Some(Secret::new(format!(
+                    "Basic {}",
+                    base64(&format!("{}:{}", part("username"), part("password")))
+                )))
             }
             (None, Some(credentials)) => {
-                let scheme = settings.text("authorization_scheme").unwrap_or_else(|| "Bearer".to_owned());
+                let scheme =
+                    settings.text("authorization_scheme").unwrap_or_else(|| "Bearer".to_owned());
                 Some(Secret::new(format!("{scheme} {credentials}")))
             }
             (None, None) => None,
@@ -45,7 +49,8 @@ impl Webhook {
             url: settings.address("url")?,
             method,
             authorization,
-            alerts_max: alerts_max.map_err(|_| "the maxAlerts of a webhook is a number".to_owned())?,
+            alerts_max: alerts_max
+                .map_err(|_| "the maxAlerts of a webhook is a number".to_owned())?,
             title: settings.text("title"),
             message: settings.text("message"),
         })
@@ -55,7 +60,8 @@ impl Webhook {
         let title = message.text("title", self.title.as_deref(), TITLE);
         let text = message.text("message", self.message.as_deref(), MESSAGE);
         let body = message.body(&title, &text, self.alerts_max);
-        let login = self.authorization.as_ref().map_or(Login::None, |value| Login::Header(value.open()));
+        let login =
+            self.authorization.as_ref().map_or(Login::None, |value| Login::Header(value.open()));
         http.send(self.method, self.url.open(), login, message.id, &body).map(drop)
     }
 }
@@ -79,7 +85,14 @@ fn base64(text: &str) -> String {
 mod tests {
     #[test]
     fn base64_is_that_of_rfc_4648() {
-        for (text, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("a:b", "YTpi")] {
+        for (text, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("a:b", "YTpi"),
+        ] {
             assert_eq!(super::base64(text), coded);
         }
     }

@@ -105,7 +105,11 @@ pub struct Stepped {
 impl Instance {
     /// `Normal (MissingSeries)`
     pub fn shown(&self) -> String {
-        if self.reason.is_empty() { self.state.to_string() } else { format!("{} ({})", self.state, self.reason) }
+        if self.reason.is_empty() {
+            self.state.to_string()
+        } else {
+            format!("{} ({})", self.state, self.reason)
+        }
     }
 
     /// Whether the threshold was crossed when it was last looked at, for recovery thresholds.

@@ -34,12 +34,16 @@ pub(super) fn write(rule: &Rule, labels: &Labels, values: &Values, set: &Set) ->
         ("Value", variables[2].1.clone()),
     ]);
     let mut expand = |what: &str, name: &str, text: &str| {
-        let mut written = set.expand(&format!("{what} {name}"), text, &dot, &variables).unwrap_or_else(|error| {
-            warnings.push(error);
-            text.to_owned()
-        });
+        let mut written =
+            set.expand(&format!("{what} {name}"), text, &dot, &variables).unwrap_or_else(|error| {
+                warnings.push(error);
+                text.to_owned()
+            });
         if written.len() > ANNOTATION_BYTES_MAX {
-            let end = (0..=ANNOTATION_BYTES_MAX).rev().find(|at| written.is_char_boundary(*at)).unwrap_or(0);
+            let end = (0..=ANNOTATION_BYTES_MAX)
+                .rev()
+                .find(|at| written.is_char_boundary(*at))
+                .unwrap_or(0);
             written.truncate(end);
         }
         written
@@ -53,15 +57,21 @@ pub(super) fn write(rule: &Rule, labels: &Labels, values: &Values, set: &Set) ->
     full.insert("grafana_folder".to_owned(), rule.folder.clone());
     // An empty label is none, as in Prometheus.
     full.retain(|_, value| !value.is_empty());
-    let annotations = rule.annotations.iter().map(|(name, text)| (name.clone(), expand("annotation", name, text))).collect();
+    let annotations = rule
+        .annotations
+        .iter()
+        .map(|(name, text)| (name.clone(), expand("annotation", name, text)))
+        .collect();
     Texts { full, annotations, warnings }
 }
 
 /// Prints as its number, and has it as `.Value`.
 fn measured((labels, value): &(Labels, Option<f64>)) -> Value {
+    // Without an exponent, however large it is.
+    let text = value.map_or(Value::Nil, |value| Value::from(value.to_string()));
     let value = value.map_or(Value::Nil, Value::Float);
-    let fields = vec![("Labels", Value::from(labels)), ("Value", value.clone())];
-    Value::Struct(Arc::new(crate::template::Struct { fields, shown: Some(value) }))
+    let fields = vec![("Labels", Value::from(labels)), ("Value", value)];
+    Value::Struct(Arc::new(crate::template::Struct { fields, shown: Some(text) }))
 }
 
 /// `$value`: with a single query that answers numbers, its number; else all of them.

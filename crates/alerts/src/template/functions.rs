@@ -25,17 +25,23 @@ pub(super) fn call(set: &Set, name: &str, arguments: &[Value]) -> Result {
             go::printf(text(Some(format))?, rest, OUTPUT_BYTES_MAX)?.into()
         }
         "print" | "println" => print(arguments, name == "println")?.into(),
-        "title" | "toUpper" | "toLower" | "trimSpace" | "join" | "match" | "reReplaceAll" | "safeHtml" | "safeUrl"
-        | "urlUnescape" | "stringSlice" | "html" | "js" | "urlquery" | "stripPort" | "stripDomain" => texts(name, arguments)?,
-        "humanize" | "humanize1024" | "humanizeDuration" | "humanizePercentage" | "humanizeTimestamp" | "toTime"
-        | "parseDuration" => numbers(name, arguments)?,
+        "title" | "toUpper" | "toLower" | "trimSpace" | "join" | "match" | "reReplaceAll"
+        | "safeHtml" | "safeUrl" | "urlUnescape" | "stringSlice" | "html" | "js" | "urlquery"
+        | "stripPort" | "stripDomain" => texts(name, arguments)?,
+        "humanize" | "humanize1024" | "humanizeDuration" | "humanizePercentage"
+        | "humanizeTimestamp" | "toTime" | "parseDuration" => numbers(name, arguments)?,
         "date" | "tz" | "since" | ".Format" | ".UTC" | ".In" => times(name, arguments)?,
         "args" => {
-            let named = arguments.iter().enumerate().map(|(index, value)| (format!("arg{index}"), value.clone()));
+            let named = arguments
+                .iter()
+                .enumerate()
+                .map(|(index, value)| (format!("arg{index}"), value.clone()));
             Value::map(named)
         }
         "dict" => {
-            let pairs = arguments.chunks_exact(2).map(|pair| Ok((text(pair.first())?.to_owned(), pair[1].clone())));
+            let pairs = arguments
+                .chunks_exact(2)
+                .map(|pair| Ok((text(pair.first())?.to_owned(), pair[1].clone())));
             Value::map(pairs.collect::<Result<Vec<_>>>()?)
         }
         "list" => Value::list(arguments.to_vec()),
@@ -53,7 +59,9 @@ pub(super) fn call(set: &Set, name: &str, arguments: &[Value]) -> Result {
         other => return Err(format!("{} is not known here", other.trim_start_matches('.'))),
     };
     match &value {
-        Value::Text(text) if text.len() > OUTPUT_BYTES_MAX => Err(format!("{name} makes more than {OUTPUT_BYTES_MAX} bytes")),
+        Value::Text(text) if text.len() > OUTPUT_BYTES_MAX => {
+            Err(format!("{name} makes more than {OUTPUT_BYTES_MAX} bytes"))
+        }
         _ => Ok(value),
     }
 }
@@ -78,7 +86,8 @@ pub(super) fn number(value: Option<&Value>) -> Result<f64> {
     match value {
         Some(Value::Int(number)) => Ok(*number as f64),
         Some(Value::Float(number)) => Ok(*number),
-        Some(Value::Text(text)) => go::parse_float(text).ok_or_else(|| "a number is wanted, and the text is none".to_owned()),
+        Some(Value::Text(text)) => go::parse_float(text)
+            .ok_or_else(|| "a number is wanted, and the text is none".to_owned()),
         Some(Value::Struct(all)) if all.shown.is_some() => number(all.shown.as_ref()),
         Some(other) => Err(format!("a number is wanted, and there is {}", other.kind())),
         None => Err("an argument is missing".to_owned()),
@@ -87,7 +96,9 @@ pub(super) fn number(value: Option<&Value>) -> Result<f64> {
 
 fn whole(value: Option<&Value>) -> Result<usize> {
     match value {
-        Some(Value::Int(number)) => usize::try_from(*number).map_err(|_| "an index is not negative".to_owned()),
+        Some(Value::Int(number)) => {
+            usize::try_from(*number).map_err(|_| "an index is not negative".to_owned())
+        }
         _ => Err("an index is a whole number".to_owned()),
     }
 }
@@ -98,7 +109,10 @@ fn order(a: &Value, b: &Value) -> Result<Ordering> {
         (Value::Text(a), Value::Text(b)) => Ok(a.cmp(b)),
         (Value::Bool(a), Value::Bool(b)) => Ok(a.cmp(b)),
         (Value::Time(a, _), Value::Time(b, _)) => Ok(a.cmp(b)),
-        (Value::Int(_) | Value::Float(_) | Value::Struct(_), Value::Int(_) | Value::Float(_) | Value::Struct(_)) => {
+        (
+            Value::Int(_) | Value::Float(_) | Value::Struct(_),
+            Value::Int(_) | Value::Float(_) | Value::Struct(_),
+        ) => {
             let (a, b) = (number(Some(a))?, number(Some(b))?);
             a.partial_cmp(&b).ok_or_else(|| "NaN is neither more nor less".to_owned())
         }
@@ -114,8 +128,18 @@ fn compare(name: &str, arguments: &[Value]) -> Result {
     }
     let second = rest.first().ok_or_else(|| format!("{name} compares two values"))?;
     // nil and NaN equal nothing else, which is no error.
-    let same = |other: &Value| matches!((first, other), (Value::Nil, _) | (_, Value::Nil)) || is_nan(first) || is_nan(other);
-    let equal = |other: &Value| if same(other) { Ok(matches!((first, other), (Value::Nil, Value::Nil))) } else { order(first, other).map(Ordering::is_eq) };
+    let same = |other: &Value| {
+        matches!((first, other), (Value::Nil, _) | (_, Value::Nil))
+            || is_nan(first)
+            || is_nan(other)
+    };
+    let equal = |other: &Value| {
+        if same(other) {
+            Ok(matches!((first, other), (Value::Nil, Value::Nil)))
+        } else {
+            order(first, other).map(Ordering::is_eq)
+        }
+    };
     Ok(Value::Bool(match name {
         "eq" => {
             for other in rest {
@@ -135,7 +159,8 @@ fn compare(name: &str, arguments: &[Value]) -> Result {
 }
 
 fn is_nan(value: &Value) -> bool {
-    matches!(value, Value::Float(_) | Value::Struct(_)) && number(Some(value)).is_ok_and(f64::is_nan)
+    matches!(value, Value::Float(_) | Value::Struct(_))
+        && number(Some(value)).is_ok_and(f64::is_nan)
 }
 
 fn collections(name: &str, arguments: &[Value]) -> Result {
@@ -150,20 +175,32 @@ fn collections(name: &str, arguments: &[Value]) -> Result {
         return Ok(Value::Int(length as i64));
     }
     if name == "slice" {
-        let ends = [whole(keys.first().or(Some(&Value::Int(0))))?, keys.get(1).map_or(Ok(usize::MAX), |to| whole(Some(to)))?];
+        let ends = [
+            whole(keys.first().or(Some(&Value::Int(0))))?,
+            keys.get(1).map_or(Ok(usize::MAX), |to| whole(Some(to)))?,
+        ];
         let out = || "slice goes out of its bounds".to_owned();
         return match first {
-            Value::Text(text) => text.get(ends[0]..ends[1].min(text.len())).map(Value::from).ok_or_else(out),
-            Value::List(all) => all.get(ends[0]..ends[1].min(all.len())).map(|part| Value::list(part.to_vec())).ok_or_else(out),
+            Value::Text(text) => {
+                text.get(ends[0]..ends[1].min(text.len())).map(Value::from).ok_or_else(out)
+            }
+            Value::List(all) => all
+                .get(ends[0]..ends[1].min(all.len()))
+                .map(|part| Value::list(part.to_vec()))
+                .ok_or_else(out),
             other => Err(format!("{} has no parts", other.kind())),
         };
     }
     keys.iter().try_fold(first.clone(), |value, key| match &value {
-        Value::List(all) => all.get(whole(Some(key))?).cloned().ok_or_else(|| "the index is out of the list".to_owned()),
+        Value::List(all) => all
+            .get(whole(Some(key))?)
+            .cloned()
+            .ok_or_else(|| "the index is out of the list".to_owned()),
         Value::Map(all) => Ok(all.get(text(Some(key))?).cloned().unwrap_or_else(|| missing(all))),
         Value::Text(text) => {
             let byte = text.as_bytes().get(whole(Some(key))?);
-            byte.map(|byte| Value::Int(i64::from(*byte))).ok_or_else(|| "the index is out of the text".to_owned())
+            byte.map(|byte| Value::Int(i64::from(*byte)))
+                .ok_or_else(|| "the index is out of the text".to_owned())
         }
         other => Err(format!("{} has no index", other.kind())),
     })
@@ -173,7 +210,9 @@ fn collections(name: &str, arguments: &[Value]) -> Result {
 fn print(arguments: &[Value], line: bool) -> Result<String> {
     let mut out = String::new();
     for (index, value) in arguments.iter().enumerate() {
-        let both = index > 0 && !matches!(value, Value::Text(_)) && !matches!(arguments[index - 1], Value::Text(_));
+        let both = index > 0
+            && !matches!(value, Value::Text(_))
+            && !matches!(arguments[index - 1], Value::Text(_));
         if index > 0 && (line || both) {
             out.push(' ');
         }
@@ -196,7 +235,8 @@ fn texts(name: &str, arguments: &[Value]) -> Result {
         "urlquery" => escape_url(&shown(arguments)?).into(),
         "urlUnescape" => text(first)?.into(),
         "join" => {
-            let (between, list) = (text(first)?, items(arguments.get(1).ok_or("join lacks its list")?)?);
+            let (between, list) =
+                (text(first)?, items(arguments.get(1).ok_or("join lacks its list")?)?);
             let mut out = String::new();
             for (index, value) in list.iter().enumerate() {
                 out.push_str(if index > 0 { between } else { "" });
@@ -212,18 +252,26 @@ fn texts(name: &str, arguments: &[Value]) -> Result {
                 return Err("reReplaceAll makes too much".to_owned());
             }
             // Each `$1` may be as long as the text.
-            let most = pattern.find_iter(on).count().saturating_mul(with.matches('$').count()).saturating_mul(on.len());
+            let most = pattern
+                .find_iter(on)
+                .count()
+                .saturating_mul(with.matches('$').count())
+                .saturating_mul(on.len());
             if most > OUTPUT_BYTES_MAX * 64 {
                 return Err("reReplaceAll makes too much".to_owned());
             }
             pattern.replace_all(on, with).as_ref().into()
         }
-        "stringSlice" => {
-            arguments.iter().map(|value| text(Some(value)).map(Value::from)).collect::<Result<Vec<_>>>().map(Value::list)?
-        }
+        "stringSlice" => arguments
+            .iter()
+            .map(|value| text(Some(value)).map(Value::from))
+            .collect::<Result<Vec<_>>>()
+            .map(Value::list)?,
         "stripPort" => {
             let text = text(first)?;
-            let host = text.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+            let host = text
+                .rsplit_once(':')
+                .filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
             host.map_or(text, |(host, _)| host.trim_start_matches('[').trim_end_matches(']')).into()
         }
         _ => {
@@ -246,7 +294,11 @@ fn title(text: &str) -> String {
     let mut begins = true;
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if begins { out.extend(c.to_uppercase()) } else { out.push(c) }
+        if begins {
+            out.extend(c.to_uppercase())
+        } else {
+            out.push(c)
+        }
         begins = !c.is_alphanumeric() && c != '\'' && c != '_';
     }
     out
@@ -284,7 +336,9 @@ pub(crate) fn escape_url(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(char::from(byte))
+            }
             b' ' => out.push('+'),
             other => out.push_str(&format!("%{other:02X}")),
         }
@@ -314,7 +368,8 @@ fn numbers(name: &str, arguments: &[Value]) -> Result {
             if !ms.is_finite() {
                 return Ok(go::float(number).into());
             }
-            let at = Timestamp::from_millisecond(ms as i64).map_err(|_| "the time is out of range".to_owned())?;
+            let at = Timestamp::from_millisecond(ms as i64)
+                .map_err(|_| "the time is out of range".to_owned())?;
             let value = Value::Time(at, TimeZone::UTC);
             if name == "toTime" {
                 return Ok(value);
@@ -329,21 +384,29 @@ fn numbers(name: &str, arguments: &[Value]) -> Result {
 /// The time comes last, as it does in a pipe; of a method it comes first.
 fn times(name: &str, arguments: &[Value]) -> Result {
     let time = if name.starts_with('.') { arguments.first() } else { arguments.last() };
-    let Some(Value::Time(at, zone)) = time else { return Err(format!("{} takes a time", name.trim_start_matches('.'))) };
+    let Some(Value::Time(at, zone)) = time else {
+        return Err(format!("{} takes a time", name.trim_start_matches('.')));
+    };
     let other = if name.starts_with('.') { arguments.get(1) } else { arguments.first() };
     Ok(match name {
         "date" | ".Format" => go::time(at, zone, text(other)?).into(),
         "tz" | ".In" => {
-            let zone = TimeZone::get(text(other)?).map_err(|_| "tz takes the name of a time zone, as Europe/Berlin".to_owned())?;
+            let zone = TimeZone::get(text(other)?)
+                .map_err(|_| "tz takes the name of a time zone, as Europe/Berlin".to_owned())?;
             Value::Time(*at, zone)
         }
-        "since" => humanize::duration((Timestamp::now().as_millisecond() - at.as_millisecond()) as f64 / 1000.0).into(),
+        "since" => humanize::duration(
+            (Timestamp::now().as_millisecond() - at.as_millisecond()) as f64 / 1000.0,
+        )
+        .into(),
         _ => Value::Time(*at, TimeZone::UTC),
     })
 }
 
 fn remove(arguments: &[Value]) -> Result {
-    let [Value::Map(all), names] = arguments else { return Err("Remove takes the names to be left out".to_owned()) };
+    let [Value::Map(all), names] = arguments else {
+        return Err("Remove takes the names to be left out".to_owned());
+    };
     let mut left = (**all).clone();
     for name in items(names)? {
         left.remove(text(Some(name))?);

@@ -8,8 +8,8 @@ use super::value::Value;
 
 /// A width or precision beyond it is no one's.
 const WIDTH_MAX: usize = 1_000;
-/// From this power of ten on, Go's `%v` writes an exponent.
-const EXPONENT_FROM: i32 = 21;
+/// From this power of ten on, Go's `%v` writes an exponent: a million is `1e+06`.
+const EXPONENT_FROM: i32 = 6;
 
 fn odd(value: f64) -> Option<String> {
     if value.is_nan() {
@@ -25,7 +25,11 @@ pub(super) fn float(value: f64) -> String {
     }
     let scientific = format!("{value:e}");
     let exponent: i32 = scientific.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
-    if value != 0.0 && !(-4..EXPONENT_FROM).contains(&exponent) { exponent_text(&scientific) } else { value.to_string() }
+    if value != 0.0 && !(-4..EXPONENT_FROM).contains(&exponent) {
+        exponent_text(&scientific)
+    } else {
+        value.to_string()
+    }
 }
 
 /// `1e7` is `1e+07` in Go.
@@ -43,7 +47,13 @@ pub(super) fn general(value: f64, digits: usize) -> String {
     let digits = digits.max(1);
     let scientific = format!("{value:.*e}", digits - 1);
     let exponent: i32 = scientific.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
-    let trimmed = |text: &str| if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() };
+    let trimmed = |text: &str| {
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
     if exponent < -4 || exponent >= digits as i32 {
         let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
         return exponent_text(&format!("{}e{exponent}", trimmed(mantissa)));
@@ -95,7 +105,15 @@ pub(super) fn printf(format: &str, arguments: &[Value], most: usize) -> Result<S
 }
 
 fn verb(text: &str) -> Option<(Verb, usize)> {
-    let mut found = Verb { minus: false, plus: false, zero: false, sharp: false, width: 0, precision: None, verb: 'v' };
+    let mut found = Verb {
+        minus: false,
+        plus: false,
+        zero: false,
+        sharp: false,
+        width: 0,
+        precision: None,
+        verb: 'v',
+    };
     let mut chars = text.char_indices().peekable();
     while let Some((_, c @ ('-' | '+' | '0' | '#' | ' '))) = chars.peek().copied() {
         match c {
@@ -138,30 +156,53 @@ impl Verb {
                 (None, _) => printed,
             },
             'q' => format!("{printed:?}"),
-            't' => if matches!(value, Value::Bool(_)) { printed } else { wrong() },
-            'd' => if matches!(value, Value::Int(_)) { printed } else { wrong() },
+            't' => {
+                if matches!(value, Value::Bool(_)) {
+                    printed
+                } else {
+                    wrong()
+                }
+            }
+            'd' => {
+                if matches!(value, Value::Int(_)) {
+                    printed
+                } else {
+                    wrong()
+                }
+            }
             'x' | 'X' => match value {
                 Value::Int(number) if self.verb == 'x' => format!("{number:x}"),
                 Value::Int(number) => format!("{number:X}"),
                 Value::Text(text) => text.bytes().map(|byte| format!("{byte:02x}")).collect(),
                 _ => wrong(),
             },
-            'f' | 'F' | 'e' | 'g' | 'G' => match as_number().filter(|_| !matches!(value, Value::Int(_))) {
+            'f' | 'F' | 'e' | 'g' | 'G' => match as_number()
+                .filter(|_| !matches!(value, Value::Int(_)))
+            {
                 None => wrong(),
                 Some(number) => odd(number).unwrap_or_else(|| match (self.verb, self.precision) {
                     ('f' | 'F', precision) => format!("{number:.*}", precision.unwrap_or(6)),
-                    ('e', precision) => exponent_text(&format!("{number:.*e}", precision.unwrap_or(6))),
+                    ('e', precision) => {
+                        exponent_text(&format!("{number:.*e}", precision.unwrap_or(6)))
+                    }
                     (_, Some(precision)) => general(number, precision),
                     (_, None) => float(number),
                 }),
             },
             'c' => match value {
-                Value::Int(code) => u32::try_from(*code).ok().and_then(char::from_u32).unwrap_or('\u{fffd}').to_string(),
+                Value::Int(code) => u32::try_from(*code)
+                    .ok()
+                    .and_then(char::from_u32)
+                    .unwrap_or('\u{fffd}')
+                    .to_string(),
                 _ => wrong(),
             },
             _ => wrong(),
         };
-        if self.plus && matches!(value, Value::Int(_) | Value::Float(_)) && !text.starts_with(['-', '+']) {
+        if self.plus
+            && matches!(value, Value::Int(_) | Value::Float(_))
+            && !text.starts_with(['-', '+'])
+        {
             text.insert(0, '+');
         }
         let missing = self.width.saturating_sub(text.chars().count());
@@ -178,10 +219,29 @@ impl Verb {
 
 /// Go's layouts are written with its birthday: Mon Jan 2 15:04:05 MST 2006.
 const LAYOUT: [(&str, &str); 23] = [
-    ("January", "%B"), ("Jan", "%b"), ("Monday", "%A"), ("Mon", "%a"), ("MST", "%Z"),
-    ("2006", "%Y"), ("-07:00", "%:z"), ("-0700", "%z"), ("Z07:00", "Z%:z"), ("Z0700", "Z%z"),
-    ("01", "%m"), ("02", "%d"), ("03", "%I"), ("04", "%M"), ("05", "%S"), ("06", "%y"), ("15", "%H"),
-    ("PM", "%p"), ("pm", "%P"), ("_2", "%e"), ("1", "%-m"), ("2", "%-d"), ("3", "%-I"),
+    ("January", "%B"),
+    ("Jan", "%b"),
+    ("Monday", "%A"),
+    ("Mon", "%a"),
+    ("MST", "%Z"),
+    ("2006", "%Y"),
+    ("-07:00", "%:z"),
+    ("-0700", "%z"),
+    ("Z07:00", "Z%:z"),
+    ("Z0700", "Z%z"),
+    ("01", "%m"),
+    ("02", "%d"),
+    ("03", "%I"),
+    ("04", "%M"),
+    ("05", "%S"),
+    ("06", "%y"),
+    ("15", "%H"),
+    ("PM", "%p"),
+    ("pm", "%P"),
+    ("_2", "%e"),
+    ("1", "%-m"),
+    ("2", "%-d"),
+    ("3", "%-I"),
 ];
 
 pub(super) fn time(at: &Timestamp, zone: &TimeZone, layout: &str) -> String {
@@ -192,7 +252,8 @@ pub(super) fn time(at: &Timestamp, zone: &TimeZone, layout: &str) -> String {
         let fraction = fraction(rest);
         if let Some((digits, trims)) = fraction {
             let nanos = format!("{:09}", at.subsec_nanosecond());
-            let shown = if trims { nanos[..digits].trim_end_matches('0') } else { &nanos[..digits] };
+            let shown =
+                if trims { nanos[..digits].trim_end_matches('0') } else { &nanos[..digits] };
             if !shown.is_empty() {
                 out.push_str(&rest[..1]);
                 out.push_str(shown);

@@ -63,7 +63,13 @@ impl Set {
     }
 
     /// A text with templates in it. `name` is for errors; `dot` is `.` and `$`; the variables come without their `$`.
-    pub fn expand(&self, name: &str, text: &str, dot: &Value, variables: &[(&str, Value)]) -> Result<String, String> {
+    pub fn expand(
+        &self,
+        name: &str,
+        text: &str,
+        dot: &Value,
+        variables: &[(&str, Value)],
+    ) -> Result<String, String> {
         if !text.contains("{{") {
             return Ok(text.to_owned());
         }

@@ -67,7 +67,8 @@ fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Error> {
         if trims {
             before = before.trim_start();
         }
-        let trims_left = after.strip_prefix("{{-").is_some_and(|s| s.starts_with(|c: char| c.is_whitespace()));
+        let trims_left =
+            after.strip_prefix("{{-").is_some_and(|s| s.starts_with(|c: char| c.is_whitespace()));
         if trims_left {
             before = before.trim_end();
         }
@@ -86,7 +87,9 @@ fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Error> {
             end_of(inner).ok_or((line, "{{ has no }}".to_owned()))?
         };
         let mut action = &inner[..end];
-        let trimmed = action.strip_suffix('-').filter(|body| body.is_empty() || body.ends_with(char::is_whitespace));
+        let trimmed = action
+            .strip_suffix('-')
+            .filter(|body| body.is_empty() || body.ends_with(char::is_whitespace));
         trims = trimmed.is_some();
         action = trimmed.unwrap_or(action);
         found.push(Piece::Action(line, action));
@@ -118,12 +121,14 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Error> {
     let mut reader = Reader { pieces: &pieces, at: 0, defined: Vec::new() };
     let (body, end) = reader.block(0)?;
     match end {
-        End::File => Ok(Parsed { body, defined: reader.defined }),
-        End::Else(line, _) | End::End(line) => Err((line, "nothing is open that could be closed here".to_owned())),
+        Stop::File => Ok(Parsed { body, defined: reader.defined }),
+        Stop::Else(line, _) | Stop::End(line) => {
+            Err((line, "nothing is open that could be closed here".to_owned()))
+        }
     }
 }
 
-enum End {
+enum Stop {
     File,
     End(usize),
     /// With what stands behind `else`.
@@ -137,7 +142,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn block(&mut self, depth: usize) -> Result<(Vec<Node>, End), Error> {
+    fn block(&mut self, depth: usize) -> Result<(Vec<Node>, Stop), Error> {
         let mut nodes = Vec::new();
         while let Some(piece) = self.pieces.get(self.at) {
             self.at += 1;
@@ -155,8 +160,8 @@ impl Reader<'_> {
             let (word, rest) = action.split_at(word_end);
             match word {
                 "" if action.is_empty() || action.starts_with("/*") => {}
-                "end" if rest.trim().is_empty() => return Ok((nodes, End::End(line))),
-                "else" => return Ok((nodes, End::Else(line, rest.trim().to_owned()))),
+                "end" if rest.trim().is_empty() => return Ok((nodes, Stop::End(line))),
+                "else" => return Ok((nodes, Stop::Else(line, rest.trim().to_owned()))),
                 "break" if rest.is_empty() => nodes.push(Node::Break),
                 "continue" if rest.is_empty() => nodes.push(Node::Continue),
                 "if" | "with" | "range" => nodes.push(self.branch(word, line, rest, depth)?),
@@ -187,7 +192,7 @@ impl Reader<'_> {
                 }
             }
         }
-        Ok((nodes, End::File))
+        Ok((nodes, Stop::File))
     }
 
     fn branch(&mut self, word: &str, line: usize, head: &str, depth: usize) -> Result<Node, Error> {
@@ -199,12 +204,12 @@ impl Reader<'_> {
         words.finish()?;
         let (body, end) = self.block(depth + 1)?;
         let otherwise = match end {
-            End::Else(line, rest) if rest.is_empty() => {
+            Stop::Else(line, rest) if rest.is_empty() => {
                 let (nodes, end) = self.block(depth + 1)?;
                 closed(&end, line)?;
                 nodes
             }
-            End::Else(line, rest) => {
+            Stop::Else(line, rest) => {
                 let word_end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
                 let (again, head) = rest.split_at(word_end);
                 if !matches!(again, "if" | "with") {
@@ -226,11 +231,11 @@ impl Reader<'_> {
     }
 }
 
-fn closed(end: &End, line: usize) -> Result<(), Error> {
+fn closed(end: &Stop, line: usize) -> Result<(), Error> {
     match end {
-        End::End(_) => Ok(()),
-        End::File => Err((line, "what begins here has no {{ end }}".to_owned())),
-        End::Else(line, _) => Err((*line, "there is an else too many".to_owned())),
+        Stop::End(_) => Ok(()),
+        Stop::File => Err((line, "what begins here has no {{ end }}".to_owned())),
+        Stop::Else(line, _) => Err((*line, "there is an else too many".to_owned())),
     }
 }
 
@@ -282,7 +287,8 @@ impl<'a> Words<'a> {
     }
 
     fn name(&mut self) -> String {
-        let end = self.rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest.len());
+        let end =
+            self.rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest.len());
         let (name, rest) = self.rest.split_at(end);
         self.rest = rest;
         name.to_owned()
@@ -292,7 +298,8 @@ impl<'a> Words<'a> {
         if depth > DEPTH_MAX {
             return self.wrong(format!("it is nested more than {DEPTH_MAX} deep"));
         }
-        let mut pipe = Pipe { line: self.line, variables: Vec::new(), assigns: false, commands: Vec::new() };
+        let mut pipe =
+            Pipe { line: self.line, variables: Vec::new(), assigns: false, commands: Vec::new() };
         self.declaration(&mut pipe);
         loop {
             let mut command = Vec::new();
@@ -349,7 +356,9 @@ impl<'a> Words<'a> {
     fn operand(&mut self, depth: usize) -> Result<Operand, Error> {
         let Some(first) = self.rest.chars().next() else { return self.wrong("a value is wanted") };
         match first {
-            '.' if self.rest[1..].starts_with(|c: char| c.is_alphabetic() || c == '_') => Ok(Operand::Field(self.fields())),
+            '.' if self.rest[1..].starts_with(|c: char| c.is_alphabetic() || c == '_') => {
+                Ok(Operand::Field(self.fields()))
+            }
             '.' if !self.rest[1..].starts_with(|c: char| c.is_ascii_digit()) => {
                 self.rest = &self.rest[1..];
                 Ok(Operand::Dot)
@@ -388,9 +397,18 @@ impl<'a> Words<'a> {
     }
 
     fn number(&mut self) -> Result<Operand, Error> {
-        let is_sign = |index: usize, c: char| (index == 0 || matches!(self.rest.as_bytes()[index - 1], b'e' | b'E')) && matches!(c, '+' | '-');
-        let belongs = |(index, c): (usize, char)| c.is_ascii_alphanumeric() || matches!(c, '.' | '_') || is_sign(index, c);
-        let end = self.rest.char_indices().find(|at| !belongs(*at)).map_or(self.rest.len(), |(index, _)| index);
+        let is_sign = |index: usize, c: char| {
+            (index == 0 || matches!(self.rest.as_bytes()[index - 1], b'e' | b'E'))
+                && matches!(c, '+' | '-')
+        };
+        let belongs = |(index, c): (usize, char)| {
+            c.is_ascii_alphanumeric() || matches!(c, '.' | '_') || is_sign(index, c)
+        };
+        let end = self
+            .rest
+            .char_indices()
+            .find(|at| !belongs(*at))
+            .map_or(self.rest.len(), |(index, _)| index);
         let (text, rest) = self.rest.split_at(end);
         let plain = text.replace('_', "");
         let value = if let Some(hex) = plain.strip_prefix("0x") {
@@ -423,7 +441,11 @@ impl<'a> Words<'a> {
                 Some('r') => out.push('\r'),
                 Some(same @ ('\\' | '"' | '\'')) => out.push(same),
                 Some(width @ ('u' | 'x')) => {
-                    let digits: String = chars.by_ref().take(if width == 'u' { 4 } else { 2 }).map(|(_, c)| c).collect();
+                    let digits: String = chars
+                        .by_ref()
+                        .take(if width == 'u' { 4 } else { 2 })
+                        .map(|(_, c)| c)
+                        .collect();
                     match u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32) {
                         Some(c) => out.push(c),
                         None => return self.wrong("an escape in a text is not complete"),

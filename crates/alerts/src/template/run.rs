@@ -15,13 +15,32 @@ const CALLS_MAX: usize = 32;
 /// Blocks and pipes within each other, over all those templates: a thread's stack has 2 MB.
 const DEEP_MAX: usize = 150;
 
-pub(super) fn run(set: &Set, name: &str, nodes: &[Node], dot: &Value, variables: &[(&str, Value)]) -> Result<String, String> {
-    let mut run = Run { set, out: String::new(), steps: 0, made: 0, scope: Vec::new(), calls: 0, deep: 0, names: vec![name.to_owned()] };
+pub(super) fn run(
+    set: &Set,
+    name: &str,
+    nodes: &[Node],
+    dot: &Value,
+    variables: &[(&str, Value)],
+) -> Result<String, String> {
+    let mut run = Run {
+        set,
+        out: String::new(),
+        steps: 0,
+        line: 1,
+        made: 0,
+        scope: Vec::new(),
+        calls: 0,
+        deep: 0,
+        names: vec![name.to_owned()],
+    };
     run.scope.push((String::new(), dot.clone()));
     run.scope.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     match run.nodes(nodes, dot) {
         Ok(_) => Ok(run.out),
-        Err((line, what)) => Err(format!("template {}, line {line}: {what}", run.names.last().map_or("", String::as_str))),
+        Err((line, what)) => {
+            let (name, line) = (run.names.last(), if line == 0 { run.line } else { line });
+            Err(format!("template {}, line {line}: {what}", name.map_or("", String::as_str)))
+        }
     }
 }
 
@@ -39,6 +58,8 @@ struct Run<'a> {
     set: &'a Set,
     out: String,
     steps: u64,
+    /// The last one that something was done on.
+    line: usize,
     made: usize,
     /// The first one is `$`.
     scope: Vec<(String, Value)>,
@@ -50,12 +71,23 @@ struct Run<'a> {
 impl Run<'_> {
     fn step(&mut self, line: usize) -> Result<(), Wrong> {
         self.steps += 1;
-        if self.steps > STEPS_MAX { Err((line, format!("it takes more than {STEPS_MAX} steps"))) } else { Ok(()) }
+        if line > 0 {
+            self.line = line;
+        }
+        if self.steps > STEPS_MAX {
+            Err((line, format!("it takes more than {STEPS_MAX} steps")))
+        } else {
+            Ok(())
+        }
     }
 
     fn deeper(&mut self, line: usize) -> Result<(), Wrong> {
         self.deep += 1;
-        if self.deep > DEEP_MAX { Err((line, format!("it goes more than {DEEP_MAX} deep"))) } else { Ok(()) }
+        if self.deep > DEEP_MAX {
+            Err((line, format!("it goes more than {DEEP_MAX} deep")))
+        } else {
+            Ok(())
+        }
     }
 
     fn nodes(&mut self, nodes: &[Node], dot: &Value) -> Result<Flow, Wrong> {
@@ -90,7 +122,9 @@ impl Run<'_> {
             Node::Out(pipe) => {
                 let value = self.pipe(pipe, dot)?;
                 if pipe.variables.is_empty() {
-                    value.print(&mut self.out, OUTPUT_BYTES_MAX).map_err(|what| (pipe.line, what))?;
+                    value
+                        .print(&mut self.out, OUTPUT_BYTES_MAX)
+                        .map_err(|what| (pipe.line, what))?;
                 }
             }
             Node::If(pipe, body, otherwise) => {
@@ -103,7 +137,11 @@ impl Run<'_> {
             Node::With(pipe, body, otherwise) => {
                 let before = self.scope.len();
                 let value = self.pipe(pipe, dot)?;
-                let flow = if value.is_true() { self.block(body, &value) } else { self.block(otherwise, dot) };
+                let flow = if value.is_true() {
+                    self.block(body, &value)
+                } else {
+                    self.block(otherwise, dot)
+                };
                 self.scope.truncate(before);
                 return flow;
             }
@@ -115,15 +153,31 @@ impl Run<'_> {
         Ok(Flow::On)
     }
 
-    fn range(&mut self, pipe: &Pipe, body: &[Node], otherwise: &[Node], dot: &Value) -> Result<Flow, Wrong> {
+    fn range(
+        &mut self,
+        pipe: &Pipe,
+        body: &[Node],
+        otherwise: &[Node],
+        dot: &Value,
+    ) -> Result<Flow, Wrong> {
         let before = self.scope.len();
         let over = self.commands(pipe, dot)?;
         let items: Vec<(Value, Value)> = match &over {
             Value::List(all) => (0..).map(Value::Int).zip(all.iter().cloned()).collect(),
-            Value::Map(all) => all.iter().map(|(name, value)| (Value::from(name.as_str()), value.clone())).collect(),
-            Value::Int(count) => (0..(*count).clamp(0, STEPS_MAX as i64)).map(|n| (Value::Int(n), Value::Int(n))).collect(),
+            Value::Map(all) => all
+                .iter()
+                .map(|(name, value)| (Value::from(name.as_str()), value.clone()))
+                .collect(),
+            Value::Int(count) => (0..(*count).clamp(0, STEPS_MAX as i64))
+                .map(|n| (Value::Int(n), Value::Int(n)))
+                .collect(),
             Value::Nil => Vec::new(),
-            other => return Err((pipe.line, format!("range goes over a list or a map, not over {}", other.kind()))),
+            other => {
+                return Err((
+                    pipe.line,
+                    format!("range goes over a list or a map, not over {}", other.kind()),
+                ));
+            }
         };
         if items.is_empty() {
             return self.block(otherwise, dot);
@@ -147,10 +201,18 @@ impl Run<'_> {
         Ok(Flow::On)
     }
 
-    fn call(&mut self, line: usize, name: &str, pipe: Option<&Pipe>, dot: &Value) -> Result<(), Wrong> {
+    fn call(
+        &mut self,
+        line: usize,
+        name: &str,
+        pipe: Option<&Pipe>,
+        dot: &Value,
+    ) -> Result<(), Wrong> {
         self.step(line)?;
         let value = pipe.map_or(Ok(Value::Nil), |pipe| self.pipe(pipe, dot))?;
-        let Some(nodes) = self.set.get(name).cloned() else { return Err((line, format!("there is no template {name:?}"))) };
+        let Some(nodes) = self.set.get(name).cloned() else {
+            return Err((line, format!("there is no template {name:?}")));
+        };
         if self.calls >= CALLS_MAX {
             return Err((line, format!("templates call each other more than {CALLS_MAX} deep")));
         }
@@ -189,7 +251,13 @@ impl Run<'_> {
         Ok(last.unwrap_or(Value::Nil))
     }
 
-    fn command(&mut self, operands: &[Operand], dot: &Value, last: Option<Value>, line: usize) -> Result<Value, Wrong> {
+    fn command(
+        &mut self,
+        operands: &[Operand],
+        dot: &Value,
+        last: Option<Value>,
+        line: usize,
+    ) -> Result<Value, Wrong> {
         self.step(line)?;
         let Some((first, rest)) = operands.split_first() else { return Ok(Value::Nil) };
         if let Operand::Function(name) = first {
@@ -214,7 +282,9 @@ impl Run<'_> {
             Operand::Paren(pipe, fields) => (self.pipe(pipe, dot)?, fields.split_last()),
             _ => return Err((line, "a value takes no arguments".to_owned())),
         };
-        let Some((method, way)) = method else { return Err((line, "a value takes no arguments".to_owned())) };
+        let Some((method, way)) = method else {
+            return Err((line, "a value takes no arguments".to_owned()));
+        };
         let owner = self.walk(owner, way, line)?;
         let mut arguments = vec![owner];
         for operand in rest {
@@ -224,7 +294,14 @@ impl Run<'_> {
         self.function(&format!(".{method}"), &arguments, line)
     }
 
-    fn until(&mut self, wanted: bool, rest: &[Operand], dot: &Value, last: Option<Value>, line: usize) -> Result<Value, Wrong> {
+    fn until(
+        &mut self,
+        wanted: bool,
+        rest: &[Operand],
+        dot: &Value,
+        last: Option<Value>,
+        line: usize,
+    ) -> Result<Value, Wrong> {
         let mut value = Value::Nil;
         for operand in rest {
             value = self.operand(operand, dot, line)?;
@@ -253,8 +330,14 @@ impl Run<'_> {
     }
 
     fn variable(&self, name: &str, line: usize) -> Result<Value, Wrong> {
-        let found = if name.is_empty() { self.scope.first() } else { self.scope.iter().rev().find(|(known, _)| known == name) };
-        found.map(|(_, value)| value.clone()).ok_or_else(|| (line, format!("${name} is not declared")))
+        let found = if name.is_empty() {
+            self.scope.first()
+        } else {
+            self.scope.iter().rev().find(|(known, _)| known == name)
+        };
+        found
+            .map(|(_, value)| value.clone())
+            .ok_or_else(|| (line, format!("${name} is not declared")))
     }
 
     fn walk(&self, from: Value, fields: &[String], line: usize) -> Result<Value, Wrong> {

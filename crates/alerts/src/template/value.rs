@@ -117,7 +117,9 @@ impl Value {
             Value::Int(number) => out.push_str(&number.to_string()),
             Value::Float(number) => out.push_str(&go::float(*number)),
             Value::Text(text) => out.push_str(text),
-            Value::Time(at, zone) => out.push_str(&go::time(at, zone, "2006-01-02 15:04:05.999999999 -0700 MST")),
+            Value::Time(at, zone) => {
+                out.push_str(&go::time(at, zone, "2006-01-02 15:04:05.999999999 -0700 MST"))
+            }
             Value::List(all) => {
                 out.push('[');
                 for (index, value) in all.iter().enumerate() {
@@ -154,7 +156,9 @@ impl Value {
         match self {
             Value::Struct(all) => {
                 let found = all.fields.iter().find(|(field, _)| *field == name);
-                found.map(|(_, value)| value.clone()).ok_or_else(|| format!("there is no field .{name} here"))
+                found
+                    .map(|(_, value)| value.clone())
+                    .ok_or_else(|| format!("there is no field .{name} here"))
             }
             Value::Map(all) => Ok(match name {
                 "SortedPairs" => pairs(all),
@@ -170,7 +174,10 @@ impl Value {
                 }
                 "Names" | "Values" => {
                     let part = if name == "Names" { "Name" } else { "Value" };
-                    all.iter().map(|pair| pair.field(part)).collect::<Result<_, _>>().map(Value::list)
+                    all.iter()
+                        .map(|pair| pair.field(part))
+                        .collect::<Result<_, _>>()
+                        .map(Value::list)
                 }
                 _ => Err(format!("a list has no .{name}")),
             },
@@ -178,7 +185,9 @@ impl Value {
                 "Unix" => Ok(Value::Int(at.as_second())),
                 "UnixMilli" => Ok(Value::Int(at.as_millisecond())),
                 "UTC" => Ok(Value::Time(*at, TimeZone::UTC)),
-                "IsZero" => Ok(Value::Bool(zone == &TimeZone::UTC && at.as_second() < -62_000_000_000)),
+                "IsZero" => {
+                    Ok(Value::Bool(zone == &TimeZone::UTC && at.as_second() < -62_000_000_000))
+                }
                 _ => Err(format!("a time has no .{name}")),
             },
             Value::Nil => Err(format!("nil has no .{name}")),
@@ -189,7 +198,11 @@ impl Value {
 
 /// A map of texts has an empty one for what is not in it; of others, nothing is there.
 pub(super) fn missing(all: &BTreeMap<String, Value>) -> Value {
-    if all.values().all(|value| matches!(value, Value::Text(_))) { Value::from("") } else { Value::Nil }
+    if all.values().all(|value| matches!(value, Value::Text(_))) {
+        Value::from("")
+    } else {
+        Value::Nil
+    }
 }
 
 /// `alertname` comes first, as Alertmanager sorts them.
