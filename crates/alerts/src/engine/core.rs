@@ -47,7 +47,9 @@ pub(super) struct Watched {
     pub(super) rule: Arc<Rule>,
     pub(super) instances: Instances,
     pub(super) kept: Kept,
-    pub(super) running: bool,
+    /// The moment of the last evaluation that began.
+    started_ms: Option<i64>,
+    running: bool,
     /// Evaluated since the start.
     pub(super) settled: bool,
     pub(super) error: Option<String>,
@@ -136,6 +138,7 @@ impl Core {
                     return false;
                 };
                 watched.kept = kept;
+                watched.started_ms = watched.kept.last_ms;
             }
             SILENCES => {
                 let Some(silence) = read(text) else { return false };
@@ -176,6 +179,8 @@ impl Core {
             let mut watched = Watched::new(rule);
             if let Some(old) = before.remove(&rule.uid) {
                 watched.instances = old.instances;
+                // One that runs now is of another rule: it is made again.
+                watched.started_ms = old.kept.last_ms;
                 watched.kept = old.kept;
                 watched.settled = old.settled;
             }
@@ -221,32 +226,25 @@ impl Core {
     /// The rules whose moment has come.
     pub(super) fn jobs(&mut self, now_ms: i64) -> Vec<Job> {
         let mut jobs = Vec::new();
-        let mut rows = Vec::new();
-        for (uid, watched) in &mut self.rules {
+        for watched in self.rules.values_mut() {
             let every = watched.rule.interval_ms;
             let at_ms = now_ms - now_ms.rem_euclid(every);
-            if watched.rule.paused
-                || watched.kept.last_ms.is_some_and(|last| at_ms <= last && last <= now_ms)
-            {
+            let is_done = watched.started_ms.is_some_and(|last| at_ms <= last && last <= now_ms);
+            if watched.rule.paused || is_done {
                 continue;
             }
             // A clock that was set back has missed nothing.
-            let skipped =
-                watched.kept.last_ms.map_or(0, |last| ((at_ms - last) / every - 1).max(0));
+            let skipped = watched.started_ms.map_or(0, |last| ((at_ms - last) / every - 1).max(0));
             watched.kept.missed += u64::try_from(skipped).unwrap_or(0);
-            watched.kept.last_ms = Some(at_ms);
+            watched.started_ms = Some(at_ms);
             if watched.running {
                 watched.kept.missed += 1;
-            } else {
-                watched.running = true;
-                let active = watched.instances.values().filter(|instance| instance.is_active());
-                let active = active.map(|instance| instance.labels.clone()).collect();
-                jobs.push(Job { rule: watched.rule.clone(), at_ms, active });
+                continue;
             }
-            rows.push((uid.clone(), row(&watched.kept)));
-        }
-        for (uid, row) in rows {
-            self.mark(RULES, uid, row);
+            watched.running = true;
+            let active = watched.instances.values().filter(|instance| instance.is_active());
+            let active = active.map(|instance| instance.labels.clone()).collect();
+            jobs.push(Job { rule: watched.rule.clone(), at_ms, active });
         }
         jobs
     }
@@ -261,6 +259,9 @@ impl Core {
         }
         watched.running = false;
         watched.settled = true;
+        // Kept when it is done: one that is cut off is made again at the next start.
+        watched.kept.last_ms = Some(job.at_ms);
+        let kept = row(&watched.kept);
         watched.error = outcome.as_ref().err().cloned();
         watched.no_data = outcome.as_ref().is_ok_and(|evaluated| evaluated.samples.is_empty());
         let before = watched.instances.clone();
@@ -283,6 +284,7 @@ impl Core {
         for (key, row) in rows {
             self.mark(INSTANCES, key, row);
         }
+        self.mark(RULES, job.rule.uid.clone(), kept);
         self.take(stepped);
     }
 
@@ -356,11 +358,16 @@ impl Core {
             let row = entry.as_ref().and_then(row);
             self.mark(TOLD, key, row);
         }
-        let dirty = std::mem::take(&mut self.dirty);
-        (
-            dirty.into_iter().map(|(kind, rows)| (kind, rows.into_iter().collect())).collect(),
-            std::mem::take(&mut self.history),
-        )
+        let mut dirty = std::mem::take(&mut self.dirty);
+        // The row of a message that is on its way is its sender's.
+        let told = dirty.remove(TOLD).unwrap_or_default();
+        let (wait, ready): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            told.into_iter().partition(|(key, _)| self.dispatcher.is_sending(key));
+        dirty.insert(TOLD, ready);
+        self.dirty.insert(TOLD, wait);
+        let rows = dirty.into_iter().filter(|(_, rows)| !rows.is_empty());
+        let rows = rows.map(|(kind, rows)| (kind, rows.into_iter().collect())).collect();
+        (rows, std::mem::take(&mut self.history))
     }
 
     /// They could not be saved, and have not changed meanwhile.
@@ -385,6 +392,7 @@ impl Watched {
             rule: Arc::new(rule.clone()),
             instances: Instances::new(),
             kept: Kept::default(),
+            started_ms: None,
             running: false,
             settled: false,
             error: None,

@@ -137,6 +137,7 @@ struct Shared {
     wake: Notify,
     evaluations: Semaphore,
     sends: Semaphore,
+    saving: tokio::sync::Mutex<()>,
 }
 
 impl Shared {
@@ -173,7 +174,7 @@ impl Shared {
 pub struct Engine;
 
 impl Engine {
-    /// Loads what was, and begins. Ends with `Handle::stop`, or with the runtime.
+    /// Loads what was, and begins. Ends with `Handle::stop`, with the last handle, or with the runtime.
     pub async fn start(
         files: Files,
         ask: Arc<dyn Ask>,
@@ -203,6 +204,7 @@ impl Engine {
             wake: Notify::new(),
             evaluations: Semaphore::new(EVALUATIONS_AT_ONCE),
             sends: Semaphore::new(SENDS_AT_ONCE),
+            saving: tokio::sync::Mutex::new(()),
         });
         let (stop, stopped) = mpsc::channel(1);
         let turning = tokio::spawn(turning::turn(shared.clone(), stopped));

@@ -128,6 +128,8 @@ fn send(shared: &Arc<Shared>, tasks: &mut JoinSet<Event>, due: Due) {
 }
 
 pub(super) async fn save(shared: &Shared) {
+    // One after the other, or an older row could be written over a newer one.
+    let _one = shared.saving.lock().await;
     let (dirty, history) = shared.core().unsaved();
     for (kind, rows) in dirty {
         if !shared.save(kind, rows.clone()).await {

@@ -257,15 +257,8 @@ impl Dispatcher {
     /// The message has arrived.
     pub fn sent(&mut self, due: &Due, now_ms: i64) {
         self.sending.remove(&due.log_key);
-        let entry = self.log.entry(due.log_key.clone()).or_default();
-        due.group_key.clone_into(&mut entry.group_key);
-        entry.sent_ms = now_ms;
-        entry.trying = None;
-        settle(entry, &due.alerts);
-        if let Some(group) = self.groups.get_mut(&due.group_key) {
-            // Those told as resolved are done with, unless another receiver has yet to hear of it: `due` looks.
-            group.next_ms = group.next_ms.max(now_ms);
-        }
+        let entry = self.told(due, now_ms);
+        self.log.insert(due.log_key.clone(), entry);
         self.dirty.insert(due.log_key.clone());
     }
 
@@ -276,6 +269,20 @@ impl Dispatcher {
             entry.trying = None;
             self.dirty.insert(log_key.to_owned());
         }
+    }
+
+    pub fn is_sending(&self, log_key: &str) -> bool {
+        self.sending.contains(log_key)
+    }
+
+    /// The entry as it is to be kept once the message was taken.
+    pub fn told(&self, due: &Due, now_ms: i64) -> Entry {
+        let mut entry = self.log.get(&due.log_key).cloned().unwrap_or_default();
+        due.group_key.clone_into(&mut entry.group_key);
+        entry.sent_ms = now_ms;
+        entry.trying = None;
+        settle(&mut entry, &due.alerts);
+        entry
     }
 
     /// The entry as it is to be kept while a message is being sent.
