@@ -24,6 +24,8 @@ pub(super) struct Core {
     pub(super) dispatcher: Dispatcher,
     pub(super) targets: BTreeMap<String, Vec<Target>>,
     pub(super) counts: Counts,
+    /// Whether alerts are others than the dispatcher knows.
+    moved: bool,
     /// Last words that the dispatcher has not heard yet.
     ended: Vec<Alert>,
     history: Vec<Change>,
@@ -65,6 +67,7 @@ pub(super) struct Kept {
 }
 
 /// An evaluation to be made.
+#[derive(Clone)]
 pub(super) struct Job {
     pub(super) rule: Arc<Rule>,
     pub(super) at_ms: i64,
@@ -86,6 +89,7 @@ impl Core {
             silences: BTreeMap::new(),
             dispatcher: Dispatcher::default(),
             counts: Counts::default(),
+            moved: true,
             ended: Vec::new(),
             history: Vec::new(),
             dirty: BTreeMap::new(),
@@ -196,6 +200,7 @@ impl Core {
         self.context = context(&files, external_url);
         self.targets = targets(&files);
         self.files = Arc::new(files);
+        self.moved = true;
         self.pause(now_ms);
     }
 
@@ -289,6 +294,7 @@ impl Core {
     }
 
     fn take(&mut self, stepped: Stepped) {
+        self.moved = true;
         for warning in &stepped.warnings {
             tracing::debug!(%warning, "a label or annotation could not be written");
         }
@@ -300,6 +306,11 @@ impl Core {
 
     /// What is to be sent now.
     pub(super) fn due(&mut self, now_ms: i64, room: usize) -> Vec<Due> {
+        if !std::mem::take(&mut self.moved)
+            && self.dispatcher.next_ms().is_none_or(|at| now_ms < at)
+        {
+            return Vec::new();
+        }
         let rules = &self.rules;
         let files = &self.files;
         let firing: Vec<Alert> = rules

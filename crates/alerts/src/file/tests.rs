@@ -314,6 +314,24 @@ fn what_has_no_effect_is_noted() {
 }
 
 #[test]
+fn a_file_cannot_grow_in_memory() {
+    let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let refs = vec![format!("*a{}", level - 1); 10].join(", ");
+        text.push_str(&format!("a{level}: &a{level} [{refs}]\n"));
+    }
+    assert!(read(&text).is_err());
+    assert!(read(&"[".repeat(100_000)).is_err());
+    assert!(read(&format!("groups: {}{}", "[".repeat(10_000), "]".repeat(10_000))).is_err());
+}
+
+#[test]
+fn grafanas_own_contact_point_needs_no_file() {
+    let files = read("policies: [{receiver: grafana-default-email}]").unwrap();
+    assert!(files.notes[0].contains("goes nowhere"), "{:?}", files.notes);
+}
+
+#[test]
 fn a_folder_is_read_by_name() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("b.yml"), "templates: [{name: b, template: x}]").unwrap();
