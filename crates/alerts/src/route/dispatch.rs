@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::Route;
 use crate::labels::{Labels, fingerprint};
 
+/// What was told to a receiver that files name no longer is forgotten at last; no repeat_interval is that long.
+const LOG_KEPT_MS: i64 = 90 * 86_400_000;
+
 /// One alert as it is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
@@ -211,6 +214,10 @@ impl Dispatcher {
         muted: &dyn Fn(&Route) -> bool,
         silenced: &dyn Fn(&Labels) -> bool,
     ) -> Vec<Due> {
+        let old = |entry: &Entry| now_ms - entry.sent_ms > LOG_KEPT_MS;
+        self.dirty
+            .extend(self.log.iter().filter(|(_, entry)| old(entry)).map(|(key, _)| key.clone()));
+        self.log.retain(|_, entry| !old(entry));
         let mut due = Vec::new();
         for (key, group) in &mut self.groups {
             if group.next_ms > now_ms {

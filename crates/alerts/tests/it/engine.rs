@@ -249,3 +249,29 @@ async fn memory_that_fails_keeps_nobody_from_being_told() {
     assert_eq!(handle.history(10).await.unwrap().len(), 1);
     handle.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mute_timings_and_a_rules_own_receiver() {
+    let (server, database, table) = (Http::start(), Database::default(), Table::default());
+    database.set("a", 60.0);
+    let mute = "muteTimes: [{name: always, time_intervals: [{years: ['2000:2999'], location: Europe/Berlin}]}, {name: never, time_intervals: [{years: ['1999']}]}]";
+    let own = |more: &str| {
+        format!(
+            "notification_settings: {{receiver: hook, group_wait: 100ms, group_interval: 1s, {more}}}"
+        )
+    };
+    let text = |more: &str| format!("{}{mute}\n", shop(&server.url, &own(more), ""));
+    let handle = start(&text("mute_time_intervals: [always]"), &database, &table, options()).await;
+    until("it fires", || states(&handle) == "a=Alerting").await;
+    handle.reload(files(&text("active_time_intervals: [never]")));
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert!(server.seen().is_empty(), "muted, and then not active");
+    handle.reload(files(&text("active_time_intervals: [always], mute_time_intervals: [never]")));
+    let told = server.wait(1)[0].json();
+    assert_eq!(
+        told["groupLabels"],
+        serde_json::json!({"alertname": "Latency", "grafana_folder": "Shop"})
+    );
+    assert!(told["groupKey"].as_str().unwrap().starts_with("{}/settings:"));
+    handle.stop().await;
+}
