@@ -18,7 +18,7 @@ pub mod state;
 pub mod template;
 
 pub use engine::{
-    Ask, BoxFuture, Engine, Handle, Memory, Metrics, Options, Query, Snapshot, Tested,
+    Ask, BoxFuture, Engine, Handle, Memory, Metrics, Options, Query, Rows, Snapshot, Tested,
 };
 pub use expr::{Answer, Cell, Column, Kind};
 pub use file::{Files, Surroundings};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{INSTANCES, RULES, SILENCES, TOLD};
+use super::{INSTANCES, RULES, Rows, SILENCES, TOLD};
 use crate::expr::Evaluated;
 use crate::file::{Files, Rule};
 use crate::labels::Labels;
@@ -24,6 +24,8 @@ pub(super) struct Core {
     pub(super) dispatcher: Dispatcher,
     pub(super) targets: BTreeMap<String, Vec<Target>>,
     pub(super) counts: Counts,
+    /// Whether alerts are others than the dispatcher knows.
+    moved: bool,
     /// Last words that the dispatcher has not heard yet.
     ended: Vec<Alert>,
     history: Vec<Change>,
@@ -47,7 +49,9 @@ pub(super) struct Watched {
     pub(super) rule: Arc<Rule>,
     pub(super) instances: Instances,
     pub(super) kept: Kept,
-    pub(super) running: bool,
+    /// The moment of the last evaluation that began.
+    started_ms: Option<i64>,
+    running: bool,
     /// Evaluated since the start.
     pub(super) settled: bool,
     pub(super) error: Option<String>,
@@ -63,6 +67,7 @@ pub(super) struct Kept {
 }
 
 /// An evaluation to be made.
+#[derive(Clone)]
 pub(super) struct Job {
     pub(super) rule: Arc<Rule>,
     pub(super) at_ms: i64,
@@ -84,6 +89,7 @@ impl Core {
             silences: BTreeMap::new(),
             dispatcher: Dispatcher::default(),
             counts: Counts::default(),
+            moved: true,
             ended: Vec::new(),
             history: Vec::new(),
             dirty: BTreeMap::new(),
@@ -136,6 +142,7 @@ impl Core {
                     return false;
                 };
                 watched.kept = kept;
+                watched.started_ms = watched.kept.last_ms;
             }
             SILENCES => {
                 let Some(silence) = read(text) else { return false };
@@ -176,6 +183,8 @@ impl Core {
             let mut watched = Watched::new(rule);
             if let Some(old) = before.remove(&rule.uid) {
                 watched.instances = old.instances;
+                // One that runs now is of another rule: it is made again.
+                watched.started_ms = old.kept.last_ms;
                 watched.kept = old.kept;
                 watched.settled = old.settled;
             }
@@ -191,6 +200,7 @@ impl Core {
         self.context = context(&files, external_url);
         self.targets = targets(&files);
         self.files = Arc::new(files);
+        self.moved = true;
         self.pause(now_ms);
     }
 
@@ -221,32 +231,25 @@ impl Core {
     /// The rules whose moment has come.
     pub(super) fn jobs(&mut self, now_ms: i64) -> Vec<Job> {
         let mut jobs = Vec::new();
-        let mut rows = Vec::new();
-        for (uid, watched) in &mut self.rules {
+        for watched in self.rules.values_mut() {
             let every = watched.rule.interval_ms;
             let at_ms = now_ms - now_ms.rem_euclid(every);
-            if watched.rule.paused
-                || watched.kept.last_ms.is_some_and(|last| at_ms <= last && last <= now_ms)
-            {
+            let is_done = watched.started_ms.is_some_and(|last| at_ms <= last && last <= now_ms);
+            if watched.rule.paused || is_done {
                 continue;
             }
             // A clock that was set back has missed nothing.
-            let skipped =
-                watched.kept.last_ms.map_or(0, |last| ((at_ms - last) / every - 1).max(0));
+            let skipped = watched.started_ms.map_or(0, |last| ((at_ms - last) / every - 1).max(0));
             watched.kept.missed += u64::try_from(skipped).unwrap_or(0);
-            watched.kept.last_ms = Some(at_ms);
+            watched.started_ms = Some(at_ms);
             if watched.running {
                 watched.kept.missed += 1;
-            } else {
-                watched.running = true;
-                let active = watched.instances.values().filter(|instance| instance.is_active());
-                let active = active.map(|instance| instance.labels.clone()).collect();
-                jobs.push(Job { rule: watched.rule.clone(), at_ms, active });
+                continue;
             }
-            rows.push((uid.clone(), row(&watched.kept)));
-        }
-        for (uid, row) in rows {
-            self.mark(RULES, uid, row);
+            watched.running = true;
+            let active = watched.instances.values().filter(|instance| instance.is_active());
+            let active = active.map(|instance| instance.labels.clone()).collect();
+            jobs.push(Job { rule: watched.rule.clone(), at_ms, active });
         }
         jobs
     }
@@ -261,6 +264,9 @@ impl Core {
         }
         watched.running = false;
         watched.settled = true;
+        // Kept when it is done: one that is cut off is made again at the next start.
+        watched.kept.last_ms = Some(job.at_ms);
+        let kept = row(&watched.kept);
         watched.error = outcome.as_ref().err().cloned();
         watched.no_data = outcome.as_ref().is_ok_and(|evaluated| evaluated.samples.is_empty());
         let before = watched.instances.clone();
@@ -283,10 +289,12 @@ impl Core {
         for (key, row) in rows {
             self.mark(INSTANCES, key, row);
         }
+        self.mark(RULES, job.rule.uid.clone(), kept);
         self.take(stepped);
     }
 
     fn take(&mut self, stepped: Stepped) {
+        self.moved = true;
         for warning in &stepped.warnings {
             tracing::debug!(%warning, "a label or annotation could not be written");
         }
@@ -298,6 +306,11 @@ impl Core {
 
     /// What is to be sent now.
     pub(super) fn due(&mut self, now_ms: i64, room: usize) -> Vec<Due> {
+        if !std::mem::take(&mut self.moved)
+            && self.dispatcher.next_ms().is_none_or(|at| now_ms < at)
+        {
+            return Vec::new();
+        }
         let rules = &self.rules;
         let files = &self.files;
         let firing: Vec<Alert> = rules
@@ -351,22 +364,25 @@ impl Core {
     }
 
     /// Rows to be saved, and lines of the history.
-    pub(super) fn unsaved(
-        &mut self,
-    ) -> (Vec<(&'static str, Vec<(String, Option<String>)>)>, Vec<Change>) {
+    pub(super) fn unsaved(&mut self) -> (Vec<(&'static str, Rows)>, Vec<Change>) {
         for (key, entry) in self.dispatcher.changed() {
             let row = entry.as_ref().and_then(row);
             self.mark(TOLD, key, row);
         }
-        let dirty = std::mem::take(&mut self.dirty);
-        (
-            dirty.into_iter().map(|(kind, rows)| (kind, rows.into_iter().collect())).collect(),
-            std::mem::take(&mut self.history),
-        )
+        let mut dirty = std::mem::take(&mut self.dirty);
+        // The row of a message that is on its way is its sender's.
+        let told = dirty.remove(TOLD).unwrap_or_default();
+        let (wait, ready): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            told.into_iter().partition(|(key, _)| self.dispatcher.is_sending(key));
+        dirty.insert(TOLD, ready);
+        self.dirty.insert(TOLD, wait);
+        let rows = dirty.into_iter().filter(|(_, rows)| !rows.is_empty());
+        let rows = rows.map(|(kind, rows)| (kind, rows.into_iter().collect())).collect();
+        (rows, std::mem::take(&mut self.history))
     }
 
     /// They could not be saved, and have not changed meanwhile.
-    pub(super) fn put_back(&mut self, kind: &'static str, rows: Vec<(String, Option<String>)>) {
+    pub(super) fn put_back(&mut self, kind: &'static str, rows: Rows) {
         let dirty = self.dirty.entry(kind).or_default();
         for (key, row) in rows {
             dirty.entry(key).or_insert(row);
@@ -387,6 +403,7 @@ impl Watched {
             rule: Arc::new(rule.clone()),
             instances: Instances::new(),
             kept: Kept::default(),
+            started_ms: None,
             running: false,
             settled: false,
             error: None,

@@ -45,6 +45,9 @@ pub use shown::{
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// Keys and texts; None is a row that is gone.
+pub type Rows = Vec<(String, Option<String>)>;
+
 /// One SQL query of a rule. Macros (`$__timeFilter`, …) are expanded by who answers it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
@@ -70,11 +73,7 @@ pub trait Ask: Send + Sync + 'static {
 /// A `save` has happened when it returns, as a whole or not at all; a row of None is gone. `kind` is one of a few words.
 pub trait Memory: Send + Sync + 'static {
     fn load<'a>(&'a self, kind: &'static str) -> BoxFuture<'a, Result<Vec<(String, String)>>>;
-    fn save<'a>(
-        &'a self,
-        kind: &'static str,
-        rows: Vec<(String, Option<String>)>,
-    ) -> BoxFuture<'a, Result<()>>;
+    fn save<'a>(&'a self, kind: &'static str, rows: Rows) -> BoxFuture<'a, Result<()>>;
     /// Lines of the history, the oldest first: unix milliseconds and JSON.
     fn append<'a>(&'a self, lines: Vec<(i64, String)>) -> BoxFuture<'a, Result<()>>;
     /// The newest first.
@@ -138,6 +137,7 @@ struct Shared {
     wake: Notify,
     evaluations: Semaphore,
     sends: Semaphore,
+    saving: tokio::sync::Mutex<()>,
 }
 
 impl Shared {
@@ -150,7 +150,7 @@ impl Shared {
         (self.options.now)()
     }
 
-    async fn save(&self, kind: &'static str, rows: Vec<(String, Option<String>)>) -> bool {
+    async fn save(&self, kind: &'static str, rows: Rows) -> bool {
         if rows.is_empty() {
             return true;
         }
@@ -174,7 +174,7 @@ impl Shared {
 pub struct Engine;
 
 impl Engine {
-    /// Loads what was, and begins. Ends with `Handle::stop`, or with the runtime.
+    /// Loads what was, and begins. Ends with `Handle::stop`, with the last handle, or with the runtime.
     pub async fn start(
         files: Files,
         ask: Arc<dyn Ask>,
@@ -204,6 +204,7 @@ impl Engine {
             wake: Notify::new(),
             evaluations: Semaphore::new(EVALUATIONS_AT_ONCE),
             sends: Semaphore::new(SENDS_AT_ONCE),
+            saving: tokio::sync::Mutex::new(()),
         });
         let (stop, stopped) = mpsc::channel(1);
         let turning = tokio::spawn(turning::turn(shared.clone(), stopped));

@@ -18,7 +18,11 @@ pub(super) async fn deliver(shared: &Arc<Shared>, due: &Due) -> bool {
     let mut tries = 1;
     loop {
         record(shared, due, true).await;
-        let Err(error) = once(shared, due).await else { return true };
+        let Err(error) = once(shared, due).await else {
+            let entry = shared.core().dispatcher.told(due, shared.now_ms());
+            let _ = shared.save(TOLD, vec![(due.log_key.clone(), row(&entry))]).await;
+            return true;
+        };
         record(shared, due, false).await;
         if error.fate() != Fate::Transient || tries >= shared.options.send_tries {
             tracing::error!(

@@ -1,10 +1,11 @@
 //! The loop: what wakes it is a tick, an evaluation or a message that has ended, a handle, the end.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use super::core::{Job, row};
@@ -18,14 +19,28 @@ const END_TIMEOUT: Duration = Duration::from_secs(15);
 /// Silences that ended are forgotten once an hour.
 const TIDY_EVERY_MS: i64 = 3_600_000;
 
-enum Event {
-    Evaluated(Job, Result<Evaluated, String>),
-    Sent(Due, bool),
+enum Ended {
+    Evaluated(Result<Evaluated, String>),
+    Sent(bool),
 }
 
+/// What a task is for, so that one that breaks down is told from the others.
+enum Begun {
+    Evaluation(Job),
+    Message(Due),
+}
+
+struct Tasks {
+    set: JoinSet<Ended>,
+    begun: HashMap<Id, Begun>,
+}
+
+type Event = Result<(Id, Ended), JoinError>;
+
 pub(super) async fn turn(shared: Arc<Shared>, mut stopped: mpsc::Receiver<()>) {
-    let mut tasks: JoinSet<Event> = JoinSet::new();
-    for due in std::mem::take(&mut shared.core().again) {
+    let mut tasks = Tasks { set: JoinSet::new(), begun: HashMap::new() };
+    let again = std::mem::take(&mut shared.core().again);
+    for due in again {
         send(&shared, &mut tasks, due);
     }
     let mut ticks = tokio::time::interval(shared.options.tick);
@@ -36,11 +51,11 @@ pub(super) async fn turn(shared: Arc<Shared>, mut stopped: mpsc::Receiver<()>) {
             _ = stopped.recv() => break,
             _ = ticks.tick() => {}
             () = shared.wake.notified() => {}
-            Some(event) = tasks.join_next() => {
-                handle(&shared, event);
+            Some(event) = tasks.set.join_next_with_id() => {
+                handle(&shared, &mut tasks, event);
                 // As many as there are: they are saved together.
-                while let Some(event) = tasks.try_join_next() {
-                    handle(&shared, event);
+                while let Some(event) = tasks.set.try_join_next_with_id() {
+                    handle(&shared, &mut tasks, event);
                 }
             }
         }
@@ -68,11 +83,11 @@ pub(super) async fn turn(shared: Arc<Shared>, mut stopped: mpsc::Receiver<()>) {
 }
 
 /// Evaluations are given up, messages are not.
-async fn end(shared: &Arc<Shared>, mut tasks: JoinSet<Event>) {
+async fn end(shared: &Arc<Shared>, mut tasks: Tasks) {
     let wait = async {
         while shared.core().counts.sending > 0 {
-            let Some(event) = tasks.join_next().await else { break };
-            handle(shared, event);
+            let Some(event) = tasks.set.join_next_with_id().await else { break };
+            handle(shared, &mut tasks, event);
         }
     };
     if tokio::time::timeout(END_TIMEOUT, wait).await.is_err() {
@@ -80,22 +95,30 @@ async fn end(shared: &Arc<Shared>, mut tasks: JoinSet<Event>) {
             "messages were on their way at the end; what becomes of them is decided at the next start"
         );
     }
-    tasks.abort_all();
+    tasks.set.abort_all();
     save(shared).await;
 }
 
-fn handle(shared: &Shared, event: Result<Event, tokio::task::JoinError>) {
+fn handle(shared: &Shared, tasks: &mut Tasks, event: Event) {
+    let (id, ended) = match event {
+        Ok((id, ended)) => (id, Some(ended)),
+        Err(error) => (error.id(), None),
+    };
     let mut core = shared.core();
-    match event {
-        Ok(Event::Evaluated(job, outcome)) => {
+    match tasks.begun.remove(&id) {
+        Some(Begun::Evaluation(job)) => {
+            let outcome = match ended {
+                Some(Ended::Evaluated(outcome)) => outcome,
+                _ => Err("the evaluation broke down".to_owned()),
+            };
             if let Err(error) = &outcome {
                 tracing::warn!(rule = %job.rule.uid, %error, "a rule could not be evaluated");
             }
             core.evaluated(&job, &outcome);
         }
-        Ok(Event::Sent(due, arrived)) => {
+        Some(Begun::Message(due)) => {
             core.counts.sending = core.counts.sending.saturating_sub(1);
-            if arrived {
+            if matches!(ended, Some(Ended::Sent(true))) {
                 core.counts.sent += 1;
                 core.dispatcher.sent(&due, shared.now_ms());
             } else {
@@ -103,31 +126,30 @@ fn handle(shared: &Shared, event: Result<Event, tokio::task::JoinError>) {
                 core.dispatcher.failed(&due.log_key);
             }
         }
-        Err(error) if error.is_panic() => tracing::error!("a task of the alert engine broke down"),
-        Err(_) => {}
+        None => tracing::error!("a task of the alert engine ended that nobody began"),
     }
 }
 
-fn evaluate(shared: &Arc<Shared>, tasks: &mut JoinSet<Event>, job: Job) {
-    let shared = shared.clone();
-    tasks.spawn(async move {
-        let outcome = match shared.evaluations.acquire().await {
+fn evaluate(shared: &Arc<Shared>, tasks: &mut Tasks, job: Job) {
+    let (shared, begun) = (shared.clone(), Begun::Evaluation(job.clone()));
+    let task = tasks.set.spawn(async move {
+        Ended::Evaluated(match shared.evaluations.acquire().await {
             Ok(_permit) => evaluating::evaluate(&shared, &job).await,
             Err(_) => Err("the engine ends".to_owned()),
-        };
-        Event::Evaluated(job, outcome)
+        })
     });
+    tasks.begun.insert(task.id(), begun);
 }
 
-fn send(shared: &Arc<Shared>, tasks: &mut JoinSet<Event>, due: Due) {
-    let shared = shared.clone();
-    tasks.spawn(async move {
-        let arrived = sending::deliver(&shared, &due).await;
-        Event::Sent(due, arrived)
-    });
+fn send(shared: &Arc<Shared>, tasks: &mut Tasks, due: Due) {
+    let (shared, begun) = (shared.clone(), Begun::Message(due.clone()));
+    let task = tasks.set.spawn(async move { Ended::Sent(sending::deliver(&shared, &due).await) });
+    tasks.begun.insert(task.id(), begun);
 }
 
 pub(super) async fn save(shared: &Shared) {
+    // One after the other, or an older row could be written over a newer one.
+    let _one = shared.saving.lock().await;
     let (dirty, history) = shared.core().unsaved();
     for (kind, rows) in dirty {
         if !shared.save(kind, rows.clone()).await {

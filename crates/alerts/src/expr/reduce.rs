@@ -57,7 +57,8 @@ impl Reducer {
             Reducer::Min => all.iter().copied().fold(f64::INFINITY, f64::min),
             Reducer::Max => all.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             Reducer::Median => median(all),
-            _ => all.iter().sum(),
+            // Not `sum`, whose nothing is -0.
+            _ => all.iter().fold(0.0, |sum, value| sum + value),
         })
     }
 }

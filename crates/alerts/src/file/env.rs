@@ -11,6 +11,16 @@ pub struct Surroundings<'a> {
     pub file: &'a dyn Fn(&Path) -> std::io::Result<String>,
 }
 
+impl Surroundings<'static> {
+    /// The environment and the files of this process.
+    pub fn of_process() -> Surroundings<'static> {
+        Surroundings {
+            var: &|name| std::env::var(name).ok(),
+            file: &|path| std::fs::read_to_string(path),
+        }
+    }
+}
+
 /// Which forms count outside of `{{ }}`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Forms {

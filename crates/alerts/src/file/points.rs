@@ -39,9 +39,20 @@ pub(super) fn point(node: &Node<'_>, points: &mut Vec<ContactPoint>) -> Result<(
 
 fn receiver(node: &Node<'_>) -> Result<Receiver> {
     let kind = node.needed("type")?;
-    let send = Kind::read(&kind, &node.tree("settings")?);
-    if let Err(error) = &send {
-        node.reading.note(&node.path, error);
+    let settings = node.tree("settings")?;
+    let send = Kind::read(&kind, &settings);
+    match &send {
+        Err(error) => node.reading.note(&node.path, error),
+        Ok(_) => {
+            let known = Kind::known_settings(&kind);
+            let names = settings.as_object().into_iter().flat_map(|entries| entries.keys());
+            for name in names.filter(|name| !known.contains(&name.as_str())) {
+                node.reading.note(
+                    &node.at(&format!("settings.{name}")),
+                    "is not known here and has no effect",
+                );
+            }
+        }
     }
     let receiver = Receiver {
         uid: node.text("uid")?.unwrap_or_default(),

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::Route;
 use crate::labels::{Labels, fingerprint};
 
+/// What was told to a receiver that files name no longer is forgotten at last; no repeat_interval is that long.
+const LOG_KEPT_MS: i64 = 90 * 86_400_000;
+
 /// One alert as it is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
@@ -211,6 +214,10 @@ impl Dispatcher {
         muted: &dyn Fn(&Route) -> bool,
         silenced: &dyn Fn(&Labels) -> bool,
     ) -> Vec<Due> {
+        let old = |entry: &Entry| now_ms - entry.sent_ms > LOG_KEPT_MS;
+        self.dirty
+            .extend(self.log.iter().filter(|(_, entry)| old(entry)).map(|(key, _)| key.clone()));
+        self.log.retain(|_, entry| !old(entry));
         let mut due = Vec::new();
         for (key, group) in &mut self.groups {
             if group.next_ms > now_ms {
@@ -257,15 +264,8 @@ impl Dispatcher {
     /// The message has arrived.
     pub fn sent(&mut self, due: &Due, now_ms: i64) {
         self.sending.remove(&due.log_key);
-        let entry = self.log.entry(due.log_key.clone()).or_default();
-        due.group_key.clone_into(&mut entry.group_key);
-        entry.sent_ms = now_ms;
-        entry.trying = None;
-        settle(entry, &due.alerts);
-        if let Some(group) = self.groups.get_mut(&due.group_key) {
-            // Those told as resolved are done with, unless another receiver has yet to hear of it: `due` looks.
-            group.next_ms = group.next_ms.max(now_ms);
-        }
+        let entry = self.told(due, now_ms);
+        self.log.insert(due.log_key.clone(), entry);
         self.dirty.insert(due.log_key.clone());
     }
 
@@ -276,6 +276,20 @@ impl Dispatcher {
             entry.trying = None;
             self.dirty.insert(log_key.to_owned());
         }
+    }
+
+    pub fn is_sending(&self, log_key: &str) -> bool {
+        self.sending.contains(log_key)
+    }
+
+    /// The entry as it is to be kept once the message was taken.
+    pub fn told(&self, due: &Due, now_ms: i64) -> Entry {
+        let mut entry = self.log.get(&due.log_key).cloned().unwrap_or_default();
+        due.group_key.clone_into(&mut entry.group_key);
+        entry.sent_ms = now_ms;
+        entry.trying = None;
+        settle(&mut entry, &due.alerts);
+        entry
     }
 
     /// The entry as it is to be kept while a message is being sent.
@@ -382,8 +396,10 @@ fn news(
     now_ms: i64,
 ) -> Option<Vec<Alert>> {
     let told = |print: &String| entry.is_some_and(|entry| entry.firing.contains_key(print));
-    let heard: Vec<(&String, &Alert)> =
+    let mut heard: Vec<(&String, &Alert)> =
         group.alerts.iter().filter(|(_, alert)| !silenced(&alert.labels)).collect();
+    // As people read them, not as they hash.
+    heard.sort_by_key(|(_, alert)| &alert.labels);
     let firing: Vec<_> = heard.iter().filter(|(_, alert)| alert.ends_ms.is_none()).collect();
     let resolved: Vec<_> =
         heard.iter().filter(|(print, alert)| alert.ends_ms.is_some() && told(print)).collect();

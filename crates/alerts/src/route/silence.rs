@@ -40,3 +40,42 @@ impl Silence {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::labels::of;
+
+    fn silence(matchers: &[&str]) -> Silence {
+        let matchers = matchers.iter().map(|text| Matcher::parse(text).unwrap()).collect();
+        Silence {
+            id: String::new(),
+            matchers,
+            starts_ms: 10,
+            ends_ms: 20,
+            comment: String::new(),
+            author: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_silence_holds_for_its_time_and_its_labels() {
+        let labels = of(&[("host", "a"), ("team", "shop")]);
+        let both = silence(&["host = a", "team =~ sh.*"]);
+        assert_eq!(
+            [9, 10, 19, 20].map(|now| both.silences(&labels, now)),
+            [false, true, true, false]
+        );
+        assert!(!silence(&["host = a", "team = x"]).silences(&labels, 15));
+        assert!(silence(&["gone != x"]).silences(&labels, 15));
+    }
+
+    #[test]
+    fn a_silence_of_everything_is_a_mistake() {
+        assert!(silence(&["host = a"]).check().is_ok());
+        for wrong in [&[][..], &["host =~ .*"], &["gone != x"]] {
+            assert!(silence(wrong).check().is_err(), "{wrong:?}");
+        }
+        assert!(Silence { ends_ms: 10, ..silence(&["host = a"]) }.check().is_err());
+    }
+}

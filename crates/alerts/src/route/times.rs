@@ -49,3 +49,93 @@ impl Interval {
         self.days_of_month.is_empty() || self.days_of_month.iter().any(holds)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(interval: &Interval, at: &str) -> bool {
+        interval.holds(at.parse::<Timestamp>().unwrap().as_millisecond())
+    }
+
+    fn spans(all: &[(i32, i32)]) -> Vec<Span> {
+        all.iter().map(|(from, to)| Span { from: *from, to: *to }).collect()
+    }
+
+    fn always() -> Interval {
+        Interval {
+            times: vec![],
+            weekdays: vec![],
+            days_of_month: vec![],
+            months: vec![],
+            years: vec![],
+            zone: TimeZone::UTC,
+        }
+    }
+
+    #[test]
+    fn times_of_day_end_before_their_end() {
+        let interval = Interval { times: spans(&[(9 * 60, 17 * 60)]), ..always() };
+        for (at, is_in) in [
+            ("2026-11-30T08:59:59Z", false),
+            ("2026-11-30T09:00:00Z", true),
+            ("2026-11-30T16:59:59Z", true),
+            ("2026-11-30T17:00:00Z", false),
+        ] {
+            assert_eq!(holds(&interval, at), is_in, "{at}");
+        }
+        let whole = Interval { times: spans(&[(0, 24 * 60)]), ..always() };
+        assert!(holds(&whole, "2026-11-30T23:59:59Z") && holds(&always(), "2026-11-30T00:00:00Z"));
+    }
+
+    #[test]
+    fn days_are_those_of_the_place() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        // 2026-11-30 is a Monday.
+        let monday = Interval { weekdays: spans(&[(1, 1)]), zone: berlin, ..always() };
+        for (at, is_in) in [
+            ("2026-11-29T22:59:59Z", false),
+            ("2026-11-29T23:00:00Z", true),
+            ("2026-11-30T22:59:59Z", true),
+            ("2026-11-30T23:00:00Z", false),
+        ] {
+            assert_eq!(holds(&monday, at), is_in, "{at}");
+        }
+    }
+
+    #[test]
+    fn days_of_a_month_count_from_its_end_too() {
+        for (span, at, is_in) in [
+            ((-1, -1), "2026-02-28T12:00:00Z", true),
+            ((-1, -1), "2026-02-27T12:00:00Z", false),
+            ((-1, -1), "2028-02-29T12:00:00Z", true),
+            ((-3, -1), "2026-04-28T12:00:00Z", true),
+            ((-3, -1), "2026-04-27T12:00:00Z", false),
+            ((1, 5), "2026-04-05T12:00:00Z", true),
+            ((1, 5), "2026-04-06T12:00:00Z", false),
+            ((20, -1), "2026-04-30T12:00:00Z", true),
+            ((29, 31), "2026-02-28T12:00:00Z", false),
+            ((28, 31), "2026-02-28T12:00:00Z", true),
+        ] {
+            let interval = Interval { days_of_month: spans(&[span]), ..always() };
+            assert_eq!(holds(&interval, at), is_in, "{span:?} {at}");
+        }
+    }
+
+    #[test]
+    fn months_and_years() {
+        let interval = Interval {
+            months: spans(&[(1, 3), (12, 12)]),
+            years: spans(&[(2020, 2022), (2026, 2026)]),
+            ..always()
+        };
+        for (at, is_in) in [
+            ("2026-12-30T00:00:00Z", true),
+            ("2026-11-30T00:00:00Z", false),
+            ("2023-01-30T00:00:00Z", false),
+            ("2022-03-31T00:00:00Z", true),
+        ] {
+            assert_eq!(holds(&interval, at), is_in, "{at}");
+        }
+    }
+}

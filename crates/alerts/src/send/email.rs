@@ -6,7 +6,7 @@ use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{Message as Mail, SmtpTransport, Transport};
-use model::{Error, Result};
+use model::{Error, Fate, Result};
 
 use super::message::{MESSAGE, Message, TITLE, cut};
 use super::{Secret, Settings};
@@ -15,6 +15,9 @@ use crate::template::escape_html;
 const TIMEOUT: Duration = Duration::from_secs(15);
 const SUBJECT_CHARS_MAX: usize = 250;
 const ADDRESSES_MAX: usize = 100;
+/// For the rest of the mails, when the server took some.
+const ROUNDS_MAX: u32 = 3;
+const BETWEEN_ROUNDS: Duration = Duration::from_secs(1);
 
 /// The server that takes our mail.
 #[derive(Clone, Debug)]
@@ -118,25 +121,44 @@ impl Email {
         if let Some(link) = message.link() {
             text.push_str(&format!("\n\n{link}\n"));
         }
-        let mails: Vec<Vec<&Mailbox>> = if self.single {
-            vec![self.to.iter().collect()]
+        let mut waiting: Vec<(usize, Vec<&Mailbox>)> = if self.single {
+            vec![(0, self.to.iter().collect())]
         } else {
-            self.to.iter().map(|to| vec![to]).collect()
+            self.to.iter().map(|to| vec![to]).enumerate().collect()
         };
-        let mut failed = None;
-        let count = mails.len();
-        for (index, to) in mails.into_iter().enumerate() {
-            // Those before have theirs: one bad address is no reason to send to the good ones again.
-            if let Err(error) = deliver(post, message.id, index, &to, &subject, &text) {
-                tracing::warn!(contact_point = %message.receiver, mail = index + 1, of = count, error = %error, "a mail was not taken");
-                let first = failed.get_or_insert((0, error));
-                first.0 += 1;
+        let count = waiting.len();
+        let mut last = None;
+        for round in 0..ROUNDS_MAX {
+            if round > 0 {
+                std::thread::sleep(BETWEEN_ROUNDS);
+            }
+            let mut refused = false;
+            waiting.retain(|(index, to)| {
+                match deliver(post, message.id, *index, to, &subject, &text) {
+                    Ok(()) => false,
+                    Err(error) => {
+                        refused |= error.fate() != Fate::Transient;
+                        last = Some(error);
+                        true
+                    }
+                }
+            });
+            // Nothing was taken: whoever asked tries all of it again. Something was: only the rest is tried again.
+            if waiting.is_empty() || waiting.len() == count || refused {
+                break;
             }
         }
-        match failed {
-            None => Ok(()),
-            Some((all, error)) if all == count => Err(error),
-            Some((some, error)) => Err(error.lasting().context(format!("{some} of {count} mails"))),
+        match last {
+            Some(error) if waiting.len() == count => Err(error),
+            // Those who have it must not get it with each try for those who do not.
+            Some(error) if !waiting.is_empty() => {
+                tracing::error!(
+                    contact_point = %message.receiver, missing = waiting.len(), of = count, error = %error.report(),
+                    "some mails were not taken, and are given up"
+                );
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -52,6 +52,54 @@ impl Kind {
         }
     }
 
+    /// Settings that are read, by kind; of the others a file is told that they have no effect.
+    pub(crate) fn known_settings(kind: &str) -> &'static [&'static str] {
+        match kind {
+            "webhook" => &[
+                "url",
+                "httpMethod",
+                "username",
+                "password",
+                "authorization_scheme",
+                "authorization_credentials",
+                "maxAlerts",
+                "title",
+                "message",
+            ],
+            "slack" => &[
+                "url",
+                "token",
+                "recipient",
+                "endpointUrl",
+                "username",
+                "icon_emoji",
+                "icon_url",
+                "mentionUsers",
+                "mentionGroups",
+                "mentionChannel",
+                "title",
+                "text",
+                "color",
+            ],
+            "email" => &["addresses", "singleEmail", "subject", "message"],
+            "pagerduty" => &[
+                "url",
+                "integrationKey",
+                "severity",
+                "class",
+                "component",
+                "group",
+                "summary",
+                "source",
+                "client",
+                "client_url",
+            ],
+            "teams" => &["url", "title", "sectiontitle", "message"],
+            "discord" => &["url", "title", "message", "avatar_url", "use_discord_username"],
+            _ => &[],
+        }
+    }
+
     /// Whether who receives it can tell a second try from a second message: by `Idempotency-Key`, or by `dedup_key`.
     pub fn tells_repeats(&self) -> bool {
         matches!(self, Kind::Webhook(_) | Kind::PagerDuty(_))
@@ -134,6 +182,3 @@ impl Settings<'_> {
         self.text(key).as_deref() == Some("true")
     }
 }
-
-#[cfg(test)]
-mod tests;

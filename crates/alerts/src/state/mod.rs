@@ -114,7 +114,9 @@ impl Instance {
 
     /// Whether the threshold was crossed when it was last looked at, for recovery thresholds.
     pub fn is_active(&self) -> bool {
+        // Told to alert by the lack of data, it has crossed nothing.
         !self.special
+            && !matches!(self.reason.as_str(), "NoData" | "Error")
             && match self.state {
                 State::Alerting => true,
                 State::Pending => self.toward == State::Alerting,

@@ -56,7 +56,8 @@ pub fn retire(rule: &Rule, instances: &mut Instances, reason: &str, now_ms: i64)
     let set = Set::default();
     let mut stepping = Stepping { rule, set: &set, now_ms, out: Stepped::default() };
     for (_, mut instance) in std::mem::take(instances) {
-        stepping.turn(&mut instance, Told::Quiet, reason);
+        let before = stepping.fired(&instance);
+        stepping.turn(&mut instance, before, Told::Quiet, reason);
     }
     stepping.out
 }
@@ -75,10 +76,11 @@ impl Stepping<'_> {
             let now_ms = self.now_ms;
             let instance =
                 instances.entry(print).or_insert_with(|| new(&sample.labels, false, now_ms));
+            let before = self.fired(instance);
             instance.missing = 0;
             instance.special = false;
             self.write(instance, &sample.values);
-            self.turn(instance, told, &reason);
+            self.turn(instance, before, told, &reason);
         }
         self.missing(instances, &seen);
     }
@@ -90,15 +92,16 @@ impl Stepping<'_> {
             if seen.contains(print) {
                 return true;
             }
+            let before = self.fired(instance);
             if instance.special {
-                self.turn(instance, Told::Quiet, "");
+                self.turn(instance, before, Told::Quiet, "");
                 return false;
             }
             instance.missing += 1;
             if instance.missing < most {
                 return true;
             }
-            self.turn(instance, Told::Quiet, "MissingSeries");
+            self.turn(instance, before, Told::Quiet, "MissingSeries");
             false
         });
     }
@@ -151,11 +154,12 @@ impl Stepping<'_> {
         let print = fingerprint(&labels);
         let now_ms = self.now_ms;
         let instance = instances.entry(print.clone()).or_insert_with(|| new(&labels, true, now_ms));
+        let before = self.fired(instance);
         self.write(instance, &Values::new());
         if let Some(error) = error {
             instance.annotations.insert("Error".to_owned(), error.to_owned());
         }
-        self.turn(instance, told, reason);
+        self.turn(instance, before, told, reason);
         print
     }
 
@@ -166,6 +170,7 @@ impl Stepping<'_> {
             return;
         }
         for instance in instances.values_mut() {
+            let before = self.fired(instance);
             if told != Told::Keep {
                 for value in instance.values.values_mut() {
                     *value = Some(NOT_MEASURED);
@@ -180,7 +185,7 @@ impl Stepping<'_> {
             if let Some(error) = error {
                 instance.annotations.insert("Error".to_owned(), error.to_owned());
             }
-            self.turn(instance, told, reason);
+            self.turn(instance, before, told, reason);
         }
     }
 
@@ -188,41 +193,39 @@ impl Stepping<'_> {
         let written = text::write(self.rule, &instance.labels, values, self.set);
         instance.values = values.iter().map(|(name, (_, value))| (name.clone(), *value)).collect();
         instance.value_text = text::value_text(values);
-        // While it fires, its labels are its name: a label made of a value does not make another alert of it each time,
-        // it ends the one and begins the other. So the end is told under the old name.
-        if instance.state.fires() && instance.full != written.full {
-            self.end(instance);
-            instance.starts_ms = self.now_ms;
-        }
         instance.full = written.full;
         instance.annotations = written.annotations;
         self.out.warnings.extend(written.warnings);
     }
 
-    fn turn(&mut self, instance: &mut Instance, told: Told, reason: &str) {
+    /// The alert that it is, to be compared with what it becomes.
+    fn fired(&self, instance: &Instance) -> Option<Alert> {
+        instance.state.fires().then(|| instance.alert(self.rule))
+    }
+
+    fn turn(&mut self, instance: &mut Instance, fired: Option<Alert>, told: Told, reason: &str) {
         let before = instance.shown();
-        let (was, fired) = (instance.state, instance.state.fires());
         let (state, toward) = next(instance, told, self.rule, self.now_ms);
-        let alert = instance.alert(self.rule);
-        if state != was || (state == State::Pending && toward != instance.toward) {
+        let waits_anew = state == State::Pending && toward != instance.toward;
+        if state != instance.state || waits_anew {
             instance.since_ms = self.now_ms;
-        }
-        if state.fires() && !fired {
-            instance.starts_ms = self.now_ms;
         }
         (instance.state, instance.toward) = (state, toward);
         reason.clone_into(&mut instance.reason);
         let now = instance.alert(self.rule);
-        // Another name is another alert: NoData after Alerting ends the one and begins the other.
-        if fired && (!state.fires() || now.labels != alert.labels) {
-            let mut ended = alert;
-            ended.ends_ms = Some(self.now_ms);
-            if !reason.is_empty() {
-                ended.annotations.insert("grafana_state_reason".to_owned(), reason.to_owned());
-            }
-            self.out.ended.push(ended);
-            if state.fires() {
+        match fired {
+            None if state.fires() => instance.starts_ms = self.now_ms,
+            None => {}
+            // Its labels are its name: what gets others (a label made of a value, NoData after Alerting) is another alert.
+            Some(was) if state.fires() && now.labels != was.labels => {
                 instance.starts_ms = self.now_ms;
+                self.out.ended.push(Alert { ends_ms: Some(self.now_ms), ..was });
+            }
+            Some(_) if state.fires() => {}
+            Some(was) => {
+                let (labels, starts_ms) = (was.labels, was.starts_ms);
+                let ended = Alert { labels, starts_ms, ends_ms: Some(self.now_ms), ..now };
+                self.out.ended.push(ended);
             }
         }
         let after = instance.shown();
@@ -237,11 +240,6 @@ impl Stepping<'_> {
                 values: instance.values.clone(),
             });
         }
-    }
-
-    fn end(&mut self, instance: &Instance) {
-        let alert = Alert { ends_ms: Some(self.now_ms), ..instance.alert(self.rule) };
-        self.out.ended.push(alert);
     }
 }
 

@@ -67,9 +67,11 @@ pub(super) fn write(rule: &Rule, labels: &Labels, values: &Values, set: &Set) ->
 
 /// Prints as its number, and has it as `.Value`.
 fn measured((labels, value): &(Labels, Option<f64>)) -> Value {
+    // Without an exponent, however large it is.
+    let text = value.map_or(Value::Nil, |value| Value::from(value.to_string()));
     let value = value.map_or(Value::Nil, Value::Float);
-    let fields = vec![("Labels", Value::from(labels)), ("Value", value.clone())];
-    Value::Struct(Arc::new(crate::template::Struct { fields, shown: Some(value) }))
+    let fields = vec![("Labels", Value::from(labels)), ("Value", value)];
+    Value::Struct(Arc::new(crate::template::Struct { fields, shown: Some(text) }))
 }
 
 /// `$value`: with a single query that answers numbers, its number; else all of them.

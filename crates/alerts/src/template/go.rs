@@ -8,8 +8,8 @@ use super::value::Value;
 
 /// A width or precision beyond it is no one's.
 const WIDTH_MAX: usize = 1_000;
-/// From this power of ten on, Go's `%v` writes an exponent.
-const EXPONENT_FROM: i32 = 21;
+/// From this power of ten on, Go's `%v` writes an exponent: a million is `1e+06`.
+const EXPONENT_FROM: i32 = 6;
 
 fn odd(value: f64) -> Option<String> {
     if value.is_nan() {

@@ -4,7 +4,7 @@
 //! text ─▶ parse (names, nodes with lines) ─▶ Set ─▶ run (data, $labels, $values) ─▶ text
 //! ```
 //!
-//! The only crate for it, `gtmpl`, has had no release for years and no bound on what a template may do. Here steps, depth,
+//! The only crate for it, `gtmpl`, has no bound on what a template may do. Here steps, depth,
 //! bytes that are made and bytes that come out are bounded, so a template ends, and an error names template and line.
 
 mod defaults;

@@ -121,14 +121,14 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Error> {
     let mut reader = Reader { pieces: &pieces, at: 0, defined: Vec::new() };
     let (body, end) = reader.block(0)?;
     match end {
-        End::File => Ok(Parsed { body, defined: reader.defined }),
-        End::Else(line, _) | End::End(line) => {
+        Stop::File => Ok(Parsed { body, defined: reader.defined }),
+        Stop::Else(line, _) | Stop::End(line) => {
             Err((line, "nothing is open that could be closed here".to_owned()))
         }
     }
 }
 
-enum End {
+enum Stop {
     File,
     End(usize),
     /// With what stands behind `else`.
@@ -142,7 +142,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn block(&mut self, depth: usize) -> Result<(Vec<Node>, End), Error> {
+    fn block(&mut self, depth: usize) -> Result<(Vec<Node>, Stop), Error> {
         let mut nodes = Vec::new();
         while let Some(piece) = self.pieces.get(self.at) {
             self.at += 1;
@@ -160,8 +160,8 @@ impl Reader<'_> {
             let (word, rest) = action.split_at(word_end);
             match word {
                 "" if action.is_empty() || action.starts_with("/*") => {}
-                "end" if rest.trim().is_empty() => return Ok((nodes, End::End(line))),
-                "else" => return Ok((nodes, End::Else(line, rest.trim().to_owned()))),
+                "end" if rest.trim().is_empty() => return Ok((nodes, Stop::End(line))),
+                "else" => return Ok((nodes, Stop::Else(line, rest.trim().to_owned()))),
                 "break" if rest.is_empty() => nodes.push(Node::Break),
                 "continue" if rest.is_empty() => nodes.push(Node::Continue),
                 "if" | "with" | "range" => nodes.push(self.branch(word, line, rest, depth)?),
@@ -192,7 +192,7 @@ impl Reader<'_> {
                 }
             }
         }
-        Ok((nodes, End::File))
+        Ok((nodes, Stop::File))
     }
 
     fn branch(&mut self, word: &str, line: usize, head: &str, depth: usize) -> Result<Node, Error> {
@@ -204,12 +204,12 @@ impl Reader<'_> {
         words.finish()?;
         let (body, end) = self.block(depth + 1)?;
         let otherwise = match end {
-            End::Else(line, rest) if rest.is_empty() => {
+            Stop::Else(line, rest) if rest.is_empty() => {
                 let (nodes, end) = self.block(depth + 1)?;
                 closed(&end, line)?;
                 nodes
             }
-            End::Else(line, rest) => {
+            Stop::Else(line, rest) => {
                 let word_end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
                 let (again, head) = rest.split_at(word_end);
                 if !matches!(again, "if" | "with") {
@@ -231,11 +231,11 @@ impl Reader<'_> {
     }
 }
 
-fn closed(end: &End, line: usize) -> Result<(), Error> {
+fn closed(end: &Stop, line: usize) -> Result<(), Error> {
     match end {
-        End::End(_) => Ok(()),
-        End::File => Err((line, "what begins here has no {{ end }}".to_owned())),
-        End::Else(line, _) => Err((*line, "there is an else too many".to_owned())),
+        Stop::End(_) => Ok(()),
+        Stop::File => Err((line, "what begins here has no {{ end }}".to_owned())),
+        Stop::Else(line, _) => Err((*line, "there is an else too many".to_owned())),
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) fn run(
         set,
         out: String::new(),
         steps: 0,
+        line: 1,
         made: 0,
         scope: Vec::new(),
         calls: 0,
@@ -36,10 +37,10 @@ pub(super) fn run(
     run.scope.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     match run.nodes(nodes, dot) {
         Ok(_) => Ok(run.out),
-        Err((line, what)) => Err(format!(
-            "template {}, line {line}: {what}",
-            run.names.last().map_or("", String::as_str)
-        )),
+        Err((line, what)) => {
+            let (name, line) = (run.names.last(), if line == 0 { run.line } else { line });
+            Err(format!("template {}, line {line}: {what}", name.map_or("", String::as_str)))
+        }
     }
 }
 
@@ -57,6 +58,8 @@ struct Run<'a> {
     set: &'a Set,
     out: String,
     steps: u64,
+    /// The last one that something was done on.
+    line: usize,
     made: usize,
     /// The first one is `$`.
     scope: Vec<(String, Value)>,
@@ -68,6 +71,9 @@ struct Run<'a> {
 impl Run<'_> {
     fn step(&mut self, line: usize) -> Result<(), Wrong> {
         self.steps += 1;
+        if line > 0 {
+            self.line = line;
+        }
         if self.steps > STEPS_MAX {
             Err((line, format!("it takes more than {STEPS_MAX} steps")))
         } else {
