@@ -43,7 +43,7 @@ export function Instances({ rule, onSilence }: Props) {
   }
   return (
     <>
-      <DataTable caption={`Instances of ${rule.title}`} columns={columns} rows={all ? sorted : sorted.slice(0, FIRST)} keyOf={(instance) => JSON.stringify(instance.labels)} more={Said} />
+      <DataTable caption={`Instances of ${rule.title}`} columns={columns} rows={all ? sorted : sorted.slice(0, FIRST)} keyOf={(instance) => JSON.stringify(instance.labels)} more={(instance) => said(instance, rule)} />
       {!all && sorted.length > FIRST && (
         <Button size="sm" variant="secondary" fill="text" onClick={() => setAll(true)}>
           {`Show all ${countText(sorted.length)}`}
@@ -54,12 +54,13 @@ export function Instances({ rule, onSilence }: Props) {
   );
 }
 
-/** What is normal needs no words. */
-function Said({ state, annotations: { summary, description } }: AlertInstance) {
-  if (toneOfAlert(state) === 'good' || (!summary && !description)) {
+/** What is normal needs no words, and what the rule says already is not said again. */
+function said({ state, annotations: { summary, description } }: AlertInstance, rule: Rule) {
+  const texts = [summary, description].filter((text) => text && text !== rule.annotations.summary && text !== rule.annotations.description);
+  if (toneOfAlert(state) === 'good' || texts.length === 0) {
     return null;
   }
-  return <div style={{ overflowWrap: 'anywhere', whiteSpace: 'pre-wrap' }}>{[summary, description].filter(Boolean).join('\n')}</div>;
+  return <div style={{ overflowWrap: 'anywhere', whiteSpace: 'pre-wrap' }}>{texts.join('\n')}</div>;
 }
 
 export const valuesText = (values: Record<string, number | null>): string =>

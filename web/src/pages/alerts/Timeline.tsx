@@ -34,12 +34,14 @@ export function Timeline({ groups }: { groups: AlertGroup[] }) {
       <Loaded from={history}>
         {(list) =>
           list.length === 0 ? (
-            <Nothing title="No rule has changed its state yet" icon="history" />
+            <Nothing title="No rule has changed its state yet" icon="history">
+              What becomes pending, fires or ends is written down here.
+            </Nothing>
           ) : (
             <>
               <Strips history={list} now={history.at} labelsOf={labelsOf} />
-              <Transitions list={all ? list : list.slice(0, FIRST)} labelsOf={labelsOf} />
-              {list.length > FIRST && !all && (
+              <Transitions list={all ? list : list.filter(tells).slice(0, FIRST)} labelsOf={labelsOf} />
+              {list.length > list.filter(tells).slice(0, FIRST).length && !all && (
                 <Button size="sm" variant="secondary" fill="text" onClick={() => setAll(true)}>
                   Show all {list.length}
                 </Button>
@@ -57,7 +59,12 @@ type LabelsOf = (transition: Transition) => string;
 function Strips({ history, now, labelsOf }: { history: Transition[]; now: number; labelsOf: LabelsOf }) {
   const styles = useStyles2(getStyles);
   const span = spanOf(history, now);
-  const shown = strips(history, span, labelsOf).slice(0, STRIPS_MAX);
+  const shown = strips(history, span, labelsOf)
+    .filter((strip) => strip.pieces.some(({ state }) => toneOfAlert(state) !== 'good'))
+    .slice(0, STRIPS_MAX);
+  if (shown.length === 0) {
+    return null;
+  }
   return (
     <div className={styles.strips} role="group" aria-label={`States since ${localTime(span.from)}`}>
       {shown.map((strip) => (
@@ -70,6 +77,9 @@ function Strips({ history, now, labelsOf }: { history: Transition[]; now: number
     </div>
   );
 }
+
+/** An instance that came or went while all was well changed nothing for anybody. */
+const tells = ({ from, to }: Transition): boolean => toneOfAlert(from) !== 'good' || toneOfAlert(to) !== 'good';
 
 /** A day, or less if less is known: the first transitions stand a tenth from the left. */
 function spanOf(history: Transition[], now: number): Span {

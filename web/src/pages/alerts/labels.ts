@@ -4,9 +4,12 @@ export function shownLabels(labels: Record<string, string>): Array<[string, stri
   return Object.entries(labels).filter(([name]) => !(name.startsWith('__') && name.endsWith('__')));
 }
 
+/** Where a rule stands, and what Grafana adds when a query fails or answers nothing. */
+const OF_THE_ENGINE = ['alertname', 'grafana_folder', 'datasource_uid', 'ref_id'];
+
 /** Labels that an instance has beside those of its rule. */
 export function ownLabels(labels: Record<string, string>, ofRule: Record<string, string> = {}): Record<string, string> {
-  return Object.fromEntries(shownLabels(labels).filter(([name, value]) => name !== 'alertname' && name !== 'grafana_folder' && ofRule[name] !== value));
+  return Object.fromEntries(shownLabels(labels).filter(([name, value]) => !OF_THE_ENGINE.includes(name) && ofRule[name] !== value));
 }
 
 export function labelsText(labels: Record<string, string>, ofRule?: Record<string, string>): string {

@@ -22,6 +22,7 @@ describe('the story', () => {
     expect(freshVerdict(status(streaming, { lag_seconds: 300 })).tone).toBe('warn');
     expect(freshVerdict(status(streaming, { connected: false })).tone).toBe('bad');
     expect(freshVerdict(status(streaming, { connected: false }, 1)).text).toContain('Paused');
+    expect(freshVerdict(status([table('failed'), table('copying')])).text).toBe('1 table stopped and waits for a person; the others go on.');
     expect(freshVerdict(status([table('copying')])).tone).toBe('busy');
   });
 

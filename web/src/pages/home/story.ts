@@ -29,6 +29,10 @@ export function freshVerdict({ paused_since, source, tables }: PipeStatus): Verd
   if (!source.connected) {
     return { tone: 'bad', text: 'Postgres is not connected: nothing new arrives.' };
   }
+  const failed = tables.filter((table) => table.state === 'failed').length;
+  if (failed > 0) {
+    return { tone: 'bad', text: `${plural(failed, 'table')} stopped and ${failed === 1 ? 'waits' : 'wait'} for a person; the others go on.` };
+  }
   if (tables.some((table) => table.state === 'copying' || table.state === 'waiting')) {
     return { tone: 'busy', text: 'The first copy is under way; tables that stream are current.' };
   }

@@ -57,7 +57,7 @@ const getStyles = (theme: GrafanaTheme2) => ({
   fact: css({
     minWidth: 0,
     '& > dt': { color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize, fontWeight: 400 },
-    '& > dd': { margin: 0, overflowWrap: 'anywhere', fontVariantNumeric: 'tabular-nums' },
+    '& > dd': { margin: 0, overflowWrap: 'anywhere', fontVariantNumeric: 'tabular-nums', '& span': { whiteSpace: 'normal' } },
   }),
   figures: css({
     display: 'grid',

@@ -28,7 +28,7 @@ interface Props {
   onZoom?: (span: Span) => void;
 }
 
-const COLORS = ['blue', 'orange', 'green', 'purple', 'red', 'yellow'];
+const COLORS = ['blue', 'orange', 'green', 'purple', 'red', 'yellow', 'light-blue', 'light-orange', 'light-green', 'light-purple', 'light-red', 'dark-yellow'];
 const ZOOM_LEAST_PX = 6;
 
 export function TimePlot({ label, span, times, lines, format, height = 150, cursor, fill = true, onZoom }: Props) {

@@ -36,7 +36,7 @@ export function durationParts(seconds: Maybe): { value: string; unit: string } {
 export const countText = (value: Maybe): string => formatted('locale', value, 0);
 
 /** `12.3 K`, for where room is short. */
-export const shortText = (value: Maybe): string => formatted('short', value, known(value) && Math.abs(value) < 1000 ? 0 : 1);
+export const shortText = (value: Maybe): string => formatted('short', value, known(value) && Math.abs(value) >= 1000 ? 1 : undefined);
 
 export const bytesText = (value: Maybe): string => formatted('bytes', value, known(value) && Math.abs(value) < 1024 ? 0 : 1);
 

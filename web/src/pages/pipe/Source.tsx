@@ -55,11 +55,7 @@ const WAL: Record<string, { tone: Tone; words: string }> = {
 
 function WalStatus({ status }: { status: SourceStatus['wal_status'] }) {
   const { tone, words } = WAL[status ?? ''] ?? { tone: 'quiet' as const, words: status ?? 'not known' };
-  return (
-    <span style={{ whiteSpace: 'normal' }}>
-      <StateBadge tone={tone}>{words}</StateBadge>
-    </span>
-  );
+  return <StateBadge tone={tone}>{words}</StateBadge>;
 }
 
 function spoolFacts(spool: SpoolStatus): Array<[string, ReactNode]> {

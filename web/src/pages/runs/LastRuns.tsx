@@ -66,5 +66,5 @@ function Said({ text }: { text: string }) {
 
 function counts(run: Run): string {
   const failed = run.nodes.filter((node) => toneOfRun(node.status) === 'bad').length;
-  return failed > 0 ? `${failed} of ${run.nodes.length} failed` : `${run.nodes.length}`;
+  return failed > 0 ? `${failed} of ${run.nodes.length} failed` : plural(run.nodes.length, 'node');
 }

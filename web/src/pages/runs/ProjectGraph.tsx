@@ -11,7 +11,7 @@ import { inRows, layOut, type Edge, type GraphNode, type Layout } from './layout
 import type { Node } from './models';
 import { step } from './step';
 
-const WIDTH = 176;
+const WIDTH = 208;
 const HEIGHT = 40;
 const GAP_X = 44;
 const GAP_Y = 12;

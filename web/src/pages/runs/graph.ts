@@ -18,7 +18,10 @@ export interface ProjectNode extends GraphNode {
 
 export function shortName(id: string): string {
   const parts = id.split('.');
-  return parts[0] === 'source' ? parts.slice(-2).join('.') : (parts[2] ?? parts.at(-1) ?? id);
+  if (parts[0] === 'source' || parts[0] === 'unit_test') {
+    return parts.slice(-2).join('.');
+  }
+  return parts[2] ?? parts.at(-1) ?? id;
 }
 
 export function projectGraph(nodes: Node[]): ProjectNode[] {

@@ -45,7 +45,7 @@ function plotOf(frame: DataFrame | undefined, asked: Span) {
   return {
     times,
     span: within ? asked : { from: first, to: Math.max(last, first + 1) },
-    lines: shown.map((field) => ({ name: getFieldDisplayName(field, frame), values: order.map((row) => field.values[row] as number | null) })),
+    lines: shown.map((field) => ({ name: getFieldDisplayName(field, frame, [frame]), values: order.map((row) => field.values[row] as number | null) })),
     left: numbers.length - shown.length,
   };
 }

@@ -51,10 +51,11 @@ function One({ line, levels, options, timeZone, hidden }: { line: Line; levels: 
   const can = options.enableLogDetails !== false && line.details.length > 0;
   const color = levelColor(line.level, theme);
   const text = options.prettifyLogMessage ? pretty(line.text) : line.text;
+  const wraps = options.wrapLogMessage || options.prettifyLogMessage;
   const labels = line.details.filter(([name]) => !hidden.some(([n]) => n === name));
   return (
     <li className={styles.line}>
-      <div className={styles.row} style={{ borderLeftColor: color }}>
+      <div className={cx(styles.row, wraps && styles.flow)} style={{ borderLeftColor: color }}>
         {can
           ? <button type="button" className={styles.more} aria-expanded={open} aria-label="Details of this line" onClick={() => setOpen(!open)}><Icon name={open ? 'angle-down' : 'angle-right'} /></button>
           : <span className={styles.more} />}
@@ -62,7 +63,7 @@ function One({ line, levels, options, timeZone, hidden }: { line: Line; levels: 
         {levels && <span className={styles.level}>{line.level === 'unknown' ? '' : line.level}</span>}
         {line.repeats > 0 && <span className={styles.time}>×{line.repeats + 1}</span>}
         {options.showLabels && <span className={styles.time}>{labels.map(([name, value]) => `${name}=${value}`).join(' ')}</span>}
-        <span className={options.wrapLogMessage || options.prettifyLogMessage ? styles.wrapped : styles.single}>{text}</span>
+        <span className={wraps ? styles.wrapped : styles.single}>{text}</span>
       </div>
       {open && (
         <table className={styles.details}>
@@ -85,11 +86,13 @@ const logStyles = (theme: GrafanaTheme2) => ({
   wide: css({ width: 'max-content' }),
   small: css({ fontSize: 11, lineHeight: '16px' }),
   line: css({ '&:hover': { background: theme.colors.action.hover } }),
-  row: css({ display: 'flex', gap: theme.spacing(1), borderLeft: '3px solid', paddingRight: theme.spacing(1), alignItems: 'flex-start' }),
+  row: css({ display: 'flex', gap: theme.spacing(1), borderLeft: '3px solid', padding: theme.spacing(0, 1, 0, 0.75), alignItems: 'flex-start' }),
+  flow: css({ flexWrap: 'wrap', rowGap: 0 }),
   more: css({ width: 18, flex: 'none', padding: 0, border: 0, background: 'none', color: theme.colors.text.secondary, cursor: 'pointer', lineHeight: 'inherit' }),
   time: css({ color: theme.colors.text.secondary, whiteSpace: 'nowrap', flex: 'none' }),
   level: css({ width: '5.2em', flex: 'none', color: theme.colors.text.secondary, overflow: 'hidden', textOverflow: 'ellipsis' }),
-  wrapped: css({ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere', flex: 1, minWidth: 80 }),
+  // In a narrow panel the text goes below its time instead of into a thin column.
+  wrapped: css({ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere', flex: '1 1 240px', minWidth: 0 }),
   single: css({ whiteSpace: 'pre' }),
   details: css({
     margin: theme.spacing(0.5, 0, 1, 3), borderCollapse: 'collapse',
