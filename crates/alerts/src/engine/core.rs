@@ -254,6 +254,11 @@ impl Core {
         jobs
     }
 
+    /// Whether its last evaluation failed for the same reason.
+    pub(super) fn is_known(&self, uid: &str, error: &str) -> bool {
+        self.rules.get(uid).is_some_and(|watched| watched.error.as_deref() == Some(error))
+    }
+
     /// An evaluation has ended. One of a rule that changed meanwhile says nothing.
     pub(super) fn evaluated(&mut self, job: &Job, outcome: &Result<Evaluated, String>) {
         self.counts.evaluations += 1;

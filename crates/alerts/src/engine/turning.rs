@@ -111,7 +111,10 @@ fn handle(shared: &Shared, tasks: &mut Tasks, event: Event) {
                 Some(Ended::Evaluated(outcome)) => outcome,
                 _ => Err("the evaluation broke down".to_owned()),
             };
-            if let Err(error) = &outcome {
+            // Once: an interval is short, and the page shows it for as long as it lasts.
+            if let Err(error) = &outcome
+                && !core.is_known(&job.rule.uid, error)
+            {
                 tracing::warn!(rule = %job.rule.uid, %error, "a rule could not be evaluated");
             }
             core.evaluated(&job, &outcome);
