@@ -289,3 +289,32 @@ fn walk(value: &Value, see: &mut impl FnMut(&str, &Value)) {
         _ => {}
     }
 }
+
+/// What a reader wants to know of them: variables, panels, where they stand, what they ask; and the rules' SQL.
+pub(crate) fn digest(dashboards: &BTreeMap<String, Value>, rules: &str) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let indented = |sql: &Value| format!("      {}\n", text(sql).replace('\n', "\n      "));
+    let mut told = String::new();
+    for (uid, dashboard) in dashboards {
+        told += &format!("# {uid}: {} {}\n\n", text(&dashboard["title"]), dashboard["tags"]);
+        for variable in dashboard["templating"]["list"].as_array().unwrap() {
+            told += &format!("  ${}\n{}", text(&variable["name"]), indented(&variable["query"]));
+        }
+        for panel in dashboard["panels"].as_array().unwrap() {
+            let at = |side: &str| panel["gridPos"][side].to_string();
+            let place = [at("x"), at("y"), at("w"), at("h")].join(" ");
+            told += &format!(
+                "  {} {} [{place}] {}\n",
+                panel["id"],
+                text(&panel["type"]),
+                text(&panel["title"])
+            );
+            told += &format!("    {}\n", text(&panel["description"]));
+            for target in panel["targets"].as_array().into_iter().flatten() {
+                told += &indented(&target["rawSql"]);
+            }
+        }
+        told.push('\n');
+    }
+    told + "# rules.yaml\n\n" + rules
+}
