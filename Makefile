@@ -1,5 +1,5 @@
 # Every entry point of the project. `make help` lists them.
-.PHONY: help setup web lint test test-cluster test-schedules test-large matrix fuzz build demo soak bench compat
+.PHONY: help setup web lint test test-cluster test-schedules check-dashboards test-large matrix fuzz build demo soak bench compat
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,11 @@ matrix: setup ## the tests on each Postgres: MILLRACE_TEST_PG=dir:dir, by defaul
 test-schedules: setup ## exported schedules, read by actionlint, Airflow and Dagster (which it installs; Go is needed)
 	cargo build -p millrace
 	@scripts/schedules.sh
+
+check-dashboards: setup ## dashboards of the shop and of init against Grafana's own schemas: make check-dashboards FSDK=/checkout/of/grafana-foundation-sdk
+	@test -n "$(FSDK)" || { echo "make check-dashboards FSDK=/checkout/of/grafana-foundation-sdk"; exit 2; }
+	scripts/check-dashboards.py $(FSDK) examples/shop/dashboards
+	MILLRACE_FSDK=$(abspath $(FSDK)) cargo test -p millrace --test cli init_writes
 
 test-large: setup ## what the tests take small ones for: a transaction of 5 million rows; 65 million through the door, 5.3 GB
 	MILLRACE_TEST_ROWS=5000000 cargo test -p flow --test it large

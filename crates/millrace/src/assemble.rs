@@ -169,7 +169,10 @@ impl Mill {
             ops,
             desk,
             folder: config.folder().to_owned(),
-            manifest: config.transform.project.join("target/manifest.json"),
+            compiled: serve::people::Compiled {
+                target: config.transform.project.join("target"),
+                schedules: home.data_dir().join("transform"),
+            },
             data_dir: home.data_dir().to_owned(),
             prefix: config.serve.ui_prefix.clone(),
             proxy: config.serve.ui_proxy.clone(),

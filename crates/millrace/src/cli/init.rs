@@ -1,5 +1,6 @@
-//! `millrace init`: looks at a database and writes a project for it.
+//! `millrace init`: looks at a database and writes a project for it: settings, dbt's, dashboards and alert rules.
 
+mod boards;
 mod dbt;
 
 use super::{Answer, check, propose};
@@ -56,10 +57,12 @@ async fn project(url: &Url, address: &Address, dir: &Path, path: &Path) -> Resul
     // The file as it was written, but with what the environment may not hold.
     let config = Config::parse(&text, dir)?;
     let (mut preflight, targets) = check::look(&config, address).await?;
-    let has_dbt = dbt::write(dir, address.database(), &targets, &tables)?;
+    let fit = dbt::write(dir, address.database(), &targets, &tables)?;
+    let has_dbt = fit.is_some();
     if has_dbt {
         write(dir, path, &(text + propose::SCHEDULE))?;
     }
+    boards::write(dir, &fit.unwrap_or_default())?;
     if slot_when_possible(&client, address, &preflight).await? {
         (preflight, _) = check::look(&config, address).await?;
     }

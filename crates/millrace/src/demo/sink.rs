@@ -72,7 +72,7 @@ fn lines(body: &str) -> Vec<String> {
     let told = notice.alerts.into_iter().take(LINES_MAX).map(|alert| {
         let name = alert.labels.alertname.unwrap_or_default();
         let summary = alert.annotations.summary.unwrap_or_default();
-        let mark = talk::words(&format!("alert {}", alert.status), Paint::Bold);
+        let mark = talk::words(format!("alert {}", alert.status), Paint::Bold);
         format!("{mark}  {name}: {summary}")
     });
     told.collect()

@@ -1,5 +1,6 @@
 //! The real binary.
 
+mod boards;
 mod grafana;
 mod help;
 mod lint;

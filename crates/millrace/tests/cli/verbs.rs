@@ -1,6 +1,6 @@
 //! Verbs and their exit codes: 0 done, 1 the answer is no, 2 could not run.
 
-use crate::{err, millrace, out};
+use crate::{boards, err, millrace, out};
 use cluster::Cluster;
 use std::net::TcpListener;
 use std::path::Path;
@@ -118,6 +118,11 @@ const NEXT: &str = "next: cd shop
       millrace up
 ";
 
+const BOARDS: &str = "\
+dashboards: pipe, pulse (of public.events, public.orders), product (of public.events), money (of public.orders, public.subscriptions)
+alerting: 10 rules, shown on the page; contact-points.yaml says how somebody is told
+";
+
 /// The shop, a few rows in it, and what `init` writes for it.
 #[test]
 fn init_writes_a_project_and_check_finds_it_ready() {
@@ -137,14 +142,16 @@ fn init_writes_a_project_and_check_finds_it_ready() {
     let folder = tempfile::tempdir().unwrap();
     let init = millrace(folder.path(), &["init", &cluster.url(), "--dir", "shop"]);
     assert_eq!(init.status.code(), Some(0), "{}", err(&init));
-    assert_eq!(out(&init), "shop/millrace.toml\nshop/dbt/\n");
-    assert!(err(&init).contains("dbt: 7 staging models, 30 tests, and 4 marts"), "{}", err(&init));
+    assert_eq!(out(&init), "shop/millrace.toml\nshop/dbt/\nshop/dashboards/\nshop/alerting/\n");
+    assert!(err(&init).contains("dbt: 7 staging models, 32 tests, and 6 marts"), "{}", err(&init));
+    assert!(err(&init).contains(BOARDS), "{}", err(&init));
     assert!(err(&init).contains("slot millrace: created"), "{}", err(&init));
     assert!(!err(&init).contains("does not exist"), "{}", err(&init));
     assert!(err(&init).ends_with(NEXT), "{}", err(&init));
     let shop = folder.path().join("shop");
     let written = std::fs::read_to_string(shop.join("millrace.toml")).unwrap();
     compare_with_golden(&written, &cluster);
+    compare_boards_with_golden(&shop);
     assert_eq!(std::fs::read_to_string(shop.join(".gitignore")).unwrap(), ".millrace/\n");
     let published = "select count(*) from pg_publication_tables where pubname = 'millrace'";
     assert_eq!(cluster.sql(published), "7", "all but the one without a key");
@@ -225,6 +232,39 @@ fn compare_with_golden(written: &str, cluster: &Cluster) {
         std::fs::write(path, &plain).unwrap();
     }
     assert_eq!(plain, std::fs::read_to_string(path).unwrap_or_default());
+}
+
+/// Dashboards and rules: sound, and with the panels that there are for such tables.
+fn compare_boards_with_golden(project: &Path) {
+    let alerting = boards::files(&project.join("alerting"));
+    let dashboards = boards::assert_dashboards(&boards::files(&project.join("dashboards")), "");
+    boards::assert_rules(&alerting, &dashboards);
+    boards::assert_schemas(&project.join("dashboards"));
+    // As they are once somebody takes the comment signs away.
+    let told = alerting.iter().map(|(name, text)| {
+        let (head, rest) = text.split_once("apiVersion: 1").unwrap();
+        (name.clone(), format!("{head}apiVersion: 1{}", rest.replace("\n# ", "\n")))
+    });
+    boards::assert_rules(&told.collect(), &dashboards);
+    // Nothing of the shop's own is left.
+    let texts =
+        [project.join("dashboards"), project.join("alerting")].map(|folder| boards::files(&folder));
+    for (name, text) in texts.iter().flatten() {
+        for word in ["shop", "customer", "signup", "signed up", "eur"] {
+            let is_word = |at: usize| !text[..at].ends_with(char::is_alphabetic);
+            let found = text.to_lowercase().match_indices(word).any(|(at, _)| is_word(at));
+            assert!(!found, "{name}: {word}");
+        }
+    }
+    let digest = boards::digest(&dashboards, &alerting["rules.yaml"]);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/init-boards.txt");
+    if std::env::var_os("MILLRACE_WRITE_DOCS").is_some() {
+        std::fs::write(path, &digest).unwrap();
+    }
+    assert!(
+        digest == std::fs::read_to_string(path).unwrap_or_default(),
+        "tests/cli/init-boards.txt is old: MILLRACE_WRITE_DOCS=1 cargo test -p millrace --test cli init"
+    );
 }
 
 /// Without an `up`: a pipeline for the moment, on any ports, that copies, compares and stops.

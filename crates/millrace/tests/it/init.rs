@@ -3,8 +3,9 @@
 use crate::transform::{assert_numbers, fill, shop, small};
 use crate::{BINARY, says};
 use cluster::Cluster;
-use harness::{Project, Ran, wait_until};
-use serde_json::Value;
+use harness::{Project, Ran, Up, wait_until};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::process::Command;
 
 const MARTS: &str = "init/marts";
@@ -48,7 +49,7 @@ fn the_project_for_dbt_is_built_as_it_was_written() {
     says(
         &ran,
         0,
-        &["./dbt/", "27 staging models", "and 15 marts", "orders_daily ", "of public.orders"],
+        &["./dbt/", "27 staging models", "and 21 marts", "orders_daily ", "of public.orders"],
     );
     // By hand here.
     let written = std::fs::read_to_string(project.path().join("millrace.toml")).unwrap();
@@ -60,6 +61,15 @@ fn the_project_for_dbt_is_built_as_it_was_written() {
     let ran = project.run(&["transform", "build", "--warn-error"]);
     assert_eq!(ran.code, Some(0), "{}", ran.talk());
     assert_numbers(&cluster, &up, MARTS);
+    let answered = assert_boards(&project, &up);
+    for (uid, panels) in [
+        ("money", vec![1, 3, 4, 6, 7, 8, 9, 10]),
+        ("pipe", vec![5, 6, 7, 16, 19, 20, 21]),
+        ("product", vec![1, 2, 3, 4, 7, 8, 9, 10, 12, 13]),
+        ("pulse", vec![2, 3, 4]),
+    ] {
+        assert_answered(&answered, uid, &panels);
+    }
     for (test, least) in [
         ("unique_stg", 14),
         ("not_null_stg", 25),
@@ -104,6 +114,55 @@ fn the_project_for_dbt_is_built_as_it_was_written() {
     assert_eq!(up.stop(), Some(0));
 }
 
+/// Tables that SQL, Jinja and Grafana would misread, and nothing in the shop's.
+#[test]
+fn panels_of_odd_tables_answer() {
+    let cluster = shop();
+    cluster.sql(include_str!("init/odd.sql"));
+    let told = [
+        "dashboards: pipe, pulse (of Odd `{{ schema }}`.Tracked_events, Odd `{{ schema }}`.Purchases), \
+         product (of Odd `{{ schema }}`.Tracked_events), money (of Odd `{{ schema }}`.Purchases, Odd `{{ schema }}`.",
+        "alerting: 10 rules",
+    ];
+    let answered = built(&cluster, &told);
+    for (uid, panels) in [
+        ("money", vec![1, 3, 4, 7, 8, 9]),
+        ("pipe", vec![20, 21]),
+        ("product", vec![1, 7, 8, 9, 10, 12, 13]),
+        ("pulse", vec![2, 3, 4]),
+    ] {
+        assert_answered(&answered, uid, &panels);
+    }
+}
+
+#[test]
+fn panels_of_days_and_cents_answer() {
+    let cluster = Cluster::start();
+    cluster.sql(include_str!("init/days.sql"));
+    // Of a day nobody knows how much of it is over: no pulse, and no rule about revenue so far.
+    let told =
+        ["dashboards: pipe, money (of public.sales, public.memberships)\n", "alerting: 8 rules"];
+    let answered = built(&cluster, &told);
+    assert_answered(&answered, "money", &[1, 3, 4, 7, 8, 9]);
+    assert!(!answered.contains(&("money".to_owned(), 10)), "{answered:?}");
+}
+
+/// By hand, of what `init` has told. Panels that had rows to show.
+#[track_caller]
+fn built(cluster: &Cluster, told: &[&str]) -> Answered {
+    let (project, ran) = init(cluster);
+    says(&ran, 0, told);
+    let written = std::fs::read_to_string(project.path().join("millrace.toml")).unwrap();
+    project.configure(written.split_once("\n[[transform.schedule]]").unwrap().0);
+    let mut up = project.up();
+    up.wait_ready();
+    project.verify();
+    says(&project.run(&["transform", "build"]), 0, &["ERROR=0"]);
+    let answered = assert_boards(&project, &up);
+    assert_eq!(up.stop(), Some(0));
+    answered
+}
+
 #[test]
 fn what_was_written_is_built_by_up_alone() {
     let cluster = small();
@@ -116,6 +175,86 @@ fn what_was_written_is_built_by_up_alone() {
     let ran = project.run(&["transform", "source", "freshness"]);
     says(&ran, 0, &["ok", "source    t"]);
     assert_eq!(up.stop(), Some(0));
+}
+
+/// Uids of dashboards, and panels.
+type Answered = BTreeSet<(String, u64)>;
+
+#[track_caller]
+fn assert_answered(answered: &Answered, uid: &str, panels: &[u64]) {
+    for panel in panels {
+        assert!(answered.contains(&(uid.to_owned(), *panel)), "{uid} {panel}: {answered:?}");
+    }
+}
+
+/// Every panel, variable and rule that was written asks for what is there. Panels that had rows to show.
+#[track_caller]
+fn assert_boards(project: &Project, up: &Up) -> Answered {
+    let mut answered = BTreeSet::new();
+    for file in std::fs::read_dir(project.path().join("dashboards")).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let dashboard: Value = serde_json::from_str(&text).unwrap();
+        let uid = dashboard["uid"].as_str().unwrap();
+        // One variable may ask for what is chosen in another.
+        let mut chosen = json!({});
+        for variable in dashboard["templating"]["list"].as_array().unwrap() {
+            let Some(query) = variable["query"].as_str().filter(|_| variable["type"] == "query")
+            else {
+                continue;
+            };
+            let answer =
+                &ask(up, uid, &chosen, &json!([{"refId": "A", "rawSql": query, "format": 1}]))[0];
+            // There may be nothing to choose, as of a third kind where there are two.
+            let values = answer["data"][0].as_array().cloned().unwrap_or_default();
+            let first = values.first().cloned().unwrap_or_else(|| json!(""));
+            let value = if variable["multi"] == true { json!(values) } else { first };
+            chosen[variable["name"].as_str().unwrap()] = json!({"value": value});
+        }
+        for panel in dashboard["panels"].as_array().unwrap() {
+            let Some(targets) = panel["targets"].as_array() else { continue };
+            let answers = ask(up, uid, &chosen, &json!(targets));
+            if answers.iter().all(|answer| answer["rows"].as_u64() > Some(0)) {
+                answered.insert((uid.to_owned(), panel["id"].as_u64().unwrap()));
+            }
+        }
+    }
+    let text = std::fs::read_to_string(project.path().join("alerting/rules.yaml")).unwrap();
+    let rules: Value = serde_saphyr::from_str(&text).unwrap();
+    let rules = rules["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|group| group["rules"].as_array().unwrap());
+    for rule in rules {
+        ask(up, "pipe", &json!({}), &json!([rule["data"][0]["model"]]));
+    }
+    answered
+}
+
+/// As the page does, of the last 90 days.
+#[track_caller]
+fn ask(up: &Up, uid: &str, variables: &Value, queries: &Value) -> Vec<Value> {
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+    let asked = json!({"dashboard": uid, "from_ms": now - 90 * 86_400_000, "to_ms": now, "interval_ms": 3_600_000,
+        "queries": queries, "variables": variables});
+    let url = format!("http://{}/api/query", up.ui());
+    let agent =
+        ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().new_agent();
+    let mut reply =
+        agent.post(url).header("Content-Type", "application/json").send(asked.to_string()).unwrap();
+    let text = reply.body_mut().read_to_string().unwrap();
+    let value: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
+    let results = value["results"].as_array().unwrap_or_else(|| panic!("{text}"));
+    let answer = |result: &Value| {
+        assert!(
+            result["error"].is_null(),
+            "{uid}: {}\n{}",
+            result["error"],
+            result["sql"].as_str().unwrap()
+        );
+        result["answer"].clone()
+    };
+    results.iter().map(answer).collect()
 }
 
 /// What Postgres's comments say, to the letter.
@@ -183,8 +322,19 @@ fn a_project_for_dbt_that_is_there_stays() {
     let own = project.path().join("dbt/dbt_project.yml");
     std::fs::create_dir(project.path().join("dbt")).unwrap();
     std::fs::write(&own, "name: mine\n").unwrap();
+    let rules = project.path().join("alerting/rules.yaml");
+    std::fs::create_dir(project.path().join("alerting")).unwrap();
+    std::fs::write(&rules, "apiVersion: 1\n").unwrap();
     let ran = project.run(&["init", &cluster.url()]);
-    says(&ran, 0, &["dbt is there, and stays as it is"]);
+    // Of marts that are not ours nothing is known.
+    let told = [
+        "dbt is there, and stays as it is",
+        "rules.yaml is there, and stays",
+        "dashboards: pipe\n",
+    ];
+    says(&ran, 0, &told);
+    assert_eq!(std::fs::read_dir(project.path().join("dashboards")).unwrap().count(), 1);
+    assert_eq!(std::fs::read_to_string(&rules).unwrap(), "apiVersion: 1\n");
     assert_eq!(std::fs::read_to_string(&own).unwrap(), "name: mine\n");
     assert_eq!(std::fs::read_dir(own.parent().unwrap()).unwrap().count(), 1);
 }

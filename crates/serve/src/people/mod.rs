@@ -24,6 +24,7 @@ pub use desk::Desk;
 use desk::Role;
 pub use guard::TOKEN_HEADER;
 pub use login::Proxy;
+pub use runs::Compiled;
 
 use crate::net;
 use crate::ops::{self, Ops};
@@ -50,8 +51,7 @@ pub struct Options {
     pub desk: Desk,
     /// The project: `dashboards/` is in it.
     pub folder: PathBuf,
-    /// Where dbt keeps what it has compiled.
-    pub manifest: PathBuf,
+    pub compiled: Compiled,
     pub data_dir: PathBuf,
     /// Where a reverse proxy has us, as `/millrace`; empty: at its root.
     pub prefix: String,
@@ -66,7 +66,7 @@ pub(crate) struct Page {
     ops: Ops,
     desk: Desk,
     dashboards: Arc<Path>,
-    manifest: Arc<Path>,
+    compiled: Compiled,
     prefix: Arc<str>,
     proxy: Option<Proxy>,
     token: Arc<str>,
@@ -93,7 +93,7 @@ pub async fn serve(
         ops: options.ops,
         desk: options.desk,
         dashboards: options.folder.join("dashboards").into(),
-        manifest: options.manifest.into(),
+        compiled: options.compiled,
         prefix: options.prefix.trim_end_matches('/').into(),
         proxy: options.proxy,
         token: options.token.into(),

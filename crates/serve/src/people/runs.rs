@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const RUNS_SQL: &str = "SELECT id, schedule, command, status, toUnixTimestamp64Milli(started), seconds, sla_seconds, error \
      FROM millrace.runs FINAL ORDER BY started DESC LIMIT 50";
@@ -21,8 +21,9 @@ type Row = Vec<Option<String>>;
 pub(super) async fn runs(State(page): State<Page>) -> Result<Response, Refusal> {
     let runs = page.ops.store.query(RUNS_SQL).await?;
     let nodes = page.ops.store.query(NODES_SQL).await?;
-    let manifest = page.manifest.clone();
-    let parents = tokio::task::spawn_blocking(move || parents(&manifest)).await.unwrap_or_default();
+    let compiled = page.compiled.clone();
+    let parents = tokio::task::spawn_blocking(move || compiled.newest().map(|path| parents(&path)));
+    let parents = parents.await.ok().flatten().unwrap_or_default();
     let mut of_run: HashMap<String, Vec<Value>> = HashMap::new();
     for row in nodes {
         let run = text(&row, 0);
@@ -71,6 +72,26 @@ fn number(row: &Row, at: usize) -> Option<f64> {
     row.get(at)?.as_ref()?.parse().ok()
 }
 
+/// Where dbt keeps what it has compiled.
+#[derive(Clone)]
+pub struct Compiled {
+    /// By hand.
+    pub target: PathBuf,
+    /// A folder for each schedule, with a target in it.
+    pub schedules: PathBuf,
+}
+
+impl Compiled {
+    fn newest(&self) -> Option<PathBuf> {
+        let of_schedules = std::fs::read_dir(&self.schedules).into_iter().flatten();
+        let of_schedules = of_schedules.filter_map(|entry| Some(entry.ok()?.path().join("target")));
+        let targets = std::iter::once(self.target.clone()).chain(of_schedules);
+        let manifests = targets.map(|target| target.join("manifest.json"));
+        let of_when = |path: &PathBuf| path.metadata().and_then(|found| found.modified()).ok();
+        manifests.filter_map(|path| Some((of_when(&path)?, path))).max().map(|(_, path)| path)
+    }
+}
+
 /// What each node reads, by dbt's own names. Nothing, where dbt has not compiled the project yet.
 fn parents(manifest: &Path) -> HashMap<String, Vec<String>> {
     let is_fit = manifest.metadata().is_ok_and(|found| found.len() <= MANIFEST_BYTES_MAX);
@@ -79,4 +100,34 @@ fn parents(manifest: &Path) -> HashMap<String, Vec<String>> {
     let all = whole.get("parent_map").and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
     let names = |value: Value| serde_json::from_value(value).unwrap_or_default();
     all.into_iter().map(|(node, of)| (node, names(of))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_manifest_says_what_reads_what() {
+        let folder = tempfile::tempdir().unwrap();
+        let compiled = Compiled {
+            target: folder.path().join("dbt/target"),
+            schedules: folder.path().join("transform"),
+        };
+        assert_eq!(compiled.newest(), None);
+        let write = |place: &str, parent: &str, seconds: u64| {
+            let target = folder.path().join(place);
+            std::fs::create_dir_all(&target).unwrap();
+            let text = json!({"parent_map": {"model.a": [parent]}}).to_string();
+            std::fs::write(target.join("manifest.json"), text).unwrap();
+            let file = std::fs::File::options().write(true).open(target.join("manifest.json"));
+            let when = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            file.unwrap().set_modified(when).unwrap();
+        };
+        write("dbt/target", "old", 1000);
+        write("transform/fast/target", "new", 2000);
+        let newest = compiled.newest().unwrap();
+        assert_eq!(parents(&newest)["model.a"], ["new"]);
+        write("dbt/target", "newer", 3000);
+        assert_eq!(parents(&compiled.newest().unwrap())["model.a"], ["newer"]);
+    }
 }

@@ -4,7 +4,7 @@ use crate::http::{Reply, get, request};
 use crate::{CORES, access, ops, ports};
 use serde_json::{Value, json};
 use serve::clickhouse::Inside;
-use serve::people::{Desk, Options, Proxy};
+use serve::people::{Compiled, Desk, Options, Proxy};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use store::Engine;
@@ -24,7 +24,7 @@ pub(crate) fn options(engine: Engine, desk: Desk, data_dir: &Path) -> Options {
         ops: ops::ops(engine),
         desk,
         folder: data_dir.to_owned(),
-        manifest: data_dir.join("no-manifest.json"),
+        compiled: Compiled { target: data_dir.join("dbt"), schedules: data_dir.join("transform") },
         data_dir: data_dir.to_owned(),
         prefix: String::new(),
         proxy: None,

@@ -9,20 +9,23 @@
 //! revenue     what an order brings, and when it brings nothing
 //! ends        when a subscription ended
 //! marts       what is asked of those first
+//! cohorts     who comes back, and who uses what
 //! ```
 //!
 //! The types of the contracts are those of the tables that `up` makes ([`Target`]). The files are the user's
 //! afterwards: nothing reads them again.
 
+mod cohorts;
 mod ends;
-mod marts;
+pub(super) mod marts;
 mod model;
-mod names;
+pub(super) mod names;
 mod quoting;
-mod recognise;
-mod revenue;
+pub(super) mod recognise;
+pub(super) mod revenue;
 mod staging;
 
+use super::boards::{Fit, Places};
 use crate::config::{DEFAULT_PROJECT, DEFAULT_SCHEMA};
 use crate::talk::{self, Paint};
 use ::model::words::counted;
@@ -54,25 +57,25 @@ where {% for column in columns %}{{ column }} is not null and {% endfor -%}
 {% endtest %}
 ";
 
-/// Writes it beside `millrace.toml`, unless there is one. Whether there is now one of ours.
+/// Writes it beside `millrace.toml`, unless there is one. What is in it, if there is now one of ours.
 pub(super) fn write(
     dir: &Path,
     database: &str,
     targets: &[Target],
     tables: &[Surveyed],
-) -> Result<bool> {
+) -> Result<Option<Fit>> {
     let folder = dir.join(DEFAULT_PROJECT);
     let shown = folder.display();
     if folder.exists() {
         talk::say(format!("dbt: {shown} is there, and stays as it is"));
-        return Ok(false);
+        return Ok(None);
     }
     let staged = staging::stage(targets, tables);
     if staged.is_empty() {
         talk::say(
             "dbt: no project is written, as nothing is published yet; once it is, remove millrace.toml and run this again",
         );
-        return Ok(false);
+        return Ok(None);
     }
     let found: Vec<Recognised<'_>> = staged.iter().filter_map(recognise::recognise).collect();
     let taken = Names::with(staged.iter().map(|table| table.model.clone()));
@@ -88,7 +91,9 @@ pub(super) fn write(
     }
     talk::print(&format!("{shown}/\n"))?;
     say(&models, &marts);
-    Ok(true)
+    let schemas = Schemas::beside(&staged);
+    let places = Places { staging: &schemas.staging, marts: &schemas.marts };
+    Ok(Some(Fit::find(&found, &marts, &places)))
 }
 
 fn files(

@@ -19,7 +19,7 @@ const PLANNED: [&str; 5] = ["end_date", "ends_at", "ends_on", "expires_at", "exp
 /// What goes on after it is a subscription.
 const TRIALS: [&str; 3] = ["trial_ends_at", "trial_ends_on", "trial_end"];
 
-pub(super) struct Ends<'a> {
+pub(in crate::cli::init) struct Ends<'a> {
     happened: Vec<Part<'a>>,
     planned: Vec<Part<'a>>,
     trial: Option<Part<'a>>,

@@ -1,5 +1,6 @@
 //! Answers to first questions, for the tables that are recognised. Each begins with why it is there.
 
+use super::cohorts;
 use super::ends::Ends;
 use super::model::{Column, Model, Test};
 use super::names::Names;
@@ -8,9 +9,11 @@ use super::recognise::{Part, Recognised, Shape};
 use super::revenue::{Revenue, Status, sum_of};
 
 /// A mart, and the table that it is of.
-pub(super) struct Mart<'a> {
-    pub(super) model: Model,
-    pub(super) of: &'a Recognised<'a>,
+pub(in crate::cli::init) struct Mart<'a> {
+    pub(in crate::cli::init) model: Model,
+    pub(in crate::cli::init) of: &'a Recognised<'a>,
+    /// What it answers, as it is called where one table alone answers that.
+    pub(in crate::cli::init) asked: &'static str,
 }
 
 /// `names`: of the models that are there already.
@@ -31,9 +34,10 @@ pub(super) fn marts<'a>(found: &'a [Recognised<'a>], mut names: Names) -> Vec<Ma
     };
     let wanted: Vec<String> = drafts.iter().map(name).collect();
     let named = drafts.into_iter().zip(wanted);
-    let mart = |((of, _, model), wanted): ((&'a Recognised<'a>, Name, Model), String)| {
+    let mart = |((of, name, model), wanted): ((&'a Recognised<'a>, Name, Model), String)| {
         let sql = format!("{}{}", why(of), model.sql);
-        Mart { model: Model { name: names.take(&wanted), sql, ..model }, of }
+        let (Name::OfTable(asked) | Name::Alone(asked)) = name;
+        Mart { model: Model { name: names.take(&wanted), sql, ..model }, of, asked }
     };
     named.map(mart).collect()
 }
@@ -51,6 +55,8 @@ fn drafts<'a>(of: &'a Recognised<'a>) -> Vec<(&'a Recognised<'a>, Name, Model)> 
         Shape::Events { time, kind, who } => vec![
             (of, Name::OfTable("daily"), events_daily(of, time, kind, who)),
             (of, Name::Alone("active_users_daily"), active_users(of, time, who)),
+            (of, Name::Alone("retention_weekly"), cohorts::retention(of, time, who)),
+            (of, Name::Alone("adoption_weekly"), cohorts::adoption(of, time, kind, who)),
         ],
         Shape::Orders { revenue, time, who, currency } => {
             let model = orders_daily(of, revenue, time, who, *currency);
@@ -219,7 +225,12 @@ fn subscriptions_monthly(
 }
 
 /// `keys`: what a row is one of.
-fn mart(description: String, mut columns: Vec<Column>, keys: &[&str], sql: String) -> Model {
+pub(super) fn mart(
+    description: String,
+    mut columns: Vec<Column>,
+    keys: &[&str],
+    sql: String,
+) -> Model {
     let mut tests = Vec::new();
     match keys {
         [key] => {
@@ -231,7 +242,7 @@ fn mart(description: String, mut columns: Vec<Column>, keys: &[&str], sql: Strin
     Model { name: String::new(), description, columns, tests, sql }
 }
 
-fn column(name: &str, data_type: &str, description: &str) -> Column {
+pub(super) fn column(name: &str, data_type: &str, description: &str) -> Column {
     Column {
         name: name.to_owned(),
         data_type: data_type.to_owned(),

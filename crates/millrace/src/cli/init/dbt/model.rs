@@ -4,8 +4,8 @@ use super::names::is_plain;
 use super::quoting::{ident, yaml, yaml_name, yaml_type};
 use std::fmt::Write;
 
-pub(super) struct Model {
-    pub(super) name: String,
+pub(in crate::cli::init) struct Model {
+    pub(in crate::cli::init) name: String,
     pub(super) description: String,
     pub(super) columns: Vec<Column>,
     /// Of several columns together.
@@ -13,8 +13,8 @@ pub(super) struct Model {
     pub(super) sql: String,
 }
 
-pub(super) struct Column {
-    pub(super) name: String,
+pub(in crate::cli::init) struct Column {
+    pub(in crate::cli::init) name: String,
     /// ClickHouse's, exactly: the contract compares texts.
     pub(super) data_type: String,
     pub(super) description: Option<String>,
@@ -22,7 +22,7 @@ pub(super) struct Column {
 }
 
 #[derive(Clone, PartialEq)]
-pub(super) enum Test {
+pub(in crate::cli::init) enum Test {
     Unique,
     NotNull,
     UniqueTogether(Vec<String>),

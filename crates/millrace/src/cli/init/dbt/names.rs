@@ -120,7 +120,7 @@ pub(super) fn snake(name: &str) -> String {
 }
 
 /// Whether it needs no quotes in SQL.
-pub(super) fn is_plain(name: &str) -> bool {
+pub(in crate::cli::init) fn is_plain(name: &str) -> bool {
     has_plain_letters(name) && !WORDS.contains(&name)
 }
 

@@ -74,13 +74,13 @@ const BEGUN: [&str; 8] = [
 /// Without a name that says so, this share of its writes has to be inserts.
 const INSERTS_LEAST: f64 = 0.99;
 
-pub(super) struct Recognised<'a> {
-    pub(super) staged: &'a Staged<'a>,
-    pub(super) shape: Shape<'a>,
-    pub(super) evidence: Vec<String>,
+pub(in crate::cli::init) struct Recognised<'a> {
+    pub(in crate::cli::init) staged: &'a Staged<'a>,
+    pub(in crate::cli::init) shape: Shape<'a>,
+    pub(in crate::cli::init) evidence: Vec<String>,
 }
 
-pub(super) enum Shape<'a> {
+pub(in crate::cli::init) enum Shape<'a> {
     Events {
         time: Part<'a>,
         kind: Part<'a>,
@@ -101,7 +101,7 @@ pub(super) enum Shape<'a> {
 }
 
 /// A column that plays a part in it.
-pub(super) type Part<'a> = &'a StagedColumn<'a>;
+pub(in crate::cli::init) type Part<'a> = &'a StagedColumn<'a>;
 
 pub(super) fn recognise<'a>(staged: &'a Staged<'a>) -> Option<Recognised<'a>> {
     let look = Look { staged, table: snake(&staged.surveyed.name.table) };

@@ -39,9 +39,9 @@ const DIGITS_MOST: u8 = 76;
 /// Behind the point: those of a `numeric` without any said, and half of what there is.
 const SCALE_MOST: u8 = 38;
 
-pub(super) struct Revenue<'a> {
+pub(in crate::cli::init) struct Revenue<'a> {
     amount: Amount<'a>,
-    pub(super) status: Status<'a>,
+    pub(in crate::cli::init) status: Status<'a>,
     /// Each takes the order back where it is set.
     times: Vec<Part<'a>>,
 }
@@ -51,7 +51,7 @@ enum Amount<'a> {
     Product { price: Part<'a>, quantity: Part<'a> },
 }
 
-pub(super) enum Status<'a> {
+pub(in crate::cli::init) enum Status<'a> {
     None,
     /// The enum's labels of a cancelled order.
     Cancels(Part<'a>, Vec<String>),
@@ -103,7 +103,7 @@ impl<'a> Revenue<'a> {
     }
 
     /// Of the mart's column.
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::cli::init) fn name(&self) -> &str {
         match &self.amount {
             Amount::Whole(amount) => &amount.name,
             Amount::Product { .. } => "revenue",
@@ -129,7 +129,7 @@ impl<'a> Revenue<'a> {
     }
 
     /// Of an order `o`.
-    pub(super) fn sql(&self) -> String {
+    pub(in crate::cli::init) fn sql(&self) -> String {
         match &self.amount {
             Amount::Whole(amount) => format!("o.{}", ident(&amount.name)),
             Amount::Product { price, quantity } => {
@@ -145,7 +145,7 @@ impl<'a> Revenue<'a> {
     }
 
     /// Whether an order `o` was taken back, and how that is called; `None`: nothing says so.
-    pub(super) fn gone(&self) -> Option<(String, String)> {
+    pub(in crate::cli::init) fn gone(&self) -> Option<(String, String)> {
         let (mut conditions, mut words) = (Vec::new(), Vec::new());
         if let Status::Cancels(status, labels) = &self.status {
             let labels: Vec<String> =

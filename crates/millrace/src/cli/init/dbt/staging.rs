@@ -13,21 +13,21 @@ use store::{Target, Type};
 const MONTHS_MOST: u16 = 4800;
 
 /// A table of the source on its way into the project.
-pub(super) struct Staged<'a> {
-    pub(super) target: &'a Target,
-    pub(super) surveyed: &'a Surveyed,
+pub(in crate::cli::init) struct Staged<'a> {
+    pub(in crate::cli::init) target: &'a Target,
+    pub(in crate::cli::init) surveyed: &'a Surveyed,
     /// `stg_orders`
-    pub(super) model: String,
-    pub(super) columns: Vec<StagedColumn<'a>>,
+    pub(in crate::cli::init) model: String,
+    pub(in crate::cli::init) columns: Vec<StagedColumn<'a>>,
 }
 
-pub(super) struct StagedColumn<'a> {
-    pub(super) name: String,
+pub(in crate::cli::init) struct StagedColumn<'a> {
+    pub(in crate::cli::init) name: String,
     /// What ClickHouse calls it.
-    kept: &'a str,
-    pub(super) clickhouse: &'a str,
+    pub(in crate::cli::init) kept: &'a str,
+    pub(in crate::cli::init) clickhouse: &'a str,
     /// `None`: the engine fills it.
-    pub(super) surveyed: Option<&'a SurveyedColumn>,
+    pub(in crate::cli::init) surveyed: Option<&'a SurveyedColumn>,
 }
 
 /// Those that are both kept and known to the survey, with names that no two of them share.
