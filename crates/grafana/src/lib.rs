@@ -44,9 +44,15 @@ pub fn expand(raw: &str, range: &Range, variables: &Variables) -> Result<String>
     let sql = variables::put_in(raw, range, variables)?;
     let sql = statement::rewrite(&sql, range)?;
     let sql = macros::expand(&sql, range)?;
-    if sql.len() > SQL_BYTES_MAX {
-        return Err(Error::definite("cannot run the query: with its variables it is over 4 MiB")
-            .hint("choose fewer values"));
-    }
+    check_length(sql.len())?;
     Ok(sql)
+}
+
+/// While it grows: what is put in may be put in often.
+fn check_length(bytes: usize) -> Result<()> {
+    match bytes <= SQL_BYTES_MAX {
+        true => Ok(()),
+        false => Err(Error::definite("cannot run the query: with its variables it is over 4 MiB")
+            .hint("choose fewer values")),
+    }
 }

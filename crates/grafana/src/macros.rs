@@ -31,6 +31,7 @@ fn within(sql: &str, range: &Range, depth: usize) -> Result<String> {
             let mark = here + found;
             out.push_str(&sql[here..mark]);
             let call = Call::at(sql, mark)?;
+            crate::check_length(out.len())?;
             match written(&call, range, depth)? {
                 Some(text) => out.push_str(&text),
                 None => out.push_str(&sql[mark..call.end]),
@@ -54,11 +55,17 @@ pub(crate) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
+    /// What it is called, which costs little.
+    pub(crate) fn name_at(sql: &'a str, mark: usize) -> &'a str {
+        let start = mark + "$__".len();
+        let bytes = &sql.as_bytes()[start..];
+        &sql[start..start + bytes.iter().take_while(|byte| is_word(**byte)).count()]
+    }
+
     pub(crate) fn at(sql: &'a str, mark: usize) -> Result<Call<'a>> {
         let bytes = sql.as_bytes();
-        let start = mark + "$__".len();
-        let length = bytes[start..].iter().take_while(|byte| is_word(**byte)).count();
-        let (name, end) = (&sql[start..start + length], start + length);
+        let name = Call::name_at(sql, mark);
+        let end = mark + "$__".len() + name.len();
         if bytes.get(end) != Some(&b'(') {
             return Ok(Call { name, arguments: None, end });
         }

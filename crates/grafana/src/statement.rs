@@ -44,9 +44,8 @@ fn find(sql: &str) -> Result<Option<(usize, Call<'_>)>> {
     for (region, part) in regions(sql) {
         if region == Region::Code {
             for (found, _) in part.match_indices("$__") {
-                let call = Call::at(sql, at + found)?;
-                if NAMES.contains(&call.name) {
-                    return Ok(Some((at + found, call)));
+                if NAMES.contains(&Call::name_at(sql, at + found)) {
+                    return Ok(Some((at + found, Call::at(sql, at + found)?)));
                 }
             }
         }

@@ -67,23 +67,34 @@ pub struct Variables {
     pub authored: BTreeMap<String, BTreeSet<String>>,
 }
 
+/// Of `${name:format}`.
+const PLACE_BYTES_MAX: usize = 512;
 /// Values one after the other in lists are that long at most.
 const LIST_BYTES_MAX: usize = 1 << 20;
 
 pub(crate) fn put_in(sql: &str, range: &Range, variables: &Variables) -> Result<String> {
     let sql = conditions(sql, variables)?;
     let mut out = String::with_capacity(sql.len() + 128);
-    for (region, part) in regions(&sql) {
+    let mut parts = regions(&sql).into_iter().peekable();
+    while let Some((region, part)) = parts.next() {
         if region == Region::Comment {
             out.push_str(part);
             continue;
         }
+        let before_comment = parts.peek().is_some_and(|(next, _)| *next == Region::Comment);
         let mut rest = part;
         while let Some((start, place)) = Place::find(rest) {
             let (before, behind) = (&rest[..start], &rest[place.end..]);
             out.push_str(before);
+            crate::check_length(out.len())?;
             match place.written(region, part, before, range, variables)? {
-                Some(text) => out.push_str(&text),
+                Some(text) => {
+                    out.push_str(&text);
+                    // A number right before a comment is read in two ways.
+                    if region == Region::Code && behind.is_empty() && before_comment {
+                        out.push(' ');
+                    }
+                }
                 None => out.push_str(&rest[start..place.end]),
             }
             rest = behind;
@@ -107,15 +118,16 @@ fn conditions(sql: &str, variables: &Variables) -> Result<String> {
             if mark < from {
                 continue;
             }
-            let call = match Call::at(sql, mark) {
-                Ok(call) if ["conditionalAll", "adHocFilters"].contains(&call.name) => call,
-                _ => continue,
-            };
+            if !["conditionalAll", "adHocFilters"].contains(&Call::name_at(sql, mark)) {
+                continue;
+            }
+            let call = Call::at(sql, mark)?;
             let given = call.arguments.unwrap_or_default();
             out.push_str(&sql[from..mark]);
             from = call.end;
             if call.name == "adHocFilters" {
-                out.push_str("additional_table_filters = {}");
+                // A setting that changes nothing, and that anybody may set.
+                out.push_str("max_block_size = 65409");
                 continue;
             }
             let [.., last] = given.as_slice() else { continue };
@@ -163,7 +175,9 @@ impl<'a> Place<'a> {
     }
 
     fn between(text: &'a str, start: usize, close: &str) -> Option<Place<'a>> {
-        let length = text[start..].find(close)?;
+        let near = text[start..].char_indices().take_while(|(at, _)| *at < PLACE_BYTES_MAX);
+        let end = near.last().map_or(start, |(at, last)| start + at + last.len_utf8());
+        let length = text[start..end].find(close)?;
         let inside = &text[start..start + length];
         let name = word(inside);
         let rest = &inside[name.len()..];
@@ -225,7 +239,9 @@ impl<'a> Place<'a> {
                     }
                 }
             },
-            Region::Heredoc | Region::Comment => return Err(self.cannot("in a heredoc")),
+            Region::Other | Region::Comment => {
+                return Err(self.cannot("in a heredoc, x'…' or quotes of typography"));
+            }
         };
         if text.len() > LIST_BYTES_MAX {
             return Err(Error::definite(format!(
@@ -264,9 +280,25 @@ fn word(text: &str) -> &str {
     &text[..end]
 }
 
-/// A number or a name, as it can stand anywhere in SQL.
+/// A number, a name or an interval (`15s`), as it can stand anywhere in SQL.
 fn is_harmless(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| is_word(byte) && byte < 0x80 || byte == b'.')
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, rest) = text.split_at(digits);
+    match number.is_empty() {
+        true => {
+            let mut bytes = rest.bytes();
+            bytes.next().is_some_and(|byte| byte == b'_' || byte.is_ascii_alphabetic())
+                && bytes.all(|byte| byte == b'_' || byte == b'.' || byte.is_ascii_alphanumeric())
+        }
+        false => {
+            let fraction = rest.strip_prefix('.');
+            let is_fraction = |digits: &str| {
+                !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+            };
+            ["", "ms", "s", "m", "h", "d", "w", "M", "y"].contains(&rest)
+                || fraction.is_some_and(is_fraction)
+        }
+    }
 }
 
 fn list(values: &[String], quote: char) -> String {
@@ -360,6 +392,9 @@ mod tests {
             ("many", many(&["a", "it's", "b\\"])),
             ("all", Value { all: true, ..many(&["a", "b"]) }),
             ("none", Value::one("")),
+            ("odd", Value::one("1e")),
+            ("every", Value::one("15s")),
+            ("half", Value::one("0.5")),
             ("sql", Value::one("toStartOfHour(t)")),
         ];
         let authored =
@@ -392,6 +427,8 @@ mod tests {
             ),
             ("$__interval_s $__timeFilter(t) $unknown", "$__interval_s $__timeFilter(t) $unknown"),
             ("1 -- $evil\n", "1 -- $evil\n"),
+            ("$n--$n", "12 --$n"),
+            ("INTERVAL $every, $half", "INTERVAL 15s, 0.5"),
         ] {
             assert_eq!(put_in(given, &RANGE, &known()).unwrap(), expected, "{given}");
         }
@@ -409,6 +446,17 @@ mod tests {
         ] {
             let error = put_in(given, &RANGE, &known()).unwrap_err();
             assert!(error.report().contains("cannot put the value"), "{given}: {}", error.report());
+        }
+    }
+
+    #[test]
+    fn what_grows_too_large_is_refused_as_it_grows() {
+        let chosen = [("v".to_owned(), Value::one(&"x".repeat(1 << 20)))].into();
+        let variables = Variables { chosen, ..Variables::default() };
+        let sql = format!("'{}'", "$v".repeat(50_000));
+        assert!(put_in(&sql, &RANGE, &variables).unwrap_err().report().contains("4 MiB"));
+        for open in ["${a", "[[", "$__a(", "$__conditionalAll("] {
+            let _ = crate::expand(&open.repeat(20_000), &RANGE, &variables);
         }
     }
 
