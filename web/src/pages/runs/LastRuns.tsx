@@ -33,7 +33,7 @@ export function LastRuns({ runs }: { runs: Run[] }) {
           columns={[
             { head: 'Began', cell: (run) => <When ms={run.started_ms} exact /> },
             { head: 'Schedule', cell: (run) => run.schedule || 'by hand' },
-            { head: 'Command', wide: true, cell: (run) => <code>{run.command}</code> },
+            { head: 'Command', wide: true, cell: (run) => <code style={{ overflowWrap: 'anywhere', whiteSpace: 'normal' }}>{run.command}</code> },
             { head: 'State', cell: (run) => <StateBadge tone={toneOfRun(run.status)}>{run.status}</StateBadge> },
             { head: 'Took', number: true, cell: (run) => (run.status === 'running' ? '–' : durationText(run.seconds)) },
             { head: 'SLA', cell: (run) => <Sla seconds={run.status === 'running' ? null : run.seconds} sla={run.sla_seconds} /> },
@@ -41,7 +41,7 @@ export function LastRuns({ runs }: { runs: Run[] }) {
               head: 'Nodes',
               cell: (run) =>
                 run.nodes.length > 0 ? (
-                  <Button size="sm" variant="secondary" fill="text" icon={open === run.id ? 'angle-up' : 'angle-down'} aria-expanded={open === run.id} aria-label={`Nodes of the run of ${localTime(run.started_ms)}`} onClick={() => setOpen(open === run.id ? undefined : run.id)}>
+                  <Button size="sm" variant="secondary" fill="text" icon={open === run.id ? 'angle-up' : 'angle-down'} aria-expanded={open === run.id} aria-label={`${counts(run)} of the run of ${localTime(run.started_ms)}`} onClick={() => setOpen(open === run.id ? undefined : run.id)}>
                     {counts(run)}
                   </Button>
                 ) : (
