@@ -22,7 +22,7 @@ export function LastRuns({ runs }: { runs: Run[] }) {
     <Section title="Last runs" note={runs.length > 0 && plural(runs.length, 'run')}>
       {runs.length === 0 ? (
         <Nothing title="dbt has not run yet" icon="sitemap">
-          <code>millrace dbt run</code> builds the models of the project’s folder <code>dbt/</code>.
+          <code>millrace transform build</code> builds the models of the project’s folder <code>dbt/</code>.
         </Nothing>
       ) : (
         <DataTable
