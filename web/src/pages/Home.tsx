@@ -13,7 +13,7 @@ import { LastRuns } from './home/LastRuns';
 import { freshVerdict, whatItDoes } from './home/story';
 import { readReport } from './kit/report';
 import { StateBadge } from './kit/StateBadge';
-import { Loaded, ProblemCard, Waiting } from './kit/States';
+import { Loaded, ProblemCard } from './kit/States';
 import { usePageTitle } from './kit/usePageTitle';
 import { usePolled } from './kit/usePolled';
 import { useStatus } from './kit/useStatus';
@@ -48,7 +48,7 @@ export default function Home() {
         <Dashboards />
         <div>
           <AlertsNow />
-          {status.data ? <LastRuns runs={status.data.runs} /> : <Waiting />}
+          <LastRuns status={status} />
         </div>
       </div>
     </Page>

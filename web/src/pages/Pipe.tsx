@@ -16,7 +16,7 @@ export default function Pipe() {
   usePageTitle('Pipe');
   const { session } = useSession();
   const status = useStatus();
-  const csrf = session.user?.role === 'admin' ? session.csrf : null;
+  const csrf = session.user?.role === 'admin' ? (session.csrf ?? '') : null;
   return (
     <Page title="Pipe" actions={csrf !== null && status.data && <PauseButton status={status.data} csrf={csrf} onDone={status.again} />}>
       <Loaded from={status} lines={8}>

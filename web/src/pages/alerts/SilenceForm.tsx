@@ -73,6 +73,6 @@ export function SilenceForm({ labels, onClose, onDone }: Props) {
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({
-  labels: css({ display: 'grid', gap: theme.spacing(0.5), marginBottom: theme.spacing(2), '& label': { overflowWrap: 'anywhere' } }),
+  labels: css({ display: 'grid', justifyItems: 'start', gap: theme.spacing(0.5), marginBottom: theme.spacing(2), '& label': { overflowWrap: 'anywhere', textAlign: 'left' } }),
   legend: css({ fontSize: theme.typography.bodySmall.fontSize, fontWeight: 500, marginBottom: theme.spacing(0.5) }),
 });

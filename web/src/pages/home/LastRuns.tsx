@@ -4,37 +4,47 @@ import { useStyles2 } from '@grafana/ui';
 import { css } from '@emotion/css';
 import { Section } from '../kit/Section';
 import { StateBadge } from '../kit/StateBadge';
-import { Nothing } from '../kit/States';
-import type { ScheduleStatus } from '../kit/status';
+import { Loaded, Nothing } from '../kit/States';
+import type { PipeStatus, ScheduleStatus } from '../kit/status';
 import { toneOfRun } from '../kit/tones';
+import type { Polled } from '../kit/usePolled';
 import { Way } from '../kit/Way';
 import { When } from '../kit/When';
 import { durationText } from '../kit/words';
 
-export function LastRuns({ runs }: { runs: ScheduleStatus[] }) {
-  const styles = useStyles2(getStyles);
-  const latest = [...runs].sort((a, b) => b.last_started - a.last_started);
+export function LastRuns({ status }: { status: Polled<PipeStatus> }) {
   return (
     <Section title="dbt" actions={<Way to="/runs">All runs</Way>}>
-      {latest.length === 0 ? (
-        <Nothing title="dbt has not run yet" icon="sitemap">
-          Run it with <code>millrace dbt run</code>, or give it a schedule in <code>millrace.toml</code>.
-        </Nothing>
-      ) : (
-        <ul className={styles.list}>
-          {latest.map((run) => (
-            <li key={run.schedule} className={styles.entry}>
-              <StateBadge tone={toneOfRun(run.last_status)}>{run.last_status}</StateBadge>
-              <span>{run.schedule || 'by hand'}</span>
-              <span className={styles.when}>
-                {run.last_status !== 'running' && `${durationText(run.last_seconds)}, `}
-                <When ms={run.last_started} />
-              </span>
-            </li>
-          ))}
-        </ul>
-      )}
+      <Loaded from={status} lines={2}>
+        {({ runs }) => <Runs runs={runs} />}
+      </Loaded>
     </Section>
+  );
+}
+
+function Runs({ runs }: { runs: ScheduleStatus[] }) {
+  const styles = useStyles2(getStyles);
+  const latest = [...runs].sort((a, b) => b.last_started - a.last_started);
+  if (latest.length === 0) {
+    return (
+      <Nothing title="dbt has not run yet" icon="sitemap">
+        Run it with <code>millrace transform build</code>, or give it a schedule in <code>millrace.toml</code>.
+      </Nothing>
+    );
+  }
+  return (
+    <ul className={styles.list}>
+      {latest.map((run) => (
+        <li key={run.schedule} className={styles.entry}>
+          <StateBadge tone={toneOfRun(run.last_status)}>{run.last_status}</StateBadge>
+          <span>{run.schedule || 'by hand'}</span>
+          <span className={styles.when}>
+            {run.last_status !== 'running' && `${durationText(run.last_seconds)}, `}
+            <When ms={run.last_started} />
+          </span>
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -3,6 +3,7 @@ import type { GrafanaTheme2 } from '@grafana/data';
 import { useStyles2 } from '@grafana/ui';
 import { css, cx } from '@emotion/css';
 import { Fragment, type ReactNode } from 'react';
+import { Scroll } from './Scroll';
 
 export interface Column<Row> {
   head: string;
@@ -30,7 +31,7 @@ interface Props<Row> {
 export function DataTable<Row>({ caption, columns, rows, keyOf, more }: Props<Row>) {
   const styles = useStyles2(getStyles);
   return (
-    <div className={styles.scroll}>
+    <Scroll label={caption} className={styles.scroll}>
       <table role="table" className={styles.table}>
         <caption className="sr-only">{caption}</caption>
         <thead role="rowgroup">
@@ -73,7 +74,7 @@ export function DataTable<Row>({ caption, columns, rows, keyOf, more }: Props<Ro
           })}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 
@@ -92,19 +93,21 @@ const getStyles = (theme: GrafanaTheme2) => {
       'tbody th': { fontWeight: theme.typography.fontWeightMedium },
       [phone]: {
         display: 'block',
-        'thead, caption': { position: 'absolute', left: -9999 },
-        'tbody, tr, td, tbody th': { display: 'block' },
-        'th, td': { padding: theme.spacing(0.25, 0), whiteSpace: 'normal', overflowWrap: 'anywhere' },
-        'td[data-head]': { display: 'flex', justifyContent: 'space-between', gap: theme.spacing(2), textAlign: 'right' },
-        'td[data-head]::before': { content: 'attr(data-head)', color: theme.colors.text.secondary, textAlign: 'left', flex: '0 0 auto' },
+        thead: { position: 'absolute', width: 1, height: 1, overflow: 'hidden', clipPath: 'inset(50%)', whiteSpace: 'nowrap' },
+        'tbody, td, tbody th': { display: 'block' },
+        'tbody tr': { display: 'grid', gridTemplateColumns: 'minmax(0, 1fr) minmax(0, 1fr)', gap: theme.spacing(0.25, 2) },
+        'tbody th, tbody td[colspan]': { gridColumn: '1 / -1' },
+        'th, td': { padding: theme.spacing(0.25, 0), textAlign: 'left !important' as 'left', whiteSpace: 'normal', overflowWrap: 'anywhere' },
+        'td span': { whiteSpace: 'normal' },
+        'td[data-head]::before': { content: 'attr(data-head)', display: 'block', color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize },
       },
     }),
     row: css({ borderTop: line, [phone]: { padding: theme.spacing(1, 0) } }),
     open: css({ [phone]: { paddingBottom: 0 } }),
     below: css({ '& > td': { paddingTop: '0 !important', whiteSpace: 'normal !important' as 'normal' }, [phone]: { paddingBottom: theme.spacing(1) } }),
-    number: css({ textAlign: 'right !important' as 'right' }),
+    number: css({ [theme.breakpoints.up('md')]: { textAlign: 'right !important' as 'right' } }),
     scroll: css({ overflowX: 'auto' }),
-    wide: css({ width: '100%', whiteSpace: 'normal !important' as 'normal', overflowWrap: 'anywhere' }),
+    wide: css({ width: '100%', whiteSpace: 'normal !important' as 'normal', overflowWrap: 'anywhere', [phone]: { gridColumn: '1 / -1' } }),
     text: css({ whiteSpace: 'normal !important' as 'normal', minWidth: '16ch' }),
   };
 };

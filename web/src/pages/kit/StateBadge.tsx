@@ -35,5 +35,5 @@ export function Mark({ tone }: { tone: Tone }) {
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({
-  badge: css({ display: 'inline-flex', alignItems: 'center', gap: theme.spacing(0.75), whiteSpace: 'nowrap' }),
+  badge: css({ display: 'inline-flex', alignItems: 'baseline', gap: theme.spacing(0.75), whiteSpace: 'nowrap' }),
 });

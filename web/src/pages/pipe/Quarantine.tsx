@@ -42,7 +42,7 @@ export function Quarantine({ csrf }: { csrf: string | null }) {
         const key = keyOf(group);
         return (
           <span style={{ display: 'inline-flex', whiteSpace: 'nowrap' }}>
-            <Button size="sm" variant="secondary" fill="text" icon="eye" aria-expanded={open === key} aria-label={`Rows of ${group.table}: ${group.reason}`} onClick={() => setOpen(open === key ? undefined : key)}>
+            <Button size="sm" variant="secondary" fill="text" icon="eye" aria-expanded={open === key} aria-label={`${open === key ? 'Hide' : 'Show'} rows of ${group.table}: ${group.reason}`} onClick={() => setOpen(open === key ? undefined : key)}>
               {open === key ? 'Hide' : 'Show'}
             </Button>
             <Drop group={group} csrf={csrf} onDone={groups.again} />

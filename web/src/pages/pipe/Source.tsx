@@ -20,7 +20,7 @@ export function Source({ status }: { status: PipeStatus }) {
           ['Connection', <Connection key="connection" status={status} />],
           ['Log status of the slot', <WalStatus key="wal" status={source.wal_status} />],
           ['Log kept for us', bytesText(source.retained_bytes)],
-          ['Until it may be lost', source.until_lost_bytes === null ? 'no limit set' : bytesText(source.until_lost_bytes)],
+          ['Until it may be lost', source.until_lost_bytes === null && source.retained_bytes !== null ? 'no limit set' : bytesText(source.until_lost_bytes)],
           ['Received', <code key="received">{source.received_lsn}</code>],
           ['Visible', <code key="visible">{source.applied_lsn}</code>],
           ['Confirmed', <code key="confirmed">{source.confirmed_lsn}</code>],

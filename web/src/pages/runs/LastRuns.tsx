@@ -22,7 +22,7 @@ export function LastRuns({ runs }: { runs: Run[] }) {
     <Section title="Last runs" note={runs.length > 0 && plural(runs.length, 'run')}>
       {runs.length === 0 ? (
         <Nothing title="dbt has not run yet" icon="sitemap">
-          <code>millrace dbt run</code> builds the models of the project’s folder <code>dbt/</code>.
+          <code>millrace transform build</code> builds the models of the project’s folder <code>dbt/</code>.
         </Nothing>
       ) : (
         <DataTable
@@ -33,7 +33,7 @@ export function LastRuns({ runs }: { runs: Run[] }) {
           columns={[
             { head: 'Began', cell: (run) => <When ms={run.started_ms} exact /> },
             { head: 'Schedule', cell: (run) => run.schedule || 'by hand' },
-            { head: 'Command', wide: true, cell: (run) => <code>{run.command}</code> },
+            { head: 'Command', wide: true, cell: (run) => <code style={{ overflowWrap: 'anywhere', whiteSpace: 'normal' }}>{run.command}</code> },
             { head: 'State', cell: (run) => <StateBadge tone={toneOfRun(run.status)}>{run.status}</StateBadge> },
             { head: 'Took', number: true, cell: (run) => (run.status === 'running' ? '–' : durationText(run.seconds)) },
             { head: 'SLA', cell: (run) => <Sla seconds={run.status === 'running' ? null : run.seconds} sla={run.sla_seconds} /> },
@@ -41,7 +41,7 @@ export function LastRuns({ runs }: { runs: Run[] }) {
               head: 'Nodes',
               cell: (run) =>
                 run.nodes.length > 0 ? (
-                  <Button size="sm" variant="secondary" fill="text" icon={open === run.id ? 'angle-up' : 'angle-down'} aria-expanded={open === run.id} aria-label={`Nodes of the run of ${localTime(run.started_ms)}`} onClick={() => setOpen(open === run.id ? undefined : run.id)}>
+                  <Button size="sm" variant="secondary" fill="text" icon={open === run.id ? 'angle-up' : 'angle-down'} aria-expanded={open === run.id} aria-label={`${counts(run)} of the run of ${localTime(run.started_ms)}`} onClick={() => setOpen(open === run.id ? undefined : run.id)}>
                     {counts(run)}
                   </Button>
                 ) : (

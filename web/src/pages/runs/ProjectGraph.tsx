@@ -3,6 +3,7 @@ import type { GrafanaTheme2 } from '@grafana/data';
 import { Tooltip, measureText, useStyles2, useTheme2 } from '@grafana/ui';
 import { css, cx } from '@emotion/css';
 import { useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { Scroll } from '../kit/Scroll';
 import { Mark, toneColor, type Tone } from '../kit/StateBadge';
 import { toneOfRun } from '../kit/tones';
 import { countText, durationText, plural } from '../kit/words';
@@ -40,7 +41,7 @@ export function ProjectGraph({ nodes }: { nodes: Node[] }) {
     }
   };
   return (
-    <div className={styles.scroll}>
+    <Scroll label="The project as a graph" className={styles.scroll}>
       {layout.edges.length === 0 && graph.length > 1 && <p className={styles.words}>Which reads which is not known: dbt writes it down as it compiles the project.</p>}
       <svg
         ref={place}
@@ -57,27 +58,26 @@ export function ProjectGraph({ nodes }: { nodes: Node[] }) {
         {layout.nodes.map(({ id, layer, at }) => {
           const node = byId.get(id)!;
           return (
-            <Tooltip key={id} content={<Words node={node} />} placement="top">
-              <g
-                data-node={id}
-                role="img"
-                tabIndex={id === first ? 0 : -1}
-                aria-label={spoken(node)}
-                className={cx(styles.node, lit && !lit.has(id) && styles.dim)}
-                transform={`translate(${xOf(layer)} ${yOf(layer, at, layout)})`}
-                onKeyDown={(event) => walk(event, id)}
-                onFocus={() => (setChosen(id), setLooked(id))}
-                onBlur={() => setLooked(undefined)}
-                onPointerEnter={() => setLooked(id)}
-                onPointerLeave={() => setLooked(undefined)}
-              >
-                <Box node={node} />
-              </g>
-            </Tooltip>
+            // The tooltip takes the handlers of its child for itself, so that ours stand around it.
+            <g
+              key={id}
+              transform={`translate(${xOf(layer)} ${yOf(layer, at, layout)})`}
+              onKeyDown={(event) => walk(event, id)}
+              onFocus={() => (setChosen(id), setLooked(id))}
+              onBlur={() => setLooked(undefined)}
+              onPointerEnter={() => setLooked(id)}
+              onPointerLeave={() => setLooked(undefined)}
+            >
+              <Tooltip content={<Words node={node} />} placement="top">
+                <g data-node={id} role="img" tabIndex={id === first ? 0 : -1} aria-label={spoken(node)} className={cx(styles.node, lit && !lit.has(id) && styles.dim)}>
+                  <Box node={node} />
+                </g>
+              </Tooltip>
+            </g>
           );
         })}
       </svg>
-    </div>
+    </Scroll>
   );
 }
 

@@ -4,6 +4,7 @@ import { useStyles2 } from '@grafana/ui';
 import { css } from '@emotion/css';
 import type { Run } from '../../api';
 import { DataTable } from '../kit/DataTable';
+import { Scroll } from '../kit/Scroll';
 import { StateBadge } from '../kit/StateBadge';
 import { toneOfRun } from '../kit/tones';
 import { bytesText, countText, durationText } from '../kit/words';
@@ -17,7 +18,7 @@ export function RunNodes({ run }: { run: Run }) {
   const rank = (node: Node) => RANK[toneOfRun(node.status)];
   const nodes = [...(run.nodes as Node[])].sort((a, b) => rank(a) - rank(b) || (b.seconds ?? 0) - (a.seconds ?? 0));
   return (
-    <div className={styles.inside}>
+    <Scroll label="Nodes of the run" className={styles.inside}>
       <DataTable
         caption="Nodes of the run"
         rows={nodes}
@@ -32,7 +33,7 @@ export function RunNodes({ run }: { run: Run }) {
           { head: 'Size', number: true, cell: (node) => bytesText(node.bytes) },
         ]}
       />
-    </div>
+    </Scroll>
   );
 }
 

@@ -14,7 +14,7 @@ export function Schedules({ runs }: { runs: ScheduleStatus[] }) {
     <Section title="Schedules" note="the last 7 days">
       {runs.length === 0 ? (
         <Nothing title="dbt has not run in the last 7 days" icon="clock-nine">
-          Run it with <code>millrace dbt run</code>, or give it a schedule in <code>millrace.toml</code>.
+          Run it with <code>millrace transform build</code>, or give it a schedule in <code>millrace.toml</code>.
         </Nothing>
       ) : (
         <DataTable

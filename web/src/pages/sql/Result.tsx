@@ -44,7 +44,7 @@ export function Result({ done, view, onView, onZoom }: { done: Done; view: View;
           </Button>
         </div>
       </div>
-      {done.result.limited && <p className={styles.limited}>Only the first {countText(rows)} rows came: there are more.</p>}
+      {done.result.limited && <p className={styles.limited}>No more than {countText(rows)} rows come at once: there may be others.</p>}
       {rows === 0 ? (
         <Nothing title="The query found no rows">If it asks by the time range, try a longer one.</Nothing>
       ) : view === 'chart' ? (

@@ -1,5 +1,5 @@
 // An answer with a time column, drawn: a line for each column of numbers, or for each of its labels.
-import { FieldType, getFieldDisplayName, type DataFrame } from '@grafana/data';
+import { FieldType, getFieldDisplayName, type DataFrame, type Field } from '@grafana/data';
 import { useMemo } from 'react';
 import type { QueryResult } from '../../api';
 import { TIME_SERIES, framesOf } from '../../datasource/frames';
@@ -39,13 +39,15 @@ function plotOf(frame: DataFrame | undefined, asked: Span) {
     .sort((a, b) => time.values[a] - time.values[b]);
   const times = order.map((row) => time.values[row] as number);
   const shown = numbers.slice(0, LINES_MAX);
+  const isOneValue = shown.length > 1 && shown.every((field) => field.name === shown[0].name && field.labels);
+  const nameOf = (field: Field) => (isOneValue ? Object.values(field.labels ?? {}).join(', ') : '') || getFieldDisplayName(field, frame, [frame]);
   const [first, last] = [times[0], times.at(-1)!];
   // A query that does not ask by the range is shown as long as it is.
   const within = first >= asked.from && last <= asked.to;
   return {
     times,
     span: within ? asked : { from: first, to: Math.max(last, first + 1) },
-    lines: shown.map((field) => ({ name: getFieldDisplayName(field, frame, [frame]), values: order.map((row) => field.values[row] as number | null) })),
+    lines: shown.map((field) => ({ name: nameOf(field), values: order.map((row) => field.values[row] as number | null) })),
     left: numbers.length - shown.length,
   };
 }

@@ -91,7 +91,6 @@ function wordsOf(schema: Schema | undefined, functions: string[]): Extension {
 
 function lookOf(theme: GrafanaTheme2): Extension {
   const { colors, typography, visualization, isDark } = theme;
-  const named = (dark: string, light: string) => visualization.getColorByName(isDark ? dark : light);
   return [
     EditorView.theme(
       {
@@ -111,10 +110,10 @@ function lookOf(theme: GrafanaTheme2): Extension {
     syntaxHighlighting(
       HighlightStyle.define([
         { tag: tags.keyword, color: colors.primary.text, fontWeight: '500' },
-        { tag: [tags.string, tags.special(tags.string)], color: named('light-green', 'dark-green') },
-        { tag: [tags.number, tags.bool, tags.null], color: named('light-orange', 'dark-orange') },
+        { tag: [tags.string, tags.special(tags.string)], color: colors.success.text },
+        { tag: [tags.number, tags.bool, tags.null], color: colors.warning.text },
         { tag: tags.comment, color: colors.text.secondary, fontStyle: 'italic' },
-        { tag: [tags.typeName, tags.standard(tags.name)], color: named('light-purple', 'dark-purple') },
+        { tag: [tags.typeName, tags.standard(tags.name)], color: visualization.getColorByName(isDark ? 'light-purple' : 'dark-purple') },
       ])
     ),
   ];
