@@ -12,7 +12,7 @@
 
 use crate::Range;
 use crate::macros::Call;
-use crate::regions::{Region, is_word, regions};
+use crate::regions::{Region, regions};
 use model::{Error, Result};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};

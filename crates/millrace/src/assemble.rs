@@ -88,11 +88,18 @@ fn bind(key: &str, place: SocketAddr) -> Result<TcpListener> {
 pub(crate) struct Resolved {
     options: flow::Options,
     users: serve::access::File,
+    mail: Option<serve::alerts::Mail>,
+    rules: Result<serve::alerts::Files>,
 }
 
 impl Resolved {
     pub(crate) fn of(config: &Config) -> Result<Resolved> {
-        Ok(Resolved { options: config.pipeline()?, users: config.serve.users.file()? })
+        Ok(Resolved {
+            options: config.pipeline()?,
+            users: config.serve.users.file()?,
+            mail: config.alerts.mail()?,
+            rules: serve::alerts::of_folder(config.folder()),
+        })
     }
 
     pub(crate) fn source(&self) -> &source::Address {
@@ -126,7 +133,7 @@ impl Mill {
     /// `confined`: whether the kernel keeps this process to its files, where it was asked to.
     pub(crate) async fn start_in(
         config: &Config,
-        Resolved { options, users }: Resolved,
+        Resolved { options, users, mail, rules }: Resolved,
         ports: Ports,
         confined: Option<bool>,
     ) -> Result<Mill> {
@@ -156,6 +163,7 @@ impl Mill {
             desk = serve::people::Desk::Door(inside.clone());
             servers.push(tokio::spawn(inside.serve(doors, until(closed.clone()))));
         }
+        let keys = serve::people::Keys::open(home.data_dir())?;
         let pipeline = flow::Pipeline::start(options, home.store());
         let reloading = Reloading::new(config.clone(), pipeline.handle());
         let ops = serve::ops::Ops {
@@ -173,7 +181,7 @@ impl Mill {
                 target: config.transform.project.join("target"),
                 schedules: home.data_dir().join("transform"),
             },
-            data_dir: home.data_dir().to_owned(),
+            keys,
             prefix: config.serve.ui_prefix.clone(),
             proxy: config.serve.ui_proxy.clone(),
             token: places.token.clone(),
@@ -182,7 +190,8 @@ impl Mill {
                 reader: home.reader(),
                 store: home.store(),
                 external_url: external_url(config, places.ui),
-                mail: config.alerts.mail()?,
+                mail,
+                files: rules,
             },
         };
         servers.push(tokio::spawn(serve::people::serve(served(ports.ui)?, page, until(closed))));

@@ -98,7 +98,7 @@ pub(crate) fn enter(config: &Config, address: &Address) -> Result<Option<Confine
     }
     let read: Vec<String> = folders.iter().map(|path| path.display().to_string()).collect();
     tracing::info!(
-        writes = %data_dir.display(),
+        writes = %format!("{} {}", data_dir.display(), dashboards.display()),
         reads = read.join(" "),
         "files: the kernel keeps this process to these and to what the system's libraries read"
     );
@@ -135,7 +135,9 @@ fn confine(
     let read = read.chain(folders.iter().map(PathBuf::as_path)).chain(own.as_deref());
     let places = read.chain(library.as_deref()).map(|path| (path, reads));
     let devices = DEVICES.iter().map(|path| (Path::new(path), device));
-    let written = [(data_dir, writes), (dashboards, writes)];
+    let saves =
+        reads | make_bitflags!(AccessFs::{WriteFile | Truncate | MakeReg | RemoveFile | Refer});
+    let written = [(data_dir, writes), (dashboards, saves)];
     let mut ruleset = ruleset;
     for (path, access) in places.chain(devices).chain(written) {
         // What this machine does not have nobody reads.

@@ -11,14 +11,10 @@ use axum::http::{HeaderMap, HeaderValue, header};
 /// `trusting`: whoever reaches the port comes in. Where a password is asked for, the port has whatever
 /// name its machine has, and a page gains nothing by having it pointed there.
 pub(crate) fn refuse(headers: &HeaderMap, trusting: bool) -> Option<&'static str> {
-    let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str());
-    match text(header::HOST) {
-        Some(Ok(host)) if trusting && !is_local(host) => {
-            return Some("the Host header names another site");
-        }
-        Some(Err(_)) => return Some("the Host header is not text"),
-        _ => {}
+    if let Some(why) = refuse_host(headers, trusting) {
+        return Some(why);
     }
+    let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str());
     let site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
     if site == Some(b"cross-site") {
         return Some("a page of another site sent this request");
@@ -34,6 +30,23 @@ pub(crate) fn refuse(headers: &HeaderMap, trusting: bool) -> Option<&'static str
         }
         Some(Err(_)) => Some("the Origin header is not text"),
     }
+}
+
+/// The half of [`refuse`] that is about the name by which we were reached.
+pub(crate) fn refuse_host(headers: &HeaderMap, trusting: bool) -> Option<&'static str> {
+    match headers.get(header::HOST).map(|value| value.to_str()) {
+        Some(Ok(host)) if trusting && !is_local(host) => Some("the Host header names another site"),
+        Some(Err(_)) => Some("the Host header is not text"),
+        _ => None,
+    }
+}
+
+/// Whether it was sent by a page of ours, or by no page.
+pub(crate) fn is_own(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let host = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    let own = headers.get(header::HOST).map(HeaderValue::as_bytes);
+    host.is_some_and(|(_, host)| own == Some(host.as_bytes()))
 }
 
 /// The page that sent a request, if it is one of this machine's: whoever may show pages here may read here. Others

@@ -93,10 +93,17 @@ impl ServeSection {
 fn prefix(text: String) -> Result<String> {
     let trimmed = text.trim_end_matches('/');
     let is_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
-    match trimmed.is_empty() || (trimmed.starts_with('/') && trimmed.bytes().all(is_path)) {
+    // `/api` is ours, and a segment that is empty or dots is read in two ways.
+    let mut segments = trimmed.split('/').skip(1);
+    let is_ours = trimmed.split('/').nth(1) == Some("api");
+    let is_plain = segments.all(|segment| !["", ".", ".."].contains(&segment)) && !is_ours;
+    let is_path = trimmed.starts_with('/') && trimmed.bytes().all(is_path) && is_plain;
+    match trimmed.is_empty() || is_path {
         true => Ok(trimmed.to_owned()),
-        false => Err(Error::definite(format!("cannot use serve.ui_prefix: {text:?} is no path"))
-            .hint("ui_prefix = \"/millrace\"")),
+        false => {
+            Err(Error::definite(format!("cannot use serve.ui_prefix: {text:?} is no path for it"))
+                .hint("ui_prefix = \"/millrace\""))
+        }
     }
 }
 

@@ -189,6 +189,10 @@ fn the_page_is_for_this_machine_until_there_are_users() {
     for (lines, why) in [
         ("ui_prefix = \"mill\"", "is no path"),
         ("ui_prefix = \"/a\\\"b\"", "is no path"),
+        ("ui_prefix = \"/api\"", "is no path"),
+        ("ui_prefix = \"/api/x\"", "is no path"),
+        ("ui_prefix = \"//host\"", "is no path"),
+        ("ui_prefix = \"/a/../b\"", "is no path"),
         ("ui_proxies = [\"10.0.0.1\"]", "without serve.ui_user_header"),
         ("ui_user_header = \"X-User\"", "nobody is trusted"),
         ("ui_user_header = \"X User\"\nui_proxies = [\"::1\"]", "no name of a header"),

@@ -11,6 +11,7 @@ use store::Reader;
 
 const EXECUTION_SECONDS: u64 = 30;
 const RESULT_ROWS_MAX: u64 = 100_000;
+const RESULT_BYTES_MAX: u64 = 64 << 20;
 
 pub(super) struct OfStore {
     reader: Arc<dyn Reader>,
@@ -35,6 +36,7 @@ impl OfStore {
             ("date_time_output_format", "unix_timestamp".to_owned()),
             ("max_execution_time", EXECUTION_SECONDS.to_string()),
             ("max_result_rows", RESULT_ROWS_MAX.to_string()),
+            ("max_result_bytes", RESULT_BYTES_MAX.to_string()),
         ];
         let document = self.reader.document(&sql, "JSONCompact", settings).await?;
         read(&document)
@@ -61,8 +63,10 @@ struct Meta {
 }
 
 fn read(document: &[u8]) -> Result<Answer> {
-    let document: Document = serde_json::from_slice(document)
-        .map_err(|_| Error::bug("cannot read the store's answer to a rule"))?;
+    let document: Document = serde_json::from_slice(document).map_err(|_| {
+        Error::definite("cannot read the store's answer to the query")
+            .hint("take FORMAT away from it")
+    })?;
     let columns = document.meta.iter().enumerate().map(|(at, meta)| {
         let kind = kind(&meta.kind);
         let cells = document.data.iter().map(|row| cell(kind, &meta.kind, row.get(at)));

@@ -5,13 +5,15 @@
 //!      ▲ every 5 s            │ ask ─▶ grafana::expand ─▶ Reader     memory ─▶ millrace.alert_state
 //! ```
 //!
-//! Files that cannot be read are shown and change nothing: the rules of before go on.
+//! Files that cannot be read are shown and change nothing: the rules of before go on. At a start there are none, and
+//! what is remembered of them stays for when they can be read.
 
 mod ask;
 mod memory;
 
 use crate::refusal::Refusal;
-use alerts::{Engine, Files, Handle, Metrics, Secret, Smtp, SmtpTls, Surroundings};
+pub use alerts::Files;
+use alerts::{Engine, Handle, Metrics, Secret, Smtp, SmtpTls, Surroundings};
 use axum::http::StatusCode;
 use model::Result;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,8 @@ pub struct Options {
     /// The page's address for links in messages, with a slash at its end.
     pub external_url: String,
     pub mail: Option<Mail>,
+    /// As they were read before the process was confined to its files ([`of_folder`]).
+    pub files: Result<Files>,
 }
 
 /// The server that takes our mail.
@@ -125,6 +129,7 @@ impl Running {
     /// What is on its way is sent, and all is remembered.
     pub(crate) async fn stop(self) {
         self.task.abort();
+        let _ = self.task.await;
         if let Some(engine) = self.alerts.engine.get() {
             engine.stop().await;
         }
@@ -141,15 +146,17 @@ async fn run(options: Options, alerts: Alerts) {
         ..alerts::Options::default()
     };
     let mut looked = stamp(&folder);
-    let files = read(&folder).await;
-    alerts.tell(&files);
-    let files = files.unwrap_or_default();
+    alerts.tell(&options.files);
+    let mut files = options.files.ok();
     let mut clock = tokio::time::interval(LOOK_INTERVAL);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let engine = loop {
         clock.tick().await;
-        let started =
-            Engine::start(files.clone(), ask.clone(), memory.clone(), of_engine.clone()).await;
+        if let Some(read) = read_anew(&folder, &mut looked, &alerts).await {
+            files = Some(read);
+        }
+        let Some(files) = files.clone() else { continue };
+        let started = Engine::start(files, ask.clone(), memory.clone(), of_engine.clone()).await;
         match started {
             Ok(engine) => break engine,
             Err(error) => tracing::debug!(error = %error.report(), "the rules wait for the store"),
@@ -158,36 +165,40 @@ async fn run(options: Options, alerts: Alerts) {
     let engine = alerts.engine.get_or_init(|| engine);
     loop {
         clock.tick().await;
-        let now = stamp(&folder);
-        if now == looked {
-            continue;
-        }
-        looked = now;
-        let files = read(&folder).await;
-        alerts.tell(&files);
-        if let Ok(files) = files {
+        if let Some(files) = read_anew(&folder, &mut looked, &alerts).await {
             engine.reload(files);
         }
     }
 }
 
+/// If they have changed, and can be read.
+async fn read_anew(folder: &Path, looked: &mut Stamp, alerts: &Alerts) -> Option<Files> {
+    let now = stamp(folder);
+    if now == *looked {
+        return None;
+    }
+    *looked = now;
+    let files = read(folder).await;
+    alerts.tell(&files);
+    files.ok()
+}
+
 async fn read(folder: &Path) -> Result<Files> {
     let folder = folder.to_owned();
-    let read = tokio::task::spawn_blocking(move || of_folder(&folder)).await;
+    let read = move || Files::of_folder(&folder, &Surroundings::of_process());
+    let read = tokio::task::spawn_blocking(read).await;
     read.map_err(|error| model::Error::bug("alerting/ was not read").source(error))?
 }
 
-/// The rules as the files say; also for who only wants to know whether they can be read.
-pub fn of_folder(folder: &Path) -> Result<Files> {
-    let around = Surroundings {
-        var: &|name| std::env::var(name).ok(),
-        file: &|path| std::fs::read_to_string(path),
-    };
-    Files::of_folder(folder, &around)
+/// The rules as a project's files say.
+pub fn of_folder(project: &Path) -> Result<Files> {
+    Files::of_folder(&project.join(FOLDER), &Surroundings::of_process())
 }
 
 /// Which files there are, and of when.
-fn stamp(folder: &Path) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
+type Stamp = Vec<(PathBuf, Option<SystemTime>, u64)>;
+
+fn stamp(folder: &Path) -> Stamp {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let mut all: Vec<_> = paths

@@ -47,6 +47,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{BoxFuture, Store};
+use tokio::task::JoinHandle;
 
 const BODY_BYTES_MAX: usize = 1 << 20;
 /// Of tens of thousands of nodes.
@@ -75,12 +76,16 @@ struct Shared {
     alerts: Alerts,
 }
 
-/// For whoever has been let in, and whoever need not be. Samples are taken from now on.
+/// Takes samples until it is aborted.
+pub(crate) fn sampling(ops: Ops) -> JoinHandle<()> {
+    tokio::spawn(samples::take(ops))
+}
+
+/// For whoever has been let in, and whoever need not be.
 pub(crate) fn routes(ops: Ops, alerts: Alerts) -> Router {
     let rows = Rows::new(ops.store.clone());
     let runs = Runs::new(ops.store.clone());
     let shared = Shared { ops, rows, runs, alerts };
-    tokio::spawn(samples::take(shared.clone()));
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))

@@ -1,7 +1,7 @@
 //! How the pipeline was: a row every 10 s in `millrace.samples`, and one a table in `millrace.table_samples`, for
 //! dashboards and alert rules, which ask in SQL.
 
-use super::{Shared, metrics, report};
+use super::{Ops, metrics};
 use flow::status::State;
 use model::Result;
 use std::time::Duration;
@@ -17,21 +17,21 @@ const DISKS: &str =
     "SELECT sum(free_space), sum(total_space) FROM system.disks WHERE total_space < 1e18";
 
 /// For as long as the port is served.
-pub(super) async fn take(shared: Shared) {
+pub(super) async fn take(ops: Ops) {
     let mut clock = tokio::time::interval(INTERVAL);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         clock.tick().await;
-        if let Err(error) = take_one(&shared).await {
+        if let Err(error) = take_one(&ops).await {
             tracing::debug!(error = %error.report(), "no sample of the pipeline was kept");
         }
     }
 }
 
-async fn take_one(shared: &Shared) -> Result<()> {
-    let store = shared.ops.store.as_ref();
+async fn take_one(ops: &Ops) -> Result<()> {
+    let store = ops.store.as_ref();
     let (free, total) = disk(store).await?;
-    let report = report(shared).await;
+    let report = ops.handle.report();
     let at = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S%.3f").to_string();
     let source = &report.source;
     let failed = report.tables.iter().filter(|table| table.state == State::Failed).count();
@@ -47,6 +47,7 @@ async fn take_one(shared: &Shared) -> Result<()> {
         report.freshness_ms.p50.map(|ms| ms.to_string()),
         report.freshness_ms.p99.map(|ms| ms.to_string()),
         Some(rate.to_string()),
+        // The slot is active for as long as somebody is connected to it, and that is us.
         flag(source.connected),
         Some(source.wal_status.clone().unwrap_or_default()),
         Some(report.tables.len().to_string()),

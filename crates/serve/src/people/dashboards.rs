@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 pub(super) const FILE_BYTES_MAX: u64 = 8 << 20;
 const FILES_MAX: usize = 2000;
@@ -75,8 +76,8 @@ fn version(text: &[u8]) -> String {
     Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// By their names. Links are followed; what is no JSON file is not looked at.
-fn all(root: &Path) -> Vec<Found> {
+/// By their names, read as they are asked for. Links are followed; what is no JSON file is not looked at.
+fn all(root: &Path) -> impl Iterator<Item = Found> + use<'_> {
     let mut folders = vec![root.to_owned()];
     let mut paths = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -92,7 +93,7 @@ fn all(root: &Path) -> Vec<Found> {
     }
     paths.sort();
     paths.truncate(FILES_MAX);
-    paths.into_iter().filter_map(|path| Found::read(root, path)).collect()
+    paths.into_iter().filter_map(move |path| Found::read(root, path))
 }
 
 /// Off the runtime's threads: a disk may be slow.
@@ -109,7 +110,7 @@ async fn look<T: Send + 'static>(
 
 pub(super) async fn list(State(page): State<Page>) -> Result<Response, Refusal> {
     let listed = look(&page, |root| {
-        let listed = all(root).into_iter().map(|found| Listed {
+        let listed = all(root).map(|found| Listed {
             summary: found.summary(),
             error: found.dashboard.as_ref().err().map(|error| error.report()),
             file: found.file,
@@ -123,9 +124,8 @@ pub(super) async fn list(State(page): State<Page>) -> Result<Response, Refusal> 
 /// The first one that has the uid.
 pub(super) async fn find(page: &Page, uid: &str) -> Result<Option<Value>, Refusal> {
     let uid = uid.to_owned();
-    let found = look(page, move |root| {
-        all(root).into_iter().find(|found| found.summary().uid == uid)?.dashboard.ok()
-    });
+    let found =
+        look(page, move |root| all(root).find(|found| found.summary().uid == uid)?.dashboard.ok());
     found.await
 }
 
@@ -145,7 +145,7 @@ pub(super) async fn show(
 ) -> Result<Response, Refusal> {
     let wanted = uid.clone();
     let found = look(&page, move |root| {
-        let found = all(root).into_iter().find(|found| found.summary().uid == wanted)?;
+        let found = all(root).find(|found| found.summary().uid == wanted)?;
         let reason = refusal_to_write(&found.path);
         Some((found, reason))
     });
@@ -176,8 +176,10 @@ pub(super) async fn save(
             .detail(error.to_string())
     })?;
     dashboard::read(&saved.dashboard.to_string())?;
+    let saving = page.saving.clone();
     let written = look(&page, move |root| {
-        let found = all(root).into_iter().find(|found| found.summary().uid == uid);
+        let _one = saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = all(root).find(|found| found.summary().uid == uid);
         let Some(found) = found else { return Err(none(&uid)) };
         if found.uid_of(&saved.dashboard) != uid {
             return Err(Refusal::new(
@@ -223,6 +225,7 @@ fn write(path: &Path, text: &[u8]) -> std::io::Result<()> {
     let mut fresh = tempfile::Builder::new().prefix(".saving-").tempfile_in(folder)?;
     std::io::Write::write_all(&mut fresh, text)?;
     fresh.as_file().set_permissions(path.metadata()?.permissions())?;
+    fresh.as_file().sync_all()?;
     fresh.persist(&path).map_err(|error| error.error)?;
     Ok(())
 }
@@ -231,5 +234,5 @@ fn write(path: &Path, text: &[u8]) -> std::io::Result<()> {
 fn refusal_to_write(path: &Path) -> Option<String> {
     let folder = path.canonicalize().ok()?.parent()?.to_owned();
     let tried = tempfile::Builder::new().prefix(".saving-").tempfile_in(folder);
-    tried.err().map(|error| format!("its folder cannot be written: {error}"))
+    tried.err().map(|error| format!("its folder cannot be written: {}", error.kind()))
 }

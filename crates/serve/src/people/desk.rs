@@ -12,8 +12,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use store::Reader;
 
-/// Of an answer; what is larger is no picture.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
 pub(super) const RESULT_ROWS_MAX: u64 = 100_000;
 const EXECUTION_SECONDS_MAX: u64 = 60;
 
@@ -21,6 +19,15 @@ const EXECUTION_SECONDS_MAX: u64 = 60;
 pub enum Desk {
     Door(Inside),
     Server(Arc<dyn Reader>),
+}
+
+/// What is known of a question beside its text.
+pub(super) struct Asking {
+    /// Where on the page.
+    pub(super) place: String,
+    pub(super) peer: Option<SocketAddr>,
+    /// Of the answer.
+    pub(super) bytes_max: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -119,8 +126,7 @@ impl Desk {
         &self,
         visitor: &Visitor,
         sql: String,
-        referer: String,
-        address: Option<SocketAddr>,
+        Asking { place, peer, bytes_max }: Asking,
     ) -> Result<Bytes, Refusal> {
         const FORMAT: &str = "JSONCompact";
         let settings = [
@@ -131,6 +137,7 @@ impl Desk {
             ("max_result_rows", RESULT_ROWS_MAX.to_string()),
             ("result_overflow_mode", "break".to_owned()),
             ("max_execution_time", EXECUTION_SECONDS_MAX.to_string()),
+            ("max_result_bytes", bytes_max.to_string()),
         ];
         match self {
             Desk::Door(door) => {
@@ -141,9 +148,9 @@ impl Desk {
                     sql,
                     format: FORMAT,
                     settings,
-                    referer,
-                    address,
-                    answer_bytes_max: ANSWER_BYTES_MAX,
+                    referer: place,
+                    address: peer,
+                    answer_bytes_max: bytes_max,
                 };
                 Ok(door.ask(caller, question).await?)
             }

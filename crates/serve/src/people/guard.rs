@@ -39,7 +39,7 @@ pub(super) struct Who {
 fn least(method: &Method, path: &str) -> Option<Role> {
     let rest = path.strip_prefix("/api/")?;
     let reads = matches!(*method, Method::GET | Method::HEAD);
-    match rest {
+    match rest.trim_start_matches('/') {
         "session" => None,
         "query" => Some(Role::Viewer),
         _ if reads => Some(Role::Viewer),
@@ -51,7 +51,8 @@ fn least(method: &Method, path: &str) -> Option<Role> {
 pub(super) async fn admit(State(page): State<Page>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<SocketAddr>().map(SocketAddr::ip);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let checked = check(&page, &method, page.inside(&path), request.headers().clone(), peer);
+    let checked =
+        check(&page, &method, (page.inside(&path), &path), request.headers().clone(), peer);
     match checked.await {
         Ok(who) => {
             if let Some(who) = who {
@@ -72,15 +73,21 @@ pub(super) async fn admit(State(page): State<Page>, mut request: Request, next: 
 async fn check(
     page: &Page,
     method: &Method,
-    path: &str,
+    (path, whole): (&str, &str),
     headers: HeaderMap,
     peer: Option<IpAddr>,
 ) -> Result<Option<Who>, Refusal> {
     let headers = &headers;
-    if let Some(why) = origin::refuse(headers, page.desk.is_open()) {
+    let is_open = page.desk.is_open();
+    let refused = match is_link(method, path, headers) {
+        true => origin::refuse_host(headers, is_open),
+        false => origin::refuse(headers, is_open),
+    };
+    if let Some(why) = refused {
         return Err(Refusal::new(StatusCode::FORBIDDEN, why));
     }
-    let Some(least) = least(method, path) else { return Ok(None) };
+    // As it is routed, and as it is written: who knows both ways asks for more.
+    let Some(least) = least(method, path).max(least(method, whole)) else { return Ok(None) };
     let who = who(page, headers, peer.unwrap_or(Ipv4Addr::UNSPECIFIED.into())).await?;
     let who = who.ok_or_else(|| {
         Refusal::new(StatusCode::UNAUTHORIZED, "log in first")
@@ -91,6 +98,12 @@ async fn check(
         return Err(Refusal::new(StatusCode::FORBIDDEN, &text));
     }
     let reads = matches!(*method, Method::GET | Method::HEAD);
+    if !reads && !is_open && !origin::is_own(headers) {
+        return Err(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "a page of another site sent this request",
+        ));
+    }
     if !reads && let Some(session) = &who.session {
         let given = headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
         if is_of_browser(headers) && !given.is_some_and(|given| page.keys.is_csrf(session, given)) {
@@ -102,6 +115,16 @@ async fn check(
         }
     }
     Ok(Some(who))
+}
+
+/// Somebody follows a link of another site to the page, as from a message about an alert: it shows her nothing
+/// that she could not see, and nothing to that site.
+fn is_link(method: &Method, path: &str, headers: &HeaderMap) -> bool {
+    let says = |name: &str, value: &str| headers.get(name).is_some_and(|found| found == value);
+    *method == Method::GET
+        && !path.starts_with("/api/")
+        && says("sec-fetch-mode", "navigate")
+        && says("sec-fetch-dest", "document")
 }
 
 /// Browsers tell where a request that changes something comes from.

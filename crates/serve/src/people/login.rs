@@ -28,7 +28,8 @@ struct Shown<'a> {
     login: &'static str,
     csrf: Option<String>,
     version: &'a str,
-    project: Project,
+    /// For who is logged in.
+    project: Option<Project>,
 }
 
 #[derive(Serialize)]
@@ -93,13 +94,18 @@ fn document(page: &Page, who: Option<Who>) -> Response {
     };
     let csrf = who.as_ref().and_then(|who| who.session.as_ref()).map(|who| page.keys.csrf(who));
     let user = who.map(|who| User { name: who.visitor.name, role: who.visitor.role });
-    let folder = page.dashboards.parent().and_then(|folder| folder.file_name());
-    let name = folder.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let reason = tempfile::Builder::new().prefix(".saving-").tempfile_in(&page.dashboards).err();
-    let reason = reason.map(|error| format!("dashboards/ cannot be written: {error}"));
-    let project = Project { name, writable: reason.is_none(), reason };
+    let project = user.is_some().then(|| project(page));
     let headers = [(header::CACHE_CONTROL, "no-store")];
     (headers, Json(Shown { user, login, csrf, version: page.ops.version, project })).into_response()
+}
+
+fn project(page: &Page) -> Project {
+    let folder = page.dashboards.parent().and_then(|folder| folder.file_name());
+    let name = folder.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let tried = tempfile::Builder::new().prefix(".saving-").tempfile_in(&page.dashboards);
+    let reason =
+        tried.err().map(|error| format!("dashboards/ cannot be written: {}", error.kind()));
+    Project { name, writable: reason.is_none(), reason }
 }
 
 pub(super) async fn log_in(

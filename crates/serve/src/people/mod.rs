@@ -25,6 +25,7 @@ use desk::Role;
 pub use guard::TOKEN_HEADER;
 pub use login::Proxy;
 pub use runs::Compiled;
+pub use session::Keys;
 
 use crate::net;
 use crate::ops::{self, Ops};
@@ -37,10 +38,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use hyper_util::service::TowerToHyperService;
 use model::Result;
-use session::Keys;
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 
 const QUERY_BYTES_MAX: usize = 4 << 20;
@@ -52,7 +52,7 @@ pub struct Options {
     /// The project: `dashboards/` is in it.
     pub folder: PathBuf,
     pub compiled: Compiled,
-    pub data_dir: PathBuf,
+    pub keys: Keys,
     /// Where a reverse proxy has us, as `/millrace`; empty: at its root.
     pub prefix: String,
     pub proxy: Option<Proxy>,
@@ -66,6 +66,8 @@ pub(crate) struct Page {
     ops: Ops,
     desk: Desk,
     dashboards: Arc<Path>,
+    /// One saves at a time.
+    saving: Arc<Mutex<()>>,
     compiled: Compiled,
     prefix: Arc<str>,
     proxy: Option<Proxy>,
@@ -85,14 +87,15 @@ pub async fn serve(
     options: Options,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
-    let keys = Keys::open(&options.data_dir)?;
+    let samples = ops::sampling(options.ops.clone());
     let (alerts, rules) = crate::alerts::start(options.alerts);
     let page = Page {
-        keys,
+        keys: options.keys,
         alerts: alerts.clone(),
         ops: options.ops,
         desk: options.desk,
         dashboards: options.folder.join("dashboards").into(),
+        saving: Arc::default(),
         compiled: options.compiled,
         prefix: options.prefix.trim_end_matches('/').into(),
         proxy: options.proxy,
@@ -127,6 +130,8 @@ pub async fn serve(
         .layer(middleware::from_fn_with_state(page, guard::admit));
     let router = router.into_service::<hyper::body::Incoming>();
     let served = net::serve(listener.into(), TowerToHyperService::new(router), shutdown).await;
+    samples.abort();
+    let _ = samples.await;
     rules.stop().await;
     served
 }

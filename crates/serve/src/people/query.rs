@@ -1,7 +1,7 @@
 //! `POST /api/query`: what panels, variables and annotations ask. Variables and macros are put in here, so that
 //! the page only ever sends the text of the file and the values that were chosen.
 
-use super::desk::RESULT_ROWS_MAX;
+use super::desk::{Asking, RESULT_ROWS_MAX};
 use super::guard::Who;
 use super::{Page, dashboards};
 use crate::refusal::Refusal;
@@ -13,11 +13,14 @@ use axum::{Extension, response::Json};
 use futures_util::future::join_all;
 use grafana::{Range, Value, Variables};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 const QUERIES_MAX: usize = 26;
-const SQL_BYTES_MAX: usize = 256 << 10;
+const SQL_BYTES_MAX: usize = 64 << 10;
+/// Of all answers of a request; what is larger is no picture.
+const ANSWERS_BYTES_MAX: usize = 64 << 20;
 
 #[derive(Deserialize)]
 struct Asked {
@@ -97,22 +100,24 @@ pub(super) async fn query(
     ];
     variables.chosen.extend(own.map(|(name, value)| (name.to_owned(), Value::one(value))));
     let peer = peer.map(|Extension(peer)| peer);
-    let answers = asked.queries.iter().map(|query| {
-        let sql = match query.raw_sql.len() <= SQL_BYTES_MAX {
-            true => grafana::expand(&query.raw_sql, &range, &variables).map_err(Refusal::from),
-            false => Err(Refusal::new(StatusCode::BAD_REQUEST, "a query has 256 KiB at most")),
-        };
+    // Long texts take their time, and others wait for this thread.
+    let texts: Vec<String> = asked.queries.iter().map(|query| query.raw_sql.clone()).collect();
+    let expand =
+        move || -> Vec<_> { texts.iter().map(|text| expanded(text, &range, &variables)).collect() };
+    let expanded = tokio::task::spawn_blocking(expand).await.map_err(|_| {
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the query was not read to its end")
+    })?;
+    let bytes_max = ANSWERS_BYTES_MAX / asked.queries.len().max(1);
+    let answers = asked.queries.iter().zip(expanded).map(|(query, sql)| {
         let (page, who, place) = (&page, &who, place.clone());
         async move {
-            let answer = match &sql {
-                Ok(sql) => page.desk.ask(&who.visitor, sql.clone(), place, peer).await,
-                Err(_) => Ok(Bytes::new()),
-            };
-            let shown = sql.as_ref().map_or("", String::as_str);
-            match (&sql, answer) {
-                (Err(refusal), _) => result(query, shown, Err(refusal)),
-                (Ok(_), Ok(answer)) => result(query, shown, Ok(&answer)),
-                (Ok(_), Err(refusal)) => result(query, shown, Err(&refusal)),
+            match sql {
+                Err(refusal) => result(query, "", Err(refusal)),
+                Ok(sql) => {
+                    let asked = Asking { place, peer, bytes_max };
+                    let answer = page.desk.ask(&who.visitor, sql.clone(), asked).await;
+                    result(query, &sql, answer)
+                }
             }
         }
     });
@@ -128,19 +133,41 @@ pub(super) async fn query(
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-/// The answer is a document already, and goes in as it is.
-fn result(query: &Query, sql: &str, answer: Result<&Bytes, &Refusal>) -> String {
-    let text = answer.map(|answer| String::from_utf8_lossy(answer));
-    let (document, error) = match &text {
-        Ok(text) if !text.trim().is_empty() => (text.trim().to_owned(), "null".to_owned()),
-        Ok(_) => ("null".to_owned(), "null".to_owned()),
-        Err(refusal) => ("null".to_owned(), json(refusal)),
+fn expanded(text: &str, range: &Range, variables: &Variables) -> Result<String, Refusal> {
+    match text.len() <= SQL_BYTES_MAX {
+        true => Ok(grafana::expand(text, range, variables)?),
+        false => Err(Refusal::new(StatusCode::BAD_REQUEST, "a query has 64 KiB at most")),
+    }
+}
+
+/// What the page reads of an answer; what it is made of is its own.
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow, rename = "meta")]
+    _meta: &'a RawValue,
+    #[serde(borrow, rename = "data")]
+    _data: &'a RawValue,
+}
+
+/// The answer is a document already, and goes in as it is, if it is one.
+fn result(query: &Query, sql: &str, answer: Result<Bytes, Refusal>) -> String {
+    let read = answer.and_then(|answer| match serde_json::from_slice::<Document<'_>>(&answer) {
+        Ok(_) => Ok(String::from_utf8_lossy(&answer).into_owned()),
+        Err(_) => Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "the answer has another format than the page reads",
+        )
+        .hint("take FORMAT away from the query")),
+    });
+    let (document, error) = match &read {
+        Ok(document) => (document.trim(), "null".to_owned()),
+        Err(refusal) => ("null", json(refusal)),
     };
     format!(
         "{{\"refId\":{},\"sql\":{},\"answer\":{document},\"error\":{error},\"limited\":{}}}",
         json(&query.ref_id),
         json(&sql),
-        rows(&document) >= RESULT_ROWS_MAX,
+        rows(document) >= RESULT_ROWS_MAX,
     )
 }
 
@@ -178,7 +205,8 @@ pub(super) async fn schema(
     State(page): State<Page>,
     Extension(who): Extension<Who>,
 ) -> Result<Response, Refusal> {
-    let answer = page.desk.ask(&who.visitor, SCHEMA.into(), "/api/schema".into(), None).await?;
+    let asking = Asking { place: "/api/schema".into(), peer: None, bytes_max: ANSWERS_BYTES_MAX };
+    let answer = page.desk.ask(&who.visitor, SCHEMA.into(), asking).await?;
     let read: Tables = serde_json::from_slice(&answer).map_err(|error| {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "cannot read the schema")
             .detail(error.to_string())

@@ -28,13 +28,13 @@ pub(super) struct Session {
 
 /// Signs and reads cookies.
 #[derive(Clone)]
-pub(super) struct Keys {
+pub struct Keys {
     key: [u8; KEY_BYTES],
 }
 
 impl Keys {
     /// The project's own, made at its first start.
-    pub(super) fn open(data_dir: &Path) -> Result<Keys> {
+    pub fn open(data_dir: &Path) -> Result<Keys> {
         let path = data_dir.join(KEY_FILE);
         let cannot = |error: std::io::Error| {
             Error::definite(format!("cannot keep the key of sessions in {}", path.display()))

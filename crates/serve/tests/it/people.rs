@@ -1,10 +1,10 @@
 //! The port of people: sessions, roles, dashboards in files, and what panels ask.
 
-use crate::http::{Reply, get, request};
+use crate::http::{Reply, get, raw, request};
 use crate::{CORES, access, ops, ports};
 use serde_json::{Value, json};
 use serve::clickhouse::Inside;
-use serve::people::{Compiled, Desk, Options, Proxy};
+use serve::people::{Compiled, Desk, Keys, Options, Proxy};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use store::Engine;
@@ -18,6 +18,7 @@ pub(crate) fn options(engine: Engine, desk: Desk, data_dir: &Path) -> Options {
         store: Arc::new(engine.clone()),
         external_url: "http://127.0.0.1/".into(),
         mail: None,
+        files: serve::alerts::of_folder(data_dir),
     };
     Options {
         alerts,
@@ -25,7 +26,7 @@ pub(crate) fn options(engine: Engine, desk: Desk, data_dir: &Path) -> Options {
         desk,
         folder: data_dir.to_owned(),
         compiled: Compiled { target: data_dir.join("dbt"), schedules: data_dir.join("transform") },
-        data_dir: data_dir.to_owned(),
+        keys: Keys::open(data_dir).unwrap(),
         prefix: String::new(),
         proxy: None,
         token: TOKEN.into(),
@@ -109,7 +110,7 @@ fn rows(reply: &Reply) -> Value {
 #[test]
 fn somebody_logs_in_sees_what_is_hers_and_leaves() {
     let nobody = value(&get(site().port, "/api/session"));
-    assert!(nobody["user"].is_null() && nobody["csrf"].is_null());
+    assert!(nobody["user"].is_null() && nobody["csrf"].is_null() && nobody["project"].is_null());
     assert_eq!(get(site().port, "/api/status").status, 401);
     assert_eq!(get(site().port, "/healthz").status, 200);
     let wrong = send("POST", "/api/session", &[], &json!({"user": "root", "password": "no"}));
@@ -133,6 +134,8 @@ fn somebody_logs_in_sees_what_is_hers_and_leaves() {
     {
         assert_eq!(send(method, path, &own, &json!({})).status, 403, "{path}");
     }
+    let local = [own[0], own[1], ("Origin", "http://192.0.2.7")];
+    assert_eq!(send("POST", "/api/query", &local, &body).status, 403, "a page of another address");
     let forged = format!("{}x", cookie);
     assert_eq!(send("POST", "/api/query", &[("Cookie", &forged)], &body).status, 401);
     let gone = send("DELETE", "/api/session", &own, &json!({}));
@@ -174,6 +177,8 @@ fn what_is_chosen_is_data() {
     );
     assert!(result["sql"].as_str().unwrap().contains("t >= toDateTime(1700000000)"));
     assert!(answer["fresh"]["lag_seconds"].is_number());
+    let tsv = value(&run("SELECT 1 FORMAT TSV"));
+    assert!(tsv["results"][0]["error"]["hint"].as_str().unwrap().contains("FORMAT"), "{tsv}");
     // Reading is all that the page does.
     let change = value(&run("CREATE TABLE main.never (x Int8) ENGINE = Memory"));
     assert!(change["results"][0]["error"].is_object(), "{change}");
@@ -254,6 +259,20 @@ fn without_users_everybody_on_this_machine_is_an_admin_but_other_sites_pages() {
     assert_eq!(page(&[("Origin", &origin), ("X-Millrace-Csrf", &csrf)]).status, 200);
     assert_eq!(page(&[("Origin", "https://evil.example"), ("X-Millrace-Csrf", &csrf)]).status, 403);
     assert_eq!(page(&[]).status, 200, "curl");
+    // A link of another site leads to the page, and to nothing else.
+    let link = [
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Mode", "navigate"),
+        ("Sec-Fetch-Dest", "document"),
+    ];
+    let follow =
+        |path: &str, headers: &[(&str, &str)]| request(port, "GET", path, headers, b"").status;
+    assert_eq!(follow("/d/one?viewPanel=1", &link), 200);
+    assert_eq!(follow("/d/one", &link[..1]), 403);
+    assert_eq!(follow("/api/status", &link), 403);
+    let rebound = "GET / HTTP/1.1\r\nHost: evil.example\r\nSec-Fetch-Mode: navigate\r\n\
+                   Sec-Fetch-Dest: document\r\nConnection: close\r\n\r\n";
+    assert_eq!(raw(port, rebound.as_bytes()).status, 403);
     let runs = get(port, "/api/runs");
     assert!(value(&runs).is_array(), "{}", runs.text());
 }
