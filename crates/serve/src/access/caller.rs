@@ -138,6 +138,25 @@ impl Caller {
         !self.is_readonly() && (self.is_admin() || self.rights.roles.contains(super::EDITOR))
     }
 
+    /// Whether a text by somebody else may run as hers: it reads tables, and neither files nor other servers,
+    /// whoever she is.
+    pub(crate) fn check_reach(&self, text: &str) -> Result<(), Failure> {
+        if !is_plain(text) {
+            return Err(Failure::syntax(
+                "Syntax error: a dashboard's query has only ASCII without $ and \\ outside of quotes and comments",
+            ));
+        }
+        match self.access.functions.reaching_out(text) {
+            None => Ok(()),
+            Some(name) => {
+                let text = format!(
+                    "{name}() is not for dashboards: whoever opens one would run it. The SQL page takes it"
+                );
+                Err(Failure::new(497, "ACCESS_DENIED", text))
+            }
+        }
+    }
+
     /// Sessions are told apart by whose they are, too: not by the name alone, which another one may have
     /// by now.
     pub(crate) fn session_name(&self, id: &str) -> String {

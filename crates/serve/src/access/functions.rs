@@ -4,6 +4,7 @@
 //! `file('/etc/passwd')` needs no privilege at the engine, so this is the only fence before it; a
 //! function also counts when it is named without brackets (`arrayMap(file, …)`, `APPLY file`).
 
+use crate::clickhouse::sql::{Kind, Tokens};
 use model::Result;
 use std::collections::{BTreeMap, HashSet};
 use store::Engine;
@@ -167,6 +168,8 @@ pub(super) struct Functions {
     dictionaries: HashSet<String>,
     /// Engines of tables, by their exact names.
     engines: HashSet<String>,
+    /// Table functions, in small letters.
+    of_tables: HashSet<String>,
 }
 
 impl Functions {
@@ -180,7 +183,13 @@ impl Functions {
         let answer =
             session.query(ENGINES, "TSVRaw", &[]).map_err(|e| e.error("ask for engines"))?;
         let engines = String::from_utf8_lossy(answer.bytes()).lines().map(str::to_owned).collect();
-        Ok(Functions { engines, ..Functions::sort(&text) })
+        const OF_TABLES: &str = "SELECT lower(name) FROM system.table_functions";
+        let answer = session
+            .query(OF_TABLES, "TSVRaw", &[])
+            .map_err(|e| e.error("ask for table functions"))?;
+        let of_tables =
+            String::from_utf8_lossy(answer.bytes()).lines().map(str::to_owned).collect();
+        Ok(Functions { engines, of_tables, ..Functions::sort(&text) })
     }
 
     fn sort(listed: &str) -> Functions {
@@ -193,6 +202,7 @@ impl Functions {
             refused: HashSet::new(),
             dictionaries: HashSet::new(),
             engines: HashSet::new(),
+            of_tables: HashSet::new(),
         };
         for [name, own, alias_to, origin] in rows {
             let meant = if alias_to.is_empty() { name } else { alias_to };
@@ -226,6 +236,42 @@ impl Functions {
 
     pub(super) fn makes_a_table(name: &str) -> bool {
         OF_TABLES.contains(&name)
+    }
+
+    /// The first name in a plain text by which it goes beyond the tables and what computes. `file` counts without
+    /// brackets, too (`arrayMap(file, …)`), unless it is a column of a table that is named.
+    pub(super) fn reaching_out<'a>(&self, text: &'a str) -> Option<&'a str> {
+        let mut before: Option<&str> = None;
+        let mut is_behind_dot = false;
+        for token in Tokens::new(text.as_bytes()) {
+            let here = &text[token.start..token.end];
+            if token.kind == Kind::Mark(b'(')
+                && let Some(name) = before.filter(|name| self.reaches_out(name))
+            {
+                return Some(name);
+            }
+            before = match token.kind {
+                Kind::Word => Some(here),
+                Kind::Quoted => here.get(1..here.len() - 1),
+                _ => None,
+            };
+            if let Some(name) = before.filter(|name| name.eq_ignore_ascii_case("file"))
+                && !is_behind_dot
+            {
+                return Some(name);
+            }
+            is_behind_dot = token.kind == Kind::Mark(b'.');
+        }
+        None
+    }
+
+    fn reaches_out(&self, name: &str) -> bool {
+        let of_tables = self.of_tables.contains(&name.to_ascii_lowercase());
+        // `format` is a function of texts, too.
+        self.refuses(name)
+            || (of_tables
+                && !Functions::makes_a_table(name)
+                && !name.eq_ignore_ascii_case("format"))
     }
 
     /// Whether its first argument, of this kind and print, may be a structure with an expression in it.

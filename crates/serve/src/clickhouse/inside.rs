@@ -37,6 +37,8 @@ pub(crate) struct Question {
     pub(crate) referer: String,
     pub(crate) address: Option<SocketAddr>,
     pub(crate) answer_bytes_max: usize,
+    /// Its text is not of who asks.
+    pub(crate) by_others: bool,
 }
 
 impl Inside {
@@ -100,6 +102,9 @@ impl Inside {
         question: Question,
     ) -> std::result::Result<Bytes, Failure> {
         let caller = caller.renewed()?;
+        if question.by_others {
+            caller.check_reach(&question.sql)?;
+        }
         let guest = self.door.house.enter(&caller.user)?;
         let answer_bytes_max = question.answer_bytes_max;
         let request = Request {

@@ -28,6 +28,8 @@ pub(super) struct Asking {
     pub(super) peer: Option<SocketAddr>,
     /// Of the answer.
     pub(super) bytes_max: usize,
+    /// It stands in a dashboard, which somebody else may have written.
+    pub(super) by_others: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -126,7 +128,7 @@ impl Desk {
         &self,
         visitor: &Visitor,
         sql: String,
-        Asking { place, peer, bytes_max }: Asking,
+        Asking { place, peer, bytes_max, by_others }: Asking,
     ) -> Result<Bytes, Refusal> {
         const FORMAT: &str = "JSONCompact";
         let settings = [
@@ -151,6 +153,7 @@ impl Desk {
                     referer: place,
                     address: peer,
                     answer_bytes_max: bytes_max,
+                    by_others,
                 };
                 Ok(door.ask(caller, question).await?)
             }

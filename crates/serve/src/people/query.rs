@@ -107,6 +107,7 @@ pub(super) async fn query(
     let expanded = tokio::task::spawn_blocking(expand).await.map_err(|_| {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the query was not read to its end")
     })?;
+    let by_others = asked.dashboard.is_some();
     let bytes_max = ANSWERS_BYTES_MAX / asked.queries.len().max(1);
     let answers = asked.queries.iter().zip(expanded).map(|(query, sql)| {
         let (page, who, place) = (&page, &who, place.clone());
@@ -114,7 +115,7 @@ pub(super) async fn query(
             match sql {
                 Err(refusal) => result(query, "", Err(refusal)),
                 Ok(sql) => {
-                    let asked = Asking { place, peer, bytes_max };
+                    let asked = Asking { place, peer, bytes_max, by_others };
                     let answer = page.desk.ask(&who.visitor, sql.clone(), asked).await;
                     result(query, &sql, answer)
                 }
@@ -205,7 +206,12 @@ pub(super) async fn schema(
     State(page): State<Page>,
     Extension(who): Extension<Who>,
 ) -> Result<Response, Refusal> {
-    let asking = Asking { place: "/api/schema".into(), peer: None, bytes_max: ANSWERS_BYTES_MAX };
+    let asking = Asking {
+        place: "/api/schema".into(),
+        peer: None,
+        bytes_max: ANSWERS_BYTES_MAX,
+        by_others: false,
+    };
     let answer = page.desk.ask(&who.visitor, SCHEMA.into(), asking).await?;
     let read: Tables = serde_json::from_slice(&answer).map_err(|error| {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "cannot read the schema")

@@ -177,6 +177,19 @@ fn what_is_chosen_is_data() {
     );
     assert!(result["sql"].as_str().unwrap().contains("t >= toDateTime(1700000000)"));
     assert!(answer["fresh"]["lag_seconds"].is_number());
+    // A dashboard's author may be another than who opens it.
+    for sql in [
+        "SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'x String')",
+        "SELECT `file`('/etc/hostname')",
+        "SELECT * FROM /* x */ File ('a.csv')",
+        "SELECT * FROM remote('127.0.0.1', system.one)",
+        "SELECT arrayMap(file, ['a'])",
+    ] {
+        let refused = value(&run(sql));
+        let why = refused["results"][0]["error"]["detail"].as_str().unwrap_or_default().to_owned();
+        assert!(why.contains("is not for dashboards"), "{sql}: {refused}");
+    }
+    assert_eq!(rows(&run("SELECT format('{}', 'url(') FROM numbers(1)")), json!([["url("]]));
     let tsv = value(&run("SELECT 1 FORMAT TSV"));
     assert!(tsv["results"][0]["error"]["hint"].as_str().unwrap().contains("FORMAT"), "{tsv}");
     // Reading is all that the page does.
