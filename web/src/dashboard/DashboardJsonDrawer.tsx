@@ -2,6 +2,7 @@
 import { Alert, Button, Drawer } from '@grafana/ui';
 import { useState } from 'react';
 import { useSession } from '../host/session';
+import { useEscape } from '../host/useEscape';
 import { LazyCodeEditor } from '../editor/LazyCodeEditor';
 import type { DashboardScene } from './DashboardScene';
 import { textOfDashboard } from './json';
@@ -10,6 +11,7 @@ export function DashboardJsonDrawer({ scene, onClose }: { scene: DashboardScene;
   const { canEdit } = useSession();
   const [text, setText] = useState(() => textOfDashboard(scene.state.document));
   const [error, setError] = useState<string>();
+  useEscape(onClose);
 
   const apply = (json: string) => {
     try {

@@ -9,6 +9,7 @@ import {
   type SceneObjectState,
 } from '@grafana/scenes';
 import type { TimeOption } from '@grafana/data';
+import { defaultIntervals } from '@grafana/ui';
 import { buildAnnotations } from './buildAnnotations';
 import { buildVariables } from './buildVariables';
 import { DashboardGrid } from './DashboardGrid';
@@ -99,11 +100,17 @@ export function buildScene({ dashboard: opened, file, version }: DashboardDocume
     timePicker: new SceneTimePicker({ quickRanges: quickRangesOf(timepicker?.quick_ranges), hidePicker: Boolean(timepicker?.hidden) }),
     refreshPicker: new Refresh({
       refresh: dashboard.refresh || '',
-      intervals: timepicker?.refresh_intervals,
+      intervals: intervalsWith(dashboard.refresh, timepicker?.refresh_intervals),
       minRefreshInterval: '1s',
     }),
     grid: new DashboardGrid({ source: panelsOf(dashboard) }),
   });
+}
+
+/** The picker does not run an interval that it does not offer; what the file says is done. */
+function intervalsWith(refresh: unknown, offered: unknown): string[] {
+  const intervals = Array.isArray(offered) ? offered : defaultIntervals;
+  return typeof refresh === 'string' && refresh && refresh !== 'auto' && !intervals.includes(refresh) ? [refresh, ...intervals] : intervals;
 }
 
 function quickRangesOf(ranges: unknown): TimeOption[] | undefined {

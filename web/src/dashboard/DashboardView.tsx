@@ -81,5 +81,6 @@ const getStyles = (theme: GrafanaTheme2) => ({
     '.panel-time-info': { color: theme.colors.primary.text, fontSize: theme.typography.bodySmall.fontSize, whiteSpace: 'nowrap', paddingLeft: 4 },
     [theme.breakpoints.down('md')]: { padding: theme.spacing(0, 1, 1) },
   }),
-  alone: css({ flex: 1, minHeight: 'calc(100vh - 110px)', containerType: 'inline-size' }),
+  // A grid, because a part of a least height is no height for what stands in it.
+  alone: css({ flex: 1, display: 'grid', gridTemplateRows: 'minmax(0, 1fr)', minHeight: 'max(300px, 100vh - 110px)', containerType: 'inline-size' }),
 });

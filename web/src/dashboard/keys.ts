@@ -18,7 +18,9 @@ export function useKeys(scene: DashboardScene) {
         return;
       }
       const started = event.timeStamp - at < SEQUENCE_MS ? first : '';
-      const does = deedOf(scene, started ? `${started} ${event.key}` : event.key, () => setShown(true));
+      const help = () => setShown(true);
+      // A key that begins nothing, as `e` of a viewer, does not swallow the next one.
+      const does = (started && deedOf(scene, `${started} ${event.key}`, help)) || deedOf(scene, event.key, help);
       first = event.key;
       at = event.timeStamp;
       if (does) {

@@ -7,6 +7,7 @@ import { useState } from 'react';
 import { LazyCodeEditor } from '../../editor/LazyCodeEditor';
 import { factsOf } from '../../datasource/frames';
 import { bytes, seconds } from '../facts';
+import { useEscape } from '../../host/useEscape';
 import { actions } from '../panelActions';
 import { FrameTable } from './FrameTable';
 
@@ -14,6 +15,7 @@ type Part = 'query' | 'data';
 
 export default function Inspect({ panel, onClose }: { panel: VizPanel; onClose: () => void }) {
   const [part, setPart] = useState<Part>('query');
+  useEscape(onClose);
   const { data } = sceneGraph.getData(panel).useState();
   const does = actions(panel);
   const frames = data?.series ?? [];
