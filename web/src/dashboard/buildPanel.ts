@@ -71,6 +71,10 @@ export function refit(panel: VizPanel, old: PanelJson, json: PanelJson): boolean
     displayMode: json.transparent ? 'transparent' : 'default',
     hoverHeader: !json.title && !panel.state.$timeRange,
   });
+  const { titleItems } = panel.state;
+  if (Array.isArray(titleItems)) {
+    titleItems.filter((item) => item instanceof PanelFacts).forEach((facts) => facts.setState({ notices: noticesOfPanel(json) }));
+  }
   const fieldConfig = { defaults: json.fieldConfig?.defaults ?? {}, overrides: json.fieldConfig?.overrides ?? [] };
   if (old.type !== json.type) {
     void panel.changePluginType(json.type, json.options ?? {}, fieldConfig);

@@ -1,7 +1,7 @@
 // What a file uses that this page does not do. It is said where it stands; nothing is dropped in silence.
 import { standardTransformersRegistry } from '@grafana/data';
 import type { DashboardJson } from '../api';
-import { isKnownPanel } from '../host/panelPlugins';
+import { isKnownPanel, notDrawn } from '../host/panelPlugins';
 import type { PanelJson, TargetJson } from './json';
 
 const SOURCE = 'grafana-clickhouse-datasource';
@@ -37,6 +37,10 @@ export function noticesOfPanel(panel: PanelJson): string[] {
     notices.push(`The library panel “${panel.libraryPanel.name ?? panel.libraryPanel.uid}” is kept in a Grafana; its file is not here.`);
   } else if (!isKnownPanel(panel.type)) {
     notices.push(`The panel type ${panel.type} is not drawn by Millrace.`);
+  }
+  const options = notDrawn(panel.type, panel.options, panel.fieldConfig);
+  if (options.length > 0) {
+    notices.push(`Not drawn as the file asks: ${options.join(', ')}.`);
   }
   for (const { id, disabled } of panel.transformations ?? []) {
     if (!disabled && !standardTransformersRegistry.getIfExists(id)) {

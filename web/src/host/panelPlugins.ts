@@ -1,17 +1,21 @@
 // The registry of panel types: those of src/panels, and for every other type one that says so.
 import { PanelPlugin, PluginType } from '@grafana/data';
 import { setPluginImportUtils } from '@grafana/runtime';
+import type { Spec, unsupported as unsupportedOptions } from '../panels';
 import { UnsupportedPanel } from './UnsupportedPanel';
 
 type Plugins = Record<string, PanelPlugin>;
+type Module = typeof import('../panels');
 
+let module: Module | undefined;
 let loaded: Plugins | undefined;
 const unsupported: Plugins = {};
 
 /** Panels draw at once only when their plug-ins are here, so a page that shows some awaits this first. */
 export async function loadPanels(): Promise<Plugins> {
   if (!loaded) {
-    loaded = (await import('../panels')).panels as Plugins;
+    module = await import('../panels');
+    loaded = module.panels;
     for (const [id, plugin] of Object.entries(loaded)) {
       plugin.meta = { ...plugin.meta, ...metaOf(id) };
     }
@@ -56,6 +60,13 @@ function metaOf(id: string): PanelPlugin['meta'] {
     },
   };
 }
+
+/** What a panel's options ask for and the page does not draw, as it stands in the file. */
+export const notDrawn: typeof unsupportedOptions = (...asked) => module?.unsupported(...asked) ?? [];
+
+/** The options of a type and of its fields, as data. */
+export const optionsOf = (id: string): Spec[] => module?.optionSpecs[id] ?? [];
+export const fieldOptionsOf = (id: string): Spec[] => module?.fieldSpecs[id] ?? [];
 
 /** The types that a panel can be given, once the panels are loaded. */
 export const knownPanels = () => Object.keys(loaded ?? {}).sort();

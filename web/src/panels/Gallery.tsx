@@ -1,4 +1,4 @@
-// Each panel type with fixed data, for golden pictures: ?panel=CASE, w, h and data=HARD, all optional. Only test builds route to it.
+// Each panel type with fixed data, for golden pictures: ?panel=CASE, w, h and data=HARD, all optional. The tests' pictures are taken of it.
 import { useMemo, useState } from 'react';
 import { applyFieldOverrides, dateTime, type DataFrame, EventBusSrv, type FieldConfigSource, getPanelOptionsWithDefaults, LoadingState, type PanelData } from '@grafana/data';
 import { PanelChrome, PanelContextProvider, useTheme2 } from '@grafana/ui';
@@ -13,9 +13,9 @@ export default function Gallery() {
   const data = asked.get('data');
   const [width, height] = [Number(asked.get('w') ?? 600), Number(asked.get('h') ?? 320)];
   return (
-    <main style={{ display: 'flex', flexWrap: 'wrap', gap: 8, padding: 8 }}>
+    <div style={{ display: 'flex', flexWrap: 'wrap', gap: 8, padding: 8 }}>
       {names.filter((name) => cases[name]).map((name) => <One key={name} name={name} data={data} width={width} height={height} />)}
-    </main>
+    </div>
   );
 }
 

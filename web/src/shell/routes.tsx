@@ -7,6 +7,7 @@ const Pipe = lazy(() => import('../pages/Pipe'));
 const Runs = lazy(() => import('../pages/Runs'));
 const Sql = lazy(() => import('../pages/Sql'));
 const Alerts = lazy(() => import('../pages/Alerts'));
+const Gallery = lazy(() => import('../panels/Gallery'));
 const DashboardList = lazy(() => import('../dashboard/DashboardList'));
 const DashboardPage = lazy(() => import('../dashboard/DashboardPage'));
 
@@ -21,6 +22,7 @@ export function Pages() {
       <Route path="/runs" element={<Runs />} />
       <Route path="/sql" element={<Sql />} />
       <Route path="/alerts" element={<Alerts />} />
+      <Route path="/gallery" element={<Gallery />} />
       <Route path="/login" element={<Navigate to="/" replace />} />
       <Route path="*" element={<NotFound />} />
     </Routes>

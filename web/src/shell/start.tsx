@@ -7,10 +7,13 @@ import { Theme } from '../host/Theme';
 import { HistoryRouter } from './HistoryRouter';
 import { Shell } from './Shell';
 
+/** Canvases measure texts with the font that is there when they are drawn. */
+const FONTS_MS = 1000;
+
 export async function start() {
   const asked = api.session();
   asked.catch(() => {});
-  await fillServices();
+  await Promise.all([fillServices(), fontsOrTimeout()]);
   createRoot(document.getElementById('root')!).render(
     <Theme>
       <HistoryRouter>
@@ -20,4 +23,9 @@ export async function start() {
       </HistoryRouter>
     </Theme>
   );
+}
+
+function fontsOrTimeout(): Promise<unknown> {
+  const fonts = Promise.all(['12px Inter', '500 12px Inter'].map((font) => document.fonts.load(font)));
+  return Promise.race([fonts.catch(() => {}), new Promise((done) => setTimeout(done, FONTS_MS))]);
 }

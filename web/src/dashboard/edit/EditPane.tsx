@@ -1,17 +1,17 @@
 // A panel and beside it what can be changed of it. A change goes into the document and is drawn at once; the file is
 // written by Save alone.
-import type { GrafanaTheme2 } from '@grafana/data';
+import { getFieldDisplayName, type GrafanaTheme2 } from '@grafana/data';
 import { Button, useStyles2 } from '@grafana/ui';
-import type { VizPanel } from '@grafana/scenes';
+import { sceneGraph, type VizPanel } from '@grafana/scenes';
 import { css } from '@emotion/css';
 import type { DashboardScene } from '../DashboardScene';
 import { PanelBody } from '../PanelBody';
 import { setIn, type Path } from '../setIn';
 import { FieldOptions } from './FieldOptions';
 import { JsonOptions } from './JsonOptions';
-import { LegendOptions } from './LegendOptions';
 import { PanelOptions } from './PanelOptions';
 import { Queries } from './Queries';
+import { SpecOptions } from './SpecOptions';
 
 /** Changes one value of the panel's JSON. */
 export type Change = (path: Path, value: unknown) => void;
@@ -20,6 +20,8 @@ export default function EditPane({ scene, panel, onClose }: { scene: DashboardSc
   const styles = useStyles2(getStyles);
   scene.useState();
   const id = panel.getLegacyPanelId();
+  const { data } = sceneGraph.getData(panel).useState();
+  const fieldNames = (data?.series ?? []).flatMap((frame) => frame.fields.map((field) => getFieldDisplayName(field, frame, data?.series)));
   const json = scene.panel(id);
   if (!json) {
     return null;
@@ -42,7 +44,7 @@ export default function EditPane({ scene, panel, onClose }: { scene: DashboardSc
         </div>
         <PanelOptions panel={json} change={change} />
         <FieldOptions panel={json} change={change} />
-        <LegendOptions panel={json} change={change} />
+        <SpecOptions panel={json} fieldNames={fieldNames} change={change} />
         <JsonOptions panel={json} replace={(next) => scene.changePanel(id, next)} />
       </aside>
     </div>

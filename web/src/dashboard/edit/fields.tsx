@@ -35,18 +35,20 @@ interface NumberFieldProps {
   label: string;
   value: number | null | undefined;
   onCommit: (value: number | undefined) => void;
+  min?: number;
+  max?: number;
 }
 
-export function NumberField({ label, value, onCommit }: NumberFieldProps) {
+export function NumberField({ label, value, onCommit, min = -Infinity, max = Infinity }: NumberFieldProps) {
   const id = useId();
   const shown = value === null || value === undefined ? '' : String(value);
   const [text, setText] = useState(shown);
   useEffect(() => setText(shown), [shown]);
   const number = text.trim() === '' ? undefined : Number(text);
-  const valid = number === undefined || Number.isFinite(number);
+  const valid = number === undefined || (Number.isFinite(number) && min <= number && number <= max);
   const commit = () => valid && text !== shown && onCommit(number);
   return (
-    <Field label={label} htmlFor={id} invalid={!valid} error={valid ? undefined : 'Not a number'}>
+    <Field label={label} htmlFor={id} invalid={!valid} error={valid ? undefined : wanted(min, max)}>
       <Input
         id={id}
         inputMode="decimal"
@@ -59,3 +61,5 @@ export function NumberField({ label, value, onCommit }: NumberFieldProps) {
     </Field>
   );
 }
+
+const wanted = (min: number, max: number) => (Number.isFinite(min) && Number.isFinite(max) ? `A number from ${min} to ${max}` : 'Not a number');
