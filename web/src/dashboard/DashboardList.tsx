@@ -105,10 +105,10 @@ const getStyles = (theme: GrafanaTheme2) => ({
     padding: theme.spacing(1, 1.5),
     '& + &': { borderTop: `1px solid ${theme.colors.border.weak}` },
     '&:hover': { background: theme.colors.action.hover },
-    '@media (max-width: 767px)': { gridTemplateColumns: '1fr', gap: theme.spacing(0.5) },
+    '@media (max-width: 767px)': { gridTemplateColumns: 'minmax(0, 1fr)', gap: theme.spacing(0.5) },
   }),
-  link: css({ color: theme.colors.text.link, fontWeight: 500 }),
+  link: css({ color: theme.colors.text.link, fontWeight: 500, minWidth: 0, overflowWrap: 'anywhere' }),
   description: css({ color: theme.colors.text.secondary, overflow: 'hidden', textOverflow: 'ellipsis', whiteSpace: 'nowrap' }),
   meta: css({ color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize }),
-  tags: css({ justifyContent: 'flex-start' }),
+  tags: css({ justifyContent: 'flex-start', minWidth: 0, '& li, & button': { maxWidth: '100%', overflow: 'hidden', textOverflow: 'ellipsis' } }),
 });

@@ -5,6 +5,7 @@ import { css } from '@emotion/css';
 import { Suspense, lazy, useEffect } from 'react';
 import { useSearchParams } from 'react-router-dom';
 import type { DashboardDocument } from '../api';
+import { useSession } from '../host/session';
 import type { DashboardScene } from './DashboardScene';
 import { Help } from './Help';
 import { useKeys } from './keys';
@@ -23,6 +24,7 @@ export function DashboardView({ scene, document }: { scene: DashboardScene; docu
   const { grid, title } = scene.useState();
   const { cells } = grid.useState();
   const help = useKeys(scene);
+  const { canEdit } = useSession();
 
   useEffect(() => scene.activate(), [scene]);
   // The grid also stands behind a panel that is alone on the page: repeats go on following their variables.
@@ -32,7 +34,7 @@ export function DashboardView({ scene, document }: { scene: DashboardScene; docu
   }, [title]);
   useLeaveGuard(scene);
 
-  const editing = grid.panelAt(params.get(EDIT));
+  const editing = canEdit ? grid.panelAt(params.get(EDIT)) : undefined;
   const viewing = grid.panelAt(params.get(VIEW));
   const inspecting = grid.panelAt(params.get(INSPECT));
   const hidden = [EDIT, VIEW].map((name) => params.get(name)).find((address) => address && !grid.panelAt(address));
