@@ -21,6 +21,11 @@ for (const name of folder ? readdirSync(folder).filter((name) => name.endsWith('
     page.on('pageerror', (error) => broken.push(String(error)));
     await page.goto(`${OPEN}/d/${uid}`);
     await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.waitForFunction(() => {
+      const panels = [...document.querySelectorAll('[data-panel]')];
+      const isDone = (one) => one.querySelector('[role=note][aria-label*=" row"], [role=alert], [role=note][aria-label^="not all shown"]') || one.innerText.includes('No data');
+      return panels.length > 0 && panels.some(isDone) && !document.querySelector('[aria-label="Panel loading bar"]');
+    });
     await page.waitForLoadState('networkidle');
     assert.deepEqual(broken, []);
     assert.equal(await page.getByText('Something went wrong').count(), 0);
