@@ -8,7 +8,8 @@ export interface Session {
   login: 'open' | 'password' | 'proxy';
   csrf: string | null;
   version: string;
-  project: { name: string; writable: boolean; reason: string | null };
+  /** Not told to whoever is not logged in. */
+  project: { name: string; writable: boolean; reason: string | null } | null;
 }
 
 export interface DashboardEntry {

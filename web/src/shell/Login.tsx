@@ -36,7 +36,7 @@ export function Login() {
   return (
     <main className={styles.page}>
       <form className={styles.form} onSubmit={submit}>
-        <h1 className={styles.title}>{session.project.name || 'Millrace'}</h1>
+        <h1 className={styles.title}>{session.project?.name || 'Millrace'}</h1>
         {problem && (
           <Alert severity="error" title={problem.error}>
             {problem.detail}

@@ -22,9 +22,9 @@ export function NavBar() {
   const { pathname } = useLocation();
   return (
     <header className={styles.bar}>
-      <Link to="/" className={styles.brand} title={`Millrace ${session.version}`} aria-label={`${session.project.name || 'Millrace'}, home`}>
+      <Link to="/" className={styles.brand} title={`Millrace ${session.version}`} aria-label={`${session.project?.name || 'Millrace'}, home`}>
         <Mark />
-        <span className={styles.name}>{session.project.name || 'Millrace'}</span>
+        <span className={styles.name}>{session.project?.name || 'Millrace'}</span>
       </Link>
       <nav className={styles.pages} aria-label="Pages">
         {pages.map(({ to, label }) => (

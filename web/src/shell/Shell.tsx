@@ -16,8 +16,8 @@ export function Shell() {
   const { session } = useSession();
   const { pathname } = useLocation();
   useEffect(() => {
-    document.title = session.project.name ? `${session.project.name} · Millrace` : 'Millrace';
-  }, [pathname, session.project.name]);
+    document.title = session.project?.name ? `${session.project?.name} · Millrace` : 'Millrace';
+  }, [pathname, session.project?.name]);
 
   if (!session.user) {
     return <Login />;
