@@ -28,7 +28,7 @@ export default function Home() {
   const status = useStatus();
   const runs = usePolled(() => api.runs(), RUNS_EVERY_MS);
   return (
-    <Page title={session.project.name || 'Millrace'}>
+    <Page title={session.project?.name || 'Millrace'}>
       <Loaded from={status} lines={4}>
         {(pipe) => {
           const verdict = freshVerdict(pipe);

@@ -11,6 +11,7 @@ use tokio::time::MissedTickBehavior;
 use super::core::{Job, row};
 use super::{SENDS_QUEUED_MAX, SILENCES, Shared, evaluating, sending};
 use crate::expr::Evaluated;
+use crate::file::OnError;
 use crate::route::Due;
 use crate::state::Change;
 
@@ -115,7 +116,15 @@ fn handle(shared: &Shared, tasks: &mut Tasks, event: Event) {
             if let Err(error) = &outcome
                 && !core.is_known(&job.rule.uid, error)
             {
-                tracing::warn!(rule = %job.rule.uid, %error, "a rule could not be evaluated");
+                match job.rule.on_error {
+                    // Whoever wrote it knows that it may be so.
+                    OnError::KeepLast | OnError::Ok => {
+                        tracing::info!(rule = %job.rule.uid, %error, "a rule could not be evaluated");
+                    }
+                    _ => {
+                        tracing::warn!(rule = %job.rule.uid, %error, "a rule could not be evaluated")
+                    }
+                }
             }
             core.evaluated(&job, &outcome);
         }
