@@ -49,6 +49,38 @@ impl Client {
         }
         (bytes, text(&first))
     }
+
+    /// An answer of the page's API, whose length is said before it.
+    pub(crate) fn post(&mut self, target: &str, document: &str) -> String {
+        let request = format!(
+            "POST {target} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{document}",
+            self.address,
+            document.len()
+        );
+        self.stream.write_all(request.as_bytes()).expect("the page takes the request");
+        let mut answer = Vec::new();
+        let mut whole = None;
+        while whole.is_none_or(|whole| answer.len() < whole) {
+            let count = self.stream.read(&mut self.buffer).expect("the page answers");
+            assert!(count > 0, "the answer breaks off: {}", text(&answer));
+            answer.extend_from_slice(&self.buffer[..count]);
+            whole = whole.or_else(|| whole_length(&answer));
+        }
+        let answer = text(&answer);
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        assert!(head.starts_with("HTTP/1.1 200"), "{document}: {answer}");
+        body.to_owned()
+    }
+}
+
+/// Of head and body, as soon as the head is there.
+fn whole_length(answer: &[u8]) -> Option<usize> {
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
+    let head = text(&answer[..end]).to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.and_then(|length| length.trim().parse().ok()).expect("a length");
+    Some(end + 4 + length)
 }
 
 fn text(bytes: &[u8]) -> String {

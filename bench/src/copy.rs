@@ -87,6 +87,7 @@ fn measure(
         theirs,
         bar,
         bar_on: BarOn::Ratio,
+        notes: Vec::new(),
         rows,
         also: Vec::new(),
     }

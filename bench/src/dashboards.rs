@@ -60,6 +60,7 @@ pub(crate) fn beside_a_stream(plan: &Plan) -> Record {
         theirs: Vec::new(),
         bar: 2000.0,
         bar_on: BarOn::Ours,
+        notes: Vec::new(),
         rows: LOAD.transactions_a_second * LOAD.rows_a_transaction * SECONDS,
         also: vec![
             also("p50", "ms", all(|run| run.p50), None),

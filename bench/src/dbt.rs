@@ -1,11 +1,12 @@
 //! dbt beside the stream: what a build of the whole shop costs the freshness of rows, and what watching dbt costs a run.
 
 use crate::Plan;
-use crate::backlog::{finish, quiet_source};
+use crate::backlog::finish;
 use crate::latency::{Load, create, delays, watch, write};
-use crate::record::{Also, BarOn, Record, percentile, root};
+use crate::record::{Also, BarOn, Record, percentile};
+use crate::shop;
 use cluster::Cluster;
-use harness::{Project, config};
+use harness::Project;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -14,9 +15,6 @@ const LOAD: Load = Load { tables: 1, transactions_a_second: 100, rows_a_transact
 const EVENTS: u64 = 5_000_000;
 /// Where dbt itself is what takes time.
 const FEW_EVENTS: u64 = 20_000;
-/// What the example's seed writes.
-const EVENTS_OF_SEED: u64 = 2_000_000;
-const VISITS_AN_HOUR: u64 = 159;
 
 struct Build {
     p50: f64,
@@ -39,6 +37,7 @@ pub(crate) fn beside_a_build(plan: &Plan) -> Record {
         theirs: Vec::new(),
         bar: 1000.0,
         bar_on: BarOn::Ours,
+        notes: Vec::new(),
         rows: events,
         also: vec![
             Also { name: "p50", unit: "ms", ours: all(|run| run.p50), below: None },
@@ -81,26 +80,10 @@ fn build(plan: &Plan, events: u64) -> Build {
 
 /// The example with so many events, and the table of the load.
 fn shop(plan: &Plan, events: u64) -> (Cluster, Project) {
-    let folder = root().join("examples/shop");
-    let read =
-        |name: &str| std::fs::read_to_string(folder.join(name)).expect("the example is there");
-    let visits = VISITS_AN_HOUR * events / EVENTS_OF_SEED;
-    let seed =
-        read("seed.sql").replace(&format!("round({VISITS_AN_HOUR} "), &format!("round({visits} "));
-    let cluster = quiet_source();
-    cluster.sql(&(read("schema.sql") + &seed));
-    let example = read("millrace.toml");
-    let (from, to) = (example.find("[tables."), example.find("[serve]"));
-    let tables = example[from.expect("tables")..to.expect("a door")].to_owned();
+    let cluster = shop::source(events);
     let of_load = create(&cluster, &LOAD);
-    let project = Project::new(&plan.binary, &config(&cluster.url(), &(tables + &of_load)));
-    copy(&folder.join("dbt"), &project);
+    let project = shop::project(plan, &cluster, &of_load);
     (cluster, project)
-}
-
-fn copy(dbt: &std::path::Path, project: &Project) {
-    let copied = Command::new("cp").arg("-r").arg(dbt).arg(project.path().join("dbt")).status();
-    assert!(copied.is_ok_and(|status| status.success()));
 }
 
 /// The same run of the shop by the stock dbt alone, with a profile of its own; and once a model has changed, when what
@@ -169,6 +152,7 @@ pub(crate) fn watched(plan: &Plan) -> Record {
         theirs: Vec::new(),
         bar: 0.3,
         bar_on: BarOn::Ours,
+        notes: Vec::new(),
         rows: events,
         also: vec![
             also("watched", 0),

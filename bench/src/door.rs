@@ -83,6 +83,7 @@ fn measure(plan: &Plan, measure: &'static str, what: &'static str, format: &str)
         theirs,
         bar: 0.85,
         bar_on: BarOn::Ratio,
+        notes: Vec::new(),
         rows,
         also: Vec::new(),
     }

@@ -92,6 +92,7 @@ fn record(
         theirs: Vec::new(),
         bar,
         bar_on: BarOn::Ours,
+        notes: Vec::new(),
         rows: load.transactions_a_second * load.rows_a_transaction * SECONDS,
         also: vec![
             Also {

@@ -14,15 +14,18 @@ mod copy;
 mod dashboards;
 mod dbt;
 mod door;
+mod grown;
 mod host;
 mod latency;
 mod memory;
 mod oltp;
 mod page;
+mod panels;
 mod peers;
 mod process;
 mod record;
 mod resync;
+mod shop;
 mod small;
 mod startup;
 mod stream;
@@ -80,7 +83,7 @@ impl Plan {
 type Measure = (&'static str, fn(&Plan) -> Record);
 
 /// In the order of the page.
-const MEASURES: [Measure; 21] = [
+const MEASURES: [Measure; 23] = [
     ("stream_tcp", stream::tcp),
     ("stream_mirror", stream::mirror),
     ("stream_mixed", stream::mixed),
@@ -96,6 +99,8 @@ const MEASURES: [Measure; 21] = [
     ("resync", resync::beside_a_stream),
     ("verify_4m", verify::of_4m),
     ("dashboards", dashboards::beside_a_stream),
+    ("panels_2m", panels::at_2m),
+    ("panels_100m", panels::at_100m),
     ("dbt_build", dbt::beside_a_build),
     ("dbt_watched", dbt::watched),
     ("small_queries", small::queries),

@@ -34,6 +34,7 @@ pub(crate) fn big_transaction(plan: &Plan) -> Record {
         theirs: Vec::new(),
         bar: 1.5 * 1024.0,
         bar_on: BarOn::Ours,
+        notes: Vec::new(),
         rows,
         // Five times the transaction; what is not flat grows with it.
         also: vec![Also {

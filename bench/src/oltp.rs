@@ -33,6 +33,7 @@ pub(crate) fn cost(plan: &Plan) -> Record {
         theirs,
         bar: 0.97,
         bar_on: BarOn::Ratio,
+        notes: Vec::new(),
         rows: 0,
         also: Vec::new(),
     }

@@ -18,7 +18,7 @@ process until every row answers a query. Ratios are comparable between machines,
 
 pub(crate) fn write(names: &[&str]) -> Result<(), String> {
     let mut page = HEAD.to_owned();
-    let mut places = Vec::new();
+    let (mut places, mut notes) = (Vec::new(), String::new());
     for name in names {
         let Ok(text) = std::fs::read_to_string(results().join(format!("{name}.json"))) else {
             let _ = writeln!(page, "| `{name}` | not measured yet | | | | | |");
@@ -26,6 +26,11 @@ pub(crate) fn write(names: &[&str]) -> Result<(), String> {
         };
         let result: Value = serde_json::from_str(&text).map_err(|e| format!("{name}.json: {e}"))?;
         page += &row(&result);
+        let said = result["notes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let said: Vec<String> = said.map(|note| format!("  - {note}\n")).collect();
+        if !said.is_empty() {
+            let _ = write!(notes, "- `{name}`\n{}", said.concat());
+        }
         let place = format!(
             "- `{name}`: {} runs a side, {} rows, commit {}, {}, {}",
             result["ours"].as_array().map_or(0, Vec::len),
@@ -38,6 +43,9 @@ pub(crate) fn write(names: &[&str]) -> Result<(), String> {
             Some(peer) => format!("{place}; against {peer}"),
             None => place,
         });
+    }
+    if !notes.is_empty() {
+        let _ = write!(page, "\n## Of what\n\n{notes}");
     }
     let _ = write!(page, "\n## Where and when\n\n{}\n", places.join("\n"));
     let path = root().join("docs/benchmarks.md");

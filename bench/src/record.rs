@@ -32,6 +32,8 @@ pub(crate) struct Record {
     pub(crate) theirs: Vec<f64>,
     pub(crate) bar: f64,
     pub(crate) bar_on: BarOn,
+    /// What the figures are of, where their names do not say it.
+    pub(crate) notes: Vec<String>,
     pub(crate) rows: u64,
     pub(crate) also: Vec<Also>,
 }
@@ -74,6 +76,7 @@ impl Record {
             "bar_on": if self.bar_on == BarOn::Ratio { "ratio" } else { "ours" },
             "holds": self.holds(),
             "also": also,
+            "notes": self.notes,
             "rows": self.rows,
             "commit": commit(),
             "date": jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
@@ -160,7 +163,8 @@ fn commit() -> String {
         return "unknown".to_owned();
     };
     // Our own results are no change of what was measured.
-    let changed = git(&["status", "--porcelain", "--", "crates", "Cargo.lock", "bench/src"]);
+    let changed =
+        git(&["status", "--porcelain", "--", "crates", "Cargo.lock", "bench/src", "examples/shop"]);
     if changed.is_some_and(|list| !list.is_empty()) { commit + "+" } else { commit }
 }
 
@@ -191,6 +195,7 @@ mod tests {
             theirs: vec![100.0],
             bar: 1.8,
             bar_on: BarOn::Ratio,
+            notes: Vec::new(),
             rows: 1,
             also: Vec::new(),
         };

@@ -34,6 +34,7 @@ pub(crate) fn beside_a_stream(plan: &Plan) -> Record {
         theirs: Vec::new(),
         bar: 1000.0,
         bar_on: BarOn::Ours,
+        notes: Vec::new(),
         rows,
         also: vec![
             also("p50", "ms", all(|run| run.p50)),

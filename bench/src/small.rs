@@ -30,6 +30,7 @@ pub(crate) fn queries(plan: &Plan) -> Record {
         theirs: Vec::new(),
         bar: 3000.0,
         bar_on: BarOn::Ours,
+        notes: Vec::new(),
         rows: plan.rows(QUERIES),
         also: vec![
             Also { name: "p50", unit: "ms", ours: all(|run| run.p50), below: None },

@@ -23,6 +23,7 @@ pub(crate) fn help(plan: &Plan) -> Record {
         theirs: Vec::new(),
         bar: 30.0,
         bar_on: BarOn::Ours,
+        notes: Vec::new(),
         rows: 0,
         also: Vec::new(),
     }

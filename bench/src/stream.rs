@@ -97,6 +97,7 @@ fn record(
         theirs,
         bar,
         bar_on: BarOn::Ratio,
+        notes: Vec::new(),
         rows,
         also: Vec::new(),
     }

@@ -33,6 +33,7 @@ pub(crate) fn of_4m(plan: &Plan) -> Record {
         theirs: Vec::new(),
         bar: 15.0,
         bar_on: BarOn::Ours,
+        notes: Vec::new(),
         rows,
         // What the source computes is not in it.
         also: vec![Also { name: "CPU", unit: "s", ours: cpu, below: None }],
