@@ -283,8 +283,7 @@ fn who_reads_what_a_type_or_a_publication_takes(project: &Project) {
                alter publication millrace drop table refunds;
                alter publication millrace set table users, products, orders, order_items, subscriptions, events";
     std::fs::write(project.path().join("2.sql"), sql).unwrap();
-    let of_status =
-        "marts.everything, staging.stg_orders read it; through them: marts.orders_daily, marts.product_sales_daily";
+    let of_status = "marts.everything, staging.stg_orders read it; through them: marts.orders_daily, marts.product_sales_daily";
     let of_refunds =
         "staging.stg_refunds reads it; through it: marts.mrr_movements, marts.orders_daily";
     let of_mrr = "staging.stg_subscriptions reads it; through it: marts.mrr_movements";
