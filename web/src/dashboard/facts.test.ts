@@ -1,5 +1,5 @@
 // Small texts of a panel: its freshness, its CSV, its own time.
-import { describe as group, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe as group, expect, it, vi } from 'vitest';
 import { FieldType, dateTime, type DataFrame, type TimeRange } from '@grafana/data';
 import { csvOf } from './export/csv';
 import { describe, seconds } from './facts';
@@ -36,6 +36,10 @@ group('CSV', () => {
 });
 
 group('a panel’s own time', () => {
+  // Both ends are told from now: with one now for both.
+  beforeEach(() => void vi.useFakeTimers({ now: Date.UTC(2026, 0, 2) }));
+  afterEach(() => void vi.useRealTimers());
+
   const range = (from: string, to: string): TimeRange => ({ from: dateTime(from), to: dateTime(to), raw: { from: 'now-1h', to: 'now' } });
   const day = range('2026-11-30T00:00:00Z', '2026-11-30T06:00:00Z');
 
