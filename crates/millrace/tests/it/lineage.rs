@@ -176,7 +176,7 @@ fn a_number_is_followed_to_postgres_and_back() {
     // It was kept that the facts are where they were under the name of before.
     std::fs::write(project.path().join("3.sql"), "alter table facts drop column properties")
         .unwrap();
-    let expected = "staging.stg_events reads it; through it: marts.latency_by_endpoint, marts.error_rate_by_version";
+    let expected = "marts.requests_per_minute, staging.stg_events read it; through them: marts.latency_by_endpoint, marts.error_rate_by_version";
     assert_eq!(models(&project, &["3.sql"]), [expected]);
 }
 

@@ -32,7 +32,7 @@ use crate::ops::{self, Ops};
 use crate::refusal::Refusal;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
@@ -126,7 +126,9 @@ pub async fn serve(
     };
     let shown = page.clone();
     let router = all
-        .fallback(async move |uri: Uri, headers: HeaderMap| asset(&shown, uri.path(), &headers))
+        .fallback(async move |method: Method, uri: Uri, headers: HeaderMap| {
+            asset(&shown, &method, uri.path(), &headers)
+        })
         .layer(middleware::from_fn_with_state(page, guard::admit));
     let router = router.into_service::<hyper::body::Incoming>();
     let served = net::serve(listener.into(), TowerToHyperService::new(router), shutdown).await;
@@ -136,8 +138,11 @@ pub async fn serve(
     served
 }
 
-fn asset(page: &Page, path: &str, headers: &HeaderMap) -> Response {
+fn asset(page: &Page, method: &Method, path: &str, headers: &HeaderMap) -> Response {
     let path = page.inside(path);
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
     if path.starts_with("/api/") {
         return Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this path")
             .into_response();
