@@ -25,6 +25,7 @@ mod sending;
 mod shown;
 mod turning;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -122,6 +123,8 @@ impl Default for Options {
 /// Queries that run at once; ClickHouse has other readers too.
 const EVALUATIONS_AT_ONCE: usize = 4;
 const SENDS_AT_ONCE: usize = 8;
+/// Of them to one contact point.
+const SENDS_TO_ONE_AT_ONCE: usize = 2;
 /// Messages on their way; what is more than that is due again with its group.
 const SENDS_QUEUED_MAX: usize = 500;
 /// Memory may be the database that the alert is about.
@@ -137,6 +140,8 @@ struct Shared {
     wake: Notify,
     evaluations: Semaphore,
     sends: Semaphore,
+    /// By contact point.
+    sends_by_point: Mutex<BTreeMap<String, Arc<Semaphore>>>,
     saving: tokio::sync::Mutex<()>,
 }
 
@@ -148,6 +153,12 @@ impl Shared {
 
     fn now_ms(&self) -> i64 {
         (self.options.now)()
+    }
+
+    fn sends_to(&self, contact_point: &str) -> Arc<Semaphore> {
+        let mut all = self.sends_by_point.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = all.entry(contact_point.to_owned());
+        own.or_insert_with(|| Arc::new(Semaphore::new(SENDS_TO_ONE_AT_ONCE))).clone()
     }
 
     async fn save(&self, kind: &'static str, rows: Rows) -> bool {
@@ -204,11 +215,21 @@ impl Engine {
             wake: Notify::new(),
             evaluations: Semaphore::new(EVALUATIONS_AT_ONCE),
             sends: Semaphore::new(SENDS_AT_ONCE),
+            sends_by_point: Mutex::default(),
             saving: tokio::sync::Mutex::new(()),
         });
         let (stop, stopped) = mpsc::channel(1);
-        let turning = tokio::spawn(turning::turn(shared.clone(), stopped));
+        let turning = tokio::spawn(watched(turning::turn(shared.clone(), stopped)));
         Ok(Handle::new(shared, stop, turning))
+    }
+}
+
+/// Rules that nobody evaluates any more are worse than any of them.
+async fn watched(turning: impl Future<Output = ()> + Send + 'static) {
+    if tokio::spawn(turning).await.is_err_and(|error| error.is_panic()) {
+        tracing::error!(
+            "a bug has ended the engine of alerts: no rule is evaluated until the next start"
+        );
     }
 }
 

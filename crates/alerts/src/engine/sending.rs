@@ -14,11 +14,16 @@ const RETRY_DOUBLINGS_MAX: u32 = 5;
 
 /// Whether it was taken.
 pub(super) async fn deliver(shared: &Arc<Shared>, due: &Due) -> bool {
-    let Ok(_permit) = shared.sends.acquire().await else { return false };
     let mut tries = 1;
     loop {
+        // A place is for one try: who does not answer keeps no other receiver waiting through its pauses.
+        let own = shared.sends_to(&due.target.receiver);
+        let Ok(own_place) = own.acquire().await else { return false };
+        let Ok(place) = shared.sends.acquire().await else { return false };
         record(shared, due, true).await;
-        let Err(error) = once(shared, due).await else {
+        let tried = once(shared, due).await;
+        drop((place, own_place));
+        let Err(error) = tried else {
             let entry = shared.core().dispatcher.told(due, shared.now_ms());
             let _ = shared.save(TOLD, vec![(due.log_key.clone(), row(&entry))]).await;
             return true;

@@ -182,8 +182,9 @@ pub(super) async fn save(shared: &Shared) {
 
 fn tidy(shared: &Shared, now_ms: i64) {
     let mut core = shared.core();
-    let old =
-        |silence: &crate::route::Silence| silence.ends_ms + crate::route::SILENCE_KEPT_MS < now_ms;
+    let old = |silence: &crate::route::Silence| {
+        silence.ends_ms.saturating_add(crate::route::SILENCE_KEPT_MS) < now_ms
+    };
     let ids: Vec<String> = core
         .silences
         .iter()

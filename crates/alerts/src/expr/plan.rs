@@ -177,6 +177,13 @@ impl Plan {
                 Node::Threshold(other, threshold) => threshold.apply(of(other), active),
                 Node::Resample(other, window_ms, down, up, range_s) => {
                     let range = (now_ms - range_s.0 * 1_000, now_ms - range_s.1 * 1_000);
+                    let each = ((range.1 - range.0) / (*window_ms).max(1)).unsigned_abs() as usize;
+                    if each.saturating_mul(of(other).len()) > frame::POINTS_MAX {
+                        return Err(cannot(format!(
+                            "it makes more than {} points; widen the window",
+                            frame::POINTS_MAX
+                        )));
+                    }
                     let one = |item: &Item| resample(item, *window_ms, *down, *up, range);
                     of(other).iter().map(one).collect::<Result<_, _>>().map_err(cannot)?
                 }

@@ -188,6 +188,18 @@ impl Files {
                     .hint("A uid stands once; the state of a rule is kept by it."));
             }
         }
+        for point in &self.contact_points {
+            let mut uids = BTreeSet::new();
+            let named = point.receivers.iter().filter(|receiver| !receiver.uid.is_empty());
+            if let Some(twice) = named.into_iter().find(|receiver| !uids.insert(&receiver.uid)) {
+                return Err(Error::definite(format!(
+                    "cannot read the contact point {}",
+                    point.name
+                ))
+                .detail(format!("Two of its receivers have the uid {}.", twice.uid))
+                .hint("Give one another uid: by it is known what each was told."));
+            }
+        }
         let points: BTreeSet<&str> = self.contact_points.iter().map(|p| p.name.as_str()).collect();
         let mut receivers = BTreeMap::new();
         let mut intervals = BTreeSet::new();

@@ -34,8 +34,11 @@ pub struct Alert {
 }
 
 impl Alert {
+    /// Of its labels and its rule, which is one of them in Grafana: two rules of one title are two.
     pub fn fingerprint(&self) -> String {
-        fingerprint(&self.labels)
+        let mut labels = self.labels.clone();
+        labels.insert("__alert_rule_uid__".to_owned(), self.rule.clone());
+        fingerprint(&labels)
     }
 }
 
@@ -103,8 +106,9 @@ struct Group {
 pub struct Dispatcher {
     groups: BTreeMap<String, Group>,
     log: BTreeMap<String, Entry>,
-    sending: BTreeSet<String>,
-    /// Told as firing before the restart, and not seen since.
+    /// What is on its way, and the firing alerts in it.
+    sending: BTreeMap<String, BTreeSet<String>>,
+    /// Told as firing, and in no group: of before a restart, or of a group that went while it was told.
     orphans: Vec<(String, Alert)>,
     dirty: BTreeSet<String>,
 }
@@ -232,12 +236,12 @@ impl Dispatcher {
                     if target.no_resolved && forget_resolved(self.log.get_mut(&log_key), group) {
                         self.dirty.insert(log_key.clone());
                     }
-                    if self.sending.contains(&log_key) {
+                    if self.sending.contains_key(&log_key) {
                         continue;
                     }
                     if let Some(alerts) = news(group, self.log.get(&log_key), silenced, now_ms) {
                         let id = id_of(&log_key, &alerts, self.log.get(&log_key));
-                        self.sending.insert(log_key.clone());
+                        self.sending.insert(log_key.clone(), firing_of(&alerts));
                         due.push(Due {
                             log_key,
                             group_key: key.clone(),
@@ -250,11 +254,12 @@ impl Dispatcher {
                 }
             }
             // A resolved alert that nobody heard of as firing has nothing to say any more.
-            let told: BTreeSet<&String> = receivers
-                .iter()
-                .filter_map(|target| self.log.get(&target.key(key)))
-                .flat_map(|entry| entry.firing.keys())
-                .collect();
+            // Who is being told of it will have to hear of its end.
+            let keys: Vec<String> = receivers.iter().map(|target| target.key(key)).collect();
+            let heard = keys.iter().filter_map(|key| self.log.get(key));
+            let on_their_way = keys.iter().filter_map(|key| self.sending.get(key)).flatten();
+            let told: BTreeSet<&String> =
+                heard.flat_map(|entry| entry.firing.keys()).chain(on_their_way).collect();
             group.alerts.retain(|print, alert| alert.ends_ms.is_none() || told.contains(print));
         }
         self.groups.retain(|_, group| !group.alerts.is_empty());
@@ -267,6 +272,12 @@ impl Dispatcher {
         let entry = self.told(due, now_ms);
         self.log.insert(due.log_key.clone(), entry);
         self.dirty.insert(due.log_key.clone());
+        let group = self.groups.get(&due.group_key);
+        let is_there = |alert: &&Alert| {
+            group.is_some_and(|group| group.alerts.contains_key(&alert.fingerprint()))
+        };
+        let gone = due.alerts.iter().filter(|alert| alert.ends_ms.is_none() && !is_there(alert));
+        self.orphans.extend(gone.map(|alert| (due.group_key.clone(), alert.clone())));
     }
 
     /// It has not, and is news still when its group is due again.
@@ -274,12 +285,13 @@ impl Dispatcher {
         self.sending.remove(log_key);
         if let Some(entry) = self.log.get_mut(log_key) {
             entry.trying = None;
-            self.dirty.insert(log_key.to_owned());
         }
+        // Also where it was the first message: what is kept of it may say that it is on the wire.
+        self.dirty.insert(log_key.to_owned());
     }
 
     pub fn is_sending(&self, log_key: &str) -> bool {
-        self.sending.contains(log_key)
+        self.sending.contains_key(log_key)
     }
 
     /// The entry as it is to be kept once the message was taken.
@@ -322,7 +334,7 @@ impl Dispatcher {
                 continue;
             }
             if let Some(target) = repeats(&trying) {
-                self.sending.insert(log_key.clone());
+                self.sending.insert(log_key.clone(), firing_of(&trying.alerts));
                 again.push(Due {
                     log_key: log_key.clone(),
                     group_key: entry.group_key.clone(),
@@ -334,6 +346,11 @@ impl Dispatcher {
             } else {
                 taken_as_sent += 1;
                 entry.sent_ms = now_ms;
+                // Those of before are orphans already.
+                let news = trying.alerts.iter().filter(|alert| {
+                    alert.ends_ms.is_none() && !entry.firing.contains_key(&alert.fingerprint())
+                });
+                self.orphans.extend(news.map(|alert| (entry.group_key.clone(), alert.clone())));
                 settle(entry, &trying.alerts);
             }
         }
@@ -348,7 +365,7 @@ impl Dispatcher {
         let dirty = &mut self.dirty;
         self.log.retain(|key, entry| {
             let lives = !entry.firing.is_empty()
-                || sending.contains(key)
+                || sending.contains_key(key)
                 || groups.contains_key(&entry.group_key)
                 || orphans.iter().any(|(group, _)| *group == entry.group_key);
             if !lives {
@@ -357,7 +374,7 @@ impl Dispatcher {
             lives
         });
         let keys = std::mem::take(&mut self.dirty);
-        let keys = keys.into_iter().filter(|key| !self.sending.contains(key));
+        let keys = keys.into_iter().filter(|key| !self.sending.contains_key(key));
         keys.map(|key| (key.clone(), self.log.get(&key).cloned())).collect()
     }
 
@@ -365,6 +382,11 @@ impl Dispatcher {
     pub fn next_ms(&self) -> Option<i64> {
         self.groups.values().map(|group| group.next_ms).min()
     }
+}
+
+fn firing_of(alerts: &[Alert]) -> BTreeSet<String> {
+    let firing = alerts.iter().filter(|alert| alert.ends_ms.is_none());
+    firing.map(Alert::fingerprint).collect()
 }
 
 fn settle(entry: &mut Entry, alerts: &[Alert]) {
@@ -423,7 +445,7 @@ fn id_of(log_key: &str, alerts: &[Alert], entry: Option<&Entry>) -> String {
     crate::engine::digest(&text)
 }
 
-/// `{}/{team="shop"}#0:{alertname="x"}`
+/// `{}/{team="shop"}:{alertname="x"}`
 fn group_key(route: &Route, labels: &Labels) -> String {
     let labels: Vec<String> =
         labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();

@@ -76,7 +76,9 @@ impl Policy {
         let before = found.len();
         for (index, child) in self.routes.iter().enumerate() {
             if child.matchers.iter().all(|matcher| matcher.matches(labels)) {
-                child.walk(&child.on_top_of(here, Some(index)), labels, found);
+                let alike = |other: &&Policy| other.matchers == child.matchers;
+                let before = self.routes[..index].iter().filter(alike).count();
+                child.walk(&child.on_top_of(here, Some(before)), labels, found);
                 if !child.goes_on {
                     break;
                 }
@@ -87,13 +89,15 @@ impl Policy {
         }
     }
 
-    fn on_top_of(&self, parent: &Route, index: Option<usize>) -> Route {
-        let key = match index {
+    /// `alike_before`: siblings before it with the same matchers; the root has none. The place among the others is not in
+    /// the key: what was told under it would be told again after a policy is put in above.
+    fn on_top_of(&self, parent: &Route, alike_before: Option<usize>) -> Route {
+        let matchers: Vec<String> = self.matchers.iter().map(Matcher::to_string).collect();
+        let matchers = matchers.join(",");
+        let key = match alike_before {
             None => parent.key.clone(),
-            Some(index) => {
-                let matchers: Vec<String> = self.matchers.iter().map(Matcher::to_string).collect();
-                format!("{}/{{{}}}#{index}", parent.key, matchers.join(","))
-            }
+            Some(0) => format!("{}/{{{matchers}}}", parent.key),
+            Some(count) => format!("{}/{{{matchers}}}#{count}", parent.key),
         };
         Route {
             key,
@@ -219,7 +223,7 @@ mod tests {
         );
         assert_eq!((found.receiver.as_str(), found.group_by.len()), ("x", 2));
         assert!(found.mute.is_empty(), "mute timings are not inherited");
-        assert_eq!(found.key, "{}/{a=\"1\"}#0/{b=\"1\"}#0");
+        assert_eq!(found.key, "{}/{a=\"1\"}/{b=\"1\"}");
     }
 
     #[test]

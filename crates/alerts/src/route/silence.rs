@@ -8,6 +8,11 @@ use crate::Labels;
 /// Those who ended are kept that long, so that people see what was.
 pub const KEPT_MS: i64 = 5 * 86_400_000;
 
+const MATCHERS_MAX: usize = 50;
+const COMMENT_BYTES_MAX: usize = 4 << 10;
+/// The year 2200.
+const LATEST_MS: i64 = 7_258_118_400_000;
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Silence {
     #[serde(default)]
@@ -37,6 +42,14 @@ impl Silence {
         if self.ends_ms <= self.starts_ms {
             return Err("a silence ends after it starts".to_owned());
         }
+        if self.starts_ms < 0 || self.ends_ms > LATEST_MS {
+            return Err("a silence is between the years 1970 and 2200".to_owned());
+        }
+        if self.matchers.len() > MATCHERS_MAX || self.comment.len() > COMMENT_BYTES_MAX {
+            return Err(format!(
+                "a silence has at most {MATCHERS_MAX} matchers, and a comment of {COMMENT_BYTES_MAX} bytes"
+            ));
+        }
         Ok(())
     }
 }
@@ -55,6 +68,20 @@ mod tests {
             ends_ms: 20,
             comment: String::new(),
             author: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_silence_has_bounds() {
+        let fine = silence(&["host = a"]);
+        assert_eq!(fine.check(), Ok(()));
+        for bad in [
+            Silence { ends_ms: i64::MAX, ..fine.clone() },
+            Silence { starts_ms: i64::MIN, ..fine.clone() },
+            Silence { comment: "x".repeat(5000), ..fine.clone() },
+            silence(&["host = a"; 51]),
+        ] {
+            assert!(bad.check().is_err());
         }
     }
 

@@ -260,21 +260,30 @@ fn new(labels: &Labels, special: bool, now_ms: i64) -> Instance {
     }
 }
 
+/// Nothing is wrong: it fires on for `keepFiringFor`, if it did.
+fn over(rule: &Rule, here: State, here_for_ms: i64) -> (State, State) {
+    let keeps = match here {
+        State::Alerting => rule.keep_firing_ms > 0,
+        State::Recovering => here_for_ms < rule.keep_firing_ms,
+        _ => false,
+    };
+    (if keeps { State::Recovering } else { State::Normal }, State::Alerting)
+}
+
 /// The state, and what Pending waits for.
 fn next(instance: &Instance, told: Told, rule: &Rule, now_ms: i64) -> (State, State) {
     let here = instance.state;
     let here_for_ms = now_ms - instance.since_ms;
     let toward = match told {
-        Told::Keep => return (here, instance.toward),
-        Told::Quiet => return (State::Normal, State::Alerting),
-        Told::Fine => {
-            let keeps = match here {
-                State::Alerting => rule.keep_firing_ms > 0,
-                State::Recovering => here_for_ms < rule.keep_firing_ms,
-                _ => false,
-            };
-            return (if keeps { State::Recovering } else { State::Normal }, State::Alerting);
-        }
+        Told::Keep => match here {
+            State::Normal | State::Alerting => return (here, instance.toward),
+            // The time of `for` runs on.
+            State::Pending => instance.toward,
+            State::Recovering | State::NoData | State::Error => {
+                return over(rule, here, here_for_ms);
+            }
+        },
+        Told::Quiet | Told::Fine => return over(rule, here, here_for_ms),
         Told::Breached => State::Alerting,
         Told::NoData => State::NoData,
         Told::Error => State::Error,

@@ -224,6 +224,18 @@ fn errors_as_the_rule_says() {
             ("a!", "a=Alerting"),
         ],
     );
+    // The time of `for` runs on, and what fires on for a while ends.
+    check(
+        |rule| {
+            rule.on_error = OnError::KeepLast;
+            rule.for_ms = 60_000;
+        },
+        &[
+            ("a!", "a=Pending"),
+            ("error", "a=Pending (Error, KeepLast)"),
+            ("error", "a=Alerting (Error, KeepLast)"),
+        ],
+    );
     let mut bench = Bench::new(|rule| rule.on_error = OnError::Alerting);
     bench.run("a.");
     bench.run("error");

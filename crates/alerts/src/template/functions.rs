@@ -2,6 +2,7 @@
 //! arguments are here too, with a dot before their name and their owner as first argument.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,10 +14,12 @@ use super::{Set, go, humanize};
 use crate::file::duration;
 
 const PATTERN_BYTES_MAX: usize = 1 << 20;
+/// Of one run: each takes its time to make.
+const PATTERNS_MAX: usize = 100;
 
 type Result<T = Value> = std::result::Result<T, String>;
 
-pub(super) fn call(set: &Set, name: &str, arguments: &[Value]) -> Result {
+pub(super) fn call(set: &Set, patterns: &mut Patterns, name: &str, arguments: &[Value]) -> Result {
     let value = match name {
         "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "not" => compare(name, arguments)?,
         "len" | "index" | "slice" => collections(name, arguments)?,
@@ -25,9 +28,10 @@ pub(super) fn call(set: &Set, name: &str, arguments: &[Value]) -> Result {
             go::printf(text(Some(format))?, rest, OUTPUT_BYTES_MAX)?.into()
         }
         "print" | "println" => print(arguments, name == "println")?.into(),
-        "title" | "toUpper" | "toLower" | "trimSpace" | "join" | "match" | "reReplaceAll"
-        | "safeHtml" | "safeUrl" | "urlUnescape" | "stringSlice" | "html" | "js" | "urlquery"
-        | "stripPort" | "stripDomain" => texts(name, arguments)?,
+        "match" | "reReplaceAll" => by_pattern(patterns, name, arguments)?,
+        "title" | "toUpper" | "toLower" | "trimSpace" | "join" | "safeHtml" | "safeUrl"
+        | "urlUnescape" | "stringSlice" | "html" | "js" | "urlquery" | "stripPort"
+        | "stripDomain" => texts(name, arguments)?,
         "humanize" | "humanize1024" | "humanizeDuration" | "humanizePercentage"
         | "humanizeTimestamp" | "toTime" | "parseDuration" => numbers(name, arguments)?,
         "date" | "tz" | "since" | ".Format" | ".UTC" | ".In" => times(name, arguments)?,
@@ -244,24 +248,6 @@ fn texts(name: &str, arguments: &[Value]) -> Result {
             }
             out.into()
         }
-        "match" => Value::Bool(pattern(text(first)?)?.is_match(text(arguments.get(1))?)),
-        "reReplaceAll" => {
-            let (with, on) = (text(arguments.get(1))?, text(arguments.get(2))?);
-            let pattern = pattern(text(first)?)?;
-            if on.len().saturating_add(1).saturating_mul(with.len().max(1)) > OUTPUT_BYTES_MAX * 8 {
-                return Err("reReplaceAll makes too much".to_owned());
-            }
-            // Each `$1` may be as long as the text.
-            let most = pattern
-                .find_iter(on)
-                .count()
-                .saturating_mul(with.matches('$').count())
-                .saturating_mul(on.len());
-            if most > OUTPUT_BYTES_MAX * 64 {
-                return Err("reReplaceAll makes too much".to_owned());
-            }
-            pattern.replace_all(on, with).as_ref().into()
-        }
         "stringSlice" => arguments
             .iter()
             .map(|value| text(Some(value)).map(Value::from))
@@ -285,9 +271,45 @@ fn shown(arguments: &[Value]) -> Result<String> {
     print(arguments, false)
 }
 
-fn pattern(text: &str) -> Result<regex::Regex> {
-    let built = regex::RegexBuilder::new(text).size_limit(PATTERN_BYTES_MAX).build();
-    built.map_err(|_| "the pattern is no regular expression".to_owned())
+fn by_pattern(patterns: &mut Patterns, name: &str, arguments: &[Value]) -> Result {
+    let pattern = patterns.get(text(arguments.first())?)?;
+    Ok(match name {
+        "match" => Value::Bool(pattern.is_match(text(arguments.get(1))?)),
+        _ => {
+            let (with, on) = (text(arguments.get(1))?, text(arguments.get(2))?);
+            if on.len().saturating_add(1).saturating_mul(with.len().max(1)) > OUTPUT_BYTES_MAX * 8 {
+                return Err("reReplaceAll makes too much".to_owned());
+            }
+            // Each `$1` may be as long as the text.
+            let most = pattern
+                .find_iter(on)
+                .count()
+                .saturating_mul(with.matches('$').count())
+                .saturating_mul(on.len());
+            if most > OUTPUT_BYTES_MAX * 64 {
+                return Err("reReplaceAll makes too much".to_owned());
+            }
+            pattern.replace_all(on, with).as_ref().into()
+        }
+    })
+}
+
+/// Those of one run of a template, each made once.
+#[derive(Default)]
+pub(super) struct Patterns(HashMap<String, regex::Regex>);
+
+impl Patterns {
+    fn get(&mut self, text: &str) -> Result<&regex::Regex> {
+        if !self.0.contains_key(text) {
+            if self.0.len() >= PATTERNS_MAX {
+                return Err(format!("it has more than {PATTERNS_MAX} patterns"));
+            }
+            let built = regex::RegexBuilder::new(text).size_limit(PATTERN_BYTES_MAX).build();
+            let built = built.map_err(|_| "the pattern is no regular expression".to_owned())?;
+            self.0.insert(text.to_owned(), built);
+        }
+        self.0.get(text).ok_or_else(|| "the pattern is no regular expression".to_owned())
+    }
 }
 
 fn title(text: &str) -> String {

@@ -1,7 +1,7 @@
 //! Nodes to text, within bounds.
 
 use super::Set;
-use super::functions;
+use super::functions::{self, Patterns};
 use super::parse::{Node, Operand, Pipe};
 use super::value::{DEPTH_MAX, Value};
 
@@ -10,6 +10,8 @@ const STEPS_MAX: u64 = 200_000;
 pub(super) const OUTPUT_BYTES_MAX: usize = 512 << 10;
 /// All texts that functions make on the way, kept or not.
 const MADE_BYTES_MAX: usize = 16 << 20;
+/// Of values, that are looked at for how deep they are: those of ten thousand alerts a hundred times.
+const PARTS_MAX: usize = 20_000_000;
 /// Templates within templates. Each takes a few kB of stack for each of its blocks.
 const CALLS_MAX: usize = 32;
 /// Blocks and pipes within each other, over all those templates: a thread's stack has 2 MB.
@@ -28,6 +30,8 @@ pub(super) fn run(
         steps: 0,
         line: 1,
         made: 0,
+        parts_left: PARTS_MAX,
+        patterns: Patterns::default(),
         scope: Vec::new(),
         calls: 0,
         deep: 0,
@@ -61,6 +65,8 @@ struct Run<'a> {
     /// The last one that something was done on.
     line: usize,
     made: usize,
+    parts_left: usize,
+    patterns: Patterns,
     /// The first one is `$`.
     scope: Vec<(String, Value)>,
     calls: usize,
@@ -313,9 +319,13 @@ impl Run<'_> {
     }
 
     fn function(&mut self, name: &str, arguments: &[Value], line: usize) -> Result<Value, Wrong> {
-        let value = functions::call(self.set, name, arguments).map_err(|what| (line, what))?;
-        if value.depth() > DEPTH_MAX {
-            return Err((line, format!("values are nested more than {DEPTH_MAX} deep")));
+        let value = functions::call(self.set, &mut self.patterns, name, arguments);
+        let value = value.map_err(|what| (line, what))?;
+        if !value.is_shallow(DEPTH_MAX, &mut self.parts_left) {
+            return Err((
+                line,
+                format!("values are nested more than {DEPTH_MAX} deep, or too large"),
+            ));
         }
         self.made += match &value {
             Value::Text(text) => text.len(),

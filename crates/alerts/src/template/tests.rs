@@ -199,6 +199,13 @@ fn a_template_cannot_take_all_there_is() {
     for deep in ["{{ (((( 1 )))) }}", "{{ if 1 }}"] {
         assert!(!written(deep).is_empty());
     }
+    // Values that share parts have few of them, and many ways through them.
+    let many = "$x ".repeat(100);
+    let shared =
+        format!("{{{{ $x := list 1 }}}}{}", format!("{{{{ $x = list {many}}}}}").repeat(7));
+    assert!(written(&shared).starts_with('!'));
+    let patterns: String = (0..200).map(|n| format!("{{{{ match \"a{n}\" \"b\" }}}}")).collect();
+    assert!(written(&patterns).contains("patterns"), "{}", written(&patterns));
     let nested = format!("{}x{}", "{{ if 1 }}".repeat(5_000), "{{ end }}".repeat(5_000));
     assert!(written(&nested).starts_with('!'));
     let nested = format!("{{{{ {}1{} }}}}", "(".repeat(5_000), ")".repeat(5_000));

@@ -98,11 +98,17 @@ impl Value {
         }
     }
 
-    pub(super) fn depth(&self) -> usize {
+    /// Whether it is nested so deep at most. Values share parts, so how many are `left` to be looked at is counted, too.
+    pub(super) fn is_shallow(&self, depth: usize, left: &mut usize) -> bool {
+        if *left == 0 {
+            return false;
+        }
+        *left -= 1;
+        let mut is_shallow = |value: &Value| depth > 0 && value.is_shallow(depth - 1, left);
         match self {
-            Value::List(all) => 1 + all.iter().map(Value::depth).max().unwrap_or(0),
-            Value::Map(all) => 1 + all.values().map(Value::depth).max().unwrap_or(0),
-            _ => 0,
+            Value::List(all) => all.iter().all(&mut is_shallow),
+            Value::Map(all) => all.values().all(&mut is_shallow),
+            _ => true,
         }
     }
 

@@ -149,6 +149,63 @@ fn a_message_that_failed_is_news_still() {
     assert_eq!(again[0].id, due[0].id, "the same message has the same id");
 }
 
+/// Its first message takes longer than the alert.
+#[test]
+fn who_is_being_told_of_an_alert_hears_of_its_end() {
+    let mut bench = Bench::default();
+    bench.fire("a", 0);
+    bench.at(0);
+    let due = bench.due(WAIT);
+    bench.resolve("a");
+    assert_eq!(bench.due(WAIT + INTERVAL), [], "it is on its way");
+    bench.dispatcher.sent(&due[0], WAIT + INTERVAL + 1);
+    assert_eq!(bench.at(WAIT + 2 * INTERVAL), "a-");
+    bench.fire("a", WAIT + 2 * INTERVAL + 1);
+    let next = bench.at(WAIT + 3 * INTERVAL) + &bench.at(2 * WAIT + 3 * INTERVAL);
+    assert_eq!(next, "a+", "it fires anew");
+}
+
+/// It was on the wire when the process ended, and the alert is over by the next start.
+#[test]
+fn what_was_on_the_wire_has_an_end_after_a_restart() {
+    for repeats in [true, false] {
+        let mut bench = Bench::default();
+        bench.fire("a", 0);
+        bench.at(0);
+        let due = bench.due(WAIT);
+        let entry = bench.dispatcher.trying(&due[0], true);
+        bench.dispatcher.log.insert(due[0].log_key.clone(), entry);
+        bench.resolve("a");
+        bench.restarted();
+        let target = due[0].target.clone();
+        let (again, _) = bench.dispatcher.in_doubt(&|_| repeats.then(|| target.clone()), 60_000);
+        for due in &again {
+            bench.due(61_000);
+            bench.dispatcher.sent(due, 62_000);
+        }
+        assert_eq!(bench.at(70_000), "a-", "tells repeats {repeats}");
+    }
+}
+
+#[test]
+fn two_rules_of_one_title_are_two_alerts() {
+    let (one, mut other) = (alert("a", 0), alert("a", 0));
+    other.rule = "u2".to_owned();
+    assert_ne!(one.fingerprint(), other.fingerprint());
+}
+
+/// What is kept of a first message says that it is on the wire, until it says that it is not.
+#[test]
+fn a_first_message_that_failed_is_put_down_as_that() {
+    let mut bench = Bench::default();
+    bench.fire("a", 0);
+    bench.at(0);
+    let due = bench.due(WAIT);
+    bench.dispatcher.changed();
+    bench.dispatcher.failed(&due[0].log_key);
+    assert_eq!(bench.dispatcher.changed(), [(due[0].log_key.clone(), None)]);
+}
+
 #[test]
 fn muted_and_silenced_alerts_wait() {
     let mut bench = Bench { muted: true, ..Bench::default() };
