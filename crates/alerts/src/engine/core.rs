@@ -183,8 +183,8 @@ impl Core {
             let mut watched = Watched::new(rule);
             if let Some(old) = before.remove(&rule.uid) {
                 watched.instances = old.instances;
-                // One that runs now is of another rule: it is made again.
-                watched.started_ms = old.kept.last_ms;
+                // One that runs now is of another rule: it is made again. Pauses are meant, nothing is missed in them.
+                watched.started_ms = old.kept.last_ms.filter(|_| !old.rule.paused);
                 watched.kept = old.kept;
                 watched.settled = old.settled;
             }

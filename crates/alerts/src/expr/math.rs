@@ -105,8 +105,17 @@ fn union<'a>(
     right: &'a [Item],
 ) -> impl Iterator<Item = (Labels, &'a Value, &'a Value)> {
     let single = left.len() == 1 && right.len() == 1;
+    // Where all have the same names only equal labels join: ten thousand are not compared with ten thousand.
+    let index: Option<BTreeMap<&Labels, usize>> = have_the_same_names(left, right)
+        .then(|| right.iter().enumerate().map(|(at, b)| (&b.labels, at)).collect());
     left.iter().flat_map(move |a| {
-        right.iter().filter_map(move |b| {
+        let candidates = match &index {
+            Some(index) if !single => {
+                index.get(&a.labels).map_or(&right[..0], |at| &right[*at..=*at])
+            }
+            _ => right,
+        };
+        candidates.iter().filter_map(move |b| {
             let labels =
                 if a.labels == b.labels || b.labels.is_empty() || contains(&a.labels, &b.labels) {
                     &a.labels
@@ -120,6 +129,11 @@ fn union<'a>(
             Some((labels.clone(), &a.value, &b.value))
         })
     })
+}
+
+fn have_the_same_names(left: &[Item], right: &[Item]) -> bool {
+    let Some(first) = left.first() else { return true };
+    left.iter().chain(right).all(|item| item.labels.keys().eq(first.labels.keys()))
 }
 
 /// Two series meet where both have a point.

@@ -210,6 +210,8 @@ impl Plan {
         matches: &[(String, (Labels, Option<f64>))],
     ) -> Result<Evaluated> {
         let mut samples = Vec::new();
+        let numbers: Vec<(&String, Numbers<'_>)> =
+            frames.iter().map(|(name, items)| (name, Numbers::of(items))).collect();
         for item in frames.get(&self.condition).map(Vec::as_slice).unwrap_or_default() {
             let Value::Number(value) = item.value else {
                 return Err(Error::definite(format!("cannot alert on {}", self.condition))
@@ -221,9 +223,11 @@ impl Plan {
                 Some(0.0) => Verdict::Normal,
                 Some(_) => Verdict::Alerting,
             };
-            let mut values: BTreeMap<_, _> = frames
+            let mut values: BTreeMap<_, _> = numbers
                 .iter()
-                .filter_map(|(name, items)| Some((name.clone(), captured(items, &item.labels)?)))
+                .filter_map(|(name, numbers)| {
+                    Some(((*name).clone(), numbers.captured(&item.labels)?))
+                })
                 .collect();
             values.extend(matches.iter().cloned());
             samples.push(Sample { labels: item.labels.clone(), verdict, values });
@@ -232,15 +236,30 @@ impl Plan {
     }
 }
 
-/// The number of a frame that belongs to these labels: the one with the same ones, or of those that agree the first.
-fn captured(items: &[Item], labels: &Labels) -> Option<(Labels, Option<f64>)> {
-    let number = |item: &&Item| matches!(item.value, Value::Number(_));
-    let agrees = |item: &&Item| contains(&item.labels, labels) || contains(labels, &item.labels);
-    let same = items.iter().filter(number).find(|item| item.labels == *labels);
-    let item = same.or_else(|| items.iter().filter(number).find(agrees))?;
-    match item.value {
-        Value::Number(value) => Some((item.labels.clone(), value)),
-        Value::Series(_) => None,
+/// The numbers of a frame, by their labels.
+struct Numbers<'a> {
+    all: Vec<(&'a Labels, Option<f64>)>,
+    by_labels: BTreeMap<&'a Labels, Option<f64>>,
+}
+
+impl<'a> Numbers<'a> {
+    fn of(items: &'a [Item]) -> Numbers<'a> {
+        let number = |item: &'a Item| match item.value {
+            Value::Number(value) => Some((&item.labels, value)),
+            Value::Series(_) => None,
+        };
+        let all: Vec<_> = items.iter().filter_map(number).collect();
+        Numbers { by_labels: all.iter().copied().collect(), all }
+    }
+
+    /// The one that belongs to these labels: that with the same ones, or of those that agree the first.
+    fn captured(&self, labels: &Labels) -> Option<(Labels, Option<f64>)> {
+        if let Some(value) = self.by_labels.get(labels) {
+            return Some((labels.clone(), *value));
+        }
+        let agrees = |own: &Labels| contains(own, labels) || contains(labels, own);
+        let (own, value) = self.all.iter().find(|(own, _)| agrees(own))?;
+        Some(((*own).clone(), *value))
     }
 }
 

@@ -218,6 +218,14 @@ impl Dispatcher {
         muted: &dyn Fn(&Route) -> bool,
         silenced: &dyn Fn(&Labels) -> bool,
     ) -> Vec<Due> {
+        // A clock that was set back keeps nobody waiting for the moments that it took back.
+        for entry in self.log.values_mut() {
+            entry.sent_ms = entry.sent_ms.min(now_ms);
+        }
+        for group in self.groups.values_mut() {
+            let longest = group.route.group_wait_ms.max(group.route.group_interval_ms);
+            group.next_ms = group.next_ms.min(now_ms.saturating_add(longest));
+        }
         let old = |entry: &Entry| now_ms - entry.sent_ms > LOG_KEPT_MS;
         self.dirty
             .extend(self.log.iter().filter(|(_, entry)| old(entry)).map(|(key, _)| key.clone()));

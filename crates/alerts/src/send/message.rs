@@ -219,5 +219,14 @@ pub(crate) fn cut(text: &str, chars: usize) -> String {
     text.chars().take(chars.saturating_sub(1)).chain(['…']).collect()
 }
 
+/// The first so many bytes of UTF-8.
+pub(crate) fn cut_bytes(text: &str, bytes: usize) -> String {
+    if text.len() <= bytes {
+        return text.to_owned();
+    }
+    let end = text.floor_char_boundary(bytes.saturating_sub('…'.len_utf8()));
+    format!("{}…", &text[..end])
+}
+
 pub(crate) const TITLE: &str = r#"{{ template "default.title" . }}"#;
 pub(crate) const MESSAGE: &str = r#"{{ template "default.message" . }}"#;

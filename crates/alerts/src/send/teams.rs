@@ -4,11 +4,11 @@ use model::Result;
 use serde_json::json;
 
 use super::http::{Http, Login};
-use super::message::{Message, TITLE, cut};
+use super::message::{Message, TITLE, cut, cut_bytes};
 use super::{Secret, Settings};
 
 /// A card has 28 kB at most.
-const TEXT_CHARS_MAX: usize = 12_000;
+const TEXT_BYTES_MAX: usize = 12_000;
 const TITLE_CHARS_MAX: usize = 1_000;
 
 #[derive(Clone, Debug)]
@@ -46,7 +46,9 @@ impl Teams {
                 json!({"type": "TextBlock", "text": section, "weight": "bolder", "wrap": true}),
             );
         }
-        blocks.push(json!({"type": "TextBlock", "text": cut(&text, TEXT_CHARS_MAX), "wrap": true}));
+        blocks.push(
+            json!({"type": "TextBlock", "text": cut_bytes(&text, TEXT_BYTES_MAX), "wrap": true}),
+        );
         let mut card = json!({
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
             "type": "AdaptiveCard",

@@ -239,6 +239,8 @@ fn slack_by_webhook_and_by_token() {
     );
     assert_eq!(attachment["title_link"], "http://page.example/alerts");
     assert!(attachment["text"].as_str().unwrap().contains("host = a"));
+    let text = attachment["text"].as_str().unwrap();
+    assert!(text.contains("summary = slow &lt;b&gt;"), "what a row says calls nobody: {text}");
 
     let server = Http::start();
     let settings = format!(

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! alerting/*.yaml ─▶ Files ─▶ alerts::Engine ─▶ receivers
-//!      ▲ every 5 s            │ ask ─▶ grafana::expand ─▶ Reader     memory ─▶ millrace.alert_state
+//!      ▲ two looks alike      │ ask ─▶ grafana::expand ─▶ Reader     memory ─▶ millrace.alert_state
 //! ```
 //!
 //! Files that cannot be read are shown and change nothing: the rules of before go on. At a start there are none, and
@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 use store::{Reader, Store};
 use tokio::task::JoinHandle;
 
-const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+const LOOK_INTERVAL: Duration = Duration::from_secs(3);
 const FOLDER: &str = "alerting";
 
 /// What rules are run with.
@@ -145,7 +145,7 @@ async fn run(options: Options, alerts: Alerts) {
         smtp: options.mail.map(Mail::smtp),
         ..alerts::Options::default()
     };
-    let mut looked = stamp(&folder);
+    let mut looked = Looked::at(&folder);
     alerts.tell(&options.files);
     let mut files = options.files.ok();
     let mut clock = tokio::time::interval(LOOK_INTERVAL);
@@ -171,13 +171,36 @@ async fn run(options: Options, alerts: Alerts) {
     }
 }
 
+/// What the folder was like.
+struct Looked {
+    /// When it was read.
+    read: Stamp,
+    /// At the last look. One that is being written is not believed: it is read when two looks are alike.
+    last: Stamp,
+}
+
+impl Looked {
+    fn at(folder: &Path) -> Looked {
+        let now = stamp(folder);
+        Looked { read: now.clone(), last: now }
+    }
+
+    fn is_to_be_read(&mut self, now: Stamp) -> bool {
+        let is_still = now == self.last;
+        let is_new = now != self.read;
+        if is_still && is_new {
+            self.read.clone_from(&now);
+        }
+        self.last = now;
+        is_still && is_new
+    }
+}
+
 /// If they have changed, and can be read.
-async fn read_anew(folder: &Path, looked: &mut Stamp, alerts: &Alerts) -> Option<Files> {
-    let now = stamp(folder);
-    if now == *looked {
+async fn read_anew(folder: &Path, looked: &mut Looked, alerts: &Alerts) -> Option<Files> {
+    if !looked.is_to_be_read(stamp(folder)) {
         return None;
     }
-    *looked = now;
     let files = read(folder).await;
     alerts.tell(&files);
     files.ok()
@@ -210,4 +233,21 @@ fn stamp(folder: &Path) -> Stamp {
         .collect();
     all.sort();
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_when_it_has_stopped_growing() {
+        let of = |size| vec![(PathBuf::from("a.yaml"), None, size)];
+        let mut looked = Looked { read: of(1), last: of(1) };
+        let mut reads = |size| looked.is_to_be_read(of(size));
+        assert!(!reads(1));
+        assert!(!reads(0) && !reads(7));
+        assert!(reads(7) && !reads(7));
+        // Written and written back.
+        assert!(!reads(9) && !reads(7) && !reads(7));
+    }
 }

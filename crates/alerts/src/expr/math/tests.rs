@@ -153,6 +153,19 @@ fn items_join_by_their_labels() {
 }
 
 #[test]
+fn ten_thousand_join_ten_thousand() {
+    // By pairs it would be a hundred million comparisons of maps: minutes in a debug build.
+    let many = |factor: f64| -> Vec<Item> {
+        (0..10_000).map(|n| number(&[("host", &n.to_string())], f64::from(n) * factor)).collect()
+    };
+    let mut other = many(2.0);
+    other.reverse();
+    let found = computed("$A + $B", &frames(vec![("A", many(1.0)), ("B", other)]));
+    assert_eq!(found.len(), 10_000);
+    assert_eq!(found[7], number(&[("host", "7")], 21.0));
+}
+
+#[test]
 fn series_and_numbers() {
     let frames = frames(vec![
         ("A", vec![series(&[], &[(1, 1.0), (2, 2.0), (3, 3.0)])]),

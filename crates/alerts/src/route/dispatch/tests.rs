@@ -119,6 +119,19 @@ fn a_group_waits_then_looks_at_its_interval_then_repeats() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_silences_nobody() {
+    const AHEAD: i64 = 400 * 86_400_000;
+    let mut bench = Bench::default();
+    bench.fire("a", AHEAD);
+    bench.at(AHEAD);
+    assert_eq!(bench.at(AHEAD + WAIT), "a+");
+    bench.fire("b", 0);
+    assert_eq!(bench.at(0), "");
+    assert_eq!(bench.at(INTERVAL), "a+ b+");
+    assert_eq!(bench.at(INTERVAL + REPEAT + INTERVAL), "a+ b+", "repeat_interval");
+}
+
+#[test]
 fn what_resolves_before_it_is_told_is_not_told() {
     let mut bench = Bench::default();
     bench.fire("a", 0);
