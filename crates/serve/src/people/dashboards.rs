@@ -15,8 +15,10 @@ use grafana::dashboard::{self, Summary};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 pub(super) const FILE_BYTES_MAX: u64 = 8 << 20;
 const FILES_MAX: usize = 2000;
@@ -76,8 +78,8 @@ fn version(text: &[u8]) -> String {
     Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// By their names, read as they are asked for. Links are followed; what is no JSON file is not looked at.
-fn all(root: &Path) -> impl Iterator<Item = Found> + use<'_> {
+/// By their names. Links are followed; what is no JSON file is not looked at.
+fn paths(root: &Path) -> Vec<PathBuf> {
     let mut folders = vec![root.to_owned()];
     let mut paths = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -93,7 +95,12 @@ fn all(root: &Path) -> impl Iterator<Item = Found> + use<'_> {
     }
     paths.sort();
     paths.truncate(FILES_MAX);
-    paths.into_iter().filter_map(move |path| Found::read(root, path))
+    paths
+}
+
+/// Read as they are asked for.
+fn all(root: &Path) -> impl Iterator<Item = Found> + use<'_> {
+    paths(root).into_iter().filter_map(move |path| Found::read(root, path))
 }
 
 /// Off the runtime's threads: a disk may be slow.
@@ -121,11 +128,59 @@ pub(super) async fn list(State(page): State<Page>) -> Result<Response, Refusal> 
     Ok(Json(listed.await?).into_response())
 }
 
-/// The first one that has the uid.
-pub(super) async fn find(page: &Page, uid: &str) -> Result<Option<Value>, Refusal> {
-    let uid = uid.to_owned();
-    let found =
-        look(page, move |root| all(root).find(|found| found.summary().uid == uid)?.dashboard.ok());
+/// What a query has to know of the dashboard that it stands in.
+pub(super) struct Around {
+    pub(super) title: String,
+    pub(super) authored: Authored,
+}
+
+type Authored = BTreeMap<String, BTreeSet<String>>;
+
+/// By uid, while the file is the one that was read: a dashboard asks for each of its panels.
+#[derive(Clone, Default)]
+pub(super) struct Known(Arc<Mutex<HashMap<String, (PathBuf, Stamp, Arc<Around>)>>>);
+
+type Stamp = (u64, SystemTime);
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let found = path.metadata().ok()?;
+    Some((found.len(), found.modified().ok()?))
+}
+
+impl Known {
+    fn get(&self, uid: &str) -> Option<Arc<Around>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (path, read, around) = known.get(uid)?;
+        (stamp(path).as_ref() == Some(read)).then(|| around.clone())
+    }
+
+    fn keep(&self, uid: String, path: PathBuf, read: Stamp, around: Arc<Around>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= FILES_MAX {
+            known.clear();
+        }
+        known.insert(uid, (path, read, around));
+    }
+}
+
+/// Of the first one that has the uid.
+pub(super) async fn around(page: &Page, uid: &str) -> Result<Option<Arc<Around>>, Refusal> {
+    let (uid, known) = (uid.to_owned(), page.known.clone());
+    let found = look(page, move |root| {
+        if let Some(around) = known.get(&uid) {
+            return Some(around);
+        }
+        // One that is written meanwhile is read again.
+        let paths = paths(root).into_iter();
+        let (read, found) = paths
+            .filter_map(|path| Some((stamp(&path)?, Found::read(root, path)?)))
+            .find(|(_, found)| found.summary().uid == uid)?;
+        let dashboard = found.dashboard.ok()?;
+        let title = dashboard["title"].as_str().unwrap_or_default().to_owned();
+        let around = Arc::new(Around { title, authored: dashboard::authored(&dashboard) });
+        known.keep(uid, found.path, read, around.clone());
+        Some(around)
+    });
     found.await
 }
 

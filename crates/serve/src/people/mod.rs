@@ -66,6 +66,7 @@ pub(crate) struct Page {
     ops: Ops,
     desk: Desk,
     dashboards: Arc<Path>,
+    known: dashboards::Known,
     /// One saves at a time.
     saving: Arc<Mutex<()>>,
     compiled: Compiled,
@@ -95,6 +96,7 @@ pub async fn serve(
         ops: options.ops,
         desk: options.desk,
         dashboards: options.folder.join("dashboards").into(),
+        known: dashboards::Known::default(),
         saving: Arc::default(),
         compiled: options.compiled,
         prefix: options.prefix.trim_end_matches('/').into(),

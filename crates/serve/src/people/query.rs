@@ -87,11 +87,10 @@ pub(super) async fn query(
     let place = asked.place();
     let mut variables = Variables { chosen: asked.variables.clone(), authored: BTreeMap::new() };
     if let Some(uid) = &asked.dashboard
-        && let Some(dashboard) = dashboards::find(&page, uid).await?
+        && let Some(around) = dashboards::around(&page, uid).await?
     {
-        variables.authored = grafana::dashboard::authored(&dashboard);
-        let title = dashboard["title"].as_str().unwrap_or_default();
-        variables.chosen.insert("__dashboard".into(), Value::one(title));
+        variables.authored.clone_from(&around.authored);
+        variables.chosen.insert("__dashboard".into(), Value::one(&around.title));
     }
     let own = [
         ("__user", who.visitor.name.as_str()),

@@ -235,12 +235,15 @@ fn dashboards_are_files_and_stay_whole() {
     let same = save(&shown["dashboard"], &shown["version"]);
     assert_eq!(value(&same)["version"], shown["version"]);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+    let title = || rows(&send("POST", "/api/query", &own, &ask("SELECT '$__dashboard'")));
+    assert_eq!(title(), json!([["One"]]));
     let mut changed = shown["dashboard"].clone();
     changed["title"] = "Two".into();
     let saved = save(&changed, &shown["version"]);
     assert_eq!(saved.status, 200, "{}", saved.text());
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text, before.replace("\"One\"", "\"Two\""));
+    assert_eq!(title(), json!([["Two"]]), "what is kept of a file is of the file as it is");
     assert_eq!(
         save(&changed, &shown["version"]).status,
         409,

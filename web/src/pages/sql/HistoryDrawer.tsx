@@ -3,6 +3,7 @@ import type { GrafanaTheme2 } from '@grafana/data';
 import { Button, Drawer, FilterInput, useStyles2 } from '@grafana/ui';
 import { css } from '@emotion/css';
 import { useState } from 'react';
+import { useEscape } from '../../host/useEscape';
 import { Nothing } from '../kit/States';
 import { When } from '../kit/When';
 import { durationText, plural } from '../kit/words';
@@ -17,6 +18,7 @@ interface Props {
 
 export function HistoryDrawer({ history, onChoose, onForget, onClose }: Props) {
   const styles = useStyles2(getStyles);
+  useEscape(onClose);
   const [words, setWords] = useState('');
   const found = search(history, words);
   return (
