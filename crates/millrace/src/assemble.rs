@@ -16,7 +16,9 @@ use crate::reload::Reloading;
 use crate::running::{Note, Running};
 use model::{Error, Result};
 use serve::{Port, Tls};
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{DataDir, Store};
@@ -89,7 +91,7 @@ pub(crate) struct Resolved {
     options: flow::Options,
     users: serve::access::File,
     mail: Option<serve::alerts::Mail>,
-    rules: Result<serve::alerts::Files>,
+    rules: serve::alerts::Project,
 }
 
 impl Resolved {
@@ -98,8 +100,13 @@ impl Resolved {
             options: config.pipeline()?,
             users: config.serve.users.file()?,
             mail: config.alerts.mail()?,
-            rules: serve::alerts::of_folder(config.folder()),
+            rules: serve::alerts::Project::read(config.folder()),
         })
+    }
+
+    /// Files of alert rules that are not in the project.
+    pub(crate) fn elsewhere(&self, project: &Path) -> BTreeSet<PathBuf> {
+        self.rules.elsewhere(project)
     }
 
     pub(crate) fn source(&self) -> &source::Address {
@@ -191,7 +198,7 @@ impl Mill {
                 store: home.store(),
                 external_url: external_url(config, places.ui),
                 mail,
-                files: rules,
+                project: rules,
             },
         };
         servers.push(tokio::spawn(serve::people::serve(served(ports.ui)?, page, until(closed))));

@@ -75,10 +75,14 @@ pub(crate) struct Confined {
     _files: Vec<PathFd>,
 }
 
-/// `None`: this kernel cannot. To be called while there is one thread.
-pub(crate) fn enter(config: &Config, address: &Address) -> Result<Option<Confined>> {
+/// `None`: this kernel cannot. To be called while there is one thread. `others` are files that are read again, too.
+pub(crate) fn enter(
+    config: &Config,
+    address: &Address,
+    others: &BTreeSet<PathBuf>,
+) -> Result<Option<Confined>> {
     let data_dir = DataDir::place(&config.store.data_dir)?;
-    let folders = folders(config, address);
+    let folders = folders(config, address, others);
     let Ok(ruleset) = ruleset() else {
         tracing::warn!(
             "this kernel has no Landlock of Linux 5.19 or newer: an admin's statement may read and write \
@@ -155,8 +159,9 @@ fn of_kind(path: &Path, access: BitFlags<AccessFs>) -> BitFlags<AccessFs> {
 }
 
 /// Where files are that are read again while it runs.
-fn folders(config: &Config, address: &Address) -> BTreeSet<PathBuf> {
+fn folders(config: &Config, address: &Address, others: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let mut files = vec![config.file.clone()];
+    files.extend(others.iter().cloned());
     files.extend(address.root_certificate().map(Path::to_owned));
     if let Some((_, tls)) = &config.serve.clickhouse_tls {
         files.extend([tls.certificate.clone(), tls.key.clone()]);

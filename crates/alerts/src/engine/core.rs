@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{INSTANCES, RULES, Rows, SILENCES, TOLD};
+use super::{INSTANCES, RULES, Rows, SENDS_QUEUED_MAX, SILENCES, TOLD};
 use crate::expr::Evaluated;
-use crate::file::{Files, Rule};
+use crate::file::{Files, Receiver, Rule};
 use crate::labels::Labels;
 use crate::route::{Alert, Dispatcher, Due, Entry, Route, Silence, Target};
 use crate::send::Context;
 use crate::state::{Change, Instance, Instances, Stepped, retire, step};
+use crate::template::Set;
 
 /// Memory that does not answer for long must not fill ours.
 const HISTORY_WAITING_MAX: usize = 10_000;
@@ -24,6 +25,8 @@ pub(super) struct Core {
     pub(super) dispatcher: Dispatcher,
     pub(super) targets: BTreeMap<String, Vec<Target>>,
     pub(super) counts: Counts,
+    /// Messages, by contact point.
+    on_their_way: BTreeMap<String, usize>,
     /// Whether alerts are others than the dispatcher knows.
     moved: bool,
     /// Last words that the dispatcher has not heard yet.
@@ -41,7 +44,6 @@ pub(super) struct Counts {
     pub(super) sent: u64,
     pub(super) failed: u64,
     pub(super) in_doubt: u64,
-    pub(super) sending: usize,
 }
 
 /// A rule and what is known of it.
@@ -64,6 +66,36 @@ pub(super) struct Kept {
     /// The moment of the last evaluation.
     pub(super) last_ms: Option<i64>,
     pub(super) missed: u64,
+}
+
+/// What an evaluation begins with; the rule's next one begins when it has ended.
+pub(super) struct Before {
+    instances: Instances,
+    templates: Arc<Set>,
+}
+
+/// What it comes to.
+pub(super) struct Turned {
+    pub(super) outcome: Result<Evaluated, String>,
+    instances: Instances,
+    stepped: Stepped,
+}
+
+impl Before {
+    pub(super) fn turn(mut self, job: &Job, outcome: Result<Evaluated, String>) -> Turned {
+        let stepped = step(&job.rule, &mut self.instances, &outcome, &self.templates, job.at_ms);
+        Turned { outcome, instances: self.instances, stepped }
+    }
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Sent {
+    Taken,
+    /// `perhaps`: it may have been taken all the same.
+    Failed {
+        perhaps: bool,
+    },
 }
 
 /// An evaluation to be made.
@@ -89,6 +121,7 @@ impl Core {
             silences: BTreeMap::new(),
             dispatcher: Dispatcher::default(),
             counts: Counts::default(),
+            on_their_way: BTreeMap::new(),
             moved: true,
             ended: Vec::new(),
             history: Vec::new(),
@@ -159,15 +192,18 @@ impl Core {
     fn doubt(&mut self, now_ms: i64) {
         let files = self.files.clone();
         let targets = &self.targets;
-        let repeats = |trying: &crate::route::Trying| {
+        let repeats = |log_key: &str, group_key: &str, trying: &crate::route::Trying| {
             let point = files.contact_points.iter().find(|point| point.name == trying.receiver)?;
-            let kind = point.receivers.get(trying.index)?.send.as_ref().ok()?;
-            let target = targets.get(&trying.receiver)?.get(trying.index)?;
+            let mut targets = targets.get(&trying.receiver)?.iter();
+            let target = targets.find(|target| target.key(group_key) == log_key)?;
+            let kind = point.receivers.get(target.index)?.send.as_ref().ok()?;
             kind.tells_repeats().then(|| target.clone())
         };
         let (again, taken_as_sent) = self.dispatcher.in_doubt(&repeats, now_ms);
         self.counts.in_doubt = (again.len() + taken_as_sent) as u64;
-        self.counts.sending = again.len();
+        for due in &again {
+            *self.on_their_way.entry(due.target.receiver.clone()).or_default() += 1;
+        }
         self.again = again;
         if taken_as_sent > 0 {
             tracing::warn!(
@@ -259,8 +295,17 @@ impl Core {
         self.rules.get(uid).is_some_and(|watched| watched.error.as_deref() == Some(error))
     }
 
+    pub(super) fn before(&self, job: &Job) -> Before {
+        let instances = self.rules.get(&job.rule.uid).map(|watched| watched.instances.clone());
+        Before {
+            instances: instances.unwrap_or_default(),
+            templates: self.context.templates.clone(),
+        }
+    }
+
     /// An evaluation has ended. One of a rule that changed meanwhile says nothing.
-    pub(super) fn evaluated(&mut self, job: &Job, outcome: &Result<Evaluated, String>) {
+    pub(super) fn evaluated(&mut self, job: &Job, turned: Turned) {
+        let Turned { outcome, instances, stepped } = turned;
         self.counts.evaluations += 1;
         self.counts.evaluations_failed += u64::from(outcome.is_err());
         let Some(watched) = self.rules.get_mut(&job.rule.uid) else { return };
@@ -274,14 +319,7 @@ impl Core {
         let kept = row(&watched.kept);
         watched.error = outcome.as_ref().err().cloned();
         watched.no_data = outcome.as_ref().is_ok_and(|evaluated| evaluated.samples.is_empty());
-        let before = watched.instances.clone();
-        let stepped = step(
-            &watched.rule,
-            &mut watched.instances,
-            outcome,
-            &self.context.templates,
-            job.at_ms,
-        );
+        let before = std::mem::replace(&mut watched.instances, instances);
         let mut rows = Vec::new();
         for (print, instance) in &watched.instances {
             if before.get(print).is_none_or(|old| is_news(old, instance)) {
@@ -310,7 +348,7 @@ impl Core {
     }
 
     /// What is to be sent now.
-    pub(super) fn due(&mut self, now_ms: i64, room: usize) -> Vec<Due> {
+    pub(super) fn due(&mut self, now_ms: i64) -> Vec<Due> {
         if !std::mem::take(&mut self.moved)
             && self.dispatcher.next_ms().is_none_or(|at| now_ms < at)
         {
@@ -356,12 +394,48 @@ impl Core {
         let silenced =
             |labels: &Labels| silences.values().any(|silence| silence.silences(labels, now_ms));
         let mut due = self.dispatcher.due(now_ms, &self.targets, &muted, &silenced);
-        for extra in due.split_off(room.min(due.len())) {
-            tracing::warn!(contact_point = %extra.target.receiver, "too many messages are on their way; this one waits for its group's next turn");
-            self.dispatcher.failed(&extra.log_key);
-        }
-        self.counts.sending += due.len();
+        let (on_their_way, dispatcher) = (&mut self.on_their_way, &mut self.dispatcher);
+        due.retain(|due| {
+            let count = on_their_way.entry(due.target.receiver.clone()).or_default();
+            let has_room = *count < SENDS_QUEUED_MAX;
+            if has_room {
+                *count += 1;
+            } else {
+                tracing::warn!(contact_point = %due.target.receiver, "too many messages are on their way; this one waits for its group's next turn");
+                dispatcher.failed(due, false, now_ms);
+            }
+            has_room
+        });
         due
+    }
+
+    pub(super) fn sending(&self) -> usize {
+        self.on_their_way.values().sum()
+    }
+
+    /// It was sent, or is given up for now.
+    pub(super) fn ended(&mut self, due: &Due, sent: Sent, now_ms: i64) {
+        if let Some(count) = self.on_their_way.get_mut(&due.target.receiver) {
+            *count = count.saturating_sub(1);
+        }
+        match sent {
+            Sent::Taken => {
+                self.counts.sent += 1;
+                self.dispatcher.sent(due, now_ms);
+            }
+            Sent::Failed { perhaps } => {
+                self.counts.failed += 1;
+                self.dispatcher.failed(due, perhaps, now_ms);
+            }
+        }
+    }
+
+    /// Who a message is for, as the files are now.
+    pub(super) fn receiver(&self, due: &Due) -> Option<&Receiver> {
+        let receiver = &due.target.receiver;
+        let is_it = |target: &Target| target.key(&due.group_key) == due.log_key;
+        let index = self.targets.get(receiver)?.iter().position(is_it)?;
+        self.files.contact_points.iter().find(|point| point.name == *receiver)?.receivers.get(index)
     }
 
     pub(super) fn mark(&mut self, kind: &'static str, key: String, row: Option<String>) {

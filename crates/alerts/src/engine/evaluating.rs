@@ -6,13 +6,24 @@ use std::time::Duration;
 
 use model::{Error, Fate, Result};
 
-use super::core::Job;
+use super::core::{Job, Turned};
 use super::{Query, Shared};
 use crate::expr::{Evaluated, Plan};
 
 const BETWEEN_TRIES: Duration = Duration::from_millis(500);
 
-pub(super) async fn evaluate(shared: &Shared, job: &Job) -> Result<Evaluated, String> {
+/// What the rule comes to. Ten thousand instances write ten thousand texts: nobody waits for that.
+pub(super) async fn evaluate(shared: &Shared, job: &Job) -> Turned {
+    let outcome = outcome(shared, job).await;
+    let before = shared.core().before(job);
+    let of_task = job.clone();
+    let turned = tokio::task::spawn_blocking(move || before.turn(&of_task, outcome)).await;
+    turned.unwrap_or_else(|_| {
+        shared.core().before(job).turn(job, Err("its texts could not be written".to_owned()))
+    })
+}
+
+async fn outcome(shared: &Shared, job: &Job) -> Result<Evaluated, String> {
     let plan = job.rule.plan.clone()?;
     let mut tries = 1;
     loop {

@@ -163,6 +163,7 @@ fn test_message(contact_point: &str, index: usize, now_ms: i64) -> Due {
         id: digest(&format!("test {contact_point} {index} {now_ms}")),
         group_labels: alert.labels.clone(),
         group_key,
+        route: None,
         target: Target {
             receiver: contact_point.to_owned(),
             index,

@@ -125,7 +125,7 @@ const EVALUATIONS_AT_ONCE: usize = 4;
 const SENDS_AT_ONCE: usize = 8;
 /// Of them to one contact point.
 const SENDS_TO_ONE_AT_ONCE: usize = 2;
-/// Messages on their way; what is more than that is due again with its group.
+/// Messages on their way to one contact point; what is more than that is due again with its group.
 const SENDS_QUEUED_MAX: usize = 500;
 /// Memory may be the database that the alert is about.
 const MEMORY_TIMEOUT: Duration = Duration::from_secs(5);

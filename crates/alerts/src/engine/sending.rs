@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{Error, Fate, Result};
 
-use super::core::row;
+use super::core::{Sent, row};
 use super::{Shared, TOLD};
 use crate::route::Due;
 use crate::send::{Kind, Message};
@@ -12,29 +12,31 @@ use crate::send::{Kind, Message};
 /// Between two tries, however many there were.
 const RETRY_DOUBLINGS_MAX: u32 = 5;
 
-/// Whether it was taken.
-pub(super) async fn deliver(shared: &Arc<Shared>, due: &Due) -> bool {
+pub(super) async fn deliver(shared: &Arc<Shared>, due: &Due) -> Sent {
     let mut tries = 1;
+    let mut perhaps = false;
     loop {
         // A place is for one try: who does not answer keeps no other receiver waiting through its pauses.
         let own = shared.sends_to(&due.target.receiver);
-        let Ok(own_place) = own.acquire().await else { return false };
-        let Ok(place) = shared.sends.acquire().await else { return false };
+        let Ok(own_place) = own.acquire().await else { return Sent::Failed { perhaps } };
+        let Ok(place) = shared.sends.acquire().await else { return Sent::Failed { perhaps } };
         record(shared, due, true).await;
         let tried = once(shared, due).await;
         drop((place, own_place));
         let Err(error) = tried else {
             let entry = shared.core().dispatcher.told(due, shared.now_ms());
             let _ = shared.save(TOLD, vec![(due.log_key.clone(), row(&entry))]).await;
-            return true;
+            return Sent::Taken;
         };
         record(shared, due, false).await;
+        // A refusal says that nothing was taken; no answer, or that of a proxy, does not.
+        perhaps |= error.fate() == Fate::Transient;
         if error.fate() != Fate::Transient || tries >= shared.options.send_tries {
             tracing::error!(
                 contact_point = %due.target.receiver, receiver = due.target.index, tries, error = %error.report(),
                 "a notification was not sent; it is news still when its group is due again"
             );
-            return false;
+            return Sent::Failed { perhaps };
         }
         tracing::warn!(contact_point = %due.target.receiver, tries, error = %error.report(), "a notification is tried again");
         let doublings = (tries - 1).min(RETRY_DOUBLINGS_MAX);
@@ -51,11 +53,9 @@ async fn record(shared: &Shared, due: &Due, on_wire: bool) {
 async fn once(shared: &Arc<Shared>, due: &Due) -> Result<()> {
     let (kind, context) = {
         let core = shared.core();
-        let point =
-            core.files.contact_points.iter().find(|point| point.name == due.target.receiver);
-        let receiver = point.and_then(|point| point.receivers.get(due.target.index));
-        let receiver = receiver
-            .ok_or_else(|| Error::definite("cannot send it: the contact point is no more"))?;
+        let receiver = core
+            .receiver(due)
+            .ok_or_else(|| Error::definite("cannot send it: its receiver is no more"))?;
         (
             receiver
                 .send

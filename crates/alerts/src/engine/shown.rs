@@ -147,7 +147,7 @@ impl Core {
             sent: self.counts.sent,
             failed: self.counts.failed,
             in_doubt: self.counts.in_doubt,
-            sending: self.counts.sending as u64,
+            sending: self.sending() as u64,
         }
     }
 }

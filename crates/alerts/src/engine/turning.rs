@@ -8,9 +8,8 @@ use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 
-use super::core::{Job, row};
-use super::{SENDS_QUEUED_MAX, SILENCES, Shared, evaluating, sending};
-use crate::expr::Evaluated;
+use super::core::{Job, Sent, Turned, row};
+use super::{SILENCES, Shared, evaluating, sending};
 use crate::file::OnError;
 use crate::route::Due;
 use crate::state::Change;
@@ -21,14 +20,14 @@ const END_TIMEOUT: Duration = Duration::from_secs(15);
 const TIDY_EVERY_MS: i64 = 3_600_000;
 
 enum Ended {
-    Evaluated(Result<Evaluated, String>),
-    Sent(bool),
+    Evaluated(Turned),
+    Sent(Sent),
 }
 
 /// What a task is for, so that one that breaks down is told from the others.
 enum Begun {
     Evaluation(Job),
-    Message(Due),
+    Message(Box<Due>),
 }
 
 struct Tasks {
@@ -71,11 +70,7 @@ pub(super) async fn turn(shared: Arc<Shared>, mut stopped: mpsc::Receiver<()>) {
         for job in jobs {
             evaluate(&shared, &mut tasks, job);
         }
-        let due = {
-            let mut core = shared.core();
-            let room = SENDS_QUEUED_MAX.saturating_sub(core.counts.sending);
-            core.due(now_ms, room)
-        };
+        let due = shared.core().due(now_ms);
         for due in due {
             send(&shared, &mut tasks, due);
         }
@@ -86,7 +81,7 @@ pub(super) async fn turn(shared: Arc<Shared>, mut stopped: mpsc::Receiver<()>) {
 /// Evaluations are given up, messages are not.
 async fn end(shared: &Arc<Shared>, mut tasks: Tasks) {
     let wait = async {
-        while shared.core().counts.sending > 0 {
+        while shared.core().sending() > 0 {
             let Some(event) = tasks.set.join_next_with_id().await else { break };
             handle(shared, &mut tasks, event);
         }
@@ -108,12 +103,12 @@ fn handle(shared: &Shared, tasks: &mut Tasks, event: Event) {
     let mut core = shared.core();
     match tasks.begun.remove(&id) {
         Some(Begun::Evaluation(job)) => {
-            let outcome = match ended {
-                Some(Ended::Evaluated(outcome)) => outcome,
-                _ => Err("the evaluation broke down".to_owned()),
+            let turned = match ended {
+                Some(Ended::Evaluated(turned)) => turned,
+                _ => core.before(&job).turn(&job, Err("the evaluation broke down".to_owned())),
             };
             // Once: an interval is short, and the page shows it for as long as it lasts.
-            if let Err(error) = &outcome
+            if let Err(error) = &turned.outcome
                 && !core.is_known(&job.rule.uid, error)
             {
                 match job.rule.on_error {
@@ -126,17 +121,14 @@ fn handle(shared: &Shared, tasks: &mut Tasks, event: Event) {
                     }
                 }
             }
-            core.evaluated(&job, &outcome);
+            core.evaluated(&job, turned);
         }
         Some(Begun::Message(due)) => {
-            core.counts.sending = core.counts.sending.saturating_sub(1);
-            if matches!(ended, Some(Ended::Sent(true))) {
-                core.counts.sent += 1;
-                core.dispatcher.sent(&due, shared.now_ms());
-            } else {
-                core.counts.failed += 1;
-                core.dispatcher.failed(&due.log_key);
-            }
+            let sent = match ended {
+                Some(Ended::Sent(sent)) => sent,
+                _ => Sent::Failed { perhaps: true },
+            };
+            core.ended(&due, sent, shared.now_ms());
         }
         None => tracing::error!("a task of the alert engine ended that nobody began"),
     }
@@ -145,16 +137,14 @@ fn handle(shared: &Shared, tasks: &mut Tasks, event: Event) {
 fn evaluate(shared: &Arc<Shared>, tasks: &mut Tasks, job: Job) {
     let (shared, begun) = (shared.clone(), Begun::Evaluation(job.clone()));
     let task = tasks.set.spawn(async move {
-        Ended::Evaluated(match shared.evaluations.acquire().await {
-            Ok(_permit) => evaluating::evaluate(&shared, &job).await,
-            Err(_) => Err("the engine ends".to_owned()),
-        })
+        let _permit = shared.evaluations.acquire().await;
+        Ended::Evaluated(evaluating::evaluate(&shared, &job).await)
     });
     tasks.begun.insert(task.id(), begun);
 }
 
 fn send(shared: &Arc<Shared>, tasks: &mut Tasks, due: Due) {
-    let (shared, begun) = (shared.clone(), Begun::Message(due.clone()));
+    let (shared, begun) = (shared.clone(), Begun::Message(Box::new(due.clone())));
     let task = tasks.set.spawn(async move { Ended::Sent(sending::deliver(&shared, &due).await) });
     tasks.begun.insert(task.id(), begun);
 }
@@ -163,12 +153,19 @@ pub(super) async fn save(shared: &Shared) {
     // One after the other, or an older row could be written over a newer one.
     let _one = shared.saving.lock().await;
     let (dirty, history) = shared.core().unsaved();
+    // One that does not answer is asked once a turn, or rules are late for it.
+    let mut answers = true;
     for (kind, rows) in dirty {
-        if !shared.save(kind, rows.clone()).await {
+        answers = answers && shared.save(kind, rows.clone()).await;
+        if !answers {
             shared.core().put_back(kind, rows);
         }
     }
     if history.is_empty() {
+        return;
+    }
+    if !answers {
+        shared.core().put_back_history(history);
         return;
     }
     let line = |change: &Change| Some((change.at_ms, row(change)?));

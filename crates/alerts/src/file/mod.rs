@@ -18,7 +18,7 @@ mod times;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::{Error, Result};
@@ -50,6 +50,8 @@ pub struct Files {
     pub templates: Vec<(String, String)>,
     /// What was read and has no effect, for the log and `check`.
     pub notes: Vec<String>,
+    /// Those that `$__file{}` names.
+    pub named: BTreeSet<PathBuf>,
 }
 
 impl Default for Files {
@@ -61,6 +63,7 @@ impl Default for Files {
             intervals: BTreeMap::new(),
             templates: Vec::new(),
             notes: Vec::new(),
+            named: BTreeSet::new(),
         }
     }
 }
@@ -107,6 +110,12 @@ impl Files {
     /// Names and texts of files.
     pub fn read(sources: &[(String, String)], around: &Surroundings<'_>) -> Result<Files> {
         let notes = RefCell::new(Vec::new());
+        let named = RefCell::new(BTreeSet::new());
+        let file = |path: &Path| {
+            named.borrow_mut().insert(path.to_owned());
+            (around.file)(path)
+        };
+        let around = &Surroundings { var: around.var, file: &file };
         let mut files = Files::default();
         let mut policy_in = None;
         for (name, text) in sources {
@@ -118,6 +127,7 @@ impl Files {
             files.add(&Node::new(&reading, String::new(), &document)?, &mut policy_in)?;
         }
         files.notes = notes.into_inner();
+        files.named = named.take();
         files.agree(policy_in.is_some())?;
         Ok(files)
     }

@@ -97,6 +97,14 @@ impl<'a> Node<'a> {
         ms.ok_or_else(wrong).map(Some)
     }
 
+    /// A duration between two messages: without one they would never end.
+    pub(crate) fn pause_ms(&self, key: &'static str) -> Result<Option<i64>> {
+        match self.duration_ms(key)? {
+            Some(0) => Err(self.wrong(key, "more than nothing is wanted here, as 5m")),
+            pause => Ok(pause),
+        }
+    }
+
     /// A list of mappings; nothing at all is an empty one.
     pub(crate) fn nodes(&self, key: &'static str) -> Result<Vec<Node<'a>>> {
         let mut nodes = Vec::new();

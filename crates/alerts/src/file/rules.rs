@@ -217,8 +217,8 @@ fn settings(node: &Node<'_>) -> Result<Settings> {
         receiver: node.needed("receiver")?,
         group_by: node.texts("group_by")?,
         group_wait_ms: node.duration_ms("group_wait")?,
-        group_interval_ms: node.duration_ms("group_interval")?,
-        repeat_interval_ms: node.duration_ms("repeat_interval")?,
+        group_interval_ms: node.pause_ms("group_interval")?,
+        repeat_interval_ms: node.pause_ms("repeat_interval")?,
         mute: node.texts("mute_time_intervals")?.unwrap_or_default(),
         active: node.texts("active_time_intervals")?.unwrap_or_default(),
     };

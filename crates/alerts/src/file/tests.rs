@@ -247,6 +247,7 @@ fn what_is_wrong_is_said_with_its_place() {
         ("policies: [{receiver: gone}]".to_owned(), "cannot find the contact point gone", "a notification policy"),
         ("contactPoints: [{name: c, receivers: []}]\npolicies: [{receiver: c, routes: [{mute_time_intervals: [x]}]}]".to_owned(), "cannot find the mute timing x", ""),
         ("policies: [{receiver: c, object_matchers: [[a, =, b]]}]".to_owned(), "policies[0].object_matchers", "the root"),
+        ("policies: [{receiver: c, repeat_interval: 0s}]".to_owned(), "policies[0].repeat_interval", "more than nothing"),
         ("policies: [{receiver: c, routes: [{object_matchers: [[a, b]]}]}]".to_owned(), "policies[0].routes[0].object_matchers[0]", "[name, =, value]"),
         ("policies: [{receiver: c, routes: [{object_matchers: [[a, =~, '(']]}]}]".to_owned(), "object_matchers[0]", "no regular expression"),
         ("policies: [{receiver: c, routes: [{matchers: [severity]}]}]".to_owned(), "matchers[0]", "is no matcher"),
@@ -329,6 +330,13 @@ fn a_file_cannot_grow_in_memory() {
 fn grafanas_own_contact_point_needs_no_file() {
     let files = read("policies: [{receiver: grafana-default-email}]").unwrap();
     assert!(files.notes[0].contains("goes nowhere"), "{:?}", files.notes);
+}
+
+#[test]
+fn mail_to_nobody_is_said() {
+    let text = "contactPoints: [{name: c, receivers: [{type: email, settings: {addresses: '${A};${B}'}}]}]";
+    let files = read(text).unwrap();
+    assert!(files.notes[0].contains("hold none"), "{:?}", files.notes);
 }
 
 #[test]

@@ -14,6 +14,8 @@ use crate::labels::{Labels, fingerprint};
 
 /// What was told to a receiver that files name no longer is forgotten at last; no repeat_interval is that long.
 const LOG_KEPT_MS: i64 = 90 * 86_400_000;
+/// A receiver that has answered nothing for so long has heard nothing.
+const PERHAPS_KEPT_MS: i64 = 86_400_000;
 
 /// One alert as it is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,7 +54,8 @@ pub struct Target {
 }
 
 impl Target {
-    fn key(&self, group_key: &str) -> String {
+    /// What it was told of a group is kept under this.
+    pub(crate) fn key(&self, group_key: &str) -> String {
         let own = if self.uid.is_empty() { self.index.to_string() } else { self.uid.clone() };
         format!("{group_key}|{}|{own}", self.receiver)
     }
@@ -62,9 +65,18 @@ impl Target {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     pub group_key: String,
+    /// By which it went there: it hears of the end also when no policy leads there any more.
+    #[serde(default)]
+    pub route: Option<Route>,
     pub sent_ms: i64,
+    /// What fired in the last message; anything else that fires is news.
+    #[serde(default)]
+    pub last: BTreeSet<String>,
     /// Told as firing, and not yet as resolved.
     pub firing: BTreeMap<String, Alert>,
+    /// Nothing was taken for certain; perhaps something was whose answer did not come.
+    #[serde(default)]
+    pub perhaps: bool,
     /// The message that is being sent.
     #[serde(default)]
     pub trying: Option<Trying>,
@@ -87,6 +99,7 @@ pub struct Due {
     pub log_key: String,
     pub group_key: String,
     pub group_labels: Labels,
+    pub route: Option<Route>,
     pub target: Target,
     /// The same for each try of the same message.
     pub id: String,
@@ -102,6 +115,13 @@ struct Group {
     next_ms: i64,
 }
 
+#[derive(Debug)]
+struct Orphan {
+    group_key: String,
+    route: Option<Route>,
+    alert: Alert,
+}
+
 #[derive(Default, Debug)]
 pub struct Dispatcher {
     groups: BTreeMap<String, Group>,
@@ -109,17 +129,18 @@ pub struct Dispatcher {
     /// What is on its way, and the firing alerts in it.
     sending: BTreeMap<String, BTreeSet<String>>,
     /// Told as firing, and in no group: of before a restart, or of a group that went while it was told.
-    orphans: Vec<(String, Alert)>,
+    orphans: Vec<Orphan>,
     dirty: BTreeSet<String>,
 }
 
 impl Dispatcher {
     /// After a restart: what was told before it.
-    pub fn restore(&mut self, log: BTreeMap<String, Entry>) {
-        for entry in log.values() {
-            let alerts =
-                entry.firing.values().map(|alert| (entry.group_key.clone(), alert.clone()));
-            self.orphans.extend(alerts);
+    pub fn restore(&mut self, mut log: BTreeMap<String, Entry>) {
+        for entry in log.values_mut() {
+            // What names an alert may have changed with the version.
+            let firing = std::mem::take(&mut entry.firing).into_values();
+            entry.firing = firing.map(|alert| (alert.fingerprint(), alert)).collect();
+            self.orphans.extend(entry.firing.values().map(|alert| orphan(entry, alert)));
         }
         self.log = log;
     }
@@ -185,28 +206,30 @@ impl Dispatcher {
         now_ms: i64,
     ) {
         let orphans = std::mem::take(&mut self.orphans);
-        for (key, mut alert) in orphans {
-            if present.contains_key(&alert.fingerprint()) {
+        for orphan in orphans {
+            if present.contains_key(&orphan.alert.fingerprint()) {
                 continue;
             }
-            if !settled(&alert.rule) {
-                self.orphans.push((key, alert));
+            if !settled(&orphan.alert.rule) {
+                self.orphans.push(orphan);
                 continue;
             }
-            for route in routes_of(&alert) {
-                let labels = route.group_of(&alert.labels);
-                if group_key(&route, &labels) != key {
-                    continue;
-                }
-                alert.ends_ms.get_or_insert(now_ms);
-                let group = self.groups.entry(key.clone()).or_insert_with(|| Group {
-                    next_ms: now_ms,
-                    route,
-                    labels,
-                    alerts: BTreeMap::new(),
-                });
-                group.alerts.insert(alert.fingerprint(), alert.clone());
-            }
+            let Orphan { group_key: key, route, mut alert } = orphan;
+            let known = routes_of(&alert).into_iter().chain(route);
+            let mut placed = known.map(|route| (route.group_of(&alert.labels), route));
+            let Some((labels, route)) =
+                placed.find(|(labels, route)| group_key(route, labels) == key)
+            else {
+                continue;
+            };
+            alert.ends_ms.get_or_insert(now_ms);
+            let group = self.groups.entry(key).or_insert_with(|| Group {
+                next_ms: now_ms,
+                route,
+                labels,
+                alerts: BTreeMap::new(),
+            });
+            group.alerts.insert(alert.fingerprint(), alert);
         }
     }
 
@@ -226,7 +249,10 @@ impl Dispatcher {
             let longest = group.route.group_wait_ms.max(group.route.group_interval_ms);
             group.next_ms = group.next_ms.min(now_ms.saturating_add(longest));
         }
-        let old = |entry: &Entry| now_ms - entry.sent_ms > LOG_KEPT_MS;
+        let old = |entry: &Entry| {
+            let kept_ms = if entry.perhaps { PERHAPS_KEPT_MS } else { LOG_KEPT_MS };
+            now_ms - entry.sent_ms > kept_ms
+        };
         self.dirty
             .extend(self.log.iter().filter(|(_, entry)| old(entry)).map(|(key, _)| key.clone()));
         self.log.retain(|_, entry| !old(entry));
@@ -254,6 +280,7 @@ impl Dispatcher {
                             log_key,
                             group_key: key.clone(),
                             group_labels: group.labels.clone(),
+                            route: Some(group.route.clone()),
                             target: target.clone(),
                             id,
                             alerts,
@@ -280,22 +307,44 @@ impl Dispatcher {
         let entry = self.told(due, now_ms);
         self.log.insert(due.log_key.clone(), entry);
         self.dirty.insert(due.log_key.clone());
+        self.orphan(due);
+    }
+
+    /// It has not, and is news still when its group is due again. `perhaps` it was taken all the same, and only the answer
+    /// did not come: then its end is told.
+    pub fn failed(&mut self, due: &Due, perhaps: bool, now_ms: i64) {
+        self.sending.remove(&due.log_key);
+        // Also where it was the first message: what is kept of it may say that it is on the wire.
+        self.dirty.insert(due.log_key.clone());
+        if perhaps {
+            let entry = self.log.entry(due.log_key.clone()).or_insert_with(|| Entry {
+                group_key: due.group_key.clone(),
+                sent_ms: now_ms,
+                perhaps: true,
+                ..Entry::default()
+            });
+            entry.route.clone_from(&due.route);
+            let firing = due.alerts.iter().filter(|alert| alert.ends_ms.is_none());
+            entry.firing.extend(firing.map(|alert| (alert.fingerprint(), alert.clone())));
+            self.orphan(due);
+        }
+        if let Some(entry) = self.log.get_mut(&due.log_key) {
+            entry.trying = None;
+        }
+    }
+
+    /// What has left its group while it was told of.
+    fn orphan(&mut self, due: &Due) {
         let group = self.groups.get(&due.group_key);
         let is_there = |alert: &&Alert| {
             group.is_some_and(|group| group.alerts.contains_key(&alert.fingerprint()))
         };
         let gone = due.alerts.iter().filter(|alert| alert.ends_ms.is_none() && !is_there(alert));
-        self.orphans.extend(gone.map(|alert| (due.group_key.clone(), alert.clone())));
-    }
-
-    /// It has not, and is news still when its group is due again.
-    pub fn failed(&mut self, log_key: &str) {
-        self.sending.remove(log_key);
-        if let Some(entry) = self.log.get_mut(log_key) {
-            entry.trying = None;
-        }
-        // Also where it was the first message: what is kept of it may say that it is on the wire.
-        self.dirty.insert(log_key.to_owned());
+        self.orphans.extend(gone.map(|alert| Orphan {
+            group_key: due.group_key.clone(),
+            route: due.route.clone(),
+            alert: alert.clone(),
+        }));
     }
 
     pub fn is_sending(&self, log_key: &str) -> bool {
@@ -306,7 +355,9 @@ impl Dispatcher {
     pub fn told(&self, due: &Due, now_ms: i64) -> Entry {
         let mut entry = self.log.get(&due.log_key).cloned().unwrap_or_default();
         due.group_key.clone_into(&mut entry.group_key);
+        entry.route.clone_from(&due.route);
         entry.sent_ms = now_ms;
+        entry.perhaps = false;
         entry.trying = None;
         settle(&mut entry, &due.alerts);
         entry
@@ -316,6 +367,7 @@ impl Dispatcher {
     pub fn trying(&self, due: &Due, on_wire: bool) -> Entry {
         let mut entry = self.log.get(&due.log_key).cloned().unwrap_or_default();
         due.group_key.clone_into(&mut entry.group_key);
+        entry.route.clone_from(&due.route);
         entry.trying = Some(Trying {
             id: due.id.clone(),
             on_wire,
@@ -331,7 +383,7 @@ impl Dispatcher {
     /// the first. Those go again under the same id; the others are taken as sent, and are counted in the second answer.
     pub fn in_doubt(
         &mut self,
-        repeats: &dyn Fn(&Trying) -> Option<Target>,
+        repeats: &dyn Fn(&str, &str, &Trying) -> Option<Target>,
         now_ms: i64,
     ) -> (Vec<Due>, usize) {
         let (mut again, mut taken_as_sent) = (Vec::new(), 0);
@@ -341,12 +393,13 @@ impl Dispatcher {
             if !trying.on_wire {
                 continue;
             }
-            if let Some(target) = repeats(&trying) {
+            if let Some(target) = repeats(log_key, &entry.group_key, &trying) {
                 self.sending.insert(log_key.clone(), firing_of(&trying.alerts));
                 again.push(Due {
                     log_key: log_key.clone(),
                     group_key: entry.group_key.clone(),
                     group_labels: trying.group_labels,
+                    route: entry.route.clone(),
                     target,
                     id: trying.id,
                     alerts: trying.alerts,
@@ -358,7 +411,7 @@ impl Dispatcher {
                 let news = trying.alerts.iter().filter(|alert| {
                     alert.ends_ms.is_none() && !entry.firing.contains_key(&alert.fingerprint())
                 });
-                self.orphans.extend(news.map(|alert| (entry.group_key.clone(), alert.clone())));
+                self.orphans.extend(news.map(|alert| orphan(entry, alert)));
                 settle(entry, &trying.alerts);
             }
         }
@@ -375,7 +428,7 @@ impl Dispatcher {
             let lives = !entry.firing.is_empty()
                 || sending.contains_key(key)
                 || groups.contains_key(&entry.group_key)
-                || orphans.iter().any(|(group, _)| *group == entry.group_key);
+                || orphans.iter().any(|orphan| orphan.group_key == entry.group_key);
             if !lives {
                 dirty.insert(key.clone());
             }
@@ -397,7 +450,13 @@ fn firing_of(alerts: &[Alert]) -> BTreeSet<String> {
     firing.map(Alert::fingerprint).collect()
 }
 
+fn orphan(entry: &Entry, alert: &Alert) -> Orphan {
+    let (group_key, route) = (entry.group_key.clone(), entry.route.clone());
+    Orphan { group_key, route, alert: alert.clone() }
+}
+
 fn settle(entry: &mut Entry, alerts: &[Alert]) {
+    entry.last = firing_of(alerts);
     for alert in alerts {
         let print = alert.fingerprint();
         if alert.ends_ms.is_none() {
@@ -412,9 +471,10 @@ fn settle(entry: &mut Entry, alerts: &[Alert]) {
 fn forget_resolved(entry: Option<&mut Entry>, group: &Group) -> bool {
     let Some(entry) = entry else { return false };
     let before = entry.firing.len();
-    entry
-        .firing
-        .retain(|print, _| group.alerts.get(print).is_some_and(|alert| alert.ends_ms.is_none()));
+    let fires =
+        |print: &String| group.alerts.get(print).is_some_and(|alert| alert.ends_ms.is_none());
+    entry.firing.retain(|print, _| fires(print));
+    entry.last.retain(fires);
     entry.firing.len() != before
 }
 
@@ -433,7 +493,8 @@ fn news(
     let firing: Vec<_> = heard.iter().filter(|(_, alert)| alert.ends_ms.is_none()).collect();
     let resolved: Vec<_> =
         heard.iter().filter(|(print, alert)| alert.ends_ms.is_some() && told(print)).collect();
-    let is_new = firing.iter().any(|(print, _)| !told(print));
+    let said = |print: &String| entry.is_some_and(|entry| entry.last.contains(print));
+    let is_new = firing.iter().any(|(print, _)| !said(print));
     let is_old =
         entry.is_some_and(|entry| now_ms - entry.sent_ms >= group.route.repeat_interval_ms);
     let reason = is_new || !resolved.is_empty() || (!firing.is_empty() && is_old);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Matcher;
 use crate::Labels;
@@ -32,7 +32,7 @@ pub struct Policy {
 }
 
 /// A place where alerts are gathered, with all that it inherited.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Route {
     /// The way through the tree, so that two places with one receiver are two.
     pub key: String,

@@ -36,7 +36,7 @@ impl Discord {
 
     pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Result<()> {
         let title = message.text("title", self.title.as_deref(), TITLE);
-        let text = message.text(
+        let (text, is_own) = message.written(
             "message",
             self.message.as_deref(),
             r#"{{ template "discord.default.message" . }}"#,
@@ -56,9 +56,11 @@ impl Discord {
             "embeds": [embed],
             "allowed_mentions": {"parse": []},
         });
-        if self.message.is_some() {
-            // A mention that the contact point's own template writes is meant.
-            body["allowed_mentions"] = json!({"parse": ["users", "roles", "everyone"]});
+        if let Some(own) = self.message.as_ref().filter(|_| is_own) {
+            // A mention that the contact point's own template writes is meant. Everybody is called by its own words alone.
+            let everyone = own.contains("@everyone") || own.contains("@here");
+            let kinds = ["users", "roles", "everyone"];
+            body["allowed_mentions"] = json!({"parse": &kinds[..if everyone { 3 } else { 2 }]});
         }
         if !self.own_name {
             body["username"] = json!("Millrace");

@@ -1,6 +1,6 @@
 //! Mail by SMTP. The server is the host's; a contact point names addresses.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
@@ -100,6 +100,9 @@ impl Email {
                 })
             })
             .collect::<Result<_, String>>()?;
+        if to.is_empty() {
+            return Err("the addresses of an email receiver hold none".to_owned());
+        }
         if to.len() > ADDRESSES_MAX {
             return Err(format!("an email receiver has {ADDRESSES_MAX} addresses at most"));
         }
@@ -127,33 +130,47 @@ impl Email {
             self.to.iter().map(|to| vec![to]).enumerate().collect()
         };
         let count = waiting.len();
-        let mut last = None;
+        let mut answered = Instant::now();
+        // Those who were refused, and what is said of them.
+        let (mut refused, mut last) = (0, None);
         for round in 0..ROUNDS_MAX {
             if round > 0 {
                 std::thread::sleep(BETWEEN_ROUNDS);
             }
-            let mut refused = false;
             waiting.retain(|(index, to)| {
-                match deliver(post, message.id, *index, to, &subject, &text) {
+                // A server that does not answer is not asked for each address.
+                if answered.elapsed() >= TIMEOUT {
+                    return true;
+                }
+                let sent = deliver(post, message.id, *index, to, &subject, &text);
+                if answered.elapsed() < TIMEOUT {
+                    answered = Instant::now();
+                }
+                match sent {
                     Ok(()) => false,
-                    Err(error) => {
-                        refused |= error.fate() != Fate::Transient;
+                    Err(error) if error.fate() == Fate::Transient => {
                         last = Some(error);
                         true
+                    }
+                    Err(error) => {
+                        refused += 1;
+                        last.get_or_insert(error);
+                        false
                     }
                 }
             });
             // Nothing was taken: whoever asked tries all of it again. Something was: only the rest is tried again.
-            if waiting.is_empty() || waiting.len() == count || refused {
+            if waiting.is_empty() || waiting.len() + refused == count {
                 break;
             }
         }
+        let missing = waiting.len() + refused;
         match last {
-            Some(error) if waiting.len() == count => Err(error),
+            Some(error) if missing == count => Err(error),
             // Those who have it must not get it with each try for those who do not.
-            Some(error) if !waiting.is_empty() => {
+            Some(error) if missing > 0 => {
                 tracing::error!(
-                    contact_point = %message.receiver, missing = waiting.len(), of = count, error = %error.report(),
+                    contact_point = %message.receiver, missing, of = count, error = %error.report(),
                     "some mails were not taken, and are given up"
                 );
                 Ok(())

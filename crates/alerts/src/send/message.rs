@@ -58,12 +58,24 @@ impl Message<'_> {
     /// A template of the contact point, or the default's. One that fails does not swallow the alert: what is known is said
     /// plainly, and why.
     pub(crate) fn text(&self, name: &str, custom: Option<&str>, default: &str) -> String {
+        self.written(name, custom, default).0
+    }
+
+    /// And whether it is what the contact point's own template says, whose mark-up is meant.
+    pub(crate) fn written(
+        &self,
+        name: &str,
+        custom: Option<&str>,
+        default: &str,
+    ) -> (String, bool) {
         let template = custom.unwrap_or(default);
-        let written = self.context.templates.expand(name, template, &self.data(), &[]);
-        written.map(|text| text.trim().to_owned()).unwrap_or_else(|error| {
-            tracing::warn!(contact_point = %self.receiver, %error, "a notification template failed; the alerts are sent in plain words");
-            self.plain(&error)
-        })
+        match self.context.templates.expand(name, template, &self.data(), &[]) {
+            Ok(text) => (text.trim().to_owned(), custom.is_some()),
+            Err(error) => {
+                tracing::warn!(contact_point = %self.receiver, %error, "a notification template failed; the alerts are sent in plain words");
+                (self.plain(&error), false)
+            }
+        }
     }
 
     fn plain(&self, error: &str) -> String {

@@ -49,8 +49,10 @@ impl PagerDuty {
 
     pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Result<()> {
         let fires = message.firing() > 0;
+        // What comes to nothing would be refused.
         let text = |name: &str, custom: &Option<String>, default: &str| {
-            message.text(name, custom.as_deref(), default)
+            let own = custom.as_deref().map(|own| message.text(name, Some(own), default));
+            own.filter(|text| !text.is_empty()).unwrap_or_else(|| message.text(name, None, default))
         };
         let severity = text("severity", &self.severity, "critical").to_lowercase();
         let known = ["critical", "error", "warning", "info"].contains(&severity.as_str());

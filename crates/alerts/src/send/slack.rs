@@ -122,8 +122,8 @@ impl Slack {
 
 /// What a label says calls nobody and links nowhere; what a contact point's own template says is meant.
 fn written(message: &Message<'_>, name: &str, custom: Option<&str>, standard: &str) -> String {
-    let text = message.text(name, custom, standard);
-    if custom.is_some() {
+    let (text, is_own) = message.written(name, custom, standard);
+    if is_own {
         return text;
     }
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")

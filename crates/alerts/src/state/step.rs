@@ -19,8 +19,10 @@ const NOT_MEASURED: f64 = -1.0;
 enum Told {
     /// By an evaluation with data.
     Fine,
-    /// By `OK`: nothing is kept firing.
+    /// By `OK`.
     Quiet,
+    /// It is there no longer: nothing is kept firing.
+    Gone,
     Breached,
     NoData,
     Error,
@@ -57,7 +59,7 @@ pub fn retire(rule: &Rule, instances: &mut Instances, reason: &str, now_ms: i64)
     let mut stepping = Stepping { rule, set: &set, now_ms, out: Stepped::default() };
     for (_, mut instance) in std::mem::take(instances) {
         let before = stepping.fired(&instance);
-        stepping.turn(&mut instance, before, Told::Quiet, reason);
+        stepping.turn(&mut instance, before, Told::Gone, reason);
     }
     stepping.out
 }
@@ -94,14 +96,14 @@ impl Stepping<'_> {
             }
             let before = self.fired(instance);
             if instance.special {
-                self.turn(instance, before, Told::Quiet, "");
+                self.turn(instance, before, Told::Gone, "");
                 return false;
             }
             instance.missing += 1;
             if instance.missing < most {
                 return true;
             }
-            self.turn(instance, before, Told::Quiet, "MissingSeries");
+            self.turn(instance, before, Told::Gone, "MissingSeries");
             false
         });
     }
@@ -205,6 +207,9 @@ impl Stepping<'_> {
 
     fn turn(&mut self, instance: &mut Instance, fired: Option<Alert>, told: Told, reason: &str) {
         let before = instance.shown();
+        // A clock that was set back keeps nothing waiting.
+        instance.since_ms = instance.since_ms.min(self.now_ms);
+        instance.starts_ms = instance.starts_ms.min(self.now_ms);
         let (state, toward) = next(instance, told, self.rule, self.now_ms);
         let waits_anew = state == State::Pending && toward != instance.toward;
         if state != instance.state || waits_anew {
@@ -283,6 +288,7 @@ fn next(instance: &Instance, told: Told, rule: &Rule, now_ms: i64) -> (State, St
                 return over(rule, here, here_for_ms);
             }
         },
+        Told::Gone => return (State::Normal, State::Alerting),
         Told::Quiet | Told::Fine => return over(rule, here, here_for_ms),
         Told::Breached => State::Alerting,
         Told::NoData => State::NoData,

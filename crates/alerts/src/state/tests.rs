@@ -362,3 +362,30 @@ fn changes_are_history_and_state_survives_as_text() {
     assert_eq!(bench.run("a!"), "a=Alerting", "`for` goes on where it was");
     assert!(bench.instances.values().all(Instance::is_active));
 }
+
+#[test]
+fn what_is_gone_is_not_kept_firing() {
+    let mut bench = Bench::new(|rule| {
+        rule.keep_firing_ms = 600_000;
+        rule.missing_evals_max = 1;
+    });
+    bench.run("a! b.");
+    assert_eq!(bench.run("b."), "b=Normal");
+    assert_eq!(bench.last.ended[0].annotations["grafana_state_reason"], "MissingSeries");
+    assert_eq!(bench.last.changes[0].to, "Normal (MissingSeries)");
+    bench.run("b!");
+    let stepped = retire(&bench.rule, &mut bench.instances, "Paused", bench.now_ms);
+    assert_eq!(stepped.ended[0].annotations["grafana_state_reason"], "Paused");
+    assert_eq!(stepped.changes[0].to, "Normal (Paused)");
+}
+
+#[test]
+fn a_clock_that_is_set_back_keeps_nobody_pending() {
+    let mut bench = Bench::new(|rule| rule.for_ms = 60_000);
+    bench.now_ms = 400 * 86_400_000;
+    assert_eq!(bench.run("a!"), "a=Pending");
+    bench.now_ms = 0;
+    assert_eq!(bench.run("a!"), "a=Pending");
+    assert_eq!(bench.run("a!"), "a=Pending");
+    assert_eq!(bench.run("a!"), "a=Alerting");
+}

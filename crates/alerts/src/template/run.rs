@@ -168,16 +168,14 @@ impl Run<'_> {
     ) -> Result<Flow, Wrong> {
         let before = self.scope.len();
         let over = self.commands(pipe, dot)?;
-        let items: Vec<(Value, Value)> = match &over {
-            Value::List(all) => (0..).map(Value::Int).zip(all.iter().cloned()).collect(),
-            Value::Map(all) => all
-                .iter()
-                .map(|(name, value)| (Value::from(name.as_str()), value.clone()))
-                .collect(),
-            Value::Int(count) => (0..(*count).clamp(0, STEPS_MAX as i64))
-                .map(|n| (Value::Int(n), Value::Int(n)))
-                .collect(),
-            Value::Nil => Vec::new(),
+        type Items<'a> = Box<dyn Iterator<Item = (Value, Value)> + 'a>;
+        let items: Items<'_> = match &over {
+            Value::List(all) => Box::new((0..).map(Value::Int).zip(all.iter().cloned())),
+            Value::Map(all) => {
+                Box::new(all.iter().map(|(name, value)| (name.as_str().into(), value.clone())))
+            }
+            Value::Int(count) => Box::new((0..*count).map(|n| (Value::Int(n), Value::Int(n)))),
+            Value::Nil => Box::new(std::iter::empty()),
             other => {
                 return Err((
                     pipe.line,
@@ -185,7 +183,8 @@ impl Run<'_> {
                 ));
             }
         };
-        if items.is_empty() {
+        let mut items = items.peekable();
+        if items.peek().is_none() {
             return self.block(otherwise, dot);
         }
         for (key, value) in items {

@@ -194,6 +194,13 @@ fn a_template_cannot_take_all_there_is() {
     assert!(written(text).contains("it makes more than"), "{}", written(text));
     let text = "{{ $x := 1 }}{{ range 5000 }}{{ $x = args $x }}{{ end }}";
     assert!(written(text).contains("nested more than 8 deep"), "{}", written(text));
+    // A map's pairs are objects around it.
+    let text = "{{ $x := dict }}{{ range 50000 }}{{ $x = (dict \"a\" $x).SortedPairs }}{{ end }}";
+    assert!(written(text).starts_with('!'), "{}", written(text));
+    let text = "{{ $x := \"\" }}{{ range 50000 }}{{ $x = (args $x).SortedPairs }}{{ end }}";
+    assert!(written(text).starts_with('!'), "{}", written(text));
+    let text = format!("{}x{}", "{{ range 200000 }}".repeat(90), "{{ end }}".repeat(90));
+    assert!(written(&text).starts_with('!'));
     let text = "{{ $x := .Alerts }}{{ range 200000 }}{{ $x = append $x 1 }}{{ end }}";
     assert!(written(text).starts_with('!'));
     for deep in ["{{ (((( 1 )))) }}", "{{ if 1 }}"] {

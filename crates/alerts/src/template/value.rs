@@ -108,6 +108,10 @@ impl Value {
         match self {
             Value::List(all) => all.iter().all(&mut is_shallow),
             Value::Map(all) => all.values().all(&mut is_shallow),
+            Value::Struct(all) => {
+                let parts = all.fields.iter().map(|(_, value)| value).chain(&all.shown);
+                parts.into_iter().all(&mut is_shallow)
+            }
             _ => true,
         }
     }

@@ -304,6 +304,14 @@ fn pagerduty_triggers_and_resolves_one_incident() {
         (Some("1"), Some("1"))
     );
     assert!(payload["custom_details"]["firing"].as_str().unwrap().contains("host = a"));
+    // It would refuse a summary of nothing.
+    let settings = format!(
+        "{{url: '{}/', integrationKey: k, summary: '{{{{ .CommonLabels.no }}}}'}}",
+        server.url
+    );
+    Bench::new("pagerduty", &settings, None, "").firing().unwrap();
+    let summary = server.wait(3).remove(2).json()["payload"]["summary"].clone();
+    assert_eq!(summary, "[FIRING:1, RESOLVED:1] Latency (blue)");
 }
 
 #[test]
@@ -326,6 +334,7 @@ fn teams_and_discord() {
     let body = server.wait(2).remove(1).json();
     assert_eq!((body["content"].as_str(), body.get("username")), (Some("xab"), None));
     assert_eq!(body["embeds"][0]["color"], 0x00d6_3232);
+    assert_eq!(body["allowed_mentions"]["parse"], serde_json::json!(["users", "roles"]));
     Bench::new("discord", &format!("{{url: '{}/d'}}", server.url), None, "").firing().unwrap();
     let body = server.wait(3).remove(2).json();
     assert_eq!(
@@ -396,6 +405,9 @@ fn a_mail_server_decides_too() {
     assert_eq!(error.fate(), Fate::Definite);
     assert!(error.what().contains("550") && !error.report().contains("no@"), "{error:?}");
     assert_eq!(send("later@shop.example").unwrap_err().fate(), Fate::Transient);
+    // Who is refused is no reason to give up who may take it yet.
+    assert_eq!(send("no@shop.example;later@shop.example").unwrap_err().fate(), Fate::Transient);
+    assert_eq!(send("later@shop.example;no@shop.example").unwrap_err().fate(), Fate::Transient);
     // Who has it does not get it again for the sake of who has not.
     send("later@shop.example;a@shop.example").unwrap();
     assert_eq!(mail.taken().len(), 1);

@@ -26,7 +26,9 @@ pub(crate) fn run(_args: Args, config: &Config) -> Result<Answer> {
     let mut keeper = Keeper::start(config, "info")?;
     // While this is the only thread. A store that is a server opens no file for anybody.
     let confined = match config.store.remote {
-        None => Some(confine::enter(config, resolved.source())?),
+        None => {
+            Some(confine::enter(config, resolved.source(), &resolved.elsewhere(config.folder()))?)
+        }
         Some(_) => None,
     };
     let is_confined = confined.as_ref().map(Option::is_some);

@@ -16,6 +16,7 @@ pub use alerts::Files;
 use alerts::{Engine, Handle, Metrics, Secret, Smtp, SmtpTls, Surroundings};
 use axum::http::StatusCode;
 use model::Result;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -34,8 +35,34 @@ pub struct Options {
     /// The page's address for links in messages, with a slash at its end.
     pub external_url: String,
     pub mail: Option<Mail>,
-    /// As they were read before the process was confined to its files ([`of_folder`]).
+    pub project: Project,
+}
+
+/// The rules as a project's files say, read before the process was confined to its files.
+pub struct Project {
     pub files: Result<Files>,
+    /// Of before they were read.
+    stamp: Stamp,
+}
+
+impl Project {
+    pub fn read(project: &Path) -> Project {
+        let folder = project.join(FOLDER);
+        let stamp = stamp(&folder);
+        Project { files: Files::of_folder(&folder, &Surroundings::of_process()), stamp }
+    }
+
+    /// What is read of other places than the project's own folder.
+    pub fn elsewhere(&self, project: &Path) -> BTreeSet<PathBuf> {
+        let links = self.stamp.iter().map(|(path, ..)| path).filter(|path| path.is_symlink());
+        let named = self.files.iter().flat_map(|files| &files.named);
+        links.chain(named).filter(|path| !is_in(project, path)).cloned().collect()
+    }
+}
+
+fn is_in(project: &Path, path: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().ok();
+    whole(path).zip(whole(project)).is_some_and(|(path, project)| path.starts_with(project))
 }
 
 /// The server that takes our mail.
@@ -111,8 +138,12 @@ impl Alerts {
         match files {
             Ok(files) => *told = Told { error: None, notes: files.notes.clone() },
             Err(error) => {
-                tracing::warn!(error = %error.report(), "alerting/ cannot be read: the rules of before go on");
-                told.error = Some(error.report());
+                let error = error.report();
+                // Once: it is tried at each look.
+                if told.error.as_ref() != Some(&error) {
+                    tracing::warn!(%error, "alerting/ cannot be read: the rules of before go on");
+                }
+                told.error = Some(error);
             }
         }
     }
@@ -145,15 +176,19 @@ async fn run(options: Options, alerts: Alerts) {
         smtp: options.mail.map(Mail::smtp),
         ..alerts::Options::default()
     };
-    let mut looked = Looked::at(&folder);
-    alerts.tell(&options.files);
-    let mut files = options.files.ok();
+    let mut looked = Looked::of(&options.project);
+    alerts.tell(&options.project.files);
+    let mut files = options.project.files.ok();
     let mut clock = tokio::time::interval(LOOK_INTERVAL);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let engine = loop {
         clock.tick().await;
         if let Some(read) = read_anew(&folder, &mut looked, &alerts).await {
             files = Some(read);
+        }
+        // Rules that are being written would be forgotten as gone.
+        if !looked.is_settled() {
+            continue;
         }
         let Some(files) = files.clone() else { continue };
         let started = Engine::start(files, ask.clone(), memory.clone(), of_engine.clone()).await;
@@ -173,35 +208,37 @@ async fn run(options: Options, alerts: Alerts) {
 
 /// What the folder was like.
 struct Looked {
-    /// When it was read.
-    read: Stamp,
+    /// When it was read; None: that failed, and is tried again.
+    read: Option<Stamp>,
     /// At the last look. One that is being written is not believed: it is read when two looks are alike.
     last: Stamp,
 }
 
 impl Looked {
-    fn at(folder: &Path) -> Looked {
-        let now = stamp(folder);
-        Looked { read: now.clone(), last: now }
+    fn of(project: &Project) -> Looked {
+        let read = project.files.is_ok().then(|| project.stamp.clone());
+        Looked { read, last: project.stamp.clone() }
     }
 
     fn is_to_be_read(&mut self, now: Stamp) -> bool {
         let is_still = now == self.last;
-        let is_new = now != self.read;
-        if is_still && is_new {
-            self.read.clone_from(&now);
-        }
         self.last = now;
-        is_still && is_new
+        is_still && self.read.as_ref() != Some(&self.last)
+    }
+
+    fn is_settled(&self) -> bool {
+        self.read.as_ref() == Some(&self.last)
     }
 }
 
 /// If they have changed, and can be read.
 async fn read_anew(folder: &Path, looked: &mut Looked, alerts: &Alerts) -> Option<Files> {
-    if !looked.is_to_be_read(stamp(folder)) {
+    let now = stamp(folder);
+    if !looked.is_to_be_read(now.clone()) {
         return None;
     }
     let files = read(folder).await;
+    looked.read = files.is_ok().then_some(now);
     alerts.tell(&files);
     files.ok()
 }
@@ -211,11 +248,6 @@ async fn read(folder: &Path) -> Result<Files> {
     let read = move || Files::of_folder(&folder, &Surroundings::of_process());
     let read = tokio::task::spawn_blocking(read).await;
     read.map_err(|error| model::Error::bug("alerting/ was not read").source(error))?
-}
-
-/// The rules as a project's files say.
-pub fn of_folder(project: &Path) -> Result<Files> {
-    Files::of_folder(&project.join(FOLDER), &Surroundings::of_process())
 }
 
 /// Which files there are, and of when.
@@ -242,12 +274,40 @@ mod tests {
     #[test]
     fn a_file_is_read_when_it_has_stopped_growing() {
         let of = |size| vec![(PathBuf::from("a.yaml"), None, size)];
-        let mut looked = Looked { read: of(1), last: of(1) };
-        let mut reads = |size| looked.is_to_be_read(of(size));
-        assert!(!reads(1));
-        assert!(!reads(0) && !reads(7));
-        assert!(reads(7) && !reads(7));
+        let mut looked = Looked { read: Some(of(1)), last: of(1) };
+        let mut reads = |size, is_good: bool| {
+            let is_read = looked.is_to_be_read(of(size));
+            if is_read {
+                looked.read = is_good.then(|| of(size));
+            }
+            (is_read, looked.is_settled())
+        };
+        assert_eq!(reads(1, true), (false, true));
+        assert_eq!(reads(0, true), (false, false));
+        assert_eq!(reads(7, true), (false, false));
+        assert_eq!(reads(7, true), (true, true));
+        assert_eq!(reads(7, true), (false, true));
         // Written and written back.
-        assert!(!reads(9) && !reads(7) && !reads(7));
+        assert_eq!(reads(9, true), (false, false));
+        assert_eq!(reads(7, true), (false, true));
+        // What failed is tried again: a secret that is named may have come meanwhile.
+        assert_eq!(reads(8, true), (false, false));
+        assert_eq!(reads(8, false), (true, false));
+        assert_eq!(reads(8, true), (true, true));
+    }
+
+    #[test]
+    fn what_is_read_elsewhere_is_known() {
+        let (project, secrets) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let alerting = project.path().join("alerting");
+        std::fs::create_dir(&alerting).unwrap();
+        let secret = secrets.path().join("url");
+        std::fs::write(&secret, "http://127.0.0.1/x").unwrap();
+        let text = format!("templates: [{{name: a, template: '$__file{{{}}}'}}]", secret.display());
+        std::fs::write(alerting.join("a.yaml"), text).unwrap();
+        std::fs::write(secrets.path().join("b.yaml"), "").unwrap();
+        std::os::unix::fs::symlink(secrets.path().join("b.yaml"), alerting.join("b.yaml")).unwrap();
+        let read = Project::read(project.path());
+        assert_eq!(read.elsewhere(project.path()), [alerting.join("b.yaml"), secret].into());
     }
 }

@@ -138,7 +138,9 @@ type Authored = BTreeMap<String, BTreeSet<String>>;
 
 /// By uid, while the file is the one that was read: a dashboard asks for each of its panels.
 #[derive(Clone, Default)]
-pub(super) struct Known(Arc<Mutex<HashMap<String, (PathBuf, Stamp, Arc<Around>)>>>);
+pub(super) struct Known(Arc<Mutex<HashMap<String, Kept>>>);
+
+type Kept = (PathBuf, Stamp, Arc<Around>);
 
 type Stamp = (u64, SystemTime);
 

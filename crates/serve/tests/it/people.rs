@@ -18,7 +18,7 @@ pub(crate) fn options(engine: Engine, desk: Desk, data_dir: &Path) -> Options {
         store: Arc::new(engine.clone()),
         external_url: "http://127.0.0.1/".into(),
         mail: None,
-        files: serve::alerts::of_folder(data_dir),
+        project: serve::alerts::Project::read(data_dir),
     };
     Options {
         alerts,

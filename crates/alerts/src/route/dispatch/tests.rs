@@ -156,7 +156,7 @@ fn a_message_that_failed_is_news_still() {
     bench.at(0);
     let due = bench.due(WAIT);
     assert_eq!(bench.due(WAIT + INTERVAL), [], "it is on its way");
-    bench.dispatcher.failed(&due[0].log_key);
+    bench.dispatcher.failed(&due[0], false, WAIT + INTERVAL);
     let again = bench.due(WAIT + 2 * INTERVAL);
     assert_eq!(shown(&again[0]), "a+");
     assert_eq!(again[0].id, due[0].id, "the same message has the same id");
@@ -191,13 +191,81 @@ fn what_was_on_the_wire_has_an_end_after_a_restart() {
         bench.resolve("a");
         bench.restarted();
         let target = due[0].target.clone();
-        let (again, _) = bench.dispatcher.in_doubt(&|_| repeats.then(|| target.clone()), 60_000);
+        let (again, _) =
+            bench.dispatcher.in_doubt(&|_, _, _| repeats.then(|| target.clone()), 60_000);
         for due in &again {
             bench.due(61_000);
             bench.dispatcher.sent(due, 62_000);
         }
         assert_eq!(bench.at(70_000), "a-", "tells repeats {repeats}");
     }
+}
+
+/// No answer came: who took it all the same must hear of its end.
+#[test]
+fn what_was_perhaps_taken_has_an_end() {
+    for perhaps in [true, false] {
+        let mut bench = Bench::default();
+        bench.fire("a", 0);
+        bench.at(0);
+        let due = bench.due(WAIT);
+        bench.resolve("a");
+        bench.due(WAIT + 1);
+        bench.dispatcher.failed(&due[0], perhaps, WAIT + 2);
+        let then = bench.at(WAIT + INTERVAL);
+        assert_eq!(then, if perhaps { "a-" } else { "" });
+        assert!(bench.at(WAIT + 2 * INTERVAL).is_empty());
+        bench.dispatcher.changed();
+        assert!(bench.dispatcher.log.is_empty() && bench.dispatcher.groups.is_empty());
+    }
+    // While it fires it is news still; a receiver that never answers is not owed for ever.
+    let mut bench = Bench::default();
+    bench.fire("a", 0);
+    bench.at(0);
+    let due = bench.due(WAIT);
+    bench.dispatcher.failed(&due[0], true, WAIT);
+    let due = bench.due(WAIT + INTERVAL);
+    assert_eq!(shown(&due[0]), "a+");
+    bench.dispatcher.failed(&due[0], true, WAIT + INTERVAL);
+    bench.resolve("a");
+    assert_eq!(bench.at(WAIT + PERHAPS_KEPT_MS + INTERVAL), "");
+}
+
+/// The last message said that all is well: PagerDuty closes the incident with it.
+#[test]
+fn one_that_fires_on_behind_a_silence_is_told_when_that_is_over() {
+    let mut bench = Bench::default();
+    bench.fire("a", 0);
+    bench.fire("b", 0);
+    bench.at(0);
+    assert_eq!(bench.at(WAIT), "a+ b+");
+    bench.silences.push(Silence {
+        id: "s".to_owned(),
+        matchers: vec![Matcher::new("host", "=", "a").unwrap()],
+        starts_ms: 0,
+        ends_ms: WAIT + 2 * INTERVAL,
+        comment: String::new(),
+        author: String::new(),
+    });
+    bench.resolve("b");
+    assert_eq!(bench.at(WAIT + INTERVAL), "b-");
+    assert_eq!(bench.at(WAIT + 2 * INTERVAL), "a+");
+    assert_eq!(bench.at(WAIT + 3 * INTERVAL), "");
+}
+
+/// By other files no policy leads to who was told.
+#[test]
+fn who_was_told_hears_of_the_end_also_by_other_files() {
+    let mut bench = Bench::default();
+    bench.fire("a", 0);
+    bench.at(0);
+    assert_eq!(bench.at(WAIT), "a+");
+    bench.restarted();
+    bench.resolve("a");
+    let other = Policy { group_by: Some(vec!["...".to_owned()]), ..Policy::new("all") };
+    let routes = |alert: &Alert| other.routes_of(&alert.labels);
+    bench.dispatcher.offer(&[], &[], &routes, &|_| true, 50_000);
+    assert_eq!(bench.at(50_000), "a-");
 }
 
 #[test]
@@ -215,7 +283,7 @@ fn a_first_message_that_failed_is_put_down_as_that() {
     bench.at(0);
     let due = bench.due(WAIT);
     bench.dispatcher.changed();
-    bench.dispatcher.failed(&due[0].log_key);
+    bench.dispatcher.failed(&due[0], false, WAIT);
     assert_eq!(bench.dispatcher.changed(), [(due[0].log_key.clone(), None)]);
 }
 
@@ -302,7 +370,7 @@ fn what_was_on_the_wire_is_decided_at_the_next_start() {
         bench.restarted();
         let target = due[0].target.clone();
         let (doubtful, counted) =
-            bench.dispatcher.in_doubt(&|_| repeats.then(|| target.clone()), 60_000);
+            bench.dispatcher.in_doubt(&|_, _, _| repeats.then(|| target.clone()), 60_000);
         assert_eq!(doubtful.first().map_or(String::new(), shown), again);
         assert_eq!(counted, usize::from(on_wire && !repeats));
         if let Some(doubtful) = doubtful.first() {
