@@ -262,12 +262,10 @@ async function keep(asked: Promise<Session>): Promise<Session> {
   return session;
 }
 
-async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+export async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json' };
-  if (body !== undefined) {
-    headers['Content-Type'] = 'application/json';
-  }
   if (method !== 'GET') {
+    headers['Content-Type'] = 'application/json';
     headers['X-Millrace-Csrf'] = csrf;
   }
   const response = await fetch(new URL(`api/${path}`, document.baseURI), {

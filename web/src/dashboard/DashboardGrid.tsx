@@ -38,6 +38,8 @@ export class DashboardGrid extends SceneObjectBase<GridState> {
     onAnyVariableChanged: (variable) => {
       if (repeatsOf(this.state.source).has(variable.state.name)) {
         this.place();
+      } else if (this.state.cells.some((cell) => cell.kind === 'row' && cell.title.includes('$'))) {
+        this.forceRender();
       }
     },
   });

@@ -9,9 +9,15 @@ import { textOfDashboard } from './json';
 
 export function DashboardJsonDrawer({ scene, onClose }: { scene: DashboardScene; onClose: () => void }) {
   const { canEdit } = useSession();
-  const [text, setText] = useState(() => textOfDashboard(scene.state.document));
+  const [first] = useState(() => textOfDashboard(scene.state.document));
+  const [text, setText] = useState(first);
   const [error, setError] = useState<string>();
-  useEscape(onClose);
+  const leave = () => {
+    if (text === first || window.confirm('The JSON has changes that are not applied. Leave them?')) {
+      onClose();
+    }
+  };
+  useEscape(leave);
 
   const apply = (json: string) => {
     try {
@@ -26,8 +32,8 @@ export function DashboardJsonDrawer({ scene, onClose }: { scene: DashboardScene;
     }
   };
   return (
-    <Drawer title="JSON of the dashboard" subtitle={scene.state.file} size="md" onClose={onClose}>
-      <LazyCodeEditor label="JSON of the dashboard" language="json" value={text} onChange={setText} onRun={apply} readOnly={!canEdit} maxHeight={window.innerHeight - 220} />
+    <Drawer title="JSON of the dashboard" subtitle={scene.state.file} size="md" onClose={leave}>
+      <LazyCodeEditor label="JSON of the dashboard" language="json" value={text} onChange={setText} onRun={apply} readOnly={!canEdit} maxHeight="calc(100vh - 220px)" />
       {error && <Alert severity="error" title={error} />}
       {canEdit && (
         <Button onClick={() => apply(text)} style={{ marginTop: 8 }}>

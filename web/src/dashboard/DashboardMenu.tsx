@@ -3,14 +3,13 @@ import { Dropdown, Menu, ToolbarButton } from '@grafana/ui';
 import { useState } from 'react';
 import type { DashboardScene } from './DashboardScene';
 import { DashboardJsonDrawer } from './DashboardJsonDrawer';
-import { save } from './export/save';
+import { downloadJson } from './export/json';
 import { Help } from './Help';
-import { textOfDashboard } from './json';
 
 export function DashboardMenu({ scene }: { scene: DashboardScene }) {
   const [shown, setShown] = useState<'json' | 'keys'>();
   const close = () => setShown(undefined);
-  const download = () => save(new Blob([textOfDashboard(scene.state.document)], { type: 'application/json' }), scene.state.title, 'json');
+  const download = () => downloadJson(scene.state.document, scene.state.title);
   const menu = (
     <Menu>
       <Menu.Item label="JSON of the dashboard" icon="brackets-curly" onClick={() => setShown('json')} />

@@ -35,13 +35,16 @@ export default function DashboardPage() {
       const scene: DashboardScene = buildScene(document, uid, {
         saved,
         rebuild: (dashboard) => show({ ...document, dashboard, version: scene.state.version }, scene.state.saved),
+        reload: read,
       });
       setLoaded({ scene, document, turn: turns++ });
     };
-    Promise.all([api.dashboard(uid), loadPanels()]).then(
-      ([document]) => !left && show(document),
-      (reason) => !left && setError(reason)
-    );
+    const read = () =>
+      void Promise.all([api.dashboard(uid), loadPanels()]).then(
+        ([document]) => !left && show(document),
+        (reason) => !left && setError(reason)
+      );
+    read();
     return () => {
       left = true;
     };

@@ -28,8 +28,14 @@ export interface DashboardState extends SceneObjectState {
   grid: DashboardGrid;
   timePicker: SceneTimePicker;
   refreshPicker: Refresh;
+  /** What is typed and not yet part of the document, by its place; throws what is wrong with it. */
+  drafts: Record<string, () => void>;
+  /** The file is another one than was opened. */
+  isOutdated?: boolean;
   /** Puts a scene of the changed document in this one's place. */
   rebuild: (document: DashboardJson) => void;
+  /** Puts one of the file as it is now there. */
+  reload: () => void;
 }
 
 export class DashboardScene extends SceneObjectBase<DashboardState> {
@@ -52,15 +58,34 @@ export class DashboardScene extends SceneObjectBase<DashboardState> {
   }
 
   discard() {
-    this.state.rebuild(this.state.saved);
+    if (this.state.isOutdated) {
+      this.state.reload();
+    } else {
+      this.state.rebuild(this.state.saved);
+    }
   }
 
   isEdited(): boolean {
-    return this.state.document !== this.state.saved;
+    return this.state.document !== this.state.saved || Object.keys(this.state.drafts).length > 0;
   }
 
-  markSaved(version: string) {
-    this.setState({ saved: this.state.document, version });
+  /** None: there is no draft in that place any more. */
+  setDraft(place: string, apply: (() => void) | undefined) {
+    const { [place]: _before, ...others } = this.state.drafts;
+    this.setState({ drafts: apply ? { ...others, [place]: apply } : others });
+  }
+
+  /** What is typed becomes part of the document. */
+  applyDrafts() {
+    for (const [place, apply] of Object.entries(this.state.drafts)) {
+      apply();
+      this.setDraft(place, undefined);
+    }
+  }
+
+  /** `saved` was written. Edits that were made meanwhile are not in the file. */
+  markSaved(saved: DashboardJson, version: string) {
+    this.setState({ saved, version, isOutdated: false });
   }
 }
 
@@ -68,9 +93,10 @@ interface Building {
   /** The document as it lies on the server, when the one to show is already changed. */
   saved?: DashboardJson;
   rebuild?: (document: DashboardJson) => void;
+  reload?: () => void;
 }
 
-export function buildScene({ dashboard: opened, file, version }: DashboardDocument, uid: string, { saved, rebuild = () => {} }: Building = {}): DashboardScene {
+export function buildScene({ dashboard: opened, file, version }: DashboardDocument, uid: string, { saved, rebuild = () => {}, reload = () => {} }: Building = {}): DashboardScene {
   const dashboard = withIds(opened);
   const { time, timepicker } = dashboard;
   return new DashboardScene({
@@ -80,7 +106,9 @@ export function buildScene({ dashboard: opened, file, version }: DashboardDocume
     document: dashboard,
     saved: saved ?? dashboard,
     version,
+    drafts: {},
     rebuild,
+    reload,
     file,
     $timeRange: new SceneTimeRange({
       from: time?.from ?? 'now-6h',

@@ -1,9 +1,9 @@
 // Beside a panel's title: how fresh its data is, its links, and what the file asks for that is not done here.
 import type { GrafanaTheme2 } from '@grafana/data';
 import { Icon, Tooltip, useStyles2 } from '@grafana/ui';
-import { SceneObjectBase, sceneGraph, type SceneComponentProps, type SceneObjectState } from '@grafana/scenes';
+import { SceneObjectBase, VariableDependencyConfig, sceneGraph, type SceneComponentProps, type SceneObjectState } from '@grafana/scenes';
 import { css } from '@emotion/css';
-import { describe, factsOfData } from './facts';
+import { answeredOf, describe, factsOfData } from './facts';
 import type { LinkJson } from './json';
 import { LinkItem } from './LinkItem';
 import { useNow } from './now';
@@ -15,11 +15,18 @@ interface FactsState extends SceneObjectState {
 
 export class PanelFacts extends SceneObjectBase<FactsState> {
   static Component = Facts;
+
+  /** Links hold variables. */
+  protected override _variableDependency = new VariableDependencyConfig<FactsState>(this, {
+    statePaths: [],
+    onAnyVariableChanged: () => this.state.links.length > 0 && this.forceRender(),
+  });
 }
 
 function Facts({ model }: SceneComponentProps<PanelFacts>) {
   const styles = useStyles2(getStyles);
   const { notices, links } = model.useState();
+  sceneGraph.getTimeRange(model).useState();
   return (
     <>
       {links.map((link, at) => (
@@ -39,7 +46,7 @@ function Facts({ model }: SceneComponentProps<PanelFacts>) {
 
 function Freshness({ model }: { model: PanelFacts }) {
   const styles = useStyles2(getStyles);
-  const { data } = sceneGraph.getData(model).useState();
+  const { data } = answeredOf(model).useState();
   const now = useNow();
   const all = factsOfData(data);
   if (all.length === 0) {

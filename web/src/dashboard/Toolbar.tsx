@@ -1,9 +1,10 @@
 // Above a dashboard: its title, its links, its variables and annotations, the time, the refresh, and Save when it was edited.
-import type { GrafanaTheme2 } from '@grafana/data';
-import { ToolbarButton, useStyles2 } from '@grafana/ui';
+import { LoadingState, type GrafanaTheme2 } from '@grafana/data';
+import { Icon, ToolbarButton, Tooltip, useStyles2 } from '@grafana/ui';
 import { SceneDataLayerSet, VariableValueSelectWrapper, type SceneDataLayerProvider, type VizPanel } from '@grafana/scenes';
 import { css } from '@emotion/css';
 import type { DashboardDocument } from '../api';
+import { problemOfQuery } from '../datasource/clickhouse';
 import { DashboardLinks } from './DashboardLinks';
 import { DashboardMenu } from './DashboardMenu';
 import type { DashboardScene } from './DashboardScene';
@@ -56,11 +57,20 @@ export function Toolbar({ scene, document, alone }: ToolbarProps) {
 /** A layer of annotations, on or off. */
 function LayerSwitch({ layer }: { layer: SceneDataLayerProvider }) {
   const styles = useStyles2(getStyles);
-  const { name, isEnabled } = layer.useState();
+  const { name, isEnabled, data } = layer.useState();
+  const problem = data?.state === LoadingState.Error ? (problemOfQuery(layer) ?? { error: 'its query failed' }) : undefined;
+  const why = problem && `${name} could not be asked: ${[problem.error, problem.detail].filter(Boolean).join('. ')}`;
   return (
     <label className={styles.layer}>
       <input type="checkbox" checked={Boolean(isEnabled)} onChange={() => layer.setState({ isEnabled: !isEnabled })} />
       {name}
+      {isEnabled && why && (
+        <Tooltip content={why}>
+          <span className={styles.failed} tabIndex={0} role="note" aria-label={why}>
+            <Icon name="exclamation-triangle" size="sm" />
+          </span>
+        </Tooltip>
+      )}
     </label>
   );
 }
@@ -81,6 +91,7 @@ const getStyles = (theme: GrafanaTheme2) => ({
   title: css({ ...theme.typography.h5, fontWeight: 600, margin: 0, overflow: 'hidden', textOverflow: 'ellipsis', whiteSpace: 'nowrap', minWidth: 0 }),
   panel: css({ color: theme.colors.text.secondary, fontWeight: 400 }),
   controls: css({ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: theme.spacing(1), marginLeft: 'auto' }),
+  failed: css({ display: 'inline-flex', color: theme.colors.warning.text }),
   layer: css({
     display: 'inline-flex',
     alignItems: 'center',

@@ -76,9 +76,31 @@ describe('a dashboard that was opened', () => {
   it('is no longer edited once it was saved', () => {
     const scene = open(TEXT);
     scene.changePanel(3, setIn(scene.panel(3)!, ['title'], 'New'));
-    scene.markSaved('2');
+    scene.markSaved(scene.state.document, '2');
     expect(scene.isEdited()).toBe(false);
     expect(scene.state.version).toBe('2');
+  });
+
+  it('keeps what was edited while it was being saved', () => {
+    const scene = open(TEXT);
+    scene.changePanel(3, setIn(scene.panel(3)!, ['title'], 'New'));
+    const sent = scene.state.document;
+    scene.changePanel(3, setIn(scene.panel(3)!, ['title'], 'Newer'));
+    scene.markSaved(sent, '2');
+    expect(scene.isEdited()).toBe(true);
+  });
+
+  it('counts what is typed, and puts it in before it is saved', () => {
+    const scene = open(TEXT);
+    scene.setDraft('a', () => scene.changePanel(3, setIn(scene.panel(3)!, ['title'], 'Typed')));
+    scene.setDraft('b', () => {
+      throw new Error('no JSON');
+    });
+    expect(scene.isEdited()).toBe(true);
+    expect(() => scene.applyDrafts()).toThrow('no JSON');
+    scene.setDraft('b', undefined);
+    expect(scene.panel(3)?.title).toBe('Typed');
+    expect(scene.state.drafts).toEqual({});
   });
 });
 

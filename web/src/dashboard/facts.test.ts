@@ -17,7 +17,7 @@ const facts = (lag: number | null) => ({
 group('the line below a title', () => {
   it('tells age, time and rows', () => expect(describe([facts(0.4)], 1000).line).toBe('data as of 0.4 s ago · 12 ms · 1,204 rows'));
   it('grows older until the next answer', () => expect(describe([facts(0.4)], 6000).age).toBe('5 s'));
-  it('says no age where none is known', () => expect(describe([facts(null)], 6000)).toEqual({ age: undefined, line: '12 ms · 1,204 rows' }));
+  it('says no age where none is known', () => expect(describe([facts(null)], 6000)).toEqual({ age: undefined, line: 'the pipe stands: how old the data is, is not known · 12 ms · 1,204 rows' }));
   it.each([[0.004, '4 ms'], [0.42, '0.4 s'], [42, '42 s']])('%d seconds', (value, text) => expect(seconds(value)).toBe(text));
 });
 
@@ -27,11 +27,11 @@ group('CSV', () => {
       length: 2,
       fields: [
         { name: 'time', type: FieldType.time, config: {}, values: [0, null] },
-        { name: 'a,b', type: FieldType.string, config: {}, values: ['=1+1', 'say "x"'] },
+        { name: 'a,b', type: FieldType.string, config: {}, values: ['-2+3', 'say "x"'] },
         { name: 'n', type: FieldType.number, config: {}, values: [-1.5, null] },
       ],
     };
-    expect(csvOf([frame])).toBe('time,"a,b",n\r\n1970-01-01T00:00:00.000Z,\'=1+1,-1.5\r\n,"say ""x""",\r\n');
+    expect(csvOf([frame])).toBe('time,"a,b",n\r\n1970-01-01T00:00:00.000Z,\'-2+3,-1.5\r\n,"say ""x""",\r\n');
   });
 });
 
@@ -52,6 +52,11 @@ group('a panel’s own time', () => {
     const { value, info } = shifted(day, '2h', undefined, 'utc');
     expect(value.to.valueOf() - value.from.valueOf()).toBe(2 * 3_600_000);
     expect(info).toBe('Last 2 hours');
+  });
+
+  it('leaves a chosen range alone', () => {
+    const chosen: TimeRange = { ...day, raw: { from: '2026-11-30T00:00:00Z', to: '2026-11-30T06:00:00Z' } };
+    expect(shifted(chosen, '2h', undefined, 'utc')).toEqual({ value: chosen, info: '' });
   });
 
   it('says what it cannot read', () => expect(shifted(day, 'soon', undefined, 'utc')).toEqual({ value: day, info: 'timeFrom “soon” is no span of time' }));

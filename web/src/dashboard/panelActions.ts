@@ -3,6 +3,7 @@ import { locationService } from '@grafana/runtime';
 import { sceneGraph, type VizPanel } from '@grafana/scenes';
 import { toaster } from '../host/toaster';
 import { saveCsv } from './export/csv';
+import { answeredOf, sqlsOf } from './facts';
 import { saveJson } from './export/json';
 import { savePng } from './export/png';
 import { mayEdit } from './mayEdit';
@@ -18,7 +19,7 @@ export function actions(panel: VizPanel) {
   const key = panel.state.key!;
   const { data } = sceneGraph.getData(panel).state;
   const frames = data?.series ?? [];
-  const sql = frames.find((frame) => frame.meta?.executedQueryString)?.meta?.executedQueryString;
+  const [sql] = sqlsOf(answeredOf(panel).state.data).values();
   const name = panel.interpolate(panel.state.title, undefined, 'text') || 'panel';
   return {
     view: () => open(VIEW, key),

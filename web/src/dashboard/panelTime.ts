@@ -38,7 +38,7 @@ export function shifted(range: TimeRange, timeFrom: string | undefined, timeShif
       return { value: range, info: `timeFrom “${timeFrom}” is no span of time` };
     }
     // A relative range takes the place of another relative one only: a chosen day stays that day.
-    if (typeof range.raw.from === 'string') {
+    if (rangeUtil.isRelativeTimeRange(range.raw)) {
       value = rangeUtil.convertRawToRange({ from, to }, timeZone);
       info.push(display);
     }

@@ -12,6 +12,7 @@ import {
   type MetricFindValue,
   type TimeRange,
 } from '@grafana/data';
+import type { SceneObject } from '@grafana/scenes';
 import { Observable } from 'rxjs';
 import { ApiError, api, problemFrom, type Problem, type QueryItem, type QueryRequest } from '../api';
 import { TABLE, TIME_SERIES, framesOf } from './frames';
@@ -26,7 +27,14 @@ export interface ClickHouseQuery extends DataQuery {
 /** An error of a query keeps the server's three sentences for the panel's error card. */
 export interface ClickHouseError extends DataQueryError {
   problem: Problem;
+  /** As it ran. */
+  sql?: string;
 }
+
+const problems = new WeakMap<SceneObject, Problem>();
+
+/** Why the last query of an object failed. Of annotations the library tells only that it did. */
+export const problemOfQuery = (object: SceneObject) => problems.get(object);
 
 export const settings: DataSourceInstanceSettings = {
   uid: 'millrace',
@@ -55,12 +63,22 @@ class ClickHouse extends DataSourceApi<ClickHouseQuery> {
   override query(request: DataQueryRequest<ClickHouseQuery>): Observable<DataQueryResponse> {
     return new Observable((observer) => {
       const abort = new AbortController();
+      const object = sceneObjectOf(request.scopedVars);
+      const note = (problem: Problem | undefined) => {
+        if (object) {
+          problem ? problems.set(object, problem) : problems.delete(object);
+        }
+      };
       answer(request, abort.signal).then(
         (response) => {
+          note((response.errors?.[0] as ClickHouseError | undefined)?.problem);
           observer.next(response);
           observer.complete();
         },
-        (error) => observer.error(errorOf(problemFrom(error), error instanceof ApiError ? error.status : undefined))
+        (error) => {
+          note(problemFrom(error));
+          observer.error(errorOf(problemFrom(error), error instanceof ApiError ? error.status : undefined));
+        }
       );
       return () => abort.abort();
     });
@@ -97,7 +115,7 @@ async function answer(request: DataQueryRequest<ClickHouseQuery>, signal: AbortS
   const formats = new Map(queries.map(({ refId, format }) => [refId, format]));
   return {
     data: response.results.flatMap((result) => framesOf(result, formats.get(result.refId), response.fresh)),
-    errors: response.results.flatMap((result) => (result.error ? [{ ...errorOf(result.error), refId: result.refId }] : [])),
+    errors: response.results.flatMap((result) => (result.error ? [{ ...errorOf(result.error), refId: result.refId, sql: result.sql }] : [])),
   };
 }
 

@@ -46,7 +46,7 @@ function millisecondsOfDay(value: unknown): number | null {
 }
 
 /** 64-bit integers and decimals come as text; NaN and the infinities too, because JSON has none. */
-function numberOf(value: unknown): number | null {
+export function numberOf(value: unknown): number | null {
   if (value === null || typeof value === 'number') {
     return value;
   }

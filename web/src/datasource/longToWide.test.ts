@@ -68,6 +68,11 @@ describe('time series', () => {
     ]);
   });
 
+  it('keeps each row of one time where there is no text to tell them apart', () => {
+    const [frame] = framesOf(result([['t', 'DateTime', ['2', '1', '2']], ['n', 'Float64', [3, 1, 2]]]), 0, null);
+    expect(frame.fields.map((field) => field.values)).toEqual([[1000, 2000, 2000], [1, 3, 2]]);
+  });
+
   it('leaves rows without a time or a value as they are', () => {
     const [frame] = framesOf(result([['a', 'String', ['x']], ['n', 'Float64', [1]]]), 0, null);
     expect(frame.fields.map((field) => field.values)).toEqual([['x'], [1]]);

@@ -10,6 +10,11 @@ export function longToWide(frame: DataFrame): DataFrame {
   }
   const factors = frame.fields.filter((field) => field.type === FieldType.string);
   const rows = rowsByTime(time);
+  if (factors.length === 0) {
+    // Each row is a point, also where several have one time.
+    const fields = [time, ...values].map((field) => ({ ...field, values: rows.map((row) => field.values[row]) }));
+    return { ...frame, fields, length: rows.length };
+  }
   const times: number[] = [];
   const series = new Map<string, Field>();
   for (const row of rows) {
@@ -22,7 +27,7 @@ export function longToWide(frame: DataFrame): DataFrame {
       const name = `${value.name}\u0000\u0000${key}`;
       let field = series.get(name);
       if (!field) {
-        field = { ...value, config: {}, values: [], labels: factors.length > 0 ? labelsOf(factors, row) : undefined };
+        field = { ...value, config: {}, values: [], labels: labelsOf(factors, row) };
         series.set(name, field);
       }
       field.values[times.length - 1] = value.values[row];
@@ -32,9 +37,7 @@ export function longToWide(frame: DataFrame): DataFrame {
   for (const field of fields) {
     fillGaps(field.values, times.length);
   }
-  if (factors.length > 0) {
-    fields.sort(byNameAndLabels);
-  }
+  fields.sort(byNameAndLabels);
   return { ...frame, fields: [{ ...time, values: times }, ...fields], length: times.length };
 }
 

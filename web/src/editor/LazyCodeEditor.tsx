@@ -1,12 +1,17 @@
 // The editor, loaded when it is first shown.
-import { Suspense, lazy } from 'react';
+import { Suspense, lazy, type ReactNode } from 'react';
 import type { CodeEditorProps } from './CodeEditor';
 
 const CodeEditor = lazy(() => import('./CodeEditor'));
 
-export function LazyCodeEditor(props: CodeEditorProps) {
+interface Props extends CodeEditorProps {
+  /** What stands there until then. */
+  meanwhile?: ReactNode;
+}
+
+export function LazyCodeEditor({ meanwhile, ...props }: Props) {
   return (
-    <Suspense fallback={<div style={{ minHeight: props.minHeight ?? 80 }} />}>
+    <Suspense fallback={meanwhile ?? <div style={{ minHeight: props.minHeight ?? '80px' }} />}>
       <CodeEditor {...props} />
     </Suspense>
   );

@@ -7,7 +7,7 @@ export function openOwnLinksInPlace() {
   document.addEventListener('click', (event) => {
     const anchor = event.target instanceof Element ? event.target.closest('a') : null;
     const isPlain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
-    if (!anchor || event.defaultPrevented || !isPlain || anchor.target === '_blank' || anchor.hasAttribute('download')) {
+    if (!(anchor instanceof HTMLAnchorElement) || !anchor.hasAttribute('href') || event.defaultPrevented || !isPlain || anchor.target === '_blank' || anchor.hasAttribute('download')) {
       return;
     }
     const url = new URL(anchor.href, document.baseURI);

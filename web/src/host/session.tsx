@@ -7,6 +7,8 @@ interface Known {
   session: Session;
   /** An editor or an admin. Whether a file can be written is said where it is saved. */
   canEdit: boolean;
+  /** It has ended by itself: what stands on the page stays there behind the login. */
+  hasEnded: boolean;
   setSession: (session: Session) => void;
   logout: () => Promise<void>;
 }
@@ -24,11 +26,23 @@ export function useSession(): Known {
 /** `first` was asked before the page was drawn. */
 export function SessionProvider({ first, children }: { first: Promise<Session>; children: ReactNode }) {
   const [session, setSession] = useState<Session>();
+  const [hasEnded, setHasEnded] = useState(false);
   const [error, setError] = useState<unknown>();
 
-  const ask = useCallback(() => api.session().then(setSession, setError), []);
-  useEffect(() => void first.then(setSession, setError), [first]);
-  useEffect(() => onLoggedOut(ask), [ask]);
+  const begin = useCallback((session: Session) => {
+    setSession(session);
+    setHasEnded(false);
+    setError(undefined);
+  }, []);
+  useEffect(() => void first.then(begin, setError), [first, begin]);
+  useEffect(
+    () =>
+      onLoggedOut(() =>
+        // Who is somebody still goes on; a server that does not answer is asked again by whatever asks next.
+        api.session().then((asked) => (asked.user ? begin(asked) : setHasEnded(true)), setError)
+      ),
+    [begin]
+  );
 
   const known = useMemo<Known | null>(
     () =>
@@ -36,13 +50,14 @@ export function SessionProvider({ first, children }: { first: Promise<Session>; 
         ? {
             session,
             canEdit: session.user !== null && session.user.role !== 'viewer',
-            setSession,
-            logout: () => api.logout().then(ask),
+            hasEnded,
+            setSession: begin,
+            logout: () => api.logout().then(() => api.session()).then(begin),
           }
         : null,
-    [session, ask]
+    [session, hasEnded, begin]
   );
-  if (error) {
+  if (error && !known) {
     return <ErrorCard error={error} />;
   }
   return known && <Context.Provider value={known}>{children}</Context.Provider>;

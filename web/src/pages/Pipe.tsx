@@ -16,20 +16,20 @@ export default function Pipe() {
   usePageTitle('Pipe');
   const { session } = useSession();
   const status = useStatus();
-  const csrf = session.user?.role === 'admin' ? (session.csrf ?? '') : null;
+  const manages = session.user?.role === 'admin';
   return (
-    <Page title="Pipe" actions={csrf !== null && status.data && <PauseButton status={status.data} csrf={csrf} onDone={status.again} />}>
+    <Page title="Pipe" actions={manages && status.data && <PauseButton status={status.data} onDone={status.again} />}>
       <Loaded from={status} lines={8}>
         {(pipe) => (
           <>
             <Freshness status={pipe} />
-            <Tables tables={pipe.tables} csrf={csrf} onDone={status.again} />
+            <Tables tables={pipe.tables} manages={manages} onDone={status.again} />
             <Source status={pipe} />
           </>
         )}
       </Loaded>
       <Plots />
-      <Quarantine csrf={csrf} />
+      <Quarantine manages={manages} />
       <SchemaChanges />
     </Page>
   );

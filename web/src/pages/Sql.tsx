@@ -1,10 +1,12 @@
 // SQL on everything that is there: an editor, the answer as a table or drawn, and what was asked before.
 import type { GrafanaTheme2, RawTimeRange } from '@grafana/data';
 import { dateTime } from '@grafana/data';
-import { Button, useStyles2 } from '@grafana/ui';
+import { Button, TextArea, useStyles2 } from '@grafana/ui';
 import { css } from '@emotion/css';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useSearchParams } from 'react-router-dom';
+import { LazyCodeEditor } from '../editor/LazyCodeEditor';
+import { useSession } from '../host/session';
 import { toaster } from '../host/toaster';
 import { Page } from '../shell/Page';
 import { spanOf, type Span } from './kit/ask';
@@ -12,8 +14,7 @@ import { Nothing, ProblemCard } from './kit/States';
 import { usePageTitle } from './kit/usePageTitle';
 import { Elapsed } from './sql/Elapsed';
 import { HistoryDrawer } from './sql/HistoryDrawer';
-import { keep, load, remember, type Asked } from './sql/history';
-import { LazySqlEditor } from './sql/LazySqlEditor';
+import { keep, keepDraft, load, loadDraft, remember, type Asked } from './sql/history';
 import { rangeOf, rawOf, textOf } from './sql/range';
 import { RangePicker } from './sql/RangePicker';
 import { Result, type View } from './sql/Result';
@@ -26,8 +27,10 @@ export default function Sql() {
   usePageTitle('SQL');
   const styles = useStyles2(getStyles);
   const [params, setParams] = useSearchParams();
-  const [history, setHistory] = useState<Asked[]>(load);
-  const [sql, setSql] = useState(() => params.get('q') ?? history[0]?.sql ?? FIRST);
+  const user = useSession().session.user?.name ?? '';
+  const [history, setHistory] = useState<Asked[]>(() => load(user));
+  const [sql, setSql] = useState(() => params.get('q') ?? loadDraft(user) ?? history[0]?.sql ?? FIRST);
+  useEffect(() => keepDraft(user, sql), [user, sql]);
   const [raw, setRaw] = useState<RawTimeRange>(() => rawOf(params.get('from'), params.get('to')));
   const [view, setView] = useState<View>(params.get('view') === 'chart' ? 'chart' : 'table');
   const [looksBack, setLooksBack] = useState(false);
@@ -36,7 +39,7 @@ export default function Sql() {
   const { done, problem, busySince, run, cancel } = useRun((asked, end) => {
     const next = remember(history, { sql: asked, at: Date.now(), rows: end?.result.answer?.rows ?? null, seconds: end?.seconds ?? null });
     setHistory(next);
-    keep(next);
+    keep(user, next);
   });
   const runIt = (range: RawTimeRange = raw) => {
     if (sql.trim()) {
@@ -82,7 +85,19 @@ export default function Sql() {
         </div>
       }
     >
-      <LazySqlEditor value={sql} onChange={setSql} onRun={() => runIt()} {...words} />
+      <LazyCodeEditor
+        label="SQL"
+        language="sql"
+        value={sql}
+        onChange={setSql}
+        onRun={() => runIt()}
+        {...words}
+        minHeight="140px"
+        maxHeight="45vh"
+        describedBy="sql-keys"
+        isMain
+        meanwhile={<TextArea aria-label="SQL" rows={7} value={sql} onChange={(event) => setSql(event.currentTarget.value)} />}
+      />
       <div className={styles.run}>
         {busySince === undefined ? (
           <Button icon="play" onClick={() => runIt()} disabled={sql.trim() === ''}>
@@ -117,7 +132,7 @@ export default function Sql() {
           }}
           onForget={() => {
             setHistory([]);
-            keep([]);
+            keep(user, []);
           }}
         />
       )}

@@ -13,7 +13,7 @@ import { Pages } from './routes';
 
 export function Shell() {
   const styles = useStyles2(getStyles);
-  const { session } = useSession();
+  const { session, hasEnded } = useSession();
   const { pathname } = useLocation();
   useEffect(() => {
     document.title = session.project?.name ? `${session.project?.name} · Millrace` : 'Millrace';
@@ -23,20 +23,28 @@ export function Shell() {
     return <Login />;
   }
   return (
-    <div className={styles.frame}>
-      <a className={styles.skip} href="#page" onClick={focusPage}>
-        Skip to the page
-      </a>
-      <NavBar />
-      <main id="page" tabIndex={-1} className={styles.page}>
-        <ErrorBoundary key={pathname}>
-          <Suspense fallback={null}>
-            <Pages />
-          </Suspense>
-        </ErrorBoundary>
-      </main>
-      <Toasts />
-    </div>
+    <>
+      {hasEnded && (
+        <div className={styles.over} role="dialog" aria-modal aria-label="Your session has ended: log in again">
+          <Login />
+        </div>
+      )}
+      {/* Another user gets another page. */}
+      <div key={session.user.name} className={styles.frame} inert={hasEnded}>
+        <a className={styles.skip} href="#page" onClick={focusPage}>
+          Skip to the page
+        </a>
+        <NavBar />
+        <main id="page" tabIndex={-1} className={styles.page}>
+          <ErrorBoundary key={pathname}>
+            <Suspense fallback={null}>
+              <Pages />
+            </Suspense>
+          </ErrorBoundary>
+        </main>
+        <Toasts />
+      </div>
+    </>
   );
 }
 
@@ -49,6 +57,7 @@ function focusPage(event: { preventDefault: () => void }) {
 const getStyles = (theme: GrafanaTheme2) => ({
   frame: css({ minHeight: '100vh', display: 'flex', flexDirection: 'column', background: theme.colors.background.canvas }),
   page: css({ flex: 1, minWidth: 0, outline: 'none', display: 'flex', flexDirection: 'column' }),
+  over: css({ position: 'fixed', inset: 0, zIndex: theme.zIndex.portal, overflow: 'auto', background: theme.colors.background.canvas }),
   skip: css({
     position: 'absolute',
     left: -9999,

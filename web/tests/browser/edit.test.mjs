@@ -73,6 +73,64 @@ test('a file that changed on disk is not overwritten, and that is said', async (
   await dialog.getByRole('button', { name: 'Keep editing' }).click();
   await page.getByRole('button', { name: 'Discard' }).click();
   await page.getByRole('button', { name: 'Save' }).waitFor({ state: 'hidden' });
+  // What is there now is what the file says, and can be saved.
+  const heading = page.getByRole('heading', { name: /By somebody else/ });
+  await heading.waitFor();
+  assert.equal(await page.getByLabel('Title').inputValue(), 'Before');
+  await setTitle(page, 'Mine after theirs');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Saved to').waitFor();
+  writeFileSync(fileOf(FILE), theirs);
+  await setTitle(page, 'Mine again');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await dialog.getByRole('button', { name: 'Give mine up and read the file' }).click();
+  await page.getByRole('button', { name: 'Save' }).waitFor({ state: 'hidden' });
+  assert.equal(await page.getByLabel('Title').inputValue(), 'Before');
+});
+
+test('what is typed and not applied is saved, and not lost with the editor', async () => {
+  writeFileSync(fileOf(FILE), before);
+  const page = await newPage();
+  await openDashboard(page, 'edit', { query: '?editPanel=1' });
+  const type = async (sql) => {
+    await sqlEditor(page).click();
+    await page.keyboard.press('Control+a');
+    await page.keyboard.insertText(sql);
+  };
+  await type('SELECT 43 AS answer');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Saved to').waitFor();
+  assert.match(readFileSync(fileOf(FILE), 'utf8'), /SELECT 43 AS answer/);
+  await panel(page, 1).getByText('43', { exact: true }).waitFor();
+  await type('SELECT 44 AS answer');
+  await page.getByRole('button', { name: 'Done' }).click();
+  await panel(page, 1).getByText('44', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Save' }).waitFor();
+  await assertQuiet(page);
+});
+
+test('edits outlive the end of the session', async () => {
+  writeFileSync(fileOf(FILE), before);
+  const page = await newPage({ base: CLOSED });
+  await logIn(page, 'ed', undefined, '/d/edit?editPanel=1');
+  await settled(page);
+  await setTitle(page, 'Kept');
+  await page.context().clearCookies();
+  await page.getByRole('button', { name: 'Save' }).click();
+  const login = page.getByRole('dialog', { name: /session has ended/ });
+  await login.locator('#user').fill('ed');
+  await login.locator('#password').fill('topsecret');
+  assert.deepEqual(await violations(page), []);
+  await login.getByRole('button', { name: 'Log in' }).click();
+  await login.waitFor({ state: 'hidden' });
+  assert.equal(await page.getByLabel('Title').inputValue(), 'Kept');
+  const saved = () => page.evaluate(async () => (await (await fetch('api/dashboards/edit')).json()).dashboard.panels[0].title);
+  for (const title of ['Kept', 'Before']) {
+    await setTitle(page, title);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('button', { name: 'Save' }).waitFor({ state: 'hidden' });
+    assert.equal(await saved(), title);
+  }
 });
 
 test('a wrong password is told; a session survives a reload and ends with the logout', async () => {

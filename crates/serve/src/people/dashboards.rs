@@ -253,7 +253,7 @@ pub(super) async fn save(
             .detail(format!("{} is not the one that was edited.", found.file))
             .hint("open the dashboard again, and make the change there"));
         }
-        let text = pretty(&saved.dashboard);
+        let text = pretty(&saved.dashboard, &indent_of(&found.text));
         match write(&found.path, text.as_bytes()) {
             Ok(()) => Ok(version(text.as_bytes())),
             Err(error) => {
@@ -270,9 +270,22 @@ fn none(uid: &str) -> Refusal {
         .detail(format!("No file in dashboards/ has the uid {uid:?}."))
 }
 
-/// As Grafana's own exports are: two blanks a level.
-fn pretty(dashboard: &Value) -> String {
-    serde_json::to_string_pretty(dashboard).unwrap_or_default() + "\n"
+/// What its first level is set in by; two blanks as in Grafana's own exports, where there is none.
+fn indent_of(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let blanks = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+    let first = text.lines().find(|line| blanks(line) > 0);
+    first.map_or_else(|| "  ".to_owned(), |line| line[..blanks(line)].to_owned())
+}
+
+fn pretty(dashboard: &Value, indent: &str) -> String {
+    let mut out = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(indent.as_bytes());
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
+    let written = dashboard.serialize(&mut serializer);
+    debug_assert!(written.is_ok(), "a document is written to memory");
+    out.push(b'\n');
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Whole or not at all.

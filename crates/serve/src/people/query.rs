@@ -66,7 +66,7 @@ impl Asked {
 #[derive(Serialize)]
 struct Fresh {
     at_ms: i64,
-    lag_seconds: f64,
+    lag_seconds: Option<f64>,
     p50_ms: Option<u32>,
     p99_ms: Option<u32>,
 }
@@ -121,11 +121,15 @@ pub(super) async fn query(
             }
         }
     });
-    let results = join_all(answers).await.join(",");
+    // Before the answers: they are no fresher than when they began.
     let report = page.ops.handle.report();
+    let at_ms = jiff::Timestamp::now().as_millisecond();
+    let results = join_all(answers).await.join(",");
+    // What stands has nothing on its way and is not up to date.
+    let flows = report.source.connected && report.paused_since.is_none();
     let fresh = Fresh {
-        at_ms: jiff::Timestamp::now().as_millisecond(),
-        lag_seconds: report.source.lag_seconds,
+        at_ms,
+        lag_seconds: flows.then_some(report.source.lag_seconds),
         p50_ms: report.freshness_ms.p50,
         p99_ms: report.freshness_ms.p99,
     };

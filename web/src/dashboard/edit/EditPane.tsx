@@ -26,14 +26,15 @@ export default function EditPane({ scene, panel, onClose }: { scene: DashboardSc
   if (!json) {
     return null;
   }
-  const change: Change = (path, value) => scene.changePanel(id, setIn(json, path, value));
+  // Of the panel as it is then: several drafts are applied in one go.
+  const change: Change = (path, value) => scene.changePanel(id, setIn(scene.panel(id)!, path, value));
   return (
     <div className={styles.split}>
       <div className={styles.left}>
         <div className={styles.panel}>
           <PanelBody panel={panel} />
         </div>
-        <Queries panel={json} change={change} />
+        <Queries scene={scene} panel={json} change={change} />
       </div>
       <aside className={styles.pane} aria-label="Panel options">
         <div className={styles.head}>
@@ -45,7 +46,7 @@ export default function EditPane({ scene, panel, onClose }: { scene: DashboardSc
         <PanelOptions panel={json} change={change} />
         <FieldOptions panel={json} change={change} />
         <SpecOptions panel={json} fieldNames={fieldNames} change={change} />
-        <JsonOptions panel={json} replace={(next) => scene.changePanel(id, next)} />
+        <JsonOptions scene={scene} panel={json} replace={(next) => scene.changePanel(id, next)} />
       </aside>
     </div>
   );

@@ -6,8 +6,10 @@ import { useEffect, useState } from 'react';
 import { api, type Schema } from '../../api';
 import { LOGS, TABLE, TIME_SERIES } from '../../datasource/frames';
 import { LazyCodeEditor } from '../../editor/LazyCodeEditor';
+import type { DashboardScene } from '../DashboardScene';
 import type { PanelJson, TargetJson } from '../json';
 import type { Change } from './EditPane';
+import { useDraft } from './useDraft';
 
 const formats = [
   { value: TIME_SERIES, label: 'Time series' },
@@ -15,18 +17,27 @@ const formats = [
   { value: LOGS, label: 'Logs' },
 ];
 
-export function Queries({ panel, change }: { panel: PanelJson; change: Change }) {
+export function Queries({ scene, panel, change }: { scene: DashboardScene; panel: PanelJson; change: Change }) {
   const [schema, setSchema] = useState<Schema>();
   useEffect(() => void api.schema().then(setSchema, () => setSchema(undefined)), []);
   const targets = panel.targets ?? [];
+  // By its name: the one that was there may have been removed.
+  const setSql = (refId: string, sql: string) => {
+    const at = scene.panel(panel.id)?.targets?.findIndex((target) => target.refId === refId) ?? -1;
+    if (at >= 0) {
+      change(['targets', at, 'rawSql'], sql);
+    }
+  };
   const add = () => change(['targets'], [...targets, { ...templateOf(targets), refId: nextRefId(targets), rawSql: 'SELECT 1' }]);
   return (
     <div>
       {targets.map((target, at) => (
         <Query
           key={target.refId}
+          scene={scene}
           target={target}
           schema={schema}
+          setSql={(sql) => setSql(target.refId, sql)}
           set={(name, value) => change(['targets', at, name], value)}
           remove={targets.length > 1 ? () => change(['targets'], targets.filter((_, index) => index !== at)) : undefined}
         />
@@ -55,31 +66,34 @@ function nextRefId(targets: TargetJson[]): string {
 }
 
 interface QueryProps {
+  scene: DashboardScene;
   target: TargetJson;
   schema: Schema | undefined;
+  setSql: (sql: string) => void;
   set: (name: keyof TargetJson, value: unknown) => void;
   remove: (() => void) | undefined;
 }
 
-function Query({ target, schema, set, remove }: QueryProps) {
+function Query({ scene, target, schema, setSql, set, remove }: QueryProps) {
   const styles = useStyles2(getStyles);
   const [text, setText] = useState(target.rawSql ?? '');
   useEffect(() => setText(target.rawSql ?? ''), [target.rawSql]);
   const changed = text !== (target.rawSql ?? '');
+  useDraft(scene, `query ${target.refId}`, changed, () => setSql(text));
   return (
     <section className={styles.query}>
       <div className={styles.head}>
         <h3 className={styles.name}>{target.refId}</h3>
         <RadioButtonGroup size="sm" options={formats} value={target.format ?? TIME_SERIES} onChange={(format) => set('format', format)} aria-label={`Format of query ${target.refId}`} />
         <div className={styles.tools}>
-          <Button size="sm" variant={changed ? 'primary' : 'secondary'} icon="play" onClick={() => set('rawSql', text)} disabled={!changed} tooltip="Ctrl+Enter">
+          <Button size="sm" variant={changed ? 'primary' : 'secondary'} icon="play" onClick={() => setSql(text)} disabled={!changed} tooltip="Ctrl+Enter">
             Apply
           </Button>
           <IconButton name={target.hide ? 'eye-slash' : 'eye'} tooltip={target.hide ? 'Run this query' : 'Do not run this query'} onClick={() => set('hide', target.hide ? undefined : true)} />
           {remove && <IconButton name="trash-alt" tooltip="Remove" onClick={remove} />}
         </div>
       </div>
-      <LazyCodeEditor label={`SQL of query ${target.refId}`} language="sql" value={text} onChange={setText} onRun={(sql) => set('rawSql', sql)} schema={schema} minHeight={120} />
+      <LazyCodeEditor label={`SQL of query ${target.refId}`} language="sql" value={text} onChange={setText} onRun={setSql} schema={schema} minHeight="120px" />
     </section>
   );
 }

@@ -12,9 +12,9 @@ export function csvOf(frames: DataFrame[]): string {
 }
 
 function tableOf(frame: DataFrame, frames: DataFrame[]): string {
-  const lines = [frame.fields.map((field) => cell(getFieldDisplayName(field, frame, frames))).join(',')];
+  const lines = [frame.fields.map((field) => csvCell(getFieldDisplayName(field, frame, frames))).join(',')];
   for (let row = 0; row < frame.length; row++) {
-    lines.push(frame.fields.map((field) => cell(textOf(field, row))).join(','));
+    lines.push(frame.fields.map((field) => csvCell(textOf(field, row), field.type === FieldType.number)).join(','));
   }
   return lines.map((line) => `${line}\r\n`).join('');
 }
@@ -28,7 +28,7 @@ function textOf(field: Field, row: number): string {
 }
 
 /** A text that a spreadsheet would take for a formula is kept from being one. */
-function cell(text: string): string {
-  const safe = /^[=@\t\r]|^[+-](?![\d.])/.test(text) ? `'${text}` : text;
+export function csvCell(text: string, isNumber = false): string {
+  const safe = !isNumber && /^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

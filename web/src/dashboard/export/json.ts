@@ -1,4 +1,6 @@
 // A panel's frames as JSON: a list of rows, or of such lists when there are several frames.
+import type { DashboardJson } from '../../api';
+import { textOfDashboard } from '../json';
 import { FieldType, type DataFrame, getFieldDisplayName } from '@grafana/data';
 import { save } from './save';
 
@@ -17,4 +19,9 @@ export function rowsOf(frame: DataFrame, frames: DataFrame[]): Array<Record<stri
       })
     )
   );
+}
+
+/** The file of a dashboard. */
+export function downloadJson(dashboard: DashboardJson, title: string) {
+  save(new Blob([textOfDashboard(dashboard)], { type: 'application/json' }), title, 'json');
 }

@@ -6,7 +6,7 @@ import { css } from '@emotion/css';
 import { useState } from 'react';
 import { LazyCodeEditor } from '../../editor/LazyCodeEditor';
 import { factsOf } from '../../datasource/frames';
-import { bytes, seconds } from '../facts';
+import { answeredOf, bytes, seconds, sqlsOf } from '../facts';
 import { useEscape } from '../../host/useEscape';
 import { actions } from '../panelActions';
 import { FrameTable } from './FrameTable';
@@ -51,17 +51,18 @@ export default function Inspect({ panel, onClose }: { panel: VizPanel; onClose: 
 
 function Queries({ panel }: { panel: VizPanel }) {
   const styles = useStyles2(getStyles);
-  const { data } = sceneGraph.getData(panel).useState();
+  const { data } = answeredOf(panel).useState();
   const byQuery = new Map((data?.series ?? []).map((frame) => [frame.refId, frame]));
   const openAsSql = actions(panel).openAsSql;
   return (
     <>
-      {[...byQuery].map(([refId, frame]) => {
-        const facts = factsOf(frame);
+      {[...sqlsOf(data)].map(([refId, sql]) => {
+        const frame = byQuery.get(refId);
+        const facts = frame && factsOf(frame);
         return (
           <section key={refId} className={styles.query}>
             <h3 className={styles.title}>Query {refId}</h3>
-            <LazyCodeEditor label={`SQL of query ${refId}, as it ran`} language="sql" value={frame.meta?.executedQueryString ?? ''} readOnly />
+            <LazyCodeEditor label={`SQL of query ${refId}, as it ran`} language="sql" value={sql} readOnly />
             {facts && (
               <dl className={styles.facts}>
                 <Fact name="Time" value={seconds(facts.elapsedSeconds)} />

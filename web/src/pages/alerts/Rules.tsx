@@ -2,7 +2,7 @@
 import type { GrafanaTheme2 } from '@grafana/data';
 import { FilterInput, Icon, RadioButtonGroup, useStyles2 } from '@grafana/ui';
 import { css } from '@emotion/css';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { AlertGroup } from '../../api';
 import { Section } from '../kit/Section';
 import { StateBadge } from '../kit/StateBadge';
@@ -76,11 +76,17 @@ function Rule({ rule, opened, onSilence }: { rule: RuleShown; opened: boolean; o
   const styles = useStyles2(getStyles);
   const [choice, setChoice] = useState<boolean>();
   const open = choice ?? (opened || isUpset(rule));
+  const place = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (opened) {
+      place.current?.scrollIntoView({ block: 'nearest' });
+    }
+  }, [opened]);
   const panel = panelOf(rule);
   const texts = [rule.annotations.summary, rule.annotations.description].filter(isWhole);
   const id = `rule-${rule.uid}`;
   return (
-    <article className={styles.rule} ref={opened ? (element) => void (choice === undefined && element?.scrollIntoView({ block: 'nearest' })) : undefined}>
+    <article className={styles.rule} ref={place}>
       <div className={styles.head}>
         <button type="button" className={styles.title} aria-expanded={open} aria-controls={id} onClick={() => setChoice(!open)}>
           <Icon name={open ? 'angle-down' : 'angle-right'} /> {rule.title}

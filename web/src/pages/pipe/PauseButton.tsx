@@ -1,10 +1,10 @@
 // Stops the pipe, and lets it go on.
 import { Asking } from '../kit/Asking';
-import { opsOf } from '../kit/ops';
+import { ops } from '../kit/ops';
 import type { PipeStatus } from '../kit/status';
 import { bytesText } from '../kit/words';
 
-export function PauseButton({ status, csrf, onDone }: { status: PipeStatus; csrf: string; onDone: () => void }) {
+export function PauseButton({ status, onDone }: { status: PipeStatus; onDone: () => void }) {
   if (status.paused_since !== null) {
     return (
       <Asking
@@ -14,7 +14,7 @@ export function PauseButton({ status, csrf, onDone }: { status: PipeStatus; csrf
         body="It goes on where it stopped; nothing was lost as long as Postgres kept its log."
         confirm="Resume"
         onDo={async () => {
-          await opsOf(csrf).resume();
+          await ops.resume();
           onDone();
           return 'The pipe goes on';
         }}
@@ -31,7 +31,7 @@ export function PauseButton({ status, csrf, onDone }: { status: PipeStatus; csrf
       confirm="Pause"
       destroys
       onDo={async () => {
-        await opsOf(csrf).pause();
+        await ops.pause();
         onDone();
         return 'The pipe is paused';
       }}

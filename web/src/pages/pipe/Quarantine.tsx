@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { askFrame, lastHour, rowsOf } from '../kit/ask';
 import { Asking } from '../kit/Asking';
 import { DataTable, type Column } from '../kit/DataTable';
-import { opsOf, type QuarantineGroup } from '../kit/ops';
+import { ops, type QuarantineGroup } from '../kit/ops';
 import { Section } from '../kit/Section';
 import { Loaded, Nothing } from '../kit/States';
 import { usePolled } from '../kit/usePolled';
@@ -18,11 +18,11 @@ FROM millrace.quarantine FINAL WHERE state IN ('waiting', 'superseded', 'replayi
 GROUP BY source_table, column, reason ORDER BY source_table, column, reason LIMIT 1000`;
 
 /** Admins ask the pipe, which looks for newer rows first; others read the table, as far as they may. */
-const ask = (csrf: string | null, signal: AbortSignal): Promise<QuarantineGroup[]> =>
-  csrf === null ? askFrame(SQL, lastHour(), signal).then((frame) => rowsOf<QuarantineGroup>(frame)) : opsOf(csrf).quarantine();
+const ask = (manages: boolean, signal: AbortSignal): Promise<QuarantineGroup[]> =>
+  manages ? ops.quarantine() : askFrame(SQL, lastHour(), signal).then((frame) => rowsOf<QuarantineGroup>(frame));
 
-export function Quarantine({ csrf }: { csrf: string | null }) {
-  const groups = usePolled((signal) => ask(csrf, signal), EVERY_MS, csrf);
+export function Quarantine({ manages }: { manages: boolean }) {
+  const groups = usePolled((signal) => ask(manages, signal), EVERY_MS, String(manages));
   const [open, setOpen] = useState<string>();
   const rows = groups.data?.reduce((sum, group) => sum + Number(group.rows), 0) ?? 0;
 
@@ -34,7 +34,7 @@ export function Quarantine({ csrf }: { csrf: string | null }) {
     { head: 'Superseded', number: true, cell: (group) => countText(Number(group.superseded)) },
     { head: 'Newest', cell: (group) => <When ms={Date.parse(`${group.newest.replace(' ', 'T')}Z`)} /> },
   ];
-  if (csrf !== null) {
+  if (manages) {
     columns.push({
       head: 'What can be done',
       silent: true,
@@ -45,14 +45,14 @@ export function Quarantine({ csrf }: { csrf: string | null }) {
             <Button size="sm" variant="secondary" fill="text" icon="eye" aria-expanded={open === key} aria-label={`${open === key ? 'Hide' : 'Show'} rows of ${group.table}: ${group.reason}`} onClick={() => setOpen(open === key ? undefined : key)}>
               {open === key ? 'Hide' : 'Show'}
             </Button>
-            <Drop group={group} csrf={csrf} onDone={groups.again} />
+            <Drop group={group} onDone={groups.again} />
           </span>
         );
       },
     });
   }
   return (
-    <Section title="Set aside" note={groups.data && plural(rows, 'row')} actions={csrf !== null && rows > 0 && <Replay groups={groups.data ?? []} csrf={csrf} onDone={groups.again} />}>
+    <Section title="Set aside" note={groups.data && plural(rows, 'row')} actions={manages && rows > 0 && <Replay groups={groups.data ?? []} onDone={groups.again} />}>
       <Loaded from={groups} lines={2}>
         {(list) =>
           list.length === 0 ? (
@@ -65,7 +65,7 @@ export function Quarantine({ csrf }: { csrf: string | null }) {
               columns={columns}
               rows={list}
               keyOf={keyOf}
-              more={(group) => csrf !== null && open === keyOf(group) && <QuarantinedRows csrf={csrf} table={group.table} column={group.column} />}
+              more={(group) => manages && open === keyOf(group) && <QuarantinedRows table={group.table} column={group.column} />}
             />
           )
         }
@@ -76,7 +76,7 @@ export function Quarantine({ csrf }: { csrf: string | null }) {
 
 const keyOf = (group: QuarantineGroup) => `${group.table}\n${group.column}\n${group.reason}`;
 
-function Replay({ groups, csrf, onDone }: { groups: QuarantineGroup[]; csrf: string; onDone: () => void }) {
+function Replay({ groups, onDone }: { groups: QuarantineGroup[]; onDone: () => void }) {
   const tables = [...new Set(groups.map((group) => group.table))];
   return (
     <Asking
@@ -86,7 +86,7 @@ function Replay({ groups, csrf, onDone }: { groups: QuarantineGroup[]; csrf: str
       body={`The rows of ${tables.join(', ')} are written again by the rules of today. Those that are still refused wait on.`}
       confirm="Replay"
       onDo={async () => {
-        const done = await opsOf(csrf).replay([]);
+        const done = await ops.replay([]);
         onDone();
         return done.map(({ table, replayed, refused, skipped }) => `${table}: ${skipped ?? `${countText(replayed)} written, ${countText(refused)} still refused`}`).join('; ') || 'Nothing waited';
       }}
@@ -94,7 +94,7 @@ function Replay({ groups, csrf, onDone }: { groups: QuarantineGroup[]; csrf: str
   );
 }
 
-function Drop({ group, csrf, onDone }: { group: QuarantineGroup; csrf: string; onDone: () => void }) {
+function Drop({ group, onDone }: { group: QuarantineGroup; onDone: () => void }) {
   return (
     <Asking
       label="Drop"
@@ -106,7 +106,7 @@ function Drop({ group, csrf, onDone }: { group: QuarantineGroup; csrf: string; o
       confirm="Drop"
       destroys
       onDo={async () => {
-        const dropped = await opsOf(csrf).drop({ tables: [group.table], column: group.column });
+        const dropped = await ops.drop({ tables: [group.table], column: group.column });
         onDone();
         return dropped.map(({ table, rows }) => `${table}: ${plural(rows, 'row')} forgotten`).join('; ') || 'Nothing was there any more';
       }}

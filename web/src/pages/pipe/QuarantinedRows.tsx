@@ -2,7 +2,7 @@
 import type { GrafanaTheme2 } from '@grafana/data';
 import { useStyles2 } from '@grafana/ui';
 import { css } from '@emotion/css';
-import { opsOf } from '../kit/ops';
+import { ops } from '../kit/ops';
 import { Loaded, Nothing } from '../kit/States';
 import { usePolled } from '../kit/usePolled';
 
@@ -10,9 +10,9 @@ const ROWS_MAX = 20;
 /** They are looked at, not watched. */
 const EVERY_MS = 3_600_000;
 
-export function QuarantinedRows({ csrf, table, column }: { csrf: string; table: string; column: string }) {
+export function QuarantinedRows({ table, column }: { table: string; column: string }) {
   const styles = useStyles2(getStyles);
-  const rows = usePolled(() => opsOf(csrf).show({ tables: [table], column, rows_max: ROWS_MAX }), EVERY_MS, `${table} ${column}`);
+  const rows = usePolled(() => ops.show({ tables: [table], column, rows_max: ROWS_MAX }), EVERY_MS, `${table} ${column}`);
   return (
     <Loaded from={rows}>
       {(list) =>

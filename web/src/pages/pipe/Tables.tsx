@@ -5,7 +5,7 @@ import { css } from '@emotion/css';
 import { useState } from 'react';
 import { Asking } from '../kit/Asking';
 import { DataTable, type Column } from '../kit/DataTable';
-import { opsOf } from '../kit/ops';
+import { ops } from '../kit/ops';
 import { Progress } from '../kit/Progress';
 import { readReport } from '../kit/report';
 import { Section } from '../kit/Section';
@@ -16,7 +16,7 @@ import { toneOfTable } from '../kit/tones';
 import { Way } from '../kit/Way';
 import { When } from '../kit/When';
 import { countText, plural, rateText } from '../kit/words';
-import { quoted } from '../sql/complete';
+import { quoted } from '../../editor/complete';
 import { remarks } from './remarks';
 
 /** From here on there is a search. */
@@ -25,11 +25,11 @@ const MANY = 12;
 interface Props {
   tables: TableStatus[];
   /** Of an admin. */
-  csrf: string | null;
+  manages: boolean;
   onDone: () => void;
 }
 
-export function Tables({ tables, csrf, onDone }: Props) {
+export function Tables({ tables, manages, onDone }: Props) {
   const [words, setWords] = useState('');
   const shown = tables.filter((table) => `${table.name} ${table.target} ${table.state} ${table.mode}`.toLowerCase().includes(words.trim().toLowerCase()));
   const columns: Array<Column<TableStatus>> = [
@@ -42,8 +42,8 @@ export function Tables({ tables, csrf, onDone }: Props) {
     { head: 'Streamed', number: true, cell: (table) => countText(table.streamed_rows) },
     { head: 'Set aside', number: true, cell: (table) => countText(table.rejected_rows) },
   ];
-  if (csrf !== null) {
-    columns.push({ head: 'What can be done', silent: true, cell: (table) => <Resync table={table} csrf={csrf} onDone={onDone} /> });
+  if (manages) {
+    columns.push({ head: 'What can be done', silent: true, cell: (table) => <Resync table={table} onDone={onDone} /> });
   }
   return (
     <Section
@@ -103,7 +103,7 @@ function More(table: TableStatus) {
   );
 }
 
-function Resync({ table, csrf, onDone }: { table: TableStatus; csrf: string; onDone: () => void }) {
+function Resync({ table, onDone }: { table: TableStatus; onDone: () => void }) {
   return (
     <Asking
       label="Resync"
@@ -118,7 +118,7 @@ function Resync({ table, csrf, onDone }: { table: TableStatus; csrf: string; onD
       }
       confirm="Resync"
       onDo={async () => {
-        const begun = await opsOf(csrf).resync([table.name]);
+        const begun = await ops.resync([table.name]);
         onDone();
         return begun.map(({ name, kept_as }) => `${name} is being copied again${kept_as ? `; before: ${kept_as}` : ''}`).join('; ');
       }}

@@ -33,6 +33,7 @@ export function Result({ done, view, onView, onZoom }: { done: Done; view: View;
         <p className={styles.facts} role="status">
           <strong>{plural(rows, 'row')}</strong> in {durationText(done.seconds)}; {countText(statistics.rows_read).length > 7 ? shortText(statistics.rows_read) : countText(statistics.rows_read)} rows and{' '}
           {bytesText(statistics.bytes_read)} read in {durationText(statistics.elapsed)}
+          {done.fresh?.lag_seconds === null && '; the pipe stands: how old the data is, is not known'}
           {done.fresh?.lag_seconds != null && `; the data is ${done.fresh.lag_seconds > 0 ? `${durationText(done.fresh.lag_seconds)} behind` : 'current'}`}
         </p>
         <div className={styles.tools}>

@@ -1,7 +1,7 @@
 // An answer as it is shown in the table: wide numbers keep all their digits, times stand in the user's zone.
 import { FieldType, dateTimeFormat } from '@grafana/data';
 import type { Answer } from '../../api';
-import { fieldTypeOf, unwrap } from '../../datasource/columnTypes';
+import { fieldTypeOf, numberOf, unwrap } from '../../datasource/columnTypes';
 
 export interface ResultColumn {
   name: string;
@@ -58,13 +58,15 @@ export function sorted(column: ResultColumn, rows: number, descending: boolean):
   const order = Uint32Array.from({ length: rows }, (_, row) => row);
   const sign = descending ? -1 : 1;
   const { values } = column;
-  const numbers = column.kind === 'text' ? undefined : Float64Array.from(values, (value) => (value === null ? NaN : Number(value)));
+  const numbers = column.kind === 'text' ? undefined : Float64Array.from(values, (value) => numberOf(value) ?? NaN);
+  // What is no number comes after those that are, and NULL after that.
+  const rank = (row: number) => (values[row] === null ? 2 : numbers && Number.isNaN(numbers[row]) ? 1 : 0);
   return order.sort((a, b) => {
-    const nothing = Number(values[a] === null) - Number(values[b] === null);
-    if (nothing !== 0 || values[a] === null) {
+    const nothing = rank(a) - rank(b);
+    if (nothing !== 0 || rank(a) > 0) {
       return nothing || a - b;
     }
-    const by = numbers ? numbers[a] - numbers[b] : plain(values[a]) < plain(values[b]) ? -1 : plain(values[a]) > plain(values[b]) ? 1 : 0;
-    return sign * (Number.isNaN(by) ? 0 : by) || a - b;
+    const [left, right] = numbers ? [numbers[a], numbers[b]] : [plain(values[a]), plain(values[b])];
+    return sign * (left < right ? -1 : left > right ? 1 : 0) || a - b;
   });
 }

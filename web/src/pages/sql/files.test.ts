@@ -46,6 +46,11 @@ describe('the order of rows', () => {
     expect(order('Nullable(UInt64)', ['10', null, '9'], true)).toEqual([0, 2, 1]);
   });
 
+  it('knows what is no number and what has no end', () => {
+    expect(order('Nullable(Float64)', [2, 'nan', 'inf', null, '-inf', 1], false)).toEqual([4, 5, 0, 2, 1, 3]);
+    expect(order('Nullable(Float64)', [2, 'nan', 'inf', null, '-inf', 1], true)).toEqual([2, 0, 5, 4, 1, 3]);
+  });
+
   it('is by text otherwise, and keeps equals as they came', () => {
     expect(order('String', ['b', 'a', 'b'], false)).toEqual([1, 0, 2]);
   });

@@ -40,17 +40,18 @@ describe('the history of SQL', () => {
     });
 
     it('comes back', () => {
-      keep([asked('a')]);
-      expect(load()).toEqual([asked('a')]);
+      keep('ann', [asked('a')]);
+      expect(load('ann')).toEqual([asked('a')]);
+      expect(load('bob')).toEqual([]);
     });
 
     it('is empty when what is kept is something else', () => {
-      localStorage.setItem('millrace.sql.history', '{"no": 1}');
-      expect(load()).toEqual([]);
-      localStorage.setItem('millrace.sql.history', '[1, {"sql": 2}]');
-      expect(load()).toEqual([]);
-      localStorage.setItem('millrace.sql.history', 'not JSON');
-      expect(load()).toEqual([]);
+      localStorage.setItem('millrace.sql.history.ann', '{"no": 1}');
+      expect(load('ann')).toEqual([]);
+      localStorage.setItem('millrace.sql.history.ann', '[1, {"sql": 2}]');
+      expect(load('ann')).toEqual([]);
+      localStorage.setItem('millrace.sql.history.ann', 'not JSON');
+      expect(load('ann')).toEqual([]);
     });
   });
 });

@@ -8,7 +8,9 @@ export interface Asked {
   seconds: number | null;
 }
 
-const KEPT_AS = 'millrace.sql.history';
+/** Who logs in after somebody else does not see what that one asked. */
+const keptAs = (user: string) => `millrace.sql.history.${user}`;
+const draftOf = (user: string) => `millrace.sql.draft.${user}`;
 export const ENTRIES_MAX = 200;
 /** Of all texts: browsers keep about 5 MB in all. */
 export const CHARS_MAX = 500_000;
@@ -33,18 +35,29 @@ export function search(history: Asked[], words: string): Asked[] {
   return history.filter(({ sql }) => wanted.every((word) => sql.toLowerCase().includes(word)));
 }
 
-export function load(): Asked[] {
+/** What stood in the editor when the page was left. */
+export const loadDraft = (user: string): string | undefined => sessionStorage.getItem(draftOf(user)) ?? undefined;
+
+export const keepDraft = (user: string, sql: string) => {
   try {
-    const kept: unknown = JSON.parse(localStorage.getItem(KEPT_AS) ?? '[]');
+    sessionStorage.setItem(draftOf(user), sql);
+  } catch {
+    // A browser that keeps nothing keeps no draft.
+  }
+};
+
+export function load(user: string): Asked[] {
+  try {
+    const kept: unknown = JSON.parse(localStorage.getItem(keptAs(user)) ?? '[]');
     return Array.isArray(kept) ? bounded(kept.filter(isAsked)) : [];
   } catch {
     return [];
   }
 }
 
-export function keep(history: Asked[]) {
+export function keep(user: string, history: Asked[]) {
   try {
-    localStorage.setItem(KEPT_AS, JSON.stringify(history));
+    localStorage.setItem(keptAs(user), JSON.stringify(history));
   } catch {
     // A browser that keeps nothing has a history until the page is left.
   }

@@ -42,11 +42,16 @@ export const valuesSaid = (title: string, values: FieldDisplay[]) =>
   + (values.length > 12 ? ` and ${values.length - 12} more` : '');
 
 /** Clicking a value opens its links; one link is a link, several are a menu. */
-export function Linked({ value, children }: { value: FieldDisplay; children: (open?: React.MouseEventHandler<HTMLElement>) => ReactElement }) {
+export function Linked({ value, inSvg, children }: { value: FieldDisplay; inSvg?: boolean; children: (open?: React.MouseEventHandler<HTMLElement>) => ReactElement }) {
   if (!value.hasLinks || !value.getLinks) {
     return children();
   }
-  return <DataLinksContextMenu links={value.getLinks}>{({ openMenu }) => children(openMenu)}</DataLinksContextMenu>;
+  const name = `Links of ${value.display.title ?? value.name}`;
+  return (
+    <DataLinksContextMenu links={value.getLinks}>
+      {({ openMenu, triggerProps }) => (inSvg || !triggerProps ? children(openMenu) : <div {...triggerProps} aria-label={name} style={{ cursor: 'pointer' }}>{children()}</div>)}
+    </DataLinksContextMenu>
+  );
 }
 
 /** Values beside each other in a wide panel, below each other in a tall one. */

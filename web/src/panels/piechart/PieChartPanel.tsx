@@ -70,7 +70,7 @@ function Pie(props: { list: Slice[]; values: FieldDisplay[]; colors: string[]; n
     <>
       <svg width={width} height={height} style={{ display: 'block' }} aria-hidden onMouseLeave={() => setHover(null)}>
         {list.map((slice) => (
-          <Linked key={slice.index} value={values[slice.index]}>
+          <Linked key={slice.index} value={values[slice.index]} inSvg>
             {(open) => (
               <path d={outline(cx, cy, radius, hole, slice.from, slice.to)} fill={colors[slice.index]} stroke={theme.colors.background.primary} strokeWidth={list.length > 1 ? 1 : 0}
                 opacity={hover && hover.index !== slice.index ? 0.6 : 1} style={{ cursor: open ? 'pointer' : undefined, transition: 'opacity 0.1s' }}

@@ -1,6 +1,6 @@
 // What may stand at the cursor, beyond keywords and what follows a dot: functions, tables by their bare names,
 // columns of the tables that the text names, and macros.
-import type { Schema } from '../../api';
+import type { Schema } from '../api';
 
 export interface Offer {
   label: string;
