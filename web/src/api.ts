@@ -1,4 +1,4 @@
-// Everything the page asks its server: one typed function a row of the table in docs/PLAN.md.
+// Everything the page asks its server: one typed function a path of docs/page.md.
 // Paths are relative to <base href>, so the page works below any prefix.
 
 export type Role = 'viewer' | 'editor' | 'admin';

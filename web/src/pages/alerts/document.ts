@@ -1,4 +1,4 @@
-// What the server says of alerts beyond the table in docs/PLAN.md.
+// What the server says of alerts beyond `api.ts`.
 import type { AlertRule, AlertTransition, Alerts, Silence } from '../../api';
 
 export type Rule = AlertRule & {
