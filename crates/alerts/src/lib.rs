@@ -21,7 +21,7 @@ pub use engine::{
     Ask, BoxFuture, Engine, Handle, Memory, Metrics, Options, Query, Rows, Snapshot, Tested,
 };
 pub use expr::{Answer, Cell, Column, Kind};
-pub use file::{Files, Surroundings};
+pub use file::{Files, Surroundings, is_read};
 pub use labels::Labels;
 pub use route::{Matcher, Silence};
 pub use send::{Secret, Smtp, SmtpTls};

@@ -77,7 +77,8 @@ export class DashboardScene extends SceneObjectBase<DashboardState> {
 
   /** What is typed becomes part of the document. */
   applyDrafts() {
-    for (const [place, apply] of Object.entries(this.state.drafts)) {
+    // JSON of the panel comes before its queries: it has the older ones in it.
+    for (const [place, apply] of Object.entries(this.state.drafts).sort()) {
       apply();
       this.setDraft(place, undefined);
     }

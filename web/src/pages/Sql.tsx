@@ -29,8 +29,9 @@ export default function Sql() {
   const [params, setParams] = useSearchParams();
   const user = useSession().session.user?.name ?? '';
   const [history, setHistory] = useState<Asked[]>(() => load(user));
-  const [sql, setSql] = useState(() => params.get('q') ?? loadDraft(user) ?? history[0]?.sql ?? FIRST);
-  useEffect(() => keepDraft(user, sql), [user, sql]);
+  const q = params.get('q');
+  const [sql, setSql] = useState(() => loadDraft(user, q) ?? q ?? history[0]?.sql ?? FIRST);
+  useEffect(() => keepDraft(user, q, sql), [user, q, sql]);
   const [raw, setRaw] = useState<RawTimeRange>(() => rawOf(params.get('from'), params.get('to')));
   const [view, setView] = useState<View>(params.get('view') === 'chart' ? 'chart' : 'table');
   const [looksBack, setLooksBack] = useState(false);

@@ -122,7 +122,9 @@ impl Handle {
                 Err(error) => Err(Error::definite("cannot send it").detail(error.clone())),
                 Ok(kind) => {
                     let due = test_message(contact_point, index, self.shared.now_ms());
-                    sending::test(&self.shared, contact_point, kind.clone(), due).await
+                    sending::test(&self.shared, contact_point, kind.clone(), due)
+                        .await
+                        .map_err(|failed| failed.error)
                 }
             };
             let error = sent.err().map(|error| error.report());
@@ -164,6 +166,7 @@ fn test_message(contact_point: &str, index: usize, now_ms: i64) -> Due {
         group_labels: alert.labels.clone(),
         group_key,
         route: None,
+        perhaps: false,
         target: Target {
             receiver: contact_point.to_owned(),
             index,

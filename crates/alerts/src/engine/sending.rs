@@ -2,35 +2,35 @@
 
 use std::sync::Arc;
 
-use model::{Error, Fate, Result};
+use model::{Error, Fate};
 
 use super::core::{Sent, row};
 use super::{Shared, TOLD};
 use crate::route::Due;
-use crate::send::{Kind, Message};
+use crate::send::{Failed, Kind, Message};
 
 /// Between two tries, however many there were.
 const RETRY_DOUBLINGS_MAX: u32 = 5;
 
 pub(super) async fn deliver(shared: &Arc<Shared>, due: &Due) -> Sent {
     let mut tries = 1;
-    let mut perhaps = false;
+    let mut perhaps = due.perhaps;
     loop {
         // A place is for one try: who does not answer keeps no other receiver waiting through its pauses.
         let own = shared.sends_to(&due.target.receiver);
         let Ok(own_place) = own.acquire().await else { return Sent::Failed { perhaps } };
         let Ok(place) = shared.sends.acquire().await else { return Sent::Failed { perhaps } };
-        record(shared, due, true).await;
+        record(shared, due, true, perhaps).await;
         let tried = once(shared, due).await;
         drop((place, own_place));
-        let Err(error) = tried else {
+        let Err(failed) = tried else {
             let entry = shared.core().dispatcher.told(due, shared.now_ms());
             let _ = shared.save(TOLD, vec![(due.log_key.clone(), row(&entry))]).await;
             return Sent::Taken;
         };
-        record(shared, due, false).await;
-        // A refusal says that nothing was taken; no answer, or that of a proxy, does not.
-        perhaps |= error.fate() == Fate::Transient;
+        perhaps |= failed.perhaps;
+        record(shared, due, false, perhaps).await;
+        let error = failed.error;
         if error.fate() != Fate::Transient || tries >= shared.options.send_tries {
             tracing::error!(
                 contact_point = %due.target.receiver, receiver = due.target.index, tries, error = %error.report(),
@@ -45,12 +45,12 @@ pub(super) async fn deliver(shared: &Arc<Shared>, due: &Due) -> Sent {
     }
 }
 
-async fn record(shared: &Shared, due: &Due, on_wire: bool) {
-    let entry = shared.core().dispatcher.trying(due, on_wire);
+async fn record(shared: &Shared, due: &Due, on_wire: bool, perhaps: bool) {
+    let entry = shared.core().dispatcher.trying(due, on_wire, perhaps);
     let _ = shared.save(TOLD, vec![(due.log_key.clone(), row(&entry))]).await;
 }
 
-async fn once(shared: &Arc<Shared>, due: &Due) -> Result<()> {
+async fn once(shared: &Arc<Shared>, due: &Due) -> Result<(), Failed> {
     let (kind, context) = {
         let core = shared.core();
         let receiver = core
@@ -80,7 +80,12 @@ async fn once(shared: &Arc<Shared>, due: &Due) -> Result<()> {
 }
 
 /// One test message to one receiver.
-pub(super) async fn test(shared: &Arc<Shared>, receiver: &str, kind: Kind, due: Due) -> Result<()> {
+pub(super) async fn test(
+    shared: &Arc<Shared>,
+    receiver: &str,
+    kind: Kind,
+    due: Due,
+) -> Result<(), Failed> {
     let (office, context, receiver) =
         (shared.office.clone(), shared.core().context.clone(), receiver.to_owned());
     blocking(move || {
@@ -97,7 +102,9 @@ pub(super) async fn test(shared: &Arc<Shared>, receiver: &str, kind: Kind, due: 
     .await
 }
 
-async fn blocking(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+async fn blocking(
+    work: impl FnOnce() -> Result<(), Failed> + Send + 'static,
+) -> Result<(), Failed> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Error::bug("a sender broke down").source(error))?
 }

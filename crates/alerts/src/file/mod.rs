@@ -18,7 +18,7 @@ mod times;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use model::{Error, Result};
@@ -50,8 +50,6 @@ pub struct Files {
     pub templates: Vec<(String, String)>,
     /// What was read and has no effect, for the log and `check`.
     pub notes: Vec<String>,
-    /// Those that `$__file{}` names.
-    pub named: BTreeSet<PathBuf>,
 }
 
 impl Default for Files {
@@ -63,9 +61,14 @@ impl Default for Files {
             intervals: BTreeMap::new(),
             templates: Vec::new(),
             notes: Vec::new(),
-            named: BTreeSet::new(),
         }
     }
+}
+
+/// Whether a file of that name in the folder is read.
+pub fn is_read(path: &Path) -> bool {
+    let ends = path.extension().and_then(|ext| ext.to_str());
+    ends.is_some_and(|ext| matches!(ext, "yaml" | "yml" | "json"))
 }
 
 impl Files {
@@ -85,8 +88,7 @@ impl Files {
         let mut paths = Vec::new();
         for entry in entries {
             let path = entry.map_err(|error| cannot(folder, error))?.path();
-            let wanted = path.extension().and_then(|ext| ext.to_str());
-            if wanted.is_some_and(|ext| matches!(ext, "yaml" | "yml" | "json")) && path.is_file() {
+            if is_read(&path) && path.is_file() {
                 paths.push(path);
             }
         }
@@ -110,12 +112,6 @@ impl Files {
     /// Names and texts of files.
     pub fn read(sources: &[(String, String)], around: &Surroundings<'_>) -> Result<Files> {
         let notes = RefCell::new(Vec::new());
-        let named = RefCell::new(BTreeSet::new());
-        let file = |path: &Path| {
-            named.borrow_mut().insert(path.to_owned());
-            (around.file)(path)
-        };
-        let around = &Surroundings { var: around.var, file: &file };
         let mut files = Files::default();
         let mut policy_in = None;
         for (name, text) in sources {
@@ -127,7 +123,6 @@ impl Files {
             files.add(&Node::new(&reading, String::new(), &document)?, &mut policy_in)?;
         }
         files.notes = notes.into_inner();
-        files.named = named.take();
         files.agree(policy_in.is_some())?;
         Ok(files)
     }

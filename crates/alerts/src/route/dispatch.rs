@@ -87,6 +87,9 @@ pub struct Trying {
     pub id: String,
     /// Whether the request may have left us; between two tries it has not.
     pub on_wire: bool,
+    /// A try before this moment may have been taken.
+    #[serde(default)]
+    pub perhaps: bool,
     pub receiver: String,
     pub index: usize,
     pub group_labels: Labels,
@@ -100,6 +103,8 @@ pub struct Due {
     pub group_key: String,
     pub group_labels: Labels,
     pub route: Option<Route>,
+    /// A try of before may have been taken.
+    pub perhaps: bool,
     pub target: Target,
     /// The same for each try of the same message.
     pub id: String,
@@ -178,11 +183,18 @@ impl Dispatcher {
         }
         let mut words: BTreeMap<String, &Alert> = BTreeMap::new();
         words.extend(ended.iter().map(|alert| (alert.fingerprint(), alert)));
+        let orphans = &mut self.orphans;
         for (key, group) in &mut self.groups {
+            let route = &group.route;
             group.alerts.retain(|print, alert| {
                 match present.get(print) {
-                    // It moved to another group with new files.
-                    Some(places) => return places.contains(key),
+                    Some(places) if places.contains(key) => return true,
+                    // It moved to another group with new files. Who was told of it here hears of its end.
+                    Some(_) => {
+                        let (group_key, route) = (key.clone(), Some(route.clone()));
+                        orphans.push(Orphan { group_key, route, alert: alert.clone() });
+                        return false;
+                    }
                     None if alert.ends_ms.is_none() => {
                         if let Some(last) = words.get(print) {
                             *alert = Alert { starts_ms: alert.starts_ms, ..(*last).clone() };
@@ -207,7 +219,10 @@ impl Dispatcher {
     ) {
         let orphans = std::mem::take(&mut self.orphans);
         for orphan in orphans {
-            if present.contains_key(&orphan.alert.fingerprint()) {
+            if let Some(places) = present.get(&orphan.alert.fingerprint()) {
+                if !places.contains(&orphan.group_key) {
+                    self.orphans.push(orphan);
+                }
                 continue;
             }
             if !settled(&orphan.alert.rule) {
@@ -215,7 +230,7 @@ impl Dispatcher {
                 continue;
             }
             let Orphan { group_key: key, route, mut alert } = orphan;
-            let known = routes_of(&alert).into_iter().chain(route);
+            let known = route.into_iter().chain(routes_of(&alert));
             let mut placed = known.map(|route| (route.group_of(&alert.labels), route));
             let Some((labels, route)) =
                 placed.find(|(labels, route)| group_key(route, labels) == key)
@@ -281,6 +296,7 @@ impl Dispatcher {
                             group_key: key.clone(),
                             group_labels: group.labels.clone(),
                             route: Some(group.route.clone()),
+                            perhaps: false,
                             target: target.clone(),
                             id,
                             alerts,
@@ -317,15 +333,11 @@ impl Dispatcher {
         // Also where it was the first message: what is kept of it may say that it is on the wire.
         self.dirty.insert(due.log_key.clone());
         if perhaps {
-            let entry = self.log.entry(due.log_key.clone()).or_insert_with(|| Entry {
-                group_key: due.group_key.clone(),
-                sent_ms: now_ms,
-                perhaps: true,
-                ..Entry::default()
-            });
+            let entry = self.log.entry(due.log_key.clone()).or_default();
+            due.group_key.clone_into(&mut entry.group_key);
             entry.route.clone_from(&due.route);
-            let firing = due.alerts.iter().filter(|alert| alert.ends_ms.is_none());
-            entry.firing.extend(firing.map(|alert| (alert.fingerprint(), alert.clone())));
+            // Those that are in its group still are no orphans.
+            owe(entry, &due.alerts, &mut Vec::new(), now_ms);
             self.orphan(due);
         }
         if let Some(entry) = self.log.get_mut(&due.log_key) {
@@ -364,13 +376,14 @@ impl Dispatcher {
     }
 
     /// The entry as it is to be kept while a message is being sent.
-    pub fn trying(&self, due: &Due, on_wire: bool) -> Entry {
+    pub fn trying(&self, due: &Due, on_wire: bool, perhaps: bool) -> Entry {
         let mut entry = self.log.get(&due.log_key).cloned().unwrap_or_default();
         due.group_key.clone_into(&mut entry.group_key);
         entry.route.clone_from(&due.route);
         entry.trying = Some(Trying {
             id: due.id.clone(),
             on_wire,
+            perhaps,
             receiver: due.target.receiver.clone(),
             index: due.target.index,
             group_labels: due.group_labels.clone(),
@@ -391,6 +404,9 @@ impl Dispatcher {
             let Some(trying) = entry.trying.take() else { continue };
             self.dirty.insert(log_key.clone());
             if !trying.on_wire {
+                if trying.perhaps {
+                    owe(entry, &trying.alerts, &mut self.orphans, now_ms);
+                }
                 continue;
             }
             if let Some(target) = repeats(log_key, &entry.group_key, &trying) {
@@ -400,6 +416,7 @@ impl Dispatcher {
                     group_key: entry.group_key.clone(),
                     group_labels: trying.group_labels,
                     route: entry.route.clone(),
+                    perhaps: true,
                     target,
                     id: trying.id,
                     alerts: trying.alerts,
@@ -455,6 +472,18 @@ fn orphan(entry: &Entry, alert: &Alert) -> Orphan {
     Orphan { group_key, route, alert: alert.clone() }
 }
 
+/// The end of what was perhaps taken.
+fn owe(entry: &mut Entry, alerts: &[Alert], orphans: &mut Vec<Orphan>, now_ms: i64) {
+    if entry.sent_ms == 0 {
+        (entry.sent_ms, entry.perhaps) = (now_ms, true);
+    }
+    for alert in alerts.iter().filter(|alert| alert.ends_ms.is_none()) {
+        if entry.firing.insert(alert.fingerprint(), alert.clone()).is_none() {
+            orphans.push(orphan(entry, alert));
+        }
+    }
+}
+
 fn settle(entry: &mut Entry, alerts: &[Alert]) {
     entry.last = firing_of(alerts);
     for alert in alerts {
@@ -502,7 +531,9 @@ fn news(
 }
 
 fn id_of(log_key: &str, alerts: &[Alert], entry: Option<&Entry>) -> String {
-    let mut text = format!("{log_key}\n{}\n", entry.map_or(0, |entry| entry.sent_ms));
+    // Who has perhaps heard it is to know it again.
+    let sent_ms = entry.filter(|entry| !entry.perhaps).map_or(0, |entry| entry.sent_ms);
+    let mut text = format!("{log_key}\n{sent_ms}\n");
     for alert in alerts {
         text.push_str(&format!(
             "{} {} {}\n",

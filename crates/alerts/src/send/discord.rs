@@ -1,11 +1,10 @@
 //! Discord's webhooks.
 
-use model::Result;
 use serde_json::{Value as Json, json};
 
 use super::http::{Http, Login};
 use super::message::{Message, TITLE, cut};
-use super::{Secret, Settings};
+use super::{Secret, Sent, Settings};
 
 /// Discord refuses longer ones.
 const CONTENT_CHARS_MAX: usize = 2_000;
@@ -34,7 +33,7 @@ impl Discord {
         })
     }
 
-    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Result<()> {
+    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Sent {
         let title = message.text("title", self.title.as_deref(), TITLE);
         let (text, is_own) = message.written(
             "message",

@@ -9,7 +9,7 @@ use lettre::{Message as Mail, SmtpTransport, Transport};
 use model::{Error, Fate, Result};
 
 use super::message::{MESSAGE, Message, TITLE, cut};
-use super::{Secret, Settings};
+use super::{Failed, Secret, Sent, Settings};
 use crate::template::escape_html;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -114,7 +114,7 @@ impl Email {
         })
     }
 
-    pub(super) fn send(&self, post: &Post, message: &Message<'_>) -> Result<()> {
+    pub(super) fn send(&self, post: &Post, message: &Message<'_>) -> Sent {
         let subject = message.text("subject", self.subject.as_deref(), TITLE);
         let subject: String = cut(&subject, SUBJECT_CHARS_MAX)
             .chars()
@@ -142,19 +142,21 @@ impl Email {
                 if answered.elapsed() >= TIMEOUT {
                     return true;
                 }
-                let sent = deliver(post, message.id, *index, to, &subject, &text);
-                if answered.elapsed() < TIMEOUT {
-                    answered = Instant::now();
-                }
-                match sent {
-                    Ok(()) => false,
-                    Err(error) if error.fate() == Fate::Transient => {
-                        last = Some(error);
+                match deliver(post, message.id, *index, to, &subject, &text) {
+                    Err(failed) if failed.error.fate() == Fate::Transient => {
+                        // A quick "later" is an answer, too.
+                        if answered.elapsed() < TIMEOUT {
+                            answered = Instant::now();
+                        }
+                        last = Some(failed);
                         true
                     }
-                    Err(error) => {
-                        refused += 1;
-                        last.get_or_insert(error);
+                    sent => {
+                        answered = Instant::now();
+                        if let Err(failed) = sent {
+                            refused += 1;
+                            last.get_or_insert(failed);
+                        }
                         false
                     }
                 }
@@ -166,9 +168,9 @@ impl Email {
         }
         let missing = waiting.len() + refused;
         match last {
-            Some(error) if missing == count => Err(error),
+            Some(failed) if missing == count => Err(failed),
             // Those who have it must not get it with each try for those who do not.
-            Some(error) if missing > 0 => {
+            Some(Failed { error, .. }) if missing > 0 => {
                 tracing::error!(
                     contact_point = %message.receiver, missing, of = count, error = %error.report(),
                     "some mails were not taken, and are given up"
@@ -187,7 +189,7 @@ fn deliver(
     to: &[&Mailbox],
     subject: &str,
     text: &str,
-) -> Result<()> {
+) -> Sent {
     let mut builder = Mail::builder()
         .from(post.from.clone())
         .subject(subject)
@@ -209,14 +211,17 @@ fn deliver(
         Err(error) => {
             let code = error.status().map_or_else(String::new, |code| format!(" with {code}"));
             if error.is_permanent() {
-                Err(Error::definite(format!("cannot send the mail: the server refused it{code}")))
+                Err(Error::definite(format!("cannot send the mail: the server refused it{code}"))
+                    .into())
             } else if error.is_client() {
                 Err(Error::definite("cannot send the mail: the server lacks what it needs")
-                    .hint("look at its TLS and login"))
+                    .hint("look at its TLS and login")
+                    .into())
             } else {
-                Err(Error::transient(format!(
-                    "could not send the mail: the server did not take it{code}"
-                )))
+                // With a code it says that it did not take it.
+                let perhaps = error.status().is_none();
+                let text = format!("could not send the mail: the server did not take it{code}");
+                Err(Failed { error: Error::transient(text), perhaps })
             }
         }
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Error, Result};
+use super::{Failed, Sent};
+use model::Error;
 use serde_json::Value as Json;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
@@ -52,7 +53,7 @@ impl Http {
         login: Login<'_>,
         key: &str,
         body: &Json,
-    ) -> Result<String> {
+    ) -> Sent<String> {
         let bytes = body.to_string();
         let mut request = if method == "PUT" { self.agent.put(url) } else { self.agent.post(url) }
             .header("Content-Type", "application/json")
@@ -65,11 +66,15 @@ impl Http {
         let read = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
         match status {
             200..=299 => Ok(read.unwrap_or_default()),
-            429 | 500..=599 => {
-                Err(Error::transient(format!("could not send it: the receiver answered {status}")))
-            }
+            429 | 500..=599 => Err(Failed {
+                error: Error::transient(format!(
+                    "could not send it: the receiver answered {status}"
+                )),
+                perhaps: status != 429,
+            }),
             _ => Err(Error::definite(format!("cannot send it: the receiver answered {status}"))
-                .hint("look at the settings of the contact point")),
+                .hint("look at the settings of the contact point")
+                .into()),
         }
     }
 }
@@ -81,7 +86,28 @@ impl Default for Http {
 }
 
 /// ureq's own words may quote the address.
-fn failed(error: &ureq::Error) -> Error {
+fn failed(error: &ureq::Error) -> Failed {
+    use ureq::Error::{BadUri, ConnectionFailed, HostNotFound, Http, Rustls, Timeout, Tls};
+    use ureq::Timeout::{Connect, Resolve};
+    // Nothing had left us then.
+    let perhaps = !matches!(
+        error,
+        HostNotFound
+            | ConnectionFailed
+            | Tls(_)
+            | Rustls(_)
+            | BadUri(_)
+            | Http(_)
+            | Timeout(Connect | Resolve)
+    ) && !is_refused(error);
+    Failed { error: described(error), perhaps }
+}
+
+fn is_refused(error: &ureq::Error) -> bool {
+    matches!(error, ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused)
+}
+
+fn described(error: &ureq::Error) -> Error {
     let could_not = |why: String| Error::transient("could not send it").detail(why);
     match error {
         ureq::Error::Io(error) => could_not(format!("The network said: {}.", error.kind())),

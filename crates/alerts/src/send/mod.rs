@@ -106,6 +106,22 @@ impl Kind {
     }
 }
 
+/// Why a message was not sent.
+#[derive(Debug)]
+pub struct Failed {
+    pub error: Error,
+    /// It may have been taken all the same: the answer did not come, or is that of somebody between.
+    pub perhaps: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Failed {
+        Failed { error, perhaps: false }
+    }
+}
+
+pub(crate) type Sent<T = ()> = std::result::Result<T, Failed>;
+
 /// What sends: made once, since certificates are read for it.
 #[derive(Clone)]
 pub struct Office {
@@ -119,7 +135,7 @@ impl Office {
     }
 
     /// Tries once, and blocks.
-    pub fn send(&self, kind: &Kind, message: &Message<'_>) -> Result<()> {
+    pub fn send(&self, kind: &Kind, message: &Message<'_>) -> std::result::Result<(), Failed> {
         match kind {
             Kind::Webhook(settings) => settings.send(&self.http, message),
             Kind::Slack(settings) => settings.send(&self.http, message),

@@ -1,11 +1,10 @@
 //! PagerDuty's Events API v2. A group is one incident: its `dedup_key` is made of the group's key.
 
-use model::Result;
 use serde_json::{Value as Json, json};
 
 use super::http::{Http, Login};
 use super::message::{Message, TITLE, cut};
-use super::{Secret, Settings};
+use super::{Secret, Sent, Settings};
 
 const ENQUEUE: &str = "https://events.pagerduty.com/v2/enqueue";
 /// PagerDuty refuses longer ones.
@@ -47,7 +46,7 @@ impl PagerDuty {
         })
     }
 
-    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Result<()> {
+    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Sent {
         let fires = message.firing() > 0;
         // What comes to nothing would be refused.
         let text = |name: &str, custom: &Option<String>, default: &str| {

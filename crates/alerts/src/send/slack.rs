@@ -1,11 +1,11 @@
 //! Slack: an incoming webhook, or a token and `chat.postMessage`.
 
-use model::{Error, Result};
+use model::Error;
 use serde_json::{Value as Json, json};
 
 use super::http::{Http, Login};
 use super::message::{Message, cut};
-use super::{Secret, Settings};
+use super::{Secret, Sent, Settings};
 
 const POST_MESSAGE: &str = "https://slack.com/api/chat.postMessage";
 /// Slack cuts attachments longer than that itself, in the middle of a word.
@@ -76,7 +76,7 @@ impl Slack {
         })
     }
 
-    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Result<()> {
+    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Sent {
         let title = written(
             message,
             "title",
@@ -130,7 +130,7 @@ fn written(message: &Message<'_>, name: &str, custom: Option<&str>, standard: &s
 }
 
 /// `chat.postMessage` answers 200 to what it refuses too.
-fn said(answer: &str) -> Result<()> {
+fn said(answer: &str) -> Sent {
     let answer: Json = serde_json::from_str(answer).unwrap_or(Json::Null);
     if answer.get("ok") == Some(&Json::Bool(true)) {
         return Ok(());
@@ -142,8 +142,9 @@ fn said(answer: &str) -> Result<()> {
         code.as_str(),
         "ratelimited" | "rate_limited" | "internal_error" | "fatal_error" | "service_unavailable"
     ) {
-        return Err(Error::transient(format!("could not post to Slack: {code}")));
+        return Err(Error::transient(format!("could not post to Slack: {code}")).into());
     }
     Err(Error::definite(format!("cannot post to Slack: {code}"))
-        .hint("look at token and recipient of the contact point"))
+        .hint("look at token and recipient of the contact point")
+        .into())
 }

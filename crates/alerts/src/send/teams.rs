@@ -1,11 +1,10 @@
 //! Microsoft Teams: a message with one adaptive card.
 
-use model::Result;
 use serde_json::json;
 
 use super::http::{Http, Login};
 use super::message::{Message, TITLE, cut, cut_bytes};
-use super::{Secret, Settings};
+use super::{Secret, Sent, Settings};
 
 /// A card has 28 kB at most.
 const TEXT_BYTES_MAX: usize = 12_000;
@@ -29,7 +28,7 @@ impl Teams {
         })
     }
 
-    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Result<()> {
+    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Sent {
         let title = cut(&message.text("title", self.title.as_deref(), TITLE), TITLE_CHARS_MAX);
         let text = message.text(
             "message",

@@ -1,10 +1,8 @@
 //! Webhooks, with Grafana's body.
 
-use model::Result;
-
 use super::http::{Http, Login};
 use super::message::{MESSAGE, Message, TITLE};
-use super::{Secret, Settings};
+use super::{Secret, Sent, Settings};
 
 #[derive(Clone, Debug)]
 pub struct Webhook {
@@ -56,7 +54,7 @@ impl Webhook {
         })
     }
 
-    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Result<()> {
+    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Sent {
         let title = message.text("title", self.title.as_deref(), TITLE);
         let text = message.text("message", self.message.as_deref(), MESSAGE);
         let body = message.body(&title, &text, self.alerts_max);

@@ -63,7 +63,8 @@ impl Bench {
             alerts,
             id: "id-1",
         };
-        self.office.send(self.files.contact_points[0].receivers[0].send.as_ref().unwrap(), &message)
+        let kind = self.files.contact_points[0].receivers[0].send.as_ref().unwrap();
+        self.office.send(kind, &message).map_err(|failed| failed.error)
     }
 
     fn firing(&self) -> model::Result<()> {

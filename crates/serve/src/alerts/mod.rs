@@ -13,7 +13,7 @@ mod memory;
 
 use crate::refusal::Refusal;
 pub use alerts::Files;
-use alerts::{Engine, Handle, Metrics, Secret, Smtp, SmtpTls, Surroundings};
+use alerts::{Engine, Handle, Metrics, Secret, Smtp, SmtpTls, Surroundings, is_read};
 use axum::http::StatusCode;
 use model::Result;
 use std::collections::BTreeSet;
@@ -54,10 +54,19 @@ impl Project {
 
     /// What is read of other places than the project's own folder.
     pub fn elsewhere(&self, project: &Path) -> BTreeSet<PathBuf> {
-        let links = self.stamp.iter().map(|(path, ..)| path).filter(|path| path.is_symlink());
-        let named = self.files.iter().flat_map(|files| &files.named);
-        links.chain(named).filter(|path| !is_in(project, path)).cloned().collect()
+        let paths = || self.stamp.iter().map(|(path, ..)| path);
+        let links = paths().filter(|path| path.is_symlink()).cloned();
+        // From the texts: files that cannot be read now are read later.
+        let texts = paths().filter_map(|path| std::fs::read_to_string(path).ok());
+        let named: Vec<PathBuf> = texts.flat_map(|text| named_in(&text)).collect();
+        links.chain(named).filter(|path| !is_in(project, path)).collect()
     }
+}
+
+/// What `$__file{}` names.
+fn named_in(text: &str) -> Vec<PathBuf> {
+    let after = text.split("$__file{").skip(1);
+    after.filter_map(|rest| Some(PathBuf::from(rest.split_once('}')?.0))).collect()
 }
 
 fn is_in(project: &Path, path: &Path) -> bool {
@@ -208,37 +217,42 @@ async fn run(options: Options, alerts: Alerts) {
 
 /// What the folder was like.
 struct Looked {
-    /// When it was read; None: that failed, and is tried again.
-    read: Option<Stamp>,
+    /// When it was read.
+    read: Stamp,
+    /// That failed, and is tried again: a secret that is named may come.
+    failed: bool,
     /// At the last look. One that is being written is not believed: it is read when two looks are alike.
     last: Stamp,
 }
 
 impl Looked {
     fn of(project: &Project) -> Looked {
-        let read = project.files.is_ok().then(|| project.stamp.clone());
-        Looked { read, last: project.stamp.clone() }
+        let stamp = project.stamp.clone();
+        Looked { read: stamp.clone(), failed: project.files.is_err(), last: stamp }
     }
 
     fn is_to_be_read(&mut self, now: Stamp) -> bool {
         let is_still = now == self.last;
         self.last = now;
-        is_still && self.read.as_ref() != Some(&self.last)
+        let is_read = is_still && (self.failed || self.read != self.last);
+        if is_read {
+            self.read.clone_from(&self.last);
+        }
+        is_read
     }
 
     fn is_settled(&self) -> bool {
-        self.read.as_ref() == Some(&self.last)
+        self.read == self.last
     }
 }
 
 /// If they have changed, and can be read.
 async fn read_anew(folder: &Path, looked: &mut Looked, alerts: &Alerts) -> Option<Files> {
-    let now = stamp(folder);
-    if !looked.is_to_be_read(now.clone()) {
+    if !looked.is_to_be_read(stamp(folder)) {
         return None;
     }
     let files = read(folder).await;
-    looked.read = files.is_ok().then_some(now);
+    looked.failed = files.is_err();
     alerts.tell(&files);
     files.ok()
 }
@@ -255,7 +269,7 @@ type Stamp = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
 fn stamp(folder: &Path) -> Stamp {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_read(path));
     let mut all: Vec<_> = paths
         .map(|path| {
             let found = path.metadata().ok();
@@ -274,11 +288,11 @@ mod tests {
     #[test]
     fn a_file_is_read_when_it_has_stopped_growing() {
         let of = |size| vec![(PathBuf::from("a.yaml"), None, size)];
-        let mut looked = Looked { read: Some(of(1)), last: of(1) };
+        let mut looked = Looked { read: of(1), failed: false, last: of(1) };
         let mut reads = |size, is_good: bool| {
             let is_read = looked.is_to_be_read(of(size));
             if is_read {
-                looked.read = is_good.then(|| of(size));
+                looked.failed = !is_good;
             }
             (is_read, looked.is_settled())
         };
@@ -292,8 +306,9 @@ mod tests {
         assert_eq!(reads(7, true), (false, true));
         // What failed is tried again: a secret that is named may have come meanwhile.
         assert_eq!(reads(8, true), (false, false));
-        assert_eq!(reads(8, false), (true, false));
+        assert_eq!(reads(8, false), (true, true));
         assert_eq!(reads(8, true), (true, true));
+        assert_eq!(reads(8, true), (false, true));
     }
 
     #[test]
@@ -307,7 +322,10 @@ mod tests {
         std::fs::write(alerting.join("a.yaml"), text).unwrap();
         std::fs::write(secrets.path().join("b.yaml"), "").unwrap();
         std::os::unix::fs::symlink(secrets.path().join("b.yaml"), alerting.join("b.yaml")).unwrap();
+        // One that cannot be read hides nothing of the others.
+        std::fs::write(alerting.join("c.yaml"), "a: [").unwrap();
         let read = Project::read(project.path());
+        assert!(read.files.is_err());
         assert_eq!(read.elsewhere(project.path()), [alerting.join("b.yaml"), secret].into());
     }
 }

@@ -5,6 +5,7 @@ import { Button, useStyles2 } from '@grafana/ui';
 import { sceneGraph, type VizPanel } from '@grafana/scenes';
 import { css } from '@emotion/css';
 import type { DashboardScene } from '../DashboardScene';
+import { toaster } from '../../host/toaster';
 import { PanelBody } from '../PanelBody';
 import { setIn, type Path } from '../setIn';
 import { FieldOptions } from './FieldOptions';
@@ -28,6 +29,14 @@ export default function EditPane({ scene, panel, onClose }: { scene: DashboardSc
   }
   // Of the panel as it is then: several drafts are applied in one go.
   const change: Change = (path, value) => scene.changePanel(id, setIn(scene.panel(id)!, path, value));
+  const done = () => {
+    try {
+      scene.applyDrafts();
+      onClose();
+    } catch (error) {
+      toaster.error('What is typed cannot be applied', error);
+    }
+  };
   return (
     <div className={styles.split}>
       <div className={styles.left}>
@@ -39,7 +48,7 @@ export default function EditPane({ scene, panel, onClose }: { scene: DashboardSc
       <aside className={styles.pane} aria-label="Panel options">
         <div className={styles.head}>
           <h2 className={styles.title}>Edit panel</h2>
-          <Button size="sm" onClick={onClose}>
+          <Button size="sm" onClick={done}>
             Done
           </Button>
         </div>

@@ -42,7 +42,12 @@ export function JsonOptions({ scene, panel, replace }: Props) {
       setError(thrown instanceof Error ? thrown.message : String(thrown));
     }
   };
-  useDraft(scene, 'JSON of the panel', changed, () => put(text));
+  useDraft(scene, 'JSON of the panel', changed, () => {
+    if (JSON.stringify(scene.panel(panel.id), null, 2) !== of) {
+      throw new Error('The panel was changed beside its JSON. Apply the JSON, which undoes that, or take back what was typed there.');
+    }
+    put(text);
+  });
   return (
     <Collapse label="JSON of the panel" isOpen={open} onToggle={setOpen}>
       {open && (

@@ -35,16 +35,24 @@ export function search(history: Asked[], words: string): Asked[] {
   return history.filter(({ sql }) => wanted.every((word) => sql.toLowerCase().includes(word)));
 }
 
-/** What stood in the editor when the page was left. */
-export const loadDraft = (user: string): string | undefined => sessionStorage.getItem(draftOf(user)) ?? undefined;
-
-export const keepDraft = (user: string, sql: string) => {
+/** What stood in the editor when the page was left. `q` is what the address had: another address brings its own text. */
+export function loadDraft(user: string, q: string | null): string | undefined {
   try {
-    sessionStorage.setItem(draftOf(user), sql);
+    const draft: unknown = JSON.parse(sessionStorage.getItem(draftOf(user)) ?? 'null');
+    const { sql, of } = (draft ?? {}) as { sql?: unknown; of?: unknown };
+    return typeof sql === 'string' && (q === null || q === of) ? sql : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function keepDraft(user: string, q: string | null, sql: string) {
+  try {
+    sessionStorage.setItem(draftOf(user), JSON.stringify({ sql, of: q }));
   } catch {
     // A browser that keeps nothing keeps no draft.
   }
-};
+}
 
 export function load(user: string): Asked[] {
   try {

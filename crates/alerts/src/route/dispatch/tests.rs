@@ -186,7 +186,7 @@ fn what_was_on_the_wire_has_an_end_after_a_restart() {
         bench.fire("a", 0);
         bench.at(0);
         let due = bench.due(WAIT);
-        let entry = bench.dispatcher.trying(&due[0], true);
+        let entry = bench.dispatcher.trying(&due[0], true, false);
         bench.dispatcher.log.insert(due[0].log_key.clone(), entry);
         bench.resolve("a");
         bench.restarted();
@@ -224,11 +224,33 @@ fn what_was_perhaps_taken_has_an_end() {
     bench.at(0);
     let due = bench.due(WAIT);
     bench.dispatcher.failed(&due[0], true, WAIT);
+    let first = due[0].id.clone();
     let due = bench.due(WAIT + INTERVAL);
-    assert_eq!(shown(&due[0]), "a+");
+    assert_eq!(
+        (shown(&due[0]), &due[0].id),
+        ("a+".to_owned(), &first),
+        "it can be told from a second one"
+    );
     bench.dispatcher.failed(&due[0], true, WAIT + INTERVAL);
     bench.resolve("a");
     assert_eq!(bench.at(WAIT + PERHAPS_KEPT_MS + INTERVAL), "");
+}
+
+/// The process ended between two tries of which the first had no answer, and the alert is over by the next start.
+#[test]
+fn what_was_perhaps_taken_before_a_restart_has_an_end() {
+    for (perhaps, then) in [(true, "a-"), (false, "")] {
+        let mut bench = Bench::default();
+        bench.fire("a", 0);
+        bench.at(0);
+        let due = bench.due(WAIT);
+        let entry = bench.dispatcher.trying(&due[0], false, perhaps);
+        bench.dispatcher.log.insert(due[0].log_key.clone(), entry);
+        bench.resolve("a");
+        bench.restarted();
+        assert_eq!(bench.dispatcher.in_doubt(&|_, _, _| None, 60_000), (Vec::new(), 0));
+        assert_eq!(bench.at(70_000), then);
+    }
 }
 
 /// The last message said that all is well: PagerDuty closes the incident with it.
@@ -266,6 +288,20 @@ fn who_was_told_hears_of_the_end_also_by_other_files() {
     let routes = |alert: &Alert| other.routes_of(&alert.labels);
     bench.dispatcher.offer(&[], &[], &routes, &|_| true, 50_000);
     assert_eq!(bench.at(50_000), "a-");
+    // While it fires it is told by its new way; the old one hears when it is over.
+    for restarts in [false, true] {
+        let mut bench = Bench::default();
+        bench.fire("a", 0);
+        bench.at(0);
+        assert_eq!(bench.at(WAIT), "a+");
+        if restarts {
+            bench.restarted();
+        }
+        bench.dispatcher.offer(&bench.firing, &[], &routes, &|_| true, 50_000);
+        bench.resolve("a");
+        bench.dispatcher.offer(&[], &[], &routes, &|_| true, 51_000);
+        assert_eq!(bench.at(WAIT + INTERVAL), "a-", "restarted {restarts}");
+    }
 }
 
 #[test]
@@ -365,7 +401,7 @@ fn what_was_on_the_wire_is_decided_at_the_next_start() {
         bench.fire("a", 0);
         bench.at(0);
         let due = bench.due(WAIT);
-        let entry = bench.dispatcher.trying(&due[0], on_wire);
+        let entry = bench.dispatcher.trying(&due[0], on_wire, false);
         bench.dispatcher.log.insert(due[0].log_key.clone(), entry);
         bench.restarted();
         let target = due[0].target.clone();
