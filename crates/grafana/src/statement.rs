@@ -86,32 +86,17 @@ impl<'a> Tail<'a> {
 
     /// Where each clause begins, and its words end.
     fn starts(text: &str) -> [Option<(usize, usize)>; 6] {
-        let bytes = text.as_bytes();
-        let (mut found, mut depth, mut at) = ([None; 6], 0usize, 0);
-        while at < bytes.len() {
-            match bytes[at] {
-                b'\'' | b'"' | b'`' => {
-                    at = quoted(bytes, at);
-                    continue;
-                }
-                b'(' => depth += 1,
-                b')' => depth = depth.saturating_sub(1),
-                _ if depth == 0 && (at == 0 || !is_word(bytes[at - 1])) => {
-                    let clause = CLAUSES
-                        .iter()
-                        .enumerate()
-                        .find_map(|(clause, of)| Some((clause, words(text, at, of)?)));
-                    if let Some((clause, end)) =
-                        clause.filter(|(clause, _)| found[*clause].is_none())
-                    {
-                        found[clause] = Some((at, end));
-                        at = end;
-                        continue;
-                    }
-                }
-                _ => {}
+        let (mut found, mut done) = ([None; 6], 0);
+        for at in word_starts(text) {
+            let here = |(clause, of): (usize, &&[&str])| Some((clause, words(text, at, of)?));
+            let clause = CLAUSES.iter().enumerate().find_map(here);
+            if let Some((clause, end)) = clause
+                && at >= done
+                && found[clause].is_none()
+            {
+                found[clause] = Some((at, end));
+                done = end;
             }
-            at += 1;
         }
         found
     }
@@ -128,6 +113,26 @@ impl<'a> Tail<'a> {
         let own = self.clauses[WHERE].map_or(String::new(), |own| format!(" AND ({own})"));
         format!("WHERE $__timeFilter({time}){own}")
     }
+}
+
+/// Where words may begin that are in no quotes and no parenthesis.
+fn word_starts(text: &str) -> Vec<usize> {
+    let bytes = text.as_bytes();
+    let (mut found, mut depth, mut at) = (Vec::new(), 0usize, 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\'' | b'"' | b'`' => {
+                at = quoted(bytes, at);
+                continue;
+            }
+            b'(' => depth += 1,
+            b')' => depth = depth.saturating_sub(1),
+            _ if depth == 0 && (at == 0 || !is_word(bytes[at - 1])) => found.push(at),
+            _ => {}
+        }
+        at += 1;
+    }
+    found
 }
 
 /// Behind these words, if they stand here.
@@ -152,23 +157,8 @@ fn words(text: &str, at: usize, words: &[&str]) -> Option<usize> {
 
 /// `expression AS name`: the last AS that is in no parenthesis.
 fn alias(argument: &str) -> (&str, Option<&str>) {
-    let bytes = argument.as_bytes();
-    let (mut last, mut depth, mut at) = (None, 0usize, 0);
-    while at < bytes.len() {
-        match bytes[at] {
-            b'\'' | b'"' | b'`' => {
-                at = quoted(bytes, at);
-                continue;
-            }
-            b'(' => depth += 1,
-            b')' => depth = depth.saturating_sub(1),
-            _ if depth == 0 && at > 0 && !is_word(bytes[at - 1]) => {
-                last = words(argument, at, &["AS"]).map(|end| (at, end)).or(last);
-            }
-            _ => {}
-        }
-        at += 1;
-    }
+    let starts = word_starts(argument).into_iter().filter(|at| *at > 0);
+    let last = starts.filter_map(|at| Some((at, words(argument, at, &["AS"])?))).next_back();
     match last {
         None => (argument.trim(), None),
         Some((start, end)) => (argument[..start].trim(), Some(argument[end..].trim())),

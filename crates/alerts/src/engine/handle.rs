@@ -122,7 +122,7 @@ impl Handle {
                 Err(error) => Err(Error::definite("cannot send it").detail(error.clone())),
                 Ok(kind) => {
                     let due = test_message(contact_point, index, self.shared.now_ms());
-                    sending::test(&self.shared, contact_point, kind.clone(), due)
+                    sending::test(&self.shared, kind.clone(), due)
                         .await
                         .map_err(|failed| failed.error)
                 }

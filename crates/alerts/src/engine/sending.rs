@@ -7,7 +7,7 @@ use model::{Error, Fate};
 use super::core::{Sent, row};
 use super::{Shared, TOLD};
 use crate::route::Due;
-use crate::send::{Failed, Kind, Message};
+use crate::send::{Context, Failed, Kind, Message, Office};
 
 /// Between two tries, however many there were.
 const RETRY_DOUBLINGS_MAX: u32 = 5;
@@ -64,8 +64,17 @@ async fn once(shared: &Arc<Shared>, due: &Due) -> Result<(), Failed> {
             core.context.clone(),
         )
     };
-    let (office, due) = (shared.office.clone(), due.clone());
-    blocking(move || {
+    blocking(shared.office.clone(), kind, context, due.clone()).await
+}
+
+/// One test message to its receiver.
+pub(super) async fn test(shared: &Arc<Shared>, kind: Kind, due: Due) -> Result<(), Failed> {
+    let context = shared.core().context.clone();
+    blocking(shared.office.clone(), kind, context, due).await
+}
+
+async fn blocking(office: Office, kind: Kind, context: Context, due: Due) -> Result<(), Failed> {
+    let send = move || {
         let message = Message {
             context: &context,
             receiver: &due.target.receiver,
@@ -75,36 +84,7 @@ async fn once(shared: &Arc<Shared>, due: &Due) -> Result<(), Failed> {
             id: &due.id,
         };
         office.send(&kind, &message)
-    })
-    .await
-}
-
-/// One test message to one receiver.
-pub(super) async fn test(
-    shared: &Arc<Shared>,
-    receiver: &str,
-    kind: Kind,
-    due: Due,
-) -> Result<(), Failed> {
-    let (office, context, receiver) =
-        (shared.office.clone(), shared.core().context.clone(), receiver.to_owned());
-    blocking(move || {
-        let message = Message {
-            context: &context,
-            receiver: &receiver,
-            group_key: &due.group_key,
-            group_labels: &due.group_labels,
-            alerts: &due.alerts,
-            id: &due.id,
-        };
-        office.send(&kind, &message)
-    })
-    .await
-}
-
-async fn blocking(
-    work: impl FnOnce() -> Result<(), Failed> + Send + 'static,
-) -> Result<(), Failed> {
-    let done = tokio::task::spawn_blocking(work).await;
+    };
+    let done = tokio::task::spawn_blocking(send).await;
     done.map_err(|error| Error::bug("a sender broke down").source(error))?
 }
