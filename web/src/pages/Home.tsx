@@ -29,26 +29,28 @@ export default function Home() {
   const runs = usePolled(() => api.runs(), RUNS_EVERY_MS);
   return (
     <Page title={session.project?.name || 'Millrace'}>
-      <Loaded from={status} lines={4}>
-        {(pipe) => {
-          const verdict = freshVerdict(pipe);
-          return (
-            <>
-              <p className={styles.story}>
-                {whatItDoes(pipe, modelsOf(runs.data ?? []))} <span className={styles.verdict}><StateBadge tone={verdict.tone}>{verdict.text}</StateBadge></span>
-              </p>
-              {pipe.source.last_error && <ProblemCard problem={readReport(pipe.source.last_error)} severity="warning" />}
-              <Freshness status={pipe} />
-              <FirstCopy status={pipe} />
-            </>
-          );
-        }}
-      </Loaded>
-      <div className={styles.columns}>
-        <Dashboards />
-        <div>
-          <AlertsNow />
-          <LastRuns status={status} />
+      <div className={styles.whole}>
+        <Loaded from={status} lines={4}>
+          {(pipe) => {
+            const verdict = freshVerdict(pipe);
+            return (
+              <>
+                <p className={styles.story}>
+                  {whatItDoes(pipe, modelsOf(runs.data ?? []))} <span className={styles.verdict}><StateBadge tone={verdict.tone}>{verdict.text}</StateBadge></span>
+                </p>
+                {pipe.source.last_error && <ProblemCard problem={readReport(pipe.source.last_error)} severity="warning" />}
+                <Freshness status={pipe} />
+                <FirstCopy status={pipe} />
+              </>
+            );
+          }}
+        </Loaded>
+        <div className={styles.columns}>
+          <Dashboards />
+          <div>
+            <AlertsNow />
+            <LastRuns status={status} />
+          </div>
         </div>
       </div>
     </Page>
@@ -56,6 +58,8 @@ export default function Home() {
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({
+  // Titles, labels and errors are other people's words, and may have no place to break at.
+  whole: css({ overflowWrap: 'anywhere' }),
   story: css({ color: theme.colors.text.secondary, margin: theme.spacing(0, 0, 1.5), maxWidth: '110ch', '& span': { whiteSpace: 'normal' } }),
   verdict: css({ color: theme.colors.text.primary }),
   columns: css({

@@ -56,8 +56,8 @@ export function AlertsNow() {
 
 const getStyles = (theme: GrafanaTheme2) => ({
   list: css({ listStyle: 'none', margin: 0, padding: 0 }),
-  entry: css({ display: 'grid', gap: 2, padding: theme.spacing(0.75, 0), '& + &': { borderTop: `1px solid ${theme.colors.border.weak}` } }),
-  head: css({ display: 'flex', alignItems: 'center', gap: theme.spacing(1), '& a': { fontWeight: 500 } }),
+  entry: css({ display: 'grid', gridTemplateColumns: 'minmax(0, 1fr)', gap: 2, padding: theme.spacing(0.75, 0), '& + &': { borderTop: `1px solid ${theme.colors.border.weak}` } }),
+  head: css({ display: 'flex', alignItems: 'baseline', gap: theme.spacing(1), '& a': { fontWeight: 500, minWidth: 0 } }),
   since: css({ marginLeft: 'auto', color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize, whiteSpace: 'nowrap' }),
   text: css({ color: theme.colors.text.secondary, paddingLeft: 18, overflowWrap: 'anywhere' }),
 });

@@ -65,5 +65,5 @@ const getStyles = (theme: GrafanaTheme2) => ({
   link: css({ color: theme.colors.text.link, fontWeight: 500, fontSize: theme.typography.h5.fontSize, '&:hover': { textDecoration: 'underline' } }),
   meta: css({ color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize, marginLeft: 'auto' }),
   description: css({ color: theme.colors.text.secondary, margin: theme.spacing(0.25, 0, 0) }),
-  tags: css({ justifyContent: 'flex-start', marginTop: theme.spacing(0.5) }),
+  tags: css({ justifyContent: 'flex-start', marginTop: theme.spacing(0.5), '& li': { maxWidth: '100%' }, '& span': { whiteSpace: 'normal' } }),
 });
