@@ -1,6 +1,6 @@
 // How long a cold load takes until the first panel is drawn: `node tests/cold.mjs http://127.0.0.1:3000/d/pulse [rounds]`.
 //
-// Each round is a browser of its own with nothing cached. Drawn is a canvas, or a number that is not the frame's.
+// Each round is a browser of its own with nothing cached. Drawn is the first canvas in a panel.
 import { chromium } from 'playwright-core';
 
 const [address, rounds = '7'] = process.argv.slice(2);
@@ -18,7 +18,7 @@ for (let round = 0; round < Number(rounds); round++) {
   const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
   await page.addInitScript(() => {
     const look = () => {
-      if (document.querySelector('[data-panel] canvas, [data-panel] [data-value]')) {
+      if (document.querySelector('[data-panel] canvas')) {
         window.__first = performance.now();
       } else {
         requestAnimationFrame(look);

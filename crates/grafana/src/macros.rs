@@ -2,7 +2,7 @@
 //! know stay as they are; in quotes and comments none is one.
 
 use crate::Range;
-use crate::regions::{Region, is_word, quoted, regions};
+use crate::regions::{Region, is_word, regions, unquoted};
 use model::{Error, Result};
 
 /// A macro inside of another one's arguments, and so on.
@@ -90,14 +90,10 @@ impl<'a> Call<'a> {
 /// What stands between the parenthesis at `open` and its end, parted at commas, and where that is over.
 fn arguments(sql: &str, open: usize) -> Option<(Vec<&str>, usize)> {
     let bytes = sql.as_bytes();
-    let (mut depth, mut at, mut from) = (0, open, open + 1);
+    let (mut depth, mut from) = (0, open + 1);
     let mut found = Vec::new();
-    while at < bytes.len() {
-        match bytes[at] {
-            b'\'' | b'"' | b'`' => {
-                at = quoted(bytes, at);
-                continue;
-            }
+    for (at, byte) in unquoted(bytes, open) {
+        match byte {
             b'(' => depth += 1,
             b')' => depth -= 1,
             b',' if depth == 1 => {
@@ -113,7 +109,6 @@ fn arguments(sql: &str, open: usize) -> Option<(Vec<&str>, usize)> {
             }
             return Some((found, at + 1));
         }
-        at += 1;
     }
     None
 }

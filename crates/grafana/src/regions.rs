@@ -86,6 +86,18 @@ pub(crate) fn quoted(bytes: &[u8], at: usize) -> usize {
     bytes.len()
 }
 
+/// The bytes from there on that are in no quotes, with their places.
+pub(crate) fn unquoted(bytes: &[u8], from: usize) -> impl Iterator<Item = (usize, u8)> {
+    let mut at = from;
+    std::iter::from_fn(move || {
+        while matches!(bytes.get(at)?, b'\'' | b'"' | b'`') {
+            at = quoted(bytes, at);
+        }
+        at += 1;
+        Some((at - 1, *bytes.get(at - 1)?))
+    })
+}
+
 fn past(bytes: &[u8], at: usize, end: &[u8]) -> usize {
     let found = bytes[at..].windows(end.len()).position(|window| window == end);
     found.map_or(bytes.len(), |found| at + found + end.len())

@@ -3,7 +3,7 @@
 
 use crate::Range;
 use crate::macros::Call;
-use crate::regions::{Region, is_word, quoted, regions};
+use crate::regions::{Region, is_word, regions, unquoted};
 use model::{Error, Result};
 
 const NAMES: [&str; 5] = ["columns", "rateColumns", "perSecondColumns", "increaseColumns", "lttb"];
@@ -118,19 +118,14 @@ impl<'a> Tail<'a> {
 /// Where words may begin that are in no quotes and no parenthesis.
 fn word_starts(text: &str) -> Vec<usize> {
     let bytes = text.as_bytes();
-    let (mut found, mut depth, mut at) = (Vec::new(), 0usize, 0);
-    while at < bytes.len() {
-        match bytes[at] {
-            b'\'' | b'"' | b'`' => {
-                at = quoted(bytes, at);
-                continue;
-            }
+    let (mut found, mut depth) = (Vec::new(), 0usize);
+    for (at, byte) in unquoted(bytes, 0) {
+        match byte {
             b'(' => depth += 1,
             b')' => depth = depth.saturating_sub(1),
             _ if depth == 0 && (at == 0 || !is_word(bytes[at - 1])) => found.push(at),
             _ => {}
         }
-        at += 1;
     }
     found
 }

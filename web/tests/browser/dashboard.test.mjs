@@ -1,7 +1,7 @@
 // A dashboard as it is used: variables, time, legend, keys, fresh data, and what the page says that it does not draw.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OPEN, assertQuiet, newContext, newPage, openDashboard, panel, poll, psql, settled } from '../kit.mjs';
+import { OPEN, assertQuiet, newPage, openDashboard, panel, poll, psql, settled } from '../kit.mjs';
 
 /** The first row of a table as texts. */
 const cells = (page, id) => panel(page, id).locator('[role=gridcell], td').allInnerTexts();
@@ -140,26 +140,4 @@ test('what is not drawn, what failed and what is empty is said', async () => {
   await panel(page, 5).getByText('No rows', { exact: true }).nth(1).waitFor();
   await page.getByText('The variable “filters” is of type adhoc').waitFor();
   await assertQuiet(page);
-});
-
-test('the first panel, measured', async (t) => {
-  const times = [];
-  for (let round = 0; round < 5; round++) {
-    const context = await newContext();
-    const page = await newPage({ context });
-    await page.addInitScript(() => {
-      const look = () => {
-        if (document.querySelector('[data-panel] canvas')) {
-          window.__first = performance.now();
-        } else {
-          requestAnimationFrame(look);
-        }
-      };
-      requestAnimationFrame(look);
-    });
-    await page.goto(`${OPEN}/d/every`, { waitUntil: 'commit' });
-    times.push(Math.round(await (await page.waitForFunction(() => window.__first)).jsonValue()));
-    await context.close();
-  }
-  t.diagnostic(`first panel drawn after ${times.join(', ')} ms of cold loads`);
 });

@@ -7,7 +7,7 @@ use model::{Error, Fate};
 use super::core::{Sent, row};
 use super::{Shared, TOLD};
 use crate::route::Due;
-use crate::send::{Context, Failed, Kind, Message, Office};
+use crate::send::{Context, Kind, Message, Office, Tried};
 
 /// Between two tries, however many there were.
 const RETRY_DOUBLINGS_MAX: u32 = 5;
@@ -50,7 +50,7 @@ async fn record(shared: &Shared, due: &Due, on_wire: bool, perhaps: bool) {
     let _ = shared.save(TOLD, vec![(due.log_key.clone(), row(&entry))]).await;
 }
 
-async fn once(shared: &Arc<Shared>, due: &Due) -> Result<(), Failed> {
+async fn once(shared: &Arc<Shared>, due: &Due) -> Tried {
     let (kind, context) = {
         let core = shared.core();
         let receiver = core
@@ -68,12 +68,12 @@ async fn once(shared: &Arc<Shared>, due: &Due) -> Result<(), Failed> {
 }
 
 /// One test message to its receiver.
-pub(super) async fn test(shared: &Arc<Shared>, kind: Kind, due: Due) -> Result<(), Failed> {
+pub(super) async fn test(shared: &Arc<Shared>, kind: Kind, due: Due) -> Tried {
     let context = shared.core().context.clone();
     blocking(shared.office.clone(), kind, context, due).await
 }
 
-async fn blocking(office: Office, kind: Kind, context: Context, due: Due) -> Result<(), Failed> {
+async fn blocking(office: Office, kind: Kind, context: Context, due: Due) -> Tried {
     let send = move || {
         let message = Message {
             context: &context,

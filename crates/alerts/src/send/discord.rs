@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::http::{Http, Login};
 use super::message::{Message, TITLE, cut};
-use super::{Secret, Sent, Settings};
+use super::{Secret, Settings, Tried};
 
 /// Discord refuses longer ones.
 const CONTENT_CHARS_MAX: usize = 2_000;
@@ -33,7 +33,7 @@ impl Discord {
         })
     }
 
-    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Sent {
+    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Tried {
         let title = message.text("title", self.title.as_deref(), TITLE);
         let (text, is_own) = message.written(
             "message",

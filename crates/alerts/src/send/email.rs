@@ -9,7 +9,7 @@ use lettre::{Message as Mail, SmtpTransport, Transport};
 use model::{Error, Fate, Result};
 
 use super::message::{MESSAGE, Message, TITLE, cut};
-use super::{Failed, Secret, Sent, Settings};
+use super::{Failed, Secret, Settings, Tried};
 use crate::template::escape_html;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -114,7 +114,7 @@ impl Email {
         })
     }
 
-    pub(super) fn send(&self, post: &Post, message: &Message<'_>) -> Sent {
+    pub(super) fn send(&self, post: &Post, message: &Message<'_>) -> Tried {
         let subject = message.text("subject", self.subject.as_deref(), TITLE);
         let subject: String = cut(&subject, SUBJECT_CHARS_MAX)
             .chars()
@@ -189,7 +189,7 @@ fn deliver(
     to: &[&Mailbox],
     subject: &str,
     text: &str,
-) -> Sent {
+) -> Tried {
     let mut builder = Mail::builder()
         .from(post.from.clone())
         .subject(subject)

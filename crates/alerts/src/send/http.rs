@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Failed, Sent};
+use super::{Failed, Tried};
 use model::Error;
 use serde_json::Value as Json;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -53,7 +53,7 @@ impl Http {
         login: Login<'_>,
         key: &str,
         body: &Json,
-    ) -> Sent<String> {
+    ) -> Tried<String> {
         let bytes = body.to_string();
         let mut request = if method == "PUT" { self.agent.put(url) } else { self.agent.post(url) }
             .header("Content-Type", "application/json")

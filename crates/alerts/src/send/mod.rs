@@ -120,7 +120,8 @@ impl From<Error> for Failed {
     }
 }
 
-pub(crate) type Sent<T = ()> = std::result::Result<T, Failed>;
+/// What came of one try.
+pub type Tried<T = ()> = std::result::Result<T, Failed>;
 
 /// What sends: made once, since certificates are read for it.
 #[derive(Clone)]
@@ -135,7 +136,7 @@ impl Office {
     }
 
     /// Tries once, and blocks.
-    pub fn send(&self, kind: &Kind, message: &Message<'_>) -> std::result::Result<(), Failed> {
+    pub fn send(&self, kind: &Kind, message: &Message<'_>) -> Tried {
         match kind {
             Kind::Webhook(settings) => settings.send(&self.http, message),
             Kind::Slack(settings) => settings.send(&self.http, message),

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::http::{Http, Login};
 use super::message::{Message, TITLE, cut};
-use super::{Secret, Sent, Settings};
+use super::{Secret, Settings, Tried};
 
 const ENQUEUE: &str = "https://events.pagerduty.com/v2/enqueue";
 /// PagerDuty refuses longer ones.
@@ -46,7 +46,7 @@ impl PagerDuty {
         })
     }
 
-    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Sent {
+    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Tried {
         let fires = message.firing() > 0;
         // What comes to nothing would be refused.
         let text = |name: &str, custom: &Option<String>, default: &str| {

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::http::{Http, Login};
 use super::message::{Message, cut};
-use super::{Secret, Sent, Settings};
+use super::{Secret, Settings, Tried};
 
 const POST_MESSAGE: &str = "https://slack.com/api/chat.postMessage";
 /// Slack cuts attachments longer than that itself, in the middle of a word.
@@ -76,7 +76,7 @@ impl Slack {
         })
     }
 
-    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Sent {
+    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Tried {
         let title = written(
             message,
             "title",
@@ -130,7 +130,7 @@ fn written(message: &Message<'_>, name: &str, custom: Option<&str>, standard: &s
 }
 
 /// `chat.postMessage` answers 200 to what it refuses too.
-fn said(answer: &str) -> Sent {
+fn said(answer: &str) -> Tried {
     let answer: Json = serde_json::from_str(answer).unwrap_or(Json::Null);
     if answer.get("ok") == Some(&Json::Bool(true)) {
         return Ok(());

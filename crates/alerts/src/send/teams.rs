@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::http::{Http, Login};
 use super::message::{Message, TITLE, cut, cut_bytes};
-use super::{Secret, Sent, Settings};
+use super::{Secret, Settings, Tried};
 
 /// A card has 28 kB at most.
 const TEXT_BYTES_MAX: usize = 12_000;
@@ -28,7 +28,7 @@ impl Teams {
         })
     }
 
-    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Sent {
+    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Tried {
         let title = cut(&message.text("title", self.title.as_deref(), TITLE), TITLE_CHARS_MAX);
         let text = message.text(
             "message",

@@ -2,7 +2,7 @@
 
 use super::http::{Http, Login};
 use super::message::{MESSAGE, Message, TITLE};
-use super::{Secret, Sent, Settings};
+use super::{Secret, Settings, Tried};
 
 #[derive(Clone, Debug)]
 pub struct Webhook {
@@ -54,7 +54,7 @@ impl Webhook {
         })
     }
 
-    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Sent {
+    pub(super) fn send(&self, http: &Http, message: &Message<'_>) -> Tried {
         let title = message.text("title", self.title.as_deref(), TITLE);
         let text = message.text("message", self.message.as_deref(), MESSAGE);
         let body = message.body(&title, &text, self.alerts_max);
