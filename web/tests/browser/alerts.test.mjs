@@ -17,6 +17,21 @@ test('a rule that fires is on its page and at home', async () => {
   await assertQuiet(page);
 });
 
+test('who follows the way to a rule may look at something else', async () => {
+  const page = await newPage({ viewport: { width: 900, height: 400 } });
+  await page.goto(`${OPEN}/alerts?rule=hostile`);
+  await page.getByText('cart is at 5.').first().waitFor();
+  await page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
+  const place = await page.evaluate(() => window.scrollY);
+  assert.ok(place > 0);
+  // It asks again in each of these.
+  for (let asked = 0; asked < 2; asked++) {
+    await page.waitForResponse((response) => response.url().endsWith('/api/alerts'));
+  }
+  await page.waitForTimeout(200);
+  assert.ok((await page.evaluate(() => window.scrollY)) >= place - 1);
+});
+
 test('an instance is silenced, and the silence is ended', async () => {
   const page = await newPage();
   await page.goto(`${OPEN}/alerts`);

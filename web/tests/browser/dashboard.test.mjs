@@ -139,5 +139,23 @@ test('what is not drawn, what failed and what is empty is said', async () => {
   assert.match(await panel(page, 4).getByRole('alert').innerText(), /nowhere/);
   await panel(page, 5).getByText('No rows', { exact: true }).nth(1).waitFor();
   await page.getByText('The variable “filters” is of type adhoc').waitFor();
+  assert.match(await page.getByRole('note', { name: /^Releases could not be asked/ }).getAttribute('aria-label'), /no_releases/);
   await assertQuiet(page);
+});
+
+test('the SQL of a query that failed is there, too', async () => {
+  const page = await newPage();
+  await openDashboard(page, 'notices', { query: '?inspect=panel-4' });
+  await page.getByRole('textbox', { name: 'SQL of query A, as it ran' }).getByText('public.nowhere').waitFor();
+  await page.getByRole('button', { name: 'Open as SQL' }).click();
+  await page.waitForURL(/\/sql\?q=SELECT.*nowhere/);
+});
+
+test('a link of a panel has the time that is chosen', async () => {
+  const page = await newPage();
+  await openDashboard(page, 'notices', { query: '?from=now-2h&to=now' });
+  const link = panel(page, 1).getByRole('link', { name: 'In the same time' });
+  assert.match(await link.getAttribute('href'), /from=now-2h/);
+  await page.getByRole('button', { name: /Zoom out/ }).first().click();
+  await poll('the new time', async () => !/from=now-2h/.test(await link.getAttribute('href')));
 });
