@@ -1,11 +1,14 @@
 # Every entry point of the project. `make help` lists them.
-.PHONY: help setup web lint test test-cluster test-schedules check-dashboards test-large matrix fuzz build demo soak bench compat
+.PHONY: help setup setup-kafka web lint test test-cluster test-schedules check-dashboards test-large matrix fuzz build demo soak bench compat
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: ## install what this machine lacks
 	@scripts/setup.sh
+
+setup-kafka: setup ## what the Kafka tests and demo need: Java, a broker, Debezium, a registry
+	@scripts/setup-kafka.sh >/dev/null
 
 PAGE := web/dist/index.html.br
 web: setup $(PAGE) ## the page, which the binary holds
@@ -24,7 +27,7 @@ lint: setup web ## formatting and lints, warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-test: setup web ## every test
+test: setup setup-kafka web ## every test
 	cd web && npm test --silent
 	cargo test --workspace
 	cargo test -p flow --test cluster -- promises:: shards:: shapes:: nulls::

@@ -5,6 +5,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+me=setup
+. "$here/machine.sh"
 version=26.7.3-stable.1
 package=@chdb/lib-linux-x64-gnu
 tarball=chdb-lib-linux-x64-gnu-$version.tgz
@@ -15,40 +17,10 @@ venv=$cache/venv
 python_clients=('clickhouse-connect==1.12.*')
 work=
 
-say() { printf 'setup: %s\n' "$*" >&2; }
-fail() {
-    printf 'error: %s\n' "$1" >&2
-    shift
-    for line in "$@"; do printf 'hint: %s\n' "$line" >&2; done
-    exit 1
-}
-has() { command -v "$1" >/dev/null 2>&1; }
 cleanup() {
     if [ -n "$work" ]; then rm -rf -- "$work"; fi
 }
 trap cleanup EXIT
-
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif has sudo; then
-        sudo "$@"
-    else
-        fail "cannot install packages: not root, and there is no sudo" "run as root: $*"
-    fi
-}
-
-apt_updated=
-apt_install() {
-    has apt-get || fail "cannot install $*: there is no apt-get on this machine" "install $* by hand, then run make setup again"
-    if [ -z "$apt_updated" ]; then
-        say "apt-get update"
-        as_root apt-get update -qq >&2
-        apt_updated=yes
-    fi
-    say "apt-get install $*"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
-}
 
 need_rust() {
     if has cargo || [ -x "$HOME/.cargo/bin/cargo" ]; then return; fi
@@ -58,7 +30,17 @@ need_rust() {
 need_build_tools() {
     local missing=()
     has cc || missing+=(gcc libc6-dev)
+    has c++ || missing+=(g++)
     has make || missing+=(make)
+    if [ ${#missing[@]} -gt 0 ]; then apt_install "${missing[@]}"; fi
+}
+
+# The Kafka client (librdkafka) is C, made while building on the system's zlib and OpenSSL.
+need_rdkafka_libraries() {
+    local missing=()
+    has pkg-config || missing+=(pkg-config)
+    [ -f /usr/include/openssl/ssl.h ] || missing+=(libssl-dev)
+    [ -f /usr/include/zlib.h ] || missing+=(zlib1g-dev)
     if [ ${#missing[@]} -gt 0 ]; then apt_install "${missing[@]}"; fi
 }
 
@@ -208,6 +190,7 @@ fi
 
 need_rust
 need_build_tools
+need_rdkafka_libraries
 need_libclang
 need_postgres
 need_openssl

@@ -7,12 +7,13 @@
 
 pub mod values;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use tempfile::TempDir;
 
 const PORTS_TRIED: u32 = 5;
@@ -199,13 +200,16 @@ impl Drop for Cluster {
     }
 }
 
-/// A port that nobody listens on right now, and that no outgoing connection will have: those are above 32767 here, and
-/// a server that ends and comes again may find its port taken by one.
+/// A port that nobody listens on right now, that this process was not given before, and that no outgoing
+/// connection will have: those are above 32767 here, and a server that ends and comes again may find its port
+/// taken by one.
 pub fn free_port() -> u16 {
     use std::hash::{BuildHasher, RandomState};
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {
         let port = 10_000 + (RandomState::new().hash_one(std::process::id()) % 22_000) as u16;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let is_new = GIVEN.lock().unwrap().insert(port);
+        if is_new && TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }

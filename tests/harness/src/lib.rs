@@ -29,7 +29,7 @@ pub use proxy::Proxy;
 pub use session::Session;
 pub use tmpfs::Tmpfs;
 pub use traffic::{Traffic, shop_config, shop_schema};
-pub use up::Up;
+pub use up::{Up, signal};
 pub use wait::{poll, wait_until};
 
 /// What everything that should happen soon gets before a test gives up. It measures nothing: the

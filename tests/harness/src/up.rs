@@ -158,7 +158,7 @@ impl Drop for Up {
 }
 
 /// To a process of our own.
-fn signal(pid: u32, name: &str) {
+pub fn signal(pid: u32, name: &str) {
     let sent = Command::new("sh")
         .args(["-c", &format!("kill -{name} {pid}")])
         .stderr(Stdio::inherit())
