@@ -1,6 +1,9 @@
 //! Which tables a publication has, and what their columns are, as pgoutput will send them.
 
+mod notes;
 mod types;
+
+pub use notes::{defaults, labels};
 
 use crate::address::Address;
 use crate::client::pg_error;

@@ -9,6 +9,7 @@
 //! row               a tuple of the stream ─▶ a row of a Block, a tombstone or a Reject
 //! copy              COPY (FORMAT binary) ─▶ Blocks
 //! rule              what becomes of a value that cannot be carried
+//! tuple             the same for who is not the stream: Kafka's way in and out
 //! print, reject     what is kept aside, as Postgres prints it; again   the way back
 //! ```
 
@@ -36,11 +37,13 @@ mod rule;
 mod search;
 mod shape;
 mod text;
+pub mod tuple;
 
 pub(crate) use array::delimiter as array_delimiter;
 pub use copy::CopyDecoder;
 pub(crate) use cursor::{Cursor, Malformed};
-pub(crate) use row::{Field, Old, push_delete, push_new, same_key};
+pub use row::Field;
+pub(crate) use row::{Old, push_delete, push_new, push_update};
 
 /// Why a value cannot be carried exactly. Holds no value itself.
 #[derive(Debug, PartialEq, Eq)]

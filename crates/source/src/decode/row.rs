@@ -9,8 +9,8 @@ use super::{
 use model::{Block, Cells, Column, Op, Rule, Table, Unchanged, Version};
 
 /// One column of a tuple, still in Postgres's form.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Field<'a> {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Field<'a> {
     Null,
     /// A large value that the UPDATE did not touch.
     Unchanged,
@@ -36,8 +36,23 @@ impl<'a> Field<'a> {
 
     /// A whole tuple, for the places that need it twice.
     pub(crate) fn tuple(cursor: &mut Cursor<'a>) -> Result<Vec<Field<'a>>, Malformed> {
+        let mut fields = Vec::new();
+        Field::tuple_into(cursor, &mut fields)?;
+        Ok(fields)
+    }
+
+    pub(super) fn tuple_into(
+        cursor: &mut Cursor<'a>,
+        fields: &mut Vec<Field<'a>>,
+    ) -> Result<(), Malformed> {
         let count = cursor.u16()?;
-        (0..count).map(|_| Field::read(cursor)).collect()
+        fields.clear();
+        // Each takes a byte at least: what cannot be there takes no memory.
+        fields.reserve(usize::from(count).min(cursor.rest().len()));
+        for _ in 0..count {
+            fields.push(Field::read(cursor)?);
+        }
+        Ok(())
     }
 
     #[inline]
@@ -195,6 +210,29 @@ fn refuse(
     Ok(())
 }
 
+/// Pushes the new row of an UPDATE. A changed key is a delete of the old row and an insert of the new one,
+/// of one version.
+pub(crate) fn push_update(
+    tuple: Cursor<'_>,
+    block: &mut Block,
+    old: Option<&Old<'_>>,
+    version: Version,
+) -> Result<(), Malformed> {
+    let mut rest = tuple;
+    let Some(old) = old else {
+        return push_new(&mut rest, block, None, Op::Update, version);
+    };
+    let new = Field::tuple(&mut tuple.clone())?;
+    let op = match same_key(&block.table, &old.fields, &new) {
+        true => Op::Update,
+        false => {
+            push_delete(&old.fields, block, version)?;
+            Op::Insert
+        }
+    };
+    push_new(&mut rest, block, Some(old), op, version)
+}
+
 /// Pushes a DELETE: the key's values, and defaults.
 pub(crate) fn push_delete(
     fields: &[Field<'_>],
@@ -228,7 +266,7 @@ pub(super) fn push_key(fields: &[Field<'_>], block: &mut Block, op: Op, version:
 }
 
 /// Whether two rows of a table have the same key; "unchanged" is.
-pub(crate) fn same_key(table: &Table, old: &[Field<'_>], new: &[Field<'_>]) -> bool {
+pub(super) fn same_key(table: &Table, old: &[Field<'_>], new: &[Field<'_>]) -> bool {
     table.key.iter().all(|&at| match (old.get(at), new.get(at)) {
         (_, Some(Field::Unchanged)) => true,
         (old, new) => old == new,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[derive(Clone, Debug)]
-pub(super) struct Budget {
+pub struct Budget {
     used_bytes: Arc<AtomicUsize>,
     limit_bytes: usize,
 }
@@ -16,12 +16,12 @@ pub struct Permit {
 }
 
 impl Budget {
-    pub(super) fn new(limit_bytes: usize) -> Budget {
+    pub fn new(limit_bytes: usize) -> Budget {
         Budget { used_bytes: Arc::default(), limit_bytes }
     }
 
     /// `None`: wait for others to finish. One batch always passes, however large it is.
-    pub(super) fn take(&self, bytes: usize) -> Option<Permit> {
+    pub fn take(&self, bytes: usize) -> Option<Permit> {
         let fits =
             |used: usize| (used == 0 || used + bytes <= self.limit_bytes).then(|| used + bytes);
         self.used_bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok()?;

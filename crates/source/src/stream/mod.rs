@@ -21,17 +21,19 @@ mod open;
 mod patience;
 mod pgoutput;
 mod reader;
+pub mod tap;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use open::any_message;
 
-pub use budget::Permit;
+pub use budget::{Budget, Permit};
 pub use control::{Control, DEFAULT_AGE_US};
 
 use crate::Address;
 use crate::spool::Spool;
 use model::{Block, Error, Lsn, Table, TableId, Version};
 use std::sync::Arc;
+use tap::{Tap, Tapped};
 use tokio::sync::mpsc;
 
 /// Which stream to read.
@@ -59,11 +61,20 @@ pub(crate) fn wanted(publication: &str, binary: bool) -> String {
 
 /// Starts the reader's thread. After [`Delivery::Ended`] the channel closes; start anew to go on.
 pub fn start(options: StreamOptions, control: Arc<Control>) -> mpsc::Receiver<Delivery> {
+    start_tapped(options, control, None)
+}
+
+/// The same, with somebody who takes what comes beside the receiver.
+pub fn start_tapped(
+    options: StreamOptions,
+    control: Arc<Control>,
+    tap: Option<Box<dyn Tap>>,
+) -> mpsc::Receiver<Delivery> {
     let (out, deliveries) = mpsc::channel(DELIVERIES_MAX);
     let name = format!("slot {}", options.slot);
     let thread = std::thread::Builder::new().name(name.chars().take(15).collect());
     let failed = out.clone();
-    let spawned = thread.spawn(move || reader::run(&options, &control, out));
+    let spawned = thread.spawn(move || reader::run(&options, &control, out, tap));
     if let Err(error) = spawned {
         let error = Error::transient("could not start the reader's thread").source(error);
         let _ = failed.try_send(Delivery::Ended(error));
@@ -120,6 +131,8 @@ pub struct Batch {
     /// Commit times (µs since 1970) of the oldest and newest transaction with rows in here; 0 if none.
     pub oldest_commit_us: i64,
     pub newest_commit_us: i64,
+    /// What a [`Tap`] made of the same log positions.
+    pub tapped: Option<Tapped>,
     /// Keep it as long as the blocks.
     pub permit: Permit,
 }

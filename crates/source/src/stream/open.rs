@@ -1,8 +1,9 @@
 //! The batch that is being filled: a block a table, and when it is time to cut.
 
 use super::pgoutput::Message;
+use super::tap::{Begin, Change, LogicalMessage, OldRow, Tap};
 use super::{Batch, Relation};
-use crate::decode::{Field, Old, push_delete, push_new, same_key};
+use crate::decode::{Old, push_delete, push_new, push_update};
 use model::{Block, Lsn, Op, Result, Table, TableId, Version};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +12,8 @@ use std::time::{Duration, Instant};
 const ROWS_MAX: usize = 128 << 10;
 /// Of wide rows there are fewer in a batch.
 const BYTES_MAX: usize = 32 << 20;
+/// A tap's messages are several times as large as what they are made of.
+const TAPPED_MAX: usize = 64 << 20;
 /// A transaction older than this when it is sent is part of a backlog: it is late anyway, and large
 /// batches are what catches up.
 const BACKLOG_US: i64 = 2_000_000;
@@ -39,6 +42,7 @@ pub(super) enum Step {
         prefix: String,
         content: Vec<u8>,
         lsn: Lsn,
+        is_transactional: bool,
     },
 }
 
@@ -58,10 +62,11 @@ pub(super) struct Open {
     oldest_commit_us: i64,
     newest_commit_us: i64,
     is_backlog: bool,
+    tap: Option<Box<dyn Tap>>,
 }
 
 impl Open {
-    pub(super) fn new() -> Open {
+    pub(super) fn new(tap: Option<Box<dyn Tap>>) -> Open {
         Open {
             tables: Vec::new(),
             at: 0,
@@ -76,6 +81,7 @@ impl Open {
             oldest_commit_us: 0,
             newest_commit_us: 0,
             is_backlog: false,
+            tap,
         }
     }
 
@@ -113,7 +119,7 @@ impl Open {
     }
 
     fn is_full(&self) -> bool {
-        self.rows >= ROWS_MAX || self.bytes >= BYTES_MAX
+        self.rows >= ROWS_MAX || self.bytes >= BYTES_MAX || self.tapped_bytes() >= TAPPED_MAX
     }
 
     /// Whether a cut now would fall between two changes: a commit is the place of choice.
@@ -131,30 +137,39 @@ impl Open {
         match Message::read(body)? {
             Message::Insert { relation, tuple } => {
                 if let Some((block, version)) = self.block(relation, change, body.len()) {
-                    let mut tuple = tuple;
-                    push_new(&mut tuple, block, None, Op::Insert, version)?;
+                    push_new(&mut tuple.clone(), block, None, Op::Insert, version)?;
+                    self.tap(relation, Change::Insert { new: tuple.rest() }, change)?;
                 }
             }
             Message::Update { relation, old, tuple } => {
                 if let Some((block, version)) = self.block(relation, change, body.len()) {
-                    update(block, old, tuple, version)?;
+                    push_update(tuple, block, old.as_ref(), version)?;
+                    let old = old.as_ref().map(Old::row);
+                    self.tap(relation, Change::Update { old, new: tuple.rest() }, change)?;
                 }
             }
             Message::Delete { relation, old } => {
                 if let Some((block, version)) = self.block(relation, change, body.len()) {
                     push_delete(&old.fields, block, version)?;
+                    self.tap(relation, Change::Delete { old: old.row() }, change)?;
                 }
             }
-            Message::Begin { commit, commit_us } => {
+            Message::Begin { commit, commit_us, xid } => {
                 if !self.in_transaction {
                     (self.commit, self.commit_us) = (commit, commit_us);
                     return Ok(Step::Begins(commit));
                 }
                 self.is_backlog = sent_us - commit_us > BACKLOG_US;
+                if let Some(tap) = &mut self.tap {
+                    tap.begin(Begin { first: change, commit, commit_us, xid })?;
+                }
             }
             Message::Commit { end } => {
                 self.in_transaction = false;
                 self.through = self.through.max(end);
+                if let Some(tap) = &mut self.tap {
+                    tap.commit(end)?;
+                }
             }
             // The server repeats itself when its caches have heard of something, whatever it is in.
             Message::Relation(relation) if self.is_within(change) && self.knows(&relation) => {
@@ -163,8 +178,9 @@ impl Open {
             // One that reads like the last is told too: what it does not say may have changed.
             Message::Relation(relation) => return Ok(Step::Describe(relation)),
             Message::Truncate { relations } => return Ok(Step::Truncate(relations)),
-            Message::Logical { prefix, content, lsn } => {
-                return Ok(Step::Logical { prefix, content: content.to_vec(), lsn });
+            Message::Logical { prefix, content, lsn, is_transactional } => {
+                let content = content.to_vec();
+                return Ok(Step::Logical { prefix, content, lsn, is_transactional });
             }
             Message::Other => {}
         }
@@ -185,11 +201,38 @@ impl Open {
         self.in_transaction = true;
     }
 
+    /// Tells of a change that is in its block.
+    #[inline]
+    fn tap(&mut self, id: TableId, change: Change<'_>, lsn: Lsn) -> Result<()> {
+        match &mut self.tap {
+            Some(tap) => tap.change(id, change, lsn),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn tap_truncate(&mut self, tables: &[TableId], lsn: Lsn) -> Result<()> {
+        self.tap.as_mut().map_or(Ok(()), |tap| tap.truncate(tables, lsn))
+    }
+
+    pub(super) fn tap_message(&mut self, message: LogicalMessage<'_>) -> Result<()> {
+        self.tap.as_mut().map_or(Ok(()), |tap| tap.message(message))
+    }
+
+    pub(super) fn tapped_bytes(&self) -> usize {
+        self.tap.as_ref().map_or(0, |tap| tap.size_bytes())
+    }
+
     /// What the receiver said of a relation. Blocks were cut before it was asked.
-    pub(super) fn describe(&mut self, relation: Relation, table: Option<Arc<Table>>) {
+    pub(super) fn describe(&mut self, relation: Relation, table: Option<Arc<Table>>) -> Result<()> {
+        match (&mut self.tap, &table) {
+            (Some(tap), Some(table)) => tap.relation(&relation, table)?,
+            (Some(tap), None) => tap.skip(relation.id),
+            (None, _) => {}
+        }
         self.tables.retain(|open| open.relation.id != relation.id);
         self.tables.push(OpenTable { relation, table, block: None });
         self.at = 0;
+        Ok(())
     }
 
     /// The block that a change of the relation goes to. `None`: nobody wants it.
@@ -222,6 +265,7 @@ impl Open {
             server_end: server_end.max(self.through),
             oldest_commit_us: self.oldest_commit_us,
             newest_commit_us: self.newest_commit_us,
+            tapped: self.tap.as_mut().and_then(|tap| tap.cut(self.through)),
             permit: super::Permit::default(),
         };
         (self.rows, self.bytes, self.since) = (0, 0, None);
@@ -230,26 +274,10 @@ impl Open {
     }
 }
 
-/// A changed key is a delete of the old row and an insert of the new one, of one version.
-fn update(
-    block: &mut Block,
-    old: Option<Old<'_>>,
-    tuple: crate::decode::Cursor<'_>,
-    version: Version,
-) -> Result<()> {
-    let mut rest = tuple;
-    let Some(old) = old else {
-        return Ok(push_new(&mut rest, block, None, Op::Update, version)?);
-    };
-    let new = Field::tuple(&mut tuple.clone())?;
-    let op = match same_key(&block.table, &old.fields, &new) {
-        true => Op::Update,
-        false => {
-            push_delete(&old.fields, block, version)?;
-            Op::Insert
-        }
-    };
-    Ok(push_new(&mut rest, block, Some(&old), op, version)?)
+impl Old<'_> {
+    fn row(&self) -> OldRow<'_> {
+        OldRow { is_whole: self.is_whole, fields: &self.fields }
+    }
 }
 
 /// Any bytes as a message, and its row as one of the block: an error, or the block stays whole.
@@ -259,7 +287,9 @@ pub(crate) fn any_message(bytes: &[u8], block: &mut Block) {
         Ok(Message::Insert { mut tuple, .. }) => {
             push_new(&mut tuple, block, None, Op::Insert, Version(1)).map_err(Into::into)
         }
-        Ok(Message::Update { old, tuple, .. }) => update(block, old, tuple, Version(1)),
+        Ok(Message::Update { old, tuple, .. }) => {
+            push_update(tuple, block, old.as_ref(), Version(1)).map_err(Into::into)
+        }
         Ok(Message::Delete { old, .. }) => {
             push_delete(&old.fields, block, Version(1)).map_err(Into::into)
         }
@@ -295,11 +325,11 @@ mod tests {
     /// Postgres tells of a relation anew once its caches have heard of something: between any two rows.
     #[test]
     fn rows_of_one_version_are_not_parted_by_what_is_told_again() {
-        let mut open = Open::new();
+        let mut open = Open::new(None);
         open.begin();
         let take = |open: &mut Open, body, change| open.take(body, Lsn(change), 0).unwrap();
         let Step::Describe(relation) = take(&mut open, RELATION, 10) else { panic!("not told") };
-        open.describe(relation, Some(table()));
+        open.describe(relation, Some(table())).unwrap();
         assert!(matches!(take(&mut open, ROW, 10), Step::Done));
         assert!(matches!(take(&mut open, RELATION, 10), Step::Repeats(_)));
         assert!(matches!(take(&mut open, ROW, 10), Step::Done));
@@ -309,5 +339,78 @@ mod tests {
         let renamed: Vec<u8> = renamed.collect();
         assert!(matches!(take(&mut open, &renamed, 10), Step::Describe(_)));
         assert!(matches!(take(&mut open, RELATION, 11), Step::Describe(_)));
+    }
+
+    /// As many bytes a change as make a batch full.
+    #[derive(Default)]
+    struct Recorder {
+        changes: Vec<Lsn>,
+    }
+
+    impl Tap for Recorder {
+        fn relation(&mut self, _: &Relation, _: &Table) -> Result<()> {
+            Ok(())
+        }
+
+        fn skip(&mut self, _: TableId) {}
+
+        fn begin(&mut self, _: Begin) -> Result<()> {
+            Ok(())
+        }
+
+        fn change(&mut self, _: TableId, _: Change<'_>, lsn: Lsn) -> Result<()> {
+            self.changes.push(lsn);
+            Ok(())
+        }
+
+        fn truncate(&mut self, _: &[TableId], _: Lsn) -> Result<()> {
+            Ok(())
+        }
+
+        fn message(&mut self, _: LogicalMessage<'_>) -> Result<()> {
+            Ok(())
+        }
+
+        fn commit(&mut self, _: Lsn) -> Result<()> {
+            Ok(())
+        }
+
+        fn size_bytes(&self) -> usize {
+            self.changes.len() * TAPPED_MAX
+        }
+
+        fn cut(&mut self, _: Lsn) -> Option<super::super::tap::Tapped> {
+            Some(super::super::tap::Tapped(Box::new(std::mem::take(&mut self.changes))))
+        }
+    }
+
+    /// A full batch has the change taken again; the tap sees it once, in the batch that has its row.
+    #[test]
+    fn a_tap_sees_each_change_once_and_with_its_row() {
+        let mut open = Open::new(Some(Box::<Recorder>::default()));
+        open.begin();
+        let take = |open: &mut Open, body, change| open.take(body, Lsn(change), 0).unwrap();
+        let Step::Describe(relation) = take(&mut open, RELATION, 10) else { panic!("not told") };
+        open.describe(relation.clone(), Some(table())).unwrap();
+        let mut batches = Vec::new();
+        for change in [10, 11, 11, 12] {
+            if let Step::CutFirst = take(&mut open, ROW, change) {
+                batches.push(open.cut(Lsn::ZERO));
+                assert!(matches!(take(&mut open, ROW, change), Step::Done));
+            }
+        }
+        batches.push(open.cut(Lsn::ZERO));
+        // Rows that nobody wants are not the tap's either.
+        open.describe(relation, None).unwrap();
+        assert!(matches!(take(&mut open, ROW, 13), Step::Done));
+        batches.push(open.cut(Lsn::ZERO));
+        let seen = batches.into_iter().map(|batch| {
+            let rows: usize = batch.blocks.iter().map(Block::rows).sum();
+            let changes = batch.tapped.unwrap().0.downcast::<Vec<Lsn>>().unwrap();
+            (rows, *changes)
+        });
+        let expected =
+            [(1, vec![Lsn(10)]), (2, vec![Lsn(11), Lsn(11)]), (1, vec![Lsn(12)]), (0, Vec::new())];
+        assert_eq!(seen.collect::<Vec<_>>(), expected);
     }
 }

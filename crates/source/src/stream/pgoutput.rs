@@ -14,6 +14,7 @@ pub(super) enum Message<'a> {
     Begin {
         commit: Lsn,
         commit_us: i64,
+        xid: u32,
     },
     /// `end`: the first position after the transaction.
     Commit {
@@ -40,6 +41,7 @@ pub(super) enum Message<'a> {
         prefix: String,
         content: &'a [u8],
         lsn: Lsn,
+        is_transactional: bool,
     },
     /// Types and origins, which we have from the catalog or do not need.
     Other,
@@ -74,6 +76,7 @@ impl<'a> Message<'a> {
             b'B' => Message::Begin {
                 commit: Lsn(cursor.u64()?),
                 commit_us: cursor.i64()?.saturating_add(EPOCH_US),
+                xid: cursor.u32()?,
             },
             b'C' => {
                 let (_flags, _commit) = (cursor.u8()?, cursor.u64()?);
@@ -86,10 +89,10 @@ impl<'a> Message<'a> {
                 Message::Truncate { relations: ids.collect::<Result<_, _>>()? }
             }
             b'M' => {
-                let _flags = cursor.u8()?;
+                let is_transactional = cursor.u8()? & 1 == 1;
                 let (lsn, prefix) = (Lsn(cursor.u64()?), cursor.text()?);
                 let length = cursor.u32()? as usize;
-                Message::Logical { prefix, content: cursor.bytes(length)?, lsn }
+                Message::Logical { prefix, content: cursor.bytes(length)?, lsn, is_transactional }
             }
             b'Y' | b'O' => Message::Other,
             _ => return Err(Malformed("pgoutput sent an unknown message")),
@@ -148,8 +151,8 @@ mod tests {
     fn begin_and_commit_carry_positions_and_time() {
         let begin = [&b"B"[..], &7u64.to_be_bytes(), &1i64.to_be_bytes(), &9u32.to_be_bytes()];
         match Message::read(&begin.concat()) {
-            Ok(Message::Begin { commit, commit_us }) => {
-                assert_eq!((commit, commit_us), (Lsn(7), EPOCH_US + 1));
+            Ok(Message::Begin { commit, commit_us, xid }) => {
+                assert_eq!((commit, commit_us, xid), (Lsn(7), EPOCH_US + 1, 9));
             }
             _ => panic!("not a Begin"),
         }

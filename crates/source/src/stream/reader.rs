@@ -4,6 +4,7 @@ use super::budget::{Budget, Permit};
 use super::draining::Draining;
 use super::open::{Open, Step};
 use super::patience::Patience;
+use super::tap::{LogicalMessage, Tap};
 use super::{Batch, Control, Delivery, Relation, StreamOptions, wanted};
 use crate::decode::Cursor;
 use crate::spool::{AWAY_AFTER, CHANGE_HEAD_BYTES, Taken};
@@ -69,8 +70,13 @@ impl From<crate::decode::Malformed> for End {
     }
 }
 
-pub(super) fn run(options: &StreamOptions, control: &Control, out: Sender<Delivery>) {
-    match Reader::connect(options, control, out.clone()) {
+pub(super) fn run(
+    options: &StreamOptions,
+    control: &Control,
+    out: Sender<Delivery>,
+    tap: Option<Box<dyn Tap>>,
+) {
+    match Reader::connect(options, control, out.clone(), tap) {
         Ok(mut reader) => {
             // The reader's is the only one left, so that the channel closes with its farewell.
             drop(out);
@@ -142,6 +148,7 @@ impl<'a> Reader<'a> {
         options: &'a StreamOptions,
         control: &'a Control,
         out: Sender<Delivery>,
+        tap: Option<Box<dyn Tap>>,
     ) -> Result<Reader<'a>> {
         let mut spool = options.spool.as_ref().map(|spool| spool.take()).transpose()?;
         let held = match &mut spool {
@@ -160,7 +167,7 @@ impl<'a> Reader<'a> {
             session,
             control,
             out,
-            open: Open::new(),
+            open: Open::new(tap),
             spool,
             draining,
             untold: HashMap::new(),
@@ -295,11 +302,15 @@ impl<'a> Reader<'a> {
                     return Ok(());
                 }
                 Step::Truncate(tables) => return self.truncate(tables, change),
-                Step::Logical { prefix, content, lsn } if prefix == PREFIX => {
+                Step::Logical { prefix, content, lsn, .. } if prefix == PREFIX => {
                     self.cut()?;
                     return self.deliver(Delivery::Message { prefix, content, lsn });
                 }
-                Step::Logical { .. } => return Ok(()),
+                Step::Logical { prefix, content, lsn, is_transactional } => {
+                    let (prefix, content) = (&prefix, &content);
+                    let message = LogicalMessage { prefix, content, lsn, is_transactional };
+                    return Ok(self.open.tap_message(message)?);
+                }
             }
         }
     }
@@ -311,12 +322,12 @@ impl<'a> Reader<'a> {
         let commit = self.open.commit();
         self.deliver(Delivery::Relation { relation: relation.clone(), commit, reply })?;
         let table: Option<Arc<Table>> = self.wait_for(&answer)?;
-        self.open.describe(relation, table);
-        Ok(())
+        Ok(self.open.describe(relation, table)?)
     }
 
     fn truncate(&mut self, tables: Vec<TableId>, change: Lsn) -> Result<(), End> {
         self.cut()?;
+        self.open.tap_truncate(&tables, change)?;
         let (done, answer): (SyncSender<()>, _) = sync_channel(1);
         let version = Version::of_change(self.open.commit(), change);
         let commit_us = self.open.commit_us();
@@ -387,17 +398,20 @@ impl<'a> Reader<'a> {
     }
 
     fn cut(&mut self) -> Result<(), End> {
-        if self.open.rows() == 0 && self.open.through() <= self.delivered {
+        let tapped_bytes = self.open.tapped_bytes();
+        let is_empty = self.open.rows() == 0 && tapped_bytes == 0;
+        if is_empty && self.open.through() <= self.delivered {
             return Ok(());
         }
         let mut batch = self.open.cut(self.server_end);
-        batch.permit = self.permit(&batch)?;
+        batch.permit = self.permit(&batch, tapped_bytes)?;
         (self.delivered, self.delivered_at) = (batch.through, Instant::now());
         self.deliver(Delivery::Batch(batch))
     }
 
-    fn permit(&mut self, batch: &Batch) -> Result<Permit, End> {
-        let bytes = batch.blocks.iter().map(model::Block::size_bytes).sum();
+    fn permit(&mut self, batch: &Batch, tapped_bytes: usize) -> Result<Permit, End> {
+        let blocks: usize = batch.blocks.iter().map(model::Block::size_bytes).sum();
+        let bytes = blocks + tapped_bytes;
         let begun = Instant::now();
         loop {
             if let Some(permit) = self.budget.take(bytes) {

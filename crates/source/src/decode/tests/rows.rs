@@ -1,7 +1,8 @@
 //! What a row leaves behind that ClickHouse cannot carry, and what stands in for absent values.
 
 use super::super::again::{Texts, push_key, push_row};
-use super::super::{Cursor, Field, Old, push_delete, push_new, same_key};
+use super::super::row::same_key;
+use super::super::{Cursor, Field, Old, push_delete, push_new};
 use super::{table, tuple};
 use model::{Block, Lsn, Op, PgType, Rule, Table, Unchanged, Version};
 use std::sync::Arc;
