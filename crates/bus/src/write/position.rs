@@ -1,0 +1,199 @@
+//! How far exactly-once delivery got: the last record of a small compacted topic, written in the
+//! transaction of the messages that it speaks of. (Offsets of a consumer group would do as well, but
+//! the broker forgets those of a group that nobody is in.)
+
+use super::encoded::Position;
+use super::options::SinkOptions;
+use crate::trouble::Doing;
+use model::{Error, Lsn, Result};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::Message as _;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// Records and marks of transactions that are read at first, from the end.
+const WINDOW: i64 = 64;
+const TRY: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(100);
+
+pub(super) fn record(position: Position) -> String {
+    let within = position.within.map(
+        |(commit, change)| json!({"commit": commit.to_string(), "change": change.to_string()}),
+    );
+    json!({"through": position.through.to_string(), "within": within}).to_string()
+}
+
+fn parse(record: &[u8]) -> Option<Position> {
+    let record: Value = serde_json::from_slice(record).ok()?;
+    let lsn = |value: &Value| value.as_str().and_then(|text| text.parse::<Lsn>().ok());
+    let within = match &record["within"] {
+        Value::Null => None,
+        within => Some((lsn(&within["commit"])?, lsn(&within["change"])?)),
+    };
+    Some(Position { through: lsn(&record["through"])?, within })
+}
+
+/// The last position of that transactional id.
+pub(super) fn read(options: &SinkOptions, id: &str) -> Result<Option<Position>> {
+    let topic = options.position_topic();
+    let doing = Doing::new("read the position", &options.brokers).topic(&topic);
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", &options.brokers)
+        .set("client.id", "millrace")
+        // librdkafka wants a name; nobody joins a group or commits to one.
+        .set("group.id", format!("{}.millrace", options.topic_prefix))
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("fetch.wait.max.ms", "10")
+        .set("auto.offset.reset", "earliest");
+    options.security.apply(&mut config);
+    let failed = |error: &KafkaError| doing.failed(error);
+    let consumer: BaseConsumer<Quiet> =
+        config.create_with_context(Quiet).map_err(|error| failed(&error))?;
+    let (low, high) =
+        consumer.fetch_watermarks(&topic, 0, options.timeout).map_err(|error| failed(&error))?;
+    let mut window = WINDOW;
+    loop {
+        let from = high.saturating_sub(window).max(low);
+        if let Some(found) = last_from(options, &consumer, &topic, from, id, doing)? {
+            return Ok(Some(found));
+        }
+        if from <= low {
+            return Ok(None);
+        }
+        window = window.saturating_mul(16);
+    }
+}
+
+fn last_from(
+    options: &SinkOptions,
+    consumer: &BaseConsumer<Quiet>,
+    topic: &str,
+    from: i64,
+    id: &str,
+    doing: Doing<'_>,
+) -> Result<Option<Position>> {
+    let mut at = TopicPartitionList::new();
+    at.add_partition_offset(topic, 0, Offset::Offset(from))
+        .and_then(|()| consumer.assign(&at))
+        .map_err(|error| doing.failed(&error))?;
+    let (mut last, begun) = (None, Instant::now());
+    loop {
+        match consumer.poll(POLL) {
+            Some(Ok(message)) if message.key() == Some(id.as_bytes()) => {
+                let position = message.payload().and_then(parse).ok_or_else(|| {
+                    Error::definite(format!("cannot read the position in topic {topic}"))
+                        .detail("Its last record is none of ours.")
+                        .hint(format!("kafka-topics.sh --delete --topic {topic}, then resync"))
+                })?;
+                last = Some(position);
+            }
+            Some(Ok(_)) | None => {}
+            // No right to a group that we have no use for.
+            Some(Err(error))
+                if error.rdkafka_error_code() == Some(Code::GroupAuthorizationFailed) => {}
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(last),
+            Some(Err(error)) => return Err(doing.failed(&error)),
+        }
+        if begun.elapsed() >= options.timeout {
+            return Err(doing.coded(Code::OperationTimedOut, "its end did not come"));
+        }
+    }
+}
+
+/// Makes a topic that is not there, if that is wished.
+pub(super) fn ensure_topic<C: ClientContext>(
+    options: &SinkOptions,
+    client: &Client<C>,
+    topic: &str,
+    is_compacted: bool,
+) -> Result<()> {
+    let doing = Doing::new("send the changes", &options.brokers).topic(topic);
+    let begun = Instant::now();
+    let mut is_made = false;
+    loop {
+        let metadata = client.fetch_metadata(Some(topic), TRY);
+        let metadata = metadata.map_err(|error| doing.failed(&error))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        let code = match found.map(|found| (found.error(), found.partitions().is_empty())) {
+            Some((None, false)) => return Ok(()),
+            Some((Some(error), _)) => Code::from(error),
+            Some((None, true)) | None => Code::UnknownTopicOrPartition,
+        };
+        let is_missing = matches!(code, Code::UnknownTopicOrPartition | Code::UnknownTopic);
+        if is_missing && options.creates_topics && !is_made {
+            create(options, topic, is_compacted, doing)?;
+            is_made = true;
+            continue;
+        }
+        // One that was just made has no leader yet.
+        let is_coming = is_made || matches!(code, Code::LeaderNotAvailable);
+        if !is_coming || begun.elapsed() >= options.timeout {
+            return Err(doing.coded(code, &code.to_string()));
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+fn create(options: &SinkOptions, topic: &str, is_compacted: bool, doing: Doing<'_>) -> Result<()> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &options.brokers).set("client.id", "millrace");
+    options.security.apply(&mut config);
+    let admin: AdminClient<Quiet> =
+        config.create_with_context(Quiet).map_err(|error| doing.failed(&error))?;
+    // As many partitions and replicas as the broker gives one that says nothing.
+    let mut new = NewTopic::new(topic, -1, TopicReplication::Fixed(-1));
+    if is_compacted {
+        new.num_partitions = 1;
+        new = new.set("cleanup.policy", "compact");
+    }
+    let limits = AdminOptions::new().operation_timeout(Some(TRY)).request_timeout(Some(TRY));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|error| Error::transient("could not wait for a topic").source(error))?;
+    let made = runtime.block_on(admin.create_topics([&new], &limits));
+    for made in made.map_err(|error| doing.failed(&error))? {
+        match made {
+            Ok(_) | Err((_, Code::TopicAlreadyExists)) => {}
+            Err((_, code)) => return Err(doing.coded(code, &code.to_string())),
+        }
+    }
+    Ok(())
+}
+
+/// What matters comes as an error of a call.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(facility, "librdkafka: {message}");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, "librdkafka: {reason}");
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_read_back() {
+        for within in [None, Some((Lsn(1 << 40), Lsn(9)))] {
+            let position = Position { through: Lsn(0x16_B374_D848), within };
+            assert_eq!(parse(record(position).as_bytes()), Some(position));
+        }
+        assert_eq!(parse(b"{}"), None);
+        assert_eq!(parse(b"\xff"), None);
+    }
+}

@@ -1,0 +1,4 @@
+//! The bus against real servers.
+
+mod catalog;
+mod forms;
