@@ -92,30 +92,15 @@ fn take(
             pieces.push(Piece { target: target.clone(), block, token: None, record: None });
         }
         Some(intervals) => {
-            let of_key_change = key_changes(&block, &rejects);
-            rejects.iter().for_each(|reject| intervals.note_refused(reject));
-            rejects.retain(|reject| {
-                let is_new = reject.op == Op::Insert && !of_key_change.contains(&reject.version);
-                let takes = intervals.takes_at(reject.version);
-                // Read again by another type, it may be refused now, and was carried.
-                let is_taken =
-                    intervals.takes(reject.version) && !intervals.is_done(reject.version);
-                is_taken && (is_new || takes != Takes::Inserts)
-            });
             let name = target.name.to_string();
-            let cuts = intervals.cut(Some(block), through);
-            for Cut { block, record, fresh } in cuts {
+            let cuts = cut(intervals, block, &mut rejects, through);
+            let mut pieces_of = Vec::with_capacity(cuts.len());
+            for of_cut in cuts {
                 // What was held back may have come in an earlier shape.
-                let target = target_of_cut(entry, &block, &record)?;
-                let token = Some(Token { name: record.token.clone(), again: !fresh });
-                let mut later = None;
-                match (fresh, pieces.is_empty()) {
-                    (true, true) => work.records.push((name.clone(), record)),
-                    (true, false) => later = Some(record),
-                    (false, _) => {}
-                }
-                pieces.push(Piece { target, block: Arc::new(block), token, record: later });
+                let target = target_of_cut(entry, &of_cut.block, &of_cut.record)?;
+                pieces_of.push((target, of_cut));
             }
+            pieces = into_pieces(pieces_of, &name, &mut work.records);
         }
     }
     let ignored = match &entry.intervals {
@@ -136,8 +121,47 @@ fn take(
     Ok(())
 }
 
+/// Rows of a table that is no mirror, in recorded intervals; and those of its rejects that it would have taken.
+pub(crate) fn cut(
+    intervals: &mut Intervals,
+    block: Block,
+    rejects: &mut Vec<Reject>,
+    through: Lsn,
+) -> Vec<Cut> {
+    let of_key_change = key_changes(&block, rejects);
+    rejects.iter().for_each(|reject| intervals.note_refused(reject));
+    rejects.retain(|reject| {
+        let is_new = reject.op == Op::Insert && !of_key_change.contains(&reject.version);
+        let takes = intervals.takes_at(reject.version);
+        // Read again by another type, it may be refused now, and was carried.
+        let is_taken = intervals.takes(reject.version) && !intervals.is_done(reject.version);
+        is_taken && (is_new || takes != Takes::Inserts)
+    });
+    intervals.cut(Some(block), through)
+}
+
+/// The first record may be made durable at once, each further one behind the piece before it.
+pub(crate) fn into_pieces(
+    cuts: Vec<(Arc<store::Target>, Cut)>,
+    name: &str,
+    records: &mut Vec<(String, Record)>,
+) -> Vec<Piece> {
+    let mut pieces = Vec::with_capacity(cuts.len());
+    for (target, Cut { block, record, fresh }) in cuts {
+        let token = Some(Token { name: record.token.clone(), again: !fresh });
+        let mut later = None;
+        match (fresh, pieces.is_empty()) {
+            (true, true) => records.push((name.to_owned(), record)),
+            (true, false) => later = Some((name.to_owned(), record)),
+            (false, _) => {}
+        }
+        pieces.push(Piece { target, block: Arc::new(block), token, record: later });
+    }
+    pieces
+}
+
 /// What was deleted at the source stays; the key that another one took the place of goes.
-fn without_deletes(block: Block, rejects: &[Reject], kept: &mut u64) -> Block {
+pub(crate) fn without_deletes(block: Block, rejects: &[Reject], kept: &mut u64) -> Block {
     // Refused as a key, too, it is no row here.
     let refused: BTreeSet<Version> = rejects.iter().map(|reject| reject.version).collect();
     let is_kept = |row: usize| {

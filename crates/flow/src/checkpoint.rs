@@ -64,8 +64,14 @@ impl Positions {
         self.check();
     }
 
-    pub(crate) fn confirm(&mut self) -> Lsn {
-        self.confirmed = self.recorded;
+    /// Somebody who needs the log as well has no more of it yet: nothing behind that is confirmed.
+    pub(crate) fn hold(&mut self, others: Lsn) {
+        self.confirmed = self.confirmed.min(others);
+    }
+
+    /// `others` have the log up to there as well.
+    pub(crate) fn confirm(&mut self, others: Lsn) -> Lsn {
+        self.confirmed = self.confirmed.max(self.recorded.min(others));
         self.check();
         self.confirmed
     }
@@ -119,13 +125,19 @@ mod tests {
         let mut at = Positions::start(Lsn(10));
         at.receive(Lsn(30));
         at.apply(Lsn(20));
-        assert_eq!(at.confirm(), Lsn(10));
+        assert_eq!(at.confirm(Lsn::MAX), Lsn(10));
         at.record(at.applied());
-        assert_eq!(at.confirm(), Lsn(20));
+        assert_eq!(at.confirm(Lsn::MAX), Lsn(20));
         at.receive(Lsn(15));
         assert_eq!(at.received(), Lsn(30));
         at.rewind();
         assert_eq!((at.received(), at.applied(), at.confirmed()), (Lsn(20), Lsn(20), Lsn(20)));
+        at.receive(Lsn(40));
+        at.apply(Lsn(40));
+        at.record(Lsn(40));
+        assert_eq!((at.confirm(Lsn(10)), at.confirm(Lsn(30))), (Lsn(20), Lsn(30)));
+        at.hold(Lsn(25));
+        assert_eq!((at.confirmed(), at.recorded()), (Lsn(25), Lsn(40)));
     }
 
     #[test]

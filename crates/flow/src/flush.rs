@@ -42,8 +42,8 @@ pub(crate) struct Piece {
     pub(crate) block: Arc<Block>,
     /// Of an append batch.
     pub(crate) token: Option<Token>,
-    /// To be recorded once the pieces before it are durable: it takes the place of their record.
-    pub(crate) record: Option<Record>,
+    /// To be recorded under that name once the pieces before it are durable: it takes the place of their record.
+    pub(crate) record: Option<(String, Record)>,
 }
 
 #[derive(Default)]
@@ -111,8 +111,8 @@ async fn write_table(
 ) -> (TableId, Result<u64>) {
     let mut rows = 0;
     for Piece { target, mut block, token, record } in work.pieces {
-        if let Some(record) = record {
-            let row = record_row(&target.name.to_string(), &record);
+        if let Some((name, record)) = record {
+            let row = record_row(&name, &record);
             if let Err(error) = record_batches(store.as_ref(), &status, vec![row]).await {
                 return (work.id, Err(error));
             }

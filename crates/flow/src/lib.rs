@@ -8,6 +8,8 @@
 //! quarantine/  what was set aside, and the way back     rules   of columns
 //! evolve/    schema changes        shape    a table as the store has it
 //! again      a table copied again
+//! kafka/     the second way in: topics of Kafka
+//! sinks/     topics of Kafka that the stream goes to as well
 //! pause      at rest until somebody says otherwise      reload   other options for tables
 //! checkpoint, intervals, pace, retry   pure
 //! ```
@@ -24,6 +26,8 @@ pub mod held;
 mod history;
 mod hold;
 mod intervals;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod keys;
 mod latest;
 mod nulls;
@@ -40,6 +44,11 @@ mod scratch;
 mod session;
 mod shape;
 mod sift;
+#[cfg(feature = "kafka")]
+pub mod sinks;
+#[cfg(not(feature = "kafka"))]
+#[path = "sinks/none.rs"]
+pub mod sinks;
 mod start;
 pub mod status;
 mod tables;

@@ -1,10 +1,14 @@
 //! The pipeline: one slot of one source into one store.
 
+#[cfg(feature = "kafka")]
+mod topics;
+
 use crate::pause::{Paused, Resumed};
 use crate::quarantine::{ReplayOptions, Replayed};
 use crate::reload::{ReloadOptions, Reloaded};
 use crate::resync::{ResyncOptions, Resynced};
 use crate::run;
+use crate::sinks::SinkPlan;
 use crate::status::{Report, Status};
 use crate::verify::beside::{Beside, Connection};
 use crate::verify::{Piece, PieceOptions, Verdict, VerifyOptions};
@@ -21,7 +25,7 @@ use tokio::task::JoinHandle;
 /// A store or a source that hangs must not keep the process from ending.
 const SHUTDOWN_MOST: Duration = Duration::from_secs(10);
 /// Questions that wait; a second one of a kind is refused anyway.
-const COMMANDS_MOST: usize = 8;
+pub(crate) const COMMANDS_MOST: usize = 8;
 
 /// What to read, and where to keep it.
 #[derive(Clone, Debug)]
@@ -37,6 +41,8 @@ pub struct Options {
     pub memory_bytes: usize,
     /// Where the log goes while the store is away.
     pub spool: Option<Arc<Spool>>,
+    /// Where it goes as well.
+    pub sinks: Vec<SinkPlan>,
 }
 
 /// A running pipeline. Its owner shuts it down; everybody else has a [`Handle`]. Dropped without a
@@ -95,7 +101,13 @@ impl Pipeline {
         let (stop, stopping) = watch::channel(false);
         let task = tokio::spawn(run::run(options, store, status.clone(), asked, stopping));
         Pipeline {
-            handle: Handle { status, commands, beside: Arc::default() },
+            handle: Handle {
+                status,
+                commands,
+                beside: Arc::default(),
+                #[cfg(feature = "kafka")]
+                topics: None,
+            },
             stop,
             task,
             is_over: false,
@@ -145,15 +157,27 @@ pub struct Handle {
     status: Arc<Status>,
     commands: mpsc::Sender<Command>,
     beside: Arc<Connection>,
+    /// Read beside the stream.
+    #[cfg(feature = "kafka")]
+    topics: Option<topics::Topics>,
 }
 
 impl Handle {
     pub fn report(&self) -> Report {
-        self.status.report()
+        let report = self.status.report();
+        #[cfg(feature = "kafka")]
+        if let Some(topics) = &self.topics {
+            return topics.beside(report);
+        }
+        report
     }
 
     /// Every table streams.
     pub fn is_ready(&self) -> bool {
+        #[cfg(feature = "kafka")]
+        if let Some(topics) = &self.topics {
+            return topics.are_ready() && (topics.are_alone() || self.status.is_ready());
+        }
         self.status.is_ready()
     }
 
@@ -164,6 +188,7 @@ impl Handle {
 
     /// Compares source and store at one position.
     pub async fn verify(&self, options: VerifyOptions) -> Result<Verdict> {
+        self.needs_stream("verify")?;
         let gone = || Error::transient("could not verify: the pipeline does not run");
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Verify { options, reply }).await.map_err(|_| gone())?;
@@ -190,6 +215,7 @@ impl Handle {
     }
 
     async fn beside(&self, table: &str) -> Result<Result<Beside, String>> {
+        self.needs_stream("verify")?;
         let gone = || Error::transient("could not verify: the pipeline does not run");
         let (reply, answer) = oneshot::channel();
         let table = table.to_owned();
@@ -199,6 +225,7 @@ impl Handle {
 
     /// Begins to copy tables again; answers once they have begun.
     pub async fn resync(&self, options: ResyncOptions) -> Result<Vec<Resynced>> {
+        self.needs_stream("resync")?;
         let gone = || Error::transient("could not resync: the pipeline does not run");
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Resync { options, reply }).await.map_err(|_| gone())?;
@@ -207,6 +234,13 @@ impl Handle {
 
     /// Looks in the store which quarantined rows of these tables, of none: of all, are superseded.
     pub async fn look_for_newer(&self, tables: Vec<String>) -> Result<()> {
+        #[cfg(feature = "kafka")]
+        if let Some(topics) = &self.topics {
+            topics.look_for_newer(tables.clone()).await?;
+            if topics.are_alone() {
+                return Ok(());
+            }
+        }
         let gone = || Error::transient("could not look: the pipeline does not run");
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::LookForNewer { tables, reply }).await.map_err(|_| gone())?;
@@ -215,6 +249,14 @@ impl Handle {
 
     /// Writes quarantined rows that can be carried now.
     pub async fn replay(&self, options: ReplayOptions) -> Result<Vec<Replayed>> {
+        #[cfg(feature = "kafka")]
+        if let Some(topics) = &self.topics {
+            return topics.replay(options, async |options| self.replay_stream(options).await).await;
+        }
+        self.replay_stream(options).await
+    }
+
+    async fn replay_stream(&self, options: ReplayOptions) -> Result<Vec<Replayed>> {
         let gone = || Error::transient("could not replay: the pipeline does not run");
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Replay { options, reply }).await.map_err(|_| gone())?;
@@ -244,5 +286,15 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Reload { options, reply }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// Topics have nothing to be compared with, and nobody who sends their tables again.
+    fn needs_stream(&self, what: &str) -> Result<()> {
+        #[cfg(feature = "kafka")]
+        if let Some(topics) = &self.topics {
+            return topics.need_stream(what);
+        }
+        let _ = what;
+        Ok(())
     }
 }

@@ -49,6 +49,7 @@ use crate::pause::{self, Resumed};
 use crate::pipeline::{Command, Options};
 use crate::reload::Reload;
 use crate::session::Session;
+use crate::sinks::Sinks;
 use crate::start::{self, Ready};
 use crate::status::Status;
 use crate::tables::Tables;
@@ -134,6 +135,7 @@ struct Loop {
     heard: mpsc::Receiver<Told>,
     settled: watch::Sender<Lsn>,
     filler: Arc<Filler>,
+    sinks: Arc<Sinks>,
     pressure: Arc<Pressure>,
     pace: Pace,
     age_us: u64,
@@ -157,11 +159,13 @@ pub(crate) async fn run(
 ) -> Result<()> {
     let _keeper = keeper(&options)?;
     let _room = Task::spawn(look::room(store.clone(), status.clone()));
-    let filler = Arc::new(Filler::new(options.address.clone()));
+    let filler = Arc::new(Filler::new(Some(options.address.clone())));
+    let sinks = Arc::new(Sinks::start(&options.sinks, options.address.database()));
+    status.set_sinks(sinks.clone());
     let mut left = Left::default();
     let outcome = loop {
         let asked = (&mut commands, &mut stopping);
-        match live(&options, &store, &status, &filler, asked, &mut left).await {
+        match live(&options, &store, &status, (&filler, &sinks), asked, &mut left).await {
             Ok(End::Again(command)) => left.command = command.or(left.command.take()),
             Ok(End::Reload(reload)) => {
                 options.tables.clone_from(&reload.options.tables);
@@ -213,7 +217,7 @@ async fn live(
     options: &Options,
     store: &Arc<dyn Store>,
     status: &Arc<Status>,
-    filler: &Arc<Filler>,
+    (filler, sinks): (&Arc<Filler>, &Arc<Sinks>),
     (commands, stopping): (&mut mpsc::Receiver<Command>, &mut watch::Receiver<bool>),
     left: &mut Left,
 ) -> Result<End> {
@@ -239,7 +243,7 @@ async fn live(
     let _parts = Task::spawn(look::parts(store.clone(), pressure.clone()));
     let _busy = Task::spawn(look::busy(pressure.clone()));
     let (store, status) = (store.clone(), status.clone());
-    Loop::new(options.clone(), store, status, filler.clone(), ready, pressure)
+    Loop::new(options.clone(), store, status, (filler.clone(), sinks.clone()), ready, pressure)
         .go(left.command.take(), commands, stopping)
         .await
 }
@@ -305,7 +309,7 @@ impl Loop {
         options: Options,
         store: Arc<dyn Store>,
         status: Arc<Status>,
-        filler: Arc<Filler>,
+        (filler, sinks): (Arc<Filler>, Arc<Sinks>),
         ready: Ready,
         pressure: Arc<Pressure>,
     ) -> Loop {
@@ -313,6 +317,7 @@ impl Loop {
         Loop {
             options,
             filler,
+            sinks,
             store,
             status,
             tables: ready.tables,
@@ -361,7 +366,7 @@ impl Loop {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
-            let may_receive = self.next.is_none();
+            let may_receive = self.next.is_none() && self.sinks.have_room();
             let event = tokio::select! {
                 biased;
                 // 1. A person waits.
@@ -371,6 +376,8 @@ impl Loop {
                 recorded = recorded(&mut self.recording) => Event::Recorded(recorded),
                 // 3. The clock comes before what may never pause.
                 _ = ticks.tick() => Event::Tick,
+                // What others have moves the position as well, and makes room.
+                () = self.sinks.changed() => Event::Tick,
                 // 4. Copies wait for an answer before they insert.
                 Some(told) = self.heard.recv() => Event::Copy(told),
                 Some(ended) = self.copies.join_next(), if !self.copies.is_empty() => {

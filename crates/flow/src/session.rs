@@ -3,6 +3,7 @@
 use crate::task::Task;
 use model::{Error, Lsn, Result};
 use source::spool::Quiet;
+use source::stream::tap::Tap;
 use source::stream::{self, Control, Delivery, StreamOptions};
 use std::sync::Arc;
 use tokio::sync::mpsc::Receiver;
@@ -27,12 +28,13 @@ impl Session {
         number: u64,
         confirmed: Lsn,
         age_us: u64,
+        tap: Option<Box<dyn Tap>>,
         claim: impl FnOnce(watch::Receiver<bool>) -> Task<Error>,
     ) -> Session {
         let control = Arc::new(Control::new(confirmed));
         control.set_age_us(age_us);
         let binary = options.binary;
-        let deliveries = stream::start(options, control.clone());
+        let deliveries = stream::start_tapped(options, control.clone(), tap);
         let claiming = claim(control.holds_slot());
         Session { number, binary, control, deliveries, _quiet: quiet, claiming }
     }

@@ -1,11 +1,18 @@
 //! What the pipeline shows of itself. Every number here is measured; nothing is derived from hope.
 
+mod spool;
+mod topics;
+
+pub use spool::SpoolReport;
+pub use topics::{KafkaReport, PartitionReport, SinkReport, Way};
+
 use crate::pause::Kept;
 use crate::rules::Altered;
+use crate::sinks::Sinks;
 use crate::verify::Piece;
 use model::{Error, Fate, Lsn, Mode, Table, TableName};
 use serde::Serialize;
-use source::spool::{Held, Spool};
+use source::spool::Spool;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -204,6 +211,7 @@ struct Inner {
     paused_since: Option<i64>,
     spool: Option<Arc<Spool>>,
     is_starting: bool,
+    sinks: Option<Arc<Sinks>>,
 }
 
 /// Everything is brought up as long as it lives.
@@ -230,12 +238,17 @@ pub struct Report {
     pub source: SourceReport,
     /// `None`: there is none.
     pub spool: Option<SpoolReport>,
+    /// `None`: no topics are read.
+    pub kafka: Option<KafkaReport>,
+    /// Topics that the stream goes to.
+    pub sinks: Vec<SinkReport>,
     pub freshness_ms: Freshness,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct TableReport {
     pub name: String,
+    pub way: Way,
     pub mode: &'static str,
     pub target: String,
     pub state: State,
@@ -286,28 +299,6 @@ pub struct SourceReport {
     pub last_error: Option<String>,
 }
 
-/// The log on our own disk, for the time that the store is away.
-#[derive(Clone, Debug, Serialize)]
-pub struct SpoolReport {
-    pub bytes: u64,
-    pub max_bytes: u64,
-    /// What it holds began to come then, in seconds since 1970. `None`: it is empty.
-    pub since: Option<i64>,
-    /// The log goes there, because the store does not take it.
-    pub is_filled: bool,
-    /// Nothing more is taken, and the source keeps the rest; for what the disk says, if it is not for the limit.
-    pub is_full: bool,
-    pub full_for: Option<String>,
-}
-
-impl SpoolReport {
-    fn of(spool: &Spool, held: Held) -> SpoolReport {
-        let Held { bytes, since, is_filled, is_full, full_for, .. } = held;
-        let max_bytes = spool.limit_bytes();
-        SpoolReport { bytes, max_bytes, since, is_filled, is_full, full_for }
-    }
-}
-
 /// Commit to visible, over the latest batches. `None` before the first one.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Freshness {
@@ -326,6 +317,10 @@ impl Status {
 
     pub(crate) fn set_spool(&self, spool: Option<Arc<Spool>>) {
         self.lock().spool = spool;
+    }
+
+    pub(crate) fn set_sinks(&self, sinks: Arc<Sinks>) {
+        self.lock().sinks = Some(sinks);
     }
 
     pub(crate) fn starting(&self) -> Starting<'_> {
@@ -501,7 +496,9 @@ impl Status {
         let freshness_ms =
             Freshness { p50: percentile(&samples, 50), p99: percentile(&samples, 99) };
         let spool = held.map(|(spool, held)| SpoolReport::of(&spool, held));
-        Report { paused_since: inner.paused_since, tables, source, spool, freshness_ms }
+        let paused_since = inner.paused_since;
+        let sinks = inner.sinks.as_ref().map(|sinks| sinks.report()).unwrap_or_default();
+        Report { paused_since, tables, source, spool, kafka: None, sinks, freshness_ms }
     }
 }
 
@@ -514,6 +511,7 @@ fn out_of_room() -> Error {
 fn report_table(name: &str, table: &mut TableStatus) -> TableReport {
     TableReport {
         name: name.to_owned(),
+        way: Way::Stream,
         mode: table.mode.name(),
         target: table.target.to_string(),
         state: table.state,

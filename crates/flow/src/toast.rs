@@ -36,7 +36,8 @@ use tokio_postgres::Client;
 
 /// Fills blocks; keeps a connection to the source once it needed one.
 pub(crate) struct Filler {
-    address: Address,
+    /// `None`: there is no source that could be asked.
+    address: Option<Address>,
     client: Mutex<Option<Client>>,
     borrowed: std::sync::Mutex<Borrowed>,
 }
@@ -57,7 +58,7 @@ struct Found {
 }
 
 impl Filler {
-    pub(crate) fn new(address: Address) -> Filler {
+    pub(crate) fn new(address: Option<Address>) -> Filler {
         Filler { address, client: Mutex::new(None), borrowed: Default::default() }
     }
 
@@ -165,6 +166,7 @@ impl Filler {
         if missing.is_empty() {
             return Ok(Found::default());
         }
+        let Some(address) = &self.address else { return Ok(nobody_knows(block, missing)) };
         // A key's value of today is asked for once, however many rows want it.
         let mut firsts: HashMap<Vec<u8>, usize> = HashMap::new();
         let mut rows: Vec<usize> = Vec::new();
@@ -177,7 +179,7 @@ impl Filler {
         let places: Vec<(usize, usize)> = missing.keys().map(|&row| (row, place(row))).collect();
         let columns: BTreeSet<usize> = missing.values().flatten().copied().collect();
         let columns: Vec<usize> = columns.into_iter().collect();
-        let ask = || self.look_up(block, &rows, &columns);
+        let ask = || self.look_up(address, block, &rows, &columns);
         let (answer, position) = patiently(status, ask).await?;
         let mut found = Found::default();
         for (row, place) in &places {
@@ -254,6 +256,7 @@ impl Filler {
     /// And where the log was after it.
     async fn look_up(
         &self,
+        address: &Address,
         block: &Block,
         rows: &[usize],
         columns: &[usize],
@@ -261,13 +264,31 @@ impl Filler {
         let mut kept = self.client.lock().await;
         let client = match kept.take().filter(|client| !client.is_closed()) {
             Some(client) => client,
-            None => source::client::connect(&self.address).await?,
+            None => source::client::connect(address).await?,
         };
         let found = source::lookup::rows_by_key(&client, block, rows, columns).await?;
         let position = source::catalog::end_of_log(&client).await?;
         *kept = Some(client);
         Ok((found, position))
     }
+}
+
+/// Rows that lack values, where nothing but the store could have had them.
+fn nobody_knows(block: &Block, missing: &Wanted) -> Found {
+    let reject = |(&row, columns): (&usize, &BTreeSet<usize>)| {
+        let column = columns.first().map(|&at| block.table.columns[at].name.clone());
+        let reason = "the message says that the value is unchanged, and no row here has it";
+        let reject = Reject {
+            version: block.versions[row],
+            op: block.ops[row],
+            column: column.unwrap_or_default(),
+            reason: reason.to_owned(),
+            row: "{}".to_owned(),
+            key: String::new(),
+        };
+        (row, reject)
+    };
+    Found { rejects: missing.iter().map(reject).collect(), ..Found::default() }
 }
 
 impl Found {

@@ -221,8 +221,9 @@ pub fn sweep(target: &Target, version: Version) -> String {
 }
 
 /// What [`system`] makes.
-pub(crate) const OWN_TABLES: [&str; 8] = [
+pub(crate) const OWN_TABLES: [&str; 9] = [
     "checkpoints",
+    "kafka_offsets",
     "servers",
     "pauses",
     "batches",
@@ -255,6 +256,14 @@ pub(crate) fn system_with(more: More<'_>) -> Vec<String> {
             "slot String, system String, timeline UInt32, version UInt64",
             "version",
             "slot",
+        ),
+        table(
+            "kafka_offsets",
+            &format!(
+                "consumer String, topic String, partition Int32, epoch UInt16, next Int64, {at}, version UInt64"
+            ),
+            "version",
+            "(consumer, topic, partition)",
         ),
         table("pauses", "slot String, since Int64, version UInt64", "version", "slot"),
         table(
@@ -330,6 +339,13 @@ pub(crate) fn system_with(more: More<'_>) -> Vec<String> {
              rows_per_second Float64, streamed_rows UInt64, rejected_rows UInt64",
             "",
             &format!("(at, table) {SAMPLES_KEPT}"),
+        ),
+        table(
+            "kafka_samples",
+            "at DateTime64(3, 'UTC'), consumer LowCardinality(String), topic LowCardinality(String), \
+             partition Int32, offset Int64, end Int64, lag_messages UInt64, lag_seconds Float64",
+            "",
+            &format!("(at, topic, partition, consumer) {SAMPLES_KEPT}"),
         ),
         // What rules, notices and silences came to.
         table(

@@ -60,7 +60,7 @@ pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> 
         return Ok(Need::Anew(why));
     }
     let kept = shape::kept(&target.rows, store, status).await?;
-    if let Some(why) = widen(target, &kept, around).await? {
+    if let Some(why) = widen(target, &kept, store, status).await? {
         return Ok(Need::Anew(why));
     }
     for column in &target.columns {
@@ -74,7 +74,7 @@ pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> 
             need = Need::Copy(why);
         }
     }
-    add_extra(target, &kept, around).await?;
+    add_extra(target, &kept, store, status).await?;
     // Facts stay what they were when they were written.
     if target.mode != Mode::Append && past.is_rewritten(&target.table) {
         need = Need::Copy("Its rows were written anew at the source.".into());
@@ -85,6 +85,29 @@ pub(crate) async fn bring(target: &Target, past: &Past, around: &Around<'_>) -> 
     spread(target, store, status).await?;
     show(target, store, status).await?;
     Ok(need)
+}
+
+/// The same for a table that no catalog describes: columns are only added, and rows of before have their
+/// default. What keeps the store's table from it.
+#[cfg(feature = "kafka")]
+pub(crate) async fn bring_undescribed(
+    target: &Target,
+    store: &dyn Store,
+    status: &Status,
+) -> Result<Option<String>> {
+    done(&store.layout().create(target), store, status).await?;
+    let kept = shape::kept(&target.rows, store, status).await?;
+    if let Some(why) = widen(target, &kept, store, status).await? {
+        return Ok(Some(why));
+    }
+    for column in target.columns.iter().filter(|column| !kept.has(&column.name)) {
+        let definition = format!("{}{}", column.clickhouse, ddl::default(column));
+        alter(target, &[Step::Add(column.name.clone(), definition)], store, status).await?;
+    }
+    add_extra(target, &kept, store, status).await?;
+    spread(target, store, status).await?;
+    show(target, store, status).await?;
+    Ok(None)
 }
 
 /// What is written to, where that is not the table that holds the rows. Nobody else's takes its place.
@@ -200,13 +223,17 @@ async fn rename(
             steps.push(Step::Rename { before: before.to_owned(), now: column.name.clone() });
         }
     }
-    alter(target, &steps, around).await?;
+    alter(target, &steps, around.store, around.status).await?;
     Ok(None)
 }
 
 /// Gives columns their types, where each holds every value that it has. What keeps them from it.
-async fn widen(target: &Target, kept: &Kept, around: &Around<'_>) -> Result<Option<String>> {
-    let (store, status) = (around.store, around.status);
+async fn widen(
+    target: &Target,
+    kept: &Kept,
+    store: &dyn Store,
+    status: &Status,
+) -> Result<Option<String>> {
     if let Some(difference) = shape::key_difference(kept, target) {
         return Ok(Some(difference));
     }
@@ -223,22 +250,22 @@ async fn widen(target: &Target, kept: &Kept, around: &Around<'_>) -> Result<Opti
         }
         steps.push(Step::Modify(name.clone(), now.clone()));
     }
-    alter(target, &steps, around).await?;
+    alter(target, &steps, store, status).await?;
     Ok(None)
 }
 
-async fn alter(target: &Target, steps: &[Step], around: &Around<'_>) -> Result<()> {
+async fn alter(target: &Target, steps: &[Step], store: &dyn Store, status: &Status) -> Result<()> {
     if steps.is_empty() {
         return Ok(());
     }
-    let (store, status) = (around.store, around.status);
     done(&[store.layout().alter(&target.rows, steps)], store, status).await
 }
 
 /// Adds columns that the engine fills itself; those that are there stay what they are.
-async fn add_extra(target: &Target, kept: &Kept, around: &Around<'_>) -> Result<()> {
+async fn add_extra(target: &Target, kept: &Kept, store: &dyn Store, status: &Status) -> Result<()> {
     for (name, definition) in target.extra_columns.iter().filter(|(name, _)| !kept.has(name)) {
-        alter(target, &[Step::Add(name.clone(), definition.clone())], around).await?;
+        let step = Step::Add(name.clone(), definition.clone());
+        alter(target, &[step], store, status).await?;
     }
     Ok(())
 }
@@ -290,7 +317,8 @@ async fn bring_column(
     };
     if !is_there {
         let definition = format!("{}{default}", column.clickhouse);
-        alter(target, &[Step::Add(column.name.clone(), definition)], around).await?;
+        let step = Step::Add(column.name.clone(), definition);
+        alter(target, &[step], around.store, around.status).await?;
     }
     Ok(why.map(|()| format!("What rows of before hold in {} is not in the log.", source.name)))
 }

@@ -86,6 +86,17 @@ impl Past {
         self.names.push(table.name.clone());
     }
 
+    /// The table as it was last seen, where its types are told by their names.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn table(&self, id: TableId, named: impl Fn(&str) -> PgType) -> Option<Table> {
+        let column = |column: &Column| Column { pg: named(&column.type_name), ..column.clone() };
+        let mut columns: Vec<Column> = self.live().map(column).collect();
+        columns.sort_by_key(|column| column.attnum);
+        let place = |attnum: &i16| columns.iter().position(|column| column.attnum == *attnum);
+        let key = self.key.iter().map(place).collect::<Option<_>>()?;
+        Some(Table { key, ..Table::new(id, self.names.last()?.clone(), columns) })
+    }
+
     pub(crate) fn names(&self) -> &[TableName] {
         &self.names
     }

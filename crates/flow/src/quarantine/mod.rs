@@ -30,9 +30,15 @@ mod words;
 pub use ask::{drop_rows, list, show};
 pub use words::{Dropped, Filter, Group, ReplayOptions, Replayed, Shown};
 
+#[cfg(feature = "kafka")]
+pub(crate) use newest::ask as newest;
+#[cfg(feature = "kafka")]
+pub(crate) use page::{Kept, mark, next as page, refused};
 pub(crate) use record::{Origin, Stage, record};
 pub(crate) use replaced::{refused_before, supersede_older};
-pub(crate) use replay::{Replay, finish_interrupted, look_for_copied, look_for_newer, not_now};
+#[cfg(feature = "kafka")]
+pub(crate) use replay::interrupted;
+pub(crate) use replay::{Replay, finish_interrupted, look_for_copied, look_for_newer_of, not_now};
 
 use crate::retry::patiently;
 use crate::status::{Status, now_us};
@@ -40,7 +46,7 @@ use model::{Result, TableName, Version};
 use store::{Store, ddl};
 
 /// Of a row that waits.
-const WAITING: &str = "state = 'waiting'";
+pub(crate) const WAITING: &str = "state = 'waiting'";
 
 /// What became of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

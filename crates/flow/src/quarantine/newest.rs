@@ -51,7 +51,8 @@ fn unreadable() -> Error {
     Error::bug("a lookup does not read back")
 }
 
-async fn ask(
+/// The newest version that the store holds of the key of each of `rows`, by its place among them.
+pub(crate) async fn ask(
     store: &dyn Store,
     target: &Target,
     block: &Block,

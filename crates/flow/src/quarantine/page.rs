@@ -13,28 +13,28 @@ const PAGE_BYTES: usize = 16 << 20;
 
 /// A row that waits.
 #[derive(Clone, Debug)]
-pub(super) struct Kept {
-    pub(super) id: String,
-    pub(super) version: Version,
-    pub(super) op: String,
-    pub(super) column: String,
-    pub(super) reason: String,
-    pub(super) row: String,
-    pub(super) key: String,
-    pub(super) at: String,
-    pub(super) step: i64,
+pub(crate) struct Kept {
+    pub(crate) id: String,
+    pub(crate) version: Version,
+    pub(crate) op: String,
+    pub(crate) column: String,
+    pub(crate) reason: String,
+    pub(crate) row: String,
+    pub(crate) key: String,
+    pub(crate) at: String,
+    pub(crate) step: i64,
 }
 
 impl Kept {
-    pub(super) fn texts(&self) -> Option<Texts> {
+    pub(crate) fn texts(&self) -> Option<Texts> {
         serde_json::from_str(&self.row).ok()
     }
 
-    pub(super) fn key(&self) -> Vec<String> {
+    pub(crate) fn key(&self) -> Vec<String> {
         serde_json::from_str(&self.key).unwrap_or_default()
     }
 
-    pub(super) fn op(&self) -> Op {
+    pub(crate) fn op(&self) -> Op {
         if self.op == "insert" { Op::Insert } else { Op::Update }
     }
 }
@@ -44,7 +44,7 @@ fn unreadable() -> Error {
 }
 
 /// The next rows after `after` for which `which` holds, in the order of their ids.
-pub(super) async fn next(
+pub(crate) async fn next(
     store: &dyn Store,
     status: &Status,
     table: &str,
@@ -97,7 +97,7 @@ const COLUMNS: &str = "millrace.quarantine (source_table, id, version, op, colum
     key, state, step, settled, token, at)";
 
 /// Writes what became of rows. What is settled is kept without its text.
-pub(super) async fn mark(
+pub(crate) async fn mark(
     store: &dyn Store,
     status: &Status,
     table: &str,
@@ -136,6 +136,6 @@ pub(super) async fn mark(
 }
 
 /// The row with the reason for which it is refused now.
-pub(super) fn refused(kept: &Kept, refused: Refused) -> Kept {
+pub(crate) fn refused(kept: &Kept, refused: Refused) -> Kept {
     Kept { column: refused.column, reason: refused.reason, ..kept.clone() }
 }

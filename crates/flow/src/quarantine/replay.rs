@@ -293,12 +293,20 @@ fn split(block: Block, rows: Vec<Kept>) -> (Part, Vec<(Block, Kept)>) {
     ((kept, whole), lacking)
 }
 
-/// Marks the rows of a mirror whose keys have newer rows, so that nobody takes them for missing.
-pub(crate) async fn look_for_newer(
-    store: &dyn Store,
-    status: &Status,
-    target: &Target,
+/// Of each of these mirrors.
+pub(crate) async fn look_for_newer_of(
+    targets: &[Arc<Target>],
+    store: Arc<dyn Store>,
+    status: Arc<Status>,
 ) -> Result<()> {
+    for target in targets {
+        look_for_newer(store.as_ref(), &status, target).await?;
+    }
+    Ok(())
+}
+
+/// Marks the rows of a mirror whose keys have newer rows, so that nobody takes them for missing.
+async fn look_for_newer(store: &dyn Store, status: &Status, target: &Target) -> Result<()> {
     let name = target.table.name.to_string();
     let mut after = String::new();
     loop {
@@ -348,15 +356,10 @@ pub(crate) async fn finish_interrupted(
     target: Arc<Target>,
 ) -> Result<()> {
     let name = target.table.name.to_string();
-    let sql = format!(
-        "SELECT DISTINCT token FROM millrace.quarantine FINAL \
-         WHERE source_table = {} AND state = 'replaying' ORDER BY token",
-        ddl::literal(&name)
-    );
-    let tokens = patiently(&status, || store.query(&sql)).await?;
+    let tokens = interrupted(store.as_ref(), &status, &name).await?;
     let (gate, turn) = (Gate::default(), Turn::default());
     let replay = Replay { store, status, filler, target, gate, turn };
-    for token in tokens.into_iter().filter_map(|row| row.into_iter().next()?) {
+    for token in tokens {
         let which = format!("state = 'replaying' AND token = {}", ddl::literal(&token));
         let rows = page::next(replay.store.as_ref(), &replay.status, &name, &which, "").await?;
         let mut done = Replayed::default();
@@ -364,6 +367,21 @@ pub(crate) async fn finish_interrupted(
         tracing::info!(table = %name, replayed, "ended a replay that was interrupted");
     }
     Ok(())
+}
+
+/// The tokens of what was begun and not ended.
+pub(crate) async fn interrupted(
+    store: &dyn Store,
+    status: &Status,
+    name: &str,
+) -> Result<Vec<String>> {
+    let sql = format!(
+        "SELECT DISTINCT token FROM millrace.quarantine FINAL \
+         WHERE source_table = {} AND state = 'replaying' ORDER BY token",
+        ddl::literal(name)
+    );
+    let tokens = patiently(status, || store.query(&sql)).await?;
+    Ok(tokens.into_iter().filter_map(|row| row.into_iter().next()?).collect())
 }
 
 /// Why a table cannot be replayed now.

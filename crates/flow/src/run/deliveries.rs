@@ -41,8 +41,9 @@ impl Loop {
         }
     }
 
-    pub(super) async fn on_batch(&mut self, batch: Batch) -> Result<()> {
+    pub(super) async fn on_batch(&mut self, mut batch: Batch) -> Result<()> {
         self.tries = 0;
+        self.sinks.take(batch.tapped.take());
         self.positions.receive(batch.through);
         self.status.set_slot_health_end(batch.server_end);
         let session = self.session.as_ref().map_or(0, |session| session.number);

@@ -126,9 +126,13 @@ impl Loop {
             false => positions.applied(),
         };
         let confirmed = positions.confirmed();
+        let is_behind = confirmed < positions.recorded();
         self.status.set_positions(received, applied, confirmed, received);
         if positions.is_due(self.recorded_at.elapsed(), self.rows_since_record) {
             self.start_record();
+        }
+        if is_behind {
+            self.confirm();
         }
         self.arm_again()?;
         self.start_survey();
@@ -155,11 +159,16 @@ impl Loop {
         let Some((position, _)) = self.recording.take() else { return Ok(()) };
         recorded?;
         self.positions.record(position);
-        let confirmed = self.positions.confirm();
+        self.confirm();
+        Ok(())
+    }
+
+    /// What the store and every sink that is required have.
+    fn confirm(&mut self) {
+        let confirmed = self.positions.confirm(self.sinks.acknowledged());
         if let Some(session) = &self.session {
             session.control.confirm(confirmed);
         }
-        Ok(())
     }
 
     /// Everything that was read is durable afterwards.

@@ -81,6 +81,7 @@ impl Loop {
             }
         }
         self.drain().await?;
+        self.sinks.drain().await;
         if self.recording.is_some() {
             let recorded = recorded(&mut self.recording).await;
             self.on_recorded(recorded)?;

@@ -56,7 +56,12 @@ impl Loop {
         // What an older look has seen is of no use after this one.
         self.surveying.forget();
         let client = self.take_catalog().await?;
-        let answer = self.answer(&relation, commit, &client).await;
+        let mut answer = self.answer(&relation, commit, &client).await;
+        if let Ok(Answer::Rows(Some(_))) = &answer
+            && let Err(error) = in_time(self.sinks.learn(&client, relation.id)).await
+        {
+            answer = Err(error);
+        }
         self.catalog = Some(client);
         answer
     }

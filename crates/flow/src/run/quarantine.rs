@@ -46,12 +46,7 @@ impl Loop {
         });
         let targets: Vec<Arc<Target>> = mirrors.map(|entry| entry.target.clone()).collect();
         let (store, status) = (self.store.clone(), self.status.clone());
-        let look = async move {
-            for target in targets {
-                quarantine::look_for_newer(store.as_ref(), &status, &target).await?;
-            }
-            Ok(())
-        };
+        let look = async move { quarantine::look_for_newer_of(&targets, store, status).await };
         // One is enough; whoever else asks meanwhile sees what it has seen so far.
         if self.looking_for_newer.as_ref().is_some_and(|task| !task.is_finished()) {
             let _ = reply.send(Ok(()));

@@ -12,7 +12,7 @@ use super::durable::recorded;
 use crate::session::Session;
 use crate::task::{Task, in_time};
 use crate::{claim, retry, start};
-use model::{Error, Result};
+use model::{Error, Lsn, Result};
 use source::stream::StreamOptions;
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,12 @@ impl Loop {
         let binary = tables
             .flat_map(|entry| &entry.target.table.columns)
             .all(|column| !column.pg.needs_text());
+        let tap = match self.sinks.tap().await {
+            Ok(tap) => tap,
+            Err(error) => return self.lose_session(error),
+        };
+        let of_sinks = self.sinks.begin().unwrap_or(Lsn::MAX);
+        self.positions.hold(of_sinks);
         let mut spool = self.options.spool.clone();
         let mut quiet = None;
         self.arming = None;
@@ -56,7 +62,7 @@ impl Loop {
             address: self.options.address.clone(),
             slot: self.options.slot.clone(),
             publication: self.options.publication.clone(),
-            from: self.positions.applied(),
+            from: self.positions.applied().min(of_sinks),
             binary,
             memory_bytes: self.options.memory_bytes,
             spool,
@@ -69,7 +75,8 @@ impl Loop {
         let confirmed = self.positions.confirmed();
         let (store, status) = (self.store.clone(), self.status.clone());
         let claim = |held| claim::of_stream(store, status, &self.server, held);
-        let session = Session::start(options, quiet, self.sessions, confirmed, self.age_us, claim);
+        let (sessions, age_us) = (self.sessions, self.age_us);
+        let session = Session::start(options, quiet, sessions, confirmed, age_us, tap, claim);
         self.session = Some(session);
         self.status.set_connected(true);
         Ok(())

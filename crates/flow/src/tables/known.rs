@@ -33,19 +33,19 @@ pub(crate) struct CopyState {
 
 /// What the store remembers of a table.
 #[derive(Clone)]
-pub(super) struct Known {
-    pub(super) id: u32,
-    pub(super) mode: String,
-    pub(super) target: String,
-    pub(super) state: State,
-    pub(super) copy: CopyState,
+pub(crate) struct Known {
+    pub(crate) id: u32,
+    pub(crate) mode: String,
+    pub(crate) target: String,
+    pub(crate) state: State,
+    pub(crate) copy: CopyState,
     /// Empty: not written down.
-    pub(super) past: Past,
-    pub(super) reason: Option<String>,
+    pub(crate) past: Past,
+    pub(crate) reason: Option<String>,
     /// Whose stream brings it.
-    pub(super) slot: String,
+    pub(crate) slot: String,
     /// Microseconds since 1970, later in every record.
-    pub(super) version: i64,
+    pub(crate) version: i64,
 }
 
 /// What a person reads of a table that stopped, with what can be done about it.
@@ -64,7 +64,7 @@ impl Known {
     /// Of a table of another server.
     const SOME_TABLE: u32 = u32::MAX;
 
-    pub(super) fn of(target: &Target, state: State, copy: CopyState, version: i64) -> Known {
+    pub(crate) fn of(target: &Target, state: State, copy: CopyState, version: i64) -> Known {
         Known {
             past: Past::of(target),
             id: target.table.id.0,
@@ -80,7 +80,7 @@ impl Known {
 
     /// Makes it durable. Returns its version, which is later than the one of before even when the
     /// clock was set back.
-    pub(super) async fn record(
+    pub(crate) async fn record(
         mut self,
         name: &str,
         store: &dyn Store,
@@ -175,7 +175,7 @@ pub(crate) async fn show_known(store: &dyn Store, status: &Status) -> Result<()>
     Ok(())
 }
 
-pub(super) async fn read_states(store: &dyn Store) -> Result<HashMap<String, Known>> {
+pub(crate) async fn read_states(store: &dyn Store) -> Result<HashMap<String, Known>> {
     let sql = "SELECT name, id, mode, target, state, detail, version FROM millrace.tables FINAL WHERE id != 0";
     let unreadable = || Error::bug("a row of millrace.tables does not read back");
     let mut all = HashMap::new();

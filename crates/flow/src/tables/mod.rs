@@ -16,7 +16,8 @@ use crate::intervals::{Intervals, Record, Takes};
 use crate::retry;
 use crate::shape;
 use crate::status::{State, Status, TableStatus};
-use known::{Known, STATES, read_states};
+use known::STATES;
+pub(crate) use known::{Known, read_states};
 use model::{Error, Fate, Mode, Result, Table, TableId, TableName, TableOptions};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -321,7 +322,7 @@ fn failed(mode: Mode, place: TableName, error: String) -> TableStatus {
     shown
 }
 
-fn refuse_another_place(known: &Known, target: &Target) -> Result<()> {
+pub(crate) fn refuse_another_place(known: &Known, target: &Target) -> Result<()> {
     let (mode, place) = (target.mode.name(), target.name.to_string());
     if known.mode == mode && known.target == place {
         return Ok(());

@@ -49,6 +49,8 @@ pub(super) struct Origins {
     pub(super) first: Vec<usize>,
     /// For each row, the next one of the block that says something of its key.
     next: Vec<Option<usize>>,
+    /// Rows of several partitions of a topic are in the order of each alone.
+    newest: Version,
 }
 
 impl Origins {
@@ -66,8 +68,12 @@ impl Origins {
             marked.entry(mark.row as usize).or_default().push(mark.column as usize);
         }
         let rows = block.rows();
-        let mut origins =
-            Origins { of: HashMap::new(), first: (0..rows).collect(), next: vec![None; rows] };
+        let mut origins = Origins {
+            of: HashMap::new(),
+            first: (0..rows).collect(),
+            next: vec![None; rows],
+            newest: block.versions.iter().copied().max().unwrap_or(Version(0)),
+        };
         let mut last: HashMap<Vec<u8>, Last> = HashMap::new();
         let mut deleted_just_now: Option<Last> = None;
         for row in 0..rows {
@@ -112,7 +118,7 @@ impl Origins {
         match self.next[row] {
             Some(next) => block.versions[next],
             // A replay of the last one is newer by one.
-            None => Version(block.versions[block.rows() - 1].0 + 2),
+            None => Version(self.newest.0 + 2),
         }
     }
 

@@ -8,6 +8,8 @@ mod faults;
 mod gaps;
 mod histories;
 mod home;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod large;
 mod latest;
 mod modes;

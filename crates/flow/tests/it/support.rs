@@ -64,6 +64,7 @@ impl World {
             tables: self.tables.clone(),
             memory_bytes: 64 << 20,
             spool: None,
+            sinks: Vec::new(),
         }
     }
 

@@ -1,0 +1,131 @@
+//! The second way in: topics of Kafka, beside the direct stream or instead of it.
+//!
+//! ```text
+//! bus::consume ──Delivery──▶ run ──▶ take ──▶ flush ──▶ durable ──▶ recorded ──▶ committed to the group
+//!                             │                         in millrace.kafka_offsets
+//!                             └▶ tables: shapes that messages bring, made in the store before their rows
+//! ```
+//!
+//! Batches, intervals, the flush, quarantine and status are those of the direct stream. Positions are offsets:
+//! a partition's order is the order of its rows, and each partition of an append table or a history is cut into
+//! intervals of its own.
+
+mod again;
+mod command;
+mod offsets;
+mod poison;
+mod report;
+mod run;
+mod tables;
+mod take;
+
+use crate::pipeline::COMMANDS_MOST;
+use crate::status::{KafkaReport, Report, Status};
+use bus::consume::ConsumerOptions;
+use command::Command;
+use model::{Error, Result, TableOptions};
+use report::Shown;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// The end in order is given up after this.
+const SHUTDOWN_MOST: Duration = Duration::from_secs(10);
+
+/// What to read, and where to keep it.
+#[derive(Clone, Debug)]
+pub struct KafkaOptions {
+    pub consumer: ConsumerOptions,
+    /// `[store] database`, as `shop_{schema}`.
+    pub database_pattern: Option<String>,
+    /// `[tables]`, by `schema.table`.
+    pub tables: BTreeMap<String, TableOptions>,
+    /// Offsets that the broker has no more are passed over; otherwise they stop the way in.
+    pub skips_expired: bool,
+    /// Without a direct stream an error that a person has to mend ends the process.
+    pub is_alone: bool,
+}
+
+/// A running consumer. Dropped without a shutdown it ends where it stands, which loses nothing.
+pub struct Kafka {
+    handle: KafkaHandle,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Result<()>>,
+    is_over: bool,
+}
+
+impl Kafka {
+    pub fn start(options: KafkaOptions, store: Arc<dyn Store>) -> Kafka {
+        let status = Arc::new(Status::default());
+        status.set_slot(&offsets::name(&options.consumer.group));
+        let shown = Arc::new(Shown::new(&options.consumer));
+        let (commands, asked) = mpsc::channel(COMMANDS_MOST);
+        let (stop, stopping) = watch::channel(false);
+        let of_run = (status.clone(), shown.clone());
+        let task = tokio::spawn(run::run(options, store, of_run, (asked, stopping)));
+        Kafka { handle: KafkaHandle { status, shown, commands }, stop, task, is_over: false }
+    }
+
+    pub fn handle(&self) -> KafkaHandle {
+        self.handle.clone()
+    }
+
+    /// Waits for it to end by itself, which it does only when a person has to help.
+    pub async fn ended(&mut self) -> Error {
+        let ended = (&mut self.task).await;
+        self.is_over = true;
+        match ended {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) => Error::bug("the consumer ended without a reason"),
+            Err(panic) => Error::bug("the consumer broke").source(panic),
+        }
+    }
+
+    /// Makes durable and commits what has been read, then stops.
+    pub async fn shutdown(mut self) -> Result<()> {
+        if self.is_over {
+            return Ok(());
+        }
+        let _ = self.stop.send(true);
+        match tokio::time::timeout(SHUTDOWN_MOST, &mut self.task).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => Err(Error::bug("the consumer broke").source(panic)),
+            Err(_) => Err(Error::transient("could not finish in time")
+                .detail("What was not made durable will be read again at the next start.")),
+        }
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Asks and tells a running consumer.
+#[derive(Clone)]
+pub struct KafkaHandle {
+    status: Arc<Status>,
+    shown: Arc<Shown>,
+    commands: mpsc::Sender<Command>,
+}
+
+impl KafkaHandle {
+    /// Its tables, and how far it is.
+    pub fn report(&self) -> (Report, KafkaReport) {
+        (self.status.report(), self.shown.report(&self.status))
+    }
+
+    /// How a person has a topic read again.
+    pub(crate) fn to_earliest(&self) -> String {
+        self.shown.to_earliest()
+    }
+
+    /// It reads, and every table that it knows is up to date but for its lag.
+    pub fn is_ready(&self) -> bool {
+        self.status.is_ready()
+    }
+}

@@ -1,0 +1,165 @@
+//! Where the log goes beside the store: topics of Kafka, as Debezium would fill them.
+//!
+//! ```text
+//! reader ─▶ Taps ─▶ Batch::tapped ─▶ queue ─▶ a thread a sink ─▶ broker
+//!                                     │            └ acknowledged: the log may be confirmed up to there,
+//!                                     │              by all that are required, and by the store
+//!                                     └ full: the reader waits; or, where it is not required, dropped and counted
+//! ```
+//!
+//! A sink outlives the stream's sessions. What one session has put into the queue the next one's encoder leaves out.
+
+mod queue;
+mod sending;
+mod taps;
+
+use crate::status::SinkReport;
+use bus::write::{Encoded, Encoder, Known, Origin, Position, SinkOptions};
+use model::{Error, Lsn, Result, TableId};
+use queue::Queue;
+use source::stream::tap::{Tap, Tapped};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+use taps::Taps;
+use tokio_postgres::Client;
+
+/// A broker that answers does so by then.
+const OPEN_MOST: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// One sink, as it is configured.
+#[derive(Clone, Debug)]
+pub struct SinkPlan {
+    /// For people.
+    pub name: String,
+    pub options: SinkOptions,
+    /// The log is confirmed only when it is there as well.
+    pub is_required: bool,
+    /// What waits for the broker, at most; one batch always may.
+    pub queue_bytes_max: usize,
+}
+
+/// All sinks of a pipeline.
+pub(crate) struct Sinks {
+    all: Vec<Arc<Queue>>,
+    database: String,
+    /// Of this session's encoders.
+    known: Mutex<Vec<Arc<RwLock<Known>>>>,
+}
+
+impl Sinks {
+    pub(crate) fn start(plans: &[SinkPlan], database: &str) -> Sinks {
+        let start = |plan: &SinkPlan| {
+            let queue = Arc::new(Queue::new(plan.clone()));
+            sending::start(queue.clone());
+            queue
+        };
+        let all = plans.iter().map(start).collect();
+        Sinks { all, database: database.to_owned(), known: Mutex::default() }
+    }
+
+    fn required(&self) -> impl Iterator<Item = &Arc<Queue>> {
+        self.all.iter().filter(|queue| queue.plan.is_required)
+    }
+
+    /// What a session of the stream gives its log to. An error: one that is required cannot say yet what it has.
+    pub(crate) async fn tap(&self) -> Result<Option<Box<dyn Tap>>> {
+        let all_open = async {
+            while self.all.iter().any(|queue| queue.is_opening()) {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        let _ = tokio::time::timeout(OPEN_MOST, all_open).await;
+        let mut encoders = Vec::new();
+        let mut known = Vec::new();
+        for (at, queue) in self.all.iter().enumerate() {
+            let enqueued = match (queue.enqueued(), queue.plan.is_required) {
+                (Some(enqueued), _) => enqueued,
+                (None, true) => return Err(queue.not_open()),
+                // It takes part from the next session on.
+                (None, false) => {
+                    queue.leave_out();
+                    continue;
+                }
+            };
+            let origin = Origin { database: self.database.clone() };
+            let mut encoder = Encoder::new(queue.plan.options.clone(), origin);
+            encoder.resume(enqueued);
+            known.push(encoder.known());
+            encoders.push((at, encoder));
+        }
+        *locked(&self.known) = known;
+        let tap = Taps::new(encoders).map(|taps| Box::new(taps) as Box<dyn Tap>);
+        Ok(tap)
+    }
+
+    /// Where a session has to begin for them, however far the store is. `None`: they need nothing of before.
+    pub(crate) fn begin(&self) -> Option<Lsn> {
+        let enqueued = |queue: &Arc<Queue>| queue.enqueued().map_or(Lsn::ZERO, |at| at.through);
+        self.required().map(enqueued).min()
+    }
+
+    /// Up to where the log may be confirmed for them.
+    pub(crate) fn acknowledged(&self) -> Lsn {
+        self.required().map(|queue| queue.acknowledged()).min().unwrap_or(Lsn::MAX)
+    }
+
+    /// Whether those that hold the stream take another batch.
+    pub(crate) fn have_room(&self) -> bool {
+        self.required().all(|queue| queue.has_room())
+    }
+
+    /// Something was acknowledged since the last call.
+    pub(crate) async fn changed(&self) {
+        let changes: Vec<_> = self.required().map(|queue| Box::pin(queue.changed())).collect();
+        match changes.is_empty() {
+            true => std::future::pending().await,
+            false => drop(futures_util::future::select_all(changes).await),
+        }
+    }
+
+    pub(crate) fn take(&self, tapped: Option<Tapped>) {
+        let Some(tapped) = tapped else { return };
+        let Ok(all) = tapped.0.downcast::<Vec<(usize, Encoded)>>() else { return };
+        for (at, encoded) in *all {
+            self.all[at].put(encoded);
+        }
+    }
+
+    /// What relations do not say of themselves, before one is answered.
+    pub(crate) async fn learn(&self, client: &Client, id: TableId) -> Result<()> {
+        if locked(&self.known).is_empty() {
+            return Ok(());
+        }
+        let labels = source::catalog::labels(client).await?;
+        let defaults = source::catalog::defaults(client, &[id]).await?;
+        for known in locked(&self.known).iter() {
+            let mut known = known.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+            known.labels.clone_from(&labels);
+            known.defaults.retain(|(table, _), _| *table != id);
+            known.defaults.extend(defaults.clone());
+        }
+        Ok(())
+    }
+
+    /// Everything that was taken is acknowledged, or cannot be.
+    pub(crate) async fn drain(&self) {
+        while self.required().any(|queue| !queue.is_empty() && queue.is_open()) {
+            self.changed().await;
+        }
+    }
+
+    pub(crate) fn report(&self) -> Vec<SinkReport> {
+        self.all.iter().map(|queue| queue.report()).collect()
+    }
+}
+
+impl Drop for Sinks {
+    fn drop(&mut self) {
+        self.all.iter().for_each(|queue| queue.stop());
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

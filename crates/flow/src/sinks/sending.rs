@@ -1,0 +1,80 @@
+//! The thread of a sink: what waits, in order, until its broker has it.
+
+use super::queue::Queue;
+use bus::write::{Encoded, Producer};
+use model::{Error, Result};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Between two looks at whether it is to end.
+const WAIT_MOST: Duration = Duration::from_millis(500);
+/// What a person has to mend may be mended without a restart.
+const DEFINITE_PAUSE: Duration = Duration::from_secs(30);
+
+pub(super) fn start(queue: Arc<Queue>) {
+    let name = format!("sink {}", queue.plan.name);
+    let of_thread = queue.clone();
+    let thread = std::thread::Builder::new().name(name.chars().take(15).collect());
+    if let Err(error) = thread.spawn(move || run(&of_thread)) {
+        queue.set_trouble(&Error::transient("could not start the sink's thread").source(error));
+    }
+}
+
+fn run(queue: &Queue) {
+    let mut tries = 0;
+    while !queue.is_stopped() {
+        let ended = Producer::open(&queue.plan.options).and_then(|producer| {
+            // What at-least-once delivery has sent the slot knows well enough.
+            let position = producer.last_position()?.unwrap_or_default();
+            queue.open(position);
+            serve(queue, producer)
+        });
+        let Err(error) = ended else { return };
+        if !queue.has_trouble() {
+            tracing::warn!(sink = %queue.plan.name, error = %error.report(), "nothing is sent now; trying again");
+            tries = 0;
+        }
+        queue.set_trouble(&error);
+        tries += 1;
+        let pause = crate::retry::pause(error.fate(), tries).unwrap_or(DEFINITE_PAUSE);
+        let begun = Instant::now();
+        while begun.elapsed() < pause && !queue.is_stopped() {
+            std::thread::sleep(WAIT_MOST.min(pause));
+        }
+    }
+}
+
+/// Until something fails: what was not sent waits on.
+fn serve(queue: &Queue, mut producer: Producer) -> Result<()> {
+    let heartbeat = queue.plan.options.heartbeat;
+    let mut told = Instant::now();
+    // Of the session before, one may have been committed although nobody heard of it.
+    let mut known = producer.last_position()?;
+    while !queue.is_stopped() {
+        if let Some(mut encoded) = queue.next(WAIT_MOST) {
+            if known.take().is_some_and(|known| is_sent(&encoded, known.through)) {
+                let through = encoded.through();
+                queue.done(&encoded, through);
+                continue;
+            }
+            match producer.send(&mut encoded) {
+                Ok(through) => queue.done(&encoded, through),
+                Err(error) => {
+                    queue.put_back(encoded);
+                    return Err(error);
+                }
+            }
+            told = Instant::now();
+        } else if !heartbeat.is_zero() && told.elapsed() >= heartbeat {
+            producer.heartbeat(crate::status::now_us() / 1000)?;
+            told = Instant::now();
+        }
+    }
+    Ok(())
+}
+
+/// Nothing of a batch within a transaction is told from the rest of it: those are sent again, as their position
+/// was not.
+fn is_sent(encoded: &Encoded, through: model::Lsn) -> bool {
+    encoded.position.within.is_none() && encoded.position.through <= through
+}

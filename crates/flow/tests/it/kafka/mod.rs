@@ -1,0 +1,11 @@
+//! Topics of a real broker into the real engine.
+
+mod debezium;
+mod facts;
+mod groups;
+mod mirrors;
+mod out;
+mod poison;
+mod replay;
+mod restarts;
+mod support;
