@@ -16,6 +16,7 @@ mod dbt;
 mod door;
 mod grown;
 mod host;
+mod kafka;
 mod latency;
 mod memory;
 mod oltp;
@@ -83,7 +84,7 @@ impl Plan {
 type Measure = (&'static str, fn(&Plan) -> Record);
 
 /// In the order of the page.
-const MEASURES: [Measure; 23] = [
+const MEASURES: [Measure; 24] = [
     ("stream_tcp", stream::tcp),
     ("stream_mirror", stream::mirror),
     ("stream_mixed", stream::mixed),
@@ -107,6 +108,7 @@ const MEASURES: [Measure; 23] = [
     ("door_native", door::native),
     ("door_json", door::json),
     ("startup", startup::help),
+    ("kafka_json", kafka::json),
 ];
 
 fn main() -> ExitCode {

@@ -88,7 +88,9 @@ fn bind(key: &str, place: SocketAddr) -> Result<TcpListener> {
 
 /// What stands elsewhere, in variables and secret files, in its place.
 pub(crate) struct Resolved {
-    options: flow::Options,
+    stream: Option<flow::Options>,
+    #[cfg(feature = "kafka")]
+    topics: Option<flow::kafka::KafkaOptions>,
     users: serve::access::File,
     mail: Option<serve::alerts::Mail>,
     rules: serve::alerts::Project,
@@ -97,7 +99,9 @@ pub(crate) struct Resolved {
 impl Resolved {
     pub(crate) fn of(config: &Config) -> Result<Resolved> {
         Ok(Resolved {
-            options: config.pipeline()?,
+            stream: config.pipeline()?,
+            #[cfg(feature = "kafka")]
+            topics: config.topics()?,
             users: config.serve.users.file()?,
             mail: config.alerts.mail()?,
             rules: serve::alerts::Project::read(config.folder()),
@@ -109,8 +113,8 @@ impl Resolved {
         self.rules.elsewhere(project)
     }
 
-    pub(crate) fn source(&self) -> &source::Address {
-        &self.options.address
+    pub(crate) fn source(&self) -> Option<&source::Address> {
+        self.stream.as_ref().map(|stream| &stream.address)
     }
 }
 
@@ -120,9 +124,68 @@ fn served(listener: TcpListener) -> Result<tokio::net::TcpListener> {
     taken.map_err(|error| Error::bug("cannot serve at a port").source(error))
 }
 
+/// The ways in: the direct stream, topics, or both.
+struct Ways {
+    stream: Option<flow::Pipeline>,
+    #[cfg(feature = "kafka")]
+    topics: Option<flow::kafka::Kafka>,
+}
+
+impl Ways {
+    fn handle(&self) -> Result<flow::Handle> {
+        let stream = self.stream.as_ref().map(flow::Pipeline::handle);
+        #[cfg(feature = "kafka")]
+        if let Some(topics) = self.topics.as_ref().map(flow::kafka::Kafka::handle) {
+            return Ok(match stream {
+                Some(stream) => stream.with_topics(topics),
+                None => flow::Handle::of_topics(topics),
+            });
+        }
+        stream.ok_or_else(|| Error::bug("nothing is read"))
+    }
+
+    /// Why one of them has ended by itself.
+    async fn ended(&mut self) -> Error {
+        let stream = async {
+            match &mut self.stream {
+                Some(stream) => stream.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        #[cfg(feature = "kafka")]
+        return tokio::select! {
+            error = stream => error,
+            error = async {
+                match &mut self.topics {
+                    Some(topics) => topics.ended().await,
+                    None => std::future::pending().await,
+                }
+            } => error,
+        };
+        #[cfg(not(feature = "kafka"))]
+        stream.await
+    }
+
+    async fn shutdown(self) -> Result<()> {
+        let stream = async {
+            match self.stream {
+                Some(stream) => stream.shutdown().await,
+                None => Ok(()),
+            }
+        };
+        #[cfg(feature = "kafka")]
+        if let Some(topics) = self.topics {
+            let (stream, topics) = tokio::join!(stream, topics.shutdown());
+            return stream.and(topics);
+        }
+        stream.await
+    }
+}
+
 /// Everything that runs.
 pub(crate) struct Mill {
-    pipeline: flow::Pipeline,
+    ways: Ways,
+    handle: flow::Handle,
     reloading: Arc<Reloading>,
     places: Running,
     close: watch::Sender<bool>,
@@ -140,10 +203,13 @@ impl Mill {
     /// `confined`: whether the kernel keeps this process to its files, where it was asked to.
     pub(crate) async fn start_in(
         config: &Config,
-        Resolved { options, users, mail, rules }: Resolved,
+        resolved: Resolved,
         ports: Ports,
         confined: Option<bool>,
     ) -> Result<Mill> {
+        #[cfg(feature = "kafka")]
+        let topics = resolved.topics;
+        let Resolved { stream, users, mail, rules, .. } = resolved;
         let home = Home::open(config, Some(&users)).await?;
         let local = |listener: &TcpListener| {
             listener.local_addr().map_err(|error| Error::bug("cannot name a port").source(error))
@@ -171,10 +237,15 @@ impl Mill {
             servers.push(tokio::spawn(inside.serve(doors, until(closed.clone()))));
         }
         let keys = serve::people::Keys::open(home.data_dir())?;
-        let pipeline = flow::Pipeline::start(options, home.store());
-        let reloading = Reloading::new(config.clone(), pipeline.handle());
+        let ways = Ways {
+            stream: stream.map(|options| flow::Pipeline::start(options, home.store())),
+            #[cfg(feature = "kafka")]
+            topics: topics.map(|options| flow::kafka::Kafka::start(options, home.store())),
+        };
+        let handle = ways.handle()?;
+        let reloading = Reloading::new(config.clone(), handle.clone());
         let ops = serve::ops::Ops {
-            handle: pipeline.handle(),
+            handle: handle.clone(),
             reload: reload(reloading.clone()),
             store: home.store(),
             confined,
@@ -203,7 +274,7 @@ impl Mill {
         };
         servers.push(tokio::spawn(serve::people::serve(served(ports.ui)?, page, until(closed))));
         let note = places.leave_note(home.data_dir())?;
-        Ok(Mill { pipeline, reloading, places, close, servers, home, note })
+        Ok(Mill { ways, handle, reloading, places, close, servers, home, note })
     }
 
     pub(crate) fn places(&self) -> &Running {
@@ -211,7 +282,7 @@ impl Mill {
     }
 
     pub(crate) fn handle(&self) -> flow::Handle {
-        self.pipeline.handle()
+        self.handle.clone()
     }
 
     pub(crate) fn reloading(&self) -> Arc<Reloading> {
@@ -227,7 +298,7 @@ impl Mill {
         let ended = tokio::select! {
             biased;
             () = stop => None,
-            error = self.pipeline.ended() => Some(error),
+            error = self.ways.ended() => Some(error),
         };
         let drained = self.end().await;
         match ended {
@@ -239,7 +310,7 @@ impl Mill {
     /// Drains, then closes.
     pub(crate) async fn end(self) -> Result<()> {
         self.home.close_soon();
-        let drained = self.pipeline.shutdown().await;
+        let drained = self.ways.shutdown().await;
         drop(self.note);
         self.close.send_replace(true);
         for mut server in self.servers {

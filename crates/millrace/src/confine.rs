@@ -78,7 +78,7 @@ pub(crate) struct Confined {
 /// `None`: this kernel cannot. To be called while there is one thread. `others` are files that are read again, too.
 pub(crate) fn enter(
     config: &Config,
-    address: &Address,
+    address: Option<&Address>,
     others: &BTreeSet<PathBuf>,
 ) -> Result<Option<Confined>> {
     let data_dir = DataDir::place(&config.store.data_dir)?;
@@ -159,10 +159,16 @@ fn of_kind(path: &Path, access: BitFlags<AccessFs>) -> BitFlags<AccessFs> {
 }
 
 /// Where files are that are read again while it runs.
-fn folders(config: &Config, address: &Address, others: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+fn folders(
+    config: &Config,
+    address: Option<&Address>,
+    others: &BTreeSet<PathBuf>,
+) -> BTreeSet<PathBuf> {
     let mut files = vec![config.file.clone()];
     files.extend(others.iter().cloned());
-    files.extend(address.root_certificate().map(Path::to_owned));
+    files.extend(address.and_then(Address::root_certificate).map(Path::to_owned));
+    files.extend(config.source.kafka.iter().flat_map(|kafka| kafka.login.files()).cloned());
+    files.extend(config.sinks.iter().flat_map(|sink| sink.login.files()).cloned());
     if let Some((_, tls)) = &config.serve.clickhouse_tls {
         files.extend([tls.certificate.clone(), tls.key.clone()]);
         files.extend(tls.client_ca.clone());
@@ -170,11 +176,14 @@ fn folders(config: &Config, address: &Address, others: &BTreeSet<PathBuf>) -> BT
     files.extend(std::env::var_os("SSL_CERT_FILE").map(PathBuf::from));
     let mut folders: BTreeSet<PathBuf> = files.iter().flat_map(|file| around(file)).collect();
     folders.extend(std::env::var_os("SSL_CERT_DIR").map(PathBuf::from));
+    let needs_names = config.source.kafka.is_some()
+        || !config.sinks.is_empty()
+        || address.is_some_and(Address::needs_names);
     if let Ok(linked) = Path::new(NAMES).canonicalize()
         && linked != Path::new(NAMES)
     {
         folders.extend(linked.parent().map(Path::to_owned));
-    } else if address.needs_names() && is_replaced(Path::new(NAMES)) {
+    } else if needs_names && is_replaced(Path::new(NAMES)) {
         // A source that is not found any more is worse than this.
         folders.insert("/etc".into());
     }

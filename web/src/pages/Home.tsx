@@ -10,7 +10,7 @@ import { Dashboards } from './home/Dashboards';
 import { FirstCopy } from './home/FirstCopy';
 import { Freshness } from './home/Freshness';
 import { LastRuns } from './home/LastRuns';
-import { freshVerdict, whatItDoes } from './home/story';
+import { errorsOf, freshVerdict, whatItDoes } from './home/story';
 import { readReport } from './kit/report';
 import { StateBadge } from './kit/StateBadge';
 import { Loaded, ProblemCard } from './kit/States';
@@ -38,7 +38,9 @@ export default function Home() {
                 <p className={styles.story}>
                   {whatItDoes(pipe, modelsOf(runs.data ?? []))} <span className={styles.verdict}><StateBadge tone={verdict.tone}>{verdict.text}</StateBadge></span>
                 </p>
-                {pipe.source.last_error && <ProblemCard problem={readReport(pipe.source.last_error)} severity="warning" />}
+                {errorsOf(pipe).map((error) => (
+                  <ProblemCard key={error} problem={readReport(error)} severity="warning" />
+                ))}
                 <Freshness status={pipe} />
                 <FirstCopy status={pipe} />
               </>

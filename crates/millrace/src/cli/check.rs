@@ -1,5 +1,13 @@
 //! `millrace check`: every finding at once, each with its cure.
+//!
+//! ```text
+//! source.url ─▶ source::preflight ─┬─▶ findings ─▶ verdict
+//! source.kafka ─▶ bus::preflight ──┤
+//! store.url ─▶ store::preflight ───┘
+//! ```
 
+#[cfg(feature = "kafka")]
+mod kafka;
 mod store;
 
 use super::Answer;
@@ -22,14 +30,61 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args, config: &Config) -> Result<Answer> {
-    let address = config.address()?;
-    let (preflight, _) = block_on(look(config, &address))?;
+    let address = config.has_stream().then(|| config.address()).transpose()?;
+    let (preflight, topics) = block_on(look_at_all(config, address.as_ref()))?;
     let text = match args.json {
-        true => json(&preflight)?,
-        false => render(&preflight, &address.place()),
+        true => json(&preflight, topics.as_ref())?,
+        false => {
+            let source = address.map(|address| of_source(&preflight, &address.place()));
+            let topics = topics.map(|topics| topics.about);
+            let about: Vec<String> = source.into_iter().chain(topics).collect();
+            rendered(&preflight, &about.join("; "))
+        }
     };
     talk::print(&text)?;
     Ok(if preflight.is_ready() { Answer::Yes } else { Answer::No })
+}
+
+#[cfg(feature = "kafka")]
+use kafka::Topics;
+
+/// A millrace that reads none.
+#[cfg(not(feature = "kafka"))]
+struct Topics {
+    names: Vec<String>,
+    about: String,
+}
+
+/// Of both ways in. A Postgres that cannot be asked does not hide what was found of the topics.
+async fn look_at_all(
+    config: &Config,
+    address: Option<&source::Address>,
+) -> Result<(Preflight, Option<Topics>)> {
+    let stream = async {
+        match address {
+            Some(address) => look(config, address).await.map(|(preflight, _)| preflight),
+            None => look_at_store(config, Preflight::default(), &[]).await,
+        }
+    };
+    #[cfg(feature = "kafka")]
+    {
+        let (stream, topics) = tokio::join!(stream, kafka::look(config));
+        let mut topics = topics?;
+        let findings = topics.iter_mut().flat_map(|topics| std::mem::take(&mut topics.findings));
+        let findings: Vec<Finding> = findings.collect();
+        let mut preflight = match stream {
+            Ok(preflight) => preflight,
+            Err(error) => {
+                talk::print(&findings.iter().map(one).collect::<String>())?;
+                return Err(error);
+            }
+        };
+        preflight.findings.extend(findings);
+        preflight.findings.sort_by_key(|finding| finding.level);
+        Ok((preflight, topics))
+    }
+    #[cfg(not(feature = "kafka"))]
+    stream.await.map(|preflight| (preflight, None))
 }
 
 /// The source's findings, and those of where its tables would go.
@@ -37,11 +92,20 @@ pub(super) async fn look(
     config: &Config,
     address: &source::Address,
 ) -> Result<(Preflight, Vec<Target>)> {
-    let (mut preflight, targets) = look_at_source(config, address).await?;
-    preflight.findings.extend(store::findings(config, &targets).await?);
+    let (preflight, targets) = look_at_source(config, address).await?;
+    let preflight = look_at_store(config, preflight, &targets).await?;
+    Ok((preflight, targets))
+}
+
+async fn look_at_store(
+    config: &Config,
+    mut preflight: Preflight,
+    targets: &[Target],
+) -> Result<Preflight> {
+    preflight.findings.extend(store::findings(config, targets).await?);
     preflight.findings.extend(files(config));
     preflight.findings.sort_by_key(|finding| finding.level);
-    Ok((preflight, targets))
+    Ok(preflight)
 }
 
 /// Whether the engine can be kept from the machine's other files.
@@ -151,6 +215,20 @@ fn from_error(code: &'static str, error: &Error) -> Finding {
 }
 
 pub(super) fn render(preflight: &Preflight, place: &str) -> String {
+    rendered(preflight, &of_source(preflight, place))
+}
+
+fn of_source(preflight: &Preflight, place: &str) -> String {
+    match preflight.server_version.as_str() {
+        "" => place.to_owned(),
+        version => {
+            let tables = counted(preflight.tables.len() as u64, "table");
+            format!("Postgres {version} at {place}, {tables} published")
+        }
+    }
+}
+
+fn rendered(preflight: &Preflight, about: &str) -> String {
     let mut text = String::new();
     for finding in &preflight.findings {
         text += &one(finding);
@@ -158,13 +236,6 @@ pub(super) fn render(preflight: &Preflight, place: &str) -> String {
     let count =
         |level: Level| preflight.findings.iter().filter(|finding| finding.level == level).count();
     let (errors, warnings) = (count(Level::Error) as u64, count(Level::Warning) as u64);
-    let about = match preflight.server_version.as_str() {
-        "" => place.to_owned(),
-        version => {
-            let tables = counted(preflight.tables.len() as u64, "table");
-            format!("Postgres {version} at {place}, {tables} published")
-        }
-    };
     let verdict = match errors {
         0 => talk::data("ready", Paint::Green),
         _ => talk::data("not ready", Paint::Red),
@@ -190,7 +261,7 @@ fn one(finding: &Finding) -> String {
     text + "\n"
 }
 
-fn json(preflight: &Preflight) -> Result<String> {
+fn json(preflight: &Preflight, topics: Option<&Topics>) -> Result<String> {
     let findings: Vec<_> = preflight
         .findings
         .iter()
@@ -210,6 +281,7 @@ fn json(preflight: &Preflight) -> Result<String> {
         "server_version": preflight.server_version,
         "findings": findings,
         "tables": tables,
+        "topics": topics.map(|topics| &topics.names),
     });
     let text = serde_json::to_string_pretty(&whole);
     text.map(|text| text + "\n").map_err(|error| Error::bug("cannot write JSON").source(error))

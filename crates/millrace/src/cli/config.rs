@@ -34,15 +34,27 @@ fn check(path: &Path) -> Result<Answer> {
     for warning in &config.warnings {
         talk::warning(warning);
     }
-    // The variable may be set where `up` runs.
-    match config.source_url() {
-        Ok(_) => {
-            if let Err(error) = config.address() {
-                talk::error(&error);
-                return Ok(Answer::No);
+    // Variables may be set where `up` runs.
+    if config.has_stream() {
+        match config.source_url() {
+            Ok(_) => {
+                if let Err(error) = config.address() {
+                    talk::error(&error);
+                    return Ok(Answer::No);
+                }
             }
+            Err(error) => talk::warning(&error.report()),
         }
-        Err(error) => talk::warning(&error.report()),
+    }
+    #[cfg(feature = "kafka")]
+    if let Some(kafka) = &config.source.kafka {
+        if let Err(error) = kafka.check_columns() {
+            talk::error(&error);
+            return Ok(Answer::No);
+        }
+        if let Err(error) = kafka.check_secrets() {
+            talk::warning(&error.report());
+        }
     }
     let tables = counted(config.tables.len() as u64, "table");
     talk::print(&format!("{} is right: {tables} configured\n", path.display()))?;

@@ -63,7 +63,7 @@ pub(crate) struct ShowArgs {
 
 #[derive(clap::Args)]
 pub(crate) struct ReplayArgs {
-    /// Tables, as schema.table
+    /// Tables, as schema.table, and topics, as "topic NAME"
     #[arg(conflicts_with = "all")]
     tables: Vec<String>,
 
@@ -179,15 +179,15 @@ fn replay_alone(config: &Config, options: ReplayOptions) -> Result<Vec<Replayed>
     block_on(async {
         let stop = stop_signal()?;
         // A pipeline would wait for a source that is away; whoever asks once wants to know.
-        drop(source::client::connect(&config.address()?).await?);
+        if config.has_stream() {
+            drop(source::client::connect(&config.address()?).await?);
+        }
         let mill = Mill::start(config, Ports::any(config)?).await?;
         let handle = mill.handle();
         let mut replayed = None;
         let work = async {
             // A paused one answers why it cannot.
-            while !handle.is_paused()
-                && (handle.report().tables.is_empty() || !is_settled(&handle.report()))
-            {
+            while !handle.is_paused() && !is_settled(&handle.report()) {
                 tokio::time::sleep(READY_INTERVAL).await;
             }
             replayed = Some(handle.replay(options).await);
@@ -203,10 +203,15 @@ fn replay_alone(config: &Config, options: ReplayOptions) -> Result<Vec<Replayed>
     })
 }
 
-/// Nothing is being copied any more.
+/// Nothing is being copied any more. Topics may have brought no table yet.
 fn is_settled(report: &flow::status::Report) -> bool {
     use flow::status::State;
-    report.tables.iter().all(|table| matches!(table.state, State::Streaming | State::Failed))
+    let is_there = match &report.kafka {
+        Some(kafka) => kafka.connected && report.source.connected,
+        None => !report.tables.is_empty(),
+    };
+    is_there
+        && report.tables.iter().all(|table| matches!(table.state, State::Streaming | State::Failed))
 }
 
 fn drop_rows(args: DropArgs, config: &Config) -> Result<Answer> {
@@ -303,7 +308,8 @@ fn render_rows(rows: &[Shown]) -> String {
 
 fn render_replayed(table: &Replayed) -> String {
     let name = talk::plain(&table.table);
-    let mut text = format!("{name}: {} replayed", counted(table.replayed, "row"));
+    let what = if name.starts_with("topic ") { "message" } else { "row" };
+    let mut text = format!("{name}: {} replayed", counted(table.replayed, what));
     if table.refused > 0 {
         text += &format!(", {} still refused", grouped(table.refused));
     }

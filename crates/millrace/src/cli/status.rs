@@ -1,5 +1,7 @@
 //! `millrace status`: what the running pipeline measures of itself.
 
+mod topics;
+
 use super::Answer;
 use super::models::{self, Models};
 use crate::config::Config;
@@ -31,6 +33,9 @@ struct Report {
     tables: Vec<Table>,
     source: Source,
     spool: Option<Spool>,
+    kafka: Option<topics::Kafka>,
+    #[serde(default)]
+    sinks: Vec<topics::Sink>,
     freshness_ms: Freshness,
     #[serde(default)]
     confined: Option<bool>,
@@ -174,7 +179,8 @@ fn render(report: &Report) -> String {
         text += &altered(table);
     }
     text + "\n"
-        + &source(&report.source, report.paused_since)
+        + &stream(report)
+        + &report.sinks.iter().map(topics::sink).collect::<String>()
         + &report.spool.as_ref().map_or_else(String::new, spool)
         + &freshness(&report.freshness_ms)
         + files(report.confined)
@@ -323,6 +329,22 @@ fn table(tables: &[Table]) -> String {
     text
 }
 
+/// Topics may be read alone.
+fn stream(report: &Report) -> String {
+    let is_alone = report.kafka.is_some() && report.source.slot.is_empty();
+    let of_stream = match (is_alone, &report.source.last_error) {
+        (false, _) => source(&report.source, report.paused_since),
+        (true, Some(error)) => of_error(error),
+        (true, None) => String::new(),
+    };
+    of_stream
+        + &report.kafka.as_ref().map_or_else(String::new, |kafka| topics::render(kafka, is_alone))
+}
+
+fn of_error(error: &str) -> String {
+    format!("{} {}\n", talk::data("error:", Paint::Red), error.replace('\n', "\n  "))
+}
+
 fn source(source: &Source, paused_since: Option<i64>) -> String {
     let state = match (source.connected, &source.waiting_for) {
         _ if paused_since.is_some() => {
@@ -347,7 +369,7 @@ fn source(source: &Source, paused_since: Option<i64>) -> String {
         text += &format!("log kept   {} for the slot{}\n", talk::bytes(retained), limit(source));
     }
     if let Some(error) = &source.last_error {
-        text += &format!("{} {}\n", talk::data("error:", Paint::Red), error.replace('\n', "\n  "));
+        text += &of_error(error);
     }
     text
 }

@@ -1,5 +1,9 @@
 //! Every key that may be written: what checks a file and what the reference is made from.
 
+mod alerts;
+mod kafka;
+mod source;
+
 use super::near::nearest;
 use super::schedule::{DEFAULT_COMMAND, DEFAULT_MAX_RUNTIME, DEFAULT_ZONE};
 use super::transform::{DEFAULT_PROJECT, DEFAULT_SCHEMA};
@@ -63,28 +67,12 @@ const fn key(path: &'static str, kind: Kind, default: &'static str, doc: &'stati
     Key { path, kind, default, doc }
 }
 
-pub(crate) const KEYS: &[Key] = &[
-    key("source", Kind::Section, "", "The Postgres that is read."),
-    key(
-        "source.url",
-        Kind::Text,
-        "required",
-        "`postgres://user@host:5432/database?sslmode=verify-full`. `sslmode`: `disable`, `prefer` (the default), \
-         `require`, `verify-ca`, `verify-full`; `sslrootcert=/path/ca.pem` for a private CA. A password in plain \
-         text draws a warning.",
-    ),
-    key(
-        "source.publication",
-        Kind::Text,
-        DEFAULT_PUBLICATION,
-        "Which tables are read. Created where the role may, otherwise the statement is printed.",
-    ),
-    key(
-        "source.slot",
-        Kind::Text,
-        DEFAULT_SLOT,
-        "The server's bookmark in its log. One for each pipeline; created when missing.",
-    ),
+/// All of them, in the order of the reference.
+pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
+    [source::KEYS, kafka::KEYS, KEYS, alerts::KEYS].into_iter().flatten()
+}
+
+const KEYS: &[Key] = &[
     key("store", Kind::Section, "", "Where rows are kept. Absent: the embedded ClickHouse."),
     key(
         "store.data_dir",
@@ -508,34 +496,6 @@ pub(crate) const KEYS: &[Key] = &[
         "",
         "How long a run should take at most: `10m`. One that takes longer is counted, and goes on.",
     ),
-    key(
-        "alerts",
-        Kind::Section,
-        "",
-        "What the rules in `alerting/` need beyond Grafana's files. See [docs/alerts.md](alerts.md).",
-    ),
-    key(
-        "alerts.url",
-        Kind::Text,
-        "",
-        "The page's address for people, for links in messages: `https://millrace.example`. By default where `serve.ui` listens.",
-    ),
-    key(
-        "alerts.smtp",
-        Kind::Section,
-        "",
-        "The server that takes mail for contact points of the type `email`.",
-    ),
-    key("alerts.smtp.server", Kind::Text, "", "`smtp.example:587`"),
-    key(
-        "alerts.smtp.tls",
-        Kind::Text,
-        "starttls",
-        "`starttls`; `whole`, encrypted from the first byte (the default on port 465); `none`, for a server on this machine.",
-    ),
-    key("alerts.smtp.from", Kind::Text, "", "`Millrace <alerts@example.com>`"),
-    key("alerts.smtp.user", Kind::Text, "", "Who sends, if the server asks."),
-    key("alerts.smtp.password", Kind::Text, "", "Hers: `${SMTP_PASSWORD}`."),
 ];
 
 /// Whether every key is known and holds what it should. The first that does not is the error.
@@ -568,13 +528,12 @@ fn check_section(table: &Table, pattern: &str, shown: &str) -> Result<()> {
 fn find(pattern: &str, name: &str) -> Option<&'static Key> {
     let (exact, any) = (join(pattern, name), join(pattern, "*"));
     // A name of the user's may hold dots, and then looks like a path.
-    let by_path = |path: &str| KEYS.iter().find(|key| key.path == path);
+    let by_path = |path: &str| all().find(|key| key.path == path);
     by_path(&any).or_else(|| if name.contains('.') { None } else { by_path(&exact) })
 }
 
 fn unknown(pattern: &str, name: &str, shown: &str) -> Error {
-    let siblings: Vec<&str> = KEYS
-        .iter()
+    let siblings: Vec<&str> = all()
         .filter_map(|key| match key.path.rsplit_once('.') {
             Some((parent, last)) => (parent == pattern).then_some(last),
             None => pattern.is_empty().then_some(key.path),

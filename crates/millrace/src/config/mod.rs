@@ -9,6 +9,7 @@
 //! connect: `status` works on a machine without the password.
 
 mod alerts;
+pub(crate) mod kafka;
 pub(crate) mod keys;
 pub(crate) mod near;
 #[cfg(test)]
@@ -59,6 +60,7 @@ pub(crate) struct Config {
     pub(crate) written: Written,
     pub(crate) source: Source,
     pub(crate) store: Store,
+    pub(crate) sinks: Vec<kafka::sink::Sink>,
     pub(crate) tables: BTreeMap<String, TableOptions>,
     pub(crate) serve: Serve,
     pub(crate) limits: Limits,
@@ -72,7 +74,9 @@ pub(crate) struct Config {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
-    url: Raw,
+    /// `None`: there is no direct stream.
+    url: Option<Raw>,
+    pub(crate) kafka: Option<kafka::Kafka>,
     pub(crate) publication: String,
     pub(crate) slot: String,
 }
@@ -100,6 +104,7 @@ pub(crate) struct Limits {
 struct File {
     source: SourceSection,
     store: StoreSection,
+    sink: kafka::sink::SinkSection,
     tables: BTreeMap<String, tables::TableSection>,
     serve: serve::ServeSection,
     limits: LimitsSection,
@@ -114,6 +119,7 @@ struct SourceSection {
     url: Option<String>,
     publication: Option<String>,
     slot: Option<String>,
+    kafka: Option<kafka::KafkaSection>,
 }
 
 #[derive(Deserialize, Default)]
@@ -172,7 +178,19 @@ impl Config {
 
     /// Where the source is, with its secrets in place.
     pub(crate) fn source_url(&self) -> Result<Secret> {
-        self.source.url.resolve("source.url")
+        let no_url = || {
+            Error::definite("cannot find source.url")
+                .detail(
+                    "The project reads topics alone; this needs the Postgres that they come from.",
+                )
+                .hint("[source] url = \"${DATABASE_URL}\"")
+        };
+        self.source.url.as_ref().ok_or_else(no_url)?.resolve("source.url")
+    }
+
+    /// Whether a Postgres is read, and not topics alone.
+    pub(crate) fn has_stream(&self) -> bool {
+        self.source.url.is_some()
     }
 
     pub(crate) fn address(&self) -> Result<source::Address> {
@@ -180,8 +198,12 @@ impl Config {
         parsed.map_err(|error: Error| error.context("[source] url"))
     }
 
-    pub(crate) fn pipeline(&self) -> Result<flow::Options> {
-        Ok(flow::Options {
+    /// The direct stream, where there is one.
+    pub(crate) fn pipeline(&self) -> Result<Option<flow::Options>> {
+        if !self.has_stream() {
+            return Ok(None);
+        }
+        Ok(Some(flow::Options {
             address: self.address()?,
             publication: self.source.publication.clone(),
             slot: self.source.slot.clone(),
@@ -189,7 +211,26 @@ impl Config {
             tables: self.tables.clone(),
             memory_bytes: self.limits.stream_memory_bytes,
             spool: self.spool(),
-        })
+            #[cfg(feature = "kafka")]
+            sinks: self.sinks.iter().map(kafka::sink::Sink::plan).collect::<Result<_>>()?,
+            #[cfg(not(feature = "kafka"))]
+            sinks: Vec::new(),
+        }))
+    }
+
+    /// The topics, where some are read.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn topics(&self) -> Result<Option<flow::kafka::KafkaOptions>> {
+        let Some(kafka) = &self.source.kafka else { return Ok(None) };
+        let is_history = |table: &TableOptions| table.mode == model::Mode::History;
+        let key_changes = self.tables.values().any(is_history);
+        Ok(Some(flow::kafka::KafkaOptions {
+            consumer: kafka.consumer(self.limits.stream_memory_bytes, key_changes)?,
+            database_pattern: self.store.database.clone(),
+            tables: self.tables.clone(),
+            skips_expired: kafka.skips_expired,
+            is_alone: !self.has_stream(),
+        }))
     }
 
     fn spool(&self) -> Option<Arc<source::spool::Spool>> {
@@ -248,27 +289,50 @@ fn syntax(text: &str, error: &toml::de::Error) -> Error {
 impl File {
     fn resolve(self, folder: &Path) -> Result<Config> {
         let mut warnings = Vec::new();
-        let url = self.source.url.ok_or_else(|| {
-            Error::definite("cannot find source.url").hint("[source] url = \"${DATABASE_URL}\"")
-        })?;
-        let url = Raw::new("source.url", url)?;
-        if url.has_literal_password() {
+        let kafka = self.source.kafka;
+        let kafka = kafka.map(|kafka| kafka.resolve(folder, &mut warnings)).transpose()?;
+        if self.source.url.is_none() && kafka.is_none() {
+            return Err(Error::definite("cannot find source.url")
+                .hint("[source] url = \"${DATABASE_URL}\", or topics under [source.kafka]"));
+        }
+        let sinks = self.sink.resolve(folder, &mut warnings)?;
+        if !sinks.is_empty() && self.source.url.is_none() {
+            return Err(Error::definite("cannot use sink.kafka without source.url")
+                .detail("What goes out is the stream of a Postgres.")
+                .hint("[source] url = \"${DATABASE_URL}\""));
+        }
+        if (kafka.is_some() || !sinks.is_empty()) && cfg!(not(feature = "kafka")) {
+            return Err(Error::definite("cannot use Kafka: this millrace was built without it")
+                .hint("cargo build --release -p millrace, without --no-default-features"));
+        }
+        let url = self.source.url.map(|url| Raw::new("source.url", url)).transpose()?;
+        if url.as_ref().is_some_and(Raw::has_literal_password) {
             warnings.push(
                 "source.url holds a password in plain text; better: url = \"${DATABASE_URL}\", \
                  or ${file:/run/secrets/…} in its place"
                     .to_owned(),
             );
         }
+        let plain: Vec<String> = kafka.iter().flat_map(kafka::Kafka::plain_tables).collect();
+        let mode = |name: &String| match plain.contains(name) {
+            true => model::Mode::Append,
+            false => model::Mode::Mirror,
+        };
         let source = Source {
             url,
+            kafka,
             publication: name("source.publication", self.source.publication, DEFAULT_PUBLICATION)?,
             slot: slot(self.source.slot)?,
         };
-        let tables = self
+        let mut tables: BTreeMap<String, TableOptions> = self
             .tables
             .into_iter()
-            .map(|(name, section)| Ok((name.clone(), section.resolve(&name)?)))
+            .map(|(name, section)| Ok((name.clone(), section.resolve(&name, mode(&name))?)))
             .collect::<Result<_>>()?;
+        for name in plain.iter().cloned() {
+            let facts = || TableOptions { mode: model::Mode::Append, ..TableOptions::default() };
+            tables.entry(name).or_insert_with(facts);
+        }
         let store = self.store.resolve(folder, &mut warnings)?;
         let serve = self.serve.resolve(folder, &mut warnings)?;
         if store.remote.is_some() && serve.clickhouse_tls.is_some() {
@@ -289,6 +353,7 @@ impl File {
             written: Written::default(),
             source,
             store,
+            sinks,
             tables,
             serve,
             limits: self.limits.resolve()?,

@@ -1,6 +1,6 @@
 //! What `docs/configuration.md` says, out of the list of keys.
 
-use super::keys::{KEYS, Kind};
+use super::keys::{self, Kind};
 
 pub(super) fn reference() -> String {
     let mut text = String::from(
@@ -11,7 +11,7 @@ pub(super) fn reference() -> String {
          In any text of `[source]`, `[store]` (but for `database`), in the addresses and passwords of `[serve]` and in `transform.password`, `${NAME}` is \
          an environment variable and `${file:/path}` the content of a file without its last line break.\n",
     );
-    for key in KEYS {
+    for key in keys::all() {
         let shown =
             key.path.replacen("tables.*", "tables.\"schema.table\"", 1).replace(".*", ".NAME");
         let title = match key.kind {
@@ -25,7 +25,7 @@ pub(super) fn reference() -> String {
         }
         let default = match key.default {
             "" => String::new(),
-            "required" => ", required".to_owned(),
+            required if required.starts_with("required") => format!(", {required}"),
             default if default.contains(' ') => format!(", default: {default}"),
             default => format!(", default `{default}`"),
         };

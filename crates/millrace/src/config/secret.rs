@@ -7,7 +7,7 @@ use std::fmt;
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
 /// A value as written, its references checked in form but not looked up.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Raw {
     text: String,
 }

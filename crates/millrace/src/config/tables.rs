@@ -78,13 +78,14 @@ fn rule(key: &str, text: &str) -> Result<Rule> {
 }
 
 impl TableSection {
-    pub(super) fn resolve(self, name: &str) -> Result<TableOptions> {
+    /// `default`: the mode of one that says nothing of it.
+    pub(super) fn resolve(self, name: &str, default: Mode) -> Result<TableOptions> {
         let key = format!("tables.\"{name}\"");
         if split(name).is_none() {
             return Err(Error::definite(format!("cannot use [{key}]: the schema is missing"))
                 .hint(format!("[tables.\"public.{name}\"]")));
         }
-        let mode = mode(&key, self.mode.as_deref())?;
+        let mode = self.mode.as_deref().map_or(Ok(default), |text| mode(&key, text))?;
         let target = self.target.as_deref().map(|text| {
             split(text).ok_or_else(|| {
                 Error::definite(format!("cannot use {key}.target: {text:?} is no place"))
@@ -165,12 +166,12 @@ fn of_another_mode(key: &str, field: &str, whose: &str) -> Error {
     Error::definite(format!("cannot use {key}.{field}: it is a setting of {whose}"))
 }
 
-fn mode(key: &str, text: Option<&str>) -> Result<Mode> {
+fn mode(key: &str, text: &str) -> Result<Mode> {
     match text {
-        None | Some("mirror") => Ok(Mode::Mirror),
-        Some("append") => Ok(Mode::Append),
-        Some("history") => Ok(Mode::History),
-        Some(other) => Err(Error::definite(format!("cannot use {key}.mode: {other:?}")).hint(
+        "mirror" => Ok(Mode::Mirror),
+        "append" => Ok(Mode::Append),
+        "history" => Ok(Mode::History),
+        other => Err(Error::definite(format!("cannot use {key}.mode: {other:?}")).hint(
             "mode = \"mirror\" for entities, \"append\" for facts, \"history\" for every change",
         )),
     }

@@ -238,11 +238,10 @@ fn what_is_wrong_with_a_user_is_named_and_no_password_is_printed() {
 /// Every key that the list knows is one that the sections read, and the other way round.
 #[test]
 fn the_list_of_keys_and_the_sections_agree() {
-    use keys::{KEYS, Kind};
+    use keys::{Kind, all};
     let is_section = |kind| matches!(kind, Kind::Section | Kind::Sections);
-    let is_listed =
-        |path: &str| KEYS.iter().any(|key| key.path == path && key.kind == Kind::Sections);
-    for key in KEYS.iter().filter(|key| !is_section(key.kind)) {
+    let is_listed = |path: &str| all().any(|key| key.path == path && key.kind == Kind::Sections);
+    for key in all().filter(|key| !is_section(key.kind)) {
         let mut parts: Vec<&str> = key.path.split('.').collect();
         let last = parts.pop().unwrap();
         let value = match key.kind {
@@ -256,7 +255,10 @@ fn the_list_of_keys_and_the_sections_agree() {
         let names = parts.iter().map(|part| part.replace('*', "\"a.b\""));
         let section = format!("[{}]", names.collect::<Vec<_>>().join("."));
         let section = if is_listed(&parts.join(".")) { format!("[{section}]") } else { section };
-        let text = format!("{section}\n{} = {value}", last.replace('*', "x"));
+        // A list in a list has one of the outer one around it.
+        let outer = (1..parts.len()).map(|n| parts[..n].join(".")).filter(|path| is_listed(path));
+        let outer: String = outer.map(|path| format!("[[{path}]]\n")).collect();
+        let text = format!("{outer}{section}\n{} = {value}", last.replace('*', "x"));
         let table: toml::Table = toml::from_str(&text).unwrap();
         keys::check(&table).unwrap_or_else(|error| panic!("{text}: {error}"));
         let read: std::result::Result<File, _> = table.try_into();

@@ -120,7 +120,7 @@ const NEXT: &str = "next: cd shop
 
 const BOARDS: &str = "\
 dashboards: pipe, pulse (of public.events, public.orders), product (of public.events), money (of public.orders, public.subscriptions)
-alerting: 10 rules, shown on the page; contact-points.yaml says how somebody is told
+alerting: 11 rules, shown on the page; contact-points.yaml says how somebody is told
 ";
 
 /// The shop, a few rows in it, and what `init` writes for it.

@@ -122,7 +122,7 @@ fn panels_of_odd_tables_answer() {
     let told = [
         "dashboards: pipe, pulse (of Odd `{{ schema }}`.Tracked_events, Odd `{{ schema }}`.Purchases), \
          product (of Odd `{{ schema }}`.Tracked_events), money (of Odd `{{ schema }}`.Purchases, Odd `{{ schema }}`.",
-        "alerting: 10 rules",
+        "alerting: 11 rules",
     ];
     let answered = built(&cluster, &told);
     for (uid, panels) in [
@@ -141,7 +141,7 @@ fn panels_of_days_and_cents_answer() {
     cluster.sql(include_str!("init/days.sql"));
     // Of a day nobody knows how much of it is over: no pulse, and no rule about revenue so far.
     let told =
-        ["dashboards: pipe, money (of public.sales, public.memberships)\n", "alerting: 8 rules"];
+        ["dashboards: pipe, money (of public.sales, public.memberships)\n", "alerting: 9 rules"];
     let answered = built(&cluster, &told);
     assert_answered(&answered, "money", &[1, 3, 4, 7, 8, 9]);
     assert!(!answered.contains(&("money".to_owned(), 10)), "{answered:?}");

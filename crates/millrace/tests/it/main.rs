@@ -7,6 +7,7 @@
 mod bad_places;
 mod bad_sources;
 mod beside;
+mod bus;
 mod cdnow;
 mod clustered;
 mod confined;
@@ -18,6 +19,7 @@ mod generated;
 mod holder;
 mod init;
 mod json;
+mod kafka_check;
 mod large_rows;
 mod lineage;
 mod modes;

@@ -12,18 +12,23 @@ fn root() -> PathBuf {
 /// `model ← {source, store} ← flow ← serve ← millrace`; source and store never meet. `model ←
 /// {lint, transform, alerts, grafana} ← millrace` beside it: a migration is judged without a database, dbt is a client as any,
 /// alerts are given what answers their queries.
-const MAY_KNOW: [(&str, &[&str]); 10] = [
+const MAY_KNOW: [(&str, &[&str]); 11] = [
     ("model", &[]),
     ("source", &["model"]),
     ("store", &["model"]),
-    ("flow", &["model", "source", "store"]),
+    // The tuples between Postgres and Kafka are the source's.
+    ("bus", &["model", "source"]),
+    ("flow", &["model", "source", "store", "bus"]),
     // Not source: what people and tools see comes from flow and store.
     ("grafana", &["model"]),
     ("serve", &["model", "store", "flow", "grafana", "alerts"]),
     ("lint", &["model"]),
     ("transform", &["model"]),
     ("alerts", &["model"]),
-    ("millrace", &["model", "source", "store", "flow", "serve", "grafana", "lint", "transform"]),
+    (
+        "millrace",
+        &["model", "source", "bus", "store", "flow", "serve", "grafana", "lint", "transform"],
+    ),
 ];
 
 /// The names in `[dependencies]` and its kin, without those of tests.

@@ -1,7 +1,7 @@
 //! `/metrics`: Prometheus text. Every name that Millrace exports is in this file.
 
 use super::runs::Summary;
-use flow::status::Report;
+use flow::status::{Report, SinkReport};
 use std::fmt::Write;
 
 const TABLE: &[(&str, &str, &str)] = &[
@@ -92,6 +92,8 @@ pub(super) fn text(report: &Report, version: &str, ready: bool, process: Process
     }
     source(&mut out, report);
     spool(&mut out, report);
+    topics(&mut out, report);
+    sinks(&mut out, report);
     let help = "Statements at the door that are missing in system.query_log";
     let dropped = Some(crate::clickhouse::log::dropped() as f64);
     one(&mut out, "millrace_query_log_dropped_total", "counter", help, &[], dropped);
@@ -205,6 +207,70 @@ fn spool(out: &mut String, report: &Report) {
     one(out, "millrace_spool_since_timestamp_seconds", "gauge", help, &slot, since);
 }
 
+fn topics(out: &mut String, report: &Report) {
+    let Some(kafka) = &report.kafka else { return };
+    let group = [("group", kafka.group.as_str())];
+    let connected = Some(flag(kafka.connected));
+    one(out, "millrace_kafka_connected", "gauge", "1: the topics are read", &group, connected);
+    let help = "Messages that could not be read and wait in the quarantine, since the start";
+    let poison = Some(kafka.poison_messages as f64);
+    one(out, "millrace_kafka_poison_messages_total", "counter", help, &group, poison);
+    let help = "Messages that expired before they were read, since the start";
+    let missed = Some(kafka.missed_messages as f64);
+    one(out, "millrace_kafka_missed_messages_total", "counter", help, &group, missed);
+    let of = [
+        ("offset", "The next message to apply"),
+        ("end_offset", "Behind the last message of the partition"),
+        ("lag_messages", "Messages that are not applied yet"),
+        ("lag_seconds", "Age of the newest message that was read, where others wait behind it"),
+    ];
+    for (at, (name, help)) in of.into_iter().enumerate() {
+        let name = format!("millrace_kafka_{name}");
+        header(out, &name, "gauge", help);
+        for partition in &kafka.partitions {
+            let number = partition.partition.to_string();
+            let labels = [group[0], ("topic", partition.topic.as_str()), ("partition", &number)];
+            let values = [
+                partition.offset as f64,
+                partition.end as f64,
+                partition.lag_messages as f64,
+                partition.lag_seconds,
+            ];
+            sample(out, &name, &labels, Some(values[at]));
+        }
+    }
+}
+
+fn sinks(out: &mut String, report: &Report) {
+    if report.sinks.is_empty() {
+        return;
+    }
+    type Value = fn(&SinkReport) -> f64;
+    let of: [(&str, &str, &str, Value); 5] = [
+        ("connected", "gauge", "1: its brokers take what comes", |sink| flag(sink.connected)),
+        ("queued_bytes", "gauge", "What waits for its brokers", |sink| sink.queued_bytes as f64),
+        ("sent_messages_total", "counter", "Acknowledged since the start", |sink| {
+            sink.sent_messages as f64
+        }),
+        ("dropped_messages_total", "counter", "For want of room, since the start", |sink| {
+            sink.dropped_messages as f64
+        }),
+        (
+            "lost_values_total",
+            "counter",
+            "Values that Debezium has no form for, since the start",
+            |sink| sink.lost_values as f64,
+        ),
+    ];
+    for (name, kind, help, value) in of {
+        let name = format!("millrace_sink_{name}");
+        header(out, &name, kind, help);
+        for sink in &report.sinks {
+            sample(out, &name, &[("sink", &sink.name)], Some(value(sink)));
+        }
+    }
+}
+
 fn flag(value: bool) -> f64 {
     f64::from(u8::from(value))
 }
@@ -243,13 +309,17 @@ fn escape(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flow::status::{Freshness, SourceReport, SpoolReport, State, TableReport, Verified};
+    use flow::status::{
+        Freshness, KafkaReport, PartitionReport, SourceReport, SpoolReport, State, TableReport,
+        Verified, Way,
+    };
     use model::TableName;
 
     #[test]
     fn every_measure_has_a_help_a_type_and_escaped_labels() {
         let table = TableReport {
             name: "public.a\"b".into(),
+            way: Way::Stream,
             mode: "mirror",
             target: "public.a".into(),
             state: State::Copying,
@@ -295,7 +365,39 @@ mod tests {
             is_full: false,
             full_for: None,
         });
-        let report = Report { paused_since, tables: vec![table], source, spool, freshness_ms };
+        let partition = PartitionReport {
+            topic: "shop.public.a".into(),
+            partition: 2,
+            offset: 30,
+            end: 37,
+            lag_messages: 7,
+            lag_seconds: 2.5,
+        };
+        let kafka = Some(KafkaReport {
+            brokers: "kafka:9092".into(),
+            group: "millrace".into(),
+            connected: true,
+            lag_messages: 7,
+            lag_seconds: 2.5,
+            partitions: vec![partition],
+            poison_messages: 3,
+            missed_messages: 0,
+            last_error: None,
+        });
+        let tables = vec![table];
+        let sinks = vec![SinkReport {
+            name: "shop".into(),
+            brokers: "k:9092".into(),
+            required: true,
+            connected: true,
+            acknowledged_lsn: "0/7".into(),
+            queued_bytes: 5,
+            sent_messages: 6,
+            dropped_messages: 0,
+            lost_values: 0,
+            last_error: None,
+        }];
+        let report = Report { paused_since, tables, source, spool, kafka, sinks, freshness_ms };
         let text = text(&report, "0.1.0", false, Process { resident_bytes: None });
         for line in [
             "millrace_info{version=\"0.1.0\"} 1",
@@ -308,6 +410,10 @@ mod tests {
             "millrace_table_verified_rows_total{table=\"public.a\\\"b\",mode=\"mirror\"} 70",
             "millrace_table_verified_differences_total{table=\"public.a\\\"b\",mode=\"mirror\"} 2",
             "millrace_spool_bytes{slot=\"millrace\"} 55",
+            "millrace_kafka_connected{group=\"millrace\"} 1",
+            "millrace_kafka_poison_messages_total{group=\"millrace\"} 3",
+            "millrace_kafka_lag_messages{group=\"millrace\",topic=\"shop.public.a\",partition=\"2\"} 7",
+            "millrace_kafka_end_offset{group=\"millrace\",topic=\"shop.public.a\",partition=\"2\"} 37",
             "millrace_spool_filled{slot=\"millrace\"} 1",
             "millrace_source_lag_bytes{slot=\"millrace\"} 77",
             "millrace_source_slot_wal_status{slot=\"millrace\",wal_status=\"reserved\"} 1",

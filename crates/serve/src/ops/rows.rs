@@ -63,12 +63,13 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flow::status::State;
+    use flow::status::{State, Way};
     use model::TableName;
 
     fn table(mode: &'static str, name: &str) -> TableReport {
         TableReport {
             name: format!("public.{name}"),
+            way: Way::Stream,
             mode,
             target: format!("public.{name}"),
             state: State::Streaming,

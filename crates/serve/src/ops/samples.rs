@@ -13,6 +13,7 @@ const SAMPLES: &str = "millrace.samples (at, connected, lag_bytes, lag_seconds, 
      disk_total_bytes)";
 const TABLES: &str =
     "millrace.table_samples (at, table, state, rows_per_second, streamed_rows, rejected_rows)";
+const PARTITIONS: &str = "millrace.kafka_samples (at, consumer, topic, partition, offset, end, lag_messages, lag_seconds)";
 const DISKS: &str =
     "SELECT sum(free_space), sum(total_space) FROM system.disks WHERE total_space < 1e18";
 
@@ -70,8 +71,25 @@ async fn take_one(ops: &Ops) -> Result<()> {
         fields.map(Some).to_vec()
     });
     let tables: Vec<_> = tables.collect();
-    if !tables.is_empty() {
-        store.record(TABLES, tables).await?;
+    let partitions = report.kafka.iter().flat_map(|kafka| {
+        kafka.partitions.iter().map(|partition| {
+            let fields = [
+                at.clone(),
+                kafka.group.clone(),
+                partition.topic.clone(),
+                partition.partition.to_string(),
+                partition.offset.to_string(),
+                partition.end.to_string(),
+                partition.lag_messages.to_string(),
+                partition.lag_seconds.to_string(),
+            ];
+            fields.map(Some).to_vec()
+        })
+    });
+    for (into, rows) in [(TABLES, tables), (PARTITIONS, partitions.collect())] {
+        if !rows.is_empty() {
+            store.record(into, rows).await?;
+        }
     }
     Ok(())
 }

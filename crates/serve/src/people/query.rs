@@ -125,11 +125,9 @@ pub(super) async fn query(
     let report = page.ops.handle.report();
     let at_ms = jiff::Timestamp::now().as_millisecond();
     let results = join_all(answers).await.join(",");
-    // What stands has nothing on its way and is not up to date.
-    let flows = report.source.connected && report.paused_since.is_none();
     let fresh = Fresh {
         at_ms,
-        lag_seconds: flows.then_some(report.source.lag_seconds),
+        lag_seconds: report.behind_seconds(),
         p50_ms: report.freshness_ms.p50,
         p99_ms: report.freshness_ms.p99,
     };

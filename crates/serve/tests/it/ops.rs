@@ -19,6 +19,7 @@ pub(crate) fn ops(engine: Engine) -> serve::ops::Ops {
         tables: Default::default(),
         memory_bytes: 64 << 20,
         spool: None,
+        sinks: Vec::new(),
     };
     let pipeline = flow::Pipeline::start(options, Arc::new(engine.clone()));
     let handle = pipeline.handle();

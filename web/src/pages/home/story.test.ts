@@ -26,6 +26,27 @@ describe('the story', () => {
     expect(freshVerdict(status([table('copying')])).tone).toBe('busy');
   });
 
+  it('says the same of topics, alone and beside Postgres', () => {
+    const of = (way: TableStatus['way']) => ({ ...table('streaming'), way }) as TableStatus;
+    const kafka = { connected: true, lag_seconds: 0, lag_messages: 0 };
+    const alone = (more: object = {}) => ({ ...status([of('topics')], { slot: '', ...kafka, ...more }), kafka: { ...kafka, ...more } }) as PipeStatus;
+    expect(whatItDoes(alone(), 0)).toBe('Millrace copies 1 table of Kafka’s topics into ClickHouse as they change (1.0 K rows).');
+    expect(whatItDoes({ ...alone(), tables: [] }, 0)).toContain('topics of Kafka');
+    expect(freshVerdict(alone()).text).toBe('Everything sent until now is here.');
+    expect(freshVerdict(alone({ lag_seconds: 300 }))).toEqual({ tone: 'warn', text: 'Everything sent until 5.0 mins ago is here; it is catching up.' });
+    expect(freshVerdict(alone({ connected: false })).text).toBe('Kafka is not connected: nothing new arrives.');
+
+    const both = (source: object, topics: object, paused: number | null = null) =>
+      ({ ...status([of('stream'), of('topics'), of('topics')], { slot: 'millrace', ...source }, paused), kafka: { ...kafka, ...topics } }) as PipeStatus;
+    expect(whatItDoes(both({}, {}), 0)).toContain('1 table of Postgres and 2 of Kafka’s topics');
+    expect(freshVerdict(both({ lag_seconds: 0.2 }, { lag_seconds: 4 })).text).toBe('Everything committed or sent until 4.0 s ago is here.');
+    expect(freshVerdict(both({ lag_seconds: 90 }, { lag_seconds: 4 })).tone).toBe('warn');
+    expect(freshVerdict(both({}, { connected: false })).text).toBe('Kafka is not connected: nothing new arrives from there.');
+    expect(freshVerdict(both({ connected: false }, {})).text).toBe('Postgres is not connected: nothing new arrives from there.');
+    expect(freshVerdict(both({ connected: false }, { connected: false })).text).toBe('Postgres and Kafka are not connected: nothing new arrives.');
+    expect(freshVerdict(both({}, {}, 1)).text).toBe('Paused: nothing new arrives from Postgres until it is resumed; topics go on.');
+  });
+
   it('says how the tables are, what is wrong first', () => {
     expect(tablesLine([table('streaming'), table('failed')])).toEqual({ tone: 'bad', text: '1 failed, 1 streaming' });
     expect(tablesLine([])).toEqual({ tone: 'quiet', text: 'no tables' });

@@ -2,6 +2,7 @@
 import type { PipeStatus, TableStatus } from '../kit/status';
 import { countText, durationText, plural, shortText } from '../kit/words';
 import type { Tone } from '../kit/StateBadge';
+import { behindSeconds, waysIn } from '../kit/ways';
 
 export interface Verdict {
   tone: Tone;
@@ -12,22 +13,35 @@ const LATE_S = 60;
 
 /** `Millrace copies 7 tables of Postgres into ClickHouse as they change, and dbt builds 24 models from them.` */
 export function whatItDoes(status: PipeStatus, models: number): string {
-  const tables = status.tables.filter((table) => table.state !== 'removed').length;
-  if (tables === 0) {
-    return 'Millrace copies tables of Postgres into ClickHouse as they change. It has found none yet.';
+  const ways = waysIn(status);
+  const tables = status.tables.filter((table) => table.state !== 'removed');
+  if (tables.length === 0) {
+    return ways.stream
+      ? 'Millrace copies tables of Postgres into ClickHouse as they change. It has found none yet.'
+      : 'Millrace copies topics of Kafka into ClickHouse as their messages come. None has come yet.';
   }
+  const ofTopics = tables.filter((table) => table.way === 'topics').length;
+  const ofStream = tables.length - ofTopics;
+  const counts = [
+    ...(ofStream > 0 ? [`${plural(ofStream, 'table')} of Postgres`] : []),
+    ...(ofTopics > 0 ? [`${ofStream > 0 ? countText(ofTopics) : plural(ofTopics, 'table')} of Kafka’s topics`] : []),
+  ];
   const rows = status.tables.reduce((sum, table) => sum + (table.rows ?? 0), 0);
-  const copied = `Millrace copies ${plural(tables, 'table')} of Postgres into ClickHouse as they change${rows > 0 ? ` (${shortText(rows)} rows)` : ''}`;
+  const copied = `Millrace copies ${counts.join(' and ')} into ClickHouse as they change${rows > 0 ? ` (${shortText(rows)} rows)` : ''}`;
   return models > 0 ? `${copied}, and dbt builds ${plural(models, 'model')} from them.` : `${copied}.`;
 }
 
 /** Whether what is shown is what is there. */
-export function freshVerdict({ paused_since, source, tables }: PipeStatus): Verdict {
+export function freshVerdict(status: PipeStatus): Verdict {
+  const { paused_since, source, kafka, tables } = status;
+  const ways = waysIn(status);
   if (paused_since !== null) {
-    return { tone: 'warn', text: 'Paused: nothing new arrives until it is resumed.' };
+    return { tone: 'warn', text: `Paused: nothing new arrives${ways.topics ? ' from Postgres' : ''} until it is resumed${ways.topics ? '; topics go on' : ''}.` };
   }
-  if (!source.connected) {
-    return { tone: 'bad', text: 'Postgres is not connected: nothing new arrives.' };
+  const away = [...(ways.stream && !source.connected ? ['Postgres'] : []), ...(kafka && !kafka.connected ? ['Kafka'] : [])];
+  if (away.length > 0) {
+    const other = ways.stream && ways.topics && away.length === 1;
+    return { tone: 'bad', text: `${away.join(' and ')} ${away.length > 1 ? 'are' : 'is'} not connected: nothing new arrives${other ? ' from there' : ''}.` };
   }
   const failed = tables.filter((table) => table.state === 'failed').length;
   if (failed > 0) {
@@ -36,13 +50,17 @@ export function freshVerdict({ paused_since, source, tables }: PipeStatus): Verd
   if (tables.some((table) => table.state === 'copying' || table.state === 'waiting')) {
     return { tone: 'busy', text: 'The first copy is under way; tables that stream are current.' };
   }
-  if (source.lag_seconds > LATE_S) {
-    return { tone: 'warn', text: `Everything committed until ${durationText(source.lag_seconds)} ago is here; it is catching up.` };
+  const lag = behindSeconds(status);
+  const done = [...(ways.stream ? ['committed'] : []), ...(ways.topics ? ['sent'] : [])].join(' or ');
+  if (lag > LATE_S) {
+    return { tone: 'warn', text: `Everything ${done} until ${durationText(lag)} ago is here; it is catching up.` };
   }
-  return {
-    tone: 'good',
-    text: source.lag_seconds > 0 ? `Everything committed until ${durationText(source.lag_seconds)} ago is here.` : 'Everything committed until now is here.',
-  };
+  return { tone: 'good', text: `Everything ${done} until ${lag > 0 ? `${durationText(lag)} ago` : 'now'} is here.` };
+}
+
+/** What keeps a way in from going on, each once: of topics alone the source says the same. */
+export function errorsOf({ source, kafka }: PipeStatus): string[] {
+  return [...new Set([source.last_error, kafka?.last_error ?? null].filter((error) => error !== null))];
 }
 
 const ORDER = ['failed', 'copying', 'waiting', 'streaming', 'removed'] as const;

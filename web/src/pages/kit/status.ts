@@ -10,6 +10,8 @@ export interface SchemaChange {
 
 export interface TableStatus {
   name: string;
+  /** How its rows come in. */
+  way: 'stream' | 'topics';
   mode: string;
   target: string;
   state: TableState;
@@ -44,6 +46,29 @@ export interface SourceStatus {
   last_error: string | null;
 }
 
+export interface PartitionStatus {
+  topic: string;
+  partition: number;
+  /** The next message to apply, and the end of the partition. */
+  offset: number;
+  end: number;
+  lag_messages: number;
+  lag_seconds: number;
+}
+
+export interface KafkaStatus {
+  brokers: string;
+  group: string;
+  connected: boolean;
+  lag_messages: number;
+  lag_seconds: number;
+  /** Those that are ours. */
+  partitions: PartitionStatus[];
+  poison_messages: number;
+  missed_messages: number;
+  last_error: string | null;
+}
+
 export interface SpoolStatus {
   bytes: number;
   max_bytes: number;
@@ -73,6 +98,8 @@ export interface PipeStatus {
   tables: TableStatus[];
   source: SourceStatus;
   spool: SpoolStatus | null;
+  /** Of topics alone `source` says the same, and has no slot. */
+  kafka: KafkaStatus | null;
   freshness_ms: { p50: number | null; p99: number | null };
   runs: ScheduleStatus[];
 }

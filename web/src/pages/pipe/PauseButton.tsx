@@ -27,7 +27,7 @@ export function PauseButton({ status, onDone }: { status: PipeStatus; onDone: ()
       label="Pause"
       icon="pause"
       title="Pause the pipe?"
-      body={`Nothing new arrives until it is resumed. Meanwhile Postgres keeps its log for us, ${limit === null ? 'without a limit: watch its disk' : `and may give it up after ${bytesText(limit)} more`}.`}
+      body={`Nothing new arrives until it is resumed. Meanwhile Postgres keeps its log for us, ${limit === null ? 'without a limit: watch its disk' : `and may give it up after ${bytesText(limit)} more`}.${status.kafka ? ' Topics are read on.' : ''}`}
       confirm="Pause"
       destroys
       onDo={async () => {

@@ -21,7 +21,8 @@ GROUP BY source_table, column, reason ORDER BY source_table, column, reason LIMI
 const ask = (manages: boolean, signal: AbortSignal): Promise<QuarantineGroup[]> =>
   manages ? ops.quarantine() : askFrame(SQL, lastHour(), signal).then((frame) => rowsOf<QuarantineGroup>(frame));
 
-export function Quarantine({ manages }: { manages: boolean }) {
+/** `replays`: there is a stream, whose rows can be written again; those of topics are read again there. */
+export function Quarantine({ manages, replays }: { manages: boolean; replays: boolean }) {
   const groups = usePolled((signal) => ask(manages, signal), EVERY_MS, String(manages));
   const [open, setOpen] = useState<string>();
   const rows = groups.data?.reduce((sum, group) => sum + Number(group.rows), 0) ?? 0;
@@ -52,7 +53,7 @@ export function Quarantine({ manages }: { manages: boolean }) {
     });
   }
   return (
-    <Section title="Set aside" note={groups.data && plural(rows, 'row')} actions={manages && rows > 0 && <Replay groups={groups.data ?? []} onDone={groups.again} />}>
+    <Section title="Set aside" note={groups.data && plural(rows, 'row')} actions={manages && replays && rows > 0 && <Replay groups={groups.data ?? []} onDone={groups.again} />}>
       <Loaded from={groups} lines={2}>
         {(list) =>
           list.length === 0 ? (
@@ -76,8 +77,11 @@ export function Quarantine({ manages }: { manages: boolean }) {
 
 const keyOf = (group: QuarantineGroup) => `${group.table}\n${group.column}\n${group.reason}`;
 
+/** Messages that could not be read are of no table. */
+const isTopic = (table: string) => table.startsWith('topic ');
+
 function Replay({ groups, onDone }: { groups: QuarantineGroup[]; onDone: () => void }) {
-  const tables = [...new Set(groups.map((group) => group.table))];
+  const tables = [...new Set(groups.map((group) => group.table).filter((table) => !isTopic(table)))];
   return (
     <Asking
       label="Replay"
@@ -102,7 +106,7 @@ function Drop({ group, onDone }: { group: QuarantineGroup; onDone: () => void })
       fill="text"
       ariaLabel={`Drop the rows of ${group.table}: ${group.reason}`}
       title="Forget these rows?"
-      body={`All rows of ${group.table} that were refused for the column ${group.column || '(none)'} are forgotten. Postgres still has them; here they cannot be had back.`}
+      body={`All rows of ${group.table} that were refused for the column ${group.column || '(none)'} are forgotten. ${isTopic(group.table) ? 'The topic has them as long as it keeps its messages' : 'Postgres still has them'}; here they cannot be had back.`}
       confirm="Drop"
       destroys
       onDo={async () => {

@@ -14,6 +14,7 @@ import { Nothing, ProblemCard } from '../kit/States';
 import type { TableStatus } from '../kit/status';
 import { toneOfTable } from '../kit/tones';
 import { Way } from '../kit/Way';
+import type { Ways } from '../kit/ways';
 import { When } from '../kit/When';
 import { countText, plural, rateText } from '../kit/words';
 import { quoted } from '../../editor/complete';
@@ -24,12 +25,13 @@ const MANY = 12;
 
 interface Props {
   tables: TableStatus[];
+  ways: Ways;
   /** Of an admin. */
   manages: boolean;
   onDone: () => void;
 }
 
-export function Tables({ tables, manages, onDone }: Props) {
+export function Tables({ tables, ways, manages, onDone }: Props) {
   const [words, setWords] = useState('');
   const shown = tables.filter((table) => `${table.name} ${table.target} ${table.state} ${table.mode}`.toLowerCase().includes(words.trim().toLowerCase()));
   const columns: Array<Column<TableStatus>> = [
@@ -42,8 +44,8 @@ export function Tables({ tables, manages, onDone }: Props) {
     { head: 'Streamed', number: true, cell: (table) => countText(table.streamed_rows) },
     { head: 'Set aside', number: true, cell: (table) => countText(table.rejected_rows) },
   ];
-  if (manages) {
-    columns.push({ head: 'What can be done', silent: true, cell: (table) => <Resync table={table} onDone={onDone} /> });
+  if (manages && ways.stream) {
+    columns.push({ head: 'What can be done', silent: true, cell: (table) => table.way !== 'topics' && <Resync table={table} onDone={onDone} /> });
   }
   return (
     <Section
@@ -52,15 +54,28 @@ export function Tables({ tables, manages, onDone }: Props) {
       actions={tables.length > MANY && <FilterInput value={words} onChange={setWords} placeholder="Name, mode or state" aria-label="Search tables" escapeRegex={false} width={28} />}
     >
       {tables.length === 0 ? (
-        <Nothing title="No table is published yet" icon="database">
-          Name tables in <code>millrace.toml</code>, or add them to the publication at Postgres; they are copied at once.
-        </Nothing>
+        <NoTables ways={ways} />
       ) : shown.length === 0 ? (
         <Nothing title="No table matches" />
       ) : (
         <DataTable caption="Tables of the pipe" columns={columns} rows={shown} keyOf={(table) => table.name} more={More} />
       )}
     </Section>
+  );
+}
+
+function NoTables({ ways }: { ways: Ways }) {
+  if (!ways.stream) {
+    return (
+      <Nothing title="No message has come yet" icon="database">
+        A table is made when the first message of its topic shows it.
+      </Nothing>
+    );
+  }
+  return (
+    <Nothing title="No table is published yet" icon="database">
+      Name tables in <code>millrace.toml</code>, or add them to the publication at Postgres; they are copied at once.
+    </Nothing>
   );
 }
 

@@ -1,0 +1,143 @@
+//! What is said of topics: one line, and one for each partition that is behind; and of sinks, a line each.
+
+use crate::talk::{self, Paint};
+use model::words::counted;
+use serde::Deserialize;
+
+/// The farthest behind; more say nothing more to a person.
+const SHOWN_MOST: usize = 8;
+
+#[derive(Deserialize)]
+pub(super) struct Kafka {
+    brokers: String,
+    group: String,
+    connected: bool,
+    lag_messages: u64,
+    lag_seconds: f64,
+    partitions: Vec<Partition>,
+    poison_messages: u64,
+    missed_messages: u64,
+    last_error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Partition {
+    topic: String,
+    partition: i32,
+    lag_messages: u64,
+    lag_seconds: f64,
+}
+
+/// `is_alone`: the stream's own lines do not say it.
+pub(super) fn render(kafka: &Kafka, is_alone: bool) -> String {
+    let Kafka { brokers, group, partitions, .. } = kafka;
+    let state = match kafka.connected {
+        true => talk::data("connected", Paint::Green),
+        false => talk::data("not connected", Paint::Red),
+    };
+    let mut text = format!(
+        "topics     {state}; {brokers}, group {group}, {}\n",
+        counted(partitions.len() as u64, "partition")
+    );
+    let behind = match kafka.lag_messages {
+        0 => "none".to_owned(),
+        messages => format!("{}, {:.1} s", counted(messages, "message"), kafka.lag_seconds),
+    };
+    text += &format!("topics lag {behind}\n");
+    let mut late: Vec<&Partition> = partitions.iter().filter(|p| p.lag_messages > 0).collect();
+    late.sort_by_key(|partition| std::cmp::Reverse(partition.lag_messages));
+    for Partition { topic, partition, lag_messages, lag_seconds } in late.iter().take(SHOWN_MOST) {
+        let messages = counted(*lag_messages, "message");
+        text += &format!("           {topic}/{partition}  {messages}, {lag_seconds:.1} s\n");
+    }
+    if late.len() > SHOWN_MOST {
+        text += &format!("           and {} more\n", late.len() - SHOWN_MOST);
+    }
+    for (count, what) in [
+        (kafka.poison_messages, "could not be read: millrace quarantine list"),
+        (kafka.missed_messages, "expired before they were read"),
+    ] {
+        if count > 0 {
+            let what = format!("{} {what}", counted(count, "message"));
+            text += &format!("           {}\n", talk::data(what, Paint::Yellow));
+        }
+    }
+    if let Some(error) = kafka.last_error.as_ref().filter(|_| !is_alone) {
+        text += &super::of_error(error);
+    }
+    text
+}
+
+#[derive(Deserialize)]
+pub(super) struct Sink {
+    name: String,
+    required: bool,
+    connected: bool,
+    acknowledged_lsn: String,
+    queued_bytes: u64,
+    sent_messages: u64,
+    dropped_messages: u64,
+    lost_values: u64,
+    last_error: Option<String>,
+}
+
+pub(super) fn sink(sink: &Sink) -> String {
+    let state = match (sink.connected, sink.required) {
+        (true, _) => talk::data("connected", Paint::Green),
+        (false, true) => talk::data("not connected, Postgres keeps the log", Paint::Red),
+        (false, false) => talk::data("not connected", Paint::Yellow),
+    };
+    let mut text = format!(
+        "sink       {}: {state}; {} sent, acknowledged {}, {} wait\n",
+        sink.name,
+        counted(sink.sent_messages, "message"),
+        sink.acknowledged_lsn,
+        talk::bytes(sink.queued_bytes)
+    );
+    for (count, what) in [(sink.dropped_messages, "message"), (sink.lost_values, "value")] {
+        let why = match what {
+            "message" => "dropped for want of room",
+            _ => "became NULL: Debezium has no form for them",
+        };
+        if count > 0 {
+            let what = format!("{} {why}", counted(count, what));
+            text += &format!("           {}\n", talk::data(what, Paint::Yellow));
+        }
+    }
+    if let Some(error) = &sink.last_error {
+        text += &super::of_error(error);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_that_are_behind_are_told_the_farthest_first() {
+        let partition = |partition, lag_messages| {
+            let topic = "shop.public.orders".to_owned();
+            Partition { topic, partition, lag_messages, lag_seconds: 1.5 }
+        };
+        let kafka = Kafka {
+            brokers: "k:9092".into(),
+            group: "millrace".into(),
+            connected: true,
+            lag_messages: 1205,
+            lag_seconds: 1.5,
+            partitions: vec![partition(0, 5), partition(1, 0), partition(2, 1200)],
+            poison_messages: 1,
+            missed_messages: 0,
+            last_error: None,
+        };
+        assert_eq!(
+            render(&kafka, false),
+            "topics     connected; k:9092, group millrace, 3 partitions\n\
+             topics lag 1,205 messages, 1.5 s\n           \
+             shop.public.orders/2  1,200 messages, 1.5 s\n           \
+             shop.public.orders/0  5 messages, 1.5 s\n           \
+             1 message could not be read: millrace quarantine list\n"
+        );
+    }
+}

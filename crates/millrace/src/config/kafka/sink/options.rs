@@ -1,0 +1,64 @@
+//! What a sink is told, with secrets in their place.
+
+use super::Sink;
+use bus::write::{Compression, Delivery, Format, Registry, Route, SinkOptions, Tables};
+use flow::sinks::SinkPlan;
+use model::Result;
+use std::time::Duration;
+
+impl Sink {
+    pub(crate) fn plan(&self) -> Result<SinkPlan> {
+        let brokers = self.brokers.resolve("sink.kafka.brokers")?;
+        let mut options = SinkOptions::new(brokers.expose(), &self.topic_prefix);
+        options.security = self.login.security()?;
+        options.format = match (self.format.as_str(), &self.registry) {
+            ("debezium-avro", Some(url)) => {
+                let url = url.resolve("sink.kafka.registry")?;
+                Format::Avro { registry: registry(url.expose(), &options.security.ca_file) }
+            }
+            ("debezium-json-schema", _) => Format::Json { with_schemas: true },
+            _ => Format::Json { with_schemas: false },
+        };
+        options.delivery = match self.is_exactly_once {
+            true => Delivery::ExactlyOnce { transactional_id: None },
+            false => Delivery::AtLeastOnce,
+        };
+        options.compression = match self.compression.as_str() {
+            "zstd" => Compression::Zstd,
+            "gzip" => Compression::Gzip,
+            "none" => Compression::None,
+            _ => Compression::Lz4,
+        };
+        options.tables =
+            Tables { include: self.tables.clone(), exclude: self.tables_exclude.clone() };
+        options.columns_exclude.clone_from(&self.columns_exclude);
+        let routes = self.routes.iter().map(|route| Route::new(&route.from, &route.to));
+        options.routes = routes.collect::<Result<_>>()?;
+        options.heartbeat = Duration::from_millis(self.heartbeat_ms);
+        (options.tombstones, options.truncates) = (self.tombstones, self.truncates);
+        options.messages = self.messages;
+        options.transaction_metadata = self.transaction_metadata;
+        options.message_bytes_max = self.message_bytes_max as usize;
+        Ok(SinkPlan {
+            name: self.name.clone(),
+            options,
+            is_required: self.is_required,
+            queue_bytes_max: (self.queue_mib << 20) as usize,
+        })
+    }
+}
+
+fn registry(url: &str, ca_file: &Option<String>) -> Registry {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let (login, place) = match rest.split_once('@') {
+        Some((login, place)) => (Some(login), place),
+        None => (None, rest),
+    };
+    let login = login.map(|login| login.split_once(':').unwrap_or((login, "")));
+    Registry {
+        url: format!("{scheme}://{place}"),
+        user: login.map(|(user, _)| user.to_owned()),
+        password: login.map(|(_, password)| password.to_owned()),
+        ca_file: ca_file.clone(),
+    }
+}
