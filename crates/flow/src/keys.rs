@@ -4,6 +4,8 @@
 //! there for the question alone, is not. `_lsn` says which row was asked about.
 
 use model::{Block, Error, Lsn, Mode, OnUpdate, Op, Result, Table, TableName, Version};
+#[cfg(feature = "kafka")]
+use model::{Cells, Column, PgType, TableId};
 use std::sync::Arc;
 use store::{Beside, Target, TargetColumn, ddl};
 
@@ -20,7 +22,7 @@ impl Staged {
     /// The keys of `rows`; the answers name them by their place in `rows`.
     pub(crate) fn new(target: &Target, block: &Block, rows: &[usize]) -> Result<Staged> {
         let key = key_tuple(target).ok_or_else(|| Error::bug("a lookup needs the key"))?;
-        let staging = Arc::new(staging(target));
+        let staging = Arc::new(staging(&target.table));
         let mut keys = Block::new(staging.table.clone());
         for (n, &row) in rows.iter().enumerate() {
             for (cells, &at) in keys.columns.iter_mut().zip(&target.table.key) {
@@ -63,8 +65,32 @@ pub(crate) fn key_bytes(block: &Block, row: usize) -> Vec<u8> {
     bytes
 }
 
-fn staging(target: &Target) -> Target {
-    let source = &target.table;
+/// As a UUID, which ClickHouse has as two halves.
+#[cfg(feature = "kafka")]
+pub(crate) fn push_hash(cells: &mut Cells, hash: u128) {
+    let (upper, lower) = ((hash >> 64) as u64, hash as u64);
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&upper.to_le_bytes());
+    bytes[8..].copy_from_slice(&lower.to_le_bytes());
+    cells.push_fixed(bytes);
+}
+
+/// Hashes that go with a question, as its `k0`.
+#[cfg(feature = "kafka")]
+pub(crate) fn hashes(hashes: impl Iterator<Item = u128>) -> Beside {
+    let column = Column { not_null: true, ..Column::new("k0", PgType::Uuid) };
+    let name = TableName::new("", Beside::TABLE);
+    let table = Table { key: vec![0], ..Table::new(TableId(0), name, vec![column]) };
+    let target = Arc::new(staging(&table));
+    let mut block = Block::new(target.table.clone());
+    for hash in hashes {
+        push_hash(&mut block.columns[0], hash);
+        block.end_row(Op::Insert, Version(0));
+    }
+    Beside { block: Arc::new(block), target }
+}
+
+fn staging(source: &Table) -> Target {
     let place = TableName::new("", Beside::TABLE);
     let columns: Vec<_> = source.key.iter().map(|&at| source.columns[at].clone()).collect();
     let kept = columns.iter().enumerate().map(|(n, column)| TargetColumn {

@@ -115,6 +115,8 @@ pub(crate) struct TableStatus {
     pub(crate) taken_updates: u64,
     pub(crate) ignored_updates: u64,
     pub(crate) ignored_deletes: u64,
+    /// Facts of topics whose keys came before.
+    pub(crate) duplicate_rows: u64,
     pub(crate) last_error: Option<String>,
     pub(crate) schema_change: Option<SchemaChange>,
     pub(crate) verified: Verified,
@@ -139,6 +141,7 @@ impl TableStatus {
             taken_updates: 0,
             ignored_updates: 0,
             ignored_deletes: 0,
+            duplicate_rows: 0,
             last_error: None,
             schema_change: None,
             verified: Verified::default(),
@@ -270,6 +273,8 @@ pub struct TableReport {
     pub taken_updates: u64,
     pub ignored_updates: u64,
     pub ignored_deletes: u64,
+    /// Facts of topics whose keys came before: left out.
+    pub duplicate_rows: u64,
     pub last_error: Option<String>,
     pub schema_change: Option<SchemaChange>,
     pub verified: Verified,
@@ -528,6 +533,7 @@ fn report_table(name: &str, table: &mut TableStatus) -> TableReport {
         taken_updates: table.taken_updates,
         ignored_updates: table.ignored_updates,
         ignored_deletes: table.ignored_deletes,
+        duplicate_rows: table.duplicate_rows,
         last_error: table.last_error.clone(),
         schema_change: table.schema_change.clone(),
         verified: table.verified.clone(),

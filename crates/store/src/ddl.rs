@@ -15,6 +15,8 @@ const TOKENS_REMEMBERED_SECONDS: u32 = 7 * 24 * 3600;
 
 const RUNS_KEPT: &str = "TTL toDateTime(started) + INTERVAL 180 DAY";
 const ALERTS_KEPT: &str = "TTL toDateTime(at) + INTERVAL 180 DAY";
+/// A connector that starts again, or a snapshot that is taken again, is done within days.
+const IDS_KEPT: &str = "TTL toDateTime(at) + INTERVAL 7 DAY";
 const SAMPLES_KEPT: &str = "TTL toDateTime(at) + INTERVAL 30 DAY";
 
 /// What the statements of a cluster have more than those of one server.
@@ -221,9 +223,10 @@ pub fn sweep(target: &Target, version: Version) -> String {
 }
 
 /// What [`system`] makes.
-pub(crate) const OWN_TABLES: [&str; 9] = [
+pub(crate) const OWN_TABLES: [&str; 10] = [
     "checkpoints",
     "kafka_offsets",
+    "kafka_ids",
     "servers",
     "pauses",
     "batches",
@@ -265,6 +268,14 @@ pub(crate) fn system_with(more: More<'_>) -> Vec<String> {
             "version",
             "(consumer, topic, partition)",
         ),
+        // Keys of facts that topics brought, by their hash. Each is looked up by itself: small granules.
+        table(
+            "kafka_ids",
+            "target LowCardinality(String), id_hash UUID, place LowCardinality(String), _lsn UInt64, \
+             at DateTime64(3, 'UTC') DEFAULT now64(3)",
+            "at",
+            &format!("(target, id_hash) {IDS_KEPT}"),
+        ) + ", index_granularity = 256",
         table("pauses", "slot String, since Int64, version UInt64", "version", "slot"),
         table(
             "batches",

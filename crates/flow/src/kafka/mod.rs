@@ -13,6 +13,7 @@
 mod again;
 mod command;
 mod offsets;
+mod once;
 mod poison;
 mod report;
 mod run;

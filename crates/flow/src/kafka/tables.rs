@@ -9,7 +9,8 @@ use crate::status::{State, Status, TableStatus};
 use crate::tables::{CopyState, Known, read_states, refuse_another_place};
 use bus::consume::{Place, Settled};
 use model::{
-    Block, Error, Fate, Lsn, Mode, PgType, ReplicaIdentity, Result, Table, TableId, TableOptions,
+    Block, Error, Fate, Lsn, Mode, OnUpdate, PgType, ReplicaIdentity, Result, Table, TableId,
+    TableOptions,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -44,6 +45,12 @@ impl Entry {
 
     pub(super) fn is_ordered(&self) -> bool {
         self.target.mode != Mode::Mirror
+    }
+
+    /// A key comes once. Where rows that an UPDATE leaves are taken, a key comes again and again.
+    pub(super) fn is_once(&self) -> bool {
+        let Target { table, mode, on_update, .. } = self.target.as_ref();
+        *mode == Mode::Append && *on_update == OnUpdate::Ignore && !table.declared_key().is_empty()
     }
 
     pub(super) fn target_for(&self, table: &Arc<Table>) -> Option<&Arc<Target>> {

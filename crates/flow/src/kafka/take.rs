@@ -1,6 +1,7 @@
 //! A batch of the topics becomes work for the store.
 
 use super::offsets::Position;
+use super::once::Once;
 use super::tables::{Entry, Tables};
 use crate::apply::{cut, into_pieces, without_deletes};
 use crate::flush::{Piece, TableWork, Work};
@@ -18,6 +19,7 @@ use store::{Target, Token};
 #[derive(Default)]
 pub(super) struct Prepared {
     pub(super) work: Work,
+    pub(super) once: Vec<Once>,
     pub(super) poison: Vec<Poison>,
     /// Offsets that are done then; none where rows are held back.
     pub(super) through: BTreeMap<Place, i64>,
@@ -63,11 +65,12 @@ pub(super) fn prepare(
     };
     let through = batch.through.iter().filter(|(place, _)| !is_waiting(place));
     let through = through.map(|(place, Through { next, .. })| (place.clone(), *next)).collect();
-    let work = taken.work;
+    let (work, once) = (taken.work, taken.once);
     let pieces = work.tables.iter().flat_map(|table| &table.pieces);
     Ok(Prepared {
         rows: pieces.map(|piece| piece.block.rows() as u64).sum(),
         work,
+        once,
         poison: batch.poison,
         through,
         oldest_commit_us: batch.oldest_commit_us,
@@ -82,7 +85,7 @@ pub(super) fn prepare_again(
     token: &Token,
     tables: &mut Tables,
     status: &Status,
-) -> Result<Work> {
+) -> Result<(Work, Vec<Once>)> {
     let mut taken = Taken::default();
     for part in parts {
         let name = part.block.table.name.to_string();
@@ -90,7 +93,7 @@ pub(super) fn prepare_again(
         let stopped = || Error::transient(format!("could not write to {name}: it stopped"));
         take(entry.ok_or_else(stopped)?, part, &mut Way::Again(token), &mut taken, status)?;
     }
-    Ok(taken.work)
+    Ok((taken.work, taken.once))
 }
 
 /// How rows come.
@@ -105,11 +108,19 @@ enum Way<'a> {
 #[derive(Default)]
 struct Taken {
     work: Work,
+    once: Vec<Once>,
     at: HashMap<TableId, usize>,
 }
 
 impl Taken {
-    fn add(&mut self, entry: &Entry, pieces: Vec<Piece>, rejects: Vec<Reject>) {
+    /// `place`: of a partition that is apart.
+    fn add(
+        &mut self,
+        entry: &Entry,
+        pieces: Vec<Piece>,
+        rejects: Vec<Reject>,
+        place: Option<&Place>,
+    ) {
         let id = entry.target.table.id;
         let at = *self.at.entry(id).or_insert_with(|| {
             self.work.tables.push(TableWork {
@@ -123,6 +134,11 @@ impl Taken {
             });
             self.work.tables.len() - 1
         });
+        if let Some(place) = place.filter(|_| entry.is_once()) {
+            let first = self.work.tables[at].pieces.len();
+            let piece = |piece| Once { table: at, piece, place: place.to_string() };
+            self.once.extend((first..first + pieces.len()).map(piece));
+        }
         self.work.tables[at].pieces.extend(pieces);
         self.work.tables[at].rejects.extend(rejects);
     }
@@ -138,7 +154,8 @@ fn take(
     let target = target_of(entry, &block.table)?;
     let mut rejects = std::mem::take(&mut block.rejects);
     let (table, altered) = (block.table.clone(), Altered::take(&mut block, &target));
-    let pieces = match partition {
+    let place = partition.map(|partition| Place { topic, partition });
+    let pieces = match &place {
         None => {
             block = entry.without_truncated(block);
             if target.keeps_deletes {
@@ -146,17 +163,14 @@ fn take(
             }
             vec![Piece { target, block: Arc::new(block), token: None, record: None }]
         }
-        Some(partition) => {
-            let place = Place { topic, partition };
-            match way {
-                Way::Topics { behind, records } => {
-                    let intervals = entry.intervals_of(&place, records);
-                    let cuts = cut(intervals, block, &mut rejects, behind(&place));
-                    pieces(entry, &place, cuts, taken)?
-                }
-                Way::Again(token) => again(entry, &place, block, &mut rejects, token)?,
+        Some(place) => match way {
+            Way::Topics { behind, records } => {
+                let intervals = entry.intervals_of(place, records);
+                let cuts = cut(intervals, block, &mut rejects, behind(place));
+                pieces(entry, place, cuts, taken)?
             }
-        }
+            Way::Again(token) => again(entry, place, block, &mut rejects, token)?,
+        },
     };
     let counts = entry.intervals.values().map(|intervals| {
         (intervals.taken_updates, intervals.ignored_updates, intervals.ignored_deletes)
@@ -170,7 +184,7 @@ fn take(
         (status.taken_updates, status.ignored_updates) = (taken_updates, ignored_updates);
         status.ignored_deletes = ignored_deletes + kept_deletes;
     });
-    taken.add(entry, pieces, rejects);
+    taken.add(entry, pieces, rejects, place.as_ref());
     Ok(())
 }
 
@@ -179,7 +193,7 @@ fn settle(entry: &mut Entry, place: &Place, behind: Lsn, taken: &mut Taken) -> R
     let cuts = intervals.cut(None, behind);
     if !cuts.is_empty() {
         let pieces = pieces(entry, place, cuts, taken)?;
-        taken.add(entry, pieces, Vec::new());
+        taken.add(entry, pieces, Vec::new(), Some(place));
     }
     Ok(())
 }

@@ -200,6 +200,8 @@ pub(crate) struct Mortal {
     limited: Option<(String, AtomicUsize)>,
     /// Streamed rows of the table of that name are taken, and nobody learns of it.
     silent: Option<(String, Arc<AtomicBool>)>,
+    /// Or are they dropped before they are taken?
+    is_deaf: bool,
     /// What a copy did not bring does not go.
     unswept: Option<AtomicBool>,
 }
@@ -208,7 +210,8 @@ impl Mortal {
     pub(crate) fn new(pause: Duration) -> Arc<Mortal> {
         let (dead, running) = (AtomicBool::new(false), Arc::default());
         let (inner, limited, silent, unswept) = (home(), None, None, None);
-        Arc::new(Mortal { inner, dead, running, pause, limited, silent, unswept })
+        let is_deaf = false;
+        Arc::new(Mortal { inner, dead, running, pause, limited, silent, is_deaf, unswept })
     }
 
     /// The copy hangs once it has taken so many blocks of the table.
@@ -223,6 +226,13 @@ impl Mortal {
         let mut mortal = Mortal::new(Duration::ZERO);
         let silent = Some((table.to_owned(), Arc::default()));
         Arc::get_mut(&mut mortal).expect("new").silent = silent;
+        mortal
+    }
+
+    /// The same, and the rows are not taken either.
+    pub(crate) fn deaf(table: &str) -> Arc<Mortal> {
+        let mut mortal = Mortal::silent(table);
+        Arc::get_mut(&mut mortal).expect("new").is_deaf = true;
         mortal
     }
 
@@ -255,7 +265,7 @@ impl Mortal {
     }
 
     /// Drops the pipeline in the middle of whatever it does.
-    pub(crate) async fn kill(&self, pipeline: Pipeline) {
+    pub(crate) async fn kill<T>(&self, pipeline: T) {
         self.dead.store(true, Ordering::SeqCst);
         drop(pipeline);
         wait_until("calls end", || match self.running.load(Ordering::SeqCst) {
@@ -327,7 +337,9 @@ impl Store for Mortal {
         {
             let (inner, taken) = (self.inner.clone(), taken.clone());
             return Box::pin(async move {
-                let _taken = inner.insert(insert).await?;
+                if !self.is_deaf {
+                    let _taken = inner.insert(insert).await?;
+                }
                 taken.store(true, Ordering::SeqCst);
                 std::future::pending().await
             });

@@ -77,6 +77,8 @@ struct Table {
     #[serde(default)]
     ignored_deletes: u64,
     #[serde(default)]
+    duplicate_rows: u64,
+    #[serde(default)]
     clamped_columns: BTreeMap<String, u64>,
     #[serde(default)]
     nulled_columns: BTreeMap<String, u64>,
@@ -280,6 +282,7 @@ fn altered(table: &Table) -> String {
         (table.taken_updates, "UPDATE", "taken as rows"),
         (table.ignored_updates, "UPDATE", "not followed"),
         (table.ignored_deletes, "DELETE", "not followed"),
+        (table.duplicate_rows, "row", "left out as their keys came before"),
     ] {
         if changes > 0 {
             parts.push(format!("{} {became}", counted(changes, what)));

@@ -29,6 +29,11 @@ const TABLE: &[(&str, &str, &str)] = &[
         "counter",
         "Updates whose rows an append table took (on_update)",
     ),
+    (
+        "millrace_table_duplicate_rows_total",
+        "counter",
+        "Facts of topics whose keys came before: left out",
+    ),
     ("millrace_table_verified_rows_total", "counter", "Rows that were compared beside the stream"),
     ("millrace_table_verified_differences_total", "counter", "Keys of them that differed"),
     (
@@ -78,8 +83,9 @@ pub(super) fn text(report: &Report, version: &str, ready: bool, process: Process
                 9 => Some(table.ignored_updates as f64),
                 10 => Some(table.ignored_deletes as f64),
                 11 => Some(table.taken_updates as f64),
-                12 => Some(table.verified.rows as f64),
-                13 => Some(table.verified.differences as f64),
+                12 => Some(table.duplicate_rows as f64),
+                13 => Some(table.verified.rows as f64),
+                14 => Some(table.verified.differences as f64),
                 _ => table.verified.at.map(|at| at as f64),
             };
             sample(&mut out, name, &[("table", &table.name), ("mode", table.mode)], value);
@@ -336,6 +342,7 @@ mod tests {
             taken_updates: 0,
             ignored_updates: 0,
             ignored_deletes: 0,
+            duplicate_rows: 0,
             last_error: None,
             schema_change: None,
             verified: Verified { rows: 70, differences: 2, at: None },

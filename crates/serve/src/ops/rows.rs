@@ -86,6 +86,7 @@ mod tests {
             taken_updates: 0,
             ignored_updates: 0,
             ignored_deletes: 0,
+            duplicate_rows: 0,
             last_error: None,
             schema_change: None,
             verified: Default::default(),

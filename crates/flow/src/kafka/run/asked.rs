@@ -6,6 +6,7 @@ use crate::copier::Gate;
 use crate::flush::{self, Piece, Work};
 use crate::kafka::again::{Again, Write};
 use crate::kafka::command::Command;
+use crate::kafka::once::{self, Once};
 use crate::kafka::take;
 use crate::quarantine::{self, Replay, ReplayOptions, Replayed};
 use crate::retry::patiently;
@@ -122,14 +123,15 @@ impl Loop {
         let Write { parts, token, done } = write;
         let work = take::prepare_again(parts, &token, &mut self.tables, &self.status);
         let written = match work {
-            Ok(work) => self.write(work).await,
+            Ok((work, once)) => self.write(work, once).await,
             Err(error) => Err(error),
         };
         let _ = done.send(written);
         Ok(())
     }
 
-    async fn write(&mut self, mut work: Work) -> Result<()> {
+    async fn write(&mut self, mut work: Work, once: Vec<Once>) -> Result<()> {
+        once::leave_out(self.store.as_ref(), &self.status, &mut work, once).await?;
         for piece in work.tables.iter_mut().flat_map(|table| &mut table.pieces) {
             without_older(self.store.as_ref(), &self.status, piece).await?;
         }

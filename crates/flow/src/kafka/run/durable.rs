@@ -2,7 +2,7 @@
 
 use super::{Loop, Prepared};
 use crate::flush::{self, Flushed};
-use crate::kafka::{offsets, poison};
+use crate::kafka::{offsets, once, poison};
 use crate::retry;
 use crate::status::now_us;
 use crate::task::Task;
@@ -46,7 +46,8 @@ impl Loop {
             return;
         }
         let Some(mut prepared) = self.next.take() else { return };
-        let work = std::mem::take(&mut prepared.work);
+        let mut work = std::mem::take(&mut prepared.work);
+        let once = std::mem::take(&mut prepared.once);
         let messages = std::mem::take(&mut prepared.poison);
         let tables = work.tables.len();
         self.shown.count_poison(messages.len() as u64);
@@ -56,6 +57,7 @@ impl Loop {
         let filler = self.filler.clone();
         let flushed = Task::spawn(async move {
             poison::record(store.as_ref(), &status, &messages).await?;
+            once::leave_out(store.as_ref(), &status, &mut work, once).await?;
             flush::flush(store, filler, work, status).await
         });
         self.in_flight = Some(Flight { flushed, prepared, begun: Instant::now(), tables });

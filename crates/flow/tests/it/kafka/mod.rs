@@ -4,6 +4,7 @@ mod debezium;
 mod facts;
 mod groups;
 mod mirrors;
+mod once;
 mod out;
 mod poison;
 mod replay;
