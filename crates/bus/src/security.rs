@@ -80,11 +80,18 @@ impl Mechanism {
 
 impl Security {
     pub fn apply(&self, config: &mut ClientConfig) {
-        config.set("security.protocol", self.protocol.name());
+        for (name, value) in self.settings() {
+            config.set(name, value);
+        }
+    }
+
+    /// As librdkafka calls it.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = vec![("security.protocol", self.protocol.name().to_owned())];
         if let Some(Sasl { mechanism, user, password }) = &self.sasl {
-            config.set("sasl.mechanism", mechanism.name());
-            config.set("sasl.username", user);
-            config.set("sasl.password", password);
+            settings.push(("sasl.mechanism", mechanism.name().to_owned()));
+            settings.push(("sasl.username", user.clone()));
+            settings.push(("sasl.password", password.clone()));
         }
         let files = [
             ("ssl.ca.location", &self.ca_file),
@@ -92,11 +99,8 @@ impl Security {
             ("ssl.key.location", &self.key_file),
             ("ssl.key.password", &self.key_password),
         ];
-        for (name, value) in files {
-            if let Some(value) = value {
-                config.set(name, value);
-            }
-        }
+        settings.extend(files.into_iter().filter_map(|(name, file)| Some((name, file.clone()?))));
+        settings
     }
 }
 

@@ -237,6 +237,11 @@ impl Mill {
             servers.push(tokio::spawn(inside.serve(doors, until(closed.clone()))));
         }
         let keys = serve::people::Keys::open(home.data_dir())?;
+        #[cfg(feature = "kafka")]
+        if home.engine().is_some() {
+            // A process that was killed, and had ClickHouse read: whoever reads now does so alone.
+            flow::kafka::engine::clear(home.store().as_ref()).await?;
+        }
         let ways = Ways {
             stream: stream.map(|options| flow::Pipeline::start(options, home.store())),
             #[cfg(feature = "kafka")]

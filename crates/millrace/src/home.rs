@@ -30,7 +30,8 @@ impl Home {
         if let Some(users) = users {
             serve::access::prepare(data_dir.path(), users)?;
         }
-        let open = move || Engine::open_in(data_dir, options.memory_bytes);
+        let kafka = config.engine_kafka()?;
+        let open = move || Engine::open_in(data_dir, options.memory_bytes, &kafka);
         let opened = tokio::task::spawn_blocking(open).await;
         let opened =
             opened.map_err(|error| Error::bug("the engine could not be opened").source(error));

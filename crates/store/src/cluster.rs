@@ -26,7 +26,7 @@ use model::{Mode, TableName};
 /// Each shard by itself.
 const OF_SHARD: &str = "'/clickhouse/tables/{uuid}/{shard}', '{replica}'";
 /// All servers together. A replica's name need be its own only within its shard.
-const OF_ALL: &str = "'/clickhouse/tables/{uuid}/all', '{shard}-{replica}'";
+pub(crate) const OF_ALL: &str = "'/clickhouse/tables/{uuid}/all', '{shard}-{replica}'";
 
 #[derive(Clone, Debug)]
 pub(crate) struct Cluster {

@@ -31,7 +31,7 @@ pub(crate) struct More<'a> {
 }
 
 impl More<'_> {
-    fn engine(&self, family: &str, arguments: &str) -> String {
+    pub(crate) fn engine(&self, family: &str, arguments: &str) -> String {
         match (self.keeper, arguments) {
             (None, "") => family.to_owned(),
             (None, arguments) => format!("{family}({arguments})"),

@@ -148,7 +148,7 @@ impl Layout {
         self.cluster.is_some() && Cluster::is_placed_by(target, column)
     }
 
-    fn more(&self) -> More<'_> {
+    pub(crate) fn more(&self) -> More<'_> {
         let one = More { tells_tokens: self.tells_tokens, ..More::default() };
         self.cluster.as_ref().map_or(one, Cluster::more)
     }

@@ -34,6 +34,7 @@ mod native;
 pub mod remote;
 mod target;
 mod token;
+pub mod topics;
 mod tsv;
 mod types;
 

@@ -5,14 +5,14 @@ use model::{PgType, Printed};
 
 /// Of a number that counts time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Unit {
+pub enum Unit {
     Ms,
     Us,
     Ns,
 }
 
 #[derive(Clone, PartialEq, Debug)]
-pub(super) enum Means {
+pub enum Means {
     /// No schema: the value and its column's type tell.
     Untold,
     Bool,

@@ -22,6 +22,7 @@
 mod avro;
 mod change;
 mod connect;
+mod described;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod json;
@@ -45,6 +46,8 @@ mod widen;
 mod tests;
 
 pub use change::{Aside, Change, KeyChange, Odd, Read};
+pub use described::{Brings, Described, DescribedColumn, spellings_of_placeholder};
+pub use means::{Means, Unit};
 pub use named::named;
 pub use options::{
     Binary, Decimals, DeclaredColumns, Format, Login, PlainColumn, PlainTopic, ReaderOptions,

@@ -23,8 +23,8 @@ pub struct Reader {
     format: Format,
     pub(super) registry: Option<Registry>,
     plain: HashMap<String, Arc<plain::Plan>>,
-    tables: Tables,
-    topics: Vec<Topic>,
+    pub(super) tables: Tables,
+    pub(super) topics: Vec<Topic>,
     topic_of: HashMap<String, usize>,
     last_topic: usize,
     schemas: KnownSchemas,
@@ -156,7 +156,7 @@ impl Reader {
     }
 
     #[inline]
-    fn topic(&mut self, name: &str) -> usize {
+    pub(super) fn topic(&mut self, name: &str) -> usize {
         if self.topics.get(self.last_topic).is_some_and(|topic| topic.name == name) {
             return self.last_topic;
         }
@@ -203,6 +203,7 @@ impl Reader {
         let last = &mut self.topics[topic].value_schema;
         let wrapped = self.schemas.unwrap(&mut scan, last, &mut self.next)?;
         let is_wrapped = wrapped.is_some();
+        self.topics[topic].is_wrapped = is_wrapped;
         let known = wrapped.flatten();
         if is_wrapped && scan.peek() == Some(b'n') {
             return self.tombstone(message, topic);
@@ -235,6 +236,7 @@ impl Reader {
     ) -> Result<Outcome> {
         let (mut held, mut other) = (Held::default(), Held::default());
         let of = &mut self.topics[topic];
+        of.is_flat = matches!(parsed, Parsed::Flat(_));
         let mut keys = Keys {
             schemas: &mut self.schemas,
             registry: self.registry.as_mut(),

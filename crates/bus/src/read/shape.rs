@@ -293,6 +293,11 @@ impl Shape {
         plan
     }
 
+    /// Of the schema of rows that was seen last.
+    pub(super) fn newest_plan(&self) -> Option<&Plan> {
+        self.plans.iter().rev().find(|plan| !plan.fields.is_empty()).map(Arc::as_ref)
+    }
+
     /// The same of a key's schema, which says nothing of the other columns.
     fn key_plan(&mut self, key: &Row<'_>) -> Option<Arc<Plan>> {
         let schema = key.schema?;

@@ -14,6 +14,10 @@ pub(super) struct Topic {
     pub(super) table: Option<usize>,
     /// It has brought rows of several tables: a tombstone does not say whose.
     pub(super) is_shared: bool,
+    /// Its last message had no envelope.
+    pub(super) is_flat: bool,
+    /// Its last message was `{"schema":…,"payload":…}`.
+    pub(super) is_wrapped: bool,
     pub(super) plain: Option<Arc<Plan>>,
     pub(super) value_schema: Option<Arc<KnownSchema>>,
     pub(super) key_schema: Option<Arc<KnownSchema>>,

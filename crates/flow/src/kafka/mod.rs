@@ -12,6 +12,7 @@
 
 mod again;
 mod command;
+pub mod engine;
 mod offsets;
 mod once;
 mod poison;
@@ -25,7 +26,7 @@ use crate::status::{KafkaReport, Report, Status};
 use bus::consume::ConsumerOptions;
 use command::Command;
 use model::{Error, Result, TableOptions};
-use report::Shown;
+use report::{Shown, Shows};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,8 @@ const SHUTDOWN_MOST: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct KafkaOptions {
     pub consumer: ConsumerOptions,
+    /// Who reads.
+    pub by: By,
     /// `[store] database`, as `shop_{schema}`.
     pub database_pattern: Option<String>,
     /// `[tables]`, by `schema.table`.
@@ -48,6 +51,15 @@ pub struct KafkaOptions {
     pub skips_expired: bool,
     /// Without a direct stream an error that a person has to mend ends the process.
     pub is_alone: bool,
+}
+
+/// Who reads the topics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum By {
+    #[default]
+    Millrace,
+    /// The engine itself, which has to be in this process: its Kafka tables end with it.
+    ClickHouse,
 }
 
 /// A running consumer. Dropped without a shutdown it ends where it stands, which loses nothing.
@@ -62,11 +74,22 @@ impl Kafka {
     pub fn start(options: KafkaOptions, store: Arc<dyn Store>) -> Kafka {
         let status = Arc::new(Status::default());
         status.set_slot(&offsets::name(&options.consumer.group));
-        let shown = Arc::new(Shown::new(&options.consumer));
         let (commands, asked) = mpsc::channel(COMMANDS_MOST);
         let (stop, stopping) = watch::channel(false);
-        let of_run = (status.clone(), shown.clone());
-        let task = tokio::spawn(run::run(options, store, of_run, (asked, stopping)));
+        let (shown, task): (Arc<dyn Shows>, _) = match options.by {
+            By::Millrace => {
+                let shown = Arc::new(Shown::new(&options.consumer));
+                let of_run = (status.clone(), shown.clone());
+                (shown, tokio::spawn(run::run(options, store, of_run, (asked, stopping))))
+            }
+            By::ClickHouse => {
+                // What cannot be read is in a table of the engine's.
+                tokio::spawn(command::answer_nothing(asked));
+                let seen = Arc::new(engine::Seen::new(&options.consumer));
+                let of_run = (status.clone(), seen.clone());
+                (seen, tokio::spawn(engine::run(options, store, of_run, stopping)))
+            }
+        };
         Kafka { handle: KafkaHandle { status, shown, commands }, stop, task, is_over: false }
     }
 
@@ -110,7 +133,7 @@ impl Drop for Kafka {
 #[derive(Clone)]
 pub struct KafkaHandle {
     status: Arc<Status>,
-    shown: Arc<Shown>,
+    shown: Arc<dyn Shows>,
     commands: mpsc::Sender<Command>,
 }
 

@@ -6,6 +6,14 @@ use bus::consume::{ConsumerOptions, Control, Place};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+/// Whoever knows how far the topics are read.
+pub(super) trait Shows: Send + Sync {
+    fn report(&self, status: &Status) -> KafkaReport;
+
+    /// How a person has a topic read again.
+    fn to_earliest(&self) -> String;
+}
+
 /// Written by the loop, read by whoever asks.
 pub(super) struct Shown {
     brokers: String,
@@ -49,12 +57,14 @@ impl Shown {
     pub(super) fn count_missed(&self, messages: u64) {
         self.lock().missed += messages;
     }
+}
 
-    pub(super) fn to_earliest(&self) -> String {
+impl Shows for Shown {
+    fn to_earliest(&self) -> String {
         offsets::to_earliest(&self.brokers, &self.group, "TOPIC")
     }
 
-    pub(super) fn report(&self, status: &Status) -> KafkaReport {
+    fn report(&self, status: &Status) -> KafkaReport {
         let inner = self.lock();
         let lags = inner.control.as_ref().map(|control| control.lag()).unwrap_or_default();
         let trouble = inner.control.as_ref().and_then(|control| control.trouble());
@@ -81,12 +91,15 @@ impl Shown {
         let partitions: Vec<PartitionReport> = lags.iter().map(partition).collect();
         let of_status = status.report().source;
         KafkaReport {
+            engine: "millrace",
             brokers: self.brokers.clone(),
             group: self.group.clone(),
             connected: of_status.connected && trouble.is_none(),
             lag_messages: partitions.iter().map(|partition| partition.lag_messages).sum(),
             lag_seconds: partitions.iter().map(|p| p.lag_seconds).fold(0.0, f64::max),
             partitions,
+            messages_read: None,
+            rebalances: None,
             poison_messages: inner.poison,
             missed_messages: inner.missed,
             last_error: trouble.or(of_status.last_error),

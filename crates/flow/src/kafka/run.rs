@@ -11,7 +11,7 @@ use super::again::Write;
 use super::command::Command;
 use super::offsets::Position;
 use super::report::Shown;
-use super::tables::Tables;
+use super::tables::{self, Tables};
 use super::take::{self, Prepared};
 use super::{KafkaOptions, offsets};
 use crate::copier::Gate;
@@ -19,6 +19,7 @@ use crate::flush::Flushed;
 use crate::pace::{Pace, Pressure};
 use crate::retry;
 use crate::status::{State, Status};
+use crate::tables::read_states;
 use crate::task::Task;
 use crate::toast::Filler;
 use crate::watch as look;
@@ -120,7 +121,7 @@ async fn live(
 ) -> Result<()> {
     let name = offsets::name(&options.consumer.group);
     crate::tables::show_known(store.as_ref(), &status).await?;
-    let known = Tables::known(store.as_ref(), &name).await?;
+    let known = tables::known_of(read_states(store.as_ref()).await?, &name);
     let control = Arc::new(Control::new(source::stream::DEFAULT_AGE_US));
     let pressure = Arc::<Pressure>::default();
     let _parts = Task::spawn(look::parts(store.clone(), pressure.clone()));

@@ -88,18 +88,6 @@ impl Tables {
         }
     }
 
-    /// As they were last seen, for the reader to go on with, and what they did.
-    pub(super) async fn known(store: &dyn Store, slot: &str) -> Result<Vec<(Table, State)>> {
-        let states = read_states(store).await?;
-        let mut ours: Vec<_> = states.into_iter().filter(|(_, known)| known.slot == slot).collect();
-        ours.sort_by(|one, other| one.0.cmp(&other.0));
-        let table = |(at, (_, known)): (usize, (String, Known))| {
-            let named = |name: &str| bus::read::named(name).unwrap_or(PgType::Text);
-            Some((known.past.table(TableId(at as u32 + 1), named)?, known.state))
-        };
-        Ok(ours.into_iter().enumerate().filter_map(table).collect())
-    }
-
     /// Those of before that go on: what waits of them in the quarantine needs no message to be replayed.
     pub(super) async fn restore(
         &mut self,
@@ -177,12 +165,7 @@ impl Tables {
         status: &Status,
     ) -> Result<()> {
         let name = raw.name.to_string();
-        let options = self.options.get(&name).cloned().unwrap_or_default();
-        // Without a key the whole row is sent, or nobody could tell what an update means.
-        let identity = if raw.has_key() { raw.identity } else { ReplicaIdentity::Full };
-        let table = Arc::new(Table { identity, ..Table::clone(raw) });
-        let target = Target::resolve(table, &options, self.database_pattern.as_deref())?;
-        let target = Arc::new(target);
+        let target = resolve(raw, &self.options, self.database_pattern.as_deref())?;
         let mut known = read_states(store).await?;
         self.refuse_taken(&name, &target, &known, &status.slot())?;
         refuse_truncate(&name, &target)?;
@@ -351,6 +334,30 @@ impl Entry {
         });
         Ok(())
     }
+}
+
+/// The tables that came through the slot, as they were last seen, and what they did.
+pub(super) fn known_of(states: HashMap<String, Known>, slot: &str) -> Vec<(Table, State)> {
+    let mut ours: Vec<_> = states.into_iter().filter(|(_, known)| known.slot == slot).collect();
+    ours.sort_by(|one, other| one.0.cmp(&other.0));
+    let table = |(at, (_, known)): (usize, (String, Known))| {
+        let named = |name: &str| bus::read::named(name).unwrap_or(PgType::Text);
+        Some((known.past.table(TableId(at as u32 + 1), named)?, known.state))
+    };
+    ours.into_iter().enumerate().filter_map(table).collect()
+}
+
+/// Where a table of messages is kept.
+pub(super) fn resolve(
+    raw: &Table,
+    options: &BTreeMap<String, TableOptions>,
+    database_pattern: Option<&str>,
+) -> Result<Arc<Target>> {
+    let options = options.get(&raw.name.to_string()).cloned().unwrap_or_default();
+    // Without a key the whole row is sent, or nobody could tell what an update means.
+    let identity = if raw.has_key() { raw.identity } else { ReplicaIdentity::Full };
+    let table = Arc::new(Table { identity, ..Table::clone(raw) });
+    Target::resolve(table, &options, database_pattern).map(Arc::new)
 }
 
 /// Facts of several partitions have no common order with a TRUNCATE.

@@ -27,6 +27,8 @@ impl Report {
 /// Of `millrace status --json`: the consumer.
 #[derive(Clone, Debug, Serialize)]
 pub struct KafkaReport {
+    /// Who reads: `millrace`, or `clickhouse`.
+    pub engine: &'static str,
     pub brokers: String,
     pub group: String,
     pub connected: bool,
@@ -34,6 +36,9 @@ pub struct KafkaReport {
     pub lag_messages: u64,
     pub lag_seconds: f64,
     pub partitions: Vec<PartitionReport>,
+    /// Of ClickHouse's own consumers, since they were made.
+    pub messages_read: Option<u64>,
+    pub rebalances: Option<u64>,
     /// Messages that could not be read, since the start of the process.
     pub poison_messages: u64,
     /// Messages that expired before they were read, likewise.
@@ -49,7 +54,8 @@ pub struct PartitionReport {
     pub offset: i64,
     pub end: i64,
     pub lag_messages: u64,
-    /// Age of the newest message that was read, where others wait behind it; 0 otherwise.
+    /// Age of the newest message that was read, where others wait behind it; 0 otherwise. Where ClickHouse reads:
+    /// for how long some have been waiting.
     pub lag_seconds: f64,
 }
 
@@ -85,12 +91,15 @@ mod tests {
         (report.source.connected, report.source.lag_seconds) = (true, 0.5);
         assert_eq!(report.behind_seconds(), Some(0.5));
         let topics = |connected, lag_seconds| KafkaReport {
+            engine: "millrace",
             brokers: "k:9092".into(),
             group: "millrace".into(),
             connected,
             lag_messages: 3,
             lag_seconds,
             partitions: Vec::new(),
+            messages_read: None,
+            rebalances: None,
             poison_messages: 0,
             missed_messages: 0,
             last_error: None,

@@ -175,11 +175,17 @@ pub(crate) async fn show_known(store: &dyn Store, status: &Status) -> Result<()>
     Ok(())
 }
 
+pub(crate) const READ_STATES: &str = "SELECT name, id, mode, target, state, detail, version FROM millrace.tables FINAL WHERE id != 0";
+
 pub(crate) async fn read_states(store: &dyn Store) -> Result<HashMap<String, Known>> {
-    let sql = "SELECT name, id, mode, target, state, detail, version FROM millrace.tables FINAL WHERE id != 0";
+    states_of(store.query(READ_STATES).await?)
+}
+
+/// What [`READ_STATES`] has answered.
+pub(crate) fn states_of(rows: Rows) -> Result<HashMap<String, Known>> {
     let unreadable = || Error::bug("a row of millrace.tables does not read back");
     let mut all = HashMap::new();
-    for row in store.query(sql).await? {
+    for row in rows {
         let fields: Option<Vec<String>> = row.into_iter().collect();
         let fields: [String; 7] =
             fields.and_then(|fields| fields.try_into().ok()).ok_or_else(unreadable)?;

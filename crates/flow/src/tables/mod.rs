@@ -18,6 +18,8 @@ use crate::shape;
 use crate::status::{State, Status, TableStatus};
 use known::STATES;
 pub(crate) use known::{Known, read_states};
+#[cfg(feature = "kafka")]
+pub(crate) use known::{READ_STATES, states_of};
 use model::{Error, Fate, Mode, Result, Table, TableId, TableName, TableOptions};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

@@ -7,6 +7,8 @@ mod ddl;
 mod demo;
 mod grafana;
 mod init;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod keep;
 mod lineage;
 mod lint_migration;
@@ -103,6 +105,10 @@ enum Verb {
     /// To a real Grafana with the same files, and from one
     #[command(subcommand)]
     Grafana(grafana::Verb),
+    /// The topics of [source.kafka]
+    #[cfg(feature = "kafka")]
+    #[command(subcommand)]
+    Kafka(kafka::Verb),
     /// Run a throwaway Postgres with a lively shop, and the pipeline on it
     Demo(demo::Args),
     /// Work with the configuration
@@ -132,6 +138,8 @@ impl Cli {
             Verb::Quarantine(verb) => quarantine::run(verb, &load(path)?),
             Verb::Alerts(verb) => alerts::run(verb, &load(path)?),
             Verb::Grafana(verb) => grafana::run(verb, &load(path)?),
+            #[cfg(feature = "kafka")]
+            Verb::Kafka(verb) => kafka::run(verb, &load(path)?),
             Verb::Demo(args) => demo::run(args),
             Verb::Config(verb) => config::run(verb, path),
         }

@@ -20,10 +20,12 @@ pub(crate) const DEFAULT_SCHEMA: &str = "{schema}";
 
 const FORMATS: [&str; 3] = ["debezium-json", "debezium-avro", "json"];
 const EXPIRED: [&str; 2] = ["stop", "skip"];
+const ENGINES: [&str; 2] = ["millrace", "clickhouse"];
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct KafkaSection {
+    engine: Option<String>,
     brokers: Option<String>,
     topics: Vec<String>,
     group: Option<String>,
@@ -63,6 +65,8 @@ struct PlainColumnSection {
 /// As written, checked; secrets are looked up by those who connect.
 #[derive(Clone, Debug)]
 pub(crate) struct Kafka {
+    /// ClickHouse reads, not we.
+    pub(crate) is_by_clickhouse: bool,
     brokers: Raw,
     topics: Vec<String>,
     pub(crate) group: String,
@@ -126,7 +130,17 @@ impl KafkaSection {
             };
             Ok((topic, (table, section)))
         });
+        let engine = one_of("source.kafka.engine", self.engine, &ENGINES, ENGINES[0])?;
+        let is_by_clickhouse = engine == ENGINES[1];
+        if is_by_clickhouse && !login.is_plain() {
+            return Err(Error::definite(
+                "cannot use source.kafka.engine \"clickhouse\" with TLS or SCRAM",
+            )
+            .detail("The Kafka client inside of libchdb was built without both: it knows PLAIN alone.")
+            .hint("engine = \"millrace\"; or ClickHouse as a server, which knows them: millrace kafka ddl"));
+        }
         Ok(Kafka {
+            is_by_clickhouse,
             brokers,
             group: super::name("source.kafka.group", self.group, DEFAULT_GROUP)?,
             format,

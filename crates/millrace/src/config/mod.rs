@@ -226,6 +226,10 @@ impl Config {
         let key_changes = self.tables.values().any(is_history);
         Ok(Some(flow::kafka::KafkaOptions {
             consumer: kafka.consumer(self.limits.stream_memory_bytes, key_changes)?,
+            by: match kafka.is_by_clickhouse {
+                true => flow::kafka::By::ClickHouse,
+                false => flow::kafka::By::Millrace,
+            },
             database_pattern: self.store.database.clone(),
             tables: self.tables.clone(),
             skips_expired: kafka.skips_expired,
@@ -251,6 +255,15 @@ impl Config {
         store::EngineOptions {
             data_dir: self.store.data_dir.clone(),
             memory_bytes: self.limits.engine_memory_bytes,
+        }
+    }
+
+    /// How the engine reaches the topics that it reads itself, as librdkafka calls it.
+    pub(crate) fn engine_kafka(&self) -> Result<Vec<(&'static str, String)>> {
+        match &self.source.kafka {
+            #[cfg(feature = "kafka")]
+            Some(kafka) if kafka.is_by_clickhouse => Ok(kafka.login.security()?.settings()),
+            _ => Ok(Vec::new()),
         }
     }
 }
@@ -344,6 +357,15 @@ impl File {
             return Err(Error::definite("cannot keep users of serve.users beside store.url")
                 .detail("The rows are on a server, and who may read them there is the server's to know.")
                 .hint("make them there: CREATE USER …, GRANT …; and remove [serve.users] and [serve.roles]"));
+        }
+        if store.remote.is_some()
+            && source.kafka.as_ref().is_some_and(|kafka| kafka.is_by_clickhouse)
+        {
+            return Err(Error::definite(
+                "cannot use source.kafka.engine \"clickhouse\" beside store.url",
+            )
+            .detail("What reads the topics on a server is the server's, and goes on without us.")
+            .hint("millrace kafka ddl | clickhouse-client, without source.kafka.engine"));
         }
         let transform = self.transform.resolve(folder, &mut warnings)?;
         let alerts = self.alerts.resolve(&mut warnings)?;

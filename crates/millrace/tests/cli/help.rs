@@ -3,7 +3,7 @@
 use crate::{millrace, out};
 use std::path::Path;
 
-const VERBS: [&str; 27] = [
+const VERBS: [&str; 29] = [
     "",
     "init",
     "check",
@@ -29,6 +29,8 @@ const VERBS: [&str; 27] = [
     "alerts test",
     "grafana export",
     "grafana import",
+    "kafka",
+    "kafka ddl",
     "demo",
     "config check",
 ];

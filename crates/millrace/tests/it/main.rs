@@ -20,6 +20,7 @@ mod holder;
 mod init;
 mod json;
 mod kafka_check;
+mod kafka_engine;
 mod large_rows;
 mod lineage;
 mod modes;

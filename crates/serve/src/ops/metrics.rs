@@ -224,6 +224,12 @@ fn topics(out: &mut String, report: &Report) {
     let help = "Messages that expired before they were read, since the start";
     let missed = Some(kafka.missed_messages as f64);
     one(out, "millrace_kafka_missed_messages_total", "counter", help, &group, missed);
+    let help = "Messages that ClickHouse's own consumers have read since they were made";
+    let read = kafka.messages_read.map(|messages| messages as f64);
+    one(out, "millrace_kafka_engine_messages_total", "counter", help, &group, read);
+    let help = "Partitions that they were given, and that they were taken, since then";
+    let rebalances = kafka.rebalances.map(|rebalances| rebalances as f64);
+    one(out, "millrace_kafka_engine_rebalances_total", "counter", help, &group, rebalances);
     let of = [
         ("offset", "The next message to apply"),
         ("end_offset", "Behind the last message of the partition"),
@@ -381,12 +387,15 @@ mod tests {
             lag_seconds: 2.5,
         };
         let kafka = Some(KafkaReport {
+            engine: "millrace",
             brokers: "kafka:9092".into(),
             group: "millrace".into(),
             connected: true,
             lag_messages: 7,
             lag_seconds: 2.5,
             partitions: vec![partition],
+            messages_read: None,
+            rebalances: None,
             poison_messages: 3,
             missed_messages: 0,
             last_error: None,

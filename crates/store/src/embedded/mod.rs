@@ -68,11 +68,12 @@ struct Inner {
 impl Engine {
     /// Opens or creates the data directory, and our own tables in it.
     pub fn open(options: &EngineOptions) -> Result<Engine> {
-        Engine::open_in(DataDir::take(&options.data_dir)?, options.memory_bytes)
+        Engine::open_in(DataDir::take(&options.data_dir)?, options.memory_bytes, &[])
     }
 
-    /// The same for whoever had something to do there before.
-    pub fn open_in(owned: DataDir, memory_bytes: u64) -> Result<Engine> {
+    /// The same for whoever had something to do there before. `kafka`: how its own Kafka engine reaches brokers, as
+    /// librdkafka calls it.
+    pub fn open_in(owned: DataDir, memory_bytes: u64, kafka: &[(&str, String)]) -> Result<Engine> {
         let data_dir = owned.path();
         let cannot = |error: std::io::Error| {
             Error::definite(format!("cannot use the data directory {}", data_dir.display()))
@@ -80,8 +81,8 @@ impl Engine {
         };
         let abi = library::get()?;
         let config = data_dir.join("engine.xml");
-        std::fs::write(&config, config::xml(memory_bytes, &data_dir.join("users.xml")))
-            .map_err(cannot)?;
+        let text = config::xml(memory_bytes, &data_dir.join("users.xml"), kafka);
+        config::write(&config, &text).map_err(cannot)?;
         let (users, roles) = roles::users(data_dir);
         std::fs::write(data_dir.join("users.xml"), users).map_err(cannot)?;
         let path = |flag: &str, path: &Path| {

@@ -52,6 +52,16 @@ impl Placeholder {
         Placeholder { text: bytes.to_vec(), texts: as_bytes(texts), parts: as_bytes(parts) }
     }
 
+    /// As a text or bytes, and as arrays and maps in JSON.
+    pub(crate) fn spellings(self) -> (Vec<String>, Vec<String>) {
+        let texts = |all: Vec<Vec<u8>>| {
+            all.into_iter().filter_map(|text| String::from_utf8(text).ok()).collect()
+        };
+        let mut first = vec![self.text];
+        first.extend(self.texts);
+        (texts(first), texts(self.parts))
+    }
+
     /// Whether the value is but the placeholder.
     #[inline]
     pub(crate) fn is(&self, value: &Value<'_>) -> bool {

@@ -99,6 +99,7 @@ impl Bus {
                 key_changes: false,
                 memory_bytes: 64 << 20,
             },
+            by: Default::default(),
             database_pattern: None,
             tables: BTreeMap::from([(format!("{schema}.events"), facts)]),
             skips_expired: false,

@@ -147,6 +147,7 @@ async fn assert_back(world: &World, broker: &Broker, reader: ReaderOptions) {
             key_changes: false,
             memory_bytes: 64 << 20,
         },
+        by: Default::default(),
         database_pattern: None,
         tables: BTreeMap::new(),
         skips_expired: false,

@@ -135,6 +135,7 @@ pub(super) fn options(topics: &[&str], group: &str) -> KafkaOptions {
             key_changes: true,
             memory_bytes: 64 << 20,
         },
+        by: Default::default(),
         database_pattern: None,
         tables: BTreeMap::new(),
         skips_expired: false,

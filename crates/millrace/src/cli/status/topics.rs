@@ -9,6 +9,7 @@ const SHOWN_MOST: usize = 8;
 
 #[derive(Deserialize)]
 pub(super) struct Kafka {
+    engine: String,
     brokers: String,
     group: String,
     connected: bool,
@@ -31,13 +32,15 @@ struct Partition {
 /// `is_alone`: the stream's own lines do not say it.
 pub(super) fn render(kafka: &Kafka, is_alone: bool) -> String {
     let Kafka { brokers, group, partitions, .. } = kafka;
+    let by_clickhouse = kafka.engine == "clickhouse";
     let state = match kafka.connected {
         true => talk::data("connected", Paint::Green),
         false => talk::data("not connected", Paint::Red),
     };
     let mut text = format!(
-        "topics     {state}; {brokers}, group {group}, {}\n",
-        counted(partitions.len() as u64, "partition")
+        "topics     {state}; {brokers}, group {group}, {}{}\n",
+        counted(partitions.len() as u64, "partition"),
+        if by_clickhouse { ", read by ClickHouse" } else { "" }
     );
     let behind = match kafka.lag_messages {
         0 => "none".to_owned(),
@@ -53,10 +56,12 @@ pub(super) fn render(kafka: &Kafka, is_alone: bool) -> String {
     if late.len() > SHOWN_MOST {
         text += &format!("           and {} more\n", late.len() - SHOWN_MOST);
     }
-    for (count, what) in [
-        (kafka.poison_messages, "could not be read: millrace quarantine list"),
-        (kafka.missed_messages, "expired before they were read"),
-    ] {
+    let kept = match by_clickhouse {
+        true => format!("could not be read: SELECT * FROM `kafka_{group}`.errors"),
+        false => "could not be read: millrace quarantine list".to_owned(),
+    };
+    let expired = "expired before they were read".to_owned();
+    for (count, what) in [(kafka.poison_messages, kept), (kafka.missed_messages, expired)] {
         if count > 0 {
             let what = format!("{} {what}", counted(count, "message"));
             text += &format!("           {}\n", talk::data(what, Paint::Yellow));
@@ -120,7 +125,8 @@ mod tests {
             let topic = "shop.public.orders".to_owned();
             Partition { topic, partition, lag_messages, lag_seconds: 1.5 }
         };
-        let kafka = Kafka {
+        let mut kafka = Kafka {
+            engine: "millrace".into(),
             brokers: "k:9092".into(),
             group: "millrace".into(),
             connected: true,
@@ -139,5 +145,9 @@ mod tests {
              shop.public.orders/0  5 messages, 1.5 s\n           \
              1 message could not be read: millrace quarantine list\n"
         );
+        kafka.engine = "clickhouse".into();
+        let text = render(&kafka, false);
+        assert!(text.contains("3 partitions, read by ClickHouse"), "{text}");
+        assert!(text.contains("SELECT * FROM `kafka_millrace`.errors"), "{text}");
     }
 }

@@ -82,8 +82,14 @@ impl Login {
         self.files.iter().flatten()
     }
 
+    /// Neither TLS nor a challenge.
+    pub(super) fn is_plain(&self) -> bool {
+        self.protocol == "plaintext"
+            || self.protocol == "sasl_plaintext" && self.mechanism == MECHANISMS[0]
+    }
+
     #[cfg(feature = "kafka")]
-    pub(super) fn security(&self) -> Result<bus::security::Security> {
+    pub(crate) fn security(&self) -> Result<bus::security::Security> {
         use bus::security::{Mechanism, Protocol, Sasl, Security};
         let unknown = |name: &str| Error::bug(format!("{name} was taken for one that there is"));
         let secret = |name: &str, raw: &Option<Raw>| {

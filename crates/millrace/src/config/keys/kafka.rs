@@ -11,6 +11,13 @@ pub(super) const KEYS: &[Key] = &[
         "Topics of Kafka, beside the Postgres of `source.url` or instead of it. See [docs/kafka.md](kafka.md).",
     ),
     key(
+        "source.kafka.engine",
+        Kind::Text,
+        "millrace",
+        "Who reads. `clickhouse`: the embedded engine by its own Kafka engine and materialized views, at least once and \
+         without schema changes; see [docs/kafka-engine.md](kafka-engine.md). For a server: `millrace kafka ddl`.",
+    ),
+    key(
         "source.kafka.brokers",
         Kind::Text,
         "required",
