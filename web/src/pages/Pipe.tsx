@@ -33,7 +33,7 @@ export default function Pipe() {
         )}
       </Loaded>
       <Plots ways={ways} />
-      <Quarantine manages={manages} replays={ways.stream} />
+      <Quarantine manages={manages} />
       <SchemaChanges />
     </Page>
   );

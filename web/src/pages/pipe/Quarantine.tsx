@@ -21,8 +21,7 @@ GROUP BY source_table, column, reason ORDER BY source_table, column, reason LIMI
 const ask = (manages: boolean, signal: AbortSignal): Promise<QuarantineGroup[]> =>
   manages ? ops.quarantine() : askFrame(SQL, lastHour(), signal).then((frame) => rowsOf<QuarantineGroup>(frame));
 
-/** `replays`: there is a stream, whose rows can be written again; those of topics are read again there. */
-export function Quarantine({ manages, replays }: { manages: boolean; replays: boolean }) {
+export function Quarantine({ manages }: { manages: boolean }) {
   const groups = usePolled((signal) => ask(manages, signal), EVERY_MS, String(manages));
   const [open, setOpen] = useState<string>();
   const rows = groups.data?.reduce((sum, group) => sum + Number(group.rows), 0) ?? 0;
@@ -53,7 +52,7 @@ export function Quarantine({ manages, replays }: { manages: boolean; replays: bo
     });
   }
   return (
-    <Section title="Set aside" note={groups.data && plural(rows, 'row')} actions={manages && replays && rows > 0 && <Replay groups={groups.data ?? []} onDone={groups.again} />}>
+    <Section title="Set aside" note={groups.data && plural(rows, 'row')} actions={manages && rows > 0 && <Replay groups={groups.data ?? []} onDone={groups.again} />}>
       <Loaded from={groups} lines={2}>
         {(list) =>
           list.length === 0 ? (
@@ -81,13 +80,13 @@ const keyOf = (group: QuarantineGroup) => `${group.table}\n${group.column}\n${gr
 const isTopic = (table: string) => table.startsWith('topic ');
 
 function Replay({ groups, onDone }: { groups: QuarantineGroup[]; onDone: () => void }) {
-  const tables = [...new Set(groups.map((group) => group.table).filter((table) => !isTopic(table)))];
+  const tables = [...new Set(groups.map((group) => group.table))];
   return (
     <Asking
       label="Replay"
       icon="repeat"
       title="Replay what waits?"
-      body={`The rows of ${tables.join(', ')} are written again by the rules of today. Those that are still refused wait on.`}
+      body={`What waits of ${tables.join(', ')} is written again by the rules of today. What is still refused waits on.`}
       confirm="Replay"
       onDo={async () => {
         const done = await ops.replay([]);

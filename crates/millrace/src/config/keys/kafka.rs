@@ -130,7 +130,7 @@ pub(super) const KEYS: &[Key] = &[
         "source.kafka.plain.*.id",
         Kind::Text,
         "",
-        "The path of what tells an object apart: an object whose id came before is left out, and counted.",
+        "The path of what tells objects apart, which each of them has: the key of a mirror. An append table leaves an object out whose id came within 7 days, and counts it.",
     ),
     key(
         "source.kafka.plain.*.time",
@@ -142,7 +142,7 @@ pub(super) const KEYS: &[Key] = &[
         "source.kafka.plain.*.rest",
         Kind::Text,
         "",
-        "The column of type JSON that takes what no other column took.",
+        "The column of type `jsonb` that takes what none of `columns` took.",
     ),
     key(
         "source.kafka.plain.*.columns",
