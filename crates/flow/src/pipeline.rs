@@ -183,6 +183,10 @@ impl Handle {
 
     /// Nothing is read until somebody resumes.
     pub fn is_paused(&self) -> bool {
+        #[cfg(feature = "kafka")]
+        if self.topics.as_ref().is_some_and(topics::Topics::are_paused) {
+            return true;
+        }
         self.status.is_paused()
     }
 
@@ -236,9 +240,9 @@ impl Handle {
     pub async fn look_for_newer(&self, tables: Vec<String>) -> Result<()> {
         #[cfg(feature = "kafka")]
         if let Some(topics) = &self.topics {
-            topics.look_for_newer(tables.clone()).await?;
+            let looked = topics.look_for_newer(tables.clone()).await;
             if topics.are_alone() {
-                return Ok(());
+                return looked;
             }
         }
         let gone = || Error::transient("could not look: the pipeline does not run");
@@ -266,6 +270,14 @@ impl Handle {
     /// Stops reading, and says so once everything that was read is durable. It stays so, also for the
     /// next process, until [`Handle::resume`].
     pub async fn pause(&self) -> Result<Paused> {
+        #[cfg(feature = "kafka")]
+        if let Some(topics) = &self.topics {
+            return topics.pause(async || self.pause_stream().await).await;
+        }
+        self.pause_stream().await
+    }
+
+    async fn pause_stream(&self) -> Result<Paused> {
         let gone = || Error::transient("could not pause: the pipeline does not run");
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Pause { reply }).await.map_err(|_| gone())?;
@@ -274,6 +286,14 @@ impl Handle {
 
     /// Answers once it goes on; its source may be away.
     pub async fn resume(&self) -> Result<Resumed> {
+        #[cfg(feature = "kafka")]
+        if let Some(topics) = &self.topics {
+            return topics.resume(async || self.resume_stream().await).await;
+        }
+        self.resume_stream().await
+    }
+
+    async fn resume_stream(&self) -> Result<Resumed> {
         let gone = || Error::transient("could not resume: the pipeline does not run");
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Resume { reply }).await.map_err(|_| gone())?;
@@ -282,6 +302,14 @@ impl Handle {
 
     /// Goes on with other options for tables; an error before it does so has changed nothing.
     pub async fn reload(&self, options: ReloadOptions) -> Result<Reloaded> {
+        #[cfg(feature = "kafka")]
+        if let Some(topics) = &self.topics {
+            return topics.reload(options, async |options| self.reload_stream(options).await).await;
+        }
+        self.reload_stream(options).await
+    }
+
+    async fn reload_stream(&self, options: ReloadOptions) -> Result<Reloaded> {
         let gone = || Error::transient("could not reload: the pipeline does not run");
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Reload { options, reply }).await.map_err(|_| gone())?;

@@ -1,24 +1,36 @@
 //! What is asked of the topics' loop.
 
 use super::{KafkaHandle, poison};
+use crate::pause::{Paused, Resumed};
 use crate::quarantine::{ReplayOptions, Replayed};
+use crate::reload::{ReloadOptions, Reloaded};
 use model::{Error, Result};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 pub(super) enum Command {
-    LookForNewer { tables: Vec<String>, reply: oneshot::Sender<Result<()>> },
-    Replay { options: ReplayOptions, reply: oneshot::Sender<Result<Vec<Replayed>>> },
-}
-
-/// Where nothing of the topics is in the quarantine.
-pub(super) async fn answer_nothing(mut asked: mpsc::Receiver<Command>) {
-    while let Some(command) = asked.recv().await {
-        // Whoever asked may have gone.
-        match command {
-            Command::LookForNewer { reply, .. } => drop(reply.send(Ok(()))),
-            Command::Replay { reply, .. } => drop(reply.send(Ok(Vec::new()))),
-        }
-    }
+    Pause {
+        reply: oneshot::Sender<Result<Paused>>,
+    },
+    Resume {
+        reply: oneshot::Sender<Result<Resumed>>,
+    },
+    /// Whether tables can be kept so.
+    Check {
+        options: ReloadOptions,
+        reply: oneshot::Sender<Result<()>>,
+    },
+    Reload {
+        options: ReloadOptions,
+        reply: oneshot::Sender<Result<Reloaded>>,
+    },
+    LookForNewer {
+        tables: Vec<String>,
+        reply: oneshot::Sender<Result<()>>,
+    },
+    Replay {
+        options: ReplayOptions,
+        reply: oneshot::Sender<Result<Vec<Replayed>>>,
+    },
 }
 
 impl KafkaHandle {
@@ -44,5 +56,21 @@ impl KafkaHandle {
 
     pub(crate) async fn replay(&self, options: ReplayOptions) -> Result<Vec<Replayed>> {
         self.ask("replay", |reply| Command::Replay { options, reply }).await
+    }
+
+    pub(crate) async fn pause(&self) -> Result<Paused> {
+        self.ask("pause", |reply| Command::Pause { reply }).await
+    }
+
+    pub(crate) async fn resume(&self) -> Result<Resumed> {
+        self.ask("resume", |reply| Command::Resume { reply }).await
+    }
+
+    pub(crate) async fn check(&self, options: ReloadOptions) -> Result<()> {
+        self.ask("reload", |reply| Command::Check { options, reply }).await
+    }
+
+    pub(crate) async fn reload(&self, options: ReloadOptions) -> Result<Reloaded> {
+        self.ask("reload", |reply| Command::Reload { options, reply }).await
     }
 }

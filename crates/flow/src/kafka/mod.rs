@@ -13,10 +13,12 @@
 mod again;
 mod command;
 pub mod engine;
+mod lives;
 mod offsets;
 mod once;
 mod poison;
 mod report;
+mod resting;
 mod run;
 mod tables;
 mod take;
@@ -25,7 +27,8 @@ use crate::pipeline::COMMANDS_MOST;
 use crate::status::{KafkaReport, Report, Status};
 use bus::consume::ConsumerOptions;
 use command::Command;
-use model::{Error, Result, TableOptions};
+use lives::Asked;
+use model::{Error, Mode, Result, TableOptions};
 use report::{Shown, Shows};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,6 +65,14 @@ pub enum By {
     ClickHouse,
 }
 
+impl KafkaOptions {
+    /// Other options for tables.
+    fn take(&mut self, tables: &BTreeMap<String, TableOptions>) {
+        self.tables.clone_from(tables);
+        self.consumer.key_changes = tables.values().any(|table| table.mode == Mode::History);
+    }
+}
+
 /// A running consumer. Dropped without a shutdown it ends where it stands, which loses nothing.
 pub struct Kafka {
     handle: KafkaHandle,
@@ -76,18 +87,18 @@ impl Kafka {
         status.set_slot(&offsets::name(&options.consumer.group));
         let (commands, asked) = mpsc::channel(COMMANDS_MOST);
         let (stop, stopping) = watch::channel(false);
+        let asked = Asked { commands: asked, stopping };
+        let (of_life, of_lives) = ((store.clone(), status.clone()), (store, status.clone()));
         let (shown, task): (Arc<dyn Shows>, _) = match options.by {
             By::Millrace => {
                 let shown = Arc::new(Shown::new(&options.consumer));
-                let of_run = (status.clone(), shown.clone());
-                (shown, tokio::spawn(run::run(options, store, of_run, (asked, stopping))))
+                let life = run::Consumer::new(of_life, shown.clone());
+                (shown, tokio::spawn(lives::run(life, options, of_lives, asked)))
             }
             By::ClickHouse => {
-                // What cannot be read is in a table of the engine's.
-                tokio::spawn(command::answer_nothing(asked));
                 let seen = Arc::new(engine::Seen::new(&options.consumer));
-                let of_run = (status.clone(), seen.clone());
-                (seen, tokio::spawn(engine::run(options, store, of_run, stopping)))
+                let life = engine::Engine::new(of_life, seen.clone());
+                (seen, tokio::spawn(lives::run(life, options, of_lives, asked)))
             }
         };
         Kafka { handle: KafkaHandle { status, shown, commands }, stop, task, is_over: false }
@@ -146,6 +157,10 @@ impl KafkaHandle {
     /// How a person has a topic read again.
     pub(crate) fn to_earliest(&self) -> String {
         self.shown.to_earliest()
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.status.is_paused()
     }
 
     /// It reads, and every table that it knows is up to date but for its lag.

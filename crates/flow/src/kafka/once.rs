@@ -56,22 +56,22 @@ pub(super) async fn leave_out(
             let block = &work.tables[at].pieces[*piece].block;
             hashes.push((0..block.rows()).map(|row| hash(&keys::key_bytes(block, row))).collect());
         }
-        let place = target.name.to_string();
-        let mut owners = known(store, status, &place, &hashes).await?;
+        let kept_in = target.name.to_string();
+        let mut owners = known(store, status, &kept_in, &hashes).await?;
         let (mut fresh, mut left_out) = (Block::new(IDS.table.clone()), 0);
-        for (Once { piece, place: partition, .. }, hashes) in of_table.iter().zip(&hashes) {
+        for (Once { piece, place, .. }, hashes) in of_table.iter().zip(&hashes) {
             let piece = &mut work.tables[at].pieces[*piece];
             let mut keep = Vec::with_capacity(hashes.len());
             for (row, &hash) in hashes.iter().enumerate() {
                 let version = piece.block.versions[row];
                 let owner = owners.entry(hash).or_insert_with(|| {
-                    fresh.columns[0].push_text(place.as_bytes());
+                    fresh.columns[0].push_text(kept_in.as_bytes());
                     keys::push_hash(&mut fresh.columns[1], hash);
-                    fresh.columns[2].push_text(partition.as_bytes());
+                    fresh.columns[2].push_text(place.as_bytes());
                     fresh.end_row(Op::Insert, version);
-                    (partition.clone(), version.commit())
+                    (place.clone(), version.commit())
                 });
-                if owner.1 == version.commit() && owner.0 == *partition {
+                if owner.1 == version.commit() && owner.0 == *place {
                     keep.push(row);
                 }
             }

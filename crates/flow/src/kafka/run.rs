@@ -9,6 +9,7 @@ mod durable;
 
 use super::again::Write;
 use super::command::Command;
+use super::lives::{Asked, End, Life, stopped};
 use super::offsets::Position;
 use super::report::Shown;
 use super::tables::{self, Tables};
@@ -17,7 +18,7 @@ use super::{KafkaOptions, offsets};
 use crate::copier::Gate;
 use crate::flush::Flushed;
 use crate::pace::{Pace, Pressure};
-use crate::retry;
+use crate::reload::Reload;
 use crate::status::{State, Status};
 use crate::tables::read_states;
 use crate::task::Task;
@@ -25,17 +26,15 @@ use crate::toast::Filler;
 use crate::watch as look;
 use bus::consume::{self, Batch, Control, Delivery, Place};
 use durable::{Flight, Recording, flushed, recorded};
-use model::{Error, Fate, Result, Table, TableId};
+use model::{Error, Result, Table, TableId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::Store;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// Clock of the loop: offsets that are recorded and shown are this old at most.
 const TICK: Duration = Duration::from_millis(100);
-/// What a person has to mend may be mended without a restart.
-const DEFINITE_PAUSE: Duration = Duration::from_secs(30);
 /// Draining at the end.
 const DRAIN_MOST: Duration = Duration::from_secs(8);
 const FAREWELL_MOST: Duration = Duration::from_secs(2);
@@ -81,87 +80,66 @@ pub(super) struct Loop {
     writes: (mpsc::Sender<Write>, mpsc::Receiver<Write>),
 }
 
-/// Runs until it is stopped or a person has to help.
-pub(super) async fn run(
-    options: KafkaOptions,
+/// Our own reader.
+pub(super) struct Consumer {
     store: Arc<dyn Store>,
-    (status, shown): (Arc<Status>, Arc<Shown>),
-    (mut commands, mut stopping): (mpsc::Receiver<Command>, watch::Receiver<bool>),
-) -> Result<()> {
-    let filler = Arc::new(Filler::new(None));
-    let mut tries = 0;
-    loop {
-        let begun = Instant::now();
-        let of_run = (status.clone(), shown.clone(), filler.clone());
-        let asked = (&mut commands, &mut stopping);
-        let Err(error) = live(&options, &store, of_run, asked).await else { return Ok(()) };
-        status.set_connected(false);
-        status.set_error(&error);
-        if error.fate() != Fate::Transient && options.is_alone {
-            return Err(error);
-        }
-        tries = if begun.elapsed() > DEFINITE_PAUSE { 1 } else { tries + 1 };
-        if tries == 1 {
-            tracing::error!(error = %error.report(), "the topics are not read; trying again");
-        }
-        let pause = retry::pause(error.fate(), tries).unwrap_or(DEFINITE_PAUSE);
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = stopped(&mut stopping) => return Ok(()),
-        }
+    status: Arc<Status>,
+    shown: Arc<Shown>,
+    filler: Arc<Filler>,
+}
+
+impl Consumer {
+    pub(super) fn new(
+        (store, status): (Arc<dyn Store>, Arc<Status>),
+        shown: Arc<Shown>,
+    ) -> Consumer {
+        Consumer { store, status, shown, filler: Arc::new(Filler::new(None)) }
     }
 }
 
-/// One life of the consumer.
-async fn live(
-    options: &KafkaOptions,
-    store: &Arc<dyn Store>,
-    (status, shown, filler): (Arc<Status>, Arc<Shown>, Arc<Filler>),
-    asked: (&mut mpsc::Receiver<Command>, &mut watch::Receiver<bool>),
-) -> Result<()> {
-    let name = offsets::name(&options.consumer.group);
-    crate::tables::show_known(store.as_ref(), &status).await?;
-    let known = tables::known_of(read_states(store.as_ref()).await?, &name);
-    let control = Arc::new(Control::new(source::stream::DEFAULT_AGE_US));
-    let pressure = Arc::<Pressure>::default();
-    let _parts = Task::spawn(look::parts(store.clone(), pressure.clone()));
-    let _busy = Task::spawn(look::busy(pressure.clone()));
-    shown.set_control(control.clone());
-    let raw = known.iter().map(|(table, _)| table.clone()).collect();
-    let mut this = Loop {
-        name,
-        store: store.clone(),
-        status,
-        shown,
-        tables: Tables::new(options),
-        deliveries: consume::start(options.consumer.clone(), raw, control.clone()),
-        control,
-        positions: BTreeMap::new(),
-        held: BTreeSet::new(),
-        in_flight: None,
-        next: None,
-        recording: None,
-        recorded_at: Instant::now(),
-        is_connected: false,
-        filler,
-        pressure,
-        pace: Pace::default(),
-        looking_for_newer: None,
-        finishing: None,
-        replaying: None,
-        replays: HashMap::new(),
-        writes: mpsc::channel(1),
-        options: options.clone(),
-    };
-    let ended = this.go(known, asked).await;
-    this.control.stop();
-    ended
-}
-
-async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // One that is dropped aborts us; that is not a stop.
-    if stopping.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending::<()>().await;
+impl Life for Consumer {
+    async fn live(
+        &mut self,
+        options: &KafkaOptions,
+        asked: &mut Asked,
+        reload: &mut Option<Reload>,
+    ) -> Result<End> {
+        let name = offsets::name(&options.consumer.group);
+        let known = tables::known_of(read_states(self.store.as_ref()).await?, &name);
+        let control = Arc::new(Control::new(source::stream::DEFAULT_AGE_US));
+        let pressure = Arc::<Pressure>::default();
+        let _parts = Task::spawn(look::parts(self.store.clone(), pressure.clone()));
+        let _busy = Task::spawn(look::busy(pressure.clone()));
+        self.shown.set_control(control.clone());
+        let raw = known.iter().map(|(table, _)| table.clone()).collect();
+        let mut this = Loop {
+            name,
+            store: self.store.clone(),
+            status: self.status.clone(),
+            shown: self.shown.clone(),
+            tables: Tables::new(options),
+            deliveries: consume::start(options.consumer.clone(), raw, control.clone()),
+            control,
+            positions: BTreeMap::new(),
+            held: BTreeSet::new(),
+            in_flight: None,
+            next: None,
+            recording: None,
+            recorded_at: Instant::now(),
+            is_connected: false,
+            filler: self.filler.clone(),
+            pressure,
+            pace: Pace::default(),
+            looking_for_newer: None,
+            finishing: None,
+            replaying: None,
+            replays: HashMap::new(),
+            writes: mpsc::channel(1),
+            options: options.clone(),
+        };
+        let ended = this.go(known, asked, reload).await;
+        this.control.stop();
+        ended
     }
 }
 
@@ -169,9 +147,13 @@ impl Loop {
     async fn go(
         &mut self,
         known: Vec<(Table, State)>,
-        (commands, stopping): (&mut mpsc::Receiver<Command>, &mut watch::Receiver<bool>),
-    ) -> Result<()> {
+        asked: &mut Asked,
+        reload: &mut Option<Reload>,
+    ) -> Result<End> {
         self.tables.restore(known, self.store.as_ref(), &self.status).await?;
+        if let Some(reload) = reload.take() {
+            reload.answer(&self.status, false);
+        }
         self.finish_replays().await?;
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -180,24 +162,28 @@ impl Loop {
             let event = tokio::select! {
                 biased;
                 // 1. A person waits.
-                () = stopped(stopping) => Event::Stop,
+                () = stopped(&mut asked.stopping) => Event::Stop,
                 // 2. What is durable frees memory and moves offsets.
                 flushed = flushed(&mut self.in_flight) => Event::Flushed(flushed),
                 recorded = recorded(&mut self.recording) => Event::Recorded(recorded),
                 // 3. The clock comes before what may never pause.
                 _ = ticks.tick() => Event::Tick,
                 // 4. Somebody waits, too, and asks seldom.
-                Some(command) = commands.recv() => Event::Asked(command),
+                Some(command) = asked.commands.recv() => Event::Asked(command),
                 Some(write) = self.writes.1.recv() => Event::Write(write),
                 // 5. The topics, as long as there is room.
                 delivery = self.deliveries.recv(), if may_receive => Event::Delivered(delivery),
             };
             match event {
-                Event::Stop => return self.finish().await,
+                Event::Stop => return self.finish().await.map(|()| End::Stopped),
                 Event::Flushed(flushed) => self.on_flushed(flushed).await?,
                 Event::Recorded(recorded) => self.on_recorded(recorded)?,
                 Event::Tick => self.on_tick(),
-                Event::Asked(command) => self.on_asked(command),
+                Event::Asked(command) => {
+                    if let Some(end) = self.on_asked(command).await? {
+                        return Ok(end);
+                    }
+                }
                 Event::Write(write) => self.on_write(write).await?,
                 Event::Delivered(Some(delivery)) => self.on_delivery(delivery).await?,
                 Event::Delivered(None) => {

@@ -5,8 +5,9 @@ use crate::evolve::{self, Past};
 use crate::flush;
 use crate::intervals::{Intervals, Record, Takes};
 use crate::latest::Turn;
+use crate::reload::ReloadOptions;
 use crate::status::{State, Status, TableStatus};
-use crate::tables::{CopyState, Known, read_states, refuse_another_place};
+use crate::tables::{CopyState, Known, read_states, refuse_another_place, try_out};
 use bus::consume::{Place, Settled};
 use model::{
     Block, Error, Fate, Lsn, Mode, OnUpdate, PgType, ReplicaIdentity, Result, Table, TableId,
@@ -88,6 +89,35 @@ impl Tables {
         }
     }
 
+    /// What a table that is known would stop for, if it had these options. Touches nothing.
+    pub(super) async fn check(
+        before: &super::KafkaOptions,
+        wanted: &ReloadOptions,
+        store: &dyn Store,
+        slot: &str,
+    ) -> Result<()> {
+        let tables = Tables { options: wanted.tables.clone(), ..Tables::new(before) };
+        let states = read_states(store).await?;
+        for (table, _) in known_of(states.clone(), slot) {
+            let name = table.name.to_string();
+            if before.tables.get(&name) == wanted.tables.get(&name) {
+                continue;
+            }
+            let target = tables.resolve(&table)?;
+            if let Some(known) = states.get(&name) {
+                refuse_another_place(known, &target)?;
+            }
+            try_out(Target::clone(&target), store).await?;
+        }
+        Ok(())
+    }
+
+    fn resolve(&self, raw: &Table) -> Result<Arc<Target>> {
+        let target = resolve(raw, &self.options, self.database_pattern.as_deref())?;
+        refuse_truncate(&raw.name.to_string(), &target)?;
+        Ok(target)
+    }
+
     /// Those of before that go on: what waits of them in the quarantine needs no message to be replayed.
     pub(super) async fn restore(
         &mut self,
@@ -165,10 +195,9 @@ impl Tables {
         status: &Status,
     ) -> Result<()> {
         let name = raw.name.to_string();
-        let target = resolve(raw, &self.options, self.database_pattern.as_deref())?;
+        let target = self.resolve(raw)?;
         let mut known = read_states(store).await?;
         self.refuse_taken(&name, &target, &known, &status.slot())?;
-        refuse_truncate(&name, &target)?;
         let known = match self.by_name.get(&name) {
             Some(_) => None,
             None => known.remove(&name),

@@ -2,7 +2,9 @@
 
 use super::{COMMANDS_MOST, Handle};
 use crate::kafka::KafkaHandle;
+use crate::pause::{Paused, Resumed};
 use crate::quarantine::{ReplayOptions, Replayed};
+use crate::reload::{ReloadOptions, Reloaded};
 use crate::status::{Report, Way};
 use model::{Error, Result};
 use std::sync::Arc;
@@ -35,6 +37,10 @@ impl Topics {
         self.are_alone
     }
 
+    pub(super) fn are_paused(&self) -> bool {
+        self.handle.is_paused()
+    }
+
     pub(super) fn are_ready(&self) -> bool {
         self.handle.is_ready()
     }
@@ -45,6 +51,7 @@ impl Topics {
         topics.tables.iter_mut().for_each(|table| table.way = Way::Topics);
         report.tables.append(&mut topics.tables);
         report.tables.sort_by(|one, other| one.name.cmp(&other.name));
+        report.paused_since = report.paused_since.or(topics.paused_since);
         if self.are_alone {
             report.freshness_ms = topics.freshness_ms;
             report.source.connected = kafka.connected;
@@ -93,5 +100,47 @@ impl Topics {
             answers.sort_by(|one, other| one.table.cmp(&other.table));
         }
         Ok(answers)
+    }
+
+    /// Both, or it is asked again: to pause twice is to pause once.
+    pub(super) async fn pause(
+        &self,
+        stream: impl AsyncFnOnce() -> Result<Paused>,
+    ) -> Result<Paused> {
+        let paused = self.handle.pause().await?;
+        if self.are_alone { Ok(paused) } else { stream().await }
+    }
+
+    pub(super) async fn resume(
+        &self,
+        stream: impl AsyncFnOnce() -> Result<Resumed>,
+    ) -> Result<Resumed> {
+        let resumed = self.handle.resume().await?;
+        if self.are_alone {
+            return Ok(resumed);
+        }
+        let paused_since = stream().await?.paused_since.or(resumed.paused_since);
+        Ok(Resumed { paused_since })
+    }
+
+    /// What one of them refuses changes neither.
+    pub(super) async fn reload(
+        &self,
+        options: ReloadOptions,
+        stream: impl AsyncFnOnce(ReloadOptions) -> Result<Reloaded>,
+    ) -> Result<Reloaded> {
+        self.handle.check(options.clone()).await?;
+        let of_stream = match self.are_alone {
+            true => None,
+            false => Some(stream(options.clone()).await?),
+        };
+        let mut reloaded = self.handle.reload(options).await?;
+        for other in of_stream.into_iter().flat_map(|of_stream| of_stream.tables) {
+            let table = reloaded.tables.iter_mut().find(|table| table.name == other.name);
+            if let Some(table) = table.filter(|table| table.state.is_none()) {
+                *table = other;
+            }
+        }
+        Ok(reloaded)
     }
 }

@@ -40,7 +40,7 @@ impl Tables {
 }
 
 /// The engine alone knows which types and expressions it takes: it makes an empty table of that shape.
-async fn try_out(target: Target, store: &dyn Store) -> Result<()> {
+pub(crate) async fn try_out(target: Target, store: &dyn Store) -> Result<()> {
     let (name, place) = (target.table.name.to_string(), scratch::place());
     let trial = Target { name: place.clone(), rows: place.clone(), ..target };
     let mut tried = Ok(());

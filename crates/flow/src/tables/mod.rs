@@ -16,6 +16,8 @@ use crate::intervals::{Intervals, Record, Takes};
 use crate::retry;
 use crate::shape;
 use crate::status::{State, Status, TableStatus};
+#[cfg(feature = "kafka")]
+pub(crate) use check::try_out;
 use known::STATES;
 pub(crate) use known::{Known, read_states};
 #[cfg(feature = "kafka")]

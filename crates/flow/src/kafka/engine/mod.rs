@@ -18,6 +18,6 @@ mod value;
 
 pub(super) use consumers::Seen;
 pub use look::{Found, KNOWN, Reads, known, look};
+pub(super) use run::Engine;
 pub use run::clear;
-pub(super) use run::run;
 pub use script::{Connection, files_of_server, shared, table, topic};

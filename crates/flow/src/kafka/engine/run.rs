@@ -7,49 +7,52 @@ use super::look::{self, Found, Reads, look};
 use super::script::{self, Connection};
 use crate::evolve;
 use crate::kafka::KafkaOptions;
-use crate::retry;
+use crate::kafka::command::Command;
+use crate::kafka::lives::{Asked, End, Life, stopped};
+use crate::kafka::resting::Resting;
+use crate::reload::Reload;
 use crate::status::{State, Status, TableStatus};
 use model::{Error, Fate, Mode, Result, TableName};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::topics::{COMMENT, Topic};
 use store::{Layout, Store, ddl};
-use tokio::sync::watch;
 
 /// How often the engine is asked how far it is: as often as librdkafka counts.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A topic without a row is looked at again: what its table is, its first one tells.
 const EMPTY_PAUSE: Duration = Duration::from_secs(10);
-/// What a person has to mend may be mended without a restart.
-const DEFINITE_PAUSE: Duration = Duration::from_secs(30);
 
-/// Runs until it is stopped or a person has to help.
-pub(in crate::kafka) async fn run(
-    options: KafkaOptions,
+pub(in crate::kafka) struct Engine {
     store: Arc<dyn Store>,
-    (status, seen): (Arc<Status>, Arc<Seen>),
-    mut stopping: watch::Receiver<bool>,
-) -> Result<()> {
-    let mut tries = 0;
-    loop {
-        let begun = Instant::now();
-        let ended = live(&options, store.as_ref(), (&status, &seen), &mut stopping).await;
-        status.set_connected(false);
-        clear(store.as_ref()).await?;
-        let Err(error) = ended else { return Ok(()) };
-        status.set_error(&error);
-        if error.fate() != Fate::Transient && options.is_alone {
-            return Err(error);
-        }
-        tries = if begun.elapsed() > DEFINITE_PAUSE { 1 } else { tries + 1 };
-        if tries == 1 {
-            tracing::error!(error = %error.report(), "the topics are not read; trying again");
-        }
-        let pause = retry::pause(error.fate(), tries).unwrap_or(DEFINITE_PAUSE);
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            _ = stopping.wait_for(|stop| *stop) => return Ok(()),
-        }
+    status: Arc<Status>,
+    seen: Arc<Seen>,
+}
+
+impl Engine {
+    pub(in crate::kafka) fn new(
+        (store, status): (Arc<dyn Store>, Arc<Status>),
+        seen: Arc<Seen>,
+    ) -> Engine {
+        Engine { store, status, seen }
+    }
+}
+
+impl Life for Engine {
+    async fn live(
+        &mut self,
+        options: &KafkaOptions,
+        asked: &mut Asked,
+        reload: &mut Option<Reload>,
+    ) -> Result<End> {
+        let ended = self.read(options, asked, reload).await;
+        self.rest().await?;
+        ended
+    }
+
+    async fn rest(&mut self) -> Result<()> {
+        self.status.set_connected(false);
+        clear(self.store.as_ref()).await
     }
 }
 
@@ -69,38 +72,65 @@ pub async fn clear(store: &dyn Store) -> Result<()> {
     Ok(())
 }
 
-/// One life of the tables. Nothing is interrupted that makes one: it would be there, and nobody would know.
-async fn live(
-    options: &KafkaOptions,
-    store: &dyn Store,
-    (status, seen): (&Status, &Seen),
-    stopping: &mut watch::Receiver<bool>,
-) -> Result<()> {
-    clear(store).await?;
-    for statement in script::shared(&options.consumer.group, &Layout::EMBEDDED) {
-        store.execute(&statement).await?;
-    }
-    seen.begin(store).await?;
-    let mut waiting = Some(options.clone());
-    loop {
-        if let Some(wanted) = &waiting {
-            let found = tokio::select! {
-                found = find(wanted, store) => found?,
-                _ = stopping.wait_for(|stop| *stop) => return Ok(()),
-            };
-            waiting = make_all(found, wanted, store, status).await?;
+impl Engine {
+    /// One life of the tables. Nothing is interrupted that makes one: it would be there, and nobody would know.
+    async fn read(
+        &mut self,
+        options: &KafkaOptions,
+        asked: &mut Asked,
+        reload: &mut Option<Reload>,
+    ) -> Result<End> {
+        let (store, status) = (self.store.as_ref(), self.status.as_ref());
+        clear(store).await?;
+        for statement in script::shared(&options.consumer.group, &Layout::EMBEDDED) {
+            store.execute(&statement).await?;
         }
-        let again = async {
-            match waiting {
-                Some(_) => tokio::time::sleep(EMPTY_PAUSE).await,
-                None => std::future::pending().await,
+        self.seen.begin(store).await?;
+        let mut waiting = Some(options.clone());
+        loop {
+            if let Some(wanted) = &waiting {
+                let found = tokio::select! {
+                    found = find(wanted, store) => found?,
+                    () = stopped(&mut asked.stopping) => return Ok(End::Stopped),
+                };
+                waiting = make_all(found, wanted, store, status).await?;
             }
-        };
-        tokio::select! {
-            error = watch(store, status, seen) => return Err(error),
-            _ = stopping.wait_for(|stop| *stop) => return Ok(()),
-            () = again => {}
+            if let Some(reload) = reload.take() {
+                reload.answer(status, false);
+            }
+            let again = async {
+                match waiting {
+                    Some(_) => tokio::time::sleep(EMPTY_PAUSE).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let command = tokio::select! {
+                error = watch(store, status, &self.seen) => return Err(error),
+                () = stopped(&mut asked.stopping) => return Ok(End::Stopped),
+                Some(command) = asked.commands.recv() => command,
+                () = again => continue,
+            };
+            if let Some(end) = self.answer(command, options).await? {
+                return Ok(end);
+            }
         }
+    }
+
+    async fn answer(&self, command: Command, options: &KafkaOptions) -> Result<Option<End>> {
+        let (store, status) = (self.store.as_ref(), self.status.as_ref());
+        match command {
+            // What cannot be read is in a table of the engine's.
+            Command::LookForNewer { reply, .. } => drop(reply.send(Ok(()))),
+            Command::Replay { reply, .. } => drop(reply.send(Ok(Vec::new()))),
+            Command::Pause { .. } | Command::Reload { .. } => {
+                clear(store).await?;
+                return Resting::new(options, (store, status), None).answer(command).await;
+            }
+            Command::Resume { .. } | Command::Check { .. } => {
+                return Resting::new(options, (store, status), None).answer(command).await;
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -1,14 +1,17 @@
-//! What somebody asks for: the quarantine is looked at and replayed beside the loop, which writes what messages
-//! come to.
+//! What somebody asks for. The quarantine is looked at and replayed beside the loop, which writes what messages
+//! come to; for a pause, and for other options, the loop ends in order.
 
-use super::Loop;
+use super::{End, Loop};
 use crate::copier::Gate;
 use crate::flush::{self, Piece, Work};
 use crate::kafka::again::{Again, Write};
 use crate::kafka::command::Command;
 use crate::kafka::once::{self, Once};
+use crate::kafka::tables::Tables;
 use crate::kafka::take;
+use crate::pause::{self, Paused, Resumed};
 use crate::quarantine::{self, Replay, ReplayOptions, Replayed};
+use crate::reload::Reload;
 use crate::retry::patiently;
 use crate::status::{State, Status};
 use crate::task::Task;
@@ -46,11 +49,33 @@ impl Loop {
         Ok(())
     }
 
-    pub(super) fn on_asked(&mut self, command: Command) {
+    /// `Some`: the loop has come to rest.
+    pub(super) async fn on_asked(&mut self, command: Command) -> Result<Option<End>> {
         match command {
             Command::LookForNewer { tables, reply } => self.on_look_for_newer(tables, reply),
             Command::Replay { options, reply } => self.on_replay(options, reply),
+            Command::Pause { reply } => {
+                self.finish().await?;
+                let (store, status) = (self.store.as_ref(), &self.status);
+                let since = pause::record(true, store, status, &self.name).await?;
+                status.set_paused(Some(since));
+                let _ = reply.send(Ok(Paused { since, was_paused: false, slot: None }));
+                return Ok(Some(End::Again));
+            }
+            Command::Resume { reply } => {
+                let _ = reply.send(Ok(Resumed { paused_since: None }));
+            }
+            Command::Check { options, reply } => {
+                let store = self.store.as_ref();
+                let checked = Tables::check(&self.options, &options, store, &self.name).await;
+                let _ = reply.send(checked);
+            }
+            Command::Reload { options, reply } => {
+                self.finish().await?;
+                return Ok(Some(End::Reload(Reload { options, reply })));
+            }
         }
+        Ok(None)
     }
 
     fn on_look_for_newer(&mut self, tables: Vec<String>, reply: oneshot::Sender<Result<()>>) {

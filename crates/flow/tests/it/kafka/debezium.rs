@@ -208,7 +208,13 @@ async fn go(mut bus: Bus, short: u64) {
     let seed = seed.unwrap_or_else(Dice::fresh_seed);
     println!("MILLRACE_SEED={seed}");
     let (mut dice, mut next) = (Dice::new(seed), 0);
-    bus.world.sql("insert into prices values ('first', 'r9', 1.5)");
+    // A table is made with its first row, and a column with its first value.
+    bus.world.sql(
+        "insert into prices values ('first', 'r9', 1.5);
+         insert into orders values (-1, 'first', 1.25, now(), true, 'n', array['a'], '{\"k\": \"v\"}',
+            gen_random_uuid(), 'ok', '2026-01-01', 1, 0.5, '10:11:12.5', now());
+         insert into events values (-1, -1, 'placed', now())",
+    );
     bus.change(&mut dice, &mut next);
     bus.connect.wait_running("source");
     let options = bus.options();

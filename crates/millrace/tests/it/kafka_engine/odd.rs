@@ -65,6 +65,39 @@ fn what_cannot_be_read_is_kept_aside_and_the_rest_goes_on() {
     assert_eq!(up.stop(), Some(0));
 }
 
+#[test]
+fn nothing_is_read_while_it_is_paused_and_everything_after() {
+    let broker = Broker::start();
+    let topic = Topic::new(&broker, "shop.public.orders");
+    let project = project(&broker.bootstrap(), "\"shop.public.orders\"", "engine = \"clickhouse\"");
+    let send = |id| topic.send("c", id, json!({"id": id, "note": "n"}), id as u64 * 8);
+    (1..=3).for_each(send);
+    let up = project.up();
+    let (count, readers) = (
+        "SELECT count() FROM public.orders",
+        "SELECT count() FROM system.tables WHERE engine = 'Kafka'",
+    );
+    up.wait_for(count, "3");
+    let paused = project.run(&["pause"]).talk();
+    assert!(paused.contains("paused: ") && paused.contains("retention.ms"), "{paused}");
+    assert_eq!(up.query(readers), "0");
+    (4..=6).for_each(send);
+    // What a kill leaves of it rests as well.
+    up.kill();
+    let mut up = project.up();
+    wait_until("the pause is seen", || !project.status()["paused_since"].is_null());
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!((up.query(readers), up.query(count)), ("0".to_owned(), "3".to_owned()));
+    let resumed = project.run(&["resume"]);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.talk());
+    up.wait_for(count, "6");
+    let reloaded = project.run(&["reload"]);
+    assert_eq!(reloaded.code, Some(0), "{}", reloaded.talk());
+    send(7);
+    up.wait_for(count, "7");
+    assert_eq!(up.stop(), Some(0));
+}
+
 /// Columns, their types, and what Debezium sends of them without a schema.
 fn values() -> Vec<(&'static str, &'static str, Vec<Value>)> {
     let infinity = json!(i64::MAX);
