@@ -84,7 +84,7 @@ fn nothing_is_read_while_it_is_paused_and_everything_after() {
     (4..=6).for_each(send);
     // What a kill leaves of it rests as well.
     up.kill();
-    let mut up = project.up();
+    let up = project.up();
     wait_until("the pause is seen", || !project.status()["paused_since"].is_null());
     std::thread::sleep(std::time::Duration::from_secs(2));
     assert_eq!((up.query(readers), up.query(count)), ("0".to_owned(), "3".to_owned()));
