@@ -32,6 +32,7 @@ pub(crate) struct Backlog {
     pub(crate) cluster: Cluster,
     project: Project,
     template: TempDir,
+    url: String,
     end_lsn: String,
 }
 
@@ -68,20 +69,44 @@ impl Backlog {
         let end_lsn = cluster.sql("select pg_current_wal_insert_lsn()");
         // Log after the end, so that a reader of everything before it sees that it is over.
         cluster.sql("select pg_logical_emit_message(true, 'bench', 'end'); checkpoint");
-        Backlog { cluster, project, template, end_lsn }
+        Backlog { cluster, project, template, url: url.to_owned(), end_lsn }
     }
 
-    /// Seconds from the start of the process until every row answers.
-    pub(crate) fn ours(&self, goal: &Goal) -> f64 {
+    /// Another `millrace.toml` for the runs to come; `tables` is its rest.
+    pub(crate) fn configure(&self, tables: &str) {
+        self.project.configure(&config(&self.url, tables));
+    }
+
+    /// The process, and when it was started.
+    pub(crate) fn begin(&self) -> (Instant, Up) {
         copy_slot(&self.cluster, BACKLOG, OURS);
         std::fs::remove_dir_all(self.project.state()).expect("the project's state can go");
         copy_folder(&self.template.path().join("state"), &self.project.state());
         sync();
         let start = Instant::now();
-        let up = self.project.up();
-        let seconds = reach(start, goal, |sql| up.door().try_query(sql).unwrap_or_default());
+        (start, self.project.up())
+    }
+
+    /// Ends it in order.
+    pub(crate) fn end(&self, up: Up) {
         finish(up);
         drop_slot(&self.cluster, OURS);
+    }
+
+    /// All of the work is confirmed to the source.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        let sql = format!(
+            "select confirmed_flush_lsn >= '{}' from pg_replication_slots where slot_name = '{OURS}'",
+            self.end_lsn
+        );
+        self.cluster.sql(&sql) == "t"
+    }
+
+    /// Seconds from the start of the process until every row answers.
+    pub(crate) fn ours(&self, goal: &Goal) -> f64 {
+        let (start, up) = self.begin();
+        let seconds = reach(start, goal, |sql| up.door().try_query(sql).unwrap_or_default());
+        self.end(up);
         seconds
     }
 

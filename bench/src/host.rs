@@ -98,6 +98,10 @@ impl Host {
         }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn query(&mut self, sql: &str) -> String {
         self.try_query(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 /// Of one run, after the first seconds that warm it up.
 const SECONDS: u64 = 20;
-const WARM_UP: Duration = Duration::from_secs(3);
+pub(crate) const WARM_UP: Duration = Duration::from_secs(3);
 /// Often enough to add little to the figure, seldom enough not to be the load.
 const ASK_EVERY: Duration = Duration::from_millis(10);
 /// A row that is not there by then will not come.

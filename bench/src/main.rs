@@ -84,7 +84,7 @@ impl Plan {
 type Measure = (&'static str, fn(&Plan) -> Record);
 
 /// In the order of the page.
-const MEASURES: [Measure; 24] = [
+const MEASURES: [Measure; 28] = [
     ("stream_tcp", stream::tcp),
     ("stream_mirror", stream::mirror),
     ("stream_mixed", stream::mixed),
@@ -109,6 +109,10 @@ const MEASURES: [Measure; 24] = [
     ("door_json", door::json),
     ("startup", startup::help),
     ("kafka_json", kafka::json),
+    ("kafka_avro", kafka::avro),
+    ("kafka_out", kafka::debezium),
+    ("kafka_out_slot", kafka::slot),
+    ("kafka_latency", kafka::through_a_topic),
 ];
 
 fn main() -> ExitCode {

@@ -13,17 +13,17 @@ const MIXED_ROWS: u64 = 1_000_000;
 /// Its last change, and so the sign that all arrived.
 const LAST_KEY: u64 = 1_000_000_000_000;
 
-const TABLE: &str = "create table events (id uuid primary key, user_id bigint not null, \
+pub(crate) const TABLE: &str = "create table events (id uuid primary key, user_id bigint not null, \
     name text not null, occurred_at timestamptz not null, amount numeric(10,2), note text)";
 
-const APPEND: &str = "[tables.\"public.events\"]\nmode = \"append\"\n\
+pub(crate) const APPEND: &str = "[tables.\"public.events\"]\nmode = \"append\"\n\
     order_by = [\"name\", \"occurred_at\", \"user_id\"]\npartition_by = \"toYYYYMM(occurred_at)\"\n\
     [tables.\"public.events\".columns]\nname = { type = \"LowCardinality(String)\" }\n";
 
-const RECV_TCP: &str = "pg_recvlogical to /dev/null over TCP";
+pub(crate) const RECV_TCP: &str = "pg_recvlogical to /dev/null over TCP";
 
 /// Inserts, one row a statement, as an app makes them.
-fn inserts(cluster: &Cluster, rows: u64) {
+pub(crate) fn inserts(cluster: &Cluster, rows: u64) {
     let transactions = rows / ROWS_A_TRANSACTION;
     cluster.sql(&format!(
         "do $$ begin

@@ -17,6 +17,11 @@ pub(crate) fn put(url: &str, body: &Value) -> Result<(u16, Value), Error> {
     read(request.send(body.to_string())?)
 }
 
+pub(crate) fn post(url: &str, body: &Value) -> Result<(u16, Value), Error> {
+    let request = agent().post(url).header("content-type", "application/json");
+    read(request.send(body.to_string())?)
+}
+
 pub(crate) fn delete(url: &str) -> Result<(u16, Value), Error> {
     read(agent().delete(url).call()?)
 }

@@ -28,6 +28,7 @@ pub use messages::Message;
 pub use producer::{Producer, Record};
 pub use registry::Registry;
 pub use security::{Mechanism, Sasl};
+pub use topics::Ends;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 use crate::http;
 use crate::jvm::{self, Jvm};
 use cluster::free_port;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
@@ -46,6 +46,16 @@ impl Registry {
     #[track_caller]
     pub fn subjects(&self) -> Value {
         self.get("subjects")
+    }
+
+    /// An Avro schema under a name; its id.
+    #[track_caller]
+    pub fn register(&self, subject: &str, schema: &Value) -> u32 {
+        let url = format!("{}/subjects/{subject}/versions", self.ccompat_url());
+        let body = json!({"schemaType": "AVRO", "schema": schema.to_string()});
+        let (status, answer) = http::post(&url, &body).expect("the registry answers");
+        assert_eq!(status, 200, "{url}: {answer}");
+        answer["id"].as_u64().and_then(|id| u32::try_from(id).ok()).expect("an id")
     }
 
     /// The schema of an id.

@@ -56,6 +56,13 @@ impl Broker {
         offsets.unwrap_or_else(|error| panic!("{topic}/{partition}: {error}"))
     }
 
+    /// How far its partitions are, asked often.
+    pub fn ends(&self, topic: &str) -> Ends {
+        let mut config = self.internal_client();
+        config.set("isolation.level", "read_committed");
+        Ends { asking: config.create().expect("a client"), topic: topic.to_owned() }
+    }
+
     #[track_caller]
     pub fn partitions(&self, topic: &str) -> usize {
         let asking: BaseConsumer = self.internal_client().create().expect("a client");
@@ -81,6 +88,18 @@ impl Broker {
         // Answers when every broker knows of it.
         let patient = AdminOptions::new().request_timeout(Some(PATIENCE));
         (admin, patient.operation_timeout(Some(PATIENCE)))
+    }
+}
+
+pub struct Ends {
+    asking: BaseConsumer,
+    topic: String,
+}
+
+impl Ends {
+    /// Of its first partition: the next offset whose message is not committed; 0 without a topic.
+    pub fn now(&self) -> i64 {
+        self.asking.fetch_watermarks(&self.topic, 0, PATIENCE).map_or(0, |(_, end)| end)
     }
 }
 
