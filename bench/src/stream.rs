@@ -78,7 +78,7 @@ fn measure_inserts(plan: &Plan, m: &Inserts) -> Record {
     record(m.measure, m.what, ours, peer, theirs, m.bar, rows)
 }
 
-fn record(
+pub(crate) fn record(
     measure: &'static str,
     what: &'static str,
     ours: Vec<f64>,

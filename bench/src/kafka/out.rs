@@ -4,7 +4,7 @@ use super::{broker, worker};
 use crate::Plan;
 use crate::backlog::{self, BACKLOG, Backlog, quiet_source};
 use crate::process::cpu_seconds;
-use crate::record::{Also, BarOn, Record};
+use crate::record::{Also, Record};
 use crate::stream;
 use kafka_cluster::debezium::{Database, Format, source};
 use kafka_cluster::{Broker, Connect, Ends};
@@ -111,7 +111,8 @@ pub(crate) fn debezium(plan: &Plan) -> Record {
                 store too; its CPU is of all that. Theirs: a connector in a worker that has done the same before, from \
                 its first message to its last one, at least once.";
     let what = "waiting single-row inserts until the broker has them (JSON without schemas, lz4)";
-    record("kafka_out", what, (fast, peer, slow), 3.0, rows, vec![also], note)
+    let record = stream::record("kafka_out", what, fast, peer, slow, 3.0, rows);
+    Record { notes: vec![note.to_owned()], also: vec![also], ..record }
 }
 
 pub(crate) fn slot(plan: &Plan) -> Record {
@@ -123,38 +124,7 @@ pub(crate) fn slot(plan: &Plan) -> Record {
         slow.push(rows as f64 / backlog.drained("127.0.0.1"));
     }
     let note = "Ours writes the rows into its store too.";
-    record(
-        "kafka_out_slot",
-        "the same",
-        (fast, stream::RECV_TCP, slow),
-        0.9,
-        rows,
-        Vec::new(),
-        note,
-    )
-}
-
-fn record(
-    measure: &'static str,
-    what: &'static str,
-    (ours, peer, theirs): (Vec<f64>, &'static str, Vec<f64>),
-    bar: f64,
-    rows: u64,
-    also: Vec<Also>,
-    note: &str,
-) -> Record {
-    Record {
-        measure,
-        what,
-        unit: "rows/s",
-        higher_is_better: true,
-        ours,
-        peer: Some(peer),
-        theirs,
-        bar,
-        bar_on: BarOn::Ratio,
-        notes: vec![note.to_owned()],
-        rows,
-        also,
-    }
+    let record =
+        stream::record("kafka_out_slot", "the same", fast, stream::RECV_TCP, slow, 0.9, rows);
+    Record { notes: vec![note.to_owned()], ..record }
 }

@@ -3,7 +3,8 @@
 //! `cargo run --release -p bus --features fuzzing --example read_speed`
 
 use bus::Message;
-use bus::read::{Format, Read, Reader, ReaderOptions, RegistryOptions, fuzzing};
+use bus::read::{Format, Read, Reader, ReaderOptions, fuzzing};
+use bus::registry::RegistryOptions;
 use model::{Block, Lsn, Version};
 
 const MESSAGES: usize = 400_000;
@@ -22,7 +23,7 @@ fn main() {
     let declared = columns.map(|(name, pg)| (name.to_owned(), pg.to_owned()));
     let name = model::TableName::new("public", "orders");
     let json = ReaderOptions::new(Format::DebeziumJson);
-    let registry = RegistryOptions { url: "http://127.0.0.1:9".into(), login: None };
+    let registry = RegistryOptions::new("http://127.0.0.1:9");
     let avro =
         ReaderOptions { registry: Some(registry), ..ReaderOptions::new(Format::DebeziumAvro) };
     let told = ReaderOptions { declared: [(name, declared.into())].into(), ..json.clone() };

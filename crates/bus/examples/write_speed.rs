@@ -1,7 +1,8 @@
 //! How fast rows become Debezium's messages, from pgoutput's tuples to bytes that Kafka takes:
 //! `cargo run --release -p bus --example write_speed`.
 
-use bus::write::{Encoder, Format, Origin, Registry, SinkOptions};
+use bus::registry::RegistryOptions;
+use bus::write::{Encoder, Format, Origin, SinkOptions};
 use model::{Column, Lsn, PgType, Table, TableId, TableName};
 use source::decode::tuple::Tuple;
 use source::stream::tap::Begin;
@@ -12,8 +13,7 @@ const ROWS_A_TRANSACTION: u64 = 1000;
 const ROWS_A_BATCH: u64 = 50_000;
 
 fn main() {
-    let url = "http://localhost".into();
-    let registry = Registry { url, user: None, password: None, ca_file: None };
+    let registry = RegistryOptions::new("http://localhost");
     let formats = [
         ("JSON", Format::Json { with_schemas: false }),
         ("JSON with schemas", Format::Json { with_schemas: true }),

@@ -12,6 +12,7 @@ pub mod consume;
 mod message;
 pub mod preflight;
 pub mod read;
+pub mod registry;
 pub mod sample;
 pub mod security;
 pub mod trouble;

@@ -8,6 +8,7 @@ use crate::quarantine::{ReplayOptions, Replayed};
 use crate::reload::{ReloadOptions, Reloaded};
 use crate::resync::{ResyncOptions, Resynced};
 use crate::run;
+use crate::running::Running;
 use crate::sinks::SinkPlan;
 use crate::status::{Report, Status};
 use crate::verify::beside::{Beside, Connection};
@@ -17,13 +18,9 @@ use source::Address;
 use source::spool::Spool;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 use store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 
-/// A store or a source that hangs must not keep the process from ending.
-const SHUTDOWN_MOST: Duration = Duration::from_secs(10);
 /// Questions that wait; a second one of a kind is refused anyway.
 pub(crate) const COMMANDS_MOST: usize = 8;
 
@@ -49,10 +46,7 @@ pub struct Options {
 /// shutdown it ends where it stands, which loses nothing: the next start goes on from there.
 pub struct Pipeline {
     handle: Handle,
-    stop: watch::Sender<bool>,
-    task: JoinHandle<Result<()>>,
-    /// `ended` has answered.
-    is_over: bool,
+    running: Running,
 }
 
 /// What a [`Handle`] asks of the loop.
@@ -108,9 +102,7 @@ impl Pipeline {
                 #[cfg(feature = "kafka")]
                 topics: None,
             },
-            stop,
-            task,
-            is_over: false,
+            running: Running::new("pipeline", stop, task),
         }
     }
 
@@ -120,34 +112,13 @@ impl Pipeline {
 
     /// Waits for the pipeline to end by itself, which it does only when a person has to help.
     pub async fn ended(&mut self) -> Error {
-        let ended = (&mut self.task).await;
-        self.is_over = true;
-        match ended {
-            Ok(Err(error)) => error,
-            Ok(Ok(())) => Error::bug("the pipeline ended without a reason"),
-            Err(panic) => Error::bug("the pipeline broke").source(panic),
-        }
+        self.running.ended().await
     }
 
     /// Makes durable and confirms what has been read, then stops. What ended it before, and was not
     /// asked for yet, is told here.
-    pub async fn shutdown(mut self) -> Result<()> {
-        if self.is_over {
-            return Ok(());
-        }
-        let _ = self.stop.send(true);
-        match tokio::time::timeout(SHUTDOWN_MOST, &mut self.task).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => Err(Error::bug("the pipeline broke").source(panic)),
-            Err(_) => Err(Error::transient("could not finish in time")
-                .detail("What was not made durable will be read again at the next start.")),
-        }
-    }
-}
-
-impl Drop for Pipeline {
-    fn drop(&mut self) {
-        self.task.abort();
+    pub async fn shutdown(self) -> Result<()> {
+        self.running.shutdown().await
     }
 }
 

@@ -43,6 +43,7 @@ mod verifying;
 use crate::apply::Prepared;
 use crate::checkpoint::Positions;
 use crate::copier::{Gate, Told};
+use crate::flight::{Flight, Recording, flushed, recorded};
 use crate::flush::Flushed;
 use crate::pace::{Pace, Pressure};
 use crate::pause::{self, Resumed};
@@ -56,7 +57,6 @@ use crate::tables::Tables;
 use crate::task::Task;
 use crate::toast::Filler;
 use crate::watch as look;
-use durable::{Flight, Recording, flushed, recorded};
 use model::{Error, Lsn, Result, TableId};
 use resting::{Left, Resting};
 use source::holding::Holding;
@@ -124,9 +124,9 @@ struct Loop {
     server: Server,
     /// The slot, until the first session has it.
     held: Option<Holding>,
-    in_flight: Option<Flight>,
+    in_flight: Option<Flight<Prepared>>,
     next: Option<Prepared>,
-    recording: Option<Recording>,
+    recording: Option<Recording<Lsn>>,
     recorded_at: Instant,
     rows_since_record: bool,
     copies: tokio::task::JoinSet<()>,

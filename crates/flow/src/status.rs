@@ -452,7 +452,16 @@ impl Status {
         self.lock().oldest_unapplied_us = commit_us.unwrap_or(0);
     }
 
-    pub(crate) fn add_freshness(&self, millis: u32) {
+    /// How late the oldest and the newest change of a flush is; 0: nobody knows when it was committed.
+    pub(crate) fn sample_freshness(&self, commits_us: [i64; 2]) {
+        let now = now_us();
+        for commit_us in commits_us.into_iter().filter(|us| *us > 0) {
+            let millis = (now - commit_us).max(0) / 1000;
+            self.add_freshness(u32::try_from(millis).unwrap_or(u32::MAX));
+        }
+    }
+
+    fn add_freshness(&self, millis: u32) {
         let mut inner = self.lock();
         if inner.freshness_ms.len() == FRESHNESS_SAMPLES {
             inner.freshness_ms.pop_front();

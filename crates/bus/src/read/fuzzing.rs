@@ -1,8 +1,9 @@
 //! What must hold for any bytes. The fuzz targets and the property tests only bring the bytes; what
 //! `examples/read_speed.rs` reads is made here as well.
 
-use super::{Change, Format, Read, Reader, ReaderOptions, RegistryOptions};
+use super::{Change, Format, Read, Reader, ReaderOptions};
 use crate::Message;
+use crate::registry::RegistryOptions;
 use model::{Block, Fate, Lsn, Version};
 
 pub mod speed;
@@ -12,7 +13,7 @@ const AVRO: &str = include_str!("../../tests/data/debezium-avro.jsonl");
 
 /// A reader of Avro that has the schemas of the samples.
 pub(super) fn avro_reader() -> Reader {
-    let registry = Some(RegistryOptions { url: "http://127.0.0.1:9".into(), login: None });
+    let registry = Some(RegistryOptions::new("http://127.0.0.1:9"));
     let options = ReaderOptions { registry, ..ReaderOptions::new(Format::DebeziumAvro) };
     let mut reader = Reader::new(options, Vec::new()).expect("options");
     know_samples(&mut reader);

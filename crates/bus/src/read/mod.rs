@@ -50,8 +50,7 @@ pub use described::{Brings, Described, DescribedColumn, spellings_of_placeholder
 pub use means::{Means, Unit};
 pub use named::named;
 pub use options::{
-    Binary, Decimals, DeclaredColumns, Format, Login, PlainColumn, PlainTopic, ReaderOptions,
-    RegistryOptions,
+    Binary, Decimals, DeclaredColumns, Format, PlainColumn, PlainTopic, ReaderOptions,
 };
 pub use origin::Sequence;
 pub use reader::Reader;

@@ -1,8 +1,8 @@
 //! What the messages do not say of themselves.
 
+use crate::registry::RegistryOptions;
 use model::TableName;
 use std::collections::BTreeMap;
-use std::fmt;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
@@ -78,26 +78,6 @@ impl ReaderOptions {
             decimals: None,
             binary: None,
         }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct RegistryOptions {
-    /// `http://registry:8081`: what stands before `/schemas/ids/7`.
-    pub url: String,
-    pub login: Option<Login>,
-}
-
-/// Never printed.
-#[derive(Clone)]
-pub enum Login {
-    Basic { user: String, password: String },
-    Token(String),
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Login(…)")
     }
 }
 

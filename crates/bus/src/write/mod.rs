@@ -44,7 +44,7 @@ pub use known::Known;
 pub use murmur::{murmur2, partition};
 pub use options::{
     Compression, DEFAULT_MESSAGE_BYTES_MAX, DEFAULT_TIMEOUT, DecimalMode, Delivery, Format, Forms,
-    IntervalMode, Origin, Registry, SinkOptions, Tables, TimeMode,
+    IntervalMode, Origin, SinkOptions, Tables, TimeMode,
 };
 pub use producer::Producer;
 pub use route::Route;

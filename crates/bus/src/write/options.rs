@@ -1,6 +1,7 @@
 //! What is sent where, and how. Names and defaults are Debezium's where it has them.
 
 use super::route::Route;
+use crate::registry::RegistryOptions;
 use crate::security::Security;
 use std::time::Duration;
 
@@ -94,30 +95,13 @@ pub enum Format {
     },
     /// With Confluent's framing.
     Avro {
-        registry: Registry,
+        registry: RegistryOptions,
     },
 }
 
 impl Format {
     pub(crate) fn has_schemas(&self) -> bool {
         !matches!(self, Format::Json { with_schemas: false })
-    }
-}
-
-/// A schema registry that speaks Confluent's API.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Registry {
-    /// `http://host:port`, with the path before `/subjects`.
-    pub url: String,
-    pub user: Option<String>,
-    pub password: Option<String>,
-    /// The file of a certificate to trust beside the system's.
-    pub ca_file: Option<String>,
-}
-
-impl std::fmt::Debug for Registry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Registry").field("url", &self.url).field("user", &self.user).finish()
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Producer {
     options: SinkOptions,
     client: BaseProducer<Context, ByKey>,
     transactional_id: Option<String>,
-    registry: Option<registry::Client>,
+    registry: Option<registry::Ids>,
     /// Topics that are there.
     topics: HashSet<String>,
     /// Of the session's rows.
@@ -61,7 +61,7 @@ impl Producer {
                 Doing::new("open the producer", &options.brokers).failed(&error)
             })?;
         let registry = match &options.format {
-            Format::Avro { registry } => Some(registry::Client::new(registry)?),
+            Format::Avro { registry } => Some(registry::Ids::new(registry)),
             Format::Json { .. } => None,
         };
         let mut producer = Producer {
@@ -144,7 +144,7 @@ impl Producer {
             return Ok(encoded.through());
         }
         if let Some(registry) = &mut self.registry {
-            let ids = registry.ids(&encoded.names.subjects)?;
+            let ids = registry.of(&encoded.names.subjects)?;
             encoded.set_ids(&ids);
         }
         let used: HashSet<u32> = encoded.entries.iter().map(|entry| entry.topic).collect();
@@ -164,7 +164,7 @@ impl Producer {
         let mut encoded = transaction::heartbeat(&self.options, now_ms);
         let id = self.transactional_id.clone();
         if let Some(registry) = &mut self.registry {
-            let ids = registry.ids(&encoded.names.subjects)?;
+            let ids = registry.of(&encoded.names.subjects)?;
             encoded.set_ids(&ids);
         }
         self.ensure(&encoded.names.topics[0], false)?;

@@ -3,7 +3,8 @@
 //!
 //! `MILLRACE_SEED` replays a run.
 
-use bus::write::{Encoded, Encoder, Format, Message, Origin, Part, Registry, SinkOptions};
+use bus::registry::RegistryOptions;
+use bus::write::{Encoded, Encoder, Format, Message, Origin, Part, SinkOptions};
 use cluster::Cluster;
 use cluster::values::{self, EXTENSIONS, Rng};
 use model::{Lsn, Table, TableId};
@@ -182,8 +183,7 @@ fn shown(message: Message<'_>, is_avro: bool) -> String {
 fn both_forms_of_every_type_are_written_alike() {
     let cluster = Cluster::start();
     let count = fill(&cluster, &mut Rng(seed()));
-    let url = "http://localhost".into();
-    let registry = Registry { url, user: None, password: None, ca_file: None };
+    let registry = RegistryOptions::new("http://localhost");
     for format in [Format::Json { with_schemas: false }, Format::Avro { registry }] {
         let is_avro = !matches!(format, Format::Json { .. });
         let [binary, text] = [true, false].map(|binary| stream(&cluster, binary, format.clone()));

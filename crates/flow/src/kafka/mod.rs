@@ -24,6 +24,7 @@ mod tables;
 mod take;
 
 use crate::pipeline::COMMANDS_MOST;
+use crate::running::Running;
 use crate::status::{KafkaReport, Report, Status};
 use bus::consume::ConsumerOptions;
 use command::Command;
@@ -32,13 +33,8 @@ use model::{Error, Mode, Result, TableOptions};
 use report::{Shown, Shows};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 use store::Store;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
-
-/// The end in order is given up after this.
-const SHUTDOWN_MOST: Duration = Duration::from_secs(10);
 
 /// What to read, and where to keep it.
 #[derive(Clone, Debug)]
@@ -76,9 +72,7 @@ impl KafkaOptions {
 /// A running consumer. Dropped without a shutdown it ends where it stands, which loses nothing.
 pub struct Kafka {
     handle: KafkaHandle,
-    stop: watch::Sender<bool>,
-    task: JoinHandle<Result<()>>,
-    is_over: bool,
+    running: Running,
 }
 
 impl Kafka {
@@ -101,7 +95,8 @@ impl Kafka {
                 (seen, tokio::spawn(lives::run(life, options, of_lives, asked)))
             }
         };
-        Kafka { handle: KafkaHandle { status, shown, commands }, stop, task, is_over: false }
+        let handle = KafkaHandle { status, shown, commands };
+        Kafka { handle, running: Running::new("consumer", stop, task) }
     }
 
     pub fn handle(&self) -> KafkaHandle {
@@ -110,33 +105,12 @@ impl Kafka {
 
     /// Waits for it to end by itself, which it does only when a person has to help.
     pub async fn ended(&mut self) -> Error {
-        let ended = (&mut self.task).await;
-        self.is_over = true;
-        match ended {
-            Ok(Err(error)) => error,
-            Ok(Ok(())) => Error::bug("the consumer ended without a reason"),
-            Err(panic) => Error::bug("the consumer broke").source(panic),
-        }
+        self.running.ended().await
     }
 
     /// Makes durable and commits what has been read, then stops.
-    pub async fn shutdown(mut self) -> Result<()> {
-        if self.is_over {
-            return Ok(());
-        }
-        let _ = self.stop.send(true);
-        match tokio::time::timeout(SHUTDOWN_MOST, &mut self.task).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => Err(Error::bug("the consumer broke").source(panic)),
-            Err(_) => Err(Error::transient("could not finish in time")
-                .detail("What was not made durable will be read again at the next start.")),
-        }
-    }
-}
-
-impl Drop for Kafka {
-    fn drop(&mut self) {
-        self.task.abort();
+    pub async fn shutdown(self) -> Result<()> {
+        self.running.shutdown().await
     }
 }
 

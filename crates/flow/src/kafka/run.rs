@@ -16,6 +16,7 @@ use super::tables::{self, Tables};
 use super::take::{self, Prepared};
 use super::{KafkaOptions, offsets};
 use crate::copier::Gate;
+use crate::flight::{Flight, Recording, flushed, recorded};
 use crate::flush::Flushed;
 use crate::pace::{Pace, Pressure};
 use crate::reload::Reload;
@@ -25,7 +26,6 @@ use crate::task::Task;
 use crate::toast::Filler;
 use crate::watch as look;
 use bus::consume::{self, Batch, Control, Delivery, Place};
-use durable::{Flight, Recording, flushed, recorded};
 use model::{Error, Result, Table, TableId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -62,9 +62,9 @@ pub(super) struct Loop {
     positions: BTreeMap<Place, Position>,
     /// With rows of a table that stopped.
     held: BTreeSet<Arc<str>>,
-    in_flight: Option<Flight>,
+    in_flight: Option<Flight<Prepared>>,
     next: Option<Prepared>,
-    recording: Option<Recording>,
+    recording: Option<Recording<BTreeMap<Place, i64>>>,
     recorded_at: Instant,
     is_connected: bool,
     filler: Arc<Filler>,

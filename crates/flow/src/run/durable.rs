@@ -6,40 +6,15 @@
 //! ```
 
 use super::Loop;
-use crate::apply::Prepared;
 use crate::checkpoint;
+use crate::flight::{Flight, flushed};
 use crate::flush::{self, Flushed};
 use crate::retry;
-use crate::status::{State, now_us};
+use crate::status::State;
 use crate::tables::Entry;
 use crate::task::Task;
 use model::{Lsn, Result};
 use std::time::Instant;
-
-/// A flush on its way, and what it is worth.
-pub(super) struct Flight {
-    flushed: Task<Result<Flushed>>,
-    prepared: Prepared,
-    begun: Instant,
-    tables: usize,
-}
-
-/// A position on its way into the store.
-pub(super) type Recording = (Lsn, Task<Result<()>>);
-
-pub(super) async fn flushed(flight: &mut Option<Flight>) -> Result<Flushed> {
-    match flight {
-        Some(flight) => flight.flushed.join().await?,
-        None => std::future::pending().await,
-    }
-}
-
-pub(super) async fn recorded(recording: &mut Option<Recording>) -> Result<()> {
-    match recording {
-        Some((_, task)) => task.join().await?,
-        None => std::future::pending().await,
-    }
-}
 
 impl Loop {
     pub(super) fn start_flush(&mut self) {
@@ -77,7 +52,7 @@ impl Loop {
         }
         if prepared.rows > 0 {
             self.rows_since_record = true;
-            self.sample_freshness(&prepared);
+            self.status.sample_freshness([prepared.oldest_commit_us, prepared.newest_commit_us]);
             let flush_us = flight.begun.elapsed().as_micros() as u64;
             let is_copied = |entry: &Entry| entry.state == State::Copying;
             let is_copying = self.tables.by_id.values().any(is_copied);
@@ -92,16 +67,6 @@ impl Loop {
         );
         self.settle();
         Ok(())
-    }
-
-    fn sample_freshness(&self, prepared: &Prepared) {
-        let now = now_us();
-        for commit_us in [prepared.oldest_commit_us, prepared.newest_commit_us] {
-            if commit_us > 0 {
-                let millis = (now - commit_us).max(0) / 1000;
-                self.status.add_freshness(u32::try_from(millis).unwrap_or(u32::MAX));
-            }
-        }
     }
 
     /// Tells the copies up to where the store holds everything.

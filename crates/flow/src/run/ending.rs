@@ -2,7 +2,7 @@
 //! where it is only a rest.
 
 use super::Loop;
-use super::durable::recorded;
+use crate::flight::recorded;
 use crate::session::Session;
 use model::{Error, Result};
 use source::stream::Delivery;

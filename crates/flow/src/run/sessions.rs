@@ -8,7 +8,7 @@
 //! ```
 
 use super::Loop;
-use super::durable::recorded;
+use crate::flight::recorded;
 use crate::session::Session;
 use crate::task::{Task, in_time};
 use crate::{claim, retry, start};

@@ -64,6 +64,7 @@ struct PlainColumnSection {
 
 /// As written, checked; secrets are looked up by those who connect.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "kafka"), expect(dead_code))]
 pub(crate) struct Kafka {
     /// ClickHouse reads, not we.
     pub(crate) is_by_clickhouse: bool,

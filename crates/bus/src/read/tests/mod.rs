@@ -9,6 +9,7 @@ mod types;
 
 use super::*;
 use crate::Message;
+use crate::registry::RegistryOptions;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::{Block, Lsn, Table, Version};
@@ -54,8 +55,7 @@ pub(super) fn reader(format: Format) -> Reader {
 
 /// A reader that has the registry's schemas, and the messages.
 pub(super) fn avro() -> (Reader, Vec<Owned>) {
-    let url = "http://127.0.0.1:9".to_owned();
-    let registry = Some(RegistryOptions { url, login: None });
+    let registry = Some(RegistryOptions::new("http://127.0.0.1:9"));
     let options = ReaderOptions { registry, ..ReaderOptions::new(Format::DebeziumAvro) };
     let mut reader = Reader::new(options, Vec::new()).unwrap();
     let mut messages = Vec::new();

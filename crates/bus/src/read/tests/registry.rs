@@ -1,6 +1,7 @@
 //! A registry that answers as it is told.
 
 use super::*;
+use crate::registry::{Login, RegistryOptions};
 use model::Fate;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -33,7 +34,7 @@ fn answering(answers: Vec<(u16, String)>) -> (String, std::thread::JoinHandle<Ve
 }
 
 fn reader_of(url: &str, login: Option<Login>) -> Reader {
-    let registry = Some(RegistryOptions { url: url.to_owned(), login });
+    let registry = Some(RegistryOptions { login, ..RegistryOptions::new(url) });
     let options = ReaderOptions { registry, ..ReaderOptions::new(Format::DebeziumAvro) };
     Reader::new(options, Vec::new()).unwrap()
 }
@@ -51,7 +52,7 @@ fn schemas() -> [String; 2] {
 fn each_schema_is_asked_for_once() {
     let [key, value] = schemas();
     let (url, server) = answering(vec![(200, value), (200, key)]);
-    let login = Login::Basic { user: "u".into(), password: "p".into() };
+    let login = Login { user: "u".into(), password: "p".into() };
     let mut reader = reader_of(&url, Some(login));
     let (_, messages) = avro();
     for _ in 0..3 {
@@ -78,12 +79,13 @@ fn what_the_registry_says_has_its_fate() {
         (200, value),
         (503, String::new()),
     ]);
-    let mut reader = reader_of(&url, Some(Login::Token("secret".into())));
+    let login = Login { user: "u".into(), password: "secret".into() };
+    let mut reader = reader_of(&url, Some(login));
     let (_, messages) = avro();
     for (fate, says) in [
         (Fate::Refused, "/schemas/ids/8 answered 404"),
         (Fate::Transient, "It answered 500"),
-        (Fate::Definite, "user and password"),
+        (Fate::Definite, "USER:PASSWORD"),
         (Fate::Definite, "is no schema registry"),
         (Fate::Refused, "What is wrong: it is no JSON"),
         (Fate::Refused, "It is of PROTOBUF"),
@@ -98,5 +100,4 @@ fn what_the_registry_says_has_its_fate() {
     server.join().unwrap();
     let error = reader.read(&messages[0].message()).unwrap_err();
     assert_eq!(error.fate(), Fate::Transient, "{error:?}");
-    assert!(format!("{:?}", Login::Token("secret".into())).contains('…'));
 }

@@ -1,12 +1,13 @@
 //! Scripted transactions against what a real Debezium 3.7.0 made of the same (`samples/`).
 
 use super::super::encoded::Part;
-use super::super::options::{DecimalMode, Registry};
+use super::super::options::DecimalMode;
 use super::super::samples::{
     self, DOCS, FULLS, KINDS, NOKEY, ORDERS, PAIRS, kinds_table, orders, small_tables,
 };
 use super::super::snapshot::Place;
 use super::*;
+use crate::registry::RegistryOptions;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use source::decode::tuple::Tuple;
@@ -291,8 +292,7 @@ fn rows_of_snapshots_say_where_they_stand() {
 }
 
 fn avro() -> Format {
-    let url = "http://localhost".into();
-    Format::Avro { registry: Registry { url, user: None, password: None, ca_file: None } }
+    Format::Avro { registry: RegistryOptions::new("http://localhost") }
 }
 
 #[test]

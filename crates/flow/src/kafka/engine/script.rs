@@ -3,7 +3,8 @@
 use super::look::Reads;
 use super::reading::Wanted;
 use super::value::{Made, helpers, is_helper};
-use bus::read::{Login, RegistryOptions, spellings_of_placeholder};
+use bus::read::spellings_of_placeholder;
+use bus::registry::{Login, RegistryOptions};
 use bus::security::Security;
 use model::{Mode, OnUpdate, PgType, Result, Rule};
 use store::ddl::{self, ident, literal};
@@ -346,7 +347,7 @@ impl Connection<'_> {
 
     fn registry_url(&self, registry: &RegistryOptions) -> String {
         match (&registry.login, registry.url.split_once("://")) {
-            (Some(Login::Basic { user, password }), Some((scheme, rest))) => {
+            (Some(Login { user, password }), Some((scheme, rest))) => {
                 format!("{scheme}://{user}:{}@{rest}", self.secret(password))
             }
             _ => registry.url.clone(),

@@ -1,44 +1,18 @@
 //! From work to committed offsets: flushed, then recorded, then committed, never the other way.
 
-use super::{Loop, Prepared};
+use super::Loop;
+use crate::flight::{Flight, flushed, recorded};
 use crate::flush::{self, Flushed};
 use crate::kafka::{offsets, once, poison};
 use crate::retry;
-use crate::status::now_us;
 use crate::task::Task;
 use bus::consume::Place;
 use model::Result;
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use store::Rows;
 
 /// Each record is an fsync of its own.
 const RECORD_PAUSE: Duration = Duration::from_secs(1);
-
-/// A flush on its way, and what it is worth.
-pub(super) struct Flight {
-    flushed: Task<Result<Flushed>>,
-    prepared: Prepared,
-    begun: Instant,
-    tables: usize,
-}
-
-/// Offsets on their way into the store.
-pub(super) type Recording = (BTreeMap<Place, i64>, Task<Result<()>>);
-
-pub(super) async fn flushed(flight: &mut Option<Flight>) -> Result<Flushed> {
-    match flight {
-        Some(flight) => flight.flushed.join().await?,
-        None => std::future::pending().await,
-    }
-}
-
-pub(super) async fn recorded(recording: &mut Option<Recording>) -> Result<()> {
-    match recording {
-        Some((_, task)) => task.join().await?,
-        None => std::future::pending().await,
-    }
-}
 
 impl Loop {
     pub(super) fn start_flush(&mut self) {
@@ -90,7 +64,7 @@ impl Loop {
             }
         }
         if prepared.rows > 0 {
-            self.sample_freshness(&prepared);
+            self.status.sample_freshness([prepared.oldest_commit_us, prepared.newest_commit_us]);
             let flush_us = begun.elapsed().as_micros() as u64;
             self.control.set_age_us(self.pace.age_us(tables, flush_us, &self.pressure, false));
         }
@@ -99,16 +73,6 @@ impl Loop {
         self.status.set_oldest_unapplied(next.filter(|us| *us > 0));
         self.shown.set_positions(&self.positions);
         Ok(())
-    }
-
-    fn sample_freshness(&self, prepared: &Prepared) {
-        let now = now_us();
-        for commit_us in [prepared.oldest_commit_us, prepared.newest_commit_us] {
-            if commit_us > 0 {
-                let millis = (now - commit_us).max(0) / 1000;
-                self.status.add_freshness(u32::try_from(millis).unwrap_or(u32::MAX));
-            }
-        }
     }
 
     pub(super) fn on_tick(&mut self) {

@@ -4,7 +4,8 @@
 use super::support::{start, stored, try_stored};
 use crate::support::World;
 use bus::consume::ConsumerOptions;
-use bus::read::{Format, ReaderOptions, RegistryOptions};
+use bus::read::{Format, ReaderOptions};
+use bus::registry::RegistryOptions;
 use flow::kafka::{Kafka, KafkaOptions};
 use flow::status::State;
 use harness::Dice;
@@ -65,10 +66,8 @@ impl Bus {
         let format =
             if self.registry.is_some() { Format::DebeziumAvro } else { Format::DebeziumJson };
         let mut reader = ReaderOptions::new(format);
-        reader.registry = self
-            .registry
-            .as_ref()
-            .map(|registry| RegistryOptions { url: registry.ccompat_url(), login: None });
+        reader.registry =
+            self.registry.as_ref().map(|registry| RegistryOptions::new(&registry.ccompat_url()));
         let types = [
             ("total", "numeric(10,2)"),
             ("placed", "timestamptz"),

@@ -4,8 +4,9 @@
 use super::support::{start as start_topics, stored};
 use crate::support::{World, home, wait_until};
 use bus::consume::ConsumerOptions;
-use bus::read::{Format as Reads, ReaderOptions, RegistryOptions};
-use bus::write::{Delivery, Format, Registry as Registered, SinkOptions};
+use bus::read::{Format as Reads, ReaderOptions};
+use bus::registry::RegistryOptions;
+use bus::write::{Delivery, Format, SinkOptions};
 use flow::Pipeline;
 use flow::kafka::KafkaOptions;
 use flow::sinks::SinkPlan;
@@ -188,14 +189,7 @@ async fn jdbc(schema: &'static str, is_avro: bool) {
     let broker = Broker::start();
     let registry = is_avro.then(Registry::start);
     let format = match &registry {
-        Some(registry) => Format::Avro {
-            registry: Registered {
-                url: registry.ccompat_url(),
-                user: None,
-                password: None,
-                ca_file: None,
-            },
-        },
+        Some(registry) => Format::Avro { registry: RegistryOptions::new(&registry.ccompat_url()) },
         None => Format::Json { with_schemas: true },
     };
     let plan = plan(&world, &broker, format);
@@ -241,7 +235,7 @@ async fn jdbc(schema: &'static str, is_avro: bool) {
     if let Some(registry) = &registry {
         let mut reader = ReaderOptions::new(Reads::DebeziumAvro);
         reader.schema = "{schema}_back".to_owned();
-        reader.registry = Some(RegistryOptions { url: registry.ccompat_url(), login: None });
+        reader.registry = Some(RegistryOptions::new(&registry.ccompat_url()));
         assert_back(&world, &broker, reader).await;
     }
     pipeline.shutdown().await.unwrap();

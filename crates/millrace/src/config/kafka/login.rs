@@ -21,6 +21,7 @@ pub(super) struct LoginSection {
 
 /// Checked; secrets are looked up by those who connect.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "kafka"), expect(dead_code))]
 pub(crate) struct Login {
     /// For messages.
     section: String,

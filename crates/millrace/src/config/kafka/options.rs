@@ -2,7 +2,8 @@
 
 use super::Kafka;
 use bus::consume::ConsumerOptions;
-use bus::read::{Format, Login, PlainColumn, PlainTopic, Reader, ReaderOptions, RegistryOptions};
+use bus::read::{Format, PlainColumn, PlainTopic, Reader, ReaderOptions};
+use bus::registry::RegistryOptions;
 use model::Result;
 
 impl Kafka {
@@ -44,7 +45,9 @@ impl Kafka {
         let mut options = self.columns(format);
         if let Some(url) = &self.registry {
             let url = url.resolve("source.kafka.registry")?;
-            options.registry = Some(registry(url.expose()));
+            let ca_file = self.login.security()?.ca_file;
+            options.registry =
+                Some(RegistryOptions { ca_file, ..RegistryOptions::new(url.expose()) });
         }
         Ok(options)
     }
@@ -75,15 +78,4 @@ impl Kafka {
         options.plain = plain.collect();
         options
     }
-}
-
-/// The address, and apart from it the login that stands in it.
-fn registry(url: &str) -> RegistryOptions {
-    let found = url.split_once("://").and_then(|(scheme, rest)| {
-        let (login, rest) = rest.split_once('@')?;
-        let (user, password) = login.split_once(':').unwrap_or((login, ""));
-        let login = Login::Basic { user: user.to_owned(), password: password.to_owned() };
-        Some(RegistryOptions { url: format!("{scheme}://{rest}"), login: Some(login) })
-    });
-    found.unwrap_or_else(|| RegistryOptions { url: url.to_owned(), login: None })
 }

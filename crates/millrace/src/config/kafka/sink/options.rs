@@ -1,7 +1,8 @@
 //! What a sink is told, with secrets in their place.
 
 use super::Sink;
-use bus::write::{Compression, Delivery, Format, Registry, Route, SinkOptions, Tables};
+use bus::registry::RegistryOptions;
+use bus::write::{Compression, Delivery, Format, Route, SinkOptions, Tables};
 use flow::sinks::SinkPlan;
 use model::Result;
 use std::time::Duration;
@@ -14,7 +15,10 @@ impl Sink {
         options.format = match (self.format.as_str(), &self.registry) {
             ("debezium-avro", Some(url)) => {
                 let url = url.resolve("sink.kafka.registry")?;
-                Format::Avro { registry: registry(url.expose(), &options.security.ca_file) }
+                let ca_file = options.security.ca_file.clone();
+                Format::Avro {
+                    registry: RegistryOptions { ca_file, ..RegistryOptions::new(url.expose()) },
+                }
             }
             ("debezium-json-schema", _) => Format::Json { with_schemas: true },
             _ => Format::Json { with_schemas: false },
@@ -45,20 +49,5 @@ impl Sink {
             is_required: self.is_required,
             queue_bytes_max: (self.queue_mib << 20) as usize,
         })
-    }
-}
-
-fn registry(url: &str, ca_file: &Option<String>) -> Registry {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-    let (login, place) = match rest.split_once('@') {
-        Some((login, place)) => (Some(login), place),
-        None => (None, rest),
-    };
-    let login = login.map(|login| login.split_once(':').unwrap_or((login, "")));
-    Registry {
-        url: format!("{scheme}://{place}"),
-        user: login.map(|(user, _)| user.to_owned()),
-        password: login.map(|(_, password)| password.to_owned()),
-        ca_file: ca_file.clone(),
     }
 }
