@@ -163,7 +163,14 @@ impl Handle {
 
     /// Compares source and store at one position.
     pub async fn verify(&self, options: VerifyOptions) -> Result<Verdict> {
-        self.needs_stream("verify")?;
+        #[cfg(feature = "kafka")]
+        if let Some(topics) = &self.topics {
+            return topics.verify(options, async |options| self.verify_stream(options).await).await;
+        }
+        self.verify_stream(options).await
+    }
+
+    async fn verify_stream(&self, options: VerifyOptions) -> Result<Verdict> {
         let gone = || Error::transient("could not verify: the pipeline does not run");
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Verify { options, reply }).await.map_err(|_| gone())?;
@@ -174,6 +181,12 @@ impl Handle {
 
     /// Compares a few rows of a table while everything goes on.
     pub async fn verify_piece(&self, options: &PieceOptions) -> Result<Piece> {
+        #[cfg(feature = "kafka")]
+        if let Some(topics) = &self.topics
+            && topics.are_asked_for(&options.table)
+        {
+            return topics.verify_piece(options).await;
+        }
         let beside = match self.beside(&options.table).await? {
             Ok(beside) => beside,
             Err(why) => return Ok(Piece::skipped("", why)),
@@ -190,7 +203,6 @@ impl Handle {
     }
 
     async fn beside(&self, table: &str) -> Result<Result<Beside, String>> {
-        self.needs_stream("verify")?;
         let gone = || Error::transient("could not verify: the pipeline does not run");
         let (reply, answer) = oneshot::channel();
         let table = table.to_owned();

@@ -291,7 +291,7 @@ async fn quarantined(store: &dyn Store, name: &str) -> Result<Option<String>> {
 }
 
 impl TableVerdict {
-    fn empty(name: String) -> TableVerdict {
+    pub(crate) fn empty(name: String) -> TableVerdict {
         TableVerdict {
             name,
             mode: String::new(),

@@ -4,6 +4,7 @@ use super::{KafkaHandle, poison};
 use crate::pause::{Paused, Resumed};
 use crate::quarantine::{ReplayOptions, Replayed};
 use crate::reload::{ReloadOptions, Reloaded};
+use crate::verify::Subject;
 use model::{Error, Result};
 use tokio::sync::oneshot;
 
@@ -22,6 +23,11 @@ pub(super) enum Command {
     Reload {
         options: ReloadOptions,
         reply: oneshot::Sender<Result<Reloaded>>,
+    },
+    /// A table to compare, or why it cannot be.
+    Subject {
+        table: String,
+        reply: oneshot::Sender<Result<Result<Subject, String>>>,
     },
     LookForNewer {
         tables: Vec<String>,
@@ -48,6 +54,10 @@ impl KafkaHandle {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    pub(super) async fn subject(&self, table: String) -> Result<Result<Subject, String>> {
+        self.ask("verify", |reply| Command::Subject { table, reply }).await
     }
 
     pub(crate) async fn look_for_newer(&self, tables: Vec<String>) -> Result<()> {

@@ -22,6 +22,7 @@ mod resting;
 mod run;
 mod tables;
 mod take;
+mod verify;
 
 use crate::pipeline::COMMANDS_MOST;
 use crate::running::Running;
@@ -48,6 +49,8 @@ pub struct KafkaOptions {
     pub tables: BTreeMap<String, TableOptions>,
     /// Offsets that the broker has no more are passed over; otherwise they stop the way in.
     pub skips_expired: bool,
+    /// What the connector reads, for its tables to be compared with.
+    pub postgres: Option<source::Address>,
     /// Without a direct stream an error that a person has to mend ends the process.
     pub is_alone: bool,
 }
@@ -82,6 +85,7 @@ impl Kafka {
         let (commands, asked) = mpsc::channel(COMMANDS_MOST);
         let (stop, stopping) = watch::channel(false);
         let asked = Asked { commands: asked, stopping };
+        let origin = Arc::new(verify::Origin::new(&options, store.clone()));
         let (of_life, of_lives) = ((store.clone(), status.clone()), (store, status.clone()));
         let (shown, task): (Arc<dyn Shows>, _) = match options.by {
             By::Millrace => {
@@ -95,7 +99,7 @@ impl Kafka {
                 (seen, tokio::spawn(lives::run(life, options, of_lives, asked)))
             }
         };
-        let handle = KafkaHandle { status, shown, commands };
+        let handle = KafkaHandle { status, shown, commands, origin };
         Kafka { handle, running: Running::new("consumer", stop, task) }
     }
 
@@ -120,6 +124,7 @@ pub struct KafkaHandle {
     status: Arc<Status>,
     shown: Arc<dyn Shows>,
     commands: mpsc::Sender<Command>,
+    origin: Arc<verify::Origin>,
 }
 
 impl KafkaHandle {

@@ -76,6 +76,7 @@ impl<'a> Resting<'a> {
             Command::Reload { options, reply } => {
                 return Ok(Some(End::Reload(Reload { options, reply })));
             }
+            Command::Subject { reply, .. } => self.refuse("verify", reply),
             Command::LookForNewer { reply, .. } => self.refuse("look for newer rows", reply),
             Command::Replay { reply, .. } => self.refuse("replay", reply),
         }

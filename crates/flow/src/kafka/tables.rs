@@ -8,6 +8,7 @@ use crate::latest::Turn;
 use crate::reload::ReloadOptions;
 use crate::status::{State, Status, TableStatus};
 use crate::tables::{CopyState, Known, read_states, refuse_another_place, try_out};
+use crate::verify::Subject;
 use bus::consume::{Place, Settled};
 use model::{
     Block, Error, Fate, Lsn, Mode, OnUpdate, PgType, ReplicaIdentity, Result, Table, TableId,
@@ -110,6 +111,16 @@ impl Tables {
             try_out(Target::clone(&target), store).await?;
         }
         Ok(())
+    }
+
+    /// What is compared of a table, or why it cannot be.
+    pub(super) fn subject(&self, name: &str) -> Result<Subject, String> {
+        let entry = self.by_name.get(name).ok_or("no topic brought it yet")?;
+        if entry.state != State::Streaming {
+            return Err(entry.state.name().to_owned());
+        }
+        // Facts are kept as they were first, and nobody noted which were updated.
+        Ok(Subject { target: entry.target.clone(), is_updated: true })
     }
 
     fn resolve(&self, raw: &Table) -> Result<Arc<Target>> {

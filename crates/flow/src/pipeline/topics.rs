@@ -6,6 +6,7 @@ use crate::pause::{Paused, Resumed};
 use crate::quarantine::{ReplayOptions, Replayed};
 use crate::reload::{ReloadOptions, Reloaded};
 use crate::status::{Report, Way};
+use crate::verify::{Piece, PieceOptions, Verdict, VerifyOptions};
 use model::{Error, Result};
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -69,6 +70,53 @@ impl Topics {
         Err(Error::definite(format!("cannot {what}: no table comes straight from Postgres here"))
             .detail("What topics bring has no table at hand that it could be compared with or copied from.")
             .hint(format!("to have a topic read again: {}", self.handle.to_earliest())))
+    }
+
+    /// Whether it is theirs to say something of the table.
+    pub(super) fn are_asked_for(&self, table: &str) -> bool {
+        self.are_alone || self.handle.has(table)
+    }
+
+    pub(super) async fn verify_piece(&self, options: &PieceOptions) -> Result<Piece> {
+        self.need_postgres()?;
+        self.handle.verify_piece(options).await
+    }
+
+    fn need_postgres(&self) -> Result<()> {
+        if self.handle.can_verify() {
+            return Ok(());
+        }
+        Err(Error::definite("cannot verify: topics alone have nothing to be compared with")
+            .hint("postgres = \"${DATABASE_URL}\" under [source.kafka]: the database that their connector reads"))
+    }
+
+    /// Each compares what is its own; without a name topics do where they can.
+    pub(super) async fn verify(
+        &self,
+        options: VerifyOptions,
+        stream: impl AsyncFnOnce(VerifyOptions) -> Result<Verdict>,
+    ) -> Result<Verdict> {
+        let is_all = options.tables.is_empty();
+        let (mut ours, theirs): (Vec<String>, Vec<String>) =
+            options.tables.iter().cloned().partition(|name| self.are_asked_for(name));
+        if self.are_alone || !ours.is_empty() {
+            self.need_postgres()?;
+        }
+        if is_all && self.handle.can_verify() {
+            ours = self.handle.tables();
+        }
+        let mut verdict = match !self.are_alone && (is_all || !theirs.is_empty()) {
+            true => stream(VerifyOptions { tables: theirs, ..options }).await?,
+            false => {
+                let position = self.handle.end_of_log().await?.to_string();
+                Verdict { position, tables: Vec::new() }
+            }
+        };
+        for name in ours {
+            verdict.tables.push(self.handle.verify(&name, options.keys_max).await?);
+        }
+        verdict.tables.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(verdict)
     }
 
     pub(super) async fn look_for_newer(&self, tables: Vec<String>) -> Result<()> {

@@ -8,7 +8,7 @@ use crate::apply::{self, Prepared};
 use crate::hold::{self, Held};
 use crate::status::State;
 use crate::task::Task;
-use crate::verify::beside::Beside;
+use crate::verify::beside::{Beside, LOOK_AGAIN_AFTER};
 use crate::verify::{Verdict, VerifyOptions};
 use model::{Error, Lsn, Result};
 use source::stream::Batch;
@@ -67,6 +67,7 @@ impl Loop {
             publication: self.options.publication.clone(),
             store: self.store.clone(),
             settled: self.settled.subscribe(),
+            look_again_after: LOOK_AGAIN_AFTER,
         })
     }
 

@@ -44,7 +44,7 @@ const SESSION: &str = "SET statement_timeout = '20s'; SET lock_timeout = '100ms'
                        SET jit = off; SET max_parallel_workers_per_gather = 0";
 /// For the stream to pass what was read.
 const PASSED_MOST: Duration = Duration::from_secs(30);
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
+pub(crate) const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// Then a row never holds still.
 const LOOKS_MOST: u32 = 8;
 /// Of a key that is shown.
@@ -104,6 +104,8 @@ pub(crate) struct Beside {
     pub(crate) store: Arc<dyn Store>,
     /// Everything that committed before this position is in the store.
     pub(crate) settled: watch::Receiver<Lsn>,
+    /// So long a row has to hold still.
+    pub(crate) look_again_after: Duration,
 }
 
 /// One connection for all pieces, which come one after the other.
@@ -156,8 +158,9 @@ impl Beside {
         let mut sides = Sides::new(target, from, filter, utf8)?;
         sides.look_up_defaults(store).await?;
         let settled = self.settled.clone();
-        let mut eye =
-            Eye { sides: &sides, keys: &keys, client, store, settled, busy: Duration::ZERO };
+        let (look_again_after, busy) = (self.look_again_after, Duration::ZERO);
+        let (sides, keys) = (&sides, &keys);
+        let mut eye = Eye { sides, keys, client, store, settled, look_again_after, busy };
         eye.busy += begun.elapsed();
         let share = (options.percent * ALL as f64 / 100.0).ceil().clamp(1.0, ALL as f64) as u64;
         let is_exact = target.mode != Mode::Append;
@@ -211,6 +214,7 @@ struct Eye<'a> {
     client: &'a Client,
     store: &'a dyn Store,
     settled: watch::Receiver<Lsn>,
+    look_again_after: Duration,
     busy: Duration,
 }
 
@@ -286,7 +290,7 @@ impl Eye<'_> {
         let (mut before, mut stayed) = (BTreeMap::new(), BTreeMap::new());
         for look in 0..LOOKS_MOST {
             if look > 0 {
-                tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+                tokio::time::sleep(self.look_again_after).await;
             }
             let mut now = self.look(&asked, picked).await?;
             now.retain(|_, row| row.differs(subject));

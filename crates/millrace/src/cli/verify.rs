@@ -118,7 +118,9 @@ fn on_our_own<T>(
     block_on(async {
         let mut stop = pin!(stop_signal()?);
         // A pipeline would wait for a source that is away; whoever asks once wants to know.
-        drop(source::client::connect(&config.address()?).await?);
+        if config.has_stream() {
+            drop(source::client::connect(&config.address()?).await?);
+        }
         let mill = Mill::start(config, Ports::any(config)?).await?;
         let handle = mill.handle();
         let mut answer = None;

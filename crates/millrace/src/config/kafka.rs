@@ -31,6 +31,7 @@ pub(super) struct KafkaSection {
     group: Option<String>,
     format: Option<String>,
     registry: Option<String>,
+    postgres: Option<String>,
     schema: Option<String>,
     expired: Option<String>,
     placeholder: Option<String>,
@@ -73,6 +74,7 @@ pub(crate) struct Kafka {
     pub(crate) group: String,
     format: String,
     registry: Option<Raw>,
+    postgres: Option<Raw>,
     schema: String,
     pub(crate) skips_expired: bool,
     placeholder: Option<String>,
@@ -107,6 +109,13 @@ impl KafkaSection {
         let registry = raw("registry", self.registry)?;
         if registry.as_ref().is_some_and(Raw::has_literal_password) {
             warnings.push("source.kafka.registry holds a password in plain text; better: ${REGISTRY_PASSWORD} in its place".to_owned());
+        }
+        let postgres = raw("postgres", self.postgres)?;
+        if postgres.as_ref().is_some_and(Raw::has_literal_password) {
+            warnings.push(
+                "source.kafka.postgres holds a password in plain text; better: ${DATABASE_URL}"
+                    .to_owned(),
+            );
         }
         let format = one_of("source.kafka.format", self.format, &FORMATS, FORMATS[0])?;
         if format == "debezium-avro" && registry.is_none() {
@@ -146,6 +155,7 @@ impl KafkaSection {
             group: super::name("source.kafka.group", self.group, DEFAULT_GROUP)?,
             format,
             registry,
+            postgres,
             schema,
             skips_expired: one_of("source.kafka.expired", self.expired, &EXPIRED, "stop")?
                 == "skip",

@@ -233,6 +233,7 @@ impl Config {
             database_pattern: self.store.database.clone(),
             tables: self.tables.clone(),
             skips_expired: kafka.skips_expired,
+            postgres: kafka.postgres()?,
             is_alone: !self.has_stream(),
         }))
     }

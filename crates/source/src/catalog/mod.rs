@@ -1,8 +1,10 @@
 //! Which tables a publication has, and what their columns are, as pgoutput will send them.
 
+mod named;
 mod notes;
 mod types;
 
+pub use named::table_by_name;
 pub use notes::{defaults, labels};
 
 use crate::address::Address;

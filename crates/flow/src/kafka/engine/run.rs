@@ -122,6 +122,9 @@ impl Engine {
             // What cannot be read is in a table of the engine's.
             Command::LookForNewer { reply, .. } => drop(reply.send(Ok(()))),
             Command::Replay { reply, .. } => drop(reply.send(Ok(Vec::new()))),
+            Command::Subject { reply, .. } => {
+                let _ = reply.send(Ok(Err("ClickHouse reads its topic".to_owned())));
+            }
             Command::Pause { .. } | Command::Reload { .. } => {
                 clear(store).await?;
                 return Resting::new(options, (store, status), None).answer(command).await;

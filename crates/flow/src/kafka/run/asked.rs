@@ -54,6 +54,9 @@ impl Loop {
         match command {
             Command::LookForNewer { tables, reply } => self.on_look_for_newer(tables, reply),
             Command::Replay { options, reply } => self.on_replay(options, reply),
+            Command::Subject { table, reply } => {
+                let _ = reply.send(Ok(self.tables.subject(&table)));
+            }
             Command::Pause { reply } => {
                 self.finish().await?;
                 let (store, status) = (self.store.as_ref(), &self.status);

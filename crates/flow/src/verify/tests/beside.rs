@@ -1,7 +1,7 @@
 //! Pieces, one after the other, find what a comparison of everything finds.
 
 use super::*;
-use crate::verify::beside::{Beside, Connection};
+use crate::verify::beside::{Beside, Connection, LOOK_AGAIN_AFTER};
 use model::Lsn;
 use tokio::sync::watch;
 
@@ -14,6 +14,7 @@ impl Pair {
             store: engine(),
             // Nothing streams here.
             settled: watch::channel(Lsn::MAX).1,
+            look_again_after: LOOK_AGAIN_AFTER,
         }
     }
 

@@ -2,12 +2,14 @@
 //! end both sides are equal.
 
 use super::support::{start, stored, try_stored};
-use crate::support::World;
+use crate::support::{World, home};
 use bus::consume::ConsumerOptions;
 use bus::read::{Format, ReaderOptions};
 use bus::registry::RegistryOptions;
+use flow::Handle;
 use flow::kafka::{Kafka, KafkaOptions};
 use flow::status::State;
+use flow::verify::VerifyOptions;
 use harness::Dice;
 use kafka_cluster::{Broker, BrokerOptions, Connect, ConnectOptions, Registry, debezium};
 use model::{Mode, TableOptions};
@@ -102,6 +104,7 @@ impl Bus {
             database_pattern: None,
             tables: BTreeMap::from([(format!("{schema}.events"), facts)]),
             skips_expired: false,
+            postgres: Some(self.world.postgres.url().parse().unwrap()),
             is_alone: false,
         }
     }
@@ -197,6 +200,22 @@ impl Bus {
     }
 }
 
+impl Bus {
+    async fn verify(&self, kafka: &Kafka, differences: &[&str]) {
+        let options = VerifyOptions { tables: Vec::new(), keys_max: 20 };
+        let verdict = Handle::of_topics(kafka.handle()).verify(options).await.unwrap();
+        let shown = format!("{verdict:#?}");
+        let mut found = Vec::new();
+        for table in verdict.tables {
+            assert!(table.skipped.is_none() && table.source_rows > 0, "{shown}");
+            assert_eq!(table.notes, Vec::<String>::new(), "{shown}");
+            found.extend(table.differences.iter().map(|one| format!("{} {}", one.kind, one.key)));
+        }
+        found.sort();
+        assert_eq!(found, differences, "{shown}");
+    }
+}
+
 fn rounds(short: u64) -> u64 {
     std::env::var("MILLRACE_KAFKA_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(short)
 }
@@ -265,6 +284,13 @@ async fn go(mut bus: Bus, short: u64) {
     }
     let kafka = kafka.unwrap();
     bus.assert_equal(&kafka).await;
+    bus.verify(&kafka, &[]).await;
+    // What is here alone, there alone, and other than there.
+    let rows = format!("{}_raw.orders", bus.world.schema);
+    let extra = format!("INSERT INTO {rows} SELECT * REPLACE (-5 AS id) FROM {rows} FINAL LIMIT 1");
+    home().execute(&extra).await.unwrap();
+    home().execute(&format!("DELETE FROM {rows} WHERE id = -1")).await.unwrap();
+    bus.verify(&kafka, &["extra -5", "missing -1"]).await;
     kafka.shutdown().await.unwrap();
 }
 

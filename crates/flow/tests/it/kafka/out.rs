@@ -152,6 +152,7 @@ async fn assert_back(world: &World, broker: &Broker, reader: ReaderOptions) {
         database_pattern: None,
         tables: BTreeMap::new(),
         skips_expired: false,
+        postgres: None,
         is_alone: true,
     });
     let wanted = world.sql(&users("users"));

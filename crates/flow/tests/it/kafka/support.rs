@@ -139,6 +139,7 @@ pub(super) fn options(topics: &[&str], group: &str) -> KafkaOptions {
         database_pattern: None,
         tables: BTreeMap::new(),
         skips_expired: false,
+        postgres: None,
         is_alone: true,
     }
 }

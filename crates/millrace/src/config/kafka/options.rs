@@ -26,6 +26,13 @@ impl Kafka {
         })
     }
 
+    /// What the connector reads.
+    pub(crate) fn postgres(&self) -> Result<Option<source::Address>> {
+        let Some(url) = &self.postgres else { return Ok(None) };
+        let parsed = url.resolve("source.kafka.postgres")?.expose().parse();
+        parsed.map(Some).map_err(|error: model::Error| error.context("[source.kafka] postgres"))
+    }
+
     /// Whether what is said of columns can be read. It needs no secret, and no broker.
     pub(crate) fn check_columns(&self) -> Result<()> {
         Reader::new(self.columns(Format::DebeziumJson), Vec::new()).map(drop)

@@ -49,6 +49,12 @@ pub(super) const KEYS: &[Key] = &[
         "The schema registry of `debezium-avro`, as Confluent's is spoken to: `http://user:${PASSWORD}@registry:8081`.",
     ),
     key(
+        "source.kafka.postgres",
+        Kind::Text,
+        "",
+        "The database that the connector reads, as `source.url` says it: `verify` compares the topics' tables with it.",
+    ),
+    key(
         "source.kafka.schema",
         Kind::Text,
         DEFAULT_SCHEMA,
