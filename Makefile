@@ -1,5 +1,5 @@
 # Every entry point of the project. `make help` lists them.
-.PHONY: help setup setup-kafka web lint test test-cluster test-schedules check-dashboards test-large matrix fuzz build demo soak bench compat
+.PHONY: help setup setup-kafka web lint test test-cluster test-schedules check-dashboards test-large matrix fuzz build demo demo-kafka soak soak-kafka bench compat
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -66,10 +66,16 @@ build: setup web ## target/release/millrace
 demo: build ## a throwaway Postgres with a lively shop, and the pipeline on it
 	@target/release/millrace demo $(DEMO)
 
+demo-kafka: build setup-kafka ## one shop, straight and by way of Debezium and Kafka, side by side: make demo-kafka SECONDS=60
+	cargo run --release -q -p kafka-cluster --example demo -- target/release/millrace $(SECONDS)
+
 soak: setup ## the fault harness, N rounds: make soak N=200 SEED=7, on a ClickHouse server with STORE=server
 	MILLRACE_ROUNDS=$(or $(N),200) MILLRACE_SEED=$(SEED) MILLRACE_SOAK_STORE=$(STORE) \
 		MILLRACE_SOAK_REPORT=$(CURDIR)/docs/soak$(if $(filter server,$(STORE)),-server).md \
 		cargo test --release -p millrace --test soak
+
+soak-kafka: setup-kafka ## the random mix by a real Debezium, N rounds of each format with kills: make soak-kafka N=100
+	MILLRACE_KAFKA_ROUNDS=$(or $(N),100) MILLRACE_SEED=$(SEED) cargo test --release -p flow --features kafka --test it -- --nocapture kafka::debezium
 
 bench: build ## every promised number: make bench ONLY=stream_tcp ROUNDS=5 ROWS=2000000
 	cargo run --release -q -p bench -- $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ROWS),--rows $(ROWS))

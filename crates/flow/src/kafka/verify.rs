@@ -8,7 +8,7 @@ use crate::task::in_time;
 use crate::verify::beside::{Beside, Connection};
 use crate::verify::{Piece, PieceOptions, Place, Subject, TableVerdict};
 use model::words::counted;
-use model::{Error, Lsn, Result, Table, TableName};
+use model::{Error, Fate, Lsn, Mode, Result, Table, TableName};
 use source::Address;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -137,7 +137,7 @@ impl KafkaHandle {
         };
         let (kept, mode) = (subject.target.clone(), subject.target.mode.name());
         let beside = match self.origin.beside(address, subject).await {
-            Err(error) if error.fate() == model::Fate::Definite => {
+            Err(error) if error.fate() == Fate::Definite => {
                 return Ok(Piece::skipped(mode, error.report()));
             }
             beside => beside?,
@@ -166,9 +166,8 @@ impl KafkaHandle {
             verdict.skipped = piece.skipped;
             let is_of_store = matches!(from, Some(Place::Key(_)));
             moving += piece.moving;
-            match is_of_store {
-                true => verdict.store_rows += piece.rows,
-                false => verdict.source_rows += piece.rows,
+            if !is_of_store {
+                verdict.source_rows += piece.rows;
             }
             for difference in piece.differences {
                 // What differs and is at the source has been seen from there.
@@ -185,18 +184,26 @@ impl KafkaHandle {
                 None => break,
             }
         }
-        if verdict.skipped.is_none() && verdict.mode == model::Mode::Append.name() {
-            let target = self.subject(name.to_owned()).await?.map_err(Error::transient)?.target;
-            let sql = format!("SELECT count() FROM {}", ddl::name(&target.name));
-            let rows = self.origin.store.query(&sql).await?;
-            let count = rows.first().and_then(|row| row.first()?.as_ref()?.parse().ok());
-            verdict.store_rows = count.unwrap_or_default();
+        if verdict.skipped.is_none() {
+            verdict.store_rows = self.count(name).await?;
         }
         if moving > 0 {
             let rows = counted(moving, "row");
             verdict.notes.push(format!("{rows} changed too often to be compared"));
         }
         Ok(verdict)
+    }
+
+    /// The rows of a table that a reader sees.
+    async fn count(&self, name: &str) -> Result<u64> {
+        let target = self.subject(name.to_owned()).await?.map_err(Error::transient)?.target;
+        let from = match target.mode {
+            Mode::Mirror | Mode::Append => ddl::name(&target.name),
+            Mode::History => store::history::current(&target),
+        };
+        let rows = self.origin.store.query(&format!("SELECT count() FROM {from}")).await?;
+        let count = rows.first().and_then(|row| row.first()?.as_ref()?.parse().ok());
+        count.ok_or_else(|| Error::bug("the store does not count"))
     }
 
     /// Where the database's log ends: what was committed before is compared.

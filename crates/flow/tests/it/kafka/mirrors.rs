@@ -1,7 +1,8 @@
 //! Mirrors: whatever comes, and however often, the newest row of each key is shown.
 
-use super::support::{Topic, broker, kept_as, options, settle, start, stored};
+use super::support::{Topic, broker, kept_as, options, settle, start, stored, wait_stored};
 use crate::support::wait_until;
+use kafka_cluster::{Broker, BrokerOptions, Producer, Record};
 use model::{Mode, TableOptions};
 use serde_json::{Value, json};
 
@@ -219,5 +220,90 @@ async fn a_topic_that_is_not_there_is_waited_for() {
     topic.flush();
     settle(&kafka, &topic).await;
     assert_eq!(stored("SELECT count() FROM kw.late").await, "1");
+    kafka.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_twenty_megabytes_is_a_row_like_any_other() {
+    let name = "dbz.kbig.docs";
+    broker().create_topic(name, 1, &[("max.message.bytes", "30000000")]);
+    let mut large = broker().client();
+    let producer = Producer::with(large.set("message.max.bytes", "30000000"));
+    let row = |id: u64, size: usize| {
+        let after = json!({"id": id, "body": "x".repeat(size)});
+        let source = json!({"schema": "kbig", "table": "docs", "lsn": id * 8});
+        json!({"before": null, "after": after, "op": "c", "source": source}).to_string()
+    };
+    for (id, size) in [(1, 10), (2, 20 << 20), (3, 20 << 20), (4, 10)] {
+        let (key, value) = (format!("{{\"id\":{id}}}"), row(id, size));
+        let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
+        producer.send(Record { topic: name, key, value, ..Record::default() });
+    }
+    producer.flush();
+    // Less than one of them: it is taken all the same, alone.
+    let mut options = options(&[name], "kbig");
+    options.consumer.memory_bytes = 8 << 20;
+    let kafka = start(&options);
+    let lengths = "SELECT groupArray(length(body)) FROM (SELECT * FROM kbig.docs ORDER BY id)";
+    wait_stored(&kafka, lengths, "[10,20971520,20971520,10]").await;
+    kafka.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compacted_topic_is_read_to_its_end_over_its_gaps() {
+    let name = "dbz.kcomp.users";
+    let properties = vec!["log.cleaner.backoff.ms=100".to_owned()];
+    let broker = Broker::with(BrokerOptions { properties, ..BrokerOptions::default() });
+    let compact = [
+        ("cleanup.policy", "compact"),
+        ("segment.ms", "200"),
+        ("min.cleanable.dirty.ratio", "0.01"),
+        ("delete.retention.ms", "100"),
+    ];
+    broker.create_topic(name, 2, &compact);
+    let producer = broker.producer();
+    let send = |id: u64, lsn: u64, op: &str| {
+        let row = json!({"id": id, "name": format!("n{lsn}")});
+        let source = json!({"schema": "kcomp", "table": "users", "lsn": lsn});
+        let (before, after) = if op == "d" { (row, Value::Null) } else { (Value::Null, row) };
+        let value = json!({"before": before, "after": after, "op": op, "source": source});
+        let (key, value) = (format!("{{\"id\":{id}}}"), value.to_string());
+        let key = Some(key.as_bytes());
+        let of = Record { topic: name, key, ..Record::default() };
+        producer.send(Record { value: Some(value.as_bytes()), ..of });
+        if op == "d" {
+            producer.send(of);
+        }
+    };
+    let mut options = options(&[name], "kcomp");
+    options.consumer.brokers = broker.bootstrap();
+    let kafka = start(&options);
+    (0..2000u64).for_each(|n| send(n % 40, 1 + n, "u"));
+    (0..10).for_each(|id| send(id, 3000 + id, "d"));
+    producer.flush();
+    wait_stored(&kafka, "SELECT count() FROM kcomp.users", "30").await;
+    kafka.shutdown().await.unwrap();
+    // What is behind the last segment is cleaned.
+    wait_until("most of it is compacted away", || {
+        (0..40).for_each(|id| send(id + 10, 4000 + id, "u"));
+        producer.flush();
+        let left = broker.dump(name).len();
+        (left < 1000).then_some(()).ok_or(format!("{left} are left"))
+    })
+    .await;
+    // The one that goes on, and another one that begins at the gaps.
+    let shown = "SELECT count(), min(id), max(id), uniqExact(name) FROM kcomp.users";
+    let kafka = start(&options);
+    wait_stored(&kafka, shown, "40|10|49|40").await;
+    kafka.shutdown().await.unwrap();
+    options.consumer.group = "group_kcomp_anew".into();
+    options.consumer.reader.schema = "anew_{schema}".into();
+    let kafka = start(&options);
+    wait_stored(&kafka, &shown.replace("kcomp.", "anew_kcomp."), "40|10|49|40").await;
+    wait_until("nothing waits behind a gap", || {
+        let waiting = kafka.handle().report().1.lag_messages;
+        (waiting == 0).then_some(()).ok_or(format!("{waiting} wait"))
+    })
+    .await;
     kafka.shutdown().await.unwrap();
 }
