@@ -179,15 +179,17 @@ fn theirs(broker: &Broker, form: &Form, rows: u64) -> (f64, f64) {
              FROM k.queue WHERE JSONExtractString(message, 'op') IN ('r', 'c', 'u', 'd'))",
         ),
         Form::Avro(registry) => (
-            "after Tuple(id Int64, customer Nullable(String), total Nullable(Float64), placed_at Nullable(Int64), \
-             note Nullable(String)), source Tuple(lsn Nullable(Int64)), op String",
+            "op String, `source.lsn` Nullable(UInt64), `after.Value.id` Nullable(Int64), \
+             `after.Value.customer` Nullable(String), `after.Value.total` Nullable(Float64), \
+             `after.Value.placed_at` Nullable(Int64), `after.Value.note` Nullable(String)",
             format!(
                 "kafka_format = 'AvroConfluent', format_avro_schema_registry_url = '{}'",
                 registry.ccompat_url()
             ),
-            "SELECT after.id AS id, after.customer AS customer, after.total AS total, \
-             fromUnixTimestamp64Micro(assumeNotNull(after.placed_at), 'UTC') AS placed_at, after.note AS note, \
-             assumeNotNull(source.lsn) AS version, op = 'd' AS deleted FROM k.queue WHERE op IN ('r', 'c', 'u')",
+            "SELECT assumeNotNull(`after.Value.id`) AS id, `after.Value.customer` AS customer, \
+             `after.Value.total` AS total, fromUnixTimestamp64Micro(`after.Value.placed_at`, 'UTC') AS placed_at, \
+             `after.Value.note` AS note, assumeNotNull(`source.lsn`) AS version, op = 'd' AS deleted \
+             FROM k.queue WHERE op IN ('r', 'c', 'u')",
         ),
     };
     for sql in [

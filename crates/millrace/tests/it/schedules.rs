@@ -269,11 +269,12 @@ fn nothing_runs_while_paused_and_a_run_by_hand_is_alone_and_told() {
     assert_eq!(by_hand.wait().unwrap().code(), Some(0));
     // Without a result.
     says(&fake.project.run(&["transform", "run", "--select", "broken"]), 2, &["broken"]);
-    let mut by_hand = fake.spawn(&["transform", "run", "--select", "long"]);
+    let by_hand = fake.spawn(&["transform", "run", "--select", "long"]);
     wait_for("it runs", || fake.count("long begins") == 1);
     let told = Command::new("kill").args(["-s", "INT", &by_hand.id().to_string()]).status();
     assert!(told.unwrap().success());
-    assert_eq!(by_hand.wait().unwrap().code(), Some(1));
+    let ended = by_hand.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{}", String::from_utf8_lossy(&ended.stderr));
     assert_eq!(fake.count("long is told to stop"), 1);
     assert_eq!(runs(&up, ""), "run success, run error, run interrupted");
     assert!(fake.log().iter().all(|line| !line.contains("beside")), "{:?}", fake.log());
