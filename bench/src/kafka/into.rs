@@ -117,15 +117,15 @@ fn fill(broker: &Broker, form: &Form, rows: u64) {
     producer.flush();
 }
 
-/// What a reader sees in the end: the last message of each key.
-fn goal(rows: u64, table: &str) -> Goal {
+/// The rows of the table that they lie in, and those that a reader sees: of every version of a key the last.
+fn goal(rows: u64, lie: &str, shown: &str) -> Goal {
     let mut last = std::collections::BTreeMap::new();
     last.extend((0..rows).map(Change::of).map(|change| (change.id, change.row)));
     let notes: u64 = last.values().sum();
     let count = last.len();
-    let shown = format!("SELECT count(), sum(toUInt64(extract(note, '[0-9]+$'))) FROM {table}");
+    let shown = format!("SELECT count(), sum(toUInt64(extract(note, '[0-9]+$'))) FROM {shown}");
     Goal {
-        sign: (format!("SELECT count() >= {count} FROM {table}"), "1".into()),
+        sign: (format!("SELECT count() >= {count} FROM {lie}"), "1".into()),
         whole: (shown, format!("{count}\t{notes}")),
     }
 }
@@ -148,11 +148,12 @@ fn ours(plan: &Plan, broker: &Broker, form: &Form, rows: u64) -> (f64, f64) {
         broker.bootstrap()
     );
     let project = Project::new(&plan.binary, &text);
+    let goal = goal(rows, "public_raw.orders", "public.orders");
     sync();
     let start = Instant::now();
     let up = project.up();
     let mut most = 0;
-    let seconds = reach(start, &goal(rows, "public.orders"), |sql| {
+    let seconds = reach(start, &goal, |sql| {
         most = most.max(resident_bytes(up.pid()));
         up.door().try_query(sql).unwrap_or_default()
     });
@@ -163,6 +164,7 @@ fn ours(plan: &Plan, broker: &Broker, form: &Form, rows: u64) -> (f64, f64) {
 /// The statements that its manual shows: what reads, a view that takes apart, a mirror.
 fn theirs(broker: &Broker, form: &Form, rows: u64) -> (f64, f64) {
     let folder = TempDir::new().expect("a temporary directory");
+    let goal = goal(rows, "k.orders", "k.orders FINAL");
     sync();
     let start = Instant::now();
     let mut host = Host::start(&backlog::place(&folder));
@@ -208,7 +210,7 @@ fn theirs(broker: &Broker, form: &Form, rows: u64) -> (f64, f64) {
         host.query(&sql);
     }
     let mut most = 0;
-    let seconds = reach(start, &goal(rows, "k.orders FINAL"), |sql| {
+    let seconds = reach(start, &goal, |sql| {
         most = most.max(resident_bytes(host.pid()));
         host.try_query(sql).unwrap_or_default()
     });
