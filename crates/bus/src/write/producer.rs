@@ -21,7 +21,7 @@ use super::position;
 use super::registry;
 use super::transaction;
 use crate::trouble::Doing;
-use model::{Error, Lsn, Result};
+use model::{Error, Result};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -31,6 +31,8 @@ use std::time::{Duration, Instant};
 
 /// Between two looks at what the client has to tell.
 const LOOK_UP: Duration = Duration::from_millis(100);
+/// While the last messages of a batch are on their way.
+const SETTLED_WITHIN: Duration = Duration::from_millis(1);
 /// A try to begin, after which a refusal is looked for.
 const TRY: Duration = Duration::from_secs(1);
 /// What librdkafka holds at most; a batch of the log is smaller.
@@ -137,26 +139,26 @@ impl Producer {
         }
     }
 
-    /// Returns when all is acknowledged, or the transaction is committed. Ids of schemas are put into
-    /// it; it may be sent again.
-    pub fn send(&mut self, encoded: &mut Encoded) -> Result<Lsn> {
-        if encoded.is_empty() {
-            return Ok(encoded.through());
+    /// Returns when all is acknowledged, or the one transaction that has all of them is committed. Ids of
+    /// schemas are put into them; they may be sent again.
+    pub fn send(&mut self, batches: &mut [Encoded]) -> Result<()> {
+        if batches.iter().all(Encoded::is_empty) {
+            return Ok(());
         }
-        if let Some(registry) = &mut self.registry {
-            let ids = registry.of(&encoded.names.subjects)?;
-            encoded.set_ids(&ids);
+        for encoded in batches.iter_mut() {
+            if let Some(registry) = &mut self.registry {
+                let ids = registry.of(&encoded.names.subjects)?;
+                encoded.set_ids(&ids);
+            }
+            let used: HashSet<u32> = encoded.entries.iter().map(|entry| entry.topic).collect();
+            for topic in used {
+                self.ensure(&encoded.names.topics[topic as usize], false)?;
+            }
         }
-        let used: HashSet<u32> = encoded.entries.iter().map(|entry| entry.topic).collect();
-        for topic in used {
-            self.ensure(&encoded.names.topics[topic as usize], false)?;
+        match self.transactional_id.clone() {
+            Some(id) => self.send_transaction(batches, &id),
+            None => self.produce_all(batches).and_then(|()| self.flush()),
         }
-        self.context = headers(&encoded.context, self.options.context_headers);
-        let sent = match self.transactional_id.clone() {
-            Some(id) => self.send_transaction(encoded, &id),
-            None => self.produce(encoded).and_then(|()| self.flush()),
-        };
-        sent.map(|()| encoded.through())
     }
 
     /// Tells that we live, where nothing else does.
@@ -174,14 +176,22 @@ impl Producer {
         }
     }
 
-    fn send_transaction(&mut self, encoded: &Encoded, id: &str) -> Result<()> {
-        let record = position::record(encoded.position);
+    fn send_transaction(&mut self, batches: &[Encoded], id: &str) -> Result<()> {
+        let Some(last) = batches.last() else { return Ok(()) };
+        let record = position::record(last.position);
         let topic = self.options.position_topic();
         self.within_transaction(|producer| {
-            producer.produce(encoded)?;
+            producer.produce_all(batches)?;
             let bytes = id.len() + record.len();
             let record = BaseRecord::to(&topic).key(id).payload(&record).partition(0);
             producer.enqueue(record, &topic, bytes)
+        })
+    }
+
+    fn produce_all(&mut self, batches: &[Encoded]) -> Result<()> {
+        batches.iter().try_for_each(|encoded| {
+            self.context = headers(&encoded.context, self.options.context_headers);
+            self.produce(encoded)
         })
     }
 
@@ -210,6 +220,7 @@ impl Producer {
     }
 
     fn commit(&self, doing: Doing<'_>) -> Result<()> {
+        self.settle();
         let begun = Instant::now();
         loop {
             let rest = self.options.timeout.saturating_sub(begun.elapsed()).max(LOOK_UP);
@@ -286,9 +297,18 @@ impl Producer {
         }
     }
 
+    /// Waits until each message was answered: the client's own flush looks again after 100 ms, whatever comes.
+    fn settle(&self) {
+        let begun = Instant::now();
+        while self.client.in_flight_count() > 0 && begun.elapsed() < self.options.timeout {
+            self.client.poll(SETTLED_WITHIN);
+        }
+    }
+
     /// All that was enqueued is acknowledged.
     fn flush(&self) -> Result<()> {
         let doing = Doing::new("send the changes", &self.options.brokers);
+        self.settle();
         let flushed = self.client.flush(self.options.timeout);
         self.check_undelivered()?;
         flushed.map_err(|error| self.failed(doing, &error))

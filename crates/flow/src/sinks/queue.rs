@@ -6,6 +6,9 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
 
+/// A transaction costs its broker the same whatever is in it.
+const AT_ONCE_BYTES: usize = 8 << 20;
+
 /// Between the stream's loop and the sink's thread.
 pub(super) struct Queue {
     pub(super) plan: SinkPlan,
@@ -129,25 +132,36 @@ impl Queue {
         locked(&self.inner).trouble.is_some()
     }
 
-    /// The next one to send; it waits on until it is [`Queue::done`]. `None`: nothing came in that time.
-    pub(super) fn next(&self, most: Duration) -> Option<Encoded> {
+    /// What to send next, at once: more has come while the last was sent. It waits on until it is
+    /// [`Queue::done`]. Empty: nothing came in that time.
+    pub(super) fn next(&self, most: Duration) -> Vec<Encoded> {
         let inner = locked(&self.inner);
         let is_idle = |inner: &mut Inner| inner.waiting.is_empty() && !inner.is_stopped;
         let waited = self.filled.wait_timeout_while(inner, most, is_idle);
         let mut inner = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(inner, _)| inner);
-        inner.waiting.pop_front()
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while bytes < AT_ONCE_BYTES
+            && let Some(encoded) = inner.waiting.pop_front()
+        {
+            bytes += encoded.size_bytes();
+            taken.push(encoded);
+        }
+        taken
     }
 
-    /// It could not be sent.
-    pub(super) fn put_back(&self, encoded: Encoded) {
-        locked(&self.inner).waiting.push_front(encoded);
-    }
-
-    pub(super) fn done(&self, encoded: &Encoded, through: Lsn) {
+    /// They could not be sent.
+    pub(super) fn put_back(&self, batches: Vec<Encoded>) {
         let mut inner = locked(&self.inner);
-        inner.waiting_bytes = inner.waiting_bytes.saturating_sub(encoded.size_bytes());
-        inner.acknowledged = inner.acknowledged.max(through);
-        inner.sent_messages += encoded.messages().count() as u64;
+        batches.into_iter().rev().for_each(|encoded| inner.waiting.push_front(encoded));
+    }
+
+    pub(super) fn done(&self, batches: &[Encoded]) {
+        let mut inner = locked(&self.inner);
+        for encoded in batches {
+            inner.waiting_bytes = inner.waiting_bytes.saturating_sub(encoded.size_bytes());
+            inner.acknowledged = inner.acknowledged.max(encoded.through());
+            inner.sent_messages += encoded.messages().count() as u64;
+        }
         inner.trouble = None;
         drop(inner);
         self.emptied.notify_one();

@@ -51,19 +51,17 @@ fn serve(queue: &Queue, mut producer: Producer) -> Result<()> {
     // Of the session before, one may have been committed although nobody heard of it.
     let mut known = producer.last_position()?;
     while !queue.is_stopped() {
-        if let Some(mut encoded) = queue.next(WAIT_MOST) {
-            if known.take().is_some_and(|known| is_sent(&encoded, known.through)) {
-                let through = encoded.through();
-                queue.done(&encoded, through);
-                continue;
+        let mut batches = queue.next(WAIT_MOST);
+        if !batches.is_empty() {
+            if let Some(known) = known.take() {
+                let is_sent = |encoded: &mut Encoded| is_sent(encoded, known.through);
+                queue.done(&batches.extract_if(.., is_sent).collect::<Vec<_>>());
             }
-            match producer.send(&mut encoded) {
-                Ok(through) => queue.done(&encoded, through),
-                Err(error) => {
-                    queue.put_back(encoded);
-                    return Err(error);
-                }
+            if let Err(error) = producer.send(&mut batches) {
+                queue.put_back(batches);
+                return Err(error);
             }
+            queue.done(&batches);
             told = Instant::now();
         } else if !heartbeat.is_zero() && told.elapsed() >= heartbeat {
             producer.heartbeat(crate::status::now_us() / 1000)?;
