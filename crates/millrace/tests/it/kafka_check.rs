@@ -69,7 +69,7 @@ fn what_keeps_topics_from_being_read_is_found_with_what_helps() {
         project_of(&format!("{one}\nformat = \"debezium-avro\"\nregistry = \"{registry}\""))
     };
     let nobody = format!("http://127.0.0.1:{}", free_port());
-    says(&avro(&nobody).run(&["check"]), 1, &["could not reach the registry", &nobody]);
+    says(&avro(&nobody).run(&["check"]), 1, &["could not reach the schema registry", &nobody]);
     let registry = Registry::start();
     says(&avro(&registry.ccompat_url()).run(&["check"]), 0, &["ready"]);
     let elsewhere = registry.ccompat_url().replace("/apis/ccompat/v7", "");
