@@ -286,7 +286,7 @@ fn nothing_runs_while_paused_and_a_run_by_hand_is_alone_and_told() {
 fn what_hangs_is_ended_with_all_that_it_has_started() {
     let child = "sh -c 'trap \"\" INT; echo $$ > \"$0\"; exec sleep 600' \"$home/$name.pid\" > /dev/null 2>&1 &\n\
                  wait; wait\n";
-    let schedules = schedule("deaf", "every = \"1d\"\nmax_runtime = \"5s\"")
+    let schedules = schedule("deaf", "every = \"1d\"\nmax_runtime = \"20s\"")
         + &schedule("hears", "every = \"10s\"");
     let fake = Fake::new(&schedules);
     fake.write("deaf.sh", &format!("trap '' INT\n{child}"));
