@@ -113,13 +113,17 @@ fn with_columns_of(target: &Target, found: &Table) -> Result<Target> {
 }
 
 impl KafkaHandle {
-    /// `None`: no database is named that its tables could be compared with.
-    fn address(&self) -> Option<&Address> {
-        self.origin.address.as_ref()
+    pub(crate) fn can_verify(&self) -> bool {
+        self.origin.address.is_some()
     }
 
-    pub(crate) fn can_verify(&self) -> bool {
-        self.address().is_some()
+    /// Of the database that the connector reads.
+    fn address(&self) -> Result<&Address> {
+        self.origin.address.as_ref().ok_or_else(|| {
+            Error::definite("cannot verify: topics alone have nothing to be compared with").hint(
+                "postgres = \"${DATABASE_URL}\" under [source.kafka]: the database that their connector reads",
+            )
+        })
     }
 
     pub(crate) fn tables(&self) -> Vec<String> {
@@ -128,9 +132,7 @@ impl KafkaHandle {
 
     /// Compares a few rows of a table while everything goes on.
     pub(crate) async fn verify_piece(&self, options: &PieceOptions) -> Result<Piece> {
-        let Some(address) = self.address() else {
-            return Ok(Piece::skipped("", "no source.kafka.postgres is set".to_owned()));
-        };
+        let address = self.address()?;
         let subject = match self.subject(options.table.clone()).await? {
             Ok(subject) => subject,
             Err(why) => return Ok(Piece::skipped("", why)),
@@ -208,7 +210,7 @@ impl KafkaHandle {
 
     /// Where the database's log ends: what was committed before is compared.
     pub(crate) async fn end_of_log(&self) -> Result<Lsn> {
-        let Some(address) = self.address() else { return Ok(Lsn::ZERO) };
+        let address = self.address()?;
         let look = async {
             let client = source::client::connect(address).await?;
             source::catalog::end_of_log(&client).await

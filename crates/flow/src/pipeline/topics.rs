@@ -68,7 +68,7 @@ impl Topics {
             return Ok(());
         }
         Err(Error::definite(format!("cannot {what}: no table comes straight from Postgres here"))
-            .detail("What topics bring has no table at hand that it could be compared with or copied from.")
+            .detail("What topics bring has no table at hand that it could be copied from.")
             .hint(format!("to have a topic read again: {}", self.handle.to_earliest())))
     }
 
@@ -78,16 +78,7 @@ impl Topics {
     }
 
     pub(super) async fn verify_piece(&self, options: &PieceOptions) -> Result<Piece> {
-        self.need_postgres()?;
         self.handle.verify_piece(options).await
-    }
-
-    fn need_postgres(&self) -> Result<()> {
-        if self.handle.can_verify() {
-            return Ok(());
-        }
-        Err(Error::definite("cannot verify: topics alone have nothing to be compared with")
-            .hint("postgres = \"${DATABASE_URL}\" under [source.kafka]: the database that their connector reads"))
     }
 
     /// Each compares what is its own; without a name topics do where they can.
@@ -99,9 +90,6 @@ impl Topics {
         let is_all = options.tables.is_empty();
         let (mut ours, theirs): (Vec<String>, Vec<String>) =
             options.tables.iter().cloned().partition(|name| self.are_asked_for(name));
-        if self.are_alone || !ours.is_empty() {
-            self.need_postgres()?;
-        }
         if is_all && self.handle.can_verify() {
             ours = self.handle.tables();
         }

@@ -50,7 +50,7 @@ pub fn schema_json(count: usize) -> Messages {
         .collect()
 }
 
-fn long(number: i64, out: &mut Vec<u8>) {
+pub(in crate::read) fn long(number: i64, out: &mut Vec<u8>) {
     let mut bits = (number << 1 ^ number >> 63) as u64;
     while bits > 0x7f {
         out.push(bits as u8 | 0x80);

@@ -1,6 +1,7 @@
 //! Rows of any content, written as Connect's converters write them and read back.
 
 use super::*;
+use crate::read::fuzzing::speed::long;
 use proptest::prelude::*;
 
 /// What a row has of each carrier.
@@ -79,15 +80,6 @@ const SCHEMA: &str = r#"{"type":"record","name":"Envelope","fields":[
         {"name":"list","type":{"type":"array","items":["null","string"]}}]}]},
     {"name":"source","type":{"type":"record","name":"Source","fields":[
         {"name":"schema","type":"string"},{"name":"table","type":"string"}]}}]}"#;
-
-fn long(number: i64, out: &mut Vec<u8>) {
-    let mut bits = (number << 1 ^ number >> 63) as u64;
-    while bits > 0x7f {
-        out.push(bits as u8 | 0x80);
-        bits >>= 7;
-    }
-    out.push(bits as u8);
-}
 
 fn text(text: &[u8], out: &mut Vec<u8>) {
     long(text.len() as i64, out);
