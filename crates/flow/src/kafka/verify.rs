@@ -18,6 +18,15 @@ use tokio::sync::{Mutex, watch};
 
 /// For a message on its way.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// Of a table, while one piece of it is compared.
+const SHAPES_MOST: usize = 5;
+
+/// Of a table while it was compared. What differs of one that changed says nothing: it is compared again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Same,
+    Changed,
+}
 
 /// What is asked, by whom, and what was seen of its tables.
 pub(super) struct Origin {
@@ -132,37 +141,53 @@ impl KafkaHandle {
 
     /// Compares a few rows of a table while everything goes on.
     pub(crate) async fn verify_piece(&self, options: &PieceOptions) -> Result<Piece> {
-        let address = self.address()?;
-        let subject = match self.subject(options.table.clone()).await? {
-            Ok(subject) => subject,
-            Err(why) => return Ok(Piece::skipped("", why)),
-        };
-        let (kept, mode) = (subject.target.clone(), subject.target.mode.name());
-        let beside = match self.origin.beside(address, subject).await {
-            Err(error) if error.fate() == Fate::Definite => {
-                return Ok(Piece::skipped(mode, error.report()));
-            }
-            beside => beside?,
-        };
-        let mut piece = beside.compare(options, &self.origin.connection).await?;
-        // What differs of a table that changed its shape meanwhile says nothing.
-        if !piece.differences.is_empty() {
-            let now = self.subject(options.table.clone()).await?;
-            if !now.is_ok_and(|now| Arc::ptr_eq(&now.target, &kept)) {
-                piece.differences.clear();
-            }
+        let (mut piece, shape) = self.compared(options).await?;
+        if shape == Shape::Changed {
+            piece.differences.clear();
         }
         self.status.with_table(&options.table, |table| table.verified.count(&piece));
         Ok(piece)
     }
 
+    async fn compared(&self, options: &PieceOptions) -> Result<(Piece, Shape)> {
+        let address = self.address()?;
+        let subject = match self.subject(options.table.clone()).await? {
+            Ok(subject) => subject,
+            Err(why) => return Ok((Piece::skipped("", why), Shape::Same)),
+        };
+        let (kept, mode) = (subject.target.clone(), subject.target.mode.name());
+        let beside = match self.origin.beside(address, subject).await {
+            Err(error) if error.fate() == Fate::Definite => {
+                return Ok((Piece::skipped(mode, error.report()), Shape::Same));
+            }
+            beside => beside?,
+        };
+        let piece = beside.compare(options, &self.origin.connection).await?;
+        if piece.differences.is_empty() {
+            return Ok((piece, Shape::Same));
+        }
+        let now = self.subject(options.table.clone()).await?;
+        let is_same = now.is_ok_and(|now| Arc::ptr_eq(&now.target, &kept));
+        Ok((piece, if is_same { Shape::Same } else { Shape::Changed }))
+    }
+
     /// Compares all of a table, a piece after the other.
     pub(crate) async fn verify(&self, name: &str, keys_max: usize) -> Result<TableVerdict> {
         let mut verdict = TableVerdict::empty(name.to_owned());
-        let (mut from, mut moving) = (None, 0);
+        let (mut from, mut moving, mut shapes) = (None, 0, 1);
         loop {
             let of = PieceOptions { table: name.to_owned(), percent: 100.0, from: from.clone() };
-            let piece = self.verify_piece(&of).await?;
+            let (piece, shape) = self.compared(&of).await?;
+            if shape == Shape::Changed {
+                shapes += 1;
+                if shapes > SHAPES_MOST {
+                    return Err(Error::transient(format!(
+                        "could not verify {name}: it changes its shape all the time"
+                    )));
+                }
+                continue;
+            }
+            self.status.with_table(name, |table| table.verified.count(&piece));
             verdict.mode = piece.mode;
             verdict.columns_not_compared = piece.columns_not_compared;
             verdict.skipped = piece.skipped;
