@@ -29,17 +29,18 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-/// Between two looks at what the client has to tell.
-const LOOK_UP: Duration = Duration::from_millis(100);
-/// While the last messages of a batch are on their way.
-const SETTLED_WITHIN: Duration = Duration::from_millis(1);
+/// Between two looks at how many messages were answered.
+const LOOK_UP: Duration = Duration::from_micros(500);
 /// A try to begin, after which a refusal is looked for.
 const TRY: Duration = Duration::from_secs(1);
 /// What librdkafka holds at most; a batch of the log is smaller.
 const QUEUE_KIB: usize = 256 << 10;
 const QUEUE_MESSAGES: usize = 1_000_000;
-const LINGER_MS: usize = 5;
+const LINGER_MS: usize = 2;
+/// So much is on its way at once. With exactly once librdkafka sends a partition one request at a time, and its
+/// thread turns in a circle while the next one is due.
 const BATCH_BYTES: usize = 1 << 20;
+const BATCH_MESSAGES: usize = 2000;
 
 pub struct Producer {
     options: SinkOptions,
@@ -50,6 +51,9 @@ pub struct Producer {
     topics: HashSet<String>,
     /// Of the session's rows.
     context: Option<OwnedHeaders>,
+    /// Since all were answered.
+    sent_messages: usize,
+    sent_bytes: usize,
     is_open: bool,
 }
 
@@ -73,6 +77,8 @@ impl Producer {
             registry,
             topics: HashSet::new(),
             context: None,
+            sent_messages: 0,
+            sent_bytes: 0,
             is_open: false,
         };
         producer.reach()?;
@@ -219,11 +225,11 @@ impl Producer {
         self.client.context().told().undelivered = None;
     }
 
-    fn commit(&self, doing: Doing<'_>) -> Result<()> {
-        self.settle();
+    fn commit(&mut self, doing: Doing<'_>) -> Result<()> {
+        self.settle()?;
         let begun = Instant::now();
         loop {
-            let rest = self.options.timeout.saturating_sub(begun.elapsed()).max(LOOK_UP);
+            let rest = self.options.timeout.saturating_sub(begun.elapsed()).max(TRY);
             let Err(error) = self.client.commit_transaction(rest) else { return Ok(()) };
             self.check_undelivered()?;
             let is_passing = match &error {
@@ -259,6 +265,11 @@ impl Producer {
             };
             let bytes = [key, value].iter().flatten().map(Part::size_bytes).sum();
             self.enqueue(record, topic, bytes)?;
+            self.sent_messages += 1;
+            self.sent_bytes += bytes;
+            if self.sent_messages >= BATCH_MESSAGES || self.sent_bytes >= BATCH_BYTES {
+                self.settle()?;
+            }
         }
         Ok(())
     }
@@ -289,7 +300,7 @@ impl Producer {
                 });
             }
             record = back;
-            self.client.poll(LOOK_UP);
+            std::thread::sleep(LOOK_UP);
             self.check_undelivered()?;
             if begun.elapsed() >= self.options.timeout {
                 return Err(self.failed(doing, &error));
@@ -297,18 +308,22 @@ impl Producer {
         }
     }
 
-    /// Waits until each message was answered: the client's own flush looks again after 100 ms, whatever comes.
-    fn settle(&self) {
+    /// Waits until all messages are answered. The client's own flush looks again after 100 ms, whatever comes,
+    /// and its poll turns in a circle for the last millisecond that it was given.
+    fn settle(&mut self) -> Result<()> {
         let begun = Instant::now();
         while self.client.in_flight_count() > 0 && begun.elapsed() < self.options.timeout {
-            self.client.poll(SETTLED_WITHIN);
+            std::thread::sleep(LOOK_UP);
+            self.check_undelivered()?;
         }
+        (self.sent_messages, self.sent_bytes) = (0, 0);
+        Ok(())
     }
 
     /// All that was enqueued is acknowledged.
-    fn flush(&self) -> Result<()> {
+    fn flush(&mut self) -> Result<()> {
+        self.settle()?;
         let doing = Doing::new("send the changes", &self.options.brokers);
-        self.settle();
         let flushed = self.client.flush(self.options.timeout);
         self.check_undelivered()?;
         flushed.map_err(|error| self.failed(doing, &error))
@@ -373,10 +388,12 @@ fn config(options: &SinkOptions, transactional_id: Option<&str>) -> ClientConfig
         .set("client.id", "millrace")
         .set("enable.idempotence", "true")
         .set("acks", "all")
+        // A report of each message costs as much as its way out.
+        .set("delivery.report.only.error", "true")
         .set("compression.type", options.compression.name())
         .set("linger.ms", LINGER_MS.to_string())
         .set("batch.size", BATCH_BYTES.to_string())
-        .set("batch.num.messages", "100000")
+        .set("batch.num.messages", BATCH_MESSAGES.to_string())
         .set("queue.buffering.max.messages", QUEUE_MESSAGES.to_string())
         .set("queue.buffering.max.kbytes", QUEUE_KIB.to_string())
         .set("message.max.bytes", options.message_bytes_max.to_string())
