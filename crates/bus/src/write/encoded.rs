@@ -4,12 +4,20 @@ use model::Lsn;
 use std::sync::Arc;
 
 /// How far messages go: what is at or before it was sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Position {
     /// Transactions that commit before.
     pub through: Lsn,
     /// Of the transaction that commits there, the changes up to the second.
     pub within: Option<(Lsn, Lsn)>,
+}
+
+impl Position {
+    /// Whether that change was sent, of the transaction that commits there.
+    pub(super) fn covers(self, (commit, change): (Lsn, Lsn)) -> bool {
+        let is_within = |(of, through)| of == commit && change <= through;
+        commit < self.through || self.within.is_some_and(is_within)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +36,8 @@ pub(super) struct Entry {
     pub other_key: Option<(KeyHeader, Span)>,
     pub has_context: bool,
     pub dress: Dress,
+    /// Where its transaction commits, and the change in it.
+    pub at: (Lsn, Lsn),
 }
 
 /// What goes around a topic's keys and values.
@@ -103,11 +113,11 @@ fn index<T>(all: &mut Vec<T>, is: impl Fn(&T) -> bool, new: impl Fn() -> T) -> u
     at as u32
 }
 
-/// What a batch of the log became.
-#[derive(Debug)]
+/// What a batch of the log became. A clone has the same memory.
+#[derive(Clone, Debug)]
 pub struct Encoded {
-    pub(super) arena: Vec<u8>,
-    pub(super) entries: Vec<Entry>,
+    pub(super) arena: Arc<Vec<u8>>,
+    pub(super) entries: Arc<Vec<Entry>>,
     pub(super) names: Arc<Names>,
     pub(super) context: Arc<Vec<(String, String)>>,
     pub position: Position,
@@ -184,13 +194,25 @@ impl Encoded {
         })
     }
 
+    /// What is at or before the position is not sent; the batch goes as far as before.
+    pub fn leave_out(&mut self, known: Position) {
+        // They lie in the order of the log: behind a new one are only new ones.
+        if self.entries.first().is_some_and(|entry| known.covers(entry.at)) {
+            Arc::make_mut(&mut self.entries).retain(|entry| !known.covers(entry.at));
+        }
+    }
+
     /// Puts the ids that the registry gave the schemas where they belong.
     pub(super) fn set_ids(&mut self, ids: &[u32]) {
-        for entry in &self.entries {
+        if !self.entries.iter().any(|entry| entry.dress.schemas.is_some()) {
+            return;
+        }
+        let arena = Arc::make_mut(&mut self.arena);
+        for entry in &*self.entries {
             let Some(schemas) = entry.dress.schemas else { continue };
             for (span, schema) in [entry.key, entry.value].into_iter().zip(schemas) {
                 let (Some(span), Some(id)) = (span, ids.get(schema as usize)) else { continue };
-                if let Some(place) = self.arena.get_mut(span.from + 1..span.from + 5) {
+                if let Some(place) = arena.get_mut(span.from + 1..span.from + 5) {
                     place.copy_from_slice(&id.to_be_bytes());
                 }
             }

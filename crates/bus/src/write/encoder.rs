@@ -268,8 +268,8 @@ impl Encoder {
             Position { through, within: within.map(|begin| (begin.commit, self.last_change)) };
         self.last_bytes = self.arena.len();
         Encoded {
-            arena: std::mem::take(&mut self.arena),
-            entries: std::mem::take(&mut self.entries),
+            arena: Arc::new(std::mem::take(&mut self.arena)),
+            entries: Arc::new(std::mem::take(&mut self.entries)),
             names: self.names.clone(),
             context: self.context.clone(),
             position,
@@ -390,6 +390,8 @@ impl Encoder {
             other_key: None,
             has_context: true,
             dress: sheet.dress,
+            // A row of a snapshot is of no transaction, and always new.
+            at: (self.transaction.map_or(Lsn::MAX, |begin| begin.commit), event.lsn),
         });
     }
 

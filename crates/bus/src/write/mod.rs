@@ -32,6 +32,7 @@ mod route;
 mod samples;
 mod schema;
 mod snapshot;
+mod stored;
 mod table;
 mod transaction;
 mod types;

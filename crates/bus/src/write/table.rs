@@ -11,6 +11,11 @@ use super::value::{self};
 use model::{Error, Result, Table, TableId};
 use source::decode::Field;
 
+/// A magic byte, and the schema's id once there is one.
+pub(super) const AVRO_HEAD: &[u8] = &[0; 5];
+/// Behind a message and its schema.
+pub(super) const FRAME_END: &[u8] = b"}";
+
 pub(super) struct Sheet {
     pub id: TableId,
     pub topic: u32,
@@ -60,7 +65,7 @@ impl Dress {
                 let open = |schema: &Schema| {
                     format!("{{\"schema\":{},\"payload\":", schema.json(None)).into_bytes()
                 };
-                let frame = Frame { key: open(key), value: open(value), end: b"}" };
+                let frame = Frame { key: open(key), value: open(value), end: FRAME_END };
                 Dress { frame: Some(names.frame(frame)), ..Dress::default() }
             }
             Format::Avro { .. } => {
@@ -69,8 +74,7 @@ impl Dress {
                     names.subject(Subject { name: format!("{topic}-{of}"), schema })
                 };
                 let schemas = Some([subject(key, "key"), subject(value, "value")]);
-                // A magic byte, and the schema's id once there is one.
-                Dress { head: &[0; 5], frame: None, schemas }
+                Dress { head: AVRO_HEAD, frame: None, schemas }
             }
         }
     }

@@ -63,6 +63,7 @@ impl Totals {
 
 /// A topic without a table: their messages are few, so they are put together as JSON first.
 struct Special<'a> {
+    at: (Lsn, Lsn),
     topic: &'a str,
     schemas: [Schema; 2],
     key: Value,
@@ -91,6 +92,7 @@ impl Special<'_> {
             other_key: None,
             has_context: false,
             dress,
+            at: self.at,
         }
     }
 }
@@ -146,7 +148,7 @@ impl Encoder {
             return;
         }
         let value = json!({"status": "BEGIN", "event_count": null, "data_collections": null});
-        self.boundary(begin, begin.first, value);
+        self.boundary(begin, (begin.first, Lsn::ZERO), value);
     }
 
     pub(super) fn end_transaction(&mut self, end: Lsn) {
@@ -163,16 +165,18 @@ impl Encoder {
             .map(|sheet| json!({"data_collection": sheet.collection, "event_count": sheet.rows}))
             .collect();
         let value = json!({"status": "END", "event_count": events, "data_collections": touched});
-        self.boundary(begin, end, value);
+        self.boundary(begin, (end, Lsn::MAX), value);
     }
 
-    fn boundary(&mut self, begin: Begin, lsn: Lsn, mut value: Value) {
+    /// `change`: before or behind all others of the transaction.
+    fn boundary(&mut self, begin: Begin, (lsn, change): (Lsn, Lsn), mut value: Value) {
         let id = format!("{}:{}", begin.xid, lsn.0);
         value["id"] = id.as_str().into();
         value["ts_ms"] = begin.commit_us.div_euclid(1000).into();
         let topic = format!("{}.transaction", self.options.topic_prefix);
         let schemas = schema::transaction();
-        self.special(Special { topic: &topic, schemas, key: json!({"id": id}), value });
+        let at = (begin.commit, change);
+        self.special(Special { at, topic: &topic, schemas, key: json!({"id": id}), value });
     }
 
     pub(super) fn logical(&mut self, message: LogicalMessage<'_>) {
@@ -198,7 +202,8 @@ impl Encoder {
         });
         let topic = format!("{}.message", self.options.topic_prefix);
         let (schemas, key) = (schema::message(), json!({"prefix": prefix}));
-        self.special(Special { topic: &topic, schemas, key, value });
+        let at = begin.map_or((lsn, Lsn::ZERO), |begin| (begin.commit, lsn));
+        self.special(Special { at, topic: &topic, schemas, key, value });
     }
 
     fn source_of_message(&self, begin: Option<Begin>, lsn: Lsn) -> Value {
@@ -228,6 +233,7 @@ impl Encoder {
 pub(super) fn heartbeat(options: &SinkOptions, now_ms: i64) -> Encoded {
     let topic = format!("__debezium-heartbeat.{}", options.topic_prefix);
     let special = Special {
+        at: (Lsn::MAX, Lsn::MAX),
         topic: &topic,
         schemas: schema::heartbeat(),
         key: json!({"serverName": options.topic_prefix}),
@@ -236,8 +242,8 @@ pub(super) fn heartbeat(options: &SinkOptions, now_ms: i64) -> Encoded {
     let (mut names, mut arena) = (Names::default(), Vec::new());
     let entry = special.write(options, &mut names, &mut arena);
     Encoded {
-        arena,
-        entries: vec![entry],
+        arena: Arc::new(arena),
+        entries: Arc::new(vec![entry]),
         names: Arc::new(names),
         context: Arc::default(),
         position: Position::default(),

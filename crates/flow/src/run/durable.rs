@@ -128,9 +128,9 @@ impl Loop {
         Ok(())
     }
 
-    /// What the store and every sink that is required have.
+    /// What the store has, and every sink: of one that is not required, its disk is enough.
     fn confirm(&mut self) {
-        let confirmed = self.positions.confirm(self.sinks.acknowledged());
+        let confirmed = self.positions.confirm(self.sinks.confirmable());
         if let Some(session) = &self.session {
             session.control.confirm(confirmed);
         }

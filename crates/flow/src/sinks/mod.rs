@@ -4,14 +4,20 @@
 //! reader ─▶ Taps ─▶ Batch::tapped ─▶ queue ─▶ a thread a sink ─▶ broker
 //!                                     │            └ acknowledged: the log may be confirmed up to there,
 //!                                     │              by all that are required, and by the store
-//!                                     └ full: the reader waits; or, where it is not required, dropped and counted
+//!                                     ├ full: the reader waits
+//!                                     └ not required: what waits for too long goes to disk (keeping.rs), which is
+//!                                       as good as acknowledged; what has no room there is dropped, and counted
 //! ```
 //!
 //! A sink outlives the stream's sessions. What one session has put into the queue the next one's encoder leaves out.
 
+mod keeping;
 mod queue;
 mod sending;
+mod spool;
 mod taps;
+
+pub use spool::SpoolPlan;
 
 use crate::status::SinkReport;
 use bus::write::{Encoded, Encoder, Known, Origin, Position, SinkOptions};
@@ -25,6 +31,10 @@ use tokio_postgres::Client;
 
 /// A broker that answers does so by then.
 const OPEN_MOST: Duration = Duration::from_secs(5);
+/// One that is not required takes part without, and what its topics have is left out later.
+const OPEN_OPTIONAL_MOST: Duration = Duration::from_secs(1);
+/// At an orderly end such a broker takes what waits, or it stays on disk.
+const DRAIN_OPTIONAL_MOST: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// One sink, as it is configured.
@@ -37,6 +47,8 @@ pub struct SinkPlan {
     pub is_required: bool,
     /// What waits for the broker, at most; one batch always may.
     pub queue_bytes_max: usize,
+    /// What waits longer, of one that is not required; it has no other use of it but to send what is there.
+    pub spool: Option<SpoolPlan>,
 }
 
 /// All sinks of a pipeline.
@@ -51,6 +63,7 @@ impl Sinks {
     pub(crate) fn start(plans: &[SinkPlan], database: &str) -> Sinks {
         let start = |plan: &SinkPlan| {
             let queue = Arc::new(Queue::new(plan.clone()));
+            keeping::start(&queue);
             sending::start(queue.clone());
             queue
         };
@@ -64,23 +77,21 @@ impl Sinks {
 
     /// What a session of the stream gives its log to. An error: one that is required cannot say yet what it has.
     pub(crate) async fn tap(&self) -> Result<Option<Box<dyn Tap>>> {
-        let all_open = async {
-            while self.all.iter().any(|queue| queue.is_opening()) {
+        let opened = async |is_meant: fn(&SinkPlan) -> bool| {
+            let is_waited_for = |queue: &Arc<Queue>| is_meant(&queue.plan) && queue.is_opening();
+            while self.all.iter().any(is_waited_for) {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
-        let _ = tokio::time::timeout(OPEN_MOST, all_open).await;
+        let _ = tokio::time::timeout(OPEN_OPTIONAL_MOST, opened(|_| true)).await;
+        let _ = tokio::time::timeout(OPEN_MOST, opened(|plan| plan.is_required)).await;
         let mut encoders = Vec::new();
         let mut known = Vec::new();
         for (at, queue) in self.all.iter().enumerate() {
             let enqueued = match (queue.enqueued(), queue.plan.is_required) {
                 (Some(enqueued), _) => enqueued,
                 (None, true) => return Err(queue.not_open()),
-                // It takes part from the next session on.
-                (None, false) => {
-                    queue.leave_out();
-                    continue;
-                }
+                (None, false) => Position::default(),
             };
             let origin = Origin { database: self.database.clone() };
             let mut encoder = Encoder::new(queue.plan.options.clone(), origin);
@@ -96,22 +107,22 @@ impl Sinks {
     /// Where a session has to begin for them, however far the store is. `None`: they need nothing of before.
     pub(crate) fn begin(&self) -> Option<Lsn> {
         let enqueued = |queue: &Arc<Queue>| queue.enqueued().map_or(Lsn::ZERO, |at| at.through);
-        self.required().map(enqueued).min()
+        self.all.iter().map(enqueued).min()
     }
 
     /// Up to where the log may be confirmed for them.
-    pub(crate) fn acknowledged(&self) -> Lsn {
-        self.required().map(|queue| queue.acknowledged()).min().unwrap_or(Lsn::MAX)
+    pub(crate) fn confirmable(&self) -> Lsn {
+        self.all.iter().map(|queue| queue.confirmable()).min().unwrap_or(Lsn::MAX)
     }
 
     /// Whether those that hold the stream take another batch.
     pub(crate) fn have_room(&self) -> bool {
-        self.required().all(|queue| queue.has_room())
+        self.all.iter().all(|queue| queue.has_room())
     }
 
-    /// Something was acknowledged since the last call.
+    /// Something was acknowledged, or put on disk, since the last call.
     pub(crate) async fn changed(&self) {
-        let changes: Vec<_> = self.required().map(|queue| Box::pin(queue.changed())).collect();
+        let changes: Vec<_> = self.all.iter().map(|queue| Box::pin(queue.changed())).collect();
         match changes.is_empty() {
             true => std::future::pending().await,
             false => drop(futures_util::future::select_all(changes).await),
@@ -142,9 +153,21 @@ impl Sinks {
         Ok(())
     }
 
-    /// Everything that was taken is acknowledged, or cannot be.
+    /// Everything that was taken is acknowledged or on disk, or cannot be.
     pub(crate) async fn drain(&self) {
-        while self.required().any(|queue| !queue.is_empty() && queue.is_open()) {
+        let is_sending = |queue: &Arc<Queue>| !queue.is_empty() && queue.is_open();
+        let sent = async {
+            while self.all.iter().any(is_sending) {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        let _ = tokio::time::timeout(DRAIN_OPTIONAL_MOST, sent).await;
+        let optional = || self.all.iter().filter(|queue| !queue.plan.is_required);
+        optional().for_each(|queue| queue.keep_now());
+        while optional().any(|queue| !queue.is_kept()) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        while self.required().any(is_sending) {
             self.changed().await;
         }
     }

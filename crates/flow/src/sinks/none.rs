@@ -23,7 +23,7 @@ impl Sinks {
         None
     }
 
-    pub(crate) fn acknowledged(&self) -> Lsn {
+    pub(crate) fn confirmable(&self) -> Lsn {
         Lsn::MAX
     }
 

@@ -1,7 +1,7 @@
 //! The thread of a sink: what waits, in order, until its broker has it.
 
 use super::queue::Queue;
-use bus::write::{Encoded, Producer};
+use bus::write::Producer;
 use model::{Error, Result};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +23,8 @@ pub(super) fn start(queue: Arc<Queue>) {
 fn run(queue: &Queue) {
     let mut tries = 0;
     while !queue.is_stopped() {
-        let ended = Producer::open(&queue.plan.options).and_then(|producer| {
+        let opened = queue.open_spool().and_then(|()| Producer::open(&queue.plan.options));
+        let ended = opened.and_then(|producer| {
             // What at-least-once delivery has sent the slot knows well enough.
             let position = producer.last_position()?.unwrap_or_default();
             queue.open(position);
@@ -48,15 +49,13 @@ fn run(queue: &Queue) {
 fn serve(queue: &Queue, mut producer: Producer) -> Result<()> {
     let heartbeat = queue.plan.options.heartbeat;
     let mut told = Instant::now();
-    // Of the session before, one may have been committed although nobody heard of it.
-    let mut known = producer.last_position()?;
+    // Of the session before, one may have been committed although nobody heard of it; and what the disk holds, or
+    // a stream that began without knowing, may have been sent long ago.
+    let known = producer.last_position()?.unwrap_or_default();
     while !queue.is_stopped() {
-        let mut batches = queue.next(WAIT_MOST);
+        let mut batches = queue.next(WAIT_MOST)?;
         if !batches.is_empty() {
-            if let Some(known) = known.take() {
-                let is_sent = |encoded: &mut Encoded| is_sent(encoded, known.through);
-                queue.done(&batches.extract_if(.., is_sent).collect::<Vec<_>>());
-            }
+            batches.iter_mut().for_each(|encoded| encoded.leave_out(known));
             if let Err(error) = producer.send(&mut batches) {
                 queue.put_back(batches);
                 return Err(error);
@@ -69,10 +68,4 @@ fn serve(queue: &Queue, mut producer: Producer) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Nothing of a batch within a transaction is told from the rest of it: those are sent again, as their position
-/// was not.
-fn is_sent(encoded: &Encoded, through: model::Lsn) -> bool {
-    encoded.position.within.is_none() && encoded.position.through <= through
 }

@@ -70,6 +70,8 @@ pub struct SinkReport {
     /// Its brokers have everything that was committed before.
     pub acknowledged_lsn: String,
     pub queued_bytes: u64,
+    /// The same on disk, of one that is not required.
+    pub spooled_bytes: u64,
     /// These since the start of the process.
     pub sent_messages: u64,
     /// For want of room; of one that is not required.

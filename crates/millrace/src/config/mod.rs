@@ -212,7 +212,11 @@ impl Config {
             memory_bytes: self.limits.stream_memory_bytes,
             spool: self.spool(),
             #[cfg(feature = "kafka")]
-            sinks: self.sinks.iter().map(kafka::sink::Sink::plan).collect::<Result<_>>()?,
+            sinks: self
+                .sinks
+                .iter()
+                .map(|sink| sink.plan(&self.store.data_dir))
+                .collect::<Result<_>>()?,
             #[cfg(not(feature = "kafka"))]
             sinks: Vec::new(),
         }))

@@ -107,6 +107,10 @@ fn what_is_not_allowed_says_why() {
             &with_source("[store]\nurl = \"http://127.0.0.1:1\"\n[spool]\nmax_bytes = 5"),
             "spool.max_bytes",
         ),
+        (
+            &with_source("[[sink.kafka]]\nbrokers = \"k\"\ntopic_prefix = \"p\"\nspool_mib = 5"),
+            "sink.kafka.spool_mib for a sink that is required",
+        ),
     ];
     for (text, what) in cases {
         let error = parse(text).unwrap_err();

@@ -258,9 +258,12 @@ fn sinks(out: &mut String, report: &Report) {
         return;
     }
     type Value = fn(&SinkReport) -> f64;
-    let of: [(&str, &str, &str, Value); 5] = [
+    let of: [(&str, &str, &str, Value); 6] = [
         ("connected", "gauge", "1: its brokers take what comes", |sink| flag(sink.connected)),
         ("queued_bytes", "gauge", "What waits for its brokers", |sink| sink.queued_bytes as f64),
+        ("spooled_bytes", "gauge", "The same on disk, where it is not required", |sink| {
+            sink.spooled_bytes as f64
+        }),
         ("sent_messages_total", "counter", "Acknowledged since the start", |sink| {
             sink.sent_messages as f64
         }),
@@ -408,6 +411,7 @@ mod tests {
             connected: true,
             acknowledged_lsn: "0/7".into(),
             queued_bytes: 5,
+            spooled_bytes: 9,
             sent_messages: 6,
             dropped_messages: 0,
             lost_values: 0,
@@ -430,6 +434,8 @@ mod tests {
             "millrace_kafka_poison_messages_total{group=\"millrace\"} 3",
             "millrace_kafka_lag_messages{group=\"millrace\",topic=\"shop.public.a\",partition=\"2\"} 7",
             "millrace_kafka_end_offset{group=\"millrace\",topic=\"shop.public.a\",partition=\"2\"} 37",
+            "millrace_sink_queued_bytes{sink=\"shop\"} 5",
+            "millrace_sink_spooled_bytes{sink=\"shop\"} 9",
             "millrace_spool_filled{slot=\"millrace\"} 1",
             "millrace_source_lag_bytes{slot=\"millrace\"} 77",
             "millrace_source_slot_wal_status{slot=\"millrace\",wal_status=\"reserved\"} 1",

@@ -7,8 +7,9 @@ mod opening;
 
 pub(super) use opening::read_prefix;
 
-use super::format::{Head, Said, packed_bytes_most, put_message, put_record};
+use super::format::{Head, Said, packed_bytes_most, put_message};
 use super::reading::{Begin, Reading};
+use super::record::put_record;
 use super::shown::Shown;
 use model::{Error, Lsn, Result};
 use std::collections::{BTreeMap, VecDeque};
@@ -456,7 +457,7 @@ pub(super) fn damaged(folder: &Path, how: &str) -> Error {
 }
 
 /// With what was missed of the way to it. What it is in lasts, too.
-pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+pub fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -469,7 +470,7 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 

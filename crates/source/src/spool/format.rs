@@ -2,26 +2,19 @@
 //!
 //! ```text
 //! magic  version │ record: head │ record: messages │ record: messages …
-//! record    length of the packed bytes │ of the plain ones │ CRC-32 of all the others │ LZ4
 //! messages  length │ CopyData's content, over and over
 //! ```
 
+use super::record::{LZ4_GROWS_MOST, LZ4_MORE_MOST, RECORD_HEAD_BYTES, put_record};
 use crate::decode::{Cursor, Malformed};
 use bytes::BufMut;
 use model::Lsn;
-use std::io::{self, Read};
 
 /// Another number where a segment of before cannot be read.
 pub(super) const VERSION: u8 = 2;
 pub(super) const MAGIC: &[u8; 7] = b"mrspool";
 /// Of [`MAGIC`] and the version.
 pub(super) const PREFIX_BYTES: u64 = 8;
-/// Lengths and sum.
-const RECORD_HEAD_BYTES: usize = 12;
-/// No LZ4 grows more than this; a length beyond it is none.
-const LZ4_GROWS_MOST: usize = 255;
-/// Beside one of so many.
-const LZ4_MORE_MOST: u64 = 16;
 /// Of CopyData with a change: tag, two positions, a time.
 pub(crate) const CHANGE_HEAD_BYTES: usize = 1 + 3 * 8;
 
@@ -69,61 +62,11 @@ impl Head {
     }
 }
 
-/// What is found where a record should be.
-#[derive(PartialEq, Eq, Debug)]
-pub(super) enum Record {
-    End,
-    /// It was being written, or it is not what was written.
-    Broken,
-    /// Its content, and its length in the file.
-    Whole(Vec<u8>, u64),
-}
-
 /// Of a head and two records with so many bytes together that do not pack.
 pub(super) fn packed_bytes_most(plain: u64) -> u64 {
     let head = PREFIX_BYTES + 4 * 8;
     let each = RECORD_HEAD_BYTES as u64 + LZ4_MORE_MOST;
     head + 3 * each + plain + plain / LZ4_GROWS_MOST as u64
-}
-
-/// `plain` has at most some gigabytes: one message, or a little more than a chunk.
-pub(super) fn put_record(plain: &[u8], out: &mut Vec<u8>) {
-    let packed = lz4_flex::block::compress(plain);
-    let lengths = [(packed.len() as u32).to_be_bytes(), (plain.len() as u32).to_be_bytes()];
-    out.extend_from_slice(&lengths.concat());
-    out.put_u32(sum(&lengths.concat(), &packed));
-    out.extend_from_slice(&packed);
-}
-
-/// `most`: bytes that are left in the file.
-pub(super) fn read_record(from: &mut impl Read, most: u64) -> io::Result<Record> {
-    let mut head = [0; RECORD_HEAD_BYTES];
-    if most == 0 {
-        return Ok(Record::End);
-    }
-    let Some(room) = most.checked_sub(RECORD_HEAD_BYTES as u64) else { return Ok(Record::Broken) };
-    from.read_exact(&mut head)?;
-    let number =
-        |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-    let (length, plain) = (number(0) as usize, number(4) as usize);
-    if length as u64 > room || plain > length.saturating_mul(LZ4_GROWS_MOST) {
-        return Ok(Record::Broken);
-    }
-    let mut packed = vec![0; length];
-    from.read_exact(&mut packed)?;
-    if sum(&head[..8], &packed) != number(8) {
-        return Ok(Record::Broken);
-    }
-    let plain = lz4_flex::block::decompress(&packed, plain);
-    Ok(plain
-        .map_or(Record::Broken, |plain| Record::Whole(plain, (RECORD_HEAD_BYTES + length) as u64)))
-}
-
-fn sum(lengths: &[u8], packed: &[u8]) -> u32 {
-    let mut sum = crc32fast::Hasher::new();
-    sum.update(lengths);
-    sum.update(packed);
-    sum.finalize()
 }
 
 pub(super) fn put_message(message: &[u8], out: &mut Vec<u8>) {
@@ -190,6 +133,7 @@ impl Said {
 /// A whole segment of any bytes: an error, or it is what [`put_record`] wrote.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn any_segment(bytes: &[u8]) {
+    use super::record::{Record, read_record};
     let (mut left, mut plains) = (bytes, Vec::new());
     while let Ok(Record::Whole(plain, length)) = read_record(&mut { left }, left.len() as u64) {
         left = &left[length as usize..];
@@ -204,6 +148,7 @@ pub(crate) fn any_segment(bytes: &[u8]) {
 
 #[cfg(any(test, feature = "fuzzing"))]
 fn any_record(plain: &[u8]) {
+    use super::record::{Record, read_record};
     if let Ok(head) = Head::decode(plain) {
         let mut again = &head.encode()[PREFIX_BYTES as usize..];
         let length = again.len() as u64;
@@ -220,6 +165,7 @@ fn any_record(plain: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::{Record, read_record};
     use super::*;
     use proptest::collection::vec;
 
@@ -252,16 +198,6 @@ mod tests {
                 seen += 1;
             }
             proptest::prop_assert!(seen <= records.len());
-        }
-
-        #[test]
-        fn a_bit_that_fell_over_is_seen(message in vec(0u8.., 1..200), bit in 0usize..2000) {
-            let mut bytes = Vec::new();
-            put_record(&message, &mut bytes);
-            let bit = bit % (bytes.len() * 8);
-            bytes[bit / 8] ^= 1 << (bit % 8);
-            let most = bytes.len() as u64;
-            proptest::prop_assert_eq!(read_record(&mut &bytes[..], most).unwrap(), Record::Broken);
         }
 
         #[test]

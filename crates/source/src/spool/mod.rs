@@ -18,6 +18,7 @@ mod keeper;
 mod note;
 mod pump;
 mod reading;
+mod record;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,9 @@ mod tests;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use format::any_segment;
 
+pub use files::{make_folder, sync_folder};
 pub use keeper::{Keeper, KeeperOptions};
+pub use record::{Record, put_record, read_record};
 pub use shown::Held;
 
 pub(crate) use files::Files;

@@ -1,7 +1,8 @@
 //! The segments read from their beginning, while they are appended to and removed.
 
 use super::files::{Files, files_error, note, read_prefix};
-use super::format::{Messages, Record, read_record};
+use super::format::Messages;
+use super::record::{Record, read_record};
 use model::{Error, Lsn, Result};
 use std::fs::File;
 use std::io::Seek;

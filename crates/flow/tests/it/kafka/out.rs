@@ -29,7 +29,7 @@ fn plan(world: &World, broker: &Broker, format: Format) -> SinkPlan {
     let mut options = SinkOptions::new(broker.bootstrap(), world.schema);
     options.format = format;
     let name = world.schema.to_owned();
-    SinkPlan { name, options, is_required: true, queue_bytes_max: 16 << 20 }
+    SinkPlan { name, options, is_required: true, queue_bytes_max: 16 << 20, spool: None }
 }
 
 fn pipeline(world: &World, plan: &SinkPlan) -> Pipeline {

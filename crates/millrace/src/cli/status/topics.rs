@@ -80,6 +80,7 @@ pub(super) struct Sink {
     connected: bool,
     acknowledged_lsn: String,
     queued_bytes: u64,
+    spooled_bytes: u64,
     sent_messages: u64,
     dropped_messages: u64,
     lost_values: u64,
@@ -92,8 +93,12 @@ pub(super) fn sink(sink: &Sink) -> String {
         (false, true) => talk::data("not connected, Postgres keeps the log", Paint::Red),
         (false, false) => talk::data("not connected", Paint::Yellow),
     };
+    let on_disk = match sink.spooled_bytes {
+        0 => String::new(),
+        bytes => format!(", and {} on disk", talk::bytes(bytes)),
+    };
     let mut text = format!(
-        "sink       {}: {state}; {} sent, acknowledged {}, {} wait\n",
+        "sink       {}: {state}; {} sent, acknowledged {}, {} wait{on_disk}\n",
         sink.name,
         counted(sink.sent_messages, "message"),
         sink.acknowledged_lsn,
@@ -118,6 +123,28 @@ pub(super) fn sink(sink: &Sink) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waits_for_a_sink_on_disk_is_told_where_something_does() {
+        let mut waits = Sink {
+            name: "shop".into(),
+            required: false,
+            connected: false,
+            acknowledged_lsn: "0/7".into(),
+            queued_bytes: 0,
+            spooled_bytes: 0,
+            sent_messages: 6,
+            dropped_messages: 0,
+            lost_values: 0,
+            last_error: None,
+        };
+        assert!(!sink(&waits).contains("disk"));
+        waits.spooled_bytes = 3 << 20;
+        assert_eq!(
+            sink(&waits),
+            "sink       shop: not connected; 6 messages sent, acknowledged 0/7, 0 B wait, and 3.0 MiB on disk\n"
+        );
+    }
 
     #[test]
     fn partitions_that_are_behind_are_told_the_farthest_first() {

@@ -11,6 +11,8 @@ use serde::Deserialize;
 use std::path::Path;
 
 pub(crate) const DEFAULT_QUEUE_MIB: u64 = 64;
+/// Of a sink that is not required.
+pub(crate) const DEFAULT_SPOOL_MIB: u64 = 1024;
 pub(crate) const DEFAULT_MESSAGE_BYTES: u64 = 1_000_000;
 const FORMATS: [&str; 3] = ["debezium-json", "debezium-json-schema", "debezium-avro"];
 const DELIVERIES: [&str; 2] = ["exactly-once", "at-least-once"];
@@ -44,6 +46,7 @@ pub(crate) struct KafkaSinkSection {
     heartbeat_ms: Option<u64>,
     message_bytes_max: Option<u64>,
     queue_mib: Option<u64>,
+    spool_mib: Option<u64>,
     protocol: Option<String>,
     sasl_mechanism: Option<String>,
     user: Option<String>,
@@ -83,6 +86,7 @@ pub(crate) struct Sink {
     heartbeat_ms: u64,
     message_bytes_max: u64,
     queue_mib: u64,
+    spool_mib: u64,
     pub(crate) login: Login,
 }
 
@@ -128,6 +132,18 @@ impl KafkaSinkSection {
         let delivery = one_of("sink.kafka.delivery", self.delivery, &DELIVERIES, DELIVERIES[0])?;
         let compression =
             one_of("sink.kafka.compression", self.compression, &COMPRESSIONS, COMPRESSIONS[0])?;
+        let is_required = self.required.unwrap_or(true);
+        let spool_mib = match (self.spool_mib, is_required) {
+            (Some(_), true) => {
+                return Err(Error::definite(
+                    "cannot use sink.kafka.spool_mib for a sink that is required",
+                )
+                .detail("The log waits for such a sink at the source; nothing of it is kept here.")
+                .hint("required = false under [[sink.kafka]], or without spool_mib"));
+            }
+            (None, true) => 0,
+            (said, false) => said.unwrap_or(DEFAULT_SPOOL_MIB).min(1 << 20),
+        };
         let login = LoginSection {
             protocol: self.protocol,
             sasl_mechanism: self.sasl_mechanism,
@@ -144,7 +160,7 @@ impl KafkaSinkSection {
             format,
             registry,
             is_exactly_once: delivery == DELIVERIES[0],
-            is_required: self.required.unwrap_or(true),
+            is_required,
             compression,
             tables: self.tables,
             tables_exclude: self.tables_exclude,
@@ -157,6 +173,7 @@ impl KafkaSinkSection {
             heartbeat_ms: self.heartbeat_ms.unwrap_or(0),
             message_bytes_max: self.message_bytes_max.unwrap_or(DEFAULT_MESSAGE_BYTES),
             queue_mib: self.queue_mib.unwrap_or(DEFAULT_QUEUE_MIB).clamp(1, 1 << 20),
+            spool_mib,
             login: login.resolve("sink.kafka", folder, warnings)?,
         })
     }

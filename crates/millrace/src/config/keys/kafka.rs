@@ -224,7 +224,7 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Flag,
         "true",
         "The log is confirmed to Postgres only when it is there as well. `false`: a broker that is slow or away holds \
-         nothing up; what has no room to wait is dropped, and counted.",
+         nothing up: what waits for it waits in memory and on disk; what has no room there is dropped, and counted.",
     ),
     key("sink.kafka.compression", Kind::Text, "lz4", "`lz4`, `zstd`, `gzip` or `none`."),
     key(
@@ -289,7 +289,13 @@ pub(super) const KEYS: &[Key] = &[
         "1000000",
         "The largest message; the topic's `max.message.bytes` has to be as large.",
     ),
-    key("sink.kafka.queue_mib", Kind::Number, "64", "What may wait for the brokers."),
+    key("sink.kafka.queue_mib", Kind::Number, "64", "What may wait for the brokers in memory."),
+    key(
+        "sink.kafka.spool_mib",
+        Kind::Number,
+        "1024",
+        "With `required = false`: what may wait on disk, packed, under `store.data_dir` in `sinks/NAME`; 0: nothing.",
+    ),
     key(
         "sink.kafka.protocol",
         Kind::Text,

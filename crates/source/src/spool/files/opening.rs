@@ -1,6 +1,7 @@
 //! What is found on the disk: where the segments of an earlier process end.
 
-use super::super::format::{Head, MAGIC, Messages, PREFIX_BYTES, Record, VERSION, read_record};
+use super::super::format::{Head, MAGIC, Messages, PREFIX_BYTES, VERSION};
+use super::super::record::{Record, read_record};
 use super::super::shown::Shown;
 use super::{Files, Place, Segment, files_error, make_folder, note};
 use model::{Error, Lsn, Result};

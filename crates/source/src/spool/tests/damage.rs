@@ -1,7 +1,8 @@
 //! What was confirmed is told of when it does not read, and what was not is no damage.
 
 use super::super::files::Files;
-use super::super::format::{MAGIC, PREFIX_BYTES, Record, read_record};
+use super::super::format::{MAGIC, PREFIX_BYTES};
+use super::super::record::{Record, read_record};
 use super::super::{Spool, keeper, span};
 use super::{LIMIT, append, end_of, filled, held, open, read, sizes, transaction};
 use model::{Error, Fate, Lsn};

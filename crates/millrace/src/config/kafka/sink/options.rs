@@ -3,12 +3,16 @@
 use super::Sink;
 use bus::registry::RegistryOptions;
 use bus::write::{Compression, Delivery, Format, Route, SinkOptions, Tables};
-use flow::sinks::SinkPlan;
+use flow::sinks::{SinkPlan, SpoolPlan};
 use model::Result;
+use std::path::Path;
 use std::time::Duration;
 
+/// In the folder of the data.
+const SPOOLS: &str = "sinks";
+
 impl Sink {
-    pub(crate) fn plan(&self) -> Result<SinkPlan> {
+    pub(crate) fn plan(&self, data_dir: &Path) -> Result<SinkPlan> {
         let brokers = self.brokers.resolve("sink.kafka.brokers")?;
         let mut options = SinkOptions::new(brokers.expose(), &self.topic_prefix);
         options.security = self.login.security()?;
@@ -48,6 +52,32 @@ impl Sink {
             options,
             is_required: self.is_required,
             queue_bytes_max: (self.queue_mib << 20) as usize,
+            spool: Some(SpoolPlan {
+                folder: data_dir.join(SPOOLS).join(folder_name(&self.name)),
+                bytes_max: self.spool_mib << 20,
+            }),
         })
+    }
+}
+
+/// One part of a path, whatever the sink is called, and another one for each.
+fn folder_name(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    name.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02x}") })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sink_has_a_folder_of_its_own() {
+        for (name, folder) in
+            [("shop-2", "shop-2"), ("..", "%2e%2e"), ("a/b", "a%2fb"), ("a%2fb", "a%252fb")]
+        {
+            assert_eq!(folder_name(name), folder);
+        }
     }
 }
