@@ -4,7 +4,7 @@ use model::Lsn;
 use std::sync::Arc;
 
 /// How far messages go: what is at or before it was sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Position {
     /// Transactions that commit before.
     pub through: Lsn,
