@@ -100,6 +100,7 @@ impl Loop {
             self.confirm();
         }
         self.arm_again()?;
+        self.let_sinks_in();
         self.start_survey();
         self.remove_gone().await?;
         // A table that was waited for may have gone.

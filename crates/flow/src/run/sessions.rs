@@ -8,6 +8,7 @@
 //! ```
 
 use super::Loop;
+use super::copies::LET_GO;
 use crate::flight::recorded;
 use crate::session::Session;
 use crate::task::{Task, in_time};
@@ -34,7 +35,7 @@ impl Loop {
         let binary = tables
             .flat_map(|entry| &entry.target.table.columns)
             .all(|column| !column.pg.needs_text());
-        let tap = match self.sinks.tap().await {
+        let tap = match self.sinks.tap(&self.tables).await {
             Ok(tap) => tap,
             Err(error) => return self.lose_session(error),
         };
@@ -80,6 +81,14 @@ impl Loop {
         self.session = Some(session);
         self.status.set_connected(true);
         Ok(())
+    }
+
+    /// A sink that nothing waits for is there after all.
+    pub(super) fn let_sinks_in(&mut self) {
+        let is_free = self.session.is_some() && self.verifying.is_none();
+        if is_free && self.sinks.wait_for_session() {
+            self.start_anew_after(LET_GO);
+        }
     }
 
     /// Once there is room for its note.

@@ -7,16 +7,22 @@
 //!                                     └ full: the reader waits; or, where it is not required, dropped and counted
 //! ```
 //!
+//! A sink that begins first sends the rows that are there: `before`.
+//!
 //! A sink outlives the stream's sessions. What one session has put into the queue the next one's encoder leaves out.
 
+mod ahead;
+mod before;
 mod queue;
 mod sending;
 mod taps;
 
 use crate::status::SinkReport;
+use crate::tables::Tables;
 use bus::write::{Encoded, Encoder, Known, Origin, Position, SinkOptions};
 use model::{Error, Lsn, Result, TableId};
 use queue::Queue;
+use source::Address;
 use source::stream::tap::{Tap, Tapped};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
@@ -37,25 +43,34 @@ pub struct SinkPlan {
     pub is_required: bool,
     /// What waits for the broker, at most; one batch always may.
     pub queue_bytes_max: usize,
+    /// Rows that were there before are sent first, as Debezium's `snapshot.mode=initial` does it.
+    pub takes_snapshot: bool,
+}
+
+/// Where the rows come from.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) address: Address,
+    pub(crate) publication: String,
 }
 
 /// All sinks of a pipeline.
 pub(crate) struct Sinks {
     all: Vec<Arc<Queue>>,
-    database: String,
+    source: Source,
     /// Of this session's encoders.
     known: Mutex<Vec<Arc<RwLock<Known>>>>,
 }
 
 impl Sinks {
-    pub(crate) fn start(plans: &[SinkPlan], database: &str) -> Sinks {
+    pub(crate) fn start(plans: &[SinkPlan], source: Source) -> Sinks {
         let start = |plan: &SinkPlan| {
             let queue = Arc::new(Queue::new(plan.clone()));
-            sending::start(queue.clone());
+            sending::start(queue.clone(), source.clone());
             queue
         };
         let all = plans.iter().map(start).collect();
-        Sinks { all, database: database.to_owned(), known: Mutex::default() }
+        Sinks { all, source, known: Mutex::default() }
     }
 
     fn required(&self) -> impl Iterator<Item = &Arc<Queue>> {
@@ -63,9 +78,11 @@ impl Sinks {
     }
 
     /// What a session of the stream gives its log to. An error: one that is required cannot say yet what it has.
-    pub(crate) async fn tap(&self) -> Result<Option<Box<dyn Tap>>> {
+    pub(crate) async fn tap(&self, tables: &Tables) -> Result<Option<Box<dyn Tap>>> {
+        let settled = Arc::new(tables.settled());
+        self.all.iter().for_each(|queue| queue.ahead.let_in(settled.clone()));
         let all_open = async {
-            while self.all.iter().any(|queue| queue.is_opening()) {
+            while self.all.iter().any(|queue| queue.is_opening() || queue.ahead.is_coming()) {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
@@ -73,16 +90,17 @@ impl Sinks {
         let mut encoders = Vec::new();
         let mut known = Vec::new();
         for (at, queue) in self.all.iter().enumerate() {
-            let enqueued = match (queue.enqueued(), queue.plan.is_required) {
-                (Some(enqueued), _) => enqueued,
-                (None, true) => return Err(queue.not_open()),
-                // It takes part from the next session on.
-                (None, false) => {
-                    queue.leave_out();
-                    continue;
-                }
+            if queue.enqueued().is_none() && queue.plan.is_required {
+                return Err(queue.not_open());
+            }
+            // From here on no snapshot of before this session opens it.
+            queue.ahead.shut();
+            // It takes part from the next session on.
+            let Some(enqueued) = queue.enqueued() else {
+                queue.leave_out();
+                continue;
             };
-            let origin = Origin { database: self.database.clone() };
+            let origin = self.source.origin();
             let mut encoder = Encoder::new(queue.plan.options.clone(), origin);
             encoder.resume(enqueued);
             known.push(encoder.known());
@@ -97,6 +115,11 @@ impl Sinks {
     pub(crate) fn begin(&self) -> Option<Lsn> {
         let enqueued = |queue: &Arc<Queue>| queue.enqueued().map_or(Lsn::ZERO, |at| at.through);
         self.required().map(enqueued).min()
+    }
+
+    /// One that was left out is there now, and its snapshot has to come before a session.
+    pub(crate) fn wait_for_session(&self) -> bool {
+        self.all.iter().any(|queue| queue.ahead.waits())
     }
 
     /// Up to where the log may be confirmed for them.
@@ -144,13 +167,19 @@ impl Sinks {
 
     /// Everything that was taken is acknowledged, or cannot be.
     pub(crate) async fn drain(&self) {
-        while self.required().any(|queue| !queue.is_empty() && queue.is_open()) {
+        while self.required().any(|queue| queue.can_empty()) {
             self.changed().await;
         }
     }
 
     pub(crate) fn report(&self) -> Vec<SinkReport> {
         self.all.iter().map(|queue| queue.report()).collect()
+    }
+}
+
+impl Source {
+    fn origin(&self) -> Origin {
+        Origin { database: self.address.database().to_owned() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What waits for a sink's broker, and how far the sink is.
 
+use super::ahead::Ahead;
 use super::{Encoded, Error, Lsn, Position, SinkPlan, SinkReport, locked};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};
@@ -12,6 +13,7 @@ const AT_ONCE_BYTES: usize = 8 << 20;
 /// Between the stream's loop and the sink's thread.
 pub(super) struct Queue {
     pub(super) plan: SinkPlan,
+    pub(super) ahead: Ahead,
     inner: Mutex<Inner>,
     filled: Condvar,
     emptied: Notify,
@@ -46,7 +48,8 @@ impl From<&Error> for Trouble {
 
 impl Queue {
     pub(super) fn new(plan: SinkPlan) -> Queue {
-        Queue { plan, inner: Mutex::default(), filled: Condvar::new(), emptied: Notify::new() }
+        let (inner, filled, emptied) = Default::default();
+        Queue { plan, ahead: Ahead::default(), inner, filled, emptied }
     }
 
     pub(super) fn enqueued(&self) -> Option<Position> {
@@ -57,19 +60,17 @@ impl Queue {
         locked(&self.inner).acknowledged
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        let inner = locked(&self.inner);
-        inner.enqueued.is_some() && inner.trouble.is_none()
-    }
-
     /// Nothing has been heard of it yet.
     pub(super) fn is_opening(&self) -> bool {
         let inner = locked(&self.inner);
         inner.enqueued.is_none() && inner.trouble.is_none()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        locked(&self.inner).waiting.is_empty()
+    /// Something waits, and is being sent.
+    pub(super) fn can_empty(&self) -> bool {
+        let inner = locked(&self.inner);
+        let is_open = inner.enqueued.is_some() && inner.trouble.is_none();
+        is_open && !inner.waiting.is_empty() && !self.ahead.is_running()
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -93,7 +94,8 @@ impl Queue {
     /// Its part of a batch. What is not required and has no room is dropped.
     pub(super) fn put(&self, encoded: Encoded) {
         let mut inner = locked(&self.inner);
-        inner.enqueued = Some(encoded.position);
+        // A session that repeats the log says again where it was.
+        inner.enqueued = inner.enqueued.max(Some(encoded.position));
         inner.lost_values += encoded.lost;
         let has_room = inner.waiting_bytes < self.plan.queue_bytes_max;
         if !self.plan.is_required && !has_room {
@@ -167,6 +169,14 @@ impl Queue {
         self.emptied.notify_one();
     }
 
+    /// Rows that were sent ahead of what waits here.
+    pub(super) fn sent_ahead(&self, rows: &Encoded) {
+        let mut inner = locked(&self.inner);
+        inner.sent_messages += rows.messages().len() as u64;
+        inner.lost_values += rows.lost;
+        self.ahead.count(rows.messages().len());
+    }
+
     pub(super) fn stop(&self) {
         locked(&self.inner).is_stopped = true;
         self.filled.notify_all();
@@ -188,6 +198,8 @@ impl Queue {
             sent_messages: inner.sent_messages,
             dropped_messages: inner.dropped_messages,
             lost_values: inner.lost_values,
+            snapshot_rows: self.ahead.rows(),
+            in_snapshot: self.ahead.is_running(),
             last_error: inner.trouble.as_ref().map(|trouble| trouble.text.clone()),
         }
     }

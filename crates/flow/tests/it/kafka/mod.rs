@@ -6,6 +6,7 @@ mod groups;
 mod mirrors;
 mod once;
 mod out;
+mod out_snapshot;
 mod pause;
 mod poison;
 mod replay;

@@ -83,6 +83,8 @@ pub(super) struct Sink {
     sent_messages: u64,
     dropped_messages: u64,
     lost_values: u64,
+    snapshot_rows: u64,
+    in_snapshot: bool,
     last_error: Option<String>,
 }
 
@@ -99,6 +101,13 @@ pub(super) fn sink(sink: &Sink) -> String {
         sink.acknowledged_lsn,
         talk::bytes(sink.queued_bytes)
     );
+    if sink.in_snapshot {
+        let what = format!(
+            "snapshot: {} of before are sent, what streams waits",
+            counted(sink.snapshot_rows, "row")
+        );
+        text += &format!("           {}\n", talk::data(what, Paint::Yellow));
+    }
     for (count, what) in [(sink.dropped_messages, "message"), (sink.lost_values, "value")] {
         let why = match what {
             "message" => "dropped for want of room",

@@ -48,6 +48,7 @@ impl Sink {
             options,
             is_required: self.is_required,
             queue_bytes_max: (self.queue_mib << 20) as usize,
+            takes_snapshot: self.takes_snapshot,
         })
     }
 }
