@@ -53,7 +53,7 @@ fn follow(start: Instant, ends: &Ends, rows: u64, mut is_over: impl FnMut() -> b
 /// A whole Millrace: the rows go into its store as well.
 fn ours(backlog: &Backlog, broker: &Broker, round: usize, rows: u64) -> Run {
     let sink = format!(
-        "{}\n[[sink.kafka]]\nbrokers = \"{}\"\ntopic_prefix = \"r{round}\"\n",
+        "{}\n[[sink.kafka]]\nbrokers = \"{}\"\ntopic_prefix = \"r{round}\"\nsnapshot = \"never\"\n",
         stream::APPEND,
         broker.bootstrap()
     );

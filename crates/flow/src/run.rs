@@ -50,7 +50,7 @@ use crate::pause::{self, Resumed};
 use crate::pipeline::{Command, Options};
 use crate::reload::Reload;
 use crate::session::Session;
-use crate::sinks::Sinks;
+use crate::sinks::{self, Sinks};
 use crate::start::{self, Ready};
 use crate::status::Status;
 use crate::tables::Tables;
@@ -160,7 +160,11 @@ pub(crate) async fn run(
     let _keeper = keeper(&options)?;
     let _room = Task::spawn(look::room(store.clone(), status.clone()));
     let filler = Arc::new(Filler::new(Some(options.address.clone())));
-    let sinks = Arc::new(Sinks::start(&options.sinks, options.address.database()));
+    let source = sinks::Source {
+        address: options.address.clone(),
+        publication: options.publication.clone(),
+    };
+    let sinks = Arc::new(Sinks::start(&options.sinks, source));
     status.set_sinks(sinks.clone());
     let mut left = Left::default();
     let outcome = loop {

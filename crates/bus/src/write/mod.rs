@@ -4,7 +4,8 @@
 //! ```text
 //! source::stream::tap ─▶ Encoder ─▶ Encoded ─▶ Producer ─▶ topics
 //!  the reader's thread    │                      ├ registry   ids of Avro's schemas
-//!                         │                      └ position   how far, in the same transaction
+//! source::copy ──────────▶│                      ├ position   how far, in the same transaction
+//!  rows of before         │                      └ before     whether they were sent
 //!                         ├ types    a column ─▶ form and schema
 //!                         ├ value    a value ─▶ JSON or Avro
 //!                         └ route    tables, columns, topics
@@ -17,6 +18,7 @@
 //! - Types that Debezium leaves out (multiranges, row types, xid8, …) are as Postgres prints them.
 
 mod avro;
+mod before;
 mod client;
 mod encoded;
 mod encoder;
@@ -38,6 +40,7 @@ mod transaction;
 mod types;
 mod value;
 
+pub use before::Before;
 pub use encoded::{Encoded, KeyHeader, Message, Part, Position};
 pub use encoder::Encoder;
 pub use envelope::VERSION;

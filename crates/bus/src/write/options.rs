@@ -72,7 +72,7 @@ impl SinkOptions {
         }
     }
 
-    /// The topic that knows how far exactly-once delivery got.
+    /// The topic that knows how far exactly-once delivery got, and whether rows of before were sent.
     pub fn position_topic(&self) -> String {
         format!("{}.millrace.position", self.topic_prefix)
     }
@@ -81,10 +81,14 @@ impl SinkOptions {
         match &self.delivery {
             Delivery::ExactlyOnce { transactional_id: Some(id) } => Some(id.clone()),
             Delivery::ExactlyOnce { transactional_id: None } => {
-                Some(format!("{}.millrace", self.topic_prefix))
+                Some(self.default_transactional_id())
             }
             Delivery::AtLeastOnce => None,
         }
+    }
+
+    pub(super) fn default_transactional_id(&self) -> String {
+        format!("{}.millrace", self.topic_prefix)
     }
 }
 

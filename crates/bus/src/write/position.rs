@@ -28,7 +28,7 @@ pub(super) fn record(position: Position) -> String {
     json!({"through": position.through.to_string(), "within": within}).to_string()
 }
 
-fn parse(record: &[u8]) -> Option<Position> {
+pub(super) fn parse(record: &[u8]) -> Option<Position> {
     let record: Value = serde_json::from_slice(record).ok()?;
     let lsn = |value: &Value| value.as_str().and_then(|text| text.parse::<Lsn>().ok());
     let within = match &record["within"] {
@@ -38,8 +38,12 @@ fn parse(record: &[u8]) -> Option<Position> {
     Some(Position { through: lsn(&record["through"])?, within })
 }
 
-/// The last position of that transactional id.
-pub(super) fn read(options: &SinkOptions, id: &str) -> Result<Option<Position>> {
+/// The last record of that key: the position of a transactional id, or what [`super::before`] marks.
+pub(super) fn read<T>(
+    options: &SinkOptions,
+    id: &str,
+    parse: impl Fn(&[u8]) -> Option<T>,
+) -> Result<Option<T>> {
     let topic = options.position_topic();
     let doing = Doing::new("read the position", &options.brokers).topic(&topic);
     let mut config = ClientConfig::new();
@@ -62,7 +66,7 @@ pub(super) fn read(options: &SinkOptions, id: &str) -> Result<Option<Position>> 
     let mut window = WINDOW;
     loop {
         let from = high.saturating_sub(window).max(low);
-        if let Some(found) = last_from(options, &consumer, &topic, from, id, doing)? {
+        if let Some(found) = last_from(options, &consumer, &topic, from, (id, &parse), doing)? {
             return Ok(Some(found));
         }
         if from <= low {
@@ -72,14 +76,14 @@ pub(super) fn read(options: &SinkOptions, id: &str) -> Result<Option<Position>> 
     }
 }
 
-fn last_from(
+fn last_from<T>(
     options: &SinkOptions,
     consumer: &BaseConsumer<Quiet>,
     topic: &str,
     from: i64,
-    id: &str,
+    (id, parse): (&str, &impl Fn(&[u8]) -> Option<T>),
     doing: Doing<'_>,
-) -> Result<Option<Position>> {
+) -> Result<Option<T>> {
     let mut at = TopicPartitionList::new();
     at.add_partition_offset(topic, 0, Offset::Offset(from))
         .and_then(|()| consumer.assign(&at))

@@ -43,9 +43,9 @@ const BATCH_BYTES: usize = 1 << 20;
 const BATCH_MESSAGES: usize = 2000;
 
 pub struct Producer {
-    options: SinkOptions,
+    pub(super) options: SinkOptions,
     client: BaseProducer<Context, ByKey>,
-    transactional_id: Option<String>,
+    pub(super) transactional_id: Option<String>,
     registry: Option<registry::Ids>,
     /// Topics that are there.
     topics: HashSet<String>,
@@ -140,7 +140,7 @@ impl Producer {
     /// the caller's to know.
     pub fn last_position(&self) -> Result<Option<Position>> {
         match &self.transactional_id {
-            Some(id) => position::read(&self.options, id),
+            Some(id) => position::read(&self.options, id, position::parse),
             None => Ok(None),
         }
     }
@@ -151,6 +151,19 @@ impl Producer {
         if batches.iter().all(Encoded::is_empty) {
             return Ok(());
         }
+        let position = match (&self.transactional_id, batches.last()) {
+            (Some(id), Some(last)) => vec![(id.clone(), position::record(last.position))],
+            _ => Vec::new(),
+        };
+        self.deliver(batches, &position)
+    }
+
+    /// With records of the position topic behind them, in the same transaction if there is one.
+    pub(super) fn deliver(
+        &mut self,
+        batches: &mut [Encoded],
+        records: &[(String, String)],
+    ) -> Result<()> {
         for encoded in batches.iter_mut() {
             if let Some(registry) = &mut self.registry {
                 let ids = registry.of(&encoded.names.subjects)?;
@@ -161,10 +174,18 @@ impl Producer {
                 self.ensure(&encoded.names.topics[topic as usize], false)?;
             }
         }
-        match self.transactional_id.clone() {
-            Some(id) => self.send_transaction(batches, &id),
-            None => self.produce_all(batches).and_then(|()| self.flush()),
+        if self.transactional_id.is_some() {
+            return self.within_transaction(|producer| {
+                producer.produce_all(batches)?;
+                producer.produce_records(records)
+            });
         }
+        self.produce_all(batches).and_then(|()| self.flush())?;
+        if records.is_empty() {
+            return Ok(());
+        }
+        // What they speak of is there by now.
+        self.produce_records(records).and_then(|()| self.flush())
     }
 
     /// Tells that we live, where nothing else does.
@@ -182,15 +203,11 @@ impl Producer {
         }
     }
 
-    fn send_transaction(&mut self, batches: &[Encoded], id: &str) -> Result<()> {
-        let Some(last) = batches.last() else { return Ok(()) };
-        let record = position::record(last.position);
+    fn produce_records(&self, records: &[(String, String)]) -> Result<()> {
         let topic = self.options.position_topic();
-        self.within_transaction(|producer| {
-            producer.produce_all(batches)?;
-            let bytes = id.len() + record.len();
-            let record = BaseRecord::to(&topic).key(id).payload(&record).partition(0);
-            producer.enqueue(record, &topic, bytes)
+        records.iter().try_for_each(|(key, value)| {
+            let record = BaseRecord::to(&topic).key(key).payload(value).partition(0);
+            self.enqueue(record, &topic, key.len() + value.len())
         })
     }
 
@@ -359,7 +376,7 @@ impl Producer {
     }
 
     /// The topic is there, or is made.
-    fn ensure(&mut self, topic: &str, is_compacted: bool) -> Result<()> {
+    pub(super) fn ensure(&mut self, topic: &str, is_compacted: bool) -> Result<()> {
         if self.topics.contains(topic) {
             return Ok(());
         }

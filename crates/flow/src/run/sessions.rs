@@ -34,7 +34,7 @@ impl Loop {
         let binary = tables
             .flat_map(|entry| &entry.target.table.columns)
             .all(|column| !column.pg.needs_text());
-        let tap = match self.sinks.tap().await {
+        let tap = match self.sinks.tap(&self.tables).await {
             Ok(tap) => tap,
             Err(error) => return self.lose_session(error),
         };

@@ -9,8 +9,12 @@
 //!                                       as good as acknowledged; what has no room there is dropped, and counted
 //! ```
 //!
+//! A sink that begins first sends the rows that are there: `before`.
+//!
 //! A sink outlives the stream's sessions. What one session has put into the queue the next one's encoder leaves out.
 
+mod ahead;
+mod before;
 mod keeping;
 mod queue;
 mod sending;
@@ -20,9 +24,11 @@ mod taps;
 pub use spool::SpoolPlan;
 
 use crate::status::SinkReport;
+use crate::tables::Tables;
 use bus::write::{Encoded, Encoder, Known, Origin, Position, SinkOptions};
 use model::{Error, Lsn, Result, TableId};
 use queue::Queue;
+use source::Address;
 use source::stream::tap::{Tap, Tapped};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
@@ -49,26 +55,35 @@ pub struct SinkPlan {
     pub queue_bytes_max: usize,
     /// What waits longer, of one that is not required; it has no other use of it but to send what is there.
     pub spool: Option<SpoolPlan>,
+    /// Rows that were there before are sent first, as Debezium's `snapshot.mode=initial` does it.
+    pub takes_snapshot: bool,
+}
+
+/// Where the rows come from.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) address: Address,
+    pub(crate) publication: String,
 }
 
 /// All sinks of a pipeline.
 pub(crate) struct Sinks {
     all: Vec<Arc<Queue>>,
-    database: String,
+    source: Source,
     /// Of this session's encoders.
     known: Mutex<Vec<Arc<RwLock<Known>>>>,
 }
 
 impl Sinks {
-    pub(crate) fn start(plans: &[SinkPlan], database: &str) -> Sinks {
+    pub(crate) fn start(plans: &[SinkPlan], source: Source) -> Sinks {
         let start = |plan: &SinkPlan| {
             let queue = Arc::new(Queue::new(plan.clone()));
             keeping::start(&queue);
-            sending::start(queue.clone());
+            sending::start(queue.clone(), source.clone());
             queue
         };
         let all = plans.iter().map(start).collect();
-        Sinks { all, database: database.to_owned(), known: Mutex::default() }
+        Sinks { all, source, known: Mutex::default() }
     }
 
     fn required(&self) -> impl Iterator<Item = &Arc<Queue>> {
@@ -76,7 +91,9 @@ impl Sinks {
     }
 
     /// What a session of the stream gives its log to. An error: one that is required cannot say yet what it has.
-    pub(crate) async fn tap(&self) -> Result<Option<Box<dyn Tap>>> {
+    pub(crate) async fn tap(&self, tables: &Tables) -> Result<Option<Box<dyn Tap>>> {
+        let settled = Arc::new(tables.settled());
+        self.all.iter().for_each(|queue| queue.ahead.set_tables(settled.clone()));
         let opened = async |is_meant: fn(&SinkPlan) -> bool| {
             let is_waited_for = |queue: &Arc<Queue>| is_meant(&queue.plan) && queue.is_opening();
             while self.all.iter().any(is_waited_for) {
@@ -93,7 +110,7 @@ impl Sinks {
                 (None, true) => return Err(queue.not_open()),
                 (None, false) => Position::default(),
             };
-            let origin = Origin { database: self.database.clone() };
+            let origin = self.source.origin();
             let mut encoder = Encoder::new(queue.plan.options.clone(), origin);
             encoder.resume(enqueued);
             known.push(encoder.known());
@@ -155,7 +172,7 @@ impl Sinks {
 
     /// Everything that was taken is acknowledged or on disk, or cannot be.
     pub(crate) async fn drain(&self) {
-        let is_sending = |queue: &Arc<Queue>| !queue.is_empty() && queue.is_open();
+        let is_sending = |queue: &Arc<Queue>| queue.can_empty();
         let sent = async {
             while self.all.iter().any(is_sending) {
                 tokio::time::sleep(LOOK_EVERY).await;
@@ -174,6 +191,12 @@ impl Sinks {
 
     pub(crate) fn report(&self) -> Vec<SinkReport> {
         self.all.iter().map(|queue| queue.report()).collect()
+    }
+}
+
+impl Source {
+    fn origin(&self) -> Origin {
+        Origin { database: self.address.database().to_owned() }
     }
 }
 

@@ -1,7 +1,9 @@
 //! No sinks: this build has no Kafka.
 
 use crate::status::SinkReport;
+use crate::tables::Tables;
 use model::{Lsn, Result, TableId};
+use source::Address;
 use source::stream::tap::{Tap, Tapped};
 use tokio_postgres::Client;
 
@@ -10,12 +12,18 @@ pub enum SinkPlan {}
 
 pub(crate) struct Sinks;
 
+#[expect(dead_code, reason = "nobody reads from it")]
+pub(crate) struct Source {
+    pub(crate) address: Address,
+    pub(crate) publication: String,
+}
+
 impl Sinks {
-    pub(crate) fn start(_: &[SinkPlan], _: &str) -> Sinks {
+    pub(crate) fn start(_: &[SinkPlan], _: Source) -> Sinks {
         Sinks
     }
 
-    pub(crate) async fn tap(&self) -> Result<Option<Box<dyn Tap>>> {
+    pub(crate) async fn tap(&self, _: &Tables) -> Result<Option<Box<dyn Tap>>> {
         Ok(None)
     }
 

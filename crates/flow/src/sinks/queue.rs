@@ -7,6 +7,7 @@
 //!
 //! What is on disk is older than what is in memory. Locks: the spool's before `inner`.
 
+use super::ahead::Ahead;
 use super::spool::Spool;
 use super::{Encoded, Error, Lsn, Position, Result, SinkPlan, SinkReport, locked};
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ const AT_ONCE_BYTES: usize = 8 << 20;
 /// Between the stream's loop and the sink's threads.
 pub(super) struct Queue {
     pub(super) plan: SinkPlan,
+    pub(super) ahead: Ahead,
     pub(super) inner: Mutex<Inner>,
     /// `None`: not opened, or closed, or there is none.
     pub(super) spool: Mutex<Option<Spool>>,
@@ -105,6 +107,7 @@ impl Queue {
         };
         Queue {
             plan,
+            ahead: Ahead::default(),
             inner: Mutex::new(inner),
             spool: Mutex::default(),
             filled: Condvar::new(),
@@ -129,19 +132,16 @@ impl Queue {
         }
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        locked(&self.inner).is_connected()
-    }
-
     /// Nothing has been heard of it yet.
     pub(super) fn is_opening(&self) -> bool {
         let inner = locked(&self.inner);
         inner.enqueued.is_none() && inner.trouble.is_none()
     }
 
-    /// Nothing waits in memory, but for what is being sent.
-    pub(super) fn is_empty(&self) -> bool {
-        locked(&self.inner).waiting.is_empty()
+    /// Something waits in memory, and its broker takes it.
+    pub(super) fn can_empty(&self) -> bool {
+        let inner = locked(&self.inner);
+        inner.is_connected() && !inner.waiting.is_empty() && !self.ahead.is_running()
     }
 
     /// Whether the stream may bring more. It waits for the brokers of one that is required, and for the disk of
@@ -347,6 +347,14 @@ impl Queue {
         self.filled.notify_one();
     }
 
+    /// Rows that were sent ahead of what waits here.
+    pub(super) fn sent_ahead(&self, rows: &Encoded) {
+        let mut inner = locked(&self.inner);
+        inner.sent_messages += rows.messages().len() as u64;
+        inner.lost_values += rows.lost;
+        self.ahead.count(rows.messages().len());
+    }
+
     pub(super) fn stop(&self) {
         locked(&self.inner).is_stopped = true;
         self.filled.notify_all();
@@ -375,6 +383,8 @@ impl Queue {
             sent_messages: inner.sent_messages,
             dropped_messages: inner.dropped_messages,
             lost_values: inner.lost_values,
+            snapshot_rows: self.ahead.rows(),
+            in_snapshot: self.ahead.is_running(),
             last_error: refusal.or(error).cloned(),
         }
     }

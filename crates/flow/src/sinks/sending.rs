@@ -1,7 +1,8 @@
 //! The thread of a sink: what waits, in order, until its broker has it.
 
 use super::queue::Queue;
-use bus::write::Producer;
+use super::{Source, before};
+use bus::write::{Position, Producer};
 use model::{Error, Result};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,34 +11,39 @@ use std::time::{Duration, Instant};
 const WAIT_MOST: Duration = Duration::from_millis(500);
 /// What a person has to mend may be mended without a restart.
 const DEFINITE_PAUSE: Duration = Duration::from_secs(30);
+/// That pause doubles so often: half an hour at most.
+const SNAPSHOT_TRIES_MOST: u32 = 6;
 
-pub(super) fn start(queue: Arc<Queue>) {
+pub(super) fn start(queue: Arc<Queue>, source: Source) {
     let name = format!("sink {}", queue.plan.name);
     let of_thread = queue.clone();
     let thread = std::thread::Builder::new().name(name.chars().take(15).collect());
-    if let Err(error) = thread.spawn(move || run(&of_thread)) {
+    if let Err(error) = thread.spawn(move || run(&of_thread, &source)) {
         queue.set_trouble(&Error::transient("could not start the sink's thread").source(error));
     }
 }
 
-fn run(queue: &Queue) {
+fn run(queue: &Queue, source: &Source) {
     let mut tries = 0;
     while !queue.is_stopped() {
         let opened = queue.open_spool().and_then(|()| Producer::open(&queue.plan.options));
-        let ended = opened.and_then(|producer| {
-            // What at-least-once delivery has sent the slot knows well enough.
-            let position = producer.last_position()?.unwrap_or_default();
-            queue.open(position);
-            serve(queue, producer)
+        let ended = opened.and_then(|mut producer| {
+            let known = open(queue, source, &mut producer)?;
+            serve(queue, producer, known)
         });
         let Err(error) = ended else { return };
+        if queue.is_stopped() {
+            return;
+        }
         if !queue.has_trouble() {
             tracing::warn!(sink = %queue.plan.name, error = %error.report(), "nothing is sent now; trying again");
-            tries = 0;
+            // With each try at a snapshot all rows come again, however far it came.
+            tries = if queue.ahead.is_running() { tries } else { 0 };
         }
         queue.set_trouble(&error);
         tries += 1;
-        let pause = crate::retry::pause(error.fate(), tries).unwrap_or(DEFINITE_PAUSE);
+        let longer = if queue.ahead.is_running() { 1 << tries.min(SNAPSHOT_TRIES_MOST) } else { 1 };
+        let pause = crate::retry::pause(error.fate(), tries).unwrap_or(DEFINITE_PAUSE * longer);
         let begun = Instant::now();
         while begun.elapsed() < pause && !queue.is_stopped() {
             std::thread::sleep(WAIT_MOST.min(pause));
@@ -45,13 +51,24 @@ fn run(queue: &Queue) {
     }
 }
 
-/// Until something fails: what was not sent waits on.
-fn serve(queue: &Queue, mut producer: Producer) -> Result<()> {
+/// From here on it is known what the topics have.
+fn open(queue: &Queue, source: &Source, producer: &mut Producer) -> Result<Position> {
+    let known = match producer.last_position()? {
+        None if queue.plan.takes_snapshot => before::send(queue, source, producer)?,
+        // What at-least-once delivery has sent the slot knows well enough.
+        position => position.unwrap_or_default(),
+    };
+    queue.ahead.end();
+    queue.open(known);
+    Ok(known)
+}
+
+/// Until something fails: what was not sent waits on. `known`: of the session before, one may have been committed
+/// although nobody heard of it; and what the disk holds, or a stream that began without knowing, may have been sent
+/// long ago.
+fn serve(queue: &Queue, mut producer: Producer, known: Position) -> Result<()> {
     let heartbeat = queue.plan.options.heartbeat;
     let mut told = Instant::now();
-    // Of the session before, one may have been committed although nobody heard of it; and what the disk holds, or
-    // a stream that began without knowing, may have been sent long ago.
-    let known = producer.last_position()?.unwrap_or_default();
     while !queue.is_stopped() {
         let mut batches = queue.next(WAIT_MOST)?;
         if !batches.is_empty() {

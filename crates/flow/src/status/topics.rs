@@ -78,6 +78,10 @@ pub struct SinkReport {
     pub dropped_messages: u64,
     /// Values that Debezium has no form for, which became NULL.
     pub lost_values: u64,
+    /// Rows that were there before, as far as they are sent; again, where a snapshot began anew.
+    pub snapshot_rows: u64,
+    /// They are being sent: what streams waits.
+    pub in_snapshot: bool,
     pub last_error: Option<String>,
 }
 

@@ -4,6 +4,8 @@ mod check;
 mod entry;
 mod known;
 mod renamed;
+#[cfg(feature = "kafka")]
+mod settled;
 
 pub(crate) use entry::Entry;
 pub(crate) use known::{CopyState, is_known, show_known};
@@ -23,6 +25,8 @@ pub(crate) use known::{Known, read_states};
 #[cfg(feature = "kafka")]
 pub(crate) use known::{READ_STATES, states_of};
 use model::{Error, Fate, Mode, Result, Table, TableId, TableName, TableOptions};
+#[cfg(feature = "kafka")]
+pub(crate) use settled::Settled;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

@@ -258,7 +258,7 @@ fn sinks(out: &mut String, report: &Report) {
         return;
     }
     type Value = fn(&SinkReport) -> f64;
-    let of: [(&str, &str, &str, Value); 6] = [
+    let of: [(&str, &str, &str, Value); 8] = [
         ("connected", "gauge", "1: its brokers take what comes", |sink| flag(sink.connected)),
         ("queued_bytes", "gauge", "What waits for its brokers", |sink| sink.queued_bytes as f64),
         ("spooled_bytes", "gauge", "The same on disk, where it is not required", |sink| {
@@ -276,6 +276,15 @@ fn sinks(out: &mut String, report: &Report) {
             "Values that Debezium has no form for, since the start",
             |sink| sink.lost_values as f64,
         ),
+        (
+            "snapshot_rows_total",
+            "counter",
+            "Rows that were there before it, sent since the start",
+            |sink| sink.snapshot_rows as f64,
+        ),
+        ("in_snapshot", "gauge", "1: these are being sent, and what streams waits", |sink| {
+            flag(sink.in_snapshot)
+        }),
     ];
     for (name, kind, help, value) in of {
         let name = format!("millrace_sink_{name}");
@@ -415,6 +424,8 @@ mod tests {
             sent_messages: 6,
             dropped_messages: 0,
             lost_values: 0,
+            snapshot_rows: 8,
+            in_snapshot: false,
             last_error: None,
         }];
         let report = Report { paused_since, tables, source, spool, kafka, sinks, freshness_ms };

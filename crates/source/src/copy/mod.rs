@@ -19,6 +19,7 @@ mod range;
 mod rows;
 mod snapshot;
 mod spare;
+mod text;
 
 pub use range::{Heap, PAGES_PER_RANGE, Range, pages, ranges};
 pub use rows::{Piece, Reader, hold};

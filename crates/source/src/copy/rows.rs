@@ -15,7 +15,7 @@ use tokio_postgres::Client;
 /// A block of long values is cut before it has all the rows that it may have.
 const BLOCK_BYTES_MAX: usize = 32 << 20;
 /// How often a reader that waits for the server looks whether anybody still wants its rows.
-const LOOK_UP: Duration = Duration::from_secs(1);
+pub(super) const LOOK_UP: Duration = Duration::from_secs(1);
 
 /// What to copy.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub struct Piece {
 
 /// A connection inside a snapshot. An error ends it.
 pub struct Reader {
-    session: Session,
+    pub(super) session: Session,
     spare: Spare,
 }
 
@@ -98,7 +98,7 @@ impl Reader {
     }
 
     /// [`hold`] in this session.
-    fn hold(&mut self, table: TableId) -> Result<String> {
+    pub(super) fn hold(&mut self, table: TableId) -> Result<String> {
         const DOING: &str = "lock the table";
         let found = self.session.simple_query(&find_sql(table), DOING)?;
         let field = |at: usize| found.first()?.get(at)?.as_deref();
@@ -118,7 +118,7 @@ fn send(block: Block, out: &Sender<Block>) -> Result<u64> {
     Ok(rows as u64)
 }
 
-fn unwanted() -> Error {
+pub(super) fn unwanted() -> Error {
     Error::transient("could not hand over copied rows")
 }
 

@@ -68,14 +68,23 @@ impl Snapshot {
         done.map_err(|error| Error::bug("cannot join a snapshot").source(error))?
     }
 
+    /// The first transaction that had not begun then.
+    pub async fn xmax(client: &Client) -> Result<u64> {
+        bound(client, "xmax").await
+    }
+
     /// Rows whose `xmin` is below this were committed before the snapshot.
     pub async fn xmin(client: &Client) -> Result<u64> {
-        let sql = "select pg_snapshot_xmin(pg_current_snapshot())::text";
-        let row = client.query_one(sql, &[]).await;
-        let row = row.map_err(|error| pg_error("read the snapshot", error))?;
-        let text: &str = row.get(0);
-        text.parse().map_err(|error| Error::bug("cannot read a transaction id").source(error))
+        bound(client, "xmin").await
     }
+}
+
+async fn bound(client: &Client, which: &str) -> Result<u64> {
+    let sql = format!("select pg_snapshot_{which}(pg_current_snapshot())::text");
+    let row = client.query_one(&sql, &[]).await;
+    let row = row.map_err(|error| pg_error("read the snapshot", error))?;
+    let text: &str = row.get(0);
+    text.parse().map_err(|error| Error::bug("cannot read a transaction id").source(error))
 }
 
 /// The blocking half. The session must stay open until somebody has joined.

@@ -15,6 +15,7 @@ fn queue(folder: &Path, is_required: bool) -> Queue {
         is_required,
         queue_bytes_max: 8 << 10,
         spool: Some(spool),
+        takes_snapshot: false,
     };
     let queue = Queue::new(plan);
     queue.open_spool().unwrap();
@@ -23,7 +24,7 @@ fn queue(folder: &Path, is_required: bool) -> Queue {
 
 fn is_drained(queue: &Queue) -> bool {
     let report = queue.report();
-    queue.is_empty() && report.queued_bytes + report.spooled_bytes == 0
+    locked(&queue.inner).waiting.is_empty() && report.queued_bytes + report.spooled_bytes == 0
 }
 
 fn stop(queue: Queue) {

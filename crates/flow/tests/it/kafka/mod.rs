@@ -7,6 +7,7 @@ mod mirrors;
 mod once;
 mod out;
 mod out_optional;
+mod out_snapshot;
 mod pause;
 mod poison;
 mod replay;

@@ -23,6 +23,7 @@ fn plan(world: &World, broker: &Broker, folder: &Path, spool_mib: u64) -> SinkPl
         is_required: false,
         queue_bytes_max: 64 << 10,
         spool: Some(SpoolPlan { folder: folder.join("sink"), bytes_max: spool_mib << 20 }),
+        takes_snapshot: true,
     }
 }
 

@@ -84,6 +84,8 @@ pub(super) struct Sink {
     sent_messages: u64,
     dropped_messages: u64,
     lost_values: u64,
+    snapshot_rows: u64,
+    in_snapshot: bool,
     last_error: Option<String>,
 }
 
@@ -104,6 +106,13 @@ pub(super) fn sink(sink: &Sink) -> String {
         sink.acknowledged_lsn,
         talk::bytes(sink.queued_bytes)
     );
+    if sink.in_snapshot {
+        let what = format!(
+            "snapshot: {} of before are sent, what streams waits",
+            counted(sink.snapshot_rows, "row")
+        );
+        text += &format!("           {}\n", talk::data(what, Paint::Yellow));
+    }
     for (count, what) in [(sink.dropped_messages, "message"), (sink.lost_values, "value")] {
         let why = match what {
             "message" => "dropped for want of room",
@@ -136,6 +145,8 @@ mod tests {
             sent_messages: 6,
             dropped_messages: 0,
             lost_values: 0,
+            snapshot_rows: 0,
+            in_snapshot: false,
             last_error: None,
         };
         assert!(!sink(&waits).contains("disk"));

@@ -16,6 +16,7 @@ pub(crate) const DEFAULT_SPOOL_MIB: u64 = 1024;
 pub(crate) const DEFAULT_MESSAGE_BYTES: u64 = 1_000_000;
 const FORMATS: [&str; 3] = ["debezium-json", "debezium-json-schema", "debezium-avro"];
 const DELIVERIES: [&str; 2] = ["exactly-once", "at-least-once"];
+const SNAPSHOTS: [&str; 2] = ["initial", "never"];
 const COMPRESSIONS: [&str; 4] = ["lz4", "zstd", "gzip", "none"];
 
 #[derive(Deserialize, Default)]
@@ -33,6 +34,7 @@ pub(crate) struct KafkaSinkSection {
     format: Option<String>,
     registry: Option<String>,
     delivery: Option<String>,
+    snapshot: Option<String>,
     required: Option<bool>,
     compression: Option<String>,
     tables: Vec<String>,
@@ -73,6 +75,7 @@ pub(crate) struct Sink {
     format: String,
     registry: Option<Raw>,
     is_exactly_once: bool,
+    takes_snapshot: bool,
     is_required: bool,
     compression: String,
     tables: Vec<String>,
@@ -130,6 +133,7 @@ impl KafkaSinkSection {
             return Err(missing("registry", "registry = \"http://registry:8081\""));
         }
         let delivery = one_of("sink.kafka.delivery", self.delivery, &DELIVERIES, DELIVERIES[0])?;
+        let snapshot = one_of("sink.kafka.snapshot", self.snapshot, &SNAPSHOTS, SNAPSHOTS[0])?;
         let compression =
             one_of("sink.kafka.compression", self.compression, &COMPRESSIONS, COMPRESSIONS[0])?;
         let is_required = self.required.unwrap_or(true);
@@ -160,6 +164,7 @@ impl KafkaSinkSection {
             format,
             registry,
             is_exactly_once: delivery == DELIVERIES[0],
+            takes_snapshot: snapshot == SNAPSHOTS[0],
             is_required,
             compression,
             tables: self.tables,

@@ -220,6 +220,13 @@ pub(super) const KEYS: &[Key] = &[
          changes come again, in order.",
     ),
     key(
+        "sink.kafka.snapshot",
+        Kind::Text,
+        "initial",
+        "As Debezium's `snapshot.mode`. `initial`: a sink that begins sends the rows that are there, as `op` `r`. `never`: \
+         changes alone.",
+    ),
+    key(
         "sink.kafka.required",
         Kind::Flag,
         "true",

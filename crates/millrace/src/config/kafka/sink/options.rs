@@ -56,6 +56,7 @@ impl Sink {
                 folder: data_dir.join(SPOOLS).join(folder_name(&self.name)),
                 bytes_max: self.spool_mib << 20,
             }),
+            takes_snapshot: self.takes_snapshot,
         })
     }
 }

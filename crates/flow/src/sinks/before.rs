@@ -1,0 +1,216 @@
+//! The rows that were there before a sink: read in one snapshot, and sent ahead of what streams meanwhile.
+//!
+//! ```text
+//! snapshot at C ─▶ the queue is open ─▶ COPY, table by table ─▶ Encoder::read ─▶ Producer ─▶ position C
+//!                  │ a session that begins leaves out what committed before C         │
+//!                  └ what streams waits in the queue ◀────────────────────────────────┘ and goes on behind C
+//! ```
+//!
+//! The stream's sessions wait for the snapshot of a sink that is required. Of one that is not, one that has begun
+//! before C tells everything since then, and what C has is left out when it is sent.
+//!
+//! # When it breaks off
+//! - No position says that it is done, so another snapshot is taken, at C', and all rows are sent again.
+//! - The stream still tells of everything since the first C: from the queue, or to another process from the log or
+//!   the disk. So what was sent and has gone since is taken back, and what was changed between C and C' ends as it
+//!   is: the older states of a row come before its newest one.
+
+use super::queue::Queue;
+use super::{Lsn, Source};
+use bus::write::{Before, Encoder, Place, Position, Producer, Snapshot as Stand};
+use model::{Error, Result, Table, TableId};
+use source::catalog;
+use source::copy::Snapshot;
+use source::decode::tuple;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
+
+/// A transaction of Kafka's.
+const BATCH_BYTES: usize = 4 << 20;
+/// How often a thread that waits looks whether it is to end.
+const LOOK_UP: Duration = Duration::from_millis(500);
+
+/// Opens the queue, and returns once the topics have all rows: as they were there.
+pub(super) fn send(queue: &Queue, source: &Source, producer: &mut Producer) -> Result<Position> {
+    let first = match producer.before()? {
+        Some(Before::Sent) => return Ok(Position::default()),
+        Some(Before::Begun(at)) => Some(at),
+        // A try that did not come as far as its mark.
+        None => queue.ahead.first(),
+    };
+    let settled = loop {
+        match queue.ahead.tables(LOOK_UP) {
+            Some(settled) => break settled,
+            None => wanted(queue)?,
+        }
+    };
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| Error::transient("could not wait for the source").source(error))?;
+    let snapshot = runtime.block_on(Snapshot::open(&source.address))?;
+    wanted(queue)?;
+    let point = snapshot.consistent_point;
+    // Of another server a position says nothing.
+    let at = first.map_or(point, |first| first.min(point));
+    let position = Position { through: at, within: None };
+    queue.ahead.begin(at);
+    queue.open(position);
+    let begun = Instant::now();
+    let view = View::open(&runtime, source, snapshot, |table| {
+        settled.table(table).filter(|table| queue.plan.options.sends(&table.name))
+    })?;
+    let (sink, tables) = (&queue.plan.name, view.tables.len());
+    tracing::info!(%sink, tables, at = %point, "sending the rows that are there");
+    producer.begin_before(at)?;
+    let rows = view.read(&runtime, queue, source, producer, at)?;
+    let seconds = begun.elapsed().as_secs();
+    tracing::info!(%sink, rows, seconds, "the rows that were there are sent; the stream goes on");
+    Ok(position)
+}
+
+/// An error: it is to end.
+fn wanted(queue: &Queue) -> Result<()> {
+    match queue.is_stopped() {
+        true => Err(Error::transient("could not go on: it is to end")),
+        false => Ok(()),
+    }
+}
+
+/// What the snapshot shows.
+struct View {
+    snapshot: Snapshot,
+    xid: u32,
+    /// With the publication's `WHERE`.
+    tables: Vec<(Arc<Table>, Option<String>)>,
+    known: bus::write::Known,
+}
+
+impl View {
+    fn open(
+        runtime: &Runtime,
+        source: &Source,
+        snapshot: Snapshot,
+        settle: impl Fn(Table) -> Option<Arc<Table>>,
+    ) -> Result<View> {
+        runtime.block_on(async {
+            let client = snapshot.client().await?;
+            let mut tables = Vec::new();
+            for table in catalog::published_tables(&client, &source.publication).await? {
+                let Some(table) = settle(table) else { continue };
+                let filter = catalog::row_filter(&client, &source.publication, table.id).await?;
+                tables.push((table, filter));
+            }
+            let ids: Vec<TableId> = tables.iter().map(|(table, _)| table.id).collect();
+            let labels = catalog::labels(&client).await?;
+            let defaults = catalog::defaults(&client, &ids).await?;
+            // Debezium's transaction is the next one, and ours writes nothing; as in the log, without its epoch.
+            let xid = Snapshot::xmax(&client).await? as u32;
+            Ok(View { snapshot, xid, tables, known: bus::write::Known { labels, defaults } })
+        })
+    }
+
+    fn read(
+        &self,
+        runtime: &Runtime,
+        queue: &Queue,
+        source: &Source,
+        producer: &mut Producer,
+        at: Lsn,
+    ) -> Result<u64> {
+        let mut encoder = Encoder::new(queue.plan.options.clone(), source.origin());
+        *encoder.known().write().unwrap_or_else(|poisoned| poisoned.into_inner()) =
+            self.known.clone();
+        for (table, _) in &self.tables {
+            encoder.relation(table)?;
+        }
+        let stand = Stand {
+            place: Place::Within,
+            lsn: self.snapshot.consistent_point,
+            xid: Some(self.xid),
+            taken_us: self.snapshot.taken_us,
+        };
+        let mut rows = Rows { queue, producer, encoder, stand, last: None, count: 0 };
+        let mut reader = runtime.block_on(self.snapshot.reader())?;
+        for (number, (table, filter)) in self.tables.iter().enumerate() {
+            let is_wanted = || !queue.is_stopped();
+            let (id, mut is_first) = (table.id, true);
+            reader.tuples(table, filter.as_deref(), &is_wanted, |tuple| {
+                let is_first = std::mem::take(&mut is_first);
+                rows.take(Row::new(id, tuple, is_first, is_first && number == 0))
+            })?;
+            if let Some(last) = &mut rows.last {
+                last.is_last_of_table = true;
+            }
+        }
+        rows.end(at)
+    }
+}
+
+/// The one that was read last: whether it is the last is known behind it.
+struct Row {
+    table: TableId,
+    tuple: Vec<u8>,
+    is_first_of_table: bool,
+    is_first: bool,
+    is_last_of_table: bool,
+}
+
+impl Row {
+    fn new(table: TableId, tuple: &[u8], is_first_of_table: bool, is_first: bool) -> Row {
+        let tuple = tuple.to_vec();
+        Row { table, tuple, is_first_of_table, is_first, is_last_of_table: false }
+    }
+
+    /// As Debezium has it: the first table's first, if it has one, and whichever comes last.
+    fn place(&self, is_last: bool) -> Place {
+        match self {
+            _ if is_last => Place::Last,
+            Row { is_first: true, .. } => Place::First,
+            Row { is_last_of_table: true, .. } => Place::LastOfTable,
+            Row { is_first_of_table: true, .. } => Place::FirstOfTable,
+            _ => Place::Within,
+        }
+    }
+}
+
+struct Rows<'a> {
+    queue: &'a Queue,
+    producer: &'a mut Producer,
+    encoder: Encoder,
+    stand: Stand,
+    last: Option<Row>,
+    count: u64,
+}
+
+impl Rows<'_> {
+    fn take(&mut self, row: Row) -> Result<()> {
+        if let Some(before) = self.last.replace(row) {
+            self.write(&before, false)?;
+        }
+        if self.encoder.size_bytes() < BATCH_BYTES {
+            return Ok(());
+        }
+        wanted(self.queue)?;
+        let mut batch = self.encoder.take(Lsn::ZERO);
+        self.producer.send_before(&mut batch)?;
+        self.queue.sent_ahead(&batch);
+        Ok(())
+    }
+
+    fn write(&mut self, row: &Row, is_last: bool) -> Result<()> {
+        self.stand.place = row.place(is_last);
+        self.count += 1;
+        self.encoder.read(row.table, &tuple::fields(&row.tuple)?, &self.stand)
+    }
+
+    fn end(mut self, at: Lsn) -> Result<u64> {
+        if let Some(last) = self.last.take() {
+            self.write(&last, true)?;
+        }
+        let mut batch = self.encoder.take(at);
+        self.producer.end_before(&mut batch, at)?;
+        self.queue.sent_ahead(&batch);
+        Ok(self.count)
+    }
+}
