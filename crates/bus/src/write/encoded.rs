@@ -60,6 +60,12 @@ pub(super) struct Frame {
     pub end: &'static [u8],
 }
 
+impl Frame {
+    fn size_bytes(&self) -> usize {
+        self.key.len() + self.value.len() + 2 * self.end.len()
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyHeader {
     /// Of a delete whose row has another key from now on.
@@ -112,6 +118,9 @@ fn index<T>(all: &mut Vec<T>, is: impl Fn(&T) -> bool, new: impl Fn() -> T) -> u
     });
     at as u32
 }
+
+/// Of lengths, times and numbers that a message has beside its key, value and headers.
+const AROUND_BYTES: usize = 64;
 
 /// What a batch of the log became. A clone has the same memory.
 #[derive(Clone, Debug)]
@@ -173,6 +182,15 @@ impl Encoded {
 
     pub fn size_bytes(&self) -> usize {
         self.arena.len()
+    }
+
+    /// About how many of them have so many bytes, with all that goes around them.
+    pub(super) fn messages_in(&self, bytes: usize) -> usize {
+        let frame = self.names.frames.iter().map(Frame::size_bytes).max().unwrap_or(0);
+        let headers: usize =
+            self.context.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let own = self.arena.len() / self.entries.len().max(1);
+        (bytes / (own + frame + headers + AROUND_BYTES)).max(1)
     }
 
     pub fn messages(&self) -> impl ExactSizeIterator<Item = Message<'_>> {

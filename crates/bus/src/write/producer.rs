@@ -30,17 +30,15 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// Between two looks at how many messages were answered.
-const LOOK_UP: Duration = Duration::from_micros(500);
+const LOOK_UP: Duration = Duration::from_micros(300);
 /// A try to begin, after which a refusal is looked for.
 const TRY: Duration = Duration::from_secs(1);
 /// What librdkafka holds at most; a batch of the log is smaller.
 const QUEUE_KIB: usize = 256 << 10;
 const QUEUE_MESSAGES: usize = 1_000_000;
-const LINGER_MS: usize = 2;
-/// So much is on its way at once. With exactly once librdkafka sends a partition one request at a time, and its
-/// thread turns in a circle while the next one is due.
+const LINGER_MS: usize = 5;
 const BATCH_BYTES: usize = 1 << 20;
-const BATCH_MESSAGES: usize = 2000;
+const BATCH_MESSAGES: usize = 1000;
 
 pub struct Producer {
     pub(super) options: SinkOptions,
@@ -51,9 +49,6 @@ pub struct Producer {
     topics: HashSet<String>,
     /// Of the session's rows.
     context: Option<OwnedHeaders>,
-    /// Since all were answered.
-    sent_messages: usize,
-    sent_bytes: usize,
     is_open: bool,
 }
 
@@ -77,8 +72,6 @@ impl Producer {
             registry,
             topics: HashSet::new(),
             context: None,
-            sent_messages: 0,
-            sent_bytes: 0,
             is_open: false,
         };
         producer.reach()?;
@@ -242,8 +235,8 @@ impl Producer {
         self.client.context().told().undelivered = None;
     }
 
-    fn commit(&mut self, doing: Doing<'_>) -> Result<()> {
-        self.settle()?;
+    fn commit(&self, doing: Doing<'_>) -> Result<()> {
+        self.settle(0)?;
         let begun = Instant::now();
         loop {
             let rest = self.options.timeout.saturating_sub(begun.elapsed()).max(TRY);
@@ -263,7 +256,13 @@ impl Producer {
 
     fn produce(&mut self, encoded: &Encoded) -> Result<()> {
         let (mut key_buffer, mut value_buffer) = (Vec::new(), Vec::new());
+        let request = encoded.messages_in(BATCH_BYTES * 9 / 10).min(BATCH_MESSAGES);
+        let mut room = 0;
         for Message { topic, key, value, other_key, has_context } in encoded.messages() {
+            if room == 0 {
+                room = 2 * request - 1 - self.settle(request - 1)?;
+            }
+            room -= 1;
             let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic);
             record.key = key.map(|key| key.joined(&mut key_buffer));
             record.payload = value.map(|value| value.joined(&mut value_buffer));
@@ -282,11 +281,6 @@ impl Producer {
             };
             let bytes = [key, value].iter().flatten().map(Part::size_bytes).sum();
             self.enqueue(record, topic, bytes)?;
-            self.sent_messages += 1;
-            self.sent_bytes += bytes;
-            if self.sent_messages >= BATCH_MESSAGES || self.sent_bytes >= BATCH_BYTES {
-                self.settle()?;
-            }
         }
         Ok(())
     }
@@ -325,21 +319,26 @@ impl Producer {
         }
     }
 
-    /// Waits until all messages are answered. The client's own flush looks again after 100 ms, whatever comes,
-    /// and its poll turns in a circle for the last millisecond that it was given.
-    fn settle(&mut self) -> Result<()> {
+    /// Waits until no more than so many messages are not answered, and says how many. The client's own flush looks
+    /// again after 100 ms, whatever comes, and its poll turns in a circle for the last millisecond that it was given.
+    ///
+    /// With exactly once librdkafka sends a partition one request at a time, and its thread turns in a circle while
+    /// the next one is complete. So that one lacks a message until the first is answered.
+    fn settle(&self, most: usize) -> Result<usize> {
         let begun = Instant::now();
-        while self.client.in_flight_count() > 0 && begun.elapsed() < self.options.timeout {
+        loop {
+            let count = self.client.in_flight_count().max(0) as usize;
+            if count <= most || begun.elapsed() >= self.options.timeout {
+                return Ok(count.min(most));
+            }
             std::thread::sleep(LOOK_UP);
             self.check_undelivered()?;
         }
-        (self.sent_messages, self.sent_bytes) = (0, 0);
-        Ok(())
     }
 
     /// All that was enqueued is acknowledged.
-    fn flush(&mut self) -> Result<()> {
-        self.settle()?;
+    fn flush(&self) -> Result<()> {
+        self.settle(0)?;
         let doing = Doing::new("send the changes", &self.options.brokers);
         let flushed = self.client.flush(self.options.timeout);
         self.check_undelivered()?;
