@@ -16,6 +16,10 @@ impl Loop {
     pub(super) async fn on_delivery(&mut self, delivery: Delivery) -> Result<()> {
         match delivery {
             Delivery::Batch(batch) => self.on_batch(batch).await,
+            Delivery::Tapped(tapped) => {
+                self.sinks.take(tapped);
+                Ok(())
+            }
             Delivery::Relation { relation, commit, reply } => {
                 match self.on_relation(relation, commit).await {
                     Ok(Answer::Rows(table)) => {
@@ -43,7 +47,9 @@ impl Loop {
 
     pub(super) async fn on_batch(&mut self, mut batch: Batch) -> Result<()> {
         self.tries = 0;
-        self.sinks.take(batch.tapped.take());
+        if let Some(tapped) = batch.tapped.take() {
+            self.sinks.take(tapped);
+        }
         self.positions.receive(batch.through);
         self.status.set_slot_health_end(batch.server_end);
         let session = self.session.as_ref().map_or(0, |session| session.number);

@@ -75,6 +75,7 @@ impl Loop {
             self.drain().await?;
             match delivered_at_end(&mut self.session).await? {
                 Some(Delivery::Batch(batch)) => self.on_batch(batch).await?,
+                Some(Delivery::Tapped(tapped)) => self.sinks.take(tapped),
                 // Unanswered barriers end the reader.
                 Some(_) => {}
                 None => break,

@@ -89,6 +89,8 @@ const DELIVERIES_MAX: usize = 2;
 #[derive(Debug)]
 pub enum Delivery {
     Batch(Batch),
+    /// What a [`Tap`] made of whole transactions, ahead of the batch that has their rows.
+    Tapped(Tapped),
     /// A barrier: nothing after it is read until `reply` is answered. Sent before the first row of a
     /// relation in this session and whenever its description changes. `None`: skip its rows.
     Relation {

@@ -1,7 +1,7 @@
 //! The batch that is being filled: a block a table, and when it is time to cut.
 
 use super::pgoutput::Message;
-use super::tap::{Begin, Change, LogicalMessage, OldRow, Tap};
+use super::tap::{Begin, Change, LogicalMessage, OldRow, Tap, Tapped};
 use super::{Batch, Relation};
 use crate::decode::{Old, push_delete, push_new, push_update};
 use model::{Block, Lsn, Op, Result, Table, TableId, Version};
@@ -14,6 +14,8 @@ const ROWS_MAX: usize = 128 << 10;
 const BYTES_MAX: usize = 32 << 20;
 /// A tap's messages are several times as large as what they are made of.
 const TAPPED_MAX: usize = 64 << 20;
+/// So long a tap's messages wait for more of them.
+const TAP_AGE: Duration = Duration::from_millis(5);
 /// A transaction older than this when it is sent is part of a backlog: it is late anyway, and large
 /// batches are what catches up.
 const BACKLOG_US: i64 = 2_000_000;
@@ -53,6 +55,8 @@ pub(super) struct Open {
     rows: usize,
     bytes: usize,
     since: Option<Instant>,
+    /// The same of what the tap has.
+    tapped_since: Option<Instant>,
     commit: Lsn,
     commit_us: i64,
     in_transaction: bool,
@@ -73,6 +77,7 @@ impl Open {
             rows: 0,
             bytes: 0,
             since: None,
+            tapped_since: None,
             commit: Lsn::ZERO,
             commit_us: 0,
             in_transaction: false,
@@ -116,6 +121,22 @@ impl Open {
     pub(super) fn remaining(&self, age: Duration) -> Option<Duration> {
         let age = if self.is_backlog { age.max(BACKLOG_AGE) } else { age };
         self.since.map(|since| age.saturating_sub(since.elapsed()))
+    }
+
+    /// How long what the tap has may still wait; `None`: it has nothing, or goes with the batch.
+    pub(super) fn tap_remaining(&mut self) -> Option<Duration> {
+        if self.tapped_bytes() == 0 {
+            self.tapped_since = None;
+            return None;
+        }
+        let since = *self.tapped_since.get_or_insert_with(Instant::now);
+        let is_alone = !self.in_transaction && !self.is_backlog;
+        is_alone.then(|| TAP_AGE.saturating_sub(since.elapsed()))
+    }
+
+    pub(super) fn cut_tap(&mut self) -> Option<Tapped> {
+        self.tapped_since = None;
+        self.tap.as_mut()?.cut(self.through)
     }
 
     fn is_full(&self) -> bool {
@@ -258,6 +279,7 @@ impl Open {
 
     /// Closes the batch. The next one begins empty.
     pub(super) fn cut(&mut self, server_end: Lsn) -> Batch {
+        let tapped = self.cut_tap();
         let blocks = self.tables.iter_mut().filter_map(|open| open.block.take());
         let batch = Batch {
             blocks: blocks.filter(|block| !block.is_empty()).collect(),
@@ -265,7 +287,7 @@ impl Open {
             server_end: server_end.max(self.through),
             oldest_commit_us: self.oldest_commit_us,
             newest_commit_us: self.newest_commit_us,
-            tapped: self.tap.as_mut().and_then(|tap| tap.cut(self.through)),
+            tapped,
             permit: super::Permit::default(),
         };
         (self.rows, self.bytes, self.since) = (0, 0, None);
@@ -341,10 +363,13 @@ mod tests {
         assert!(matches!(take(&mut open, RELATION, 11), Step::Describe(_)));
     }
 
-    /// As many bytes a change as make a batch full.
-    #[derive(Default)]
     struct Recorder {
         changes: Vec<Lsn>,
+        bytes_a_change: usize,
+    }
+
+    fn recorder(bytes_a_change: usize) -> Option<Box<dyn Tap>> {
+        Some(Box::new(Recorder { changes: Vec::new(), bytes_a_change }))
     }
 
     impl Tap for Recorder {
@@ -376,7 +401,7 @@ mod tests {
         }
 
         fn size_bytes(&self) -> usize {
-            self.changes.len() * TAPPED_MAX
+            self.changes.len() * self.bytes_a_change
         }
 
         fn cut(&mut self, _: Lsn) -> Option<super::super::tap::Tapped> {
@@ -387,7 +412,7 @@ mod tests {
     /// A full batch has the change taken again; the tap sees it once, in the batch that has its row.
     #[test]
     fn a_tap_sees_each_change_once_and_with_its_row() {
-        let mut open = Open::new(Some(Box::<Recorder>::default()));
+        let mut open = Open::new(recorder(TAPPED_MAX));
         open.begin();
         let take = |open: &mut Open, body, change| open.take(body, Lsn(change), 0).unwrap();
         let Step::Describe(relation) = take(&mut open, RELATION, 10) else { panic!("not told") };
@@ -412,5 +437,32 @@ mod tests {
         let expected =
             [(1, vec![Lsn(10)]), (2, vec![Lsn(11), Lsn(11)]), (1, vec![Lsn(12)]), (0, Vec::new())];
         assert_eq!(seen.collect::<Vec<_>>(), expected);
+    }
+
+    /// Its rows wait for more of them, and their batch is told no later for it.
+    #[test]
+    fn what_a_tap_has_goes_ahead_between_two_transactions() {
+        let mut open = Open::new(recorder(1));
+        let take = |open: &mut Open, body, change| open.take(body, Lsn(change), 0).unwrap();
+        let changes = |tapped: Option<Tapped>| *tapped.unwrap().0.downcast::<Vec<Lsn>>().unwrap();
+        assert_eq!(open.tap_remaining(), None);
+        open.begin();
+        let Step::Describe(relation) = take(&mut open, RELATION, 10) else { panic!("not told") };
+        open.describe(relation, Some(table())).unwrap();
+        assert!(matches!(take(&mut open, ROW, 10), Step::Done));
+        assert_eq!(open.tap_remaining(), None, "it stands within a transaction");
+        let mut commit = vec![b'C', 0];
+        [20u64, 21, 0].iter().for_each(|number| commit.extend(number.to_be_bytes()));
+        assert!(matches!(take(&mut open, &commit, 20), Step::Done));
+        assert!(open.tap_remaining().unwrap() <= TAP_AGE);
+        std::thread::sleep(TAP_AGE);
+        assert_eq!(open.tap_remaining(), Some(Duration::ZERO));
+        assert_eq!(changes(open.cut_tap()), [Lsn(10)]);
+        assert_eq!((open.tap_remaining(), open.rows(), open.through()), (None, 1, Lsn(21)));
+        open.begin();
+        assert!(matches!(take(&mut open, ROW, 30), Step::Done));
+        let batch = open.cut(Lsn::ZERO);
+        assert_eq!(batch.blocks.iter().map(Block::rows).sum::<usize>(), 2);
+        assert_eq!(changes(batch.tapped), [Lsn(30)]);
     }
 }

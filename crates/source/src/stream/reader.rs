@@ -199,6 +199,7 @@ impl<'a> Reader<'a> {
             }
             self.hold_if_idle()?;
             self.cut_if_due()?;
+            self.tap_if_due()?;
             self.tell_if_due()?;
         }
         self.farewell()
@@ -211,6 +212,8 @@ impl<'a> Reader<'a> {
             EMPTY_READ
         } else {
             let due = self.open.remaining(self.age()).filter(|_| self.open.may_cut());
+            let tapped = self.open.tap_remaining();
+            let due = due.into_iter().chain(tapped).min();
             due.unwrap_or(IDLE_READ).clamp(LOOK_UP, IDLE_READ)
         };
         self.session.set_read_timeout(Some(wait))?;
@@ -395,6 +398,14 @@ impl<'a> Reader<'a> {
             }
         };
         if is_due { self.cut() } else { Ok(()) }
+    }
+
+    fn tap_if_due(&mut self) -> Result<(), End> {
+        let is_due = self.open.tap_remaining().is_some_and(|left| left.is_zero());
+        match is_due.then(|| self.open.cut_tap()).flatten() {
+            Some(tapped) => self.deliver(Delivery::Tapped(tapped)),
+            None => Ok(()),
+        }
     }
 
     fn cut(&mut self) -> Result<(), End> {

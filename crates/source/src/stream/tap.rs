@@ -8,8 +8,9 @@
 //! # Contract
 //! - Everything comes once and in log order, on the reader's thread: nothing in here may wait.
 //! - Rows of tables that the receiver skips do not come; a TRUNCATE names them all the same.
-//! - [`Tap::cut`] is called with each batch: what it returns is of the log positions of the batch's
-//!   blocks, and its `through` is the batch's.
+//! - [`Tap::cut`] is called with each batch, and between two transactions whenever something has waited for
+//!   a while: sending costs little, and inserting does not. So what one batch's blocks are made of may come in
+//!   several pieces, the last one with the batch and all of them before it.
 
 use super::Relation;
 use crate::decode::Field;
