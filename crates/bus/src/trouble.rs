@@ -131,7 +131,7 @@ impl<'a> Doing<'a> {
                         "The broker lets one in at a time, the last that began; what this one \
                          had not committed is not visible.",
                     )
-                    .hint("stop one of the two, or give each its own `transactional_id`")
+                    .hint("stop one of the two, or give each its own `topic_prefix`")
             }
             Code::InvalidRecord | Code::PolicyViolation => {
                 definite(format!("topic {topic} refuses the message"))
@@ -189,7 +189,7 @@ mod tests {
             (Code::UnknownTopicOrPartition, Fate::Definite, "kafka-topics.sh --create"),
             (Code::SaslAuthenticationFailed, Fate::Definite, "user and password"),
             (Code::TopicAuthorizationFailed, Fate::Definite, "kafka-acls.sh"),
-            (Code::Fenced, Fate::Definite, "transactional_id"),
+            (Code::Fenced, Fate::Definite, "topic_prefix"),
             (Code::SSL, Fate::Definite, "ca_file"),
             (Code::BrokerTransportFailure, Fate::Transient, "k1:9092"),
             (Code::AllBrokersDown, Fate::Transient, "advertised.listeners"),

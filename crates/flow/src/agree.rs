@@ -65,11 +65,31 @@ impl Missed {
     }
 }
 
+/// What of the log can be had, and whose it is: all that whoever goes on by a position of their own has to know.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "it is for sinks"))]
+pub(crate) struct Ground {
+    pub(crate) server: Server,
+    /// Nothing before is to be had any more, from the slot or from the spool.
+    pub(crate) floor: Lsn,
+    /// Where the slot was made, or goes on behind what was missed. A position before that lacks what lies between;
+    /// one behind it, and before the floor, does not: the slot is confirmed as far as all have it.
+    pub(crate) begins: Lsn,
+    /// Of the log, when this was found out.
+    pub(crate) end: Lsn,
+    /// It was found out just now that something is missing.
+    pub(crate) missed: Option<String>,
+    /// What was read before may never have been on this server.
+    pub(crate) is_other: bool,
+    /// The slot was made just now, or something is missing.
+    pub(crate) is_anew: bool,
+}
+
 /// Where the stream goes on.
 pub(crate) struct Agreed {
     pub(crate) position: Lsn,
     pub(crate) missed: Option<Missed>,
-    pub(crate) server: Server,
+    pub(crate) ground: Ground,
     /// What the store has written down of the position.
     recorded: Option<Lsn>,
 }
@@ -103,10 +123,14 @@ pub(crate) async fn agree(
         Some(found) => Some(check(name, &found, options.address.database(), is_held)?),
     };
     let span = spooled(options, &server, found.zip(recorded)).await?;
-    let held = span.map_or(Lsn::ZERO, |span| span.through);
-    let position = match (found, recorded) {
-        (None, _) => create(options, status).await?,
-        (Some(confirmed), Some(recorded)) if confirmed > recorded.max(held) => {
+    let held = span.as_ref().map_or(Lsn::ZERO, |span| span.through);
+    let confirmed = match found {
+        Some(confirmed) => confirmed,
+        None => create(options, status).await?,
+    };
+    let end = slot::current_wal_lsn(client).await?;
+    let position = match recorded.filter(|_| found.is_some()) {
+        Some(recorded) if confirmed > recorded.max(held) => {
             miss(
                 &mut missed,
                 format!(
@@ -115,18 +139,14 @@ pub(crate) async fn agree(
             );
             confirmed
         }
-        (Some(confirmed), Some(recorded)) => match slot::current_wal_lsn(client).await? {
-            end if end < recorded.max(held) => {
-                let why = format!(
-                    "The server's log ends at {end}, we hold it up to {}.",
-                    recorded.max(held)
-                );
-                missed = Some(Missed { why, history: History::Other });
-                confirmed
-            }
-            _ => recorded,
-        },
-        (Some(confirmed), None) => confirmed,
+        Some(recorded) if end < recorded.max(held) => {
+            let why =
+                format!("The server's log ends at {end}, we hold it up to {}.", recorded.max(held));
+            missed = Some(Missed { why, history: History::Other });
+            confirmed
+        }
+        Some(recorded) => recorded,
+        None => confirmed,
     };
     if recorded.is_none() && is_known {
         miss(
@@ -134,12 +154,22 @@ pub(crate) async fn agree(
             format!("The store does not know how far it holds the log of slot {name}."),
         );
     }
-    if let (Some(spool), Some(missed)) = (&options.spool, &missed)
-        && missed.is_for_all()
-    {
+    let of_all = missed.as_ref().filter(|missed| missed.is_for_all());
+    if let (Some(spool), Some(missed)) = (&options.spool, of_all) {
         spool.give_up(&missed.why).await?;
     }
-    Ok(Agreed { position, missed, server, recorded })
+    let span = span.filter(|_| of_all.is_none());
+    let floor = span.map_or(confirmed, |span| span.floor().min(confirmed));
+    let is_anew = found.is_none() || of_all.is_some();
+    let begins = match is_anew {
+        true => floor,
+        false => known_begin(name, store).await?,
+    };
+    let is_behind = recorded.is_some_and(|recorded| end < recorded);
+    let is_other = is_behind || of_all.is_some_and(Missed::is_of_another_server);
+    let missing = of_all.map(|missed| missed.why.clone());
+    let ground = Ground { server, floor, begins, end, missed: missing, is_other, is_anew };
+    Ok(Agreed { position, missed, ground, recorded })
 }
 
 /// The log between what the store holds and what the slot has confirmed, if all of it is in the spool.
@@ -153,6 +183,12 @@ async fn spooled(
         return Ok(None);
     };
     if let Some((confirmed, recorded)) = at {
+        // All of it comes from the slot as well, and so does what a sink may lack before it.
+        let is_needless = confirmed < span.floor() && !options.sinks.is_empty();
+        if is_needless && confirmed <= recorded {
+            spool.give_up("the slot has all of it").await?;
+            return Ok(None);
+        }
         if span.bridges(recorded, confirmed) {
             return Ok(Some(span));
         }
@@ -175,6 +211,11 @@ impl Agreed {
         store: &dyn Store,
         status: &Status,
     ) -> Result<()> {
+        let Ground { server, begins, is_anew, .. } = &self.ground;
+        if *is_anew {
+            record_server(&begin_of(slot), &begins.to_string(), server.timeline, store, status)
+                .await?;
+        }
         if self.recorded != Some(self.position) {
             // A server that was set back begins lower, and the higher position would win.
             let quoted = ddl::literal(slot);
@@ -186,16 +227,39 @@ impl Agreed {
             let row = checkpoint::row(slot, self.position);
             patiently(status, || store.record(checkpoint::CHECKPOINTS, row.clone())).await?;
         }
-        if known_server(slot, store).await?.as_ref() != Some(&self.server) {
-            let Server { system, timeline } = &self.server;
-            let row = [slot.to_owned(), system.clone(), timeline.to_string()];
-            let version = crate::status::now_us().to_string();
-            let rows: Rows = vec![row.into_iter().chain([version]).map(Some).collect()];
-            let into = "millrace.servers (slot, system, timeline, version)";
-            patiently(status, || store.record(into, rows.clone())).await?;
+        if known_server(slot, store).await?.as_ref() != Some(server) {
+            record_server(slot, &server.system, server.timeline, store, status).await?;
         }
         Ok(())
     }
+}
+
+async fn record_server(
+    slot: &str,
+    system: &str,
+    timeline: u32,
+    store: &dyn Store,
+    status: &Status,
+) -> Result<()> {
+    let version = crate::status::now_us().to_string();
+    let row = [slot, system, &timeline.to_string(), &version].map(|text| Some(text.to_owned()));
+    let rows: Rows = vec![row.into()];
+    let into = "millrace.servers (slot, system, timeline, version)";
+    patiently(status, || store.record(into, rows.clone())).await
+}
+
+/// The name of a row beside the slot's own: no slot is called so. Where `system` stands it has a position, since a
+/// table more for one number is one that everybody has to be granted.
+fn begin_of(slot: &str) -> String {
+    format!("{slot}: begins")
+}
+
+/// Zero: it was made before anybody wrote that down.
+async fn known_begin(slot: &str, store: &dyn Store) -> Result<Lsn> {
+    let Some(row) = known_server(&begin_of(slot), store).await? else { return Ok(Lsn::ZERO) };
+    row.system
+        .parse()
+        .map_err(|error| Error::bug("where the slot begins does not read").source(error))
 }
 
 /// Whether the store's position is on the server's history.
@@ -308,6 +372,11 @@ pub(crate) async fn is_as_it_was(
         Some(spool) => spool.span().await?,
         None => None,
     };
+    let held = span.as_ref().map_or(recorded, |span| span.through.max(recorded));
+    // A disk that was set back has the same name and timeline.
+    if slot::current_wal_lsn(client).await? < held {
+        return Ok(false);
+    }
     Ok(span.map_or(confirmed <= recorded, |span| span.bridges(recorded, confirmed)))
 }
 

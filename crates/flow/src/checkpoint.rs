@@ -25,11 +25,14 @@ pub(crate) struct Positions {
     applied: Lsn,
     recorded: Lsn,
     confirmed: Lsn,
+    /// Nothing before is to be had: it was confirmed long ago, and nobody needs it.
+    floor: Lsn,
 }
 
 impl Positions {
-    pub(crate) fn start(at: Lsn) -> Positions {
-        Positions { received: at, applied: at, recorded: at, confirmed: at }
+    /// `floor`: where the log that can be had begins.
+    pub(crate) fn start(at: Lsn, floor: Lsn) -> Positions {
+        Positions { received: at, applied: at, recorded: at, confirmed: at, floor }
     }
 
     pub(crate) fn received(&self) -> Lsn {
@@ -64,14 +67,19 @@ impl Positions {
         self.check();
     }
 
-    /// Somebody who needs the log as well has no more of it yet: nothing behind that is confirmed.
-    pub(crate) fn hold(&mut self, others: Lsn) {
+    /// Others need the log as well, and know of no more of it yet: nothing behind that is confirmed. Returns where a
+    /// session has to begin. Who has heard of nothing since the slot was confirmed further has missed nothing.
+    pub(crate) fn hold(&mut self, others: Lsn) -> Lsn {
+        let others = others.max(self.floor);
         self.confirmed = self.confirmed.min(others);
+        self.applied.min(others)
     }
 
     /// `others` have the log up to there as well.
     pub(crate) fn confirm(&mut self, others: Lsn) -> Lsn {
-        self.confirmed = self.confirmed.max(self.recorded.min(others));
+        let all = self.recorded.min(others);
+        self.confirmed = self.confirmed.max(all);
+        self.floor = self.floor.max(all);
         self.check();
         self.confirmed
     }
@@ -122,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_position_is_confirmed_only_after_each_promise_before_it() {
-        let mut at = Positions::start(Lsn(10));
+        let mut at = Positions::start(Lsn(10), Lsn(5));
         at.receive(Lsn(30));
         at.apply(Lsn(20));
         assert_eq!(at.confirm(Lsn::MAX), Lsn(10));
@@ -136,19 +144,34 @@ mod tests {
         at.apply(Lsn(40));
         at.record(Lsn(40));
         assert_eq!((at.confirm(Lsn(10)), at.confirm(Lsn(30))), (Lsn(20), Lsn(30)));
-        at.hold(Lsn(25));
-        assert_eq!((at.confirmed(), at.recorded()), (Lsn(25), Lsn(40)));
+        // What was confirmed stays so, whoever says that they know of less.
+        assert_eq!((at.hold(Lsn(25)), at.confirmed(), at.recorded()), (Lsn(30), Lsn(30), Lsn(40)));
+        assert_eq!((at.hold(Lsn::MAX), at.confirmed()), (Lsn(40), Lsn(30)));
+    }
+
+    /// Nothing of theirs was sent lately, or nothing was heard of them; the slot is further.
+    #[test]
+    fn nobody_is_waited_for_behind_what_can_be_had() {
+        for (others, begins) in [(0, 20), (15, 20), (20, 20), (25, 25), (40, 30)] {
+            let mut at = Positions::start(Lsn(30), Lsn(20));
+            assert_eq!(
+                (at.hold(Lsn(others)), at.confirmed()),
+                (Lsn(begins), Lsn(begins)),
+                "{others}"
+            );
+            assert_eq!(at.confirm(Lsn(others)), Lsn(begins), "{others}");
+        }
     }
 
     #[test]
     #[should_panic(expected = "positions out of order")]
     fn what_was_not_received_cannot_be_applied() {
-        Positions::start(Lsn(10)).apply(Lsn(11));
+        Positions::start(Lsn(10), Lsn(5)).apply(Lsn(11));
     }
 
     #[test]
     fn records_are_rare() {
-        let mut at = Positions::start(Lsn(10));
+        let mut at = Positions::start(Lsn(10), Lsn(5));
         let (short, long) = (Duration::from_millis(1500), Duration::from_secs(60));
         assert!(!at.is_due(long, true));
         at.receive(Lsn(11));

@@ -40,6 +40,7 @@ mod sessions;
 mod surveying;
 mod verifying;
 
+use crate::agree::Ground;
 use crate::apply::Prepared;
 use crate::checkpoint::Positions;
 use crate::copier::{Gate, Told};
@@ -62,7 +63,6 @@ use resting::{Left, Resting};
 use source::holding::Holding;
 use source::spool::{Keeper, KeeperOptions};
 use source::stream::Delivery;
-use source::timeline::Server;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -121,7 +121,7 @@ struct Loop {
     arming: Option<Instant>,
     /// What ends the pipeline, unless the look finds another reason.
     ends_with: Option<Error>,
-    server: Server,
+    ground: Arc<Ground>,
     /// The slot, until the first session has it.
     held: Option<Holding>,
     in_flight: Option<Flight<Prepared>>,
@@ -333,7 +333,7 @@ impl Loop {
             looking: None,
             arming: None,
             ends_with: None,
-            server: ready.server,
+            ground: ready.ground,
             held: ready.held,
             in_flight: None,
             next: None,

@@ -5,7 +5,7 @@
 //!                           (claim)   (the slot is created when missing)
 //! ```
 
-use crate::agree::{self, agree};
+use crate::agree::{self, Ground, agree};
 use crate::checkpoint::Positions;
 use crate::claim::{self, Lost};
 use crate::pipeline::Options;
@@ -17,13 +17,14 @@ use source::holding::Holding;
 use source::slot::{self, Publication};
 use source::spool::Quiet;
 use source::timeline::Server;
+use std::sync::Arc;
 use store::Store;
 
 /// What the loop starts with.
 pub(crate) struct Ready {
     pub(crate) tables: Tables,
     pub(crate) positions: Positions,
-    pub(crate) server: Server,
+    pub(crate) ground: Arc<Ground>,
     /// Of what was taken over.
     pub(crate) held: Option<Holding>,
 }
@@ -71,8 +72,8 @@ pub(crate) async fn attempt(
     let tables = Tables::load(published, &options.tables, pattern, missed, &around).await?;
     // Not before: were this recorded first, a process killed here would not know what it missed.
     agreed.record(&options.slot, store, status).await?;
-    let positions = Positions::start(agreed.position);
-    Ok(Ready { tables, positions, server: agreed.server, held })
+    let positions = Positions::start(agreed.position, agreed.ground.floor);
+    Ok(Ready { tables, positions, ground: Arc::new(agreed.ground), held })
 }
 
 pub(crate) async fn quiet(options: &Options) -> Option<Quiet> {

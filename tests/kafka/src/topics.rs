@@ -3,7 +3,9 @@
 use crate::Broker;
 use futures_executor::block_on;
 use harness::PATIENCE;
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaResult;
@@ -24,6 +26,16 @@ impl Broker {
     pub fn delete_topic(&self, name: &str) {
         let (admin, patient) = self.admin();
         done("delete", block_on(admin.delete_topics(&[name], &patient)));
+    }
+
+    /// As `kafka-configs.sh --describe` says it.
+    #[track_caller]
+    pub fn config_of(&self, topic: &str, name: &str) -> Option<String> {
+        let (admin, patient) = self.admin();
+        let of = ResourceSpecifier::Topic(topic);
+        let described = block_on(admin.describe_configs([&of], &patient)).expect("an answer");
+        let configs = described.into_iter().next()?.expect("a topic");
+        configs.entry_map().get(name)?.value.clone()
     }
 
     /// So that it has `partitions` then.

@@ -10,10 +10,11 @@
 //! was sent and has gone since stays for ever.
 
 use super::encoded::{Encoded, Position};
-use super::position;
+use super::position::{self, Recorded};
 use super::producer::Producer;
 use model::{Lsn, Result};
 use serde_json::{Value, json};
+use source::timeline::Server;
 
 const KEY: &str = "snapshot";
 
@@ -22,25 +23,30 @@ const KEY: &str = "snapshot";
 pub enum Before {
     /// Some may have been sent; the first try began there.
     Begun(Lsn),
-    Sent,
+    /// As they were there.
+    Sent(Lsn),
 }
 
 impl Producer {
     /// `None`: nobody has begun to send them.
-    pub fn before(&mut self) -> Result<Option<Before>> {
+    pub fn before(&mut self) -> Result<Option<Recorded<Before>>> {
         self.ensure(&self.options.position_topic(), true)?;
         if let Some(before) = position::read(&self.options, KEY, parse)? {
             return Ok(Some(before));
         }
         // Who has sent exactly once has told of changes, whether rows came before them or not.
         let id = self.options.default_transactional_id();
-        let position = position::read(&self.options, &id, position::parse)?;
-        Ok(position.map(|_| Before::Sent))
+        let position = position::last(&self.options, &id)?;
+        Ok(position
+            .map(|Recorded { what, server }| Recorded { what: Before::Sent(what.through), server }))
     }
 
-    /// Of what commits behind `at` the stream tells.
+    /// Of what commits behind `at` the stream tells. A position that was claimed counts no more: the rows of before
+    /// are sent again because of it, and whoever dies meanwhile has to do the same.
     pub fn begin_before(&mut self, at: Lsn) -> Result<()> {
-        self.deliver(&mut [], &[mark("begun", at)])
+        let mut records = vec![self.mark("begun", at)];
+        records.extend(self.record(Position::default()));
+        self.deliver(&mut [], &records)
     }
 
     pub fn send_before(&mut self, rows: &mut Encoded) -> Result<()> {
@@ -49,24 +55,28 @@ impl Producer {
 
     /// The last of them: from here on the topics have everything up to `at`.
     pub fn end_before(&mut self, rows: &mut Encoded, at: Lsn) -> Result<()> {
-        let position = position::record(Position { through: at, within: None });
-        let mut records = vec![mark("sent", at)];
-        records.extend(self.transactional_id.clone().map(|id| (id, position)));
+        let mut records = vec![self.mark("sent", at)];
+        records.extend(self.record(Position { through: at, within: None }));
         self.deliver(std::slice::from_mut(rows), &records)
     }
-}
 
-fn mark(name: &str, at: Lsn) -> (String, String) {
-    (KEY.to_owned(), json!({name: at.to_string()}).to_string())
-}
-
-fn parse(record: &[u8]) -> Option<Before> {
-    let record: Value = serde_json::from_slice(record).ok()?;
-    match (&record["begun"], &record["sent"]) {
-        (Value::String(at), _) => at.parse().ok().map(Before::Begun),
-        (_, Value::String(_)) => Some(Before::Sent),
-        _ => None,
+    fn mark(&self, name: &str, at: Lsn) -> (String, String) {
+        (KEY.to_owned(), mark(name, at, self.server.as_ref()))
     }
+}
+
+fn mark(name: &str, at: Lsn, server: Option<&Server>) -> String {
+    position::with_server(json!({name: at.to_string()}), server)
+}
+
+fn parse(record: &[u8]) -> Option<Recorded<Before>> {
+    let record: Value = serde_json::from_slice(record).ok()?;
+    let what = match (&record["begun"], &record["sent"]) {
+        (Value::String(at), _) => Before::Begun(at.parse().ok()?),
+        (_, Value::String(at)) => Before::Sent(at.parse().ok()?),
+        _ => return None,
+    };
+    Some(Recorded { what, server: position::server(&record) })
 }
 
 #[cfg(test)]
@@ -76,9 +86,12 @@ mod tests {
     #[test]
     fn marks_read_back() {
         let at = Lsn(0x16_B374_D848);
-        let read = |name| parse(mark(name, at).1.as_bytes());
-        assert_eq!(read("begun"), Some(Before::Begun(at)));
-        assert_eq!(read("sent"), Some(Before::Sent));
-        assert_eq!((read("other"), parse(b"")), (None, None));
+        for server in [None, Some(Server { system: "7".into(), timeline: 2 })] {
+            let read = |name| parse(mark(name, at, server.as_ref()).as_bytes());
+            let recorded = |what| Some(Recorded { what, server: server.clone() });
+            assert_eq!(read("begun"), recorded(Before::Begun(at)));
+            assert_eq!(read("sent"), recorded(Before::Sent(at)));
+            assert_eq!((read("other"), parse(b"")), (None, None));
+        }
     }
 }

@@ -4,7 +4,7 @@ use model::Lsn;
 use std::sync::Arc;
 
 /// How far messages go: what is at or before it was sent.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Position {
     /// Transactions that commit before.
     pub through: Lsn,
@@ -13,6 +13,14 @@ pub struct Position {
 }
 
 impl Position {
+    /// What one or the other has sent. A part of a transaction is not forgotten before the whole is sent.
+    pub fn join(self, other: Position) -> Position {
+        let through = self.through.max(other.through);
+        let is_open = |&(commit, _): &(Lsn, Lsn)| commit >= through;
+        let within = [self.within, other.within].into_iter().flatten().filter(is_open).max();
+        Position { through, within }
+    }
+
     /// Whether that change was sent, of the transaction that commits there.
     pub(super) fn covers(self, (commit, change): (Lsn, Lsn)) -> bool {
         let is_within = |(of, through)| of == commit && change <= through;
@@ -220,6 +228,13 @@ impl Encoded {
         }
     }
 
+    /// What nobody sends takes no room.
+    pub fn shed(&mut self) {
+        if self.entries.is_empty() {
+            self.arena = Arc::default();
+        }
+    }
+
     /// Puts the ids that the registry gave the schemas where they belong.
     pub(super) fn set_ids(&mut self, ids: &[u32]) {
         if !self.entries.iter().any(|entry| entry.dress.schemas.is_some()) {
@@ -234,6 +249,29 @@ impl Encoded {
                     place.copy_from_slice(&id.to_be_bytes());
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_transaction_is_not_forgotten_before_the_whole_is_sent() {
+        let at = |through, within: Option<(u64, u64)>| Position {
+            through: Lsn(through),
+            within: within.map(|(commit, change)| (Lsn(commit), Lsn(change))),
+        };
+        let part = at(100, Some((200, 150)));
+        for (other, joined) in [
+            (at(120, None), at(120, Some((200, 150)))),
+            (at(100, Some((200, 170))), at(100, Some((200, 170)))),
+            (at(50, Some((90, 80))), part),
+            (at(201, None), at(201, None)),
+            (at(0, None), part),
+        ] {
+            assert_eq!((part.join(other), other.join(part)), (joined, joined), "{other:?}");
         }
     }
 }

@@ -50,6 +50,7 @@ pub use options::{
     Compression, DEFAULT_MESSAGE_BYTES_MAX, DEFAULT_TIMEOUT, DecimalMode, Delivery, Format, Forms,
     IntervalMode, Origin, SinkOptions, Tables, TimeMode,
 };
+pub use position::Recorded;
 pub use producer::Producer;
 pub use route::Route;
 pub use snapshot::{Place, Snapshot};

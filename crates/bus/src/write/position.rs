@@ -4,6 +4,7 @@
 
 use super::encoded::Position;
 use super::options::SinkOptions;
+use super::producer::Producer;
 use crate::trouble::Doing;
 use model::{Error, Lsn, Result};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -14,6 +15,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::Message as _;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::{Value, json};
+use source::timeline::Server;
 use std::time::{Duration, Instant};
 
 /// Records and marks of transactions that are read at first, from the end.
@@ -21,21 +23,68 @@ const WINDOW: i64 = 64;
 const TRY: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(100);
 
-pub(super) fn record(position: Position) -> String {
+/// What a record says, and of whose log: places in another server's log have the same numbers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recorded<T> {
+    pub what: T,
+    /// `None`: a version wrote it that did not say.
+    pub server: Option<Server>,
+}
+
+pub(super) fn record(position: Position, server: Option<&Server>) -> String {
     let within = position.within.map(
         |(commit, change)| json!({"commit": commit.to_string(), "change": change.to_string()}),
     );
-    json!({"through": position.through.to_string(), "within": within}).to_string()
+    let record = json!({"through": position.through.to_string(), "within": within});
+    with_server(record, server)
 }
 
-pub(super) fn parse(record: &[u8]) -> Option<Position> {
+pub(super) fn with_server(mut record: Value, server: Option<&Server>) -> String {
+    if let Some(Server { system, timeline }) = server {
+        record["system"] = system.as_str().into();
+        record["timeline"] = (*timeline).into();
+    }
+    record.to_string()
+}
+
+pub(super) fn server(record: &Value) -> Option<Server> {
+    let timeline = record["timeline"].as_u64().and_then(|timeline| timeline.try_into().ok())?;
+    Some(Server { system: record["system"].as_str()?.to_owned(), timeline })
+}
+
+pub(super) fn parse(record: &[u8]) -> Option<Recorded<Position>> {
     let record: Value = serde_json::from_slice(record).ok()?;
     let lsn = |value: &Value| value.as_str().and_then(|text| text.parse::<Lsn>().ok());
     let within = match &record["within"] {
         Value::Null => None,
         within => Some((lsn(&within["commit"])?, lsn(&within["change"])?)),
     };
-    Some(Position { through: lsn(&record["through"])?, within })
+    let what = Position { through: lsn(&record["through"])?, within };
+    Some(Recorded { what, server: server(&record) })
+}
+
+impl Producer {
+    /// Whose log is sent from here on: what is recorded is of its places.
+    pub fn set_server(&mut self, server: Server) {
+        self.server = Some(server);
+    }
+
+    /// Claims that the topics have everything up to there, if positions are kept at all.
+    pub fn claim(&mut self, position: Position) -> Result<()> {
+        let record = self.record(position);
+        self.deliver(&mut [], &Vec::from_iter(record))
+    }
+
+    pub(super) fn record(&self, position: Position) -> Option<(String, String)> {
+        let id = self.transactional_id.clone()?;
+        Some((id, record(position, self.server.as_ref())))
+    }
+}
+
+/// The position of that transactional id. `None`: it has none, or what it had counts no more.
+pub(super) fn last(options: &SinkOptions, id: &str) -> Result<Option<Recorded<Position>>> {
+    let last = read(options, id, parse)?;
+    Ok(last.filter(|recorded| recorded.what != Position::default()))
 }
 
 /// The last record of that key: the position of a transactional id, or what [`super::before`] marks.
@@ -193,11 +242,29 @@ mod tests {
 
     #[test]
     fn positions_read_back() {
+        let server = Server { system: "7123456789012345678".into(), timeline: 3 };
         for within in [None, Some((Lsn(1 << 40), Lsn(9)))] {
-            let position = Position { through: Lsn(0x16_B374_D848), within };
-            assert_eq!(parse(record(position).as_bytes()), Some(position));
+            let what = Position { through: Lsn(0x16_B374_D848), within };
+            for server in [None, Some(server.clone())] {
+                let recorded = record(what, server.as_ref());
+                assert_eq!(parse(recorded.as_bytes()), Some(Recorded { what, server }));
+            }
         }
         assert_eq!(parse(b"{}"), None);
         assert_eq!(parse(b"\xff"), None);
+    }
+
+    /// As it was written before there was a server in it, and what says half of one.
+    #[test]
+    fn a_record_without_a_server_reads() {
+        let what = Position { through: Lsn(0x500), within: None };
+        let records = [
+            r#"{"through": "0/500", "within": null}"#,
+            r#"{"through": "0/500", "within": null, "system": "7"}"#,
+            r#"{"through": "0/500", "within": null, "system": "7", "timeline": -1}"#,
+        ];
+        for record in records {
+            assert_eq!(parse(record.as_bytes()), Some(Recorded { what, server: None }), "{record}");
+        }
     }
 }

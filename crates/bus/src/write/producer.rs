@@ -17,7 +17,7 @@
 use super::client::{ByKey, Context};
 use super::encoded::{Encoded, Message, Part, Position};
 use super::options::{Format, SinkOptions};
-use super::position;
+use super::position::{self, Recorded};
 use super::registry;
 use super::transaction;
 use crate::trouble::Doing;
@@ -26,6 +26,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
+use source::timeline::Server;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,7 @@ pub struct Producer {
     pub(super) options: SinkOptions,
     client: BaseProducer<Context, ByKey>,
     pub(super) transactional_id: Option<String>,
+    pub(super) server: Option<Server>,
     registry: Option<registry::Ids>,
     /// Topics that are there.
     topics: HashSet<String>,
@@ -69,6 +71,7 @@ impl Producer {
             options: options.clone(),
             client,
             transactional_id,
+            server: None,
             registry,
             topics: HashSet::new(),
             context: None,
@@ -131,9 +134,9 @@ impl Producer {
 
     /// How far the last session got, if it sent exactly once. `None`: it sent nothing, or that is
     /// the caller's to know.
-    pub fn last_position(&self) -> Result<Option<Position>> {
+    pub fn last_position(&self) -> Result<Option<Recorded<Position>>> {
         match &self.transactional_id {
-            Some(id) => position::read(&self.options, id, position::parse),
+            Some(id) => position::last(&self.options, id),
             None => Ok(None),
         }
     }
@@ -144,11 +147,10 @@ impl Producer {
         if batches.iter().all(Encoded::is_empty) {
             return Ok(());
         }
-        let position = match (&self.transactional_id, batches.last()) {
-            (Some(id), Some(last)) => vec![(id.clone(), position::record(last.position))],
-            _ => Vec::new(),
-        };
-        self.deliver(batches, &position)
+        let all = batches.iter().map(|encoded| encoded.position);
+        let position = all.fold(Position::default(), Position::join);
+        let record = self.record(position);
+        self.deliver(batches, &Vec::from_iter(record))
     }
 
     /// With records of the position topic behind them, in the same transaction if there is one.
@@ -403,6 +405,8 @@ fn config(options: &SinkOptions, transactional_id: Option<&str>) -> ClientConfig
         .set("bootstrap.servers", &options.brokers)
         .set("client.id", "millrace")
         .set("enable.idempotence", "true")
+        // Else a question makes the topic of positions, and one that forgets.
+        .set("allow.auto.create.topics", "false")
         .set("acks", "all")
         // A report of each message costs as much as its way out.
         .set("delivery.report.only.error", "true")

@@ -34,17 +34,16 @@ impl Loop {
         let binary = tables
             .flat_map(|entry| &entry.target.table.columns)
             .all(|column| !column.pg.needs_text());
-        let tap = match self.sinks.tap(&self.tables).await {
+        let tap = match self.sinks.tap(&self.tables, &self.ground).await {
             Ok(tap) => tap,
             Err(error) => return self.lose_session(error),
         };
-        let of_sinks = self.sinks.begin().unwrap_or(Lsn::MAX);
-        self.positions.hold(of_sinks);
+        let from = self.positions.hold(self.sinks.begin().unwrap_or(Lsn::MAX));
         let mut spool = self.options.spool.clone();
         let mut quiet = None;
         self.arming = None;
         if let Some(wanted) = &self.options.spool
-            && let Err(error) = wanted.arm(&self.options.slot, &self.server)
+            && let Err(error) = wanted.arm(&self.options.slot, &self.ground.server)
         {
             if retry::needs_help(&error) {
                 return self.lose_session(error);
@@ -62,7 +61,7 @@ impl Loop {
             address: self.options.address.clone(),
             slot: self.options.slot.clone(),
             publication: self.options.publication.clone(),
-            from: self.positions.applied().min(of_sinks),
+            from,
             binary,
             memory_bytes: self.options.memory_bytes,
             spool,
@@ -74,7 +73,7 @@ impl Loop {
         }
         let confirmed = self.positions.confirmed();
         let (store, status) = (self.store.clone(), self.status.clone());
-        let claim = |held| claim::of_stream(store, status, &self.server, held);
+        let claim = |held| claim::of_stream(store, status, &self.ground.server, held);
         let (sessions, age_us) = (self.sessions, self.age_us);
         let session = Session::start(options, quiet, sessions, confirmed, age_us, tap, claim);
         self.session = Some(session);
@@ -88,7 +87,7 @@ impl Loop {
         if self.arming.is_none_or(|last| last.elapsed() < ARM_EVERY) {
             return Ok(());
         }
-        match spool.arm(&self.options.slot, &self.server) {
+        match spool.arm(&self.options.slot, &self.ground.server) {
             Err(error) if retry::needs_help(&error) => self.lose_session(error),
             armed => {
                 self.arming = armed.is_err().then(Instant::now);
@@ -132,7 +131,7 @@ impl Loop {
         // The comparison's hold went with the session.
         self.verifying = None;
         let (options, recorded) = (self.options.clone(), self.positions.recorded());
-        let server = self.server.clone();
+        let server = self.ground.server.clone();
         self.looking = Some(Task::spawn(async move {
             tokio::time::sleep(pause).await;
             in_time(start::look_again(&options, recorded, &server)).await

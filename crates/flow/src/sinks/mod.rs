@@ -9,7 +9,8 @@
 //!                                       as good as acknowledged; what has no room there is dropped, and counted
 //! ```
 //!
-//! A sink that begins first sends the rows that are there: `before`.
+//! A sink that begins first sends the rows that are there, and one whose topics lack something sends them again:
+//! `before`.
 //!
 //! A sink outlives the stream's sessions. What one session has put into the queue the next one's encoder leaves out.
 
@@ -23,8 +24,10 @@ mod taps;
 
 pub use spool::SpoolPlan;
 
+use crate::agree::Ground;
 use crate::status::SinkReport;
 use crate::tables::Tables;
+use ahead::Change;
 use bus::write::{Encoded, Encoder, Known, Origin, Position, SinkOptions};
 use model::{Error, Lsn, Result, TableId};
 use queue::Queue;
@@ -39,8 +42,8 @@ use tokio_postgres::Client;
 const OPEN_MOST: Duration = Duration::from_secs(5);
 /// One that is not required takes part without, and what its topics have is left out later.
 const OPEN_OPTIONAL_MOST: Duration = Duration::from_secs(1);
-/// At an orderly end such a broker takes what waits, or it stays on disk.
-const DRAIN_OPTIONAL_MOST: Duration = Duration::from_secs(2);
+/// At an orderly end its answer is waited for, and such a broker takes what waits, or it stays on disk.
+const DRAIN_MOST: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// One sink, as it is configured.
@@ -91,9 +94,21 @@ impl Sinks {
     }
 
     /// What a session of the stream gives its log to. An error: one that is required cannot say yet what it has.
-    pub(crate) async fn tap(&self, tables: &Tables) -> Result<Option<Box<dyn Tap>>> {
+    pub(crate) async fn tap(
+        &self,
+        tables: &Tables,
+        ground: &Arc<Ground>,
+    ) -> Result<Option<Box<dyn Tap>>> {
         let settled = Arc::new(tables.settled());
-        self.all.iter().for_each(|queue| queue.ahead.set_tables(settled.clone()));
+        for queue in &self.all {
+            let Change { is_renewed, is_other } = queue.ahead.set(settled.clone(), ground);
+            if is_other {
+                queue.forget();
+            }
+            if is_renewed {
+                queue.renew();
+            }
+        }
         let opened = async |is_meant: fn(&SinkPlan) -> bool| {
             let is_waited_for = |queue: &Arc<Queue>| is_meant(&queue.plan) && queue.is_opening();
             while self.all.iter().any(is_waited_for) {
@@ -146,8 +161,7 @@ impl Sinks {
         }
     }
 
-    pub(crate) fn take(&self, tapped: Option<Tapped>) {
-        let Some(tapped) = tapped else { return };
+    pub(crate) fn take(&self, tapped: Tapped) {
         let Ok(all) = tapped.0.downcast::<Vec<(usize, Encoded)>>() else { return };
         for (at, encoded) in *all {
             self.all[at].put(encoded);
@@ -172,19 +186,18 @@ impl Sinks {
 
     /// Everything that was taken is acknowledged or on disk, or cannot be.
     pub(crate) async fn drain(&self) {
-        let is_sending = |queue: &Arc<Queue>| queue.can_empty();
         let sent = async {
-            while self.all.iter().any(is_sending) {
+            while self.all.iter().any(|queue| queue.can_settle()) {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
-        let _ = tokio::time::timeout(DRAIN_OPTIONAL_MOST, sent).await;
+        let _ = tokio::time::timeout(DRAIN_MOST, sent).await;
         let optional = || self.all.iter().filter(|queue| !queue.plan.is_required);
         optional().for_each(|queue| queue.keep_now());
         while optional().any(|queue| !queue.is_kept()) {
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        while self.required().any(is_sending) {
+        while self.required().any(|queue| queue.can_empty()) {
             self.changed().await;
         }
     }

@@ -1,10 +1,12 @@
 //! No sinks: this build has no Kafka.
 
+use crate::agree::Ground;
 use crate::status::SinkReport;
 use crate::tables::Tables;
 use model::{Lsn, Result, TableId};
 use source::Address;
 use source::stream::tap::{Tap, Tapped};
+use std::sync::Arc;
 use tokio_postgres::Client;
 
 #[derive(Clone, Debug)]
@@ -23,7 +25,7 @@ impl Sinks {
         Sinks
     }
 
-    pub(crate) async fn tap(&self, _: &Tables) -> Result<Option<Box<dyn Tap>>> {
+    pub(crate) async fn tap(&self, _: &Tables, _: &Arc<Ground>) -> Result<Option<Box<dyn Tap>>> {
         Ok(None)
     }
 
@@ -43,7 +45,7 @@ impl Sinks {
         std::future::pending().await
     }
 
-    pub(crate) fn take(&self, _: Option<Tapped>) {}
+    pub(crate) fn take(&self, _: Tapped) {}
 
     pub(crate) async fn learn(&self, _: &Client, _: TableId) -> Result<()> {
         Ok(())

@@ -52,6 +52,12 @@ pub(super) struct Inner {
     pub(super) kept: Lsn,
     acknowledged: Lsn,
     is_heard: bool,
+    /// The position that it had counts no more, until its thread has looked again.
+    is_anew: bool,
+    /// What is on disk is not to be sent, once it is opened.
+    forgets_disk: bool,
+    /// What is not in the topics, and cannot be told any more.
+    missed: Option<String>,
     trouble: Option<Trouble>,
     sent_messages: u64,
     dropped_messages: u64,
@@ -99,6 +105,9 @@ impl Queue {
             kept: Lsn::ZERO,
             acknowledged: Lsn::ZERO,
             is_heard: false,
+            is_anew: false,
+            forgets_disk: false,
+            missed: None,
             trouble: None,
             sent_messages: 0,
             dropped_messages: 0,
@@ -144,6 +153,11 @@ impl Queue {
         inner.is_connected() && !inner.waiting.is_empty() && !self.ahead.is_running()
     }
 
+    /// The same, or is being sent.
+    pub(super) fn can_settle(&self) -> bool {
+        self.can_empty() || !locked(&self.inner).in_flight.is_empty()
+    }
+
     /// Whether the stream may bring more. It waits for the brokers of one that is required, and for the disk of
     /// one that is not, but not for a disk that refuses.
     pub(super) fn has_room(&self) -> bool {
@@ -172,7 +186,8 @@ impl Queue {
         let before = inner.enqueued.unwrap_or_default();
         // A session that began further back may not have known.
         encoded.leave_out(before);
-        encoded.position = encoded.position.max(before);
+        encoded.shed();
+        encoded.position = encoded.position.join(before);
         inner.enqueued = Some(encoded.position);
         inner.lost_values += encoded.lost;
         let has_room = inner.waiting_bytes < self.plan.queue_bytes_max;
@@ -209,11 +224,14 @@ impl Queue {
         let mut inner = locked(&self.inner);
         let keeps = !matches!(inner.disk, Disk::None);
         match opened {
-            Ok(opened) => {
+            Ok(mut opened) => {
+                if std::mem::take(&mut inner.forgets_disk) {
+                    opened.forget();
+                }
                 if let Some(last) = opened.last() {
                     let behind = |(_, encoded): &mut (Instant, Encoded)| encoded.leave_out(last);
                     inner.waiting.iter_mut().for_each(behind);
-                    inner.enqueued = inner.enqueued.max(Some(last));
+                    inner.enqueued = Some(last.join(inner.enqueued.unwrap_or_default()));
                     inner.kept = inner.kept.max(last.through);
                 }
                 inner.spooled_bytes = opened.unsent_bytes();
@@ -235,11 +253,59 @@ impl Queue {
     /// The topics have all up to here.
     pub(super) fn open(&self, position: Position) {
         let mut inner = locked(&self.inner);
-        inner.enqueued = inner.enqueued.max(Some(position));
+        if inner.is_anew {
+            return;
+        }
+        inner.enqueued = Some(position.join(inner.enqueued.unwrap_or_default()));
         inner.acknowledged = inner.acknowledged.max(position.through);
         (inner.trouble, inner.is_heard) = (None, true);
         drop(inner);
         self.emptied.notify_one();
+    }
+
+    /// A position of before counts no more. What waits is of the same log all the same.
+    pub(super) fn renew(&self) {
+        let spool = locked(&self.spool);
+        let mut inner = locked(&self.inner);
+        inner.is_anew = true;
+        (inner.acknowledged, inner.kept) = (Lsn::ZERO, Lsn::ZERO);
+        inner.enqueued = spool.as_ref().and_then(Spool::last);
+        drop(inner);
+        self.filled.notify_one();
+    }
+
+    /// What waits is of a log that may never have been on the server that is read now.
+    pub(super) fn forget(&self) {
+        let mut spool = locked(&self.spool);
+        let mut inner = locked(&self.inner);
+        let all = inner.waiting.iter().map(|(_, encoded)| encoded).chain(&inner.in_flight);
+        let messages: usize = all.map(|encoded| encoded.messages().len()).sum();
+        inner.dropped_messages += messages as u64;
+        inner.waiting.clear();
+        inner.in_flight.clear();
+        (inner.waiting_bytes, inner.enqueued) = (0, None);
+        let disk_bytes = inner.spooled_bytes;
+        match spool.as_mut() {
+            Some(spool) => spool.forget(),
+            None => inner.forgets_disk = true,
+        }
+        inner.set_spooled(0);
+        if messages > 0 || disk_bytes > 0 {
+            tracing::warn!(sink = %self.plan.name, messages, disk_bytes, "what waits is of another server, and is not sent");
+        }
+    }
+
+    /// Its thread looks at what the topics have.
+    pub(super) fn begin_anew(&self) {
+        locked(&self.inner).is_anew = false;
+    }
+
+    pub(super) fn is_anew(&self) -> bool {
+        locked(&self.inner).is_anew
+    }
+
+    pub(super) fn set_missed(&self, what: String) {
+        locked(&self.inner).missed = Some(what);
     }
 
     pub(super) fn set_trouble(&self, error: &Error) {
@@ -288,11 +354,14 @@ impl Queue {
     pub(super) fn put_back(&self, batches: Vec<Encoded>) {
         let mut spool = locked(&self.spool);
         let mut inner = locked(&self.inner);
+        let was_in_flight = !inner.in_flight.is_empty();
         inner.in_flight.clear();
         let since = inner.in_flight_since;
         match (inner.sends_from_disk, spool.as_mut()) {
             (true, Some(spool)) => spool.rewind(),
             (true, None) => {}
+            // They were forgotten meanwhile.
+            (false, _) if !was_in_flight => {}
             (false, _) => {
                 let mut back = |encoded| inner.waiting.push_front((since, encoded));
                 batches.into_iter().rev().for_each(&mut back);
@@ -310,8 +379,11 @@ impl Queue {
         });
         let mut inner = locked(&self.inner);
         for encoded in batches {
-            inner.acknowledged = inner.acknowledged.max(encoded.through());
             inner.sent_messages += encoded.messages().len() as u64;
+        }
+        let through = batches.iter().map(Encoded::through).max().unwrap_or_default();
+        if !inner.is_anew {
+            inner.acknowledged = inner.acknowledged.max(through);
         }
         if from_disk {
             inner.spooled_bytes = unsent.unwrap_or(inner.spooled_bytes);
@@ -319,11 +391,11 @@ impl Queue {
             if let Disk::Refuses(again, _) = &mut inner.disk {
                 *again = Instant::now();
             }
-        } else {
+        } else if !inner.in_flight.is_empty() {
             let bytes: usize = batches.iter().map(Encoded::size_bytes).sum();
             inner.waiting_bytes = inner.waiting_bytes.saturating_sub(bytes);
             inner.in_flight.clear();
-            inner.kept = inner.kept.max(batches.last().map_or(Lsn::ZERO, Encoded::through));
+            inner.kept = inner.kept.max(through);
         }
         inner.trouble = None;
         drop(inner);
@@ -371,7 +443,7 @@ impl Queue {
             Disk::Refuses(_, why) => Some(why),
             _ => None,
         };
-        let error = inner.trouble.as_ref().map(|trouble| &trouble.text);
+        let error = inner.trouble.as_ref().map(|trouble| &trouble.text).or(inner.missed.as_ref());
         SinkReport {
             name: self.plan.name.clone(),
             brokers: self.plan.options.brokers.clone(),

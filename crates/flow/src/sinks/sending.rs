@@ -26,14 +26,15 @@ pub(super) fn start(queue: Arc<Queue>, source: Source) {
 fn run(queue: &Queue, source: &Source) {
     let mut tries = 0;
     while !queue.is_stopped() {
+        queue.begin_anew();
         let opened = queue.open_spool().and_then(|()| Producer::open(&queue.plan.options));
         let ended = opened.and_then(|mut producer| {
-            let known = open(queue, source, &mut producer)?;
+            let known = before::open(queue, source, &mut producer)?;
             serve(queue, producer, known)
         });
-        let Err(error) = ended else { return };
-        if queue.is_stopped() {
-            return;
+        let Err(error) = ended else { continue };
+        if queue.is_stopped() || queue.is_anew() {
+            continue;
         }
         if !queue.has_trouble() {
             tracing::warn!(sink = %queue.plan.name, error = %error.report(), "nothing is sent now; trying again");
@@ -45,22 +46,10 @@ fn run(queue: &Queue, source: &Source) {
         let longer = if queue.ahead.is_running() { 1 << tries.min(SNAPSHOT_TRIES_MOST) } else { 1 };
         let pause = crate::retry::pause(error.fate(), tries).unwrap_or(DEFINITE_PAUSE * longer);
         let begun = Instant::now();
-        while begun.elapsed() < pause && !queue.is_stopped() {
+        while begun.elapsed() < pause && !queue.is_stopped() && !queue.is_anew() {
             std::thread::sleep(WAIT_MOST.min(pause));
         }
     }
-}
-
-/// From here on it is known what the topics have.
-fn open(queue: &Queue, source: &Source, producer: &mut Producer) -> Result<Position> {
-    let known = match producer.last_position()? {
-        None if queue.plan.takes_snapshot => before::send(queue, source, producer)?,
-        // What at-least-once delivery has sent the slot knows well enough.
-        position => position.unwrap_or_default(),
-    };
-    queue.ahead.end();
-    queue.open(known);
-    Ok(known)
 }
 
 /// Until something fails: what was not sent waits on. `known`: of the session before, one may have been committed
@@ -69,7 +58,7 @@ fn open(queue: &Queue, source: &Source, producer: &mut Producer) -> Result<Posit
 fn serve(queue: &Queue, mut producer: Producer, known: Position) -> Result<()> {
     let heartbeat = queue.plan.options.heartbeat;
     let mut told = Instant::now();
-    while !queue.is_stopped() {
+    while !queue.is_stopped() && !queue.is_anew() {
         let mut batches = queue.next(WAIT_MOST)?;
         if !batches.is_empty() {
             batches.iter_mut().for_each(|encoded| encoded.leave_out(known));

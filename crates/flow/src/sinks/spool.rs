@@ -241,6 +241,15 @@ impl Spool {
 
     /// What comes next, until it has that many bytes.
     pub(super) fn take(&mut self, bytes_most: usize) -> Result<Vec<Encoded>> {
+        let taken = self.take_some(bytes_most);
+        // What was read before something could not be is read again.
+        if taken.is_err() {
+            self.rewind();
+        }
+        taken
+    }
+
+    fn take_some(&mut self, bytes_most: usize) -> Result<Vec<Encoded>> {
         let (mut all, mut bytes) = (Vec::new(), 0);
         while bytes < bytes_most
             && let Some(at) = self.next_file()
@@ -324,6 +333,13 @@ impl Spool {
                 self.writer = None;
             }
         }
+    }
+
+    /// Nothing of it is sent.
+    pub(super) fn forget(&mut self) {
+        self.take_appended();
+        self.sent();
+        self.last = None;
     }
 
     /// They were not sent.

@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use store::{BoxFuture, Rows, Store};
 
 /// It goes when something is to be written that is no row.
-struct Leaving {
+pub(crate) struct Leaving {
     inner: Home,
     leaves: AtomicBool,
-    is_gone: AtomicBool,
+    pub(crate) is_gone: AtomicBool,
 }
 
 impl Leaving {
-    fn new() -> Arc<Leaving> {
+    pub(crate) fn new() -> Arc<Leaving> {
         let (leaves, is_gone) = (AtomicBool::new(true), AtomicBool::new(false));
         Arc::new(Leaving { inner: home(), leaves, is_gone })
     }

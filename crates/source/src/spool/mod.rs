@@ -81,6 +81,14 @@ impl Span {
     pub fn bridges(&self, recorded: Lsn, confirmed: Lsn) -> bool {
         self.begin.follows(recorded) && confirmed <= self.through.max(recorded)
     }
+
+    /// From there on it can be read.
+    pub fn floor(&self) -> Lsn {
+        match self.begin.within {
+            Some(commit) => Lsn(commit.0 + 1),
+            None => self.begin.from,
+        }
+    }
 }
 
 impl Spool {

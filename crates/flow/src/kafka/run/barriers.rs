@@ -68,9 +68,10 @@ impl Loop {
     }
 
     pub(super) async fn on_revoked(&mut self, places: &[Place], are_lost: bool) -> Result<()> {
-        // Who is thought to be dead loses all that it has.
+        // Who is thought to be dead loses all that it has; and others may have recorded newer offsets by now.
         if are_lost {
             self.next = None;
+            self.positions.retain(|place, _| !places.contains(place));
         }
         self.drain_and_record().await?;
         self.positions.retain(|place, _| !places.contains(place));

@@ -6,6 +6,7 @@ mod groups;
 mod mirrors;
 mod once;
 mod out;
+mod out_identity;
 mod out_optional;
 mod out_snapshot;
 mod pause;

@@ -116,6 +116,9 @@ async fn every_change_is_sent_once_whatever_dies() {
     }
     let last = pipeline(&world, &plan);
     settle(&world, &last).await;
+    // It does not forget in quiet times.
+    let policy = broker.config_of("wo.millrace.position", "cleanup.policy");
+    assert_eq!(policy.as_deref(), Some("compact"));
     let events = broker.dump("wo.wo.events");
     let mut ids: Vec<i64> = events
         .iter()
