@@ -1,6 +1,7 @@
-//! A real Debezium between a real Postgres and the engine: in the end both sides are equal.
+//! A real Debezium, or our own sink, between a real Postgres and the engine: in the end both sides are equal.
 
 use super::project;
+use crate::BINARY;
 use cluster::Cluster;
 use harness::{Dice, Project, Up, wait_until};
 use kafka_cluster::{Broker, BrokerOptions, Connect, ConnectOptions, Registry, debezium};
@@ -122,6 +123,12 @@ impl Shop {
     }
 }
 
+fn sinks(broker: &Broker, registry: &Registry) -> String {
+    let brokers = format!("[[sink.kafka]]\nbrokers = \"{}\"\n", broker.bootstrap());
+    let avro = format!("format = \"debezium-avro\"\nregistry = \"{}\"", registry.ccompat_url());
+    format!("{brokers}topic_prefix = \"our\"\n{brokers}topic_prefix = \"our-avro\"\n{avro}\n")
+}
+
 /// Killed while it reads, and while nobody does; a column comes while it is away.
 #[test]
 fn the_tables_equal_postgres_in_each_format() {
@@ -145,19 +152,30 @@ fn the_tables_equal_postgres_in_each_format() {
         connect.put_connector(prefix, of);
     }
     formats.iter().for_each(|(prefix, _)| connect.wait_running(prefix));
+    let sender =
+        Project::new(BINARY, &harness::config(&shop.postgres.url(), &sinks(&broker, &registry)));
+    let mut sends = sender.up();
+    sends.wait_ready();
     shop.change(20);
-    let projects = formats.map(|(prefix, format)| {
-        let more = match format {
-            debezium::Format::Avro(registry) => {
-                format!("format = \"debezium-avro\"\nregistry = \"{}\"", registry.ccompat_url())
-            }
-            debezium::Format::Json => TYPES.to_owned(),
-            debezium::Format::JsonWithSchemas => String::new(),
-        };
-        let of_kafka = format!("engine = \"clickhouse\"\ngroup = \"engine\"\n{more}");
-        let topics = format!("\"^{prefix}\\\\.public\\\\..*\"");
-        project(&broker.bootstrap(), &topics, &of_kafka)
-    });
+    let formats = formats
+        .into_iter()
+        .chain([("our", debezium::Format::Json), ("our-avro", debezium::Format::Avro(&registry))])
+        .collect::<Vec<_>>();
+    let projects: Vec<Project> = formats
+        .iter()
+        .map(|&(prefix, format)| {
+            let more = match format {
+                debezium::Format::Avro(registry) => {
+                    format!("format = \"debezium-avro\"\nregistry = \"{}\"", registry.ccompat_url())
+                }
+                debezium::Format::Json => TYPES.to_owned(),
+                debezium::Format::JsonWithSchemas => String::new(),
+            };
+            let of_kafka = format!("engine = \"clickhouse\"\ngroup = \"engine\"\n{more}");
+            let topics = format!("\"^{prefix}\\\\.public\\\\..*\"");
+            project(&broker.bootstrap(), &topics, &of_kafka)
+        })
+        .collect();
     for (project, (prefix, _)) in projects.iter().zip(formats) {
         eprintln!("{prefix}");
         let mut up = project.up();
@@ -200,4 +218,5 @@ fn the_tables_equal_postgres_in_each_format() {
         assert_eq!(up.query("SELECT count() FROM kafka_engine.errors"), "0");
         assert_eq!(up.stop(), Some(0));
     }
+    assert_eq!(sends.stop(), Some(0));
 }
