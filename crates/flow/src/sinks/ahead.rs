@@ -80,19 +80,24 @@ pub(super) fn worth(
 }
 
 impl Ahead {
-    /// A session is to begin.
-    pub(super) fn set(&self, settled: Arc<Settled>, ground: &Arc<Ground>) -> Change {
+    /// A session is to begin. The sink's thread sees it once what it means was done.
+    pub(super) fn set(
+        &self,
+        settled: Arc<Settled>,
+        ground: &Arc<Ground>,
+        apply: impl FnOnce(Change),
+    ) {
         let mut stage = locked(&self.stage);
-        let before = stage.replace(Stage { settled, ground: ground.clone() });
-        let is_same = before.as_ref().is_some_and(|stage| Arc::ptr_eq(&stage.ground, ground));
+        let is_same = stage.as_ref().is_some_and(|stage| Arc::ptr_eq(&stage.ground, ground));
         let moved = |stage: &Stage| ground.is_anew || stage.ground.server != ground.server;
-        let is_renewed = !is_same && before.as_ref().is_some_and(moved);
+        let is_renewed = !is_same && stage.as_ref().is_some_and(moved);
         if is_renewed {
             self.is_judged.store(false, Ordering::Relaxed);
             *locked(&self.first) = None;
         }
+        apply(Change { is_renewed, is_other: !is_same && ground.is_other });
+        *stage = Some(Stage { settled, ground: ground.clone() });
         self.came.notify_all();
-        Change { is_renewed, is_other: !is_same && ground.is_other }
     }
 
     /// `None`: not in that time.

@@ -101,13 +101,14 @@ impl Sinks {
     ) -> Result<Option<Box<dyn Tap>>> {
         let settled = Arc::new(tables.settled());
         for queue in &self.all {
-            let Change { is_renewed, is_other } = queue.ahead.set(settled.clone(), ground);
-            if is_other {
-                queue.forget();
-            }
-            if is_renewed {
-                queue.renew();
-            }
+            queue.ahead.set(settled.clone(), ground, |Change { is_renewed, is_other }| {
+                if is_other {
+                    queue.forget();
+                }
+                if is_renewed {
+                    queue.renew();
+                }
+            });
         }
         let opened = async |is_meant: fn(&SinkPlan) -> bool| {
             let is_waited_for = |queue: &Arc<Queue>| is_meant(&queue.plan) && queue.is_opening();
