@@ -1,3 +1,5 @@
+//! A batch that was written reads back, and what was cut or bent does not.
+
 use super::*;
 use proptest::collection::vec;
 use proptest::option;

@@ -1,3 +1,5 @@
+//! What is put comes out once and in order, whatever is kept on disk, fails or dies in between.
+
 use super::super::SpoolPlan;
 use super::super::keeping::keep_some;
 use super::super::spool::tests::{batch, end_of, numbers};

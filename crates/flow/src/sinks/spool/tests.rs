@@ -1,3 +1,5 @@
+//! Files of a spool: their order, their ends, and what is noticed of broken ones.
+
 use super::*;
 use bus::write::{Encoder, Origin, SinkOptions};
 use model::{Fate, Lsn};
