@@ -253,10 +253,8 @@ impl Encoder {
         let Some(at) = self.sheet(id) else { return Ok(()) };
         self.checked(at, fields.len())?;
         self.head = self.rendered(&snapshot.said(&self.options, &self.origin));
-        let is_incremental = snapshot.is_incremental();
         self.write_event(at, b'r', Row::None, Row::Whole(fields), Some(fields), |event| {
             event.lsn = snapshot.lsn;
-            event.has_lsn = !is_incremental;
         });
         Ok(())
     }
@@ -365,8 +363,7 @@ impl Encoder {
         }
         let arena = std::mem::take(&mut self.arena);
         let key = key.filter(|_| sheet.has_key());
-        let mut event =
-            Event { op, lsn: Lsn::ZERO, has_lsn: true, names: &sheet.names, block: None, now_ns };
+        let mut event = Event { op, lsn: Lsn::ZERO, names: &sheet.names, block: None, now_ns };
         set(&mut event);
         let sides = [before, after];
         let (arena, written) = match &self.options.format {

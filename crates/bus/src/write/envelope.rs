@@ -36,8 +36,6 @@ pub(super) struct Head {
 pub(super) struct Event<'a> {
     pub op: u8,
     pub lsn: Lsn,
-    /// An incremental snapshot has none.
-    pub has_lsn: bool,
     /// `"schema":…,"table":…,`
     pub names: &'a [u8],
     pub block: Option<Block>,
@@ -144,10 +142,7 @@ impl Envelope for Json {
         self.raw(&head.to_names);
         self.raw(event.names);
         self.raw(&head.to_lsn);
-        match event.has_lsn {
-            true => self.repeat(lsn),
-            false => self.null(),
-        }
+        self.repeat(lsn);
         self.raw(b",\"xmin\":null,\"origin\":null,\"origin_lsn\":null}");
     }
 
@@ -243,13 +238,8 @@ impl Envelope for Avro {
         self.raw(&head.to_names);
         self.raw(event.names);
         self.raw(&head.to_lsn);
-        match event.has_lsn {
-            true => {
-                self.some();
-                self.int(event.lsn.0 as i64);
-            }
-            false => self.null(),
-        }
+        self.some();
+        self.int(event.lsn.0 as i64);
         // xmin, origin and origin_lsn.
         self.raw(&[0, 0, 0]);
     }

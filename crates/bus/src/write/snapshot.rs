@@ -7,7 +7,6 @@ use model::Lsn;
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub place: Place,
-    /// Of the snapshot, or of the last change before an incremental one.
     pub lsn: Lsn,
     pub xid: Option<u32>,
     /// When it was taken, µs since 1970.
@@ -21,7 +20,6 @@ pub enum Place {
     Within,
     LastOfTable,
     Last,
-    Incremental,
 }
 
 impl Place {
@@ -32,24 +30,19 @@ impl Place {
             Place::Within => "true",
             Place::LastOfTable => "last_in_data_collection",
             Place::Last => "last",
-            Place::Incremental => "incremental",
         }
     }
 }
 
 impl Snapshot {
-    pub fn is_incremental(&self) -> bool {
-        self.place == Place::Incremental
-    }
-
     pub(super) fn said<'a>(&self, options: &'a SinkOptions, origin: &'a Origin) -> Said<'a> {
         Said {
             name: &options.topic_prefix,
             database: &origin.database,
             snapshot: self.place.name(),
             commit_us: self.taken_us,
-            last_commit: self.is_incremental().then_some(self.lsn),
-            xid: self.xid.filter(|_| !self.is_incremental()),
+            last_commit: None,
+            xid: self.xid,
         }
     }
 }

@@ -216,7 +216,7 @@ impl Encoder {
             xid: begin.map(|begin| begin.xid),
         };
         let names = source_names(&Format::Json { with_schemas: false }, "", "");
-        let event = Event { op: b'm', lsn, has_lsn: true, names: &names, block: None, now_ns: 0 };
+        let event = Event { op: b'm', lsn, names: &names, block: None, now_ns: 0 };
         let mut out = Json::default();
         out.source(&Json::head(&said), &event);
         serde_json::from_slice(&out.into_bytes()).unwrap_or_default()

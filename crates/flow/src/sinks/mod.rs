@@ -1,12 +1,12 @@
 //! Where the log goes beside the store: topics of Kafka, as Debezium would fill them.
 //!
 //! ```text
-//! reader ─▶ Taps ─▶ Batch::tapped ─▶ queue ─▶ a thread a sink ─▶ broker
-//!                                     │            └ acknowledged: the log may be confirmed up to there,
-//!                                     │              by all that are required, and by the store
-//!                                     ├ full: the reader waits
-//!                                     └ not required: what waits for too long goes to disk (keeping.rs), which is
-//!                                       as good as acknowledged; what has no room there is dropped, and counted
+//! reader ─▶ Taps ─▶ Tapped ─▶ queue ─▶ a thread a sink ─▶ broker
+//!                               │            └ acknowledged: the log may be confirmed up to there,
+//!                               │              by all that are required, and by the store
+//!                               ├ full: the reader waits
+//!                               └ not required: what waits for too long goes to disk (keeping.rs), which is
+//!                                 as good as acknowledged; what has no room there is dropped, and counted
 //! ```
 //!
 //! A sink that begins first sends the rows that are there, and one whose topics lack something sends them again:

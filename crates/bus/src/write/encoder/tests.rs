@@ -271,26 +271,6 @@ fn with_schemas_every_message_says_what_it_is() {
     }
 }
 
-#[test]
-fn rows_of_snapshots_say_where_they_stand() {
-    let mut encoder = json_encoder("shop", false);
-    relations(&mut encoder);
-    let snapshot = Snapshot {
-        place: Place::Incremental,
-        lsn: Lsn(27303936),
-        xid: Some(1),
-        taken_us: 1795416346766681,
-    };
-    let fields = [Field::Text(b"1"), Field::Text(b"b"), Field::Text(b"10")];
-    encoder.read(PAIRS, &fields, &snapshot).unwrap();
-    let encoded = encoder.take(Lsn(0));
-    let mut expected = sample(40);
-    // Of the moment of its read it has ns, and it reads behind the window's first mark.
-    expected["value"]["source"]["ts_ns"] = 1795416346766681000i64.into();
-    expected["value"]["source"]["sequence"] = "[\"27303936\",\"27303936\"]".into();
-    assert_eq!(shown(encoded.messages().next().unwrap()), expected);
-}
-
 fn avro() -> Format {
     Format::Avro { registry: RegistryOptions::new("http://localhost") }
 }
