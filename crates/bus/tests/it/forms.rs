@@ -10,7 +10,7 @@ use cluster::values::{self, EXTENSIONS, Rng};
 use model::{Lsn, Table, TableId};
 use serde_json::Value;
 use source::stream::tap::Tapped;
-use source::stream::{Batch, Control, Delivery, StreamOptions, start_tapped};
+use source::stream::{Control, Delivery, StreamOptions, start_tapped};
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -129,11 +129,17 @@ fn stream(cluster: &Cluster, binary: bool, format: Format) -> Taken {
             }
             Delivery::Batch(batch) => {
                 let through = batch.through;
-                take(batch, &mut taken);
+                taken.rows += batch.blocks.iter().map(|block| block.ops.len()).sum::<usize>();
+                taken.messages.extend(batch.tapped.map(encoded));
+                // A tap is cut more often than a batch, but never later.
+                let sent = taken.messages.last().map(Encoded::through);
+                assert!(sent <= Some(through), "{sent:?} is ahead of {through}");
+                assert!(batch.blocks.is_empty() || sent.is_some());
                 if through >= end {
                     break;
                 }
             }
+            Delivery::Tapped(tapped) => taken.messages.push(encoded(tapped)),
             Delivery::Ended(error) => panic!("{error:?}"),
             _ => {}
         }
@@ -146,16 +152,8 @@ fn stream(cluster: &Cluster, binary: bool, format: Format) -> Taken {
     taken
 }
 
-fn take(batch: Batch, taken: &mut Taken) {
-    // A row that is refused is a tombstone in place of itself; a changed key is two rows.
-    let rejects: usize = batch.blocks.iter().map(|block| block.rejects.len()).sum();
-    let rows: usize = batch.blocks.iter().map(|block| block.ops.len()).sum();
-    assert_eq!(rows + rejects == 0, batch.tapped.is_none());
-    taken.rows += rows;
-    let Some(Tapped(tapped)) = batch.tapped else { return };
-    let encoded = tapped.downcast::<Encoded>().expect("ours");
-    assert_eq!(encoded.through(), batch.through);
-    taken.messages.push(*encoded);
+fn encoded(tapped: Tapped) -> Encoded {
+    *tapped.0.downcast().expect("ours")
 }
 
 fn bytes(part: Option<Part<'_>>) -> Vec<u8> {
