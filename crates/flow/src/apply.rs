@@ -26,6 +26,21 @@ pub(crate) struct Prepared {
     pub(crate) _permit: Permit,
 }
 
+/// What was committed before is in the store: this session began further back, for somebody else.
+pub(crate) fn leave_out(blocks: &mut Vec<Block>, before: Lsn) {
+    for block in blocks.iter_mut() {
+        let is_new = |version: &Version| version.commit() >= before;
+        if !block.versions.first().is_none_or(is_new) {
+            let rows: Vec<usize> =
+                (0..block.rows()).filter(|row| is_new(&block.versions[*row])).collect();
+            let rejects = std::mem::take(&mut block.rejects);
+            *block = Block { rejects, ..block.only(&rows) };
+        }
+        block.rejects.retain(|reject| is_new(&reject.version));
+    }
+    blocks.retain(|block| block.rows() > 0 || !block.rejects.is_empty());
+}
+
 /// Cuts the batch; what append tables hold back from earlier ones may come along.
 pub(crate) fn prepare(
     batch: Batch,
@@ -259,6 +274,31 @@ mod tests {
         use Op::{Delete, Insert, Refused};
         assert_eq!(left.ops, [Insert, Delete, Insert, Refused, Delete, Refused, Delete]);
         assert_eq!(kept, 2);
+    }
+
+    #[test]
+    fn what_the_store_has_is_left_out_row_by_row() {
+        let reject = |commit| Reject {
+            version: Version::of_change(Lsn(commit), Lsn(9)),
+            op: Op::Insert,
+            column: String::new(),
+            reason: String::new(),
+            row: String::new(),
+            key: String::new(),
+        };
+        let rows = [(Op::Insert, 10, 1), (Op::Delete, 20, 2), (Op::Insert, 20, 2)];
+        for (before, ops, rejects) in [
+            (10, &[Op::Insert, Op::Delete, Op::Insert][..], vec![10, 20]),
+            (11, &[Op::Delete, Op::Insert], vec![20]),
+            (21, &[], vec![]),
+        ] {
+            let mut blocks = vec![Block { rejects: vec![reject(10), reject(20)], ..block(&rows) }];
+            leave_out(&mut blocks, Lsn(before));
+            let left = blocks.first();
+            assert_eq!(left.map_or(&[][..], |left| &left.ops), ops, "{before}");
+            let of = |left: &Block| left.rejects.iter().map(|it| it.version.commit().0).collect();
+            assert_eq!(left.map_or_else(Vec::new, of), rejects, "{before}");
+        }
     }
 
     #[test]

@@ -27,12 +27,14 @@ pub(crate) struct Positions {
     confirmed: Lsn,
     /// Nothing before is to be had: it was confirmed long ago, and nobody needs it.
     floor: Lsn,
+    /// Where what this session brings begins to be new to the store.
+    new_from: Lsn,
 }
 
 impl Positions {
     /// `floor`: where the log that can be had begins.
     pub(crate) fn start(at: Lsn, floor: Lsn) -> Positions {
-        Positions { received: at, applied: at, recorded: at, confirmed: at, floor }
+        Positions { received: at, applied: at, recorded: at, confirmed: at, floor, new_from: at }
     }
 
     pub(crate) fn received(&self) -> Lsn {
@@ -49,6 +51,11 @@ impl Positions {
 
     pub(crate) fn confirmed(&self) -> Lsn {
         self.confirmed
+    }
+
+    /// The store has what was committed before, a TRUNCATE too: rows from before one would come back.
+    pub(crate) fn new_from(&self) -> Lsn {
+        self.new_from
     }
 
     /// A session that repeats the log moves nothing back.
@@ -72,6 +79,7 @@ impl Positions {
     pub(crate) fn hold(&mut self, others: Lsn) -> Lsn {
         let others = others.max(self.floor);
         self.confirmed = self.confirmed.min(others);
+        self.new_from = self.applied;
         self.applied.min(others)
     }
 
@@ -147,6 +155,9 @@ mod tests {
         // What was confirmed stays so, whoever says that they know of less.
         assert_eq!((at.hold(Lsn(25)), at.confirmed(), at.recorded()), (Lsn(30), Lsn(30), Lsn(40)));
         assert_eq!((at.hold(Lsn::MAX), at.confirmed()), (Lsn(40), Lsn(30)));
+        at.receive(Lsn(50));
+        at.apply(Lsn(50));
+        assert_eq!((at.new_from(), at.hold(Lsn(40)), at.new_from()), (Lsn(40), Lsn(40), Lsn(50)));
     }
 
     /// Nothing of theirs was sent lately, or nothing was heard of them; the slot is further.

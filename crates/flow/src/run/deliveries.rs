@@ -32,9 +32,11 @@ impl Loop {
                 }
             }
             Delivery::Truncate { tables, version, commit_us, done } => {
-                self.drain().await?;
-                for id in tables {
-                    self.truncate(id, version, commit_us).await?;
+                if version.commit() >= self.positions.new_from() {
+                    self.drain().await?;
+                    for id in tables {
+                        self.truncate(id, version, commit_us).await?;
+                    }
                 }
                 let _ = done.send(());
                 Ok(())
@@ -53,6 +55,7 @@ impl Loop {
         self.positions.receive(batch.through);
         self.status.set_slot_health_end(batch.server_end);
         let session = self.session.as_ref().map_or(0, |session| session.number);
+        apply::leave_out(&mut batch.blocks, self.positions.new_from());
         let prepared = apply::prepare(batch, session, &mut self.tables, &self.status)?;
         self.note_changed().await?;
         self.next = Some(prepared);

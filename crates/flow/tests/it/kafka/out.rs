@@ -73,6 +73,44 @@ pub(super) async fn settle(world: &World, pipeline: &Pipeline) {
     .await;
 }
 
+/// The log is read from where the topics end. The store was further, and takes none of it again: not the rows of
+/// before a TRUNCATE, which would be back if the next session began behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_store_has_is_not_taken_again_for_a_sink() {
+    let world = World::new("oagain", "create table items (id bigint primary key, v text);");
+    let mut broker = Broker::start();
+    let plan = plan(&world, &broker, Format::Json { with_schemas: false });
+    let first = pipeline(&world, &plan);
+    settle(&world, &first).await;
+    broker.stop();
+    world.sql("insert into items select i, 'old' from generate_series(1, 40) i");
+    world.sql("truncate items");
+    world.sql("insert into items select i, 'new' from generate_series(1, 20) i");
+    world.settle(&first).await;
+    let end: model::Lsn = first.handle().report().source.applied_lsn.parse().unwrap();
+    let recorded = "SELECT confirmed FROM millrace.checkpoints FINAL WHERE slot = 'slot_oagain'";
+    let is_recorded = async {
+        while world.stored(recorded).await.trim().parse::<u64>().unwrap() < end.0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), is_recorded).await.expect("it is recorded");
+    drop(first);
+    broker.start_again();
+    let second = pipeline(&world, &plan);
+    settle(&world, &second).await;
+    world.assert_mirror("items", "id, v", "id").await;
+    assert_eq!(second.handle().report().tables[0].streamed_rows, 0);
+    let ops: Vec<String> = broker
+        .wait_for("oagain.oagain.items", 61)
+        .iter()
+        .map(|message| message.value_json()["op"].as_str().unwrap().to_owned())
+        .collect();
+    let wanted = [["c"; 40].as_slice(), &["t"], &["c"; 20]].concat();
+    assert_eq!(ops, wanted);
+    second.shutdown().await.unwrap();
+}
+
 fn users(sql_of: &str) -> String {
     format!(
         "select id, name, balance::text, born, md5(big), ok::int, ref, ratio::text, array_to_string(tags, ',') \
