@@ -234,6 +234,10 @@ pub(super) fn answer_paused(
     was_paused: bool,
     reply: oneshot::Sender<Result<Paused>>,
 ) {
+    // Who hears of it may kill us and start without the store. What fails here is tried again at rest.
+    if !was_paused && let Some(Err(error)) = options.spool.as_ref().map(|spool| spool.disarm()) {
+        tracing::warn!(error = %error.report(), "the spool was not told yet that it is paused");
+    }
     let options = options.clone();
     tokio::spawn(async move {
         let slot = pause::kept(&options).await;
