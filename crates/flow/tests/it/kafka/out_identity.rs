@@ -5,6 +5,7 @@ use super::out::{plan, settle};
 use crate::spool::Leaving;
 use crate::support::{World, home, wait_until};
 use bus::write::{Delivery, Format};
+use cluster::NO_ARCHIVE;
 use flow::Pipeline;
 use flow::sinks::SinkPlan;
 use flow::status::SinkReport;
@@ -88,6 +89,15 @@ fn assert_told(pipeline: &Pipeline, are_missing: bool) {
     }
 }
 
+/// A first process has sent all there was, and some changes.
+async fn begun(schema: &'static str) -> (World, Broker, Vec<SinkPlan>) {
+    let world = World::with(schema, ITEMS, &[NO_ARCHIVE]);
+    let broker = Broker::start();
+    let plans = plans(&world, &broker);
+    first(&world, &plans).await;
+    (world, broker, plans)
+}
+
 async fn first(world: &World, plans: &[SinkPlan]) {
     let pipeline = start(world, plans);
     settle(world, &pipeline).await;
@@ -109,10 +119,7 @@ async fn assert_quiet_restart(world: &World, broker: &Broker, plans: &[SinkPlan]
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_that_went_with_a_slot_are_made_up_for_or_said_to_be_missing() {
-    let world = World::new("ig", ITEMS);
-    let broker = Broker::start();
-    let plans = plans(&world, &broker);
-    first(&world, &plans).await;
+    let (world, broker, plans) = begun("ig").await;
     world.sql("update items set v = 'missed' where id in (2, 20); delete from items where id in (3, 30); insert into items values (60, 'missed')");
     world.drop_slot().await;
     let pipeline = start(&world, &plans);
@@ -135,11 +142,8 @@ async fn changes_that_went_with_a_slot_are_made_up_for_or_said_to_be_missing() {
 /// The same while we live, and the broker is away.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slot_that_goes_while_we_live_is_made_up_for() {
-    let world = World::new("il", ITEMS);
-    let mut broker = Broker::start();
-    let mut plans = plans(&world, &broker);
+    let (world, mut broker, mut plans) = begun("il").await;
     plans.iter_mut().for_each(|plan| plan.options.timeout = std::time::Duration::from_secs(3));
-    first(&world, &plans).await;
     let pipeline = start(&world, &plans);
     settle(&world, &pipeline).await;
     broker.stop();
@@ -196,10 +200,41 @@ async fn another_servers_changes_are_sent_though_its_log_is_shorter() {
 /// Behind the same address, while we live: neither its name nor its timeline say that it is another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_was_set_back_is_another_server() {
-    let world = World::new("ib", ITEMS);
-    let broker = Broker::start();
-    let plans = plans(&world, &broker);
-    first(&world, &plans).await;
+    set_back("ib", false).await;
+}
+
+/// Its timeline left that of the topics before they end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promoted_server_that_lacks_the_end_is_another_one() {
+    set_back("it", true).await;
+}
+
+/// Its timeline has all that the topics have: nothing comes again, and nothing is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promoted_server_goes_on_where_the_topics_end() {
+    let (world, broker, plans) = begun("iw").await;
+    let counts = || SINKS.map(|prefix| folded(&world, &broker, prefix).1);
+    let before = counts();
+    let pipeline = start(&world, &plans);
+    settle(&world, &pipeline).await;
+    world.postgres.stop("fast");
+    world.postgres.promote();
+    assert_eq!(world.sql("select timeline_id from pg_control_checkpoint()"), "2");
+    settle(&world, &pipeline).await;
+    assert_eq!(counts(), before);
+    world.sql("update items set v = 'later' where id = 9; delete from items where id = 8");
+    settle(&world, &pipeline).await;
+    assert_told(&pipeline, false);
+    pipeline.shutdown().await.unwrap();
+    for prefix in SINKS {
+        let (sent, _) = folded(&world, &broker, prefix);
+        assert_eq!((sent.get(&9).map(String::as_str), sent.get(&8)), (Some("later"), None));
+    }
+    assert_quiet_restart(&world, &broker, &plans).await;
+}
+
+async fn set_back(schema: &'static str, begins_a_timeline: bool) {
+    let (world, broker, plans) = begun(schema).await;
     world.postgres.stop("fast");
     world.postgres.back_up();
     world.postgres.resume();
@@ -209,7 +244,10 @@ async fn a_disk_that_was_set_back_is_another_server() {
     settle(&world, &pipeline).await;
     world.postgres.stop("fast");
     world.postgres.set_back();
-    world.postgres.resume();
+    match begins_a_timeline {
+        true => world.postgres.promote(),
+        false => world.postgres.resume(),
+    }
     world.sql("update items set v = 'since' where id = 5");
     // Until then it holds more of the log than there is.
     let is_noticed = |sink: &SinkReport| match sink.name.ends_with("never") {
@@ -240,10 +278,7 @@ async fn a_disk_that_was_set_back_is_another_server() {
 /// Nothing of theirs was sent for a while, and the slot is further by now: it is not told of less.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_quiet_tables_a_restart_sends_nothing_again_and_takes_nothing_back() {
-    let world = World::new("iq", ITEMS);
-    let broker = Broker::start();
-    let plans = plans(&world, &broker);
-    first(&world, &plans).await;
+    let (world, broker, plans) = begun("iq").await;
     let pipeline = start(&world, &plans);
     world.sql("insert into quiet select generate_series(1, 5000)");
     settle(&world, &pipeline).await;
@@ -285,10 +320,7 @@ async fn after_quiet_tables_a_restart_sends_nothing_again_and_takes_nothing_back
 /// What the store lacks is in the spool alone, and what the sinks have last is older.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spool_is_read_though_the_sinks_have_heard_of_nothing_for_long() {
-    let world = World::new("ip", ITEMS);
-    let broker = Broker::start();
-    let plans = plans(&world, &broker);
-    first(&world, &plans).await;
+    let (world, broker, plans) = begun("ip").await;
     let folder = tempfile::tempdir().unwrap();
     let spool = Spool::new(folder.path().to_owned(), 1 << 30);
     let options = flow::Options { sinks: plans, spool: Some(spool.clone()), ..world.options() };

@@ -10,6 +10,7 @@ use kafka_cluster::Broker;
 use model::Lsn;
 use std::path::Path;
 use std::time::Duration;
+use tempfile::TempDir;
 
 const TABLE: &str = "create table events (id bigserial primary key, note text not null);";
 
@@ -25,6 +26,28 @@ fn plan(world: &World, broker: &Broker, folder: &Path, spool_mib: u64) -> SinkPl
         spool: Some(SpoolPlan { folder: folder.join("sink"), bytes_max: spool_mib << 20 }),
         takes_snapshot: true,
     }
+}
+
+/// What was committed before is sent.
+async fn begun(schema: &'static str, spool_mib: u64, transactions: u32) -> Begun {
+    let (world, broker) = (World::new(schema, TABLE), Broker::start());
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(&world, &broker, folder.path(), spool_mib);
+    let pipeline = pipeline(&world, &plan);
+    world.wait_for_slot().await;
+    insert(&world, transactions);
+    world.settle(&pipeline).await;
+    wait_for_all_sent(&pipeline).await;
+    Begun { world, broker, folder, plan, pipeline }
+}
+
+struct Begun {
+    world: World,
+    broker: Broker,
+    /// Of the spool.
+    folder: TempDir,
+    plan: SinkPlan,
+    pipeline: Pipeline,
 }
 
 fn pipeline(world: &World, plan: &SinkPlan) -> Pipeline {
@@ -87,15 +110,7 @@ fn assert_each_once_in_order(world: &World, broker: &Broker) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_away_for_a_while_holds_nothing_and_misses_nothing() {
-    let world = World::new("oa", TABLE);
-    let mut broker = Broker::start();
-    let folder = tempfile::tempdir().unwrap();
-    let plan = plan(&world, &broker, folder.path(), 64);
-    let pipeline = pipeline(&world, &plan);
-    world.wait_for_slot().await;
-    insert(&world, 2);
-    world.settle(&pipeline).await;
-    wait_for_all_sent(&pipeline).await;
+    let Begun { world, mut broker, folder, pipeline, .. } = begun("oa", 64, 2).await;
     broker.stop();
     insert(&world, 20);
     world.settle(&pipeline).await;
@@ -116,15 +131,8 @@ async fn a_broker_that_is_away_for_a_while_holds_nothing_and_misses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_is_sent_by_the_next_process_after_a_kill_and_after_an_orderly_end() {
-    let world = World::new("ork", TABLE);
-    let mut broker = Broker::start();
-    let folder = tempfile::tempdir().unwrap();
-    let mut plan = plan(&world, &broker, folder.path(), 64);
-    let first = pipeline(&world, &plan);
-    world.wait_for_slot().await;
-    insert(&world, 2);
-    world.settle(&first).await;
-    wait_for_all_sent(&first).await;
+    let Begun { world, mut broker, folder: _folder, mut plan, pipeline: first } =
+        begun("ork", 64, 2).await;
     broker.stop();
     insert(&world, 8);
     // With some of it in memory, some on disk, and some in neither.
@@ -154,15 +162,7 @@ async fn what_waits_is_sent_by_the_next_process_after_a_kill_and_after_an_orderl
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spool_that_is_full_drops_with_a_count() {
-    let world = World::new("of", TABLE);
-    let mut broker = Broker::start();
-    let folder = tempfile::tempdir().unwrap();
-    let plan = plan(&world, &broker, folder.path(), 1);
-    let pipeline = pipeline(&world, &plan);
-    world.wait_for_slot().await;
-    insert(&world, 1);
-    world.settle(&pipeline).await;
-    wait_for_all_sent(&pipeline).await;
+    let Begun { world, mut broker, pipeline, folder: _folder, .. } = begun("of", 1, 1).await;
     broker.stop();
     insert(&world, 60);
     world.settle(&pipeline).await;
