@@ -14,7 +14,7 @@
 //! - A failed batch may be sent again. At least once, some of it may come twice then.
 //! - It blocks: never call it on a thread of an async runtime.
 
-use super::client::{ByKey, Context};
+use super::client::{ByKey, Context, is_drained};
 use super::encoded::{Encoded, Message, Part, Position};
 use super::options::{Format, SinkOptions};
 use super::position::{self, Recorded};
@@ -32,6 +32,11 @@ use std::time::{Duration, Instant};
 
 /// Between two looks at how many messages were answered.
 const LOOK_UP: Duration = Duration::from_micros(300);
+/// Between two looks at what went wrong, while the last messages are on their way.
+const DRAIN_MOST: Duration = Duration::from_millis(50);
+/// A broker ends a transaction some ms after it has answered. Who begins the next one before that is refused, and
+/// librdkafka then waits for 20 ms.
+const AFTER_COMMIT: Duration = Duration::from_millis(5);
 /// A try to begin, after which a refusal is looked for.
 const TRY: Duration = Duration::from_secs(1);
 /// What librdkafka holds at most; a batch of the log is smaller.
@@ -52,6 +57,7 @@ pub struct Producer {
     /// Of the session's rows.
     context: Option<OwnedHeaders>,
     is_open: bool,
+    committed: Option<Instant>,
 }
 
 impl Producer {
@@ -76,6 +82,7 @@ impl Producer {
             topics: HashSet::new(),
             context: None,
             is_open: false,
+            committed: None,
         };
         producer.reach()?;
         if producer.transactional_id.is_some() {
@@ -217,10 +224,13 @@ impl Producer {
         let brokers = self.options.brokers.clone();
         let doing = Doing::new("send the changes", &brokers);
         self.client.context().told().undelivered = None;
+        let since = self.committed.map_or(AFTER_COMMIT, |committed| committed.elapsed());
+        std::thread::sleep(AFTER_COMMIT.saturating_sub(since));
         self.client.begin_transaction().map_err(|error| self.failed(doing, &error))?;
         let sent = send(self).and_then(|()| self.commit(doing));
-        if sent.is_err() {
-            self.abort();
+        match sent {
+            Ok(()) => self.committed = Some(Instant::now()),
+            Err(_) => self.abort(),
         }
         sent
     }
@@ -238,7 +248,7 @@ impl Producer {
     }
 
     fn commit(&self, doing: Doing<'_>) -> Result<()> {
-        self.settle(0)?;
+        self.drain()?;
         let begun = Instant::now();
         loop {
             let rest = self.options.timeout.saturating_sub(begun.elapsed()).max(TRY);
@@ -321,8 +331,20 @@ impl Producer {
         }
     }
 
-    /// Waits until no more than so many messages are not answered, and says how many. The client's own flush looks
-    /// again after 100 ms, whatever comes, and its poll turns in a circle for the last millisecond that it was given.
+    /// Nothing lingers, and nothing is on its way any more, unless that takes too long.
+    fn drain(&self) -> Result<()> {
+        let begun = Instant::now();
+        while !is_drained(self.client.client(), DRAIN_MOST) {
+            self.check_undelivered()?;
+            if begun.elapsed() >= self.options.timeout {
+                break;
+            }
+        }
+        self.check_undelivered()
+    }
+
+    /// Waits until no more than so many messages are not answered, and says how many. The client's poll turns in a
+    /// circle for the last millisecond that it was given.
     ///
     /// With exactly once librdkafka sends a partition one request at a time, and its thread turns in a circle while
     /// the next one is complete. So that one lacks a message until the first is answered.
@@ -340,7 +362,7 @@ impl Producer {
 
     /// All that was enqueued is acknowledged.
     fn flush(&self) -> Result<()> {
-        self.settle(0)?;
+        self.drain()?;
         let doing = Doing::new("send the changes", &self.options.brokers);
         let flushed = self.client.flush(self.options.timeout);
         self.check_undelivered()?;
