@@ -2,15 +2,12 @@
 //! message goes among a topic's partitions.
 
 use super::murmur::partition;
-use rdkafka::bindings;
-use rdkafka::client::{Client, ClientContext};
+use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::Message as _;
 use rdkafka::producer::{DeliveryResult, Partitioner, ProducerContext};
-use rdkafka::types::RDKafkaRespErr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 #[derive(Debug, Default)]
 pub(super) struct Context {
@@ -32,17 +29,6 @@ impl Context {
     pub(super) fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What the client has is sent without lingering; whether all of it is answered, in that time. Its own `flush`
-/// returns as soon as that is so, where rdkafka's looks again every 100 ms.
-#[allow(unsafe_code)]
-pub(super) fn is_drained(client: &Client<Context>, most: Duration) -> bool {
-    let most_ms = i32::try_from(most.as_millis()).unwrap_or(i32::MAX);
-    // SAFETY: the pointer is of a client that is borrowed for as long as the call takes; the call may be made on any
-    // thread, and keeps nothing.
-    let answer = unsafe { bindings::rd_kafka_flush(client.native_ptr(), most_ms) };
-    answer == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
 }
 
 impl ClientContext for Context {

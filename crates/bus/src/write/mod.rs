@@ -20,6 +20,7 @@
 mod avro;
 mod before;
 mod client;
+mod drained;
 mod encoded;
 mod encoder;
 mod envelope;

@@ -14,7 +14,8 @@
 //! - A failed batch may be sent again. At least once, some of it may come twice then.
 //! - It blocks: never call it on a thread of an async runtime.
 
-use super::client::{ByKey, Context, is_drained};
+use super::client::{ByKey, Context};
+use super::drained::is_drained;
 use super::encoded::{Encoded, Message, Part, Position};
 use super::options::{Format, SinkOptions};
 use super::position::{self, Recorded};
