@@ -6,6 +6,10 @@ CREATE TABLE IF NOT EXISTS millrace.checkpoints ON CLUSTER 'prod' (slot String, 
 
 CREATE TABLE IF NOT EXISTS millrace.servers ON CLUSTER 'prod' (slot String, system String, timeline UInt32, version UInt64) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', version) ORDER BY slot SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
+CREATE TABLE IF NOT EXISTS millrace.kafka_offsets ON CLUSTER 'prod' (consumer String, topic String, partition Int32, epoch UInt16, next Int64, at DateTime64(3, 'UTC') DEFAULT now64(3), version UInt64) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', version) ORDER BY (consumer, topic, partition) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.kafka_ids ON CLUSTER 'prod' (target LowCardinality(String), id_hash UUID, place LowCardinality(String), _lsn UInt64, at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', at) ORDER BY (target, id_hash) TTL toDateTime(at) + INTERVAL 7 DAY SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 256;
+
 CREATE TABLE IF NOT EXISTS millrace.pauses ON CLUSTER 'prod' (slot String, since Int64, version UInt64) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', version) ORDER BY slot SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS millrace.batches ON CLUSTER 'prod' (target String, seq UInt64, from_version UInt128, through_version UInt128, row_count UInt64, token String, at DateTime64(3, 'UTC') DEFAULT now64(3), takes LowCardinality(String)) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', seq) ORDER BY target SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
@@ -25,6 +29,8 @@ CREATE TABLE IF NOT EXISTS millrace.run_nodes ON CLUSTER 'prod' (run String, sta
 CREATE TABLE IF NOT EXISTS millrace.samples ON CLUSTER 'prod' (at DateTime64(3, 'UTC'), connected Bool, lag_bytes UInt64, lag_seconds Float64, freshness_p50_ms Nullable(Float64), freshness_p99_ms Nullable(Float64), rows_per_second Float64, slot_active Bool, wal_status LowCardinality(String), tables UInt32, failed_tables UInt32, rejected_rows UInt64, memory_bytes UInt64, disk_free_bytes UInt64, disk_total_bytes UInt64) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}') ORDER BY at TTL toDateTime(at) + INTERVAL 30 DAY SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS millrace.table_samples ON CLUSTER 'prod' (at DateTime64(3, 'UTC'), table LowCardinality(String), state LowCardinality(String), rows_per_second Float64, streamed_rows UInt64, rejected_rows UInt64) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}') ORDER BY (at, table) TTL toDateTime(at) + INTERVAL 30 DAY SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.kafka_samples ON CLUSTER 'prod' (at DateTime64(3, 'UTC'), consumer LowCardinality(String), topic LowCardinality(String), partition Int32, offset Int64, end Int64, lag_messages UInt64, lag_seconds Float64) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}') ORDER BY (at, topic, partition, consumer) TTL toDateTime(at) + INTERVAL 30 DAY SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS millrace.alert_state ON CLUSTER 'prod' (kind LowCardinality(String), key String, body String, version UInt64, gone UInt8) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}', version, gone) ORDER BY (kind, key) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 

@@ -4,6 +4,10 @@ CREATE TABLE IF NOT EXISTS millrace.checkpoints (slot String, confirmed UInt64, 
 
 CREATE TABLE IF NOT EXISTS millrace.servers (slot String, system String, timeline UInt32, version UInt64) ENGINE = ReplacingMergeTree(version) ORDER BY slot SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
+CREATE TABLE IF NOT EXISTS millrace.kafka_offsets (consumer String, topic String, partition Int32, epoch UInt16, next Int64, at DateTime64(3, 'UTC') DEFAULT now64(3), version UInt64) ENGINE = ReplacingMergeTree(version) ORDER BY (consumer, topic, partition) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.kafka_ids (target LowCardinality(String), id_hash UUID, place LowCardinality(String), _lsn UInt64, at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = ReplacingMergeTree(at) ORDER BY (target, id_hash) TTL toDateTime(at) + INTERVAL 7 DAY SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 256;
+
 CREATE TABLE IF NOT EXISTS millrace.pauses (slot String, since Int64, version UInt64) ENGINE = ReplacingMergeTree(version) ORDER BY slot SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS millrace.batches (target String, seq UInt64, from_version UInt128, through_version UInt128, row_count UInt64, token String, at DateTime64(3, 'UTC') DEFAULT now64(3), takes LowCardinality(String)) ENGINE = ReplacingMergeTree(seq) ORDER BY target SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
@@ -23,6 +27,8 @@ CREATE TABLE IF NOT EXISTS millrace.run_nodes (run String, started DateTime64(3,
 CREATE TABLE IF NOT EXISTS millrace.samples (at DateTime64(3, 'UTC'), connected Bool, lag_bytes UInt64, lag_seconds Float64, freshness_p50_ms Nullable(Float64), freshness_p99_ms Nullable(Float64), rows_per_second Float64, slot_active Bool, wal_status LowCardinality(String), tables UInt32, failed_tables UInt32, rejected_rows UInt64, memory_bytes UInt64, disk_free_bytes UInt64, disk_total_bytes UInt64) ENGINE = ReplacingMergeTree ORDER BY at TTL toDateTime(at) + INTERVAL 30 DAY SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS millrace.table_samples (at DateTime64(3, 'UTC'), table LowCardinality(String), state LowCardinality(String), rows_per_second Float64, streamed_rows UInt64, rejected_rows UInt64) ENGINE = ReplacingMergeTree ORDER BY (at, table) TTL toDateTime(at) + INTERVAL 30 DAY SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS millrace.kafka_samples (at DateTime64(3, 'UTC'), consumer LowCardinality(String), topic LowCardinality(String), partition Int32, offset Int64, end Int64, lag_messages UInt64, lag_seconds Float64) ENGINE = ReplacingMergeTree ORDER BY (at, topic, partition, consumer) TTL toDateTime(at) + INTERVAL 30 DAY SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS millrace.alert_state (kind LowCardinality(String), key String, body String, version UInt64, gone UInt8) ENGINE = ReplacingMergeTree(version, gone) ORDER BY (kind, key) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
