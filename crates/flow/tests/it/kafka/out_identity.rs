@@ -106,6 +106,15 @@ async fn first(world: &World, plans: &[SinkPlan]) {
     pipeline.shutdown().await.unwrap();
 }
 
+/// It settles, and what is changed then is told as well.
+async fn go_on(world: &World, pipeline: Pipeline, change: &str, are_missing: bool) {
+    settle(world, &pipeline).await;
+    world.sql(change);
+    settle(world, &pipeline).await;
+    assert_told(&pipeline, are_missing);
+    pipeline.shutdown().await.unwrap();
+}
+
 /// A restart sends nothing again, and says nothing.
 async fn assert_quiet_restart(world: &World, broker: &Broker, plans: &[SinkPlan]) {
     let counts = || SINKS.map(|prefix| folded(world, broker, prefix).1);
@@ -123,11 +132,13 @@ async fn changes_that_went_with_a_slot_are_made_up_for_or_said_to_be_missing() {
     world.sql("update items set v = 'missed' where id in (2, 20); delete from items where id in (3, 30); insert into items values (60, 'missed')");
     world.drop_slot().await;
     let pipeline = start(&world, &plans);
-    settle(&world, &pipeline).await;
-    world.sql("update items set v = 'told' where id = 5; delete from items where id = 6");
-    settle(&world, &pipeline).await;
-    assert_told(&pipeline, true);
-    pipeline.shutdown().await.unwrap();
+    go_on(
+        &world,
+        pipeline,
+        "update items set v = 'told' where id = 5; delete from items where id = 6",
+        true,
+    )
+    .await;
     for prefix in ["once", "least"] {
         assert_has_all(&world, &broker, prefix, &[3, 30]);
     }
@@ -155,11 +166,13 @@ async fn a_slot_that_goes_while_we_live_is_made_up_for() {
     let missed = format!("set search_path = {}; {missed}", world.schema);
     wait_until("the slot is gone", || world.postgres.try_sql(&missed).map(std::mem::drop)).await;
     broker.start_again();
-    settle(&world, &pipeline).await;
-    world.sql("update items set v = 'told' where id = 5; delete from items where id = 6");
-    settle(&world, &pipeline).await;
-    assert_told(&pipeline, true);
-    pipeline.shutdown().await.unwrap();
+    go_on(
+        &world,
+        pipeline,
+        "update items set v = 'told' where id = 5; delete from items where id = 6",
+        true,
+    )
+    .await;
     for prefix in ["once", "least"] {
         assert_has_all(&world, &broker, prefix, &[30]);
     }
@@ -262,11 +275,13 @@ async fn set_back(schema: &'static str, begins_a_timeline: bool) {
     assert_told(&pipeline, true);
     pipeline.shutdown().await.unwrap();
     let pipeline = start(&world, &plans);
-    settle(&world, &pipeline).await;
-    world.sql("update items set v = 'since' where id = 7; delete from items where id = 8");
-    settle(&world, &pipeline).await;
-    assert_told(&pipeline, false);
-    pipeline.shutdown().await.unwrap();
+    go_on(
+        &world,
+        pipeline,
+        "update items set v = 'since' where id = 7; delete from items where id = 8",
+        false,
+    )
+    .await;
     for prefix in ["once", "least"] {
         assert_has_all(&world, &broker, prefix, &[70]);
     }
