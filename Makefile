@@ -10,6 +10,9 @@ setup: ## install what this machine lacks
 setup-kafka: setup ## what the Kafka tests and demo need: Java, a broker, Debezium, a registry
 	@scripts/setup-kafka.sh >/dev/null
 
+# Tests wait for Postgres, brokers and disks more than they compute.
+export RUST_TEST_THREADS ?= $(shell expr 2 '*' `nproc`)
+
 PAGE := web/dist/index.html.br
 web: setup $(PAGE) ## the page, which the binary holds
 
@@ -26,17 +29,21 @@ lint: setup web ## formatting and lints, warnings are errors
 	cd web && npm run --silent check
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	@# What that leaves out.
+	cargo clippy -p millrace -p flow --test cluster -- -D warnings
+	cargo clippy -p millrace --no-default-features -- -D warnings
 
 test: setup setup-kafka web ## every test
 	cd web && npm test --silent
 	cargo test --workspace
-	cargo test -p flow --test cluster -- promises:: shards:: shapes:: nulls::
+	@# Beside millrace, flow has the features that it was built with above.
+	cargo test -p millrace -p flow --test cluster -- promises:: shards:: shapes:: nulls::
 
 test-cluster: setup ## the pipeline on two ClickHouse servers, a shard each: the tests that it passes on one
 	cargo test -p flow --test cluster
 
-matrix: setup ## the tests on each Postgres: MILLRACE_TEST_PG=dir:dir, by default the installed one and 18
-	@scripts/matrix.sh
+matrix: setup ## the tests on each Postgres: MILLRACE_TEST_PG=dir:dir, by default the installed one and 18; TESTS="-p flow"
+	@scripts/matrix.sh $(TESTS)
 
 test-schedules: setup ## exported schedules, read by actionlint, Airflow and Dagster (which it installs; Go is needed)
 	cargo build -p millrace

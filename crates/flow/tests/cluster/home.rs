@@ -2,7 +2,7 @@
 
 use clickhouse::Servers;
 use std::sync::{Arc, LazyLock};
-use store::remote::{Certificates, Login, Remote, RemoteOptions};
+use store::remote::{Remote, RemoteOptions};
 use store::{Layout, Store};
 
 pub(crate) type Home = Arc<dyn Store>;

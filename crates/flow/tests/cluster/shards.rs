@@ -4,11 +4,10 @@ use crate::home::{home, layout, servers};
 use crate::support::{World, assert_equal, wait_until};
 use flow::status::State;
 use model::{
-    Block, Column, Lsn, Mode, Op, PgType, ReplicaIdentity, Table, TableId, TableName, TableOptions,
-    Version, Written,
+    Block, Column, Lsn, Mode, Op, PgType, Table, TableId, TableName, TableOptions, Version,
 };
 use std::sync::Arc;
-use store::remote::{Certificates, Login, Remote, RemoteOptions};
+use store::remote::{Remote, RemoteOptions};
 use store::{Insert, Store, Target, Token};
 
 async fn made(database: &str, mode: Mode) -> Arc<Target> {

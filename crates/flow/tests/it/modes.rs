@@ -417,7 +417,7 @@ async fn on_update_may_change_after_a_kill() {
         let pipeline = world.start();
         world.settle(&pipeline).await;
         pipeline.shutdown().await.unwrap();
-        let store = Mortal::silent("f");
+        let store = Mortal::silent("f", false);
         let pipeline = Pipeline::start(world.options(), store.clone());
         world.sql(&format!(
             "begin; update f set v = 'u{step}' where id = 0; insert into f values ({step} + 1, 'new'); commit"
@@ -474,7 +474,7 @@ async fn an_update_whose_row_went_leaves_one_row() {
     world.settle(&pipeline).await;
     pipeline.shutdown().await.unwrap();
     // It is there, with what it takes the place of; that goes although it cannot be read again.
-    let store = Mortal::silent("f");
+    let store = Mortal::silent("f", false);
     let pipeline = Pipeline::start(world.options(), store.clone());
     world.sql("update f set v = 'new' where id in (1, 3)");
     store.wait_for_silence().await;

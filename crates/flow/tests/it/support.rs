@@ -222,17 +222,12 @@ impl Mortal {
         mortal
     }
 
-    pub(crate) fn silent(table: &str) -> Arc<Mortal> {
+    /// Nobody learns that streamed rows of the table are taken; or, if it is deaf, they are not taken.
+    pub(crate) fn silent(table: &str, is_deaf: bool) -> Arc<Mortal> {
         let mut mortal = Mortal::new(Duration::ZERO);
-        let silent = Some((table.to_owned(), Arc::default()));
-        Arc::get_mut(&mut mortal).expect("new").silent = silent;
-        mortal
-    }
-
-    /// The same, and the rows are not taken either.
-    pub(crate) fn deaf(table: &str) -> Arc<Mortal> {
-        let mut mortal = Mortal::silent(table);
-        Arc::get_mut(&mut mortal).expect("new").is_deaf = true;
+        let inner = Arc::get_mut(&mut mortal).expect("new");
+        inner.silent = Some((table.to_owned(), Arc::default()));
+        inner.is_deaf = is_deaf;
         mortal
     }
 

@@ -319,7 +319,7 @@ async fn a_row_under_another_key_takes_no_values_of_who_has_its_old_one() {
     let pipeline = world.start();
     world.settle(&pipeline).await;
     pipeline.shutdown().await.unwrap();
-    let store = Mortal::silent("m");
+    let store = Mortal::silent("m", false);
     let pipeline = Pipeline::start(world.options(), store.clone());
     world.sql(
         "begin; update m set id = 19 where id = 5; update m set id = 5 where id = 3; commit;
@@ -359,7 +359,7 @@ async fn moving(schema: &'static str) -> World {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_was_written_before_a_crash_takes_no_values_of_today() {
     let world = moving("w_twice").await;
-    let store = Mortal::silent("m");
+    let store = Mortal::silent("m", false);
     let pipeline = Pipeline::start(world.options(), store.clone());
     world.sql(TWICE[0]);
     store.wait_for_silence().await;
