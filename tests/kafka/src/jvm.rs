@@ -94,7 +94,11 @@ impl Jvm {
     pub(crate) fn new(name: &'static str, home: &Path, arguments: Vec<OsString>) -> Jvm {
         let config = home.join("log4j2.properties");
         std::fs::write(&config, LOG4J).expect("a folder of ours");
-        let mut all = vec![format!("-Dlog4j2.configurationFile={}", config.display()).into()];
+        // What it leaves in its folder for temporary files goes with `home`.
+        let mut all = vec![
+            format!("-Dlog4j2.configurationFile={}", config.display()).into(),
+            format!("-Djava.io.tmpdir={}", home.display()).into(),
+        ];
         all.extend(arguments);
         Jvm { name, arguments: all, log: home.join("log"), child: None }
     }
