@@ -352,6 +352,15 @@ impl Spool {
     }
 }
 
+impl Drop for Spool {
+    /// A process that another thread starts holds the folder too until it has become what it is to be.
+    fn drop(&mut self) {
+        if let Some(folder) = &self.lock {
+            let _ = folder.unlock();
+        }
+    }
+}
+
 enum Scanned {
     /// How far whole records reach, and the last of them.
     Whole(u64, Option<Vec<u8>>),

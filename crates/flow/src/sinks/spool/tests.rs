@@ -181,6 +181,8 @@ fn it_says_what_keeps_it_from_its_folder() {
     put(&mut spool, 1..3);
     let other = Spool::open(&plan(folder.path())).err().unwrap();
     assert_eq!(other.fate(), Fate::Transient, "another process has it");
+    // As a process that is being started has it.
+    let _copy = spool.lock.as_ref().unwrap().try_clone().unwrap();
     drop(spool);
     let file = &files(folder.path())[0];
     let mut bytes = fs::read(file).unwrap();
