@@ -106,12 +106,17 @@ async fn keep(keeper: Arc<Keeper>, stopped: watch::Receiver<bool>) -> Result<()>
         }
         // Of those that are held up by a run: who is due later does not begin another one in their way.
         let mut held_up: Vec<usize> = Vec::new();
+        // Asked once: tables that are copied meanwhile do not let a later one go before an earlier one.
+        let mut pipeline = None;
         for at in due(&all, born, Timestamp::now()) {
             if !may_begin(&all, at, &held_up) {
                 held_up.push(at);
                 continue;
             }
-            let pipeline = keeper.pipeline().await;
+            let pipeline = match pipeline {
+                Some(pipeline) => pipeline,
+                None => *pipeline.insert(keeper.pipeline().await),
+            };
             was_ready |= pipeline == Pipeline::Ready;
             if pipeline == Pipeline::Away || (all[at].schedule.after_copied && !was_ready) {
                 continue;
