@@ -234,7 +234,8 @@ pub(super) fn answer_paused(
     was_paused: bool,
     reply: oneshot::Sender<Result<Paused>>,
 ) {
-    // Who hears of it may kill us and start without the store. What fails here is tried again at rest.
+    // Who hears of it may kill us and start without the store. A disk that has no room does not hold the answer back:
+    // what fails here is tried again at rest.
     if !was_paused && let Some(Err(error)) = options.spool.as_ref().map(|spool| spool.disarm()) {
         tracing::warn!(error = %error.report(), "the spool was not told yet that it is paused");
     }

@@ -111,8 +111,11 @@ impl Ahead {
         self.is_judged.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_judged(&self) {
-        self.is_judged.store(true, Ordering::Relaxed);
+    /// Unless another ground has come while they were compared with this one.
+    pub(super) fn set_judged(&self, ground: &Arc<Ground>) {
+        let stage = locked(&self.stage);
+        let is_of_it = stage.as_ref().is_some_and(|stage| Arc::ptr_eq(&stage.ground, ground));
+        self.is_judged.fetch_or(is_of_it, Ordering::Relaxed);
     }
 
     pub(super) fn first(&self) -> Option<Lsn> {

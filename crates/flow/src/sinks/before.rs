@@ -57,7 +57,7 @@ pub(super) fn open(queue: &Queue, source: &Source, producer: &mut Producer) -> R
     let known = match producer.last_position()? {
         Some(Recorded { what, server }) => match start.worth(what.through, server.as_ref())? {
             Worth::Whole => what,
-            lacks if queue.plan.takes_snapshot => start.begin(producer, Some(lacks))?,
+            lacks if queue.plan.takes_snapshot => start.begin(producer, Some((lacks, server)))?,
             lacks => start.go_on(producer, what, lacks)?,
         },
         None if queue.plan.takes_snapshot => start.begin(producer, None)?,
@@ -72,7 +72,7 @@ pub(super) fn open(queue: &Queue, source: &Source, producer: &mut Producer) -> R
     };
     queue.ahead.end();
     queue.open(known);
-    queue.ahead.set_judged();
+    queue.ahead.set_judged(&start.ground);
     Ok(known)
 }
 
@@ -140,15 +140,27 @@ impl Start<'_> {
         tracing::warn!(%sink, %why, "changes are missing in the topics: all rows are sent again; a row that has gone meanwhile stays there, since nobody knows of it");
     }
 
-    /// Unless it was done, sends the rows that are there. `lacks`: the position is worth nothing.
-    fn begin(&self, producer: &mut Producer, lacks: Option<Worth>) -> Result<Position> {
+    /// Unless it was done, sends the rows that are there. `lacks`: the position, which is of that server, is worth
+    /// nothing.
+    fn begin(
+        &self,
+        producer: &mut Producer,
+        lacks: Option<(Worth, Option<Server>)>,
+    ) -> Result<Position> {
         let floor = self.ground.floor;
         let first = match producer.before()? {
             Some(Recorded { what: Before::Sent(at), server }) => {
                 match self.worth(at, server.as_ref())? {
-                    // Another kind of delivery went on from there, and its acknowledgements are the slot's.
-                    Worth::Whole if lacks.is_some() => return self.claim_floor(producer),
-                    Worth::Whole => return Ok(Position::default()),
+                    Worth::Whole => match lacks {
+                        None => return Ok(Position::default()),
+                        // They went on from there to where the server never was.
+                        Some((Worth::Other(why), of)) if of == server => {
+                            self.say_again(&why);
+                            Some(floor)
+                        }
+                        // Another kind of delivery went on from there, and its acknowledgements are the slot's.
+                        Some(_) => return self.claim_floor(producer),
+                    },
                     Worth::Gap(why) | Worth::Other(why) => {
                         self.say_again(&why);
                         Some(floor)
@@ -173,12 +185,12 @@ impl Start<'_> {
                 }
             }
             None => match lacks {
-                Some(Worth::Gap(why) | Worth::Other(why)) => {
+                Some((Worth::Gap(why) | Worth::Other(why), _)) => {
                     self.say_again(&why);
                     Some(floor)
                 }
                 // A try that did not come as far as its mark.
-                Some(Worth::Whole) | None => self.queue.ahead.first(),
+                Some((Worth::Whole, _)) | None => self.queue.ahead.first(),
             },
         };
         self.send(producer, first)

@@ -198,7 +198,7 @@ impl Sinks {
         while optional().any(|queue| !queue.is_kept()) {
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        while self.required().any(|queue| queue.can_empty()) {
+        while self.required().any(|queue| queue.can_settle()) {
             self.changed().await;
         }
     }

@@ -323,7 +323,8 @@ impl Queue {
     pub(super) fn next(&self, most: Duration) -> Result<Vec<Encoded>> {
         let inner = locked(&self.inner);
         let is_idle = |inner: &mut Inner| {
-            inner.waiting.is_empty() && inner.spooled_bytes == 0 && !inner.is_stopped
+            let is_empty = inner.waiting.is_empty() && inner.spooled_bytes == 0;
+            is_empty && !inner.is_stopped && !inner.is_anew
         };
         drop(self.filled.wait_timeout_while(inner, most, is_idle));
         let mut spool = locked(&self.spool);

@@ -60,6 +60,11 @@ fn serve(queue: &Queue, mut producer: Producer, known: Position) -> Result<()> {
     let mut told = Instant::now();
     while !queue.is_stopped() && !queue.is_anew() {
         let mut batches = queue.next(WAIT_MOST)?;
+        if queue.is_anew() {
+            // Not by a producer that knows of the server of before.
+            queue.put_back(batches);
+            break;
+        }
         if !batches.is_empty() {
             batches.iter_mut().for_each(|encoded| encoded.leave_out(known));
             if let Err(error) = producer.send(&mut batches) {
