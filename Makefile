@@ -10,9 +10,6 @@ setup: ## install what this machine lacks
 setup-kafka: setup ## what the Kafka tests and demo need: Java, a broker, Debezium, a registry
 	@scripts/setup-kafka.sh >/dev/null
 
-# Tests wait for Postgres, brokers and disks more than they compute.
-export RUST_TEST_THREADS ?= $(shell expr 2 '*' `nproc`)
-
 PAGE := web/dist/index.html.br
 web: setup $(PAGE) ## the page, which the binary holds
 
@@ -35,8 +32,10 @@ lint: setup web ## formatting and lints, warnings are errors
 
 test: setup setup-kafka web ## every test
 	cd web && npm test --silent
-	cargo test --workspace
-	@# Beside millrace, flow has the features that it was built with above.
+	cargo test --workspace --exclude flow
+	@# Beside millrace, flow has the features that it was built with above. It waits for Postgres and brokers.
+	export RUST_TEST_THREADS=$$((2 * $$(nproc))); \
+	cargo test -p millrace -p flow --lib --test pipeline && \
 	cargo test -p millrace -p flow --test cluster -- promises:: shards:: shapes:: nulls::
 
 test-cluster: setup ## the pipeline on two ClickHouse servers, a shard each: the tests that it passes on one
@@ -55,7 +54,7 @@ check-dashboards: setup ## dashboards of the shop and of init against Grafana's 
 	MILLRACE_FSDK=$(abspath $(FSDK)) cargo test -p millrace --test cli init_writes
 
 test-large: setup ## what the tests take small ones for: a transaction of 5 million rows; 65 million through the door, 5.3 GB
-	MILLRACE_TEST_ROWS=5000000 cargo test -p flow --test it large
+	MILLRACE_TEST_ROWS=5000000 cargo test -p flow --test pipeline large
 	MILLRACE_TEST_ROWS=65000000 cargo test -p serve --test flat -- --nocapture
 
 SECONDS ?= 60
@@ -83,7 +82,7 @@ soak: setup ## the fault harness, N rounds: make soak N=200 SEED=7, on a ClickHo
 		cargo test --release -p millrace --test soak
 
 soak-kafka: setup-kafka ## the random mix by a real Debezium, N rounds of each format with kills: make soak-kafka N=100
-	MILLRACE_KAFKA_ROUNDS=$(or $(N),100) MILLRACE_SEED=$(SEED) cargo test -p flow --features kafka --test it -- --nocapture kafka::debezium
+	MILLRACE_KAFKA_ROUNDS=$(or $(N),100) MILLRACE_SEED=$(SEED) cargo test -p flow --features kafka --test pipeline -- --nocapture kafka::debezium
 
 bench: build ## every promised number: make bench ONLY=stream_tcp ROUNDS=5 ROWS=2000000
 	cargo run --release -q -p bench -- $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ROWS),--rows $(ROWS))
