@@ -20,6 +20,8 @@ const TOPIC: &str = "shop.public.orders";
 enum Form {
     Json,
     Avro(Registry),
+    /// The first, and each message is a row of a key of its own.
+    Facts,
 }
 
 /// A change of `public.orders`: of every five one is an update.
@@ -29,8 +31,9 @@ struct Change {
 }
 
 impl Change {
-    fn of(row: u64) -> Change {
-        Change { row, id: if row % 5 == 4 { row / 5 } else { row } }
+    fn of(form: &Form, row: u64) -> Change {
+        let is_update = !matches!(form, Form::Facts) && row % 5 == 4;
+        Change { row, id: if is_update { row / 5 } else { row } }
     }
 
     fn op(&self) -> &'static str {
@@ -98,14 +101,14 @@ impl Change {
 fn fill(broker: &Broker, form: &Form, rows: u64) {
     broker.create_topic(TOPIC, PARTITIONS, &[]);
     let schemas = match form {
-        Form::Json => None,
+        Form::Json | Form::Facts => None,
         Form::Avro(registry) => Some((
             registry.register(&format!("{TOPIC}-key"), &avro::key_schema()),
             registry.register(&format!("{TOPIC}-value"), &avro::value_schema()),
         )),
     };
     let producer = broker.producer();
-    for change in (0..rows).map(Change::of) {
+    for change in (0..rows).map(|row| Change::of(form, row)) {
         let id = change.id;
         let (key, value) = match schemas {
             None => (format!("{{\"id\":{id}}}").into_bytes(), change.json().into_bytes()),
@@ -120,9 +123,9 @@ fn fill(broker: &Broker, form: &Form, rows: u64) {
 }
 
 /// The rows of the table that they lie in, and those that a reader sees: of every version of a key the last.
-fn goal(rows: u64, lie: &str, shown: &str) -> Goal {
+fn goal(form: &Form, rows: u64, lie: &str, shown: &str) -> Goal {
     let mut last = std::collections::BTreeMap::new();
-    last.extend((0..rows).map(Change::of).map(|change| (change.id, change.row)));
+    last.extend((0..rows).map(|row| Change::of(form, row)).map(|change| (change.id, change.row)));
     let notes: u64 = last.values().sum();
     let count = last.len();
     let shown = format!("SELECT count(), sum(toUInt64(extract(note, '[0-9]+$'))) FROM {shown}");
@@ -132,11 +135,18 @@ fn goal(rows: u64, lie: &str, shown: &str) -> Goal {
     }
 }
 
-/// Rows a second, and what it held at most.
-fn ours(plan: &Plan, broker: &Broker, form: &Form, rows: u64) -> (f64, f64) {
+/// Rows a second, and what it held at most. `group`: of readers; `table`: what its configuration says beyond the rest.
+fn ours(
+    plan: &Plan,
+    broker: &Broker,
+    form: &Form,
+    group: &str,
+    table: &str,
+    rows: u64,
+) -> (f64, f64) {
     let (format, types) = match form {
         // What a message without a schema does not tell.
-        Form::Json => (
+        Form::Json | Form::Facts => (
             "debezium-json".to_owned(),
             "[source.kafka.types.\"public.orders\"]\nplaced_at = \"timestamp\"\ntotal = \"float8\"\n",
         ),
@@ -145,12 +155,13 @@ fn ours(plan: &Plan, broker: &Broker, form: &Form, rows: u64) -> (f64, f64) {
         }
     };
     let text = format!(
-        "[source.kafka]\nbrokers = \"{}\"\ntopics = [\"{TOPIC}\"]\ngroup = \"ours\"\nformat = \"{format}\"\n\n\
-         {types}\n[serve]\nclickhouse = \"127.0.0.1:0\"\nui = \"127.0.0.1:0\"\n",
+        "[source.kafka]\nbrokers = \"{}\"\ntopics = [\"{TOPIC}\"]\ngroup = \"{group}\"\nformat = \"{format}\"\n\n\
+         {types}\n{table}\n[serve]\nclickhouse = \"127.0.0.1:0\"\nui = \"127.0.0.1:0\"\n",
         broker.bootstrap()
     );
     let project = Project::new(&plan.binary, &text);
-    let goal = goal(rows, "public_raw.orders", "public.orders");
+    let place = if matches!(form, Form::Facts) { "public.orders" } else { "public_raw.orders" };
+    let goal = goal(form, rows, place, "public.orders");
     sync();
     let start = Instant::now();
     let up = project.up();
@@ -166,12 +177,12 @@ fn ours(plan: &Plan, broker: &Broker, form: &Form, rows: u64) -> (f64, f64) {
 /// The statements that its manual shows: what reads, a view that takes apart, a mirror.
 fn theirs(broker: &Broker, form: &Form, rows: u64) -> (f64, f64) {
     let folder = TempDir::new().expect("a temporary directory");
-    let goal = goal(rows, "k.orders", "k.orders FINAL");
+    let goal = goal(form, rows, "k.orders", "k.orders FINAL");
     sync();
     let start = Instant::now();
     let mut host = Host::start(&backlog::place(&folder));
     let (columns, format, parts) = match form {
-        Form::Json => (
+        Form::Json | Form::Facts => (
             "message String",
             "kafka_format = 'JSONAsString'".to_owned(),
             "SELECT JSONExtractInt(row, 'id') AS id, JSONExtract(row, 'customer', 'Nullable(String)') AS customer, \
@@ -224,7 +235,28 @@ fn theirs(broker: &Broker, form: &Form, rows: u64) -> (f64, f64) {
 
 pub(crate) fn json(plan: &Plan) -> Record {
     let what = "Debezium's JSON without schemas, 4 partitions, into a mirror, until queryable";
-    measure(plan, "kafka_json", what, 1.5, || Form::Json)
+    let mut record = measure(plan, "kafka_json", what, 1.5, || Form::Json);
+    record.also.extend(facts(plan));
+    record
+}
+
+/// What it costs that rows of a topic's facts come once.
+fn facts(plan: &Plan) -> [Also; 2] {
+    let rows = plan.rows(ROWS);
+    let table = "[tables.\"public.orders\"]\nmode = \"append\"\n";
+    let all = format!("{table}on_update = \"append\"\n");
+    let (mut once, mut any) = (Vec::new(), Vec::new());
+    for _ in 0..plan.rounds {
+        let (broker, form) = (broker(), Form::Facts);
+        fill(&broker, &form, rows);
+        once.push(ours(plan, &broker, &form, "once", table, rows).0);
+        any.push(ours(plan, &broker, &form, "any", &all, rows).0);
+    }
+    let also = |name, ours| Also { name, unit: "rows/s", ours, below: None };
+    [
+        also("into an append table, each key once", once),
+        also("the same with on_update = \"append\", which leaves none out", any),
+    ]
 }
 
 pub(crate) fn avro(plan: &Plan) -> Record {
@@ -246,7 +278,7 @@ fn measure(
         // A broker a round: both groups begin at the same topic.
         let (broker, form) = (broker(), form());
         fill(&broker, &form, rows);
-        let (rate, megabytes) = ours(plan, &broker, &form, rows);
+        let (rate, megabytes) = ours(plan, &broker, &form, "ours", "", rows);
         fast.push(rate);
         memory.push(megabytes);
         let (rate, megabytes) = theirs(&broker, &form, rows);
