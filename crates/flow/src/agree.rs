@@ -165,6 +165,11 @@ pub(crate) async fn agree(
         true => floor,
         false => known_begin(name, store).await?,
     };
+    if is_anew {
+        // At once: a start that fails behind this finds the slot, and not that it was made.
+        let begins = begins.to_string();
+        record_server(&begin_of(name), &begins, server.timeline, store, status).await?;
+    }
     let is_behind = recorded.is_some_and(|recorded| end < recorded);
     let is_other = is_behind || of_all.is_some_and(Missed::is_of_another_server);
     let missing = of_all.map(|missed| missed.why.clone());
@@ -211,11 +216,7 @@ impl Agreed {
         store: &dyn Store,
         status: &Status,
     ) -> Result<()> {
-        let Ground { server, begins, is_anew, .. } = &self.ground;
-        if *is_anew {
-            record_server(&begin_of(slot), &begins.to_string(), server.timeline, store, status)
-                .await?;
-        }
+        let server = &self.ground.server;
         if self.recorded != Some(self.position) {
             // A server that was set back begins lower, and the higher position would win.
             let quoted = ddl::literal(slot);
