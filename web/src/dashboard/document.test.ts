@@ -1,6 +1,6 @@
 // A file that is opened, edited and saved: what stays as it was, and what is told of it.
 import { beforeAll, describe, expect, it } from 'vitest';
-import { fillServices } from '../host/services';
+import { filledServices } from '../host/filled';
 import { buildScene } from './DashboardScene';
 import { panelById, pathOfPanel, textOfDashboard, withIds } from './json';
 import { noticesOfDashboard, noticesOfPanel } from './notices';
@@ -53,7 +53,7 @@ const TEXT = textOfDashboard(JSON.parse(FILE));
 
 const open = (text: string) => buildScene({ dashboard: JSON.parse(text), file: 'a.json', version: '1', writable: true, reason: null }, 'a');
 
-beforeAll(fillServices);
+beforeAll(filledServices);
 
 describe('a dashboard that was opened', () => {
   it('is saved byte for byte as it was when nothing was edited', () => {

@@ -2,10 +2,10 @@
 import { CustomVariable, IntervalVariable, QueryVariable, SceneVariableSet, EmbeddedScene, SceneReactObject, type SceneVariable } from '@grafana/scenes';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { variablesInScope } from '../datasource/scope';
-import { fillServices } from '../host/services';
+import { filledServices } from '../host/filled';
 import { buildVariable, buildVariables } from './buildVariables';
 
-beforeAll(fillServices);
+beforeAll(filledServices);
 
 const built = (json: Record<string, unknown>) => buildVariable({ name: 'v', type: 'query', ...json })!;
 
