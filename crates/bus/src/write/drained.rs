@@ -6,7 +6,9 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::types::RDKafkaRespErr;
 use std::time::Duration;
 
-/// What the client has is sent without lingering; whether all of it is answered, in that time.
+/// What the client has is sent without lingering; whether all of it is answered, in that time. A message that failed
+/// is not answered until its event was taken, so that `true` means that all errors were heard of; with
+/// `delivery.report.only.error`, only those have one.
 #[allow(unsafe_code)]
 pub(super) fn is_drained<C: ClientContext>(client: &Client<C>, most: Duration) -> bool {
     let most_ms = i32::try_from(most.as_millis()).unwrap_or(i32::MAX);

@@ -106,6 +106,8 @@ async fn first(world: &World, plans: &[SinkPlan]) {
     pipeline.shutdown().await.unwrap();
 }
 
+const TOLD: &str = "update items set v = 'told' where id = 5; delete from items where id = 6";
+
 /// It settles, and what is changed then is told as well.
 async fn go_on(world: &World, pipeline: Pipeline, change: &str, are_missing: bool) {
     settle(world, &pipeline).await;
@@ -132,13 +134,7 @@ async fn changes_that_went_with_a_slot_are_made_up_for_or_said_to_be_missing() {
     world.sql("update items set v = 'missed' where id in (2, 20); delete from items where id in (3, 30); insert into items values (60, 'missed')");
     world.drop_slot().await;
     let pipeline = start(&world, &plans);
-    go_on(
-        &world,
-        pipeline,
-        "update items set v = 'told' where id = 5; delete from items where id = 6",
-        true,
-    )
-    .await;
+    go_on(&world, pipeline, TOLD, true).await;
     for prefix in ["once", "least"] {
         assert_has_all(&world, &broker, prefix, &[3, 30]);
     }
@@ -166,13 +162,7 @@ async fn a_slot_that_goes_while_we_live_is_made_up_for() {
     let missed = format!("set search_path = {}; {missed}", world.schema);
     wait_until("the slot is gone", || world.postgres.try_sql(&missed).map(std::mem::drop)).await;
     broker.start_again();
-    go_on(
-        &world,
-        pipeline,
-        "update items set v = 'told' where id = 5; delete from items where id = 6",
-        true,
-    )
-    .await;
+    go_on(&world, pipeline, TOLD, true).await;
     for prefix in ["once", "least"] {
         assert_has_all(&world, &broker, prefix, &[30]);
     }
